@@ -1,0 +1,1 @@
+"""Find unusual pixels in multi-band rasters."""

@@ -1,0 +1,72 @@
+"""Everything anomvae raises on purpose, and the exit code of the command line.
+
+::
+
+    AnomvaeError                        1
+    ├── ConfigError (ValueError)        2  a setting names something unknown or impossible
+    ├── RasterError (OSError)           3  a raster or a folder cannot be read or written
+    ├── ModelFileError (OSError)        3  a model file is damaged, foreign or too new
+    ├── OutputExists (OSError)          3  other results lie where these would go
+    ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
+    ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
+    ├── BandMismatch (ValueError)       4  a scene's bands are not the detector's bands
+    └── ScenesFailed (RuntimeError)     5  some scenes of a batch failed, the others are done
+
+A message says what was found, what was expected, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class AnomvaeError(Exception):
+    """Base of every error raised by anomvae."""
+
+    exit_code = 1
+
+
+class ConfigError(AnomvaeError, ValueError):
+    """A setting names something unknown or impossible."""
+
+    exit_code = 2
+
+
+class RasterError(AnomvaeError, OSError):
+    """A raster, or the folder it goes to, cannot be read or written."""
+
+    exit_code = 3
+
+
+class ModelFileError(AnomvaeError, OSError):
+    """A model file is damaged, foreign or from a newer anomvae."""
+
+    exit_code = 3
+
+
+class OutputExists(AnomvaeError, OSError):
+    """Results of other settings lie where these would go."""
+
+    exit_code = 3
+
+
+class NotEnoughPixels(AnomvaeError, ValueError):
+    """Too few valid pixels to fit a detector."""
+
+    exit_code = 3
+
+
+class GridMismatch(AnomvaeError, ValueError):
+    """Two rasters do not share one pixel grid."""
+
+    exit_code = 4
+
+
+class BandMismatch(AnomvaeError, ValueError):
+    """A scene's bands are not the bands the detector was trained on."""
+
+    exit_code = 4
+
+
+class ScenesFailed(AnomvaeError, RuntimeError):
+    """Some scenes of a batch failed; the others are done."""
+
+    exit_code = 5

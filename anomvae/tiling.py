@@ -1,0 +1,101 @@
+"""Cut a grid into tiles that are read with a halo and kept without it.
+
+Axes are (row, col), pixels; slices are half-open.  The kept parts of all tiles partition the grid,
+so a result that looks no further than the halo never shows where the tiles were.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Window = tuple[slice, slice]
+"""Rows and columns of a grid, half-open, pixels."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Which pixels to read, and which of them to keep."""
+
+    keep: Window
+    """The pixels this tile answers for."""
+    read: Window
+    """``keep`` and its halo, cut at the grid's edge."""
+
+    @property
+    def inner(self) -> Window:
+        """Where ``keep`` lies inside an array read from ``read``."""
+        rows, cols = (
+            slice(keep.start - read.start, keep.stop - read.start)
+            for keep, read in zip(self.keep, self.read, strict=True)
+        )
+        return rows, cols
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns that are kept."""
+        rows, cols = (part.stop - part.start for part in self.keep)
+        return rows, cols
+
+
+def tile_at(keep: Window, shape: tuple[int, int], halo: int = 0) -> Tile:
+    """Put a halo of ``halo`` pixels around ``keep``, cut at the edge of a grid of ``shape``."""
+    rows, cols = (
+        slice(max(0, part.start - halo), min(side, part.stop + halo))
+        for part, side in zip(keep, shape, strict=True)
+    )
+    return Tile(keep, (rows, cols))
+
+
+def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Iterator[Tile]:
+    """Cut a grid row by row into tiles of ``size``; those at the far edges are smaller.
+
+    Parameters
+    ----------
+    shape : (rows, cols)
+        The grid, pixels.
+    size : (rows, cols)
+        Kept part of a tile, pixels, at least 1.
+    halo : int, default 0
+        Pixels read on every side beyond the kept part.
+
+    Yields
+    ------
+    Tile
+
+    Examples
+    --------
+    >>> [tile.keep[1] for tile in tiles((1, 5), (1, 3))]
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    for row in range(0, shape[0], size[0]):
+        rows = slice(row, min(row + size[0], shape[0]))
+        for col in range(0, shape[1], size[1]):
+            cols = slice(col, min(col + size[1], shape[1]))
+            yield tile_at((rows, cols), shape, halo)
+
+
+def fitting_size(shape: tuple[int, int], block: tuple[int, int], pixels: int) -> tuple[int, int]:
+    """Choose a tile size of whole file blocks that holds about ``pixels`` pixels.
+
+    Parameters
+    ----------
+    shape : (rows, cols)
+        The grid, pixels.
+    block : (rows, cols)
+        The file's blocks; a strip is as wide as the grid.
+    pixels : int
+        Pixels a tile should hold at the most; one block is the least it can be.
+
+    Returns
+    -------
+    (rows, cols)
+    """
+    cols = _whole_blocks(max(block[1], math.isqrt(pixels)), block[1], shape[1])
+    rows = _whole_blocks(max(block[0], pixels // cols), block[0], shape[0])
+    return rows, cols
+
+
+def _whole_blocks(wanted: int, block: int, side: int) -> int:
+    return min(side, max(1, wanted // block) * block)
