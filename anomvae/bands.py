@@ -172,9 +172,9 @@ class Bands:
 
     def _by_position(self, scene: Bands, name: str) -> list[Band]:
         theirs = {band.index: band for band in scene}
-        if len(scene) != self.source or any(index not in theirs for index in self.indexes):
+        if scene.source != self.source or any(index not in theirs for index in self.indexes):
             raise BandMismatch(
-                f"{name} has {len(scene)} bands, but this detector was trained on files of "
+                f"{name} has {scene.source} bands, but this detector was trained on files of "
                 f"{self.source}. Give a scene of the same product, name the bands on both sides, "
                 f"or train on scenes like this one."
             )

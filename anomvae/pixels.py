@@ -7,15 +7,59 @@ date alone; views that look sideways or back in time keep the same four methods.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .bands import Bands
+from .grid import Grid
+from .tiling import Window
 
 Block = NDArray[np.float32]
 """Axes (time, row, col, band); NaN = no data."""
 Mask = NDArray[np.bool_]
 """Axes (time, row, col) or (row, col)."""
+
+
+class Reader(Protocol):
+    """Where blocks come from: a raster, or several dates of one place."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def grid(self) -> Grid:
+        """Rows, columns, and where they lie."""
+
+    @property
+    def bands(self) -> Bands:
+        """The bands that `read` gives."""
+
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """Rows and columns that are cheap to read together."""
+
+    def read(self, window: Window) -> Block:
+        """Read the pixels of a window."""
+
+    def using(self, bands: Bands) -> Self:
+        """Give a reader of some of the bands."""
+
+
+AnyReader = TypeVar("AnyReader", bound=Reader)
+
+
+def matched(reader: AnyReader, bands: Bands) -> AnyReader:
+    """Read the bands of a detector, in its order.
+
+    Raises
+    ------
+    BandMismatch
+        If the scene does not have them.
+    """
+    return reader.using(bands.find_in(reader.bands, reader.name))
 
 
 class View(Protocol):

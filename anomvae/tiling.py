@@ -13,6 +13,8 @@ from dataclasses import dataclass
 Window = tuple[slice, slice]
 """Rows and columns of a grid, half-open, pixels."""
 
+TILE_BYTES = 64 * 2**20
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -76,22 +78,27 @@ def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Itera
             yield tile_at((rows, cols), shape, halo)
 
 
-def fitting_size(shape: tuple[int, int], block: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """Choose a tile size of whole file blocks that holds about ``pixels`` pixels.
+def fitting_size(
+    shape: tuple[int, int], block: tuple[int, int], bands: int, budget: int = TILE_BYTES
+) -> tuple[int, int]:
+    """Choose a tile size of whole file blocks.
 
     Parameters
     ----------
     shape : (rows, cols)
         The grid, pixels.
     block : (rows, cols)
-        The file's blocks; a strip is as wide as the grid.
-    pixels : int
-        Pixels a tile should hold at the most; one block is the least it can be.
+        The file's blocks, pixels; a strip is as wide as the grid.
+    bands : int
+        Bands read.
+    budget : int, default 64 MiB
+        Bytes of float32 that a tile should hold at the most; one file block is the least.
 
     Returns
     -------
     (rows, cols)
     """
+    pixels = max(1, budget // (4 * bands))
     cols = _whole_blocks(max(block[1], math.isqrt(pixels)), block[1], shape[1])
     rows = _whole_blocks(max(block[0], pixels // cols), block[0], shape[0])
     return rows, cols

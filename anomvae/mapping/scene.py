@@ -1,0 +1,278 @@
+"""Score a scene: reader -> detector -> writers -> summary, tile by tile, in constant memory.
+
+Everything is made in a hidden folder and published in the end, the summary last.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from .. import __version__
+from ..bands import Bands
+from ..config import resolve_config
+from ..detector import Scores
+from ..errors import ConfigError
+from ..files import PathText, Staging, staging
+from ..fitting import EVERYTHING, Selection, detect
+from ..parallel import Mapper, Progress, quiet, serial
+from ..pixels import Block, Reader, matched
+from ..raster import Category, Layout, MapWriter, RasterReader, SeriesReader
+from ..raster.maps import LAYERS
+from ..thresholds import Threshold
+from ..tiling import Tile, fitting_size, tiles
+from .quicklook import SIDE, draw, picture_bands
+from .summary import MapResult, Outputs, Tally, digest_of, finished
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+NO_DATA = 255
+FLAGS = (
+    Category(0, "normal", (230, 230, 230)),
+    Category(1, "anomalous", (214, 26, 28)),
+    Category(NO_DATA, "no data", (0, 0, 0)),
+)
+
+
+class Scorer(Protocol):
+    """What can be mapped: a `Detector`, or anything that scores blocks as it does."""
+
+    @property
+    def id(self) -> str:
+        """Tells it from any other."""
+
+    @property
+    def bands(self) -> Bands:
+        """The bands a scene must have."""
+
+    @property
+    def reach(self) -> int:
+        """How far a score looks sideways, pixels."""
+
+    @property
+    def threshold(self) -> Threshold:
+        """The cut-off."""
+
+    def score(self, block: Block) -> Scores:
+        """Score a block of shape (time, row, col, band)."""
+
+
+def score_scene(
+    detector: Scorer,
+    scene: PathText | Sequence[PathText],
+    folder: PathText,
+    *,
+    mask: PathText | None = None,
+    tile: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = quiet,
+) -> MapResult:
+    """Score a scene and write its deliverables; what is up to date is left as it is.
+
+    Parameters
+    ----------
+    detector : Detector
+        With a threshold.
+    scene : path or sequence of path
+        A raster, or the dates of one place, oldest first; the map is the newest date's.
+    folder : path
+        Where ``<stem>.anomaly.tif``, ``.flags.tif``, ``.png`` and ``.json`` go; made if missing.
+    mask : path, optional
+        Raster on the scene's grid; 0 = ignore.
+    tile : int, optional
+        Side of a tile, pixels; by default about 64 MiB of whole file blocks.  It does not show in
+        the map.
+    overwrite : bool, default False
+        Whether to replace results of other settings.
+    progress : Progress, optional
+        Told about every tile.
+
+    Returns
+    -------
+    MapResult
+
+    Raises
+    ------
+    RasterError
+        If a file cannot be read or written; nothing is left behind.
+    BandMismatch, GridMismatch
+        If the scene does not fit the detector, or the mask the scene.
+    OutputExists
+        If results of other settings lie there.
+    """
+    dates = [scene] if isinstance(scene, str | Path) else list(scene)
+    with ExitStack() as stack:
+        read = [stack.enter_context(RasterReader(path, mask=mask)) for path in dates]
+        reader = matched(SeriesReader(read), detector.bands)
+        outputs = Outputs(Path(folder), reader.stem)
+        digest = _digest(reader, detector.id)
+        known = finished(outputs, digest, overwrite=overwrite)
+        if known is not None:
+            return known
+        return _Job(detector, reader, outputs, digest, tile, progress).run()
+
+
+def detect_scene(
+    scene: PathText,
+    folder: PathText,
+    config: str | Config = "default",
+    seed: int = 0,
+    *,
+    select: Selection = EVERYTHING,
+    overwrite: bool = False,
+    progress: Progress = quiet,
+) -> MapResult:
+    """Fit a detector to a scene, anomalies and all, and write the deliverables of that scene.
+
+    Parameters
+    ----------
+    scene : path
+        The raster; needs no labels.
+    folder, overwrite, progress
+        As for `score_scene`.
+    config, seed, select
+        As for `anomvae.detect`.
+
+    Returns
+    -------
+    MapResult
+
+    Raises
+    ------
+    RasterError, GridMismatch, NotEnoughPixels, ConfigError, OutputExists
+        What is wrong with the scene or the settings, and what to do.
+    """
+    settings = resolve_config(config).config if isinstance(config, str) else config
+    with RasterReader(scene, bands=select.bands, mask=select.mask) as opened:
+        outputs = Outputs(Path(folder), opened.stem)
+        recipe = f"detect {settings.model_dump_json()} {seed} {opened.bands.names}"
+        digest = _digest(opened, recipe)
+        known = finished(outputs, digest, overwrite=overwrite)
+        if known is not None:
+            return known
+        detector = detect(scene, settings, seed, select=select, progress=progress)
+        reader = SeriesReader([matched(opened, detector.bands)])
+        return _Job(detector, reader, outputs, digest, None, progress).run()
+
+
+def score_tiles(
+    detector: Scorer, reader: Reader, size: tuple[int, int], mapper: Mapper = serial
+) -> Iterator[tuple[Tile, Scores]]:
+    """Score tile by tile; every kept pixel comes once.
+
+    Yields
+    ------
+    Tile, Scores
+        The scores of the kept pixels, axes (time, row, col).
+    """
+
+    def score(tile: Tile) -> tuple[Tile, Scores]:
+        return tile, detector.score(reader.read(tile.read)).inner(tile)
+
+    return mapper(score, tiles(reader.grid.shape, size, detector.reach))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One scene to be scored."""
+
+    detector: Scorer
+    reader: SeriesReader
+    outputs: Outputs
+    digest: str
+    tile: int | None
+    progress: Progress
+
+    def run(self) -> MapResult:
+        start = time.perf_counter()
+        with staging(self.outputs.folder) as stage:
+            tally = self._write_maps(stage)
+            stage.path(self.outputs.quicklook.name).write_bytes(self._picture(stage))
+            result = self._result(tally, time.perf_counter() - start)
+            stage.path(self.outputs.summary.name).write_text(result.to_json(), encoding="utf-8")
+            stage.publish(*(path.name for path in self.outputs.all))
+        return result
+
+    def _write_maps(self, stage: Staging) -> Tally:
+        """Score tile by tile into both maps."""
+        where, tags = self.reader.georeference, self._tags()
+        shape, threshold = self.reader.grid.shape, self.detector.threshold
+        size = self._tile_size()
+        tally, total = Tally(shape), math.prod(-(-a // b) for a, b in zip(shape, size, strict=True))
+        with (
+            MapWriter(stage.path(self.outputs.scores.name), where, _score_layout(tags)) as maps,
+            MapWriter(stage.path(self.outputs.flags.name), where, _flag_layout(tags)) as flags,
+        ):
+            work = score_tiles(self.detector, self.reader, size)
+            for done, (tile, scores) in enumerate(work, start=1):
+                newest = np.stack([term[-1] for term in scores])
+                flagged = threshold.flag(newest[0])
+                maps.write(tile.keep, newest)
+                classes = np.where(np.isfinite(newest[0]), flagged, NO_DATA).astype(np.uint8)
+                flags.write(tile.keep, classes[np.newaxis])
+                tally.add(tile, newest[0], flagged)
+                self.progress("score", done, total)
+        return tally
+
+    def _tile_size(self) -> tuple[int, int]:
+        shape = self.reader.grid.shape
+        if self.tile is None:
+            return fitting_size(shape, self.reader.block_shape, len(self.reader.bands))
+        if self.tile < 1:
+            raise ConfigError(f"tile = {self.tile}: a tile has a side of at least 1 pixel.")
+        return min(self.tile, shape[0]), min(self.tile, shape[1])
+
+    def _tags(self) -> dict[str, str]:
+        """Say where the maps come from; no times, so that the same run gives the same bytes."""
+        threshold = self.detector.threshold
+        return {
+            "ANOMVAE_VERSION": __version__,
+            "ANOMVAE_DETECTOR": self.detector.id,
+            "ANOMVAE_DIGEST": self.digest,
+            "ANOMVAE_SCENE": Path(self.reader.name).name,
+            "ANOMVAE_SCORE": "score = reconstruction + kl, nats, higher is more anomalous",
+            "ANOMVAE_THRESHOLD": repr(threshold.value),
+            "ANOMVAE_THRESHOLD_RULE": threshold.rule,
+        }
+
+    def _picture(self, stage: Staging) -> bytes:
+        image = self.reader.preview(SIDE)[-1][..., picture_bands(self.reader.bands)]
+        with RasterReader(stage.path(self.outputs.scores.name)) as scores:
+            layer = scores.preview(SIDE)[0, ..., 0]
+        return draw(Path(self.reader.name).name, image, layer, self.detector.threshold)
+
+    def _result(self, tally: Tally, seconds: float) -> MapResult:
+        return MapResult(
+            scene=self.reader.name,
+            outputs=self.outputs,
+            detector=self.detector.id,
+            digest=self.digest,
+            threshold=self.detector.threshold,
+            pixels=tally.pixels,
+            valid=tally.valid,
+            flagged=tally.flagged,
+            quantiles=tally.quantiles,
+            seconds=seconds,
+        )
+
+
+def _score_layout(tags: dict[str, str]) -> Layout:
+    return Layout("float32", math.nan, LAYERS, tags)
+
+
+def _flag_layout(tags: dict[str, str]) -> Layout:
+    return Layout(
+        "uint8", NO_DATA, ("flags",), tags, categories=FLAGS, overviews="mode", predictor=False
+    )
+
+
+def _digest(reader: RasterReader | SeriesReader, recipe: str) -> str:
+    return digest_of(recipe, *map(repr, reader.fingerprint))

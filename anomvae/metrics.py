@@ -1,0 +1,149 @@
+"""How well scores separate anomalous from normal pixels.
+
+Scores and labels have one entry per pixel, any shape; a NaN score or label is no data and never
+counts.  Rates are shares in [0, 1].  scikit-learn computes what it has; a detection rate at a
+false-alarm rate is read off its ROC without interpolation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What scores are worth against labels."""
+
+    pixels: int
+    """Pixels that have a score and a label."""
+    anomalous: int
+    """Pixels among them that are labelled anomalous."""
+    roc_auc: float = NAN
+    """Area under the receiver operating characteristic."""
+    average_precision: float = NAN
+    """Area under precision against recall; compare it with ``anomalous / pixels``."""
+    tpr_at_fpr_1e2: float = NAN
+    """Detection rate at a false-alarm rate of at most 1e-2."""
+    tpr_at_fpr_1e3: float = NAN
+    """Detection rate at a false-alarm rate of at most 1e-3."""
+    best_f1: float = NAN
+    """Largest F1 of any threshold: a ceiling, chosen with the labels."""
+    threshold: float = NAN
+    """The threshold that the figures below belong to."""
+    precision: float = NAN
+    """Share of flagged pixels that are anomalous."""
+    recall: float = NAN
+    """Share of anomalous pixels that are flagged."""
+    f1: float = NAN
+    """Harmonic mean of precision and recall."""
+    true_positive: int = 0
+    """Anomalous pixels flagged."""
+    false_positive: int = 0
+    """Normal pixels flagged."""
+    false_negative: int = 0
+    """Anomalous pixels missed."""
+    true_negative: int = 0
+    """Normal pixels not flagged."""
+    reason: str = ""
+    """Why a figure is NaN."""
+
+
+def measure(
+    labels: NDArray[np.floating], scores: NDArray[np.floating], threshold: float | None = None
+) -> Metrics:
+    """Compare scores with labels.
+
+    Parameters
+    ----------
+    labels : array
+        Above 0 = anomalous, 0 = normal, NaN = unknown.
+    scores : array, same shape
+        Higher = more anomalous, NaN = no data.
+    threshold : float, optional
+        Scores above it are flagged; without one the figures at the threshold are NaN.
+
+    Returns
+    -------
+    Metrics
+        With NaN, and the reason, where labels of one class leave a figure undefined.
+    """
+    known = np.isfinite(labels) & np.isfinite(scores)
+    truth, score = labels[known] > 0, scores[known]
+    found = Metrics(pixels=int(truth.size), anomalous=int(truth.sum()))
+    found = _with(found, **_ranking(truth, score))
+    return found if threshold is None else _with(found, **_decisions(truth, score, threshold))
+
+
+def _ranking(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> dict[str, float | str]:
+    from sklearn.metrics import (
+        average_precision_score,
+        precision_recall_curve,
+        roc_auc_score,
+        roc_curve,
+    )
+
+    if truth.all() or not truth.any():
+        return {"reason": _one_class(truth)}
+    fpr, tpr, _ = roc_curve(truth, score, drop_intermediate=False)
+    precision, recall, _ = precision_recall_curve(truth, score)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    return {
+        "roc_auc": float(roc_auc_score(truth, score)),
+        "average_precision": float(average_precision_score(truth, score)),
+        "tpr_at_fpr_1e2": float(tpr[fpr <= 1e-2].max()),
+        "tpr_at_fpr_1e3": float(tpr[fpr <= 1e-3].max()),
+        "best_f1": float(f1.max()),
+    }
+
+
+def _decisions(
+    truth: NDArray[np.bool_], score: NDArray[np.floating], threshold: float
+) -> dict[str, float | int]:
+    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+    if not truth.size:
+        return {"threshold": threshold}
+    flagged = score > threshold
+    (tn, fp), (fn, tp) = confusion_matrix(truth, flagged, labels=[False, True])
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, flagged, average="binary", pos_label=True, zero_division=np.nan
+    )
+    return {
+        "threshold": threshold,
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "true_positive": int(tp),
+        "false_positive": int(fp),
+        "false_negative": int(fn),
+        "true_negative": int(tn),
+    }
+
+
+def _one_class(truth: NDArray[np.bool_]) -> str:
+    if not truth.size:
+        return "no pixel has both a score and a label"
+    return f"all {truth.size} labelled pixels are {'anomalous' if truth.all() else 'normal'}"
+
+
+def _with(found: Metrics, **figures: float | int | str) -> Metrics:
+    return Metrics(**(asdict(found) | figures))
+
+
+def table(rows: Mapping[str, Metrics]) -> pd.DataFrame:
+    """Put metrics of several detectors side by side, one row each, in the order given."""
+    import pandas as pd
+
+    columns = [field.name for field in fields(Metrics)]
+    data = [asdict(metrics) for metrics in rows.values()]
+    return pd.DataFrame(data, index=pd.Index(rows, name="detector"), columns=columns)

@@ -1,0 +1,220 @@
+"""The one-file model: a JSON card and tensors in the safetensors format; no pickle, no times.
+
+The card is the only metadata entry, ``anomvae``, so that the same detector gives the same bytes.
+Format 1 is told field by field in docs/model-file.md.  An unknown or missing field is refused: a
+file is understood whole or not at all.  Reading needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .bands import Band, Bands
+from .errors import ModelFileError
+from .thresholds import Threshold
+
+FORMAT = 1
+KEY = "anomvae"
+PICKLES = (b"PK\x03\x04", b"\x80")
+LONGEST_HEADER = 100_000_000  # the bound of the safetensors format
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a detector was fitted."""
+
+    scenes: tuple[str, ...]
+    """File names of the training scenes; empty for arrays."""
+    seed: int
+    """Decides initial weights, shuffling and held-out blocks."""
+    pixels: int
+    """Pixels trained on."""
+    steps: int
+    """Optimiser steps."""
+    batch: int
+    """Pixels per step."""
+    trim: float
+    """Share of each batch that did not count."""
+    beta: float
+    """Weight of the KL term in training."""
+    loss: tuple[float, ...]
+    """Mean loss of about fifty equal parts of training, nats per pixel."""
+    elbo: float | None
+    """Evidence lower bound of held-out pixels, nats per pixel in scaled units; higher is better."""
+    nodata: float
+    """Share of pixels without data in the training scenes."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a detector is; the JSON entry of its file."""
+
+    family: str
+    """A name in `anomvae.families.FAMILIES`."""
+    latent: int
+    """Latent features per pixel."""
+    hidden: tuple[int, ...]
+    """Widths of the encoder's layers."""
+    likelihood: str
+    """``gaussian`` or ``unit``."""
+    bands: Bands
+    """The radiometric contract: the bands a scene must have, in order."""
+    dead: tuple[str, ...]
+    """Bands of the training scenes that carry nothing and are left out."""
+    noise: str
+    """Noise model of the score: ``unit``, ``band`` or ``covariance``."""
+    kl_weight: float
+    """Weight of the KL term in the score."""
+    training: Training
+    """How it was fitted."""
+    threshold: Threshold | None = None
+    """The cut-off; none before it is fitted."""
+    anomvae: str = ""
+    """Version that wrote the file."""
+    torch: str = ""
+    """Version of torch that trained the weights."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file in memory."""
+
+    card: Card
+    """What the detector is."""
+    tensors: Tensors
+    """Arrays by name; empty when only the card was read."""
+
+
+def to_bytes(model: ModelFile) -> bytes:
+    """Serialise a model; equal models give equal bytes."""
+    from safetensors.numpy import save
+
+    tensors = {name: np.ascontiguousarray(array) for name, array in model.tensors.items()}
+    entry = {"format": FORMAT, "checksum": _checksum(tensors)} | asdict(model.card)
+    return save(tensors, metadata={KEY: json.dumps(entry, sort_keys=True, allow_nan=False)})
+
+
+def read_card(path: str | Path) -> Card:
+    """Read what a model is, without its tensors.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, foreign, a pickle, or of a newer format.
+    """
+    return _card(_entry(_header(Path(path)), path), path)
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Read a whole model and check that its tensors are those that were written.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, foreign, a pickle, or of a newer format.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    entry = _entry(_header(Path(path)), path)
+    card = _card(entry, path)
+    try:
+        tensors = load(Path(path).read_bytes())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if _checksum(tensors) != entry["checksum"]:
+        raise _damaged(path, "its tensors do not match their checksum")
+    return ModelFile(card, tensors)
+
+
+def is_model(path: str | Path) -> bool:
+    """Whether a file begins as a safetensors file does; it may still be damaged."""
+    try:
+        _header(Path(path))
+    except ModelFileError:
+        return False
+    return True
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Read the JSON header of a safetensors file: eight bytes of length, then the text."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            size = int.from_bytes(start, "little")
+            text = file.read(size) if size <= LONGEST_HEADER else b""
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+    if start.startswith(PICKLES):
+        raise ModelFileError(
+            f"{path} is a pickle or a zip archive; anomvae reads models only from the safetensors "
+            f"files it writes, because a pickle can run any code. Train the model with anomvae."
+        )
+    try:
+        header = json.loads(text)
+    except ValueError as error:
+        raise _damaged(path, "it does not begin as a safetensors file") from error
+    if not isinstance(header, dict):
+        raise _damaged(path, "it does not begin as a safetensors file")
+    return header
+
+
+def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    try:
+        entry = json.loads(header["__metadata__"][KEY])
+        version = int(entry["format"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{path} is a safetensors file, but not one of anomvae's. "
+            f"Give a file written by `anomvae train`."
+        ) from error
+    if version > FORMAT:
+        raise ModelFileError(
+            f"{path} has format {version}, written by anomvae {entry.get('anomvae', '?')}; this "
+            f"version reads up to {FORMAT}. Update anomvae (pip install -U anomvae)."
+        )
+    return dict(entry)
+
+
+def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
+    data = {key: value for key, value in entry.items() if key not in {"format", "checksum"}}
+    try:
+        bands, training, threshold = (data.pop(key) for key in ("bands", "training", "threshold"))
+        items = tuple(Band(**band) for band in bands.pop("items"))
+        return Card(
+            **_tuples(data),
+            bands=Bands(items, **bands),
+            training=Training(**_tuples(training)),
+            threshold=Threshold(**threshold) if threshold else None,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, f"its card does not fit format {FORMAT} ({error})") from error
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+
+
+def _checksum(tensors: Tensors) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _damaged(path: str | Path, why: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is damaged or no model file: {why}. Copy it again, or train it again."
+    )

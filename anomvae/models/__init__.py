@@ -1,0 +1,20 @@
+"""The one autoencoder, and the parts a family chooses from.
+
+A part is a `torch.nn.Module` that treats every axis but the last as batch: networks turn features
+into features, bottlenecks into a `Code`, likelihoods into the mean of a band's distribution.
+"""
+
+from .bottlenecks import Deterministic, Gaussian
+from .core import Autoencoder, Code, Reconstruction
+from .likelihoods import GaussianBands
+from .networks import MLP
+
+__all__ = [
+    "MLP",
+    "Autoencoder",
+    "Code",
+    "Deterministic",
+    "Gaussian",
+    "GaussianBands",
+    "Reconstruction",
+]

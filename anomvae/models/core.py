@@ -1,0 +1,84 @@
+"""The autoencoder every family shares (Kingma & Welling 2014; Rezende et al. 2014).
+
+Features are always the last axis; every leading axis is batch.  For a batch ``x`` of
+shape ``(..., band)`` a model answers with a `Reconstruction`::
+
+    x --encoder--> h --bottleneck--> z, kl --decoder--> likelihood p(x | z)
+
+    error[..., band] = -log p(x[..., band] | z)     nats
+    kl[...]          =  KL(q(z | x) || p(z))        nats
+
+A family is a choice of the four parts; see `anomvae.families`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .likelihoods import GaussianBands
+
+
+class Code(NamedTuple):
+    """What a bottleneck makes of features."""
+
+    z: Tensor
+    """The code, (..., latent): a draw while training, the posterior mean when scoring."""
+    kl: Tensor
+    """KL(q(z | x) || p(z)), (...), nats."""
+    penalty: Tensor
+    """A scalar that only training pays, such as a codebook's commitment."""
+
+
+class Reconstruction(NamedTuple):
+    """What a model says of a batch."""
+
+    mean: Tensor
+    """Mean of p(x | z), (..., band)."""
+    error: Tensor
+    """-log p(x | z) per band, (..., band), nats."""
+    kl: Tensor
+    """See `Code`."""
+    penalty: Tensor
+    """See `Code`."""
+
+
+class Autoencoder(nn.Module):
+    """Encoder, bottleneck, decoder and likelihood in a row."""
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        bottleneck: nn.Module,
+        decoder: nn.Module,
+        likelihood: GaussianBands,
+    ) -> None:
+        """Put four parts together; each one's width must be what the next takes."""
+        super().__init__()
+        self.encoder, self.bottleneck = encoder, bottleneck
+        self.decoder, self.likelihood = decoder, likelihood
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether there is a distribution over codes to draw from."""
+        return bool(self.bottleneck.has_prior)
+
+    def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
+        """Turn examples (..., band) into codes."""
+        return self.bottleneck(self.encoder(join(x, context)))
+
+    def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """Give the mean of p(x | z), (..., band), for codes (..., latent)."""
+        return self.likelihood(self.decoder(join(z, context)))
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
+        code = self.encode(x, context)
+        mean = self.decode(code.z, context)
+        return Reconstruction(mean, self.likelihood.error(mean, x), code.kl, code.penalty)
+
+
+def join(features: Tensor, context: Tensor | None) -> Tensor:
+    """Append ``context`` to the last axis; this is all that conditioning takes."""
+    return features if context is None else torch.cat([features, context], dim=-1)

@@ -1,0 +1,133 @@
+"""Polygons laid on a grid: a pixel is inside if its centre is.
+
+Polygons are kept in pixel coordinates (col, row), the corner of the grid at (0, 0), so that every
+window is cut from the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.features import rasterize
+from rasterio.warp import transform
+
+from ..errors import RasterError
+from ..grid import Grid
+from ..tiling import Window
+from .gdal import reporting, session
+from .georeference import Georeference
+from .vector import Outlines, read_outlines
+
+VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".geojsonl", ".parquet"}
+"""Endings of vector files, in lower case; whatever else is given is read as a raster."""
+
+Ring = NDArray[np.float64]
+"""Corners of a closed line, axes (corner, coordinate)."""
+
+
+@dataclass(frozen=True)
+class Polygon:
+    """An area, and the holes in it."""
+
+    rings: tuple[Ring, ...]
+    """The outline first, then the holes, in pixel coordinates (col, row)."""
+
+    def touches(self, window: Window) -> bool:
+        """Tell whether its bounding box shares an area with a window."""
+        low, high = self.rings[0].min(axis=0), self.rings[0].max(axis=0)
+        rows, cols = window
+        return bool(
+            low[0] < cols.stop
+            and high[0] > cols.start
+            and low[1] < rows.stop
+            and high[1] > rows.start
+        )
+
+    def at(self, window: Window) -> dict[str, object]:
+        """Say it as GeoJSON, in the pixel coordinates of a window."""
+        origin = (window[1].start, window[0].start)
+        return {"type": "Polygon", "coordinates": [(ring - origin).tolist() for ring in self.rings]}
+
+
+@dataclass(frozen=True)
+class PolygonMask:
+    """A pixel counts where its centre lies inside any of the polygons."""
+
+    polygons: tuple[Polygon, ...]
+    """In the grid's pixel coordinates."""
+
+    def read(self, window: Window) -> NDArray[np.bool_]:
+        """Tell which pixels of a window count, axes (row, col)."""
+        rows, cols = (part.stop - part.start for part in window)
+        inside = [polygon.at(window) for polygon in self.polygons if polygon.touches(window)]
+        if not inside:  # rasterio refuses to burn nothing
+            return np.zeros((rows, cols), np.bool_)
+        with session():
+            burnt = rasterize(inside, out_shape=(rows, cols), dtype="uint8")
+        return np.asarray(burnt != 0)
+
+
+def is_vector(path: str | Path) -> bool:
+    """Tell by its ending whether a file holds polygons rather than pixels."""
+    return Path(path).suffix.lower() in VECTOR
+
+
+def read_polygons(path: str | Path, georeference: Georeference, name: str) -> PolygonMask:
+    """Lay the polygons of a vector file on the grid of the raster called ``name``.
+
+    Raises
+    ------
+    RasterError
+        If the file cannot be read, or its polygons cannot be laid on the grid or all miss it.
+    """
+    if georeference.indirect:
+        raise RasterError(
+            f"{name} is located by control points or polynomials only, so the polygons of {path} "
+            f"cannot be laid on it. Warp the scene to a map grid first (gdalwarp), "
+            f"or give a raster mask of the same pixels."
+        )
+    grid = georeference.grid
+    outlines = read_outlines(path)
+    mask = PolygonMask(tuple(_split(_to_pixels(outlines, grid, name), outlines)))
+    window = (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
+    if not any(polygon.touches(window) for polygon in mask.polygons):
+        raise RasterError(
+            f"No polygon of {path} touches {name}: they lie elsewhere. Check that "
+            f"they belong to this scene, and their coordinate reference system "
+            f"({outlines.crs or 'none given'})."
+        )
+    return mask
+
+
+def _to_pixels(outlines: Outlines, grid: Grid, name: str) -> Ring:
+    """Turn all corners into pixel coordinates; one call, as setting up a projection is slow."""
+    xs, ys = outlines.corners.T
+    if grid.crs and outlines.crs:
+        with reporting(
+            f"The polygons of {outlines.name} cannot be projected onto {name}",
+            "Save them as GeoJSON in longitude and latitude, or in the scene's own system.",
+        ):
+            xs, ys = transform(
+                CRS.from_user_input(outlines.crs), CRS.from_wkt(grid.crs), xs.tolist(), ys.tolist()
+            )
+    cols, rows = ~Affine(*grid.transform) * (np.asarray(xs), np.asarray(ys))
+    corners = np.stack([cols, rows], axis=-1)
+    if not np.isfinite(corners).all():
+        raise RasterError(
+            f"Some polygons of {outlines.name} lie where the coordinate reference system of {name} "
+            f"does not reach. Cut them to the scene's surroundings."
+        )
+    return corners
+
+
+def _split(corners: Ring, outlines: Outlines) -> Iterator[Polygon]:
+    """Cut the corners of all polygons into polygons again."""
+    rings = iter(np.split(corners, np.cumsum(outlines.ring_sizes)[:-1]))
+    for count in outlines.ring_counts:
+        yield Polygon(tuple(next(rings) for _ in range(count)))

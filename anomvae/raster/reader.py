@@ -1,0 +1,210 @@
+"""RasterReader: a scene as blocks, axes (time, row, col, band), float32, NaN = no data."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import re
+from contextlib import ExitStack
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+
+import numpy as np
+from rasterio.enums import ColorInterp
+
+from ..bands import Bands
+from ..files import FileIdentity, identify
+from ..grid import Grid
+from ..pixels import Block
+from ..tiling import Window
+from .gdal import is_local, session
+from .georeference import Georeference, georeference_of
+from .masks import RasterMask, opened_mask
+from .part import Part, part_at, reduced
+from .source import Source, opened
+
+log = logging.getLogger(__name__)
+
+
+class RasterReader:
+    """A raster that is read window by window, in the bands in use.
+
+    Use it as a context manager, or call `close`.  Like GDAL's own datasets it serves one thread.
+
+    Parameters
+    ----------
+    path : str or path
+        Whatever GDAL opens: a file, an URI, ``/vsi...``, one of a container's rasters.
+    bands : str, optional
+        Bands to use, as in `anomvae.bands.Bands.choose`; by default all but alpha.
+    mask : path, optional
+        A raster on the same grid; pixels that are 0 or no data in its first band are ignored.
+
+    Raises
+    ------
+    RasterError
+        If a file does not exist, is no raster, or holds no band of real numbers.
+    GridMismatch
+        If the mask is on another grid.
+    ConfigError
+        If ``bands`` names an unknown band.
+    """
+
+    name: str
+    """The path as it was given."""
+    bands: Bands
+    """The bands in use, in the order in which they are read."""
+    georeference: Georeference
+    """All that the file says about where it lies."""
+    fingerprint: tuple[FileIdentity, ...]
+    """The state of every file that the pixels come from, the mask's too."""
+
+    def __init__(
+        self, path: str | Path, *, bands: str | None = None, mask: str | Path | None = None
+    ) -> None:
+        with ExitStack() as files:
+            source = files.enter_context(opened(path))
+            self._source = source
+            self._mask = _open_mask(files, mask, source)
+            self.name = source.name
+            self.bands = source.bands if bands is None else source.bands.choose(bands)
+            with session():
+                self.georeference = georeference_of(source.dataset)
+                self.fingerprint = _fingerprint(source, self._mask)
+                _warn_of_palette(source)
+            self._files = files.pop_all()
+
+    def __enter__(self) -> RasterReader:
+        """Read inside a ``with`` block; the file is closed at its end."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, for every reader that shares it."""
+        self._files.close()
+
+    @property
+    def stem(self) -> str:
+        """What the names of its results begin with."""
+        return stem_of(self.name)
+
+    @property
+    def grid(self) -> Grid:
+        """Rows, columns, and where they lie."""
+        return self._source.grid
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, pixels."""
+        return self.grid.shape
+
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """Rows and columns of the blocks in which the file is stored."""
+        rows, cols = self._source.dataset.block_shapes[self.bands.items[0].index - 1]
+        return rows, cols
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The file's tags."""
+        return dict(self._source.dataset.tags())
+
+    def using(self, bands: Bands) -> RasterReader:
+        """Read only ``bands``, in their order, from the same open file.
+
+        Parameters
+        ----------
+        bands : Bands
+            Some of this file's bands, as `Bands.find_in`, `Bands.choose` or `Bands.keep` return.
+
+        Returns
+        -------
+        RasterReader
+            Closing either closes both.
+        """
+        other = copy.copy(self)
+        other.bands = bands
+        return other
+
+    def read(self, window: Window) -> Block:
+        """Read a window.
+
+        Parameters
+        ----------
+        window : (rows, cols)
+            Half-open slices, pixels, inside the grid.
+
+        Returns
+        -------
+        array of float32, axes (time, row, col, band)
+            Physical values (GDAL's scale and offset applied) of one date; NaN where a band has no
+            data, in all bands where the pixel has none.
+
+        Raises
+        ------
+        RasterError
+            If the file is damaged there.
+        """
+        return self._read(part_at(window))
+
+    def preview(self, side: int) -> Block:
+        """Read the whole raster into at most ``side`` pixels on its longer side.
+
+        Overviews are used where the file has them; every value is one of the file's own.
+
+        Returns
+        -------
+        array of float32, axes (time, row, col, band)
+            As from `read`.
+        """
+        return self._read(reduced(self.shape, side))
+
+    def _read(self, part: Part) -> Block:
+        block = self._source.read(self.bands, part)
+        if self._mask is not None:
+            block[~self._mask.read_part(part)] = np.nan
+        return block[np.newaxis]
+
+
+def stem_of(name: str) -> str:
+    """Make the beginning of file names from a path, an URI, or the name of a container's raster.
+
+    Examples
+    --------
+    >>> stem_of("maps/coast.v1.tif"), stem_of("s3://eo/coast.tif"), stem_of('NETCDF:"a/b.nc":t2m')
+    ('coast.v1', 'coast', 'b_t2m')
+    """
+    if is_local(name):
+        return Path(name).stem
+    last = re.split(r"[/!]", name.partition("?")[0].rstrip("/"))[-1].replace('"', "")
+    return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
+
+
+def _open_mask(files: ExitStack, mask: str | Path | None, source: Source) -> RasterMask | None:
+    if mask is None:
+        return None
+    return files.enter_context(opened_mask(mask, source.grid, source.name))
+
+
+def _fingerprint(source: Source, mask: RasterMask | None) -> tuple[FileIdentity, ...]:
+    # What viewers leave beside a raster (statistics, overviews) does not change its pixels.
+    files = [file for file in source.dataset.files if not file.endswith((".aux.xml", ".ovr"))]
+    mask_files = () if mask is None else (mask.name,)
+    return tuple(identify(file) for file in (*(files or [source.name]), *mask_files))
+
+
+def _warn_of_palette(source: Source) -> None:
+    if ColorInterp.palette in source.dataset.colorinterp:
+        log.warning(
+            "%s has a colour table; its numbers are read as they are. "
+            "Expand it first if the colours are meant (gdal_translate -expand rgb).",
+            source.name,
+        )

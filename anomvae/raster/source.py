@@ -1,0 +1,150 @@
+"""An open raster and its values as float32, NaN where a value is no data.
+
+Arrays have axes (row, col, band).  Everything that reads pixels, scenes, masks, labels and maps,
+reads them here, so one rule of validity holds for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+
+from ..bands import Band, Bands
+from ..errors import RasterError
+from ..grid import Grid
+from .description import bands_of, data_indexes
+from .gdal import open_dataset, reporting
+from .georeference import grid_of
+from .part import Part, whole
+from .validity import Validity, hide_invalid, validity_of
+
+EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
+"""Types whose every value is a float32."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An open raster."""
+
+    name: str
+    """The path or URI as it was given."""
+    dataset: DatasetReader
+    """rasterio's own."""
+    grid: Grid
+    """Shape, transform and coordinate reference system."""
+    bands: Bands
+    """All data bands."""
+    validity: Validity
+    """Where the file says which of its values are data."""
+
+    def read(self, bands: Bands, part: Part) -> NDArray[np.float32]:
+        """Read some bands of a part of the raster, axes (row, col, band); NaN = no data.
+
+        Raises
+        ------
+        RasterError
+            If the file is damaged there.
+        """
+        with reporting(
+            f"{self.name} cannot be read at {part}",
+            "The file seems damaged or cut short: fetch or copy it again.",
+        ):
+            block = _values(self.dataset, bands, part)
+            hide_invalid(block, self.dataset, validity=self.validity, bands=bands, part=part)
+        return block
+
+    def first(self) -> Bands:
+        """Use only the first data band, as for masks and labels."""
+        return self.bands.keep([self.bands.items[0]])
+
+    def read_first(self) -> NDArray[np.float32]:
+        """Read the first data band whole, axes (row, col); NaN = no data."""
+        return self.read(self.first(), whole(self.grid.shape))[..., 0]
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Source]:
+    """Open a raster of real numbers for reading; it is closed in the end.
+
+    Raises
+    ------
+    RasterError
+        If it does not exist, is no raster, or has no band of real numbers.
+    """
+    name = str(path)
+    dataset = open_dataset(name)
+    try:
+        yield _source(name, dataset)
+    finally:
+        dataset.close()
+
+
+def _source(name: str, dataset: DatasetReader) -> Source:
+    with reporting(
+        f"{name} cannot be described", "The file seems damaged: fetch or copy it again."
+    ):
+        _require_real_bands(name, dataset)
+        bands = bands_of(dataset)
+        return Source(name, dataset, grid_of(dataset), bands, validity_of(dataset, bands))
+
+
+def _require_real_bands(name: str, dataset: DatasetReader) -> None:
+    indexes = data_indexes(dataset)
+    if not dataset.count and dataset.subdatasets:
+        raise RasterError(
+            f"{name} is a container of {len(dataset.subdatasets)} rasters, not one raster. "
+            f"Give one of them: {_shown(dataset.subdatasets)}."
+        )
+    if not indexes:
+        kind = "only an alpha band" if dataset.count else "no bands"
+        raise RasterError(f"{name} has {kind}. Give a raster with at least one data band.")
+    types = sorted({dataset.dtypes[index - 1] for index in indexes})
+    if any(dtype.startswith("complex") for dtype in types):
+        raise RasterError(
+            f"{name} holds complex numbers ({', '.join(types)}), but bands must hold real ones. "
+            f"Convert it to amplitude or intensity first (gdal_calc.py)."
+        )
+
+
+def _shown(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _values(dataset: DatasetReader, bands: Bands, part: Part) -> NDArray[np.float32]:
+    """Read physical values, axes (row, col, band), whether they are data or not."""
+    block = np.empty((*part.shape, len(bands)), np.float32)
+    layers = np.moveaxis(block, -1, 0)
+    if _at_once(dataset, bands):
+        dataset.read(bands.indexes, out=layers, **part.where)
+        for band, layer in zip(bands, layers, strict=True):
+            if _rescaled(band):
+                layer[...] = _physical(layer, band)
+    else:
+        for band, layer in zip(bands, layers, strict=True):
+            stored = dataset.read(band.index, out_dtype="float64", **part.layer)
+            layer[...] = _physical(stored, band)
+    return block
+
+
+def _at_once(dataset: DatasetReader, bands: Bands) -> bool:
+    """Tell whether all bands can be read in one go: of one type, and rounded only once."""
+    types = {dataset.dtypes[band.index - 1] for band in bands}
+    exact = types <= EXACT or not any(_rescaled(band) for band in bands)
+    return len(types) == 1 and exact  # rasterio refuses mixed types
+
+
+def _rescaled(band: Band) -> bool:
+    return (band.scale, band.offset) != (1.0, 0.0)
+
+
+def _physical(stored: NDArray[np.floating], band: Band) -> NDArray[np.float32]:
+    # In float64, as a large stored value and a large offset may nearly cancel.
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.multiply(stored, band.scale, dtype=np.float64) + band.offset
+        return np.asarray(values.astype(np.float32))

@@ -1,0 +1,134 @@
+"""Outlines of polygons, as a vector file tells them.
+
+GeoJSON is read here; other formats by pyogrio, which the extra ``vector`` installs.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RasterError
+
+GEOJSON = {".geojson", ".json"}
+
+LONGITUDE_LATITUDE = "EPSG:4326"
+"""What GeoJSON is in unless it says otherwise (RFC 7946)."""
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Polygons as one run of corners, and how to cut it."""
+
+    name: str
+    """The file's path as it was given."""
+    corners: NDArray[np.float64]
+    """All corners of all rings of all polygons, axes (corner, x and y), in units of ``crs``."""
+    ring_sizes: tuple[int, ...]
+    """Corners of each ring."""
+    ring_counts: tuple[int, ...]
+    """Rings of each polygon: the outline, then its holes."""
+    crs: str
+    """Coordinate reference system; empty when unknown."""
+
+
+def read_outlines(path: str | Path) -> Outlines:
+    """Read the polygons of a vector file; points and lines are left out.
+
+    Raises
+    ------
+    RasterError
+        If the file cannot be read, or holds no polygon.
+    """
+    if not Path(path).exists():
+        raise RasterError(f"{path} does not exist. Check the path.")
+    document, crs = _geojson(path) if Path(path).suffix.lower() in GEOJSON else _converted(path)
+    try:
+        polygons = list(_polygons(document))
+        rings = [np.array([corner[:2] for corner in ring], float) for p in polygons for ring in p]
+        crs = _declared(document) if crs is None else crs
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise _not_geojson(path, repr(error)) from error
+    if not rings:
+        raise RasterError(f"{path} holds no polygon. Draw polygons around normal pixels.")
+    if any(ring.shape[0] < 4 for ring in rings):
+        raise _not_geojson(path, "a ring has fewer than four corners")
+    return Outlines(
+        name=str(path),
+        corners=np.concatenate(rings),
+        ring_sizes=tuple(len(ring) for ring in rings),
+        ring_counts=tuple(len(polygon) for polygon in polygons),
+        crs=crs,
+    )
+
+
+def _geojson(path: str | Path) -> tuple[Any, None]:
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig")), None
+    except ValueError as error:  # neither UTF-8 nor JSON
+        raise _not_geojson(path, str(error)) from error
+    except OSError as error:
+        raise RasterError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _not_geojson(path: str | Path, why: str) -> RasterError:
+    return RasterError(f"{path} is not valid GeoJSON: {why}. Export it again (ogr2ogr -f GeoJSON).")
+
+
+def _polygons(node: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - JSON
+    """Walk through GeoJSON; a polygon is a list of rings."""
+    match node["type"]:
+        case "FeatureCollection":
+            for feature in node["features"]:
+                yield from _polygons(feature)
+        case "GeometryCollection":
+            for geometry in node["geometries"]:
+                yield from _polygons(geometry)
+        case "Feature" if node["geometry"]:
+            yield from _polygons(node["geometry"])
+        case "Polygon" if node["coordinates"]:
+            yield node["coordinates"]
+        case "MultiPolygon":
+            yield from filter(None, node["coordinates"])
+
+
+def _declared(document: Any) -> str:  # noqa: ANN401 - JSON
+    """Read the member ``crs`` that GeoJSON had before RFC 7946, and that GDAL still writes."""
+    declared = document.get("crs")
+    return str(declared["properties"]["name"]) if declared else LONGITUDE_LATITUDE
+
+
+def _converted(path: str | Path) -> tuple[Any, str]:
+    """Let pyogrio turn any vector file into GeoJSON, in its own coordinates."""
+    try:
+        from pyogrio import raw
+    except ImportError as error:
+        raise RasterError(
+            f"{path} is no GeoJSON; other vector formats are read by pyogrio, which is missing. "
+            f'Run: pip install "anomvae[vector]", or convert it (ogr2ogr -f GeoJSON).'
+        ) from error
+    try:
+        facts, _, geometries, _ = raw.read(path, columns=[])
+        geometries = geometries[[geometry is not None for geometry in geometries]]
+        text = io.BytesIO()
+        raw.write(
+            text,
+            geometries,
+            field_data=[],
+            fields=[],
+            driver="GeoJSON",
+            geometry_type=facts["geometry_type"],
+            crs=facts["crs"] or LONGITUDE_LATITUDE,  # only a label here
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise RasterError(
+            f"{path} cannot be read: {error}. Give a vector file with polygons."
+        ) from error
+    return json.loads(text.getvalue()), facts["crs"] or ""

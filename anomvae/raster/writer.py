@@ -1,0 +1,218 @@
+"""MapWriter: one output raster, written window by window, then turned into a COG.
+
+Arrays have axes (band, row, col), as files have them.  A COG holds its overviews before its pixels,
+so it cannot be written in a stream: a plain tiled GeoTIFF is, and copied once in the end.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.io import DatasetWriter
+from rasterio.shutil import copy
+
+from ..errors import RasterError
+from ..files import sync
+from ..tiling import Window
+from .gdal import GDAL_ERRORS, compression, reason, session
+from .georeference import Georeference
+
+BLOCK = 512
+"""Side of the file's blocks, pixels."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """What one value of a raster of classes means."""
+
+    value: int
+    """From 0 to 255."""
+    name: str
+    """For people; kept in the band's tag ``CATEGORY_<value>``."""
+    colour: tuple[int, int, int]
+    """Red, green, blue, from 0 to 255; the nodata value is shown transparent."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What an output raster holds, whatever the scene."""
+
+    dtype: str
+    """Type of its values."""
+    nodata: float
+    """Value that means no data; also of pixels that are never written."""
+    descriptions: tuple[str, ...]
+    """What each band is called; their number is the number of bands."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the dataset."""
+    categories: tuple[Category, ...] = ()
+    """Names and colours of the values of a one-band uint8 raster."""
+    overviews: str = "average"
+    """How smaller copies are drawn, in GDAL's words: average, nearest, mode."""
+    predictor: bool = True
+    """Whether to store differences of neighbours: smaller for measurements, not for classes."""
+
+
+class MapWriter:
+    """Writes one raster; on a clean exit a valid COG is at ``path``, otherwise nothing is.
+
+    Parameters
+    ----------
+    path : path
+        The file to make, in a staging folder (see `anomvae.files.staging`).
+    georeference : Georeference
+        Where its pixels lie: the scene's.
+    layout : Layout
+        What it holds.
+
+    Raises
+    ------
+    RasterError
+        On entry, in `write` or on exit, if the folder is missing, read-only or full.
+    """
+
+    def __init__(self, path: str | Path, georeference: Georeference, layout: Layout) -> None:
+        self._path = Path(path)
+        self._plain = self._path.with_name(self._path.name + ".plain.tif")
+        self._georeference = georeference
+        self._layout = layout
+        self._dataset: DatasetWriter
+
+    def __enter__(self) -> MapWriter:
+        """Begin a plain GeoTIFF beside the file to make."""
+        try:
+            with self._reporting():
+                self._dataset = self._create()
+                self._describe()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Make the COG, or leave nothing behind after an error."""
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            with self._reporting():
+                self._dataset.close()
+                self._require_whole()
+                self._copy()
+                sync(self._path)
+        except BaseException:
+            self._discard()
+            raise
+        self._plain.unlink()
+
+    def write(self, window: Window, values: NDArray[np.generic]) -> None:
+        """Write a window of all bands.
+
+        Parameters
+        ----------
+        window : (rows, cols)
+            Half-open slices, pixels.
+        values : array, axes (band, row, col)
+            Of the layout's type, or of one that turns into it without changing kind.
+
+        Raises
+        ------
+        RasterError
+            If the disk is full.
+        ValueError
+            If ``values`` does not have the window's shape.
+        """
+        sides = tuple(part.stop - part.start for part in window)
+        expected = (len(self._layout.descriptions), *sides)
+        if values.shape != expected:  # GDAL would stretch it
+            raise ValueError(f"values has shape {values.shape}; this window takes {expected}.")
+        place = tuple((part.start, part.stop) for part in window)
+        with self._reporting():
+            self._dataset.write(
+                values.astype(self._layout.dtype, casting="same_kind", copy=False), window=place
+            )
+
+    def _create(self) -> DatasetWriter:
+        return rasterio.open(
+            self._plain,
+            "w",
+            driver="GTiff",
+            dtype=self._layout.dtype,
+            count=len(self._layout.descriptions),
+            nodata=self._layout.nodata,
+            tiled=True,
+            blockxsize=BLOCK,
+            blockysize=BLOCK,
+            BIGTIFF="IF_SAFER",
+            SPARSE_OK="FALSE",
+            **self._georeference.creation(),
+        )
+
+    def _describe(self) -> None:
+        layout, dataset = self._layout, self._dataset
+        dataset.descriptions = layout.descriptions
+        dataset.update_tags(**layout.tags, **self._georeference.tags())
+        if layout.categories:
+            # GDAL keeps category names in a side-car file only, which a rename would lose.
+            names = {f"CATEGORY_{known.value}": known.name for known in layout.categories}
+            dataset.update_tags(1, **names)
+            dataset.write_colormap(1, {known.value: known.colour for known in layout.categories})
+
+    def _require_whole(self) -> None:
+        """Make sure that all is on disk: closing flushes GDAL's cache, and may fail in silence."""
+        rows, cols = self._georeference.grid.shape
+        pixel = len(self._layout.descriptions) * np.dtype(self._layout.dtype).itemsize
+        if self._plain.stat().st_size < rows * cols * pixel:
+            raise OSError("the file is cut short")
+
+    def _copy(self) -> None:
+        copy(
+            str(self._plain),
+            str(self._path),
+            driver="COG",
+            BLOCKSIZE=str(BLOCK),
+            PREDICTOR="YES" if self._layout.predictor else "NO",
+            OVERVIEW_RESAMPLING=self._layout.overviews.upper(),
+            BIGTIFF="IF_SAFER",
+            NUM_THREADS="ALL_CPUS",
+            **compression(),
+        )
+
+    def _discard(self) -> None:
+        if hasattr(self, "_dataset"):
+            with suppress(*GDAL_ERRORS), session():
+                self._dataset.close()
+        for path in (self._plain, self._path):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            with session():
+                yield
+        except (*GDAL_ERRORS, OSError) as error:
+            raise RasterError(
+                f"{self._path} cannot be written: {reason(error)}. Choose a folder that is "
+                f"writable and has free space{_free_space(self._path.parent)}."
+            ) from error
+
+
+def _free_space(folder: Path) -> str:
+    """Say how much space is left, as GDAL does not say that a disk is full."""
+    try:
+        return f" ({shutil.disk_usage(folder).free / 1e6:.0f} MB are free there now)"
+    except OSError:
+        return ""

@@ -1,0 +1,125 @@
+"""Draw the sample scenes: `python data_samples/make.py [--out DIR]`; the same files every time.
+
+Reflectance is written as uint16, 10,000 to 1, where 0 means no data; labels as uint8, 1 where an
+anomaly was planted and 255 where there is no data.  See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.transform import from_origin
+
+from anomvae.simulate import ANOMALIES, Anomaly, Scene, simulate
+
+SHAPE = (96, 96)
+"""Rows and columns of a scene, pixels."""
+PIXEL = 10.0
+"""Side of a pixel, m."""
+SCALE = 1e-4
+"""Reflectance of one count."""
+STEP = 8
+"""Counts that the sensor tells apart: 0.4 of its noise, which noise hides, and the files shrink."""
+NO_DATA = 0
+NO_LABEL = 255
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One scene to draw."""
+
+    name: str
+    """Stem of its files."""
+    seed: int
+    """Which place."""
+    easting: float
+    """Left edge in UTM zone 33 north, m."""
+    anomalies: tuple[Anomaly, ...] = ANOMALIES
+    """What is planted."""
+
+
+SAMPLES = (
+    Sample("normal", 0, 465_000.0, anomalies=()),
+    Sample("scene_a", 1, 467_000.0),
+    Sample("scene_b", 2, 469_000.0),
+)
+
+
+def write_samples(folder: Path) -> list[Path]:
+    """Draw every sample into ``folder``; the labels lie beside the scenes that have anomalies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for sample in SAMPLES:
+        scene = simulate(SHAPE, sample.seed, anomalies=sample.anomalies)
+        paths.append(write_scene(folder / f"{sample.name}.tif", scene, sample))
+        if sample.anomalies:
+            paths.append(write_labels(folder / f"{sample.name}_labels.tif", scene, sample))
+    return paths
+
+
+def write_scene(path: Path, scene: Scene, sample: Sample) -> Path:
+    """Write the reflectance, with wavelengths, scale and no data as GDAL knows them."""
+    pixels = counts(scene)
+    with rasterio.open(path, "w", **profile(pixels, sample), nodata=NO_DATA, predictor=2) as file:
+        file.write(pixels)
+        file.descriptions = scene.names
+        file.scales, file.offsets = [SCALE] * len(pixels), [0.0] * len(pixels)
+        file.update_tags(TIFFTAG_IMAGEDESCRIPTION=f"Simulated reflectance, seed {sample.seed}")
+        for band, wavelength in enumerate(scene.wavelengths, start=1):
+            file.update_tags(band, wavelength=f"{wavelength:g}", wavelength_units="Nanometers")
+    return path
+
+
+def write_labels(path: Path, scene: Scene, sample: Sample) -> Path:
+    """Write where the anomalies are."""
+    pixels = np.where(scene.valid, scene.labels, NO_LABEL).astype(np.uint8)[None]
+    with rasterio.open(path, "w", **profile(pixels, sample), nodata=NO_LABEL) as file:
+        file.write(pixels)
+        file.descriptions = ("anomalous",)
+    return path
+
+
+def counts(scene: Scene) -> NDArray[np.uint16]:
+    """Turn reflectance into counts, (band, row, col)."""
+    # A pixel that reflects nothing has data all the same: it must not read as one that has none.
+    steps = np.rint(scene.block[0].astype(np.float64) / (STEP * SCALE)).clip(1)
+    pixels = np.where(scene.valid[..., None], STEP * steps, NO_DATA)
+    return np.moveaxis(pixels, -1, 0).astype(np.uint16)
+
+
+def profile(pixels: NDArray[Any], sample: Sample) -> dict[str, Any]:
+    """Tell rasterio how a file of these pixels, (band, row, col), is laid out."""
+    return {
+        "driver": "GTiff",
+        "count": pixels.shape[0],
+        "height": pixels.shape[1],
+        "width": pixels.shape[2],
+        "dtype": pixels.dtype,
+        "crs": CRS.from_epsg(32633),
+        "transform": from_origin(sample.easting, 5_390_000.0, PIXEL, PIXEL),
+        "tiled": True,  # several blocks, so that reading by windows shows
+        "blockxsize": 48,
+        "blockysize": 48,
+        "interleave": "band",
+        "compress": "deflate",
+        "zlevel": 9,
+    }
+
+
+def main() -> None:
+    """Draw the samples where the command line says, and list them."""
+    parser = argparse.ArgumentParser(description="Draw the sample scenes.")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder")
+    for path in write_samples(parser.parse_args().out):
+        print(f"{path}  {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
