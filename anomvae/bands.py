@@ -6,12 +6,11 @@ the same bands, in the same units.  Wavelengths are in nanometres; band numbers 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from .errors import BandMismatch, ConfigError
+from .errors import BandMismatch, ConfigError, hint, listed
 
 WAVELENGTH_TOLERANCE = 0.01
 """Relative; sister satellites of one series differ by less (Sentinel-2A and -2B: 0.8 %)."""
@@ -99,18 +98,16 @@ class Bands:
         for part in filter(None, (part.strip() for part in text.split(","))):
             chosen |= {band.index: band for band in self._matching(part)}
         if not chosen:
-            raise ConfigError(f"bands = {text!r} names no band. Known: {_listed(self.names)}.")
+            raise ConfigError(f"bands = {text!r} names no band. Known: {listed(self.names)}.")
         return self.keep(list(chosen.values()))
 
     def _matching(self, part: str) -> list[Band]:
         named = [band for band in self if band.name.casefold() == part.casefold()]
         found = named or self._in_wavelengths(part) or self._in_numbers(part)
         if not found:
-            near = difflib.get_close_matches(part, self.names, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known: {_listed(self.names)}."
             raise ConfigError(
                 f"No band is {part!r} (a name, a number from 1 to {self.source}, a range of "
-                f"numbers, or of wavelengths such as 450-900nm). {hint}"
+                f"numbers, or of wavelengths such as 450-900nm). {hint(part, self.names)}"
             )
         return found
 
@@ -164,8 +161,8 @@ class Bands:
         missing = [band for band in self.names if band not in theirs]
         if missing:
             raise BandMismatch(
-                f"{name} has {len(scene)} bands ({_listed(scene.names)}), but this detector was "
-                f"trained on {len(self)} ({_listed(self.names)}). It lacks {_listed(missing)}: "
+                f"{name} has {len(scene)} bands ({listed(scene.names)}), but this detector was "
+                f"trained on {len(self)} ({listed(self.names)}). It lacks {listed(missing)}: "
                 f"give a scene of the same product, or train on scenes like this one."
             )
         return [theirs[band] for band in self.names]
@@ -203,8 +200,3 @@ def _require_same_radiometry(ours: Band, theirs: Band, name: str) -> None:
             f"trained with it at {ours.wavelength:g} nm. Give a scene of the same sensor, or train "
             f"on scenes like this one."
         )
-
-
-def _listed(names: tuple[str, ...] | list[str], most: int = 8) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown}, ... {names[-1]}" if len(names) > most else shown

@@ -6,7 +6,6 @@ way of fitting decides (docs/design.md, section 8).
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from .errors import ConfigError
+from .errors import ConfigError, hint
 from .thresholds import parse_rule
 
 Auto = Literal["auto"]
@@ -213,16 +212,14 @@ def explain(details: Sequence[ErrorDetails]) -> str:
         key = ".".join(keys[:2] if keys[0] in _TABLES else keys[:1])
         message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         problems.setdefault(f"{key} = {detail['input']!r}: expected ", []).append(message)
-    return "; ".join(start + " or ".join(ends) for start, ends in problems.items()) + "."
+    return " ".join(start + " or ".join(ends) for start, ends in problems.items())
 
 
 def _unknown(keys: list[str]) -> str:
     *tables, key = keys
     table: type[BaseModel] = _TABLES[tables[0]] if tables else Config
-    near = difflib.get_close_matches(key, table.model_fields, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(table.model_fields)}"
     where = f"[{tables[0]}]" if tables else "the top level"
-    return f"{where} has no key `{key}`, {hint}"
+    return f"{where} has no key {key!r}. {hint(key, table.model_fields)}"
 
 
 _TABLES: dict[str, type[BaseModel]] = {
@@ -238,9 +235,9 @@ def _path(name: str) -> Path:
         return path
     if name in shipped_configs():
         return shipped("configs") / f"{name}.toml"
-    near = difflib.get_close_matches(name, shipped_configs(), n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Shipped: {', '.join(shipped_configs())}."
-    raise ConfigError(f"No configuration is called {name!r}, and no file is. {hint}")
+    raise ConfigError(
+        f"No configuration is called {name!r}, and no file is. {hint(name, shipped_configs())}"
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -17,6 +17,9 @@ A message says what was found, what was expected, and what to do next.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Sequence
+
 
 class AnomvaeError(Exception):
     """Base of every error raised by anomvae."""
@@ -70,3 +73,24 @@ class ScenesFailed(AnomvaeError, RuntimeError):
     """Some scenes of a batch failed; the others are done."""
 
     exit_code = 5
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Help with a name that is not known: give the nearest one, or all.
+
+    Examples
+    --------
+    >>> hint("vea", ["ae", "vae"])
+    "Did you mean 'vae'?"
+    >>> hint("x", ["ae", "vae"])
+    'Known: ae, vae.'
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {listed(names)}."
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Name things in a row; of many, the first and the last."""
+    shown = ", ".join(names[:most])
+    return f"{shown}, ... {names[-1]}" if len(names) > most else shown

@@ -5,12 +5,11 @@ A family is a row; adding one takes a row and at most one new part (docs/contrib
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import ConfigError
+from .errors import ConfigError, hint
 from .models import MLP, Autoencoder, Deterministic, Gaussian, GaussianBands
 from .objectives import Elbo
 from .pixels import Spectra, View
@@ -71,9 +70,7 @@ def family_named(name: str) -> Family:
     """
     if name in FAMILIES:
         return FAMILIES[name]
-    near = difflib.get_close_matches(name, FAMILIES, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(FAMILIES)}."
-    raise ConfigError(f"model.family = {name!r} is unknown. {hint}")
+    raise ConfigError(f"model.family = {name!r} is unknown. {hint(name, FAMILIES)}")
 
 
 def fitting_sizes(

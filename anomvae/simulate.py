@@ -6,8 +6,7 @@ Axes are (row, col), then material or band; reflectance is 0 to 1, wavelengths a
     seen[band]  = mixed[band] * variety[band] * light[band] + noise[band]
 
 A `Place` is land, whatever the day; `observe` takes a picture of it; `simulate` does both.  Places
-are of one kind, so that a model trained on one seed applies to the scenes of another.  Equal
-arguments give equal scenes.
+are of one kind: a model trained on one seed applies to others.  Equal arguments, equal scenes.
 """
 
 from __future__ import annotations
@@ -251,17 +250,16 @@ def _cover(rng: Rng, fields: NDArray[np.intp], relief: Floats) -> Floats:
     """Grow crops in the fields; lay woods, a town, water and a road over them: the abundances."""
     from scipy import ndimage
 
-    shape = relief.shape
     chosen = rng.choice(3, size=fields.max() + 1, p=(0.5, 0.25, 0.25))[fields]
-    weight = np.exp(_smooth(rng, (*shape, 3), 5) + 3.5 * np.eye(3)[chosen])
+    weight = np.exp(_smooth(rng, (*fields.shape, 3), 5) + 3.5 * np.eye(3)[chosen])
     land = weight / weight.sum(-1, keepdims=True) @ np.eye(3, len(BACKGROUND))
-    town = _highest(_smooth(rng, shape, 6), 0.07)
+    town = _highest(_smooth(rng, fields.shape, 6), 0.07)
     layers = (
-        ("forest", 0.95 * _highest(_smooth(rng, shape, 7), 0.15)),
+        ("forest", 0.95 * _highest(_smooth(rng, fields.shape, 7), 0.15)),
         ("asphalt", 0.6 * town),
-        ("concrete", 0.9 * town * _highest(_smooth(rng, shape, 0.8), 0.4)),
-        ("water", np.maximum(_course(rng, shape, 5, 6), _highest(-relief, 0.02))),
-        ("asphalt", _course(rng, shape, 1.2, 2)),
+        ("concrete", 0.9 * town * _highest(_smooth(rng, fields.shape, 0.8), 0.4)),
+        ("water", np.maximum(_course(rng, fields.shape, 5, 6), _highest(-relief, 0.02))),
+        ("asphalt", _course(rng, fields.shape, 1.2, 2)),
     )
     for name, share in layers:
         pure = np.array([name == other for other in BACKGROUND])
@@ -271,10 +269,10 @@ def _cover(rng: Rng, fields: NDArray[np.intp], relief: Floats) -> Floats:
 
 def _highest(noise: Floats, share: float) -> Floats:
     """Cover the ``share`` of pixels where ``noise`` is highest, 0 to 1 with a soft border."""
-    return np.clip(4 * (noise - np.quantile(noise, 1 - share)), 0, 1)
+    return np.clip(8 * (noise - np.quantile(noise, 1 - share)), 0, 1)
 
 
-def _course(rng: Rng, shape: Shape, width: float, bend: float) -> Floats:
+def _course(rng: Rng, shape: tuple[int, ...], width: float, bend: float) -> Floats:
     """Cover a line that winds through the scene, 0 to 1; width and bend in pixels."""
     along, across = _axes(rng, shape)
     phase, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.25, 0.25) * min(shape)
@@ -295,9 +293,7 @@ def _free_spot(rng: Rng, free: NDArray[np.bool_], size: Shape) -> tuple[slice, s
 def _light(rng: Rng, relief: Floats, shadow: float, nm: Floats) -> Floats:
     """Light on the ground against that on a level, open one, (row, col, band)."""
     down, right = np.gradient(relief)
-    sun = (1 + 0.6 * (down + right)) / np.sqrt(
-        1 + down**2 + right**2
-    )  # it stands in the north-west
+    sun = (1 + 0.6 * (down + right)) / np.sqrt(1 + down**2 + right**2)  # from the north-west
     sun = sun.clip(0.3, 1.7) * (1 - 0.8 * _highest(_smooth(rng, relief.shape, 6), shadow))
     sky = 0.25 * (450 / nm) ** 2  # air scatters blue light, so shadows are blue
     return np.asarray((1 - sky) * sun[..., None] + sky)

@@ -21,14 +21,13 @@ higher is more anomalous; NaN is no data.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ConfigError, NotEnoughPixels
+from .errors import ConfigError, NotEnoughPixels, hint
 
 GROUPS = 4096
 TAIL = 1024
@@ -78,7 +77,7 @@ class ScoreDistribution:
         return ScoreDistribution(deviation[order], self.weights[order])
 
 
-def describe_scores(scores: NDArray[np.float32]) -> ScoreDistribution:
+def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
     """Sum up scores of any shape; NaN marks no data.
 
     Raises
@@ -214,9 +213,7 @@ def parse_rule(text: str) -> Rule:
     """
     name, _, number = (part.strip() for part in text.partition(":"))
     if name not in RULES:
-        near = difflib.get_close_matches(name, RULES, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(RULES)}."
-        raise ConfigError(f"threshold = {text!r}: no rule is called {name!r}. {hint}")
+        raise ConfigError(f"threshold = {text!r}: no rule is called {name!r}. {hint(name, RULES)}")
     default = RULES[name][1]
     if not number and default is not None:
         return Rule(name, default)

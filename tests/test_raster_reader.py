@@ -203,6 +203,26 @@ def test_large_integers_near_nodata_stay_data(tmp_path):
     assert np.isnan(block[0, :, 0]).tolist() == [True, False]
 
 
+@pytest.mark.parametrize("nodata", [-3.4028234663852886e38, -3.40282347e38, -9999.0, 1e-30])
+def test_nodata_of_a_float_band_is_found_although_text_rounds_it(tmp_path, nodata):
+    values = np.float32([[[nodata, 1, -1, 0]]])
+
+    block = read(make(tmp_path / "a.tif", values, nodata=nodata))
+
+    assert np.isnan(block[0, :, 0]).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("nodata", [-9999, 1e300])
+def test_a_nodata_value_that_no_pixel_can_have_hides_nothing(tmp_path, nodata):
+    make(tmp_path / "a.tif", ramp(1))
+    value = f"<NoDataValue>{nodata}</NoDataValue>"
+    path = vrt(tmp_path / "a.vrt", [("Byte", value + source("a.tif"))])
+
+    block = read(path)
+
+    np.testing.assert_array_equal(block[..., 0], ramp(1)[0])
+
+
 def test_a_nodata_value_of_nan_needs_no_word(tmp_path):
     path = make(tmp_path / "a.tif", np.float32([[[1, np.nan]]]), nodata=np.nan)
 
@@ -214,12 +234,12 @@ def test_a_nodata_value_of_nan_needs_no_word(tmp_path):
 
 @pytest.mark.parametrize("count", [1, 3, 5])
 def test_alpha_hides_the_pixel_and_is_no_data_band(tmp_path, count):
-    def describe(dataset):
-        dataset.colorinterp = [ColorInterp.undefined] * count + [ColorInterp.alpha]
-
     values = np.concatenate([ramp(count), np.full((1, 3, 4), 255, "uint8")])
     values[-1, 1, 2], values[-1, 0, 0] = 0, 1
-    path = make(tmp_path / "a.tif", values, describe=describe)
+    make(tmp_path / "a.tif", values)
+    alpha = "<ColorInterp>Alpha</ColorInterp>" + source("a.tif", count + 1)
+    data = [("Byte", source("a.tif", band + 1)) for band in range(count)]
+    path = vrt(tmp_path / "a.vrt", [*data, ("Byte", alpha)])
 
     block = read(path)
 
@@ -252,9 +272,9 @@ def test_the_dataset_mask_hides_the_pixel_and_nodata_still_counts(tmp_path, insi
 def test_a_mask_of_one_band_hides_its_values_only(tmp_path):
     make(tmp_path / "a.tif", ramp())
     make(tmp_path / "m.tif", (ramp(1) != 6).astype("uint8") * 255)
-    mask = source("m.tif")
-    masked = f'{source("a.tif", 2)}<MaskBand><VRTRasterBand dataType="Byte">{mask}</VRTRasterBand></MaskBand>'
-    path = vrt(tmp_path / "a.vrt", [("Byte", source("a.tif")), ("Byte", masked)])
+    mask = f'<MaskBand><VRTRasterBand dataType="Byte">{source("m.tif")}</VRTRasterBand></MaskBand>'
+    second = source("a.tif", 2) + mask
+    path = vrt(tmp_path / "a.vrt", [("Byte", source("a.tif")), ("Byte", second)])
 
     block = read(path)
 
@@ -364,7 +384,8 @@ def test_envi_headers_tell_names_wavelengths_gain_and_nodata(tmp_path, units, fa
     )
     names = "band names = {green, red}\n" if named else ""
     (tmp_path / "a.hdr").write_text(
-        f"{header}\n{names}wavelength units = {units}\nwavelength = {{{550 / factor}, {665 / factor}}}\n"
+        f"{header}\n{names}wavelength units = {units}\n"
+        f"wavelength = {{{550 / factor}, {665 / factor}}}\n"
         "data gain values = {0.5, 0.5}\ndata ignore value = 3\n"
     )
 

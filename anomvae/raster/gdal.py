@@ -51,7 +51,7 @@ def reason(error: BaseException) -> str:
     """Take the most telling message of a chain of errors: the outermost one of GDAL itself."""
     # rasterio's own "Read failed. See previous exception for details." says nothing.
     told = error.__cause__ if isinstance(error.__cause__, CPLE_BaseError) else error
-    text = getattr(told, "errmsg", "") or str(told)
+    text = getattr(told, "errmsg", "") or getattr(told, "strerror", "") or str(told)
     return " ".join(text.split()).rstrip(".:")
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.features import rasterize
@@ -116,14 +115,22 @@ def _to_pixels(outlines: Outlines, grid: Grid, name: str) -> Ring:
             xs, ys = transform(
                 CRS.from_user_input(outlines.crs), CRS.from_wkt(grid.crs), xs.tolist(), ys.tolist()
             )
-    cols, rows = ~Affine(*grid.transform) * (np.asarray(xs), np.asarray(ys))
-    corners = np.stack([cols, rows], axis=-1)
+    corners = _inverse(grid, np.asarray(xs), np.asarray(ys))
     if not np.isfinite(corners).all():
         raise RasterError(
             f"Some polygons of {outlines.name} lie where the coordinate reference system of {name} "
             f"does not reach. Cut them to the scene's surroundings."
         )
     return corners
+
+
+def _inverse(grid: Grid, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> Ring:
+    """Solve the grid's transform for col and row."""
+    a, b, c, d, e, f = grid.transform
+    determinant = a * e - b * d
+    right, down = xs - c, ys - f
+    cols, rows = e * right - b * down, a * down - d * right
+    return np.asarray(np.stack([cols, rows], axis=-1) / determinant)
 
 
 def _split(corners: Ring, outlines: Outlines) -> Iterator[Polygon]:

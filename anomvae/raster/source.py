@@ -15,17 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from ..bands import Band, Bands
+from ..bands import Bands
 from ..errors import RasterError
 from ..grid import Grid
 from .description import bands_of, data_indexes
 from .gdal import open_dataset, reporting
 from .georeference import grid_of
 from .part import Part, whole
-from .validity import Validity, hide_invalid, validity_of
-
-EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
-"""Types whose every value is a float32."""
+from .validity import Validity, hide_masked, validity_of
+from .values import read_values
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Source:
     bands: Bands
     """All data bands."""
     validity: Validity
-    """Where the file says which of its values are data."""
+    """The file's masks."""
 
     def read(self, bands: Bands, part: Part) -> NDArray[np.float32]:
         """Read some bands of a part of the raster, axes (row, col, band); NaN = no data.
@@ -55,8 +53,8 @@ class Source:
             f"{self.name} cannot be read at {part}",
             "The file seems damaged or cut short: fetch or copy it again.",
         ):
-            block = _values(self.dataset, bands, part)
-            hide_invalid(block, self.dataset, validity=self.validity, bands=bands, part=part)
+            block = read_values(self.dataset, bands, part)
+            hide_masked(block, self.dataset, validity=self.validity, bands=bands, part=part)
         return block
 
     def first(self) -> Bands:
@@ -114,37 +112,3 @@ def _require_real_bands(name: str, dataset: DatasetReader) -> None:
 
 def _shown(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
-
-
-def _values(dataset: DatasetReader, bands: Bands, part: Part) -> NDArray[np.float32]:
-    """Read physical values, axes (row, col, band), whether they are data or not."""
-    block = np.empty((*part.shape, len(bands)), np.float32)
-    layers = np.moveaxis(block, -1, 0)
-    if _at_once(dataset, bands):
-        dataset.read(bands.indexes, out=layers, **part.where)
-        for band, layer in zip(bands, layers, strict=True):
-            if _rescaled(band):
-                layer[...] = _physical(layer, band)
-    else:
-        for band, layer in zip(bands, layers, strict=True):
-            stored = dataset.read(band.index, out_dtype="float64", **part.layer)
-            layer[...] = _physical(stored, band)
-    return block
-
-
-def _at_once(dataset: DatasetReader, bands: Bands) -> bool:
-    """Tell whether all bands can be read in one go: of one type, and rounded only once."""
-    types = {dataset.dtypes[band.index - 1] for band in bands}
-    exact = types <= EXACT or not any(_rescaled(band) for band in bands)
-    return len(types) == 1 and exact  # rasterio refuses mixed types
-
-
-def _rescaled(band: Band) -> bool:
-    return (band.scale, band.offset) != (1.0, 0.0)
-
-
-def _physical(stored: NDArray[np.floating], band: Band) -> NDArray[np.float32]:
-    # In float64, as a large stored value and a large offset may nearly cancel.
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = np.multiply(stored, band.scale, dtype=np.float64) + band.offset
-        return np.asarray(values.astype(np.float32))

@@ -58,8 +58,8 @@ def read_outlines(path: str | Path) -> Outlines:
         raise _not_geojson(path, repr(error)) from error
     if not rings:
         raise RasterError(f"{path} holds no polygon. Draw polygons around normal pixels.")
-    if any(ring.shape[0] < 4 for ring in rings):
-        raise _not_geojson(path, "a ring has fewer than four corners")
+    if any(ring.ndim != 2 or ring.shape[0] < 4 or ring.shape[1] != 2 for ring in rings):
+        raise _not_geojson(path, "a ring is not made of four or more pairs of coordinates")
     return Outlines(
         name=str(path),
         corners=np.concatenate(rings),

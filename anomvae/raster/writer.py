@@ -16,7 +16,7 @@ from types import TracebackType
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.io import DatasetWriter
+from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.shutil import copy
 
 from ..errors import RasterError
@@ -110,8 +110,9 @@ class MapWriter:
         try:
             with self._reporting():
                 self._dataset.close()
-                self._require_whole()
+                _require_whole(self._plain)
                 self._copy()
+                _require_whole(self._path)
                 sync(self._path)
         except BaseException:
             self._discard()
@@ -171,13 +172,6 @@ class MapWriter:
             dataset.update_tags(1, **names)
             dataset.write_colormap(1, {known.value: known.colour for known in layout.categories})
 
-    def _require_whole(self) -> None:
-        """Make sure that all is on disk: closing flushes GDAL's cache, and may fail in silence."""
-        rows, cols = self._georeference.grid.shape
-        pixel = len(self._layout.descriptions) * np.dtype(self._layout.dtype).itemsize
-        if self._plain.stat().st_size < rows * cols * pixel:
-            raise OSError("the file is cut short")
-
     def _copy(self) -> None:
         copy(
             str(self._plain),
@@ -196,7 +190,8 @@ class MapWriter:
             with suppress(*GDAL_ERRORS), session():
                 self._dataset.close()
         for path in (self._plain, self._path):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # not even begun
+                path.unlink()
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -208,6 +203,31 @@ class MapWriter:
                 f"{self._path} cannot be written: {reason(error)}. Choose a folder that is "
                 f"writable and has free space{_free_space(self._path.parent)}."
             ) from error
+
+
+def _require_whole(path: Path) -> None:
+    """Make sure that all blocks of a TIFF and its overviews are on disk.
+
+    When a disk is full, GDAL says nothing while it closes a file, or copies one in threads.
+    """
+    size = path.stat().st_size
+    with rasterio.open(path) as dataset:
+        levels = [None, *range(len(dataset.overviews(1)))]
+    for level in levels:
+        options = {} if level is None else {"OVERVIEW_LEVEL": level}
+        with rasterio.open(path, **options) as dataset:
+            if any(end is None or end > size for end in _block_ends(dataset)):
+                raise OSError("the file was cut short, as on a full disk")
+
+
+def _block_ends(dataset: DatasetReader) -> Iterator[int | None]:
+    """Say where each block of the first band ends, bytes from the file's start."""
+    for (row, col), _ in dataset.block_windows(1):
+        offset, length = (
+            dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1)
+            for what in ("OFFSET", "SIZE")
+        )
+        yield int(offset) + int(length) if offset and length else None
 
 
 def _free_space(folder: Path) -> str:

@@ -1,0 +1,35 @@
+# Everything a checkout needs: `make demo` and `make test` set themselves up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check samples bench clean
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (once; a few minutes) ..."
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[dev,vector]"
+	@touch $(READY)
+
+demo: $(READY)  ## the main job on the sample scenes, end to end
+	$(BIN)/anomvae demo
+
+test: $(READY)  ## the whole test suite
+	$(BIN)/python -m pytest --numprocesses auto
+
+check: $(READY)  ## style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+
+samples: $(READY)  ## draw data_samples anew
+	$(BIN)/python data_samples/make.py
+
+bench: $(READY)  ## accuracy on labelled scenes: make bench SCENES=DIR
+	$(BIN)/python benchmarks/accuracy.py --scenes $(SCENES)
+
+clean:
+	rm -rf $(VENV) demo

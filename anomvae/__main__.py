@@ -1,0 +1,5 @@
+"""``python -m anomvae``."""
+
+from .cli import main
+
+main()

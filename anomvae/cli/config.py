@@ -1,0 +1,55 @@
+"""``anomvae config``: what the settings are, and where each comes from."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from . import options
+
+
+@click.group()
+def config() -> None:
+    """Show, check and describe configurations."""
+
+
+@config.command()
+@click.argument("name", default="default")
+@options.set_opt
+@options.json_opt
+def show(name: str, settings: tuple[str, ...], as_json: bool) -> None:
+    """Print the configuration NAME, resolved whole, with the source of each value.
+
+    NAME is a shipped configuration or a TOML file.
+    """
+    from ..config import resolve_config
+
+    resolved = resolve_config(name, settings)
+    rows = list(resolved.rows())
+    if as_json:
+        click.echo(json.dumps({key: {"value": v, "source": s} for key, v, s in rows}, indent=2))
+        return
+    width = max(len(f"{key} = {json.dumps(value)}") for key, value, _ in rows)
+    for key, value, source in rows:
+        click.echo(f"{f'{key} = {json.dumps(value)}':{width}}  # {source}")
+
+
+@config.command()
+@click.argument("name")
+@options.set_opt
+def check(name: str, settings: tuple[str, ...]) -> None:
+    """Check that the configuration NAME fits, down to the name of its family."""
+    from ..config import resolve_config
+    from ..families import family_named
+
+    family_named(resolve_config(name, settings).config.model.family)
+    click.echo(f"{name} fits")
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON schema of a configuration, for editors."""
+    from ..config import Config
+
+    click.echo(json.dumps(Config.model_json_schema(), indent=2))

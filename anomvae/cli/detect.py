@@ -1,0 +1,58 @@
+"""``anomvae detect``: no model, no labels, one scene."""
+
+from __future__ import annotations
+
+import click
+
+from . import options
+from .score import ANOMALY_FOUND
+
+
+@click.command()
+@options.scene_arg
+@options.folder_opt
+@options.threshold_opt
+@options.overwrite_opt
+@click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
+@options.json_opt
+@options.fitting_options
+def detect(  # noqa: PLR0913 - one argument per option
+    scene: str,
+    folder: str,
+    rule: str | None,
+    overwrite: bool,
+    fail_on_anomaly: bool,
+    as_json: bool,
+    bands: str | None,
+    mask: str | None,
+    config: str,
+    settings: tuple[str, ...],
+    seed: int,
+    device: str | None,
+) -> None:
+    """Find what is unusual in SCENE, against the rest of it.
+
+    A detector is fitted to the scene itself, anomalies and all, and its threshold by clipping: both
+    hold for this scene only, and neither is kept.
+
+    \b
+    Example:
+        anomvae detect scene.tif -o maps/
+    """
+    from ..config import resolve_config
+    from ..mapping import detect_scene
+
+    chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
+    with options.progress_bar() as progress:
+        result = detect_scene(
+            scene,
+            folder,
+            chosen.config,
+            seed,
+            select=options.selection(bands, mask),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    click.echo(options.result_line(result, as_json))
+    if fail_on_anomaly and result.flagged:
+        raise SystemExit(ANOMALY_FOUND)

@@ -1,0 +1,73 @@
+"""The command group: finds commands, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import AnomvaeError
+
+COMMANDS = ("train", "score", "detect", "evaluate", "threshold", "info", "config", "demo")
+INTERNAL, UNREADABLE, INTERRUPTED = 1, 3, 130
+
+log = logging.getLogger(__name__)
+
+
+class Group(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command from the file of its name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f".{cmd_name}", __package__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run a command; an error becomes one line and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except AnomvaeError as error:
+            _fail(ctx, str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _fail(ctx, "interrupted; nothing half-made is left.", INTERRUPTED)
+        except OSError as error:
+            _fail(ctx, f"{error}. Check the path, its permissions and the free space.", UNREADABLE)
+        except Exception as error:
+            log.debug("internal error", exc_info=True)
+            told = f"internal error ({type(error).__name__}: {error})."
+            _fail(ctx, f"{told} Please report it; -vv shows where it happened.", INTERNAL)
+
+
+def _fail(ctx: click.Context, message: str, code: int) -> None:
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    ctx.exit(code)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Find unusual pixels in multi-band rasters.
+
+    \b
+    Learn what is normal, then score new scenes:
+        anomvae train normal.tif -o model.safetensors
+        anomvae score new.tif -m model.safetensors -o maps/
+    Or look at a single scene:
+        anomvae detect scene.tif -o maps/
+
+    Exit codes: 0 done; 1 internal error; 2 usage; 3 a file cannot be read or written; 4 model and
+    scene do not fit; 5 some scenes of a batch failed; 10 anomalies found (only with
+    --fail-on-anomaly); 130 interrupted.
+    """

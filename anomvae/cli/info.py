@@ -1,0 +1,102 @@
+"""``anomvae info``: what a model or a scene is, without torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..bands import Bands
+from ..errors import listed
+from . import options
+
+
+@click.command()
+@click.argument("file")
+@options.json_opt
+@options.verbose_opt
+def info(file: str, as_json: bool) -> None:
+    """Say what FILE is: a model or a scene."""
+    from ..modelfile import is_model
+
+    facts = _model(file) if Path(file).suffix == ".safetensors" or is_model(file) else _scene(file)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name:{width}}  {_shown(value)}")
+
+
+def _model(file: str) -> dict[str, Any]:
+    from ..modelfile import read_card
+
+    card = read_card(file)
+    training, cut = card.training, card.threshold
+    return {
+        "model": file,
+        "family": card.family,
+        "latent": card.latent,
+        "hidden": list(card.hidden),
+        "likelihood": card.likelihood,
+        "bands": _bands(card.bands),
+        "left out": list(card.dead),
+        "score": f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL, nats",
+        "threshold": None if cut is None else asdict(cut),
+        "trained on": list(training.scenes),
+        "pixels": training.pixels,
+        "steps": training.steps,
+        "seed": training.seed,
+        "trim": training.trim,
+        "final loss": training.loss[-1],
+        "held-out ELBO": training.elbo,
+        "written by": f"anomvae {card.anomvae}, torch {card.torch}",
+    }
+
+
+def _scene(file: str) -> dict[str, Any]:
+    from ..raster import RasterReader
+
+    with RasterReader(file) as reader:
+        grid = reader.grid
+        return {
+            "scene": file,
+            "rows": grid.shape[0],
+            "cols": grid.shape[1],
+            "bands": _bands(reader.bands),
+            "types": sorted(reader.types),
+            "blocks": list(reader.block_shape),
+            "transform": list(grid.transform) if grid.located else None,
+            "crs": reader.crs_name,
+            "control points": len(reader.georeference.gcps),
+        }
+
+
+def _bands(bands: Bands) -> list[dict[str, Any]]:
+    return [asdict(band) for band in bands]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return f"{len(value)}: {listed([_band(band) for band in value])}"
+    if isinstance(value, list):
+        return listed([f"{part:.12g}" if isinstance(part, float) else str(part) for part in value])
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "none" if value is None else str(value)
+
+
+def _band(band: dict[str, Any]) -> str:
+    notes = []
+    if band["wavelength"] is not None:
+        notes.append(f"{band['wavelength']:g} nm")
+    if (band["scale"], band["offset"]) != (1.0, 0.0):
+        notes.append(f"x {band['scale']:g} + {band['offset']:g}")
+    if band["nodata"] is not None:
+        notes.append(f"nodata {band['nodata']:g}")
+    return f"{band['name']} ({', '.join(notes)})" if notes else str(band["name"])

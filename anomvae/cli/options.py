@@ -1,0 +1,134 @@
+"""Arguments and options that commands share, and how they watch and log.
+
+Paths are plain text here: the library checks them, so that a missing file is exit code 3.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..fitting import Selection
+    from ..mapping import MapResult
+    from ..parallel import Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
+    """Set up logging; ``-v`` tells more, ``-q`` less."""
+    level = max(logging.DEBUG, logging.WARNING - 10 * value)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+    logging.getLogger("anomvae").setLevel(level)
+    return value
+
+
+verbose_opt = click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_log_to_stderr,
+    help="Tell more on stderr; -vv tells most.",
+)
+scenes_arg = click.argument("scenes", nargs=-1, required=True)
+scene_arg = click.argument("scene")
+model_arg = click.argument("model")
+model_opt = click.option("-m", "--model", required=True, help="Model file.")
+folder_opt = click.option("-o", "--out", "folder", required=True, help="Folder for the results.")
+config_opt = click.option(
+    "--config",
+    "config",
+    default="default",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A shipped configuration, or a TOML file.",
+)
+set_opt = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a key of the configuration, as in model.latent=8.",
+)
+seed_opt = click.option("--seed", default=0, show_default=True, help="Same seed, same result.")
+device_opt = click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), help="Where to compute.  [default: cpu]"
+)
+bands_opt = click.option(
+    "--bands", help="Bands to use: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
+)
+mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
+normal_opt = click.option(
+    "--normal",
+    multiple=True,
+    help="Where pixels are normal: raster (non-zero) or polygons; one for all scenes, or each.",
+)
+threshold_opt = click.option(
+    "--threshold",
+    "rule",
+    metavar="RULE",
+    help="sigma:K, clipped:K, mad:K, quantile:FPR or fixed:VALUE.",
+)
+tile_opt = click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
+overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results of other settings.")
+json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def fitting_options(command: Command) -> Command:
+    """Add what every command that fits a detector takes."""
+    for option in (verbose_opt, device_opt, seed_opt, set_opt, config_opt, mask_opt, bands_opt):
+        command = option(command)
+    return command
+
+
+def settled(settings: tuple[str, ...], **overrides: str | None) -> list[str]:
+    """Add options that stand for a key of the configuration to those of ``--set``."""
+    given = [f"{key}={value}" for key, value in overrides.items() if value is not None]
+    return [*settings, *given]
+
+
+def result_line(result: MapResult, as_json: bool) -> str:
+    """Say what came out of a scene."""
+    if as_json:
+        return json.dumps(json.loads(result.to_json()))  # one line
+    share = result.flagged / max(result.valid, 1)
+    note = "" if result.fresh else "  (up to date)"
+    return f"{result.path}  {result.flagged} of {result.valid} pixels flagged ({share:.2%}){note}"
+
+
+def selection(bands: str | None, mask: str | None, normal: tuple[str, ...] = ()) -> Selection:
+    """Say which bands and pixels count."""
+    from ..fitting import Selection
+
+    return Selection(bands=bands, mask=mask, normal=normal)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Show progress on a terminal, and nothing anywhere else."""
+    from ..parallel import quiet
+
+    if not sys.stderr.isatty():
+        yield quiet
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done, total=total)
+
+        yield show

@@ -1,0 +1,82 @@
+"""``anomvae score``: write the deliverables of new scenes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+
+if TYPE_CHECKING:
+    from ..mapping import Outcome
+
+
+ANOMALY_FOUND = 10
+
+
+@click.command()
+@options.scenes_arg
+@options.model_opt
+@options.folder_opt
+@options.threshold_opt
+@options.mask_opt
+@options.tile_opt
+@options.overwrite_opt
+@click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
+@options.json_opt
+@options.device_opt
+@options.verbose_opt
+def score(  # noqa: PLR0913 - one argument per option
+    scenes: tuple[str, ...],
+    model: str,
+    folder: str,
+    rule: str | None,
+    mask: str | None,
+    tile: int | None,
+    overwrite: bool,
+    fail_on_anomaly: bool,
+    as_json: bool,
+    device: str | None,
+) -> None:
+    """Score SCENES and write maps, flags, a picture and a summary for each.
+
+    What is up to date is left as it is.  --threshold chooses the cut-off anew from the scores of
+    normal pixels that the model keeps.
+
+    \b
+    Examples:
+        anomvae score 2025/*.tif -m coast.safetensors -o maps/
+        anomvae score new.tif -m coast.safetensors -o maps/ --threshold quantile:0.0001
+    """
+    from ..detector import Detector
+    from ..errors import ScenesFailed
+    from ..mapping import score_scenes
+    from ..thresholds import parse_rule
+
+    detector = Detector.load(model)
+    if rule is not None:
+        detector = detector.with_threshold(parse_rule(rule), held_out=detector.threshold.held_out)
+    if device is not None:
+        detector = detector.to(device)
+    with options.progress_bar() as progress:
+        outcomes = score_scenes(
+            detector, scenes, folder, mask=mask, tile=tile, overwrite=overwrite, progress=progress
+        )
+        results = [_told(outcome, as_json) for outcome in outcomes]
+    failed = [outcome.error for outcome in results if outcome.error is not None]
+    if len(failed) == len(scenes) == 1:
+        raise failed[0]
+    if failed:
+        raise ScenesFailed(f"{len(failed)} of {len(scenes)} scenes failed; the others are done.")
+    if fail_on_anomaly and any(outcome.result.flagged for outcome in results if outcome.result):
+        raise SystemExit(ANOMALY_FOUND)
+
+
+def _told(outcome: Outcome, as_json: bool) -> Outcome:
+    """Say at once what became of a scene."""
+    if outcome.result is not None:
+        click.echo(options.result_line(outcome.result, as_json))
+    else:
+        click.echo(f"Failed: {outcome.error}", err=True)
+    return outcome

@@ -1,0 +1,55 @@
+"""``anomvae threshold``: choose a model's cut-off anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.model_arg
+@options.scenes_arg
+@click.option("-o", "--out", required=True, help="Model file to write.")
+@click.option("--rule", default="sigma:3", show_default=True, help="As for score --threshold.")
+@options.normal_opt
+@options.mask_opt
+@options.seed_opt
+@options.overwrite_opt
+@options.verbose_opt
+def threshold(  # noqa: PLR0913 - one argument per option
+    model: str,
+    scenes: tuple[str, ...],
+    out: str,
+    rule: str,
+    normal: tuple[str, ...],
+    mask: str | None,
+    seed: int,
+    overwrite: bool,
+) -> None:
+    """Choose the threshold of MODEL anew on normal SCENES it was not trained on.
+
+    \b
+    Example:
+        anomvae threshold coast.safetensors 2025/*.tif -o coast2025.safetensors
+    """
+    from ..detector import Detector
+    from ..errors import OutputExists
+    from ..fitting import refit_threshold
+
+    if Path(out).exists() and not overwrite:
+        raise OutputExists(f"{out} exists. Give --overwrite to replace it, or another name.")
+    detector = Detector.load(model)
+    select = options.selection(None, mask, normal)
+    with options.progress_bar() as progress:
+        refitted = refit_threshold(
+            detector, scenes, rule, select=select, seed=seed, progress=progress
+        )
+    refitted.save(out)
+    before, after = detector.threshold, refitted.threshold
+    click.echo(
+        f"{out}  threshold {before.value:.4g} -> {after.value:.4g} nats ({after.rule}), "
+        f"above it {after.fpr:.2%} of {after.pixels} pixels"
+    )

@@ -1,0 +1,57 @@
+"""``anomvae train``: fit a detector to normal pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command()
+@options.scenes_arg
+@click.option("-o", "--out", "model", required=True, help="Model file to write.")
+@options.normal_opt
+@options.threshold_opt
+@options.overwrite_opt
+@options.fitting_options
+def train(  # noqa: PLR0913 - one argument per option
+    scenes: tuple[str, ...],
+    model: str,
+    normal: tuple[str, ...],
+    rule: str | None,
+    overwrite: bool,
+    bands: str | None,
+    mask: str | None,
+    config: str,
+    settings: tuple[str, ...],
+    seed: int,
+    device: str | None,
+) -> None:
+    """Fit a detector to the normal pixels of SCENES.
+
+    Without --normal all valid pixels are taken as mostly normal, and the worst are not learnt.
+
+    \b
+    Examples:
+        anomvae train 2024/*.tif -o coast.safetensors
+        anomvae train scene.tif --normal fields.geojson --bands 450-900nm -o fields.safetensors
+    """
+    from ..config import resolve_config
+    from ..errors import OutputExists
+    from ..fitting import train as fit
+
+    if Path(model).exists() and not overwrite:
+        raise OutputExists(f"{model} exists. Give --overwrite to replace it, or another name.")
+    chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
+    select = options.selection(bands, mask, normal)
+    with options.progress_bar() as progress:
+        detector = fit(scenes, chosen.config, seed, select=select, progress=progress)
+    detector.save(model)
+    card, cut = detector.card, detector.threshold
+    click.echo(
+        f"{model}  {card.family}, {len(card.bands)} bands, {card.training.pixels} pixels; "
+        f"threshold {cut.value:.4g} nats ({cut.rule}), above it {cut.fpr:.2%} of "
+        f"{cut.pixels} {'held-out' if cut.held_out else 'training'} pixels"
+    )

@@ -1,0 +1,10 @@
+"""Compare maps and detectors with labels, and with the plain detectors they have to beat.
+
+`evaluate` and `evaluate_detector` measure (`measure`); `BASELINES` are
+fitted to the evaluated scene itself (`baselines`).
+"""
+
+from .baselines import BASELINES
+from .measure import Evaluation, evaluate, evaluate_detector
+
+__all__ = ["BASELINES", "Evaluation", "evaluate", "evaluate_detector"]

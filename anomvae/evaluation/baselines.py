@@ -1,0 +1,81 @@
+"""Plain detectors, fitted to the scene they score: what an autoencoder has to beat.
+
+Spectra have axes (n, band), data units, without NaN.  A baseline is a row of `BASELINES`: a
+function that sees the scene in a stream and answers with one that scores spectra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError, hint
+from ..rx import fit_rx, stream_moments
+
+Spectra = NDArray[np.float32]
+Stream = Callable[[], Iterator[Spectra]]
+"""Begins to read the scene's valid spectra, part by part."""
+Score = Callable[[Spectra], NDArray[Any]]
+"""Scores spectra (n, band), shape (n,); higher is more anomalous."""
+
+COMPONENTS = 10
+FOREST_SPECTRA = 65_536  # a forest draws 256 for each tree
+
+
+def rx(stream: Stream) -> Score:
+    """Fit global RX (Reed & Yu 1990): the squared Mahalanobis distance to the scene's mean."""
+    return fit_rx(stream()).score
+
+
+def pca(stream: Stream) -> Score:
+    """Fit principal components: the squared residual of standardised bands beyond the first ten."""
+    moments = stream_moments(stream())
+    spread = np.sqrt(np.diag(moments.covariance))
+    spread[spread == 0] = 1.0
+    correlation = moments.covariance / np.outer(spread, spread)
+    kept = min(COMPONENTS, len(spread) // 2)
+    _, directions = np.linalg.eigh(correlation)
+    rest = directions[:, : len(spread) - kept]
+
+    def score(x: Spectra) -> NDArray[np.float64]:
+        residual = ((x - moments.mean) / spread) @ rest
+        return np.asarray(np.einsum("ij,ij->i", residual, residual))
+
+    return score
+
+
+def isolation_forest(stream: Stream) -> Score:
+    """Fit an isolation forest (Liu, Ting & Zhou 2008) with scikit-learn's defaults."""
+    from sklearn.ensemble import IsolationForest
+
+    parts: list[Spectra] = []
+    rng = np.random.default_rng(0)
+    for part in stream():
+        parts.append(part[rng.permutation(len(part))[:FOREST_SPECTRA]])
+    spectra = np.concatenate(parts)
+    chosen = spectra[rng.permutation(len(spectra))[:FOREST_SPECTRA]]
+    forest = IsolationForest(random_state=0).fit(chosen)
+    return lambda x: -np.asarray(forest.score_samples(x))
+
+
+BASELINES: dict[str, Callable[[Stream], Score]] = {
+    "rx": rx,
+    "pca": pca,
+    "iforest": isolation_forest,
+}
+
+
+def baseline(name: str) -> Callable[[Stream], Score]:
+    """Look up a baseline.
+
+    Raises
+    ------
+    ConfigError
+        If none has this name.
+    """
+    if name in BASELINES:
+        return BASELINES[name]
+    raise ConfigError(f"No baseline is called {name!r}. {hint(name, BASELINES)}")

@@ -1,0 +1,196 @@
+"""Measure a map, or a detector on a scene, against labels, with baselines beside it.
+
+Labels are rasters on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.  Whole
+scores and labels are held in memory, 8 bytes a pixel, because ranks need them all; spectra are not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files import PathText
+from ..mapping import MapResult, Scorer, score_tiles
+from ..metrics import Metrics, measure, table
+from ..parallel import Progress, quiet
+from ..pixels import Mask, matched
+from ..raster import RasterReader, read_labels, read_map
+from ..scaling import stream_statistics
+from ..tiling import Window, fitting_size, tiles
+from .baselines import Spectra, baseline
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float32]
+
+OURS = "anomvae"
+"""Name of the evaluated detector's row."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics of a detector and its baselines on one scene."""
+
+    scene: str
+    """The scene as it was named."""
+    labels: str
+    """The labels as they were named."""
+    rows: Mapping[str, Metrics]
+    """Metrics by detector; the first row is the evaluated one."""
+
+    def table(self) -> pd.DataFrame:
+        """Give one row per detector, one column per metric."""
+        return table(self.rows)
+
+    def to_json(self) -> str:
+        """Write all figures; one that is not defined is null, with the reason beside it."""
+        rows = {name: _without_nan(asdict(metrics)) for name, metrics in self.rows.items()}
+        data = {"scene": self.scene, "labels": self.labels, "detectors": rows}
+        return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+
+def evaluate(
+    result: MapResult | PathText,
+    labels: PathText,
+    scene: PathText | None = None,
+    *,
+    mask: PathText | None = None,
+    baselines: Sequence[str] = ("rx",),
+    progress: Progress = quiet,
+) -> Evaluation:
+    """Measure a finished map against labels.
+
+    Parameters
+    ----------
+    result : MapResult or path
+        What `score_scene` gave, or an anomaly map.
+    labels : path
+        Raster on the scene's grid.
+    scene : path, optional
+        The scene, for the baselines; taken from ``result`` where it says.  Without it there are
+        none.
+    mask : path, optional
+        Raster on the scene's grid; 0 = ignore.
+    baselines : sequence of str, default ("rx",)
+        Names in `BASELINES`.
+    progress : Progress, optional
+        Told about every tile.
+
+    Returns
+    -------
+    Evaluation
+        Over the pixels that the map scored; the baselines are measured on the same.
+
+    Raises
+    ------
+    RasterError, GridMismatch, ConfigError
+        What is wrong with which file, and what to do.
+    """
+    path = result.path if isinstance(result, MapResult) else result
+    scene = result.scene if isinstance(result, MapResult) and scene is None else scene
+    found = read_map(path)
+    truth = read_labels(labels, found.grid, str(path))
+    threshold = float(found.tags.get("ANOMVAE_THRESHOLD", "nan"))
+    rows = {OURS: measure(truth, found.score, threshold)}
+    if scene is not None:
+        with RasterReader(scene, mask=mask) as reader:
+            reader.grid.require_same(found.grid, reader.name, str(path))
+            seen = np.where(np.isfinite(found.score), truth, np.nan)
+            rows |= _baseline_rows(_living(reader), seen, baselines, progress)
+    return Evaluation(str(scene or path), str(labels), rows)
+
+
+def evaluate_detector(
+    detector: Scorer,
+    scene: PathText,
+    labels: PathText,
+    *,
+    mask: PathText | None = None,
+    baselines: Sequence[str] = ("rx",),
+    progress: Progress = quiet,
+) -> Evaluation:
+    """Score a scene in memory and measure the scores against labels.
+
+    Parameters
+    ----------
+    detector : Detector
+        With a threshold.
+    scene : path
+        Raster with the detector's bands.
+    labels, mask, baselines, progress
+        As for `evaluate`; the baselines see the detector's bands.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    RasterError, BandMismatch, GridMismatch, ConfigError
+        What is wrong with which file, and what to do.
+    """
+    with RasterReader(scene, mask=mask) as opened:
+        reader = matched(opened, detector.bands)
+        truth = read_labels(labels, reader.grid, reader.name)
+        scores = np.full(reader.grid.shape, np.nan, np.float32)
+        for tile, found in score_tiles(detector, reader, _size(reader)):
+            scores[tile.keep] = found.total[-1]
+            progress("score", tile.keep[0].stop, reader.grid.shape[0])
+        rows = {OURS: measure(truth, scores, detector.threshold.value)}
+        seen = np.where(np.isfinite(scores), truth, np.nan)
+        rows |= _baseline_rows(reader, seen, baselines, progress)
+        return Evaluation(reader.name, str(labels), rows)
+
+
+def _baseline_rows(
+    reader: RasterReader, truth: Array, names: Sequence[str], progress: Progress
+) -> dict[str, Metrics]:
+    """Fit baselines to a scene and measure them where ``truth`` is known."""
+
+    def parts() -> Iterator[tuple[Window, Mask, Spectra]]:
+        for tile in tiles(reader.grid.shape, _size(reader)):
+            block = reader.read(tile.keep)[0]
+            where = np.isfinite(block).all(axis=-1)
+            yield tile.keep, where, block[where]
+
+    def stream() -> Iterator[Spectra]:
+        return (spectra for _, _, spectra in parts())
+
+    rows = {}
+    for done, name in enumerate(names):
+        progress("baselines", done, len(names))
+        score = baseline(name)(stream)
+        scores = np.full(truth.shape, np.nan)
+        for window, where, spectra in parts():
+            if len(spectra):
+                scores[window][where] = score(spectra)
+        rows[name] = measure(truth, scores)
+    progress("baselines", len(names), len(names))
+    return rows
+
+
+def _living(reader: RasterReader) -> RasterReader:
+    """Leave out bands without data, which would leave no pixel valid."""
+    windows = (tile.keep for tile in tiles(reader.grid.shape, _size(reader)))
+    count = stream_statistics(reader.read(window) for window in windows).count
+    return reader.using(
+        reader.bands.keep([band for band, seen in zip(reader.bands, count, strict=True) if seen])
+    )
+
+
+def _size(reader: RasterReader) -> tuple[int, int]:
+    return fitting_size(reader.grid.shape, reader.block_shape, len(reader.bands))
+
+
+def _without_nan(figures: dict[str, Any]) -> dict[str, Any]:
+    def undefined(value: object) -> bool:
+        return isinstance(value, float) and math.isnan(value)
+
+    return {key: None if undefined(value) else value for key, value in figures.items()}

@@ -1,0 +1,85 @@
+"""From stored numbers to physical values as float32, NaN where a value is no data.
+
+Arrays have axes (row, col, band).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+
+from ..bands import Bands
+from .part import Part
+
+EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
+"""Types whose every value is a float32."""
+
+Numbers = NDArray[np.float32] | NDArray[np.float64]
+
+
+def read_values(dataset: DatasetReader, bands: Bands, part: Part) -> NDArray[np.float32]:
+    """Read a part of a raster; NaN, infinity and a band's nodata value become NaN."""
+    stored = _stored(dataset, bands, part)
+    radiometry = _radiometry(bands, stored.dtype)
+    single = stored.dtype == np.float32
+    block = np.asarray(stored) if single else np.empty(stored.shape, np.float32)
+    for numbers, row in zip(stored, block, strict=True):  # by rows: temporaries stay small
+        row[...] = radiometry.physical(numbers)
+    return block
+
+
+def _stored(dataset: DatasetReader, bands: Bands, part: Part) -> Numbers:
+    """Read the numbers of the file, in a type that holds each of them."""
+    types = {dataset.dtypes[band.index - 1] for band in bands}
+    stored = np.empty((*part.shape, len(bands)), "float32" if types <= EXACT else "float64")
+    layers = np.moveaxis(stored, -1, 0)
+    if len(types) == 1:  # at once: a pixel-interleaved file is decoded only once
+        dataset.read(bands.indexes, out=layers, **part.where)
+    else:  # rasterio refuses mixed types
+        for band, layer in zip(bands, layers, strict=True):
+            dataset.read(band.index, out=layer, **part.where)
+    return stored
+
+
+@dataclass(frozen=True)
+class _Radiometry:
+    """What turns stored numbers into values, each an array with axis (band,)."""
+
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    nodata: Numbers
+    """NaN for bands without."""
+
+    def physical(self, stored: Numbers) -> NDArray[np.float32]:
+        """Turn stored numbers, axes (..., band), into values."""
+        # Overflow makes an infinity, which is no data in the end.
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self._scaled(stored).astype(np.float32, copy=False)
+            return np.where(np.isfinite(values) & ~self._hidden(stored), values, np.float32("nan"))
+
+    def _scaled(self, stored: Numbers) -> Numbers:
+        if (self.scale == 1).all() and (self.offset == 0).all():
+            return stored
+        # In float64, as a large stored number and a large offset may nearly cancel.
+        return stored * self.scale + self.offset
+
+    def _hidden(self, stored: Numbers) -> NDArray[np.bool_]:
+        if np.isnan(self.nodata).all():
+            return np.zeros((), np.bool_)
+        # As GDAL compares: a nodata value has often been text, and lost its last digit there.
+        tolerance = 4 * np.finfo(stored.dtype).eps * np.abs(self.nodata)
+        return np.asarray(np.abs(stored - self.nodata) <= tolerance)
+
+
+def _radiometry(bands: Bands, dtype: np.dtype[np.float32] | np.dtype[np.float64]) -> _Radiometry:
+    nodata = np.array([np.nan if band.nodata is None else band.nodata for band in bands])
+    with np.errstate(invalid="ignore"):
+        nodata[np.abs(nodata) > np.finfo(dtype).max] = np.nan  # no value of the file equals it
+    return _Radiometry(
+        scale=np.array([band.scale for band in bands]),
+        offset=np.array([band.offset for band in bands]),
+        nodata=nodata.astype(dtype),
+    )
