@@ -15,6 +15,7 @@ from .errors import BandMismatch, ConfigError, hint, listed
 WAVELENGTH_TOLERANCE = 0.01
 """Relative; sister satellites of one series differ by less (Sentinel-2A and -2B: 0.8 %)."""
 
+NUMBER = r"(\d+\.?\d*|\.\d+)"
 NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0}
 
 
@@ -112,7 +113,7 @@ class Bands:
         return found
 
     def _in_wavelengths(self, part: str) -> list[Band]:
-        match = re.fullmatch(r"([\d.]+)\s*-\s*([\d.]+)\s*(nm|um|µm)", part)
+        match = re.fullmatch(rf"{NUMBER}\s*-\s*{NUMBER}\s*(nm|um|µm)", part)
         if match is None:
             return []
         low, high = (float(number) * NANOMETRES[match[3]] for number in match.groups()[:2])

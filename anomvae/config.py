@@ -207,12 +207,21 @@ def explain(details: Sequence[ErrorDetails]) -> str:
         keys = [str(part) for part in detail["loc"]]
         if detail["type"] == "extra_forbidden":
             problems[_unknown(keys)] = []
-            continue
-        # What follows the key in `loc` only names the alternatives of a union.
-        key = ".".join(keys[:2] if keys[0] in _TABLES else keys[:1])
-        message = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        problems.setdefault(f"{key} = {detail['input']!r}: expected ", []).append(message)
-    return " ".join(start + " or ".join(ends) for start, ends in problems.items())
+        elif detail["type"] == "value_error":  # one of ours says it all
+            problems[detail["msg"].removeprefix("Value error, ")] = []
+        else:
+            # What follows the key in `loc` only names the alternatives of a union.
+            key = ".".join(keys[:2] if keys[0] in _TABLES else keys[:1])
+            start = f"{key} = {detail['input']!r}: expected "
+            problems.setdefault(start, []).append(_wanted(detail))
+    return " ".join(
+        start + (" or ".join(ends) + "." if ends else "") for start, ends in problems.items()
+    )
+
+
+def _wanted(detail: ErrorDetails) -> str:
+    ours = {"model_type": "a table", "too_short": "at least one number"}
+    return ours.get(detail["type"], detail["msg"].removeprefix("Input should be "))
 
 
 def _unknown(keys: list[str]) -> str:
@@ -231,7 +240,7 @@ _TABLES: dict[str, type[BaseModel]] = {
 
 def _path(name: str) -> Path:
     path = Path(name)
-    if path.suffix == ".toml" or path.exists():
+    if path.suffix == ".toml" or path.is_file():
         return path
     if name in shipped_configs():
         return shipped("configs") / f"{name}.toml"

@@ -277,7 +277,9 @@ class RXDetector(_Scored):
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         self.rx_: RX = fit_rx([rows])
         scores = describe_scores(self.rx_.score(rows))
-        self.threshold_: Threshold = parse_rule(self.threshold).threshold(scores, held_out=False)
+        self.threshold_: Threshold = parse_rule(str(self.threshold)).threshold(
+            scores, held_out=False
+        )
         self.offset_ = -self.threshold_.value
         return self
 

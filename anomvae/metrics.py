@@ -133,7 +133,9 @@ def _decisions(
 def _one_class(truth: NDArray[np.bool_]) -> str:
     if not truth.size:
         return "no pixel has both a score and a label"
-    return f"all {truth.size} labelled pixels are {'anomalous' if truth.all() else 'normal'}"
+    if truth.all():
+        return f"all {truth.size} labelled pixels are anomalous (is 0 the labels' nodata value?)"
+    return f"all {truth.size} labelled pixels are normal"
 
 
 def _with(found: Metrics, **figures: float | int | str) -> Metrics:

@@ -2,17 +2,18 @@
 
 The card is the only metadata entry, ``anomvae``, so that the same detector gives the same bytes.
 Format 1 is told field by field in docs/model-file.md.  An unknown or missing field is refused: a
-file is understood whole or not at all.  Reading needs no torch.
+file is understood whole or not at all.  ``tensors`` in the card is the SHA-256 of the tensors,
+``checksum`` that of the rest of the card: a changed byte is found.  Reading needs no torch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ PICKLES = (b"PK\x03\x04", b"\x80")
 LONGEST_HEADER = 100_000_000  # the bound of the safetensors format
 
 Tensors = Mapping[str, NDArray[Any]]
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,10 @@ def to_bytes(model: ModelFile) -> bytes:
     """Serialise a model; equal models give equal bytes."""
     from safetensors.numpy import save
 
-    tensors = {name: np.ascontiguousarray(array) for name, array in model.tensors.items()}
-    entry = {"format": FORMAT, "checksum": _checksum(tensors)} | asdict(model.card)
-    return save(tensors, metadata={KEY: json.dumps(entry, sort_keys=True, allow_nan=False)})
+    tensors = {name: np.asarray(array, order="C") for name, array in model.tensors.items()}
+    entry = {"format": FORMAT, "tensors": _digest(tensors)} | asdict(model.card)
+    sealed = entry | {"checksum": _checksum(entry)}
+    return save(tensors, metadata={KEY: json.dumps(sealed, sort_keys=True, allow_nan=False)})
 
 
 def read_card(path: str | Path) -> Card:
@@ -132,7 +135,7 @@ def read_model(path: str | Path) -> ModelFile:
         tensors = load(Path(path).read_bytes())
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    if _checksum(tensors) != entry["checksum"]:
+    if _digest(tensors) != entry["tensors"]:
         raise _damaged(path, "its tensors do not match their checksum")
     return ModelFile(card, tensors)
 
@@ -155,18 +158,19 @@ def _header(path: Path) -> dict[str, Any]:
             text = file.read(size) if size <= LONGEST_HEADER else b""
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        header = None
+    if isinstance(header, dict):
+        return header
+    # Not before: the length of a header may begin as a pickle does.
     if start.startswith(PICKLES):
         raise ModelFileError(
             f"{path} is a pickle or a zip archive; anomvae reads models only from the safetensors "
             f"files it writes, because a pickle can run any code. Train the model with anomvae."
         )
-    try:
-        header = json.loads(text)
-    except ValueError as error:
-        raise _damaged(path, "it does not begin as a safetensors file") from error
-    if not isinstance(header, dict):
-        raise _damaged(path, "it does not begin as a safetensors file")
-    return header
+    raise _damaged(path, "it does not begin as a safetensors file")
 
 
 def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
@@ -183,29 +187,38 @@ def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
             f"{path} has format {version}, written by anomvae {entry.get('anomvae', '?')}; this "
             f"version reads up to {FORMAT}. Update anomvae (pip install -U anomvae)."
         )
-    return dict(entry)
+    rest = {key: value for key, value in entry.items() if key != "checksum"}
+    if entry.get("checksum") != _checksum(rest):
+        raise _damaged(path, "its card does not match its checksum")
+    return rest
 
 
 def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
-    data = {key: value for key, value in entry.items() if key not in {"format", "checksum"}}
+    data = {key: value for key, value in entry.items() if key not in {"format", "tensors"}}
     try:
         bands, training, threshold = (data.pop(key) for key in ("bands", "training", "threshold"))
-        items = tuple(Band(**band) for band in bands.pop("items"))
-        return Card(
-            **_tuples(data),
-            bands=Bands(items, **bands),
-            training=Training(**_tuples(training)),
-            threshold=Threshold(**threshold) if threshold else None,
-        )
+        parts = {
+            "bands": _built(Bands, bands | {"items": [_built(Band, b) for b in bands["items"]]}),
+            "training": _built(Training, training),
+            "threshold": threshold and _built(Threshold, threshold),
+        }
+        return _built(Card, data | parts)
     except (KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, f"its card does not fit format {FORMAT} ({error})") from error
 
 
-def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+def _built(kind: Callable[..., Part], data: Mapping[str, Any]) -> Part:
+    missing = {field.name for field in fields(kind)} - data.keys()  # type: ignore[arg-type]
+    if missing:
+        raise KeyError(*sorted(missing))
+    return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in data.items()})
 
 
-def _checksum(tensors: Tensors) -> str:
+def _checksum(entry: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(tensors: Tensors) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         array = tensors[name]

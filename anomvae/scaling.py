@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 DEAD = 1e-6
 """A band whose spread is below this share of its largest value shows float32 rounding alone."""
 
+FARTHEST = 1e9
+"""Standard deviations at which a value is cut, so that no finite value has an infinite score."""
+
 
 @dataclass(frozen=True)
 class BandStatistics:
@@ -88,8 +91,10 @@ class Scaler:
 
     def scale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn data units into standard deviations from the mean, shape (..., band)."""
-        centred = np.subtract(x, self.centre.astype(np.float32), dtype=np.float32)
-        return np.asarray(np.divide(centred, self.spread.astype(np.float32), out=centred))
+        with np.errstate(over="ignore"):  # what overflows is clipped
+            scaled = np.subtract(x, self.centre.astype(np.float32), dtype=np.float32)
+            scaled /= self.spread.astype(np.float32)
+        return np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
 
     def unscale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Undo `scale`."""

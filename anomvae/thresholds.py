@@ -135,9 +135,10 @@ def clipped(scores: ScoreDistribution, k: float) -> float:
     cut = np.inf
     for _ in range(ROUNDS):
         mean, spread = logs.moments(below=cut)
-        if mean + k * spread >= cut:
+        lower = max(mean + k * spread, logs.values[0])  # or rounding could leave no score
+        if lower >= cut:
             break
-        cut = mean + k * spread
+        cut = lower
     return float(np.expm1(cut))
 
 
@@ -178,7 +179,7 @@ class Rule:
 
     def __str__(self) -> str:
         """Write the rule as a user does."""
-        return f"{self.name}:{self.number:g}"
+        return f"{self.name}:{str(self.number).removesuffix('.0')}"
 
     def threshold(self, scores: ScoreDistribution, held_out: bool = True) -> Threshold:
         """Choose a cut-off for scores of normal pixels."""

@@ -99,8 +99,9 @@ def fitting_size(
     (rows, cols)
     """
     pixels = max(1, budget // (4 * bands))
-    cols = _whole_blocks(max(block[1], math.isqrt(pixels)), block[1], shape[1])
-    rows = _whole_blocks(max(block[0], pixels // cols), block[0], shape[0])
+    tall = min(block[0], shape[0])  # no tile is lower
+    cols = _whole_blocks(min(math.isqrt(pixels), pixels // tall), block[1], shape[1])
+    rows = _whole_blocks(pixels // cols, block[0], shape[0])
     return rows, cols
 
 

@@ -93,9 +93,8 @@ def fit_model(
     """
     steps, batch = plan.steps_of(len(examples)), plan.batch_of(len(examples))
     optimiser = torch.optim.AdamW(model.parameters(), lr=plan.learning_rate, weight_decay=0)
-    schedule = OneCycleLR(
-        optimiser, plan.learning_rate, total_steps=steps + 1, pct_start=plan.warm_up
-    )
+    rise = max(plan.warm_up, 2 / (steps + 1))  # over less than a step, it would divide by 0
+    schedule = OneCycleLR(optimiser, plan.learning_rate, total_steps=steps + 1, pct_start=rise)
     losses = torch.empty(steps)
     model.train()
     with torch.random.fork_rng(devices=_cuda(examples)):

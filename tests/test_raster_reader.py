@@ -10,7 +10,7 @@ import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Resampling
 
 from anomvae.errors import ConfigError, GridMismatch, RasterError
 from anomvae.raster import RasterReader, stem_of
@@ -324,6 +324,29 @@ def test_a_preview_fits_and_shows_values_of_the_file(tmp_path, shape):
     rows, cols = preview.shape[1:3]
     assert max(rows, cols) == min(50, max(shape))
     assert np.isin(preview[np.isfinite(preview)], values[values != 1]).all()
+
+
+@pytest.mark.parametrize("blocks", [{}, {"tiled": True, "blockxsize": 16, "blockysize": 32}])
+def test_a_preview_takes_the_pixel_in_the_middle_of_each_of_its_own(tmp_path, blocks):
+    values = ramp(2, 90, 150, dtype="float32")
+    path = make(tmp_path / "a.tif", values, **blocks)
+
+    with RasterReader(path) as reader:
+        preview = reader.preview(50)
+
+    np.testing.assert_array_equal(preview[0], values[:, 1::3, 1::3].transpose(1, 2, 0))
+
+
+def test_a_preview_uses_overviews(tmp_path):
+    path = make(tmp_path / "a.tif", ramp(1, 64, 64, "uint16"), nodata=1)
+    with session(), rasterio.open(path, "r+") as dataset:
+        dataset.build_overviews([2, 4], Resampling.average)
+
+    with RasterReader(path) as reader:
+        preview = reader.preview(16)[0, ..., 0]
+
+    with session(), rasterio.open(path, OVERVIEW_LEVEL=1) as overview:
+        np.testing.assert_array_equal(preview, overview.read(1))
 
 
 def test_a_preview_hides_what_is_masked(tmp_path):

@@ -67,10 +67,10 @@ def _scene(file: str) -> dict[str, Any]:
             "rows": grid.shape[0],
             "cols": grid.shape[1],
             "bands": _bands(reader.bands),
-            "types": sorted(reader.types),
+            "types": list(reader.types),
             "blocks": list(reader.block_shape),
             "transform": list(grid.transform) if grid.located else None,
-            "crs": reader.crs_name,
+            "crs": reader.georeference.crs_name,
             "control points": len(reader.georeference.gcps),
         }
 

@@ -106,7 +106,8 @@ def fit_detector(
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
     card = _card(config, sizes, ready, training)
-    noise = _noise(model, scaled[:RESIDUAL_EXAMPLES], config.score.noise)
+    spaced = scaled[:: -(-len(scaled) // RESIDUAL_EXAMPLES)]  # examples lie in the scene's order
+    noise = _noise(model, spaced, config.score.noise)
     return Detector(card, ready.scaler, model, noise, _quantiles(ready.examples))
 
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bands import Bands
-from ..errors import ConfigError, ModelFileError
+from ..errors import BandMismatch, ConfigError, ModelFileError, listed
 from ..families import Sizes, family_named
 from ..files import write_atomically
 from ..modelfile import Card, ModelFile, read_model, to_bytes
@@ -228,15 +228,20 @@ class Detector:
         file = read_model(path)
         try:
             return _assemble(file)
-        except (KeyError, RuntimeError, ConfigError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"{path} does not hold the detector its card describes ({error}). "
                 f"Copy it again, or train it again."
             ) from error
 
     def _passes(self, x: Array) -> Iterator[Tensor]:
-        """Give scaled examples in passes of one shape, the last one padded."""
-        for start in range(0, len(x), CHUNK):
+        """Give scaled examples in passes of one shape, the last one padded; at least one pass."""
+        if x.shape[-1] != len(self.bands):
+            raise BandMismatch(
+                f"The array has {x.shape[-1]} bands, but this detector was trained on "
+                f"{len(self.bands)} ({listed(self.bands.names)}). Give these, in this order."
+            )
+        for start in range(0, max(1, len(x)), CHUNK):
             part = np.zeros((CHUNK, *x.shape[1:]), np.float32)
             some = x[start : start + CHUNK]
             part[: len(some)] = self.scaler.scale(some)
@@ -271,8 +276,6 @@ def available(name: str) -> torch.device:
 
 def _joined(parts: list[Tensor], count: int) -> Array:
     """Put passes together and cut the padding off."""
-    if not parts:
-        return np.empty(0, np.float32)
     return np.asarray(torch.cat(parts)[:count].cpu().numpy())
 
 
@@ -280,13 +283,8 @@ def _assemble(file: ModelFile) -> Detector:
     card, tensors = file.card, file.tensors
     sizes = Sizes(len(card.bands), card.latent, card.hidden)
     model = family_named(card.family).build(sizes, learn_noise=card.likelihood == "gaussian")
-    model.load_state_dict(
-        {
-            name.removeprefix("model."): torch.from_numpy(array.copy())
-            for name, array in tensors.items()
-            if name.startswith("model.")
-        }
-    )
+    weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
+    model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
     scores = None
     if card.threshold is not None:
         scores = ScoreDistribution(tensors["scores.values"], tensors["scores.weights"])

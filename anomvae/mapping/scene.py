@@ -244,7 +244,7 @@ class _Job:
         }
 
     def _picture(self, stage: Staging) -> bytes:
-        image = self.reader.preview(SIDE)[-1][..., picture_bands(self.reader.bands)]
+        image = _picture_bands(self.reader).preview(SIDE)[-1]
         with RasterReader(stage.path(self.outputs.scores.name)) as scores:
             layer = scores.preview(SIDE)[0, ..., 0]
         return draw(Path(self.reader.name).name, image, layer, self.detector.threshold)
@@ -275,4 +275,10 @@ def _flag_layout(tags: dict[str, str]) -> Layout:
 
 
 def _digest(reader: RasterReader | SeriesReader, recipe: str) -> str:
-    return digest_of(recipe, *map(repr, reader.fingerprint))
+    return digest_of(recipe, repr(reader.bands), *map(repr, reader.fingerprint))
+
+
+def _picture_bands(reader: SeriesReader) -> SeriesReader:
+    """Read three bands alone: a picture needs no more of two hundred."""
+    bands = list(reader.bands)
+    return reader.using(reader.bands.keep([bands[place] for place in picture_bands(reader.bands)]))

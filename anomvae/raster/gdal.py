@@ -55,8 +55,8 @@ def reason(error: BaseException) -> str:
     return " ".join(text.split()).rstrip(".:")
 
 
-def open_dataset(name: str) -> DatasetReader:
-    """Open a raster for reading.
+def open_dataset(name: str, **options: int) -> DatasetReader:
+    """Open a raster for reading, with GDAL's opening options.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def open_dataset(name: str) -> DatasetReader:
         f"{name} cannot be opened as a raster",
         "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable.",
     ):
-        return rasterio.open(name)
+        return rasterio.open(name, **options)
 
 
 def is_local(name: str) -> bool:

@@ -34,6 +34,12 @@ class Georeference:
         """Whether pixels are located, but only through points or polynomials."""
         return not self.grid.located and bool(self.gcps or self.rpcs)
 
+    @property
+    def crs_name(self) -> str | None:
+        """The coordinate reference system by authority, such as EPSG:32633, or else as WKT."""
+        crs = _crs(self.grid.crs or self.gcps_crs)
+        return None if crs is None else str(crs.to_string())
+
     def creation(self) -> dict[str, Any]:
         """Say it in the arguments of `rasterio.open`."""
         found: dict[str, Any] = {"height": self.grid.shape[0], "width": self.grid.shape[1]}

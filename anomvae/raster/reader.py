@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
 from ..bands import Bands
@@ -21,6 +22,7 @@ from .gdal import is_local, session
 from .georeference import Georeference, georeference_of
 from .masks import RasterMask, opened_mask
 from .part import Part, part_at, reduced
+from .preview import draw
 from .source import Source, opened
 
 log = logging.getLogger(__name__)
@@ -109,8 +111,13 @@ class RasterReader:
     @property
     def block_shape(self) -> tuple[int, int]:
         """Rows and columns of the blocks in which the file is stored."""
-        rows, cols = self._source.dataset.block_shapes[self.bands.items[0].index - 1]
-        return rows, cols
+        return self._source.block_shape
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Types in which the bands in use are stored, each once."""
+        dtypes = self._source.dataset.dtypes
+        return tuple(sorted({dtypes[index - 1] for index in self.bands.indexes}))
 
     @property
     def tags(self) -> dict[str, str]:
@@ -153,22 +160,24 @@ class RasterReader:
         RasterError
             If the file is damaged there.
         """
-        return self._read(part_at(window))
+        part = part_at(window)
+        return self._masked(self._source.read(self.bands, part), part)
 
     def preview(self, side: int) -> Block:
         """Read the whole raster into at most ``side`` pixels on its longer side.
 
-        Overviews are used where the file has them; every value is one of the file's own.
+        Overviews are used where the file has them; without, values are the file's own.
 
         Returns
         -------
         array of float32, axes (time, row, col, band)
             As from `read`.
         """
-        return self._read(reduced(self.shape, side))
+        part = reduced(self.shape, side)
+        return self._masked(draw(self._source, self.bands, part.shape), part)
 
-    def _read(self, part: Part) -> Block:
-        block = self._source.read(self.bands, part)
+    def _masked(self, block: NDArray[np.float32], part: Part) -> Block:
+        """Apply the mask raster to a block, axes (row, col, band), and give it a time axis."""
         if self._mask is not None:
             block[~self._mask.read_part(part)] = np.nan
         return block[np.newaxis]

@@ -41,6 +41,12 @@ class Source:
     validity: Validity
     """The file's masks."""
 
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """Rows and columns of the blocks in which the first band is stored."""
+        rows, cols = self.dataset.block_shapes[self.bands.items[0].index - 1]
+        return rows, cols
+
     def read(self, bands: Bands, part: Part) -> NDArray[np.float32]:
         """Read some bands of a part of the raster, axes (row, col, band); NaN = no data.
 
@@ -67,8 +73,8 @@ class Source:
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Source]:
-    """Open a raster of real numbers for reading; it is closed in the end.
+def opened(path: str | Path, **options: int) -> Iterator[Source]:
+    """Open a raster of real numbers for reading, closed in the end; ``options`` are GDAL's.
 
     Raises
     ------
@@ -76,7 +82,7 @@ def opened(path: str | Path) -> Iterator[Source]:
         If it does not exist, is no raster, or has no band of real numbers.
     """
     name = str(path)
-    dataset = open_dataset(name)
+    dataset = open_dataset(name, **options)
     try:
         yield _source(name, dataset)
     finally:

@@ -6,6 +6,7 @@ Arrays have axes (row, col, band).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,21 @@ from .part import Part
 EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
 """Types whose every value is a float32."""
 
-Numbers = NDArray[np.float32] | NDArray[np.float64]
+CHUNK = 100_000
+"""Numbers turned into values at once: what stays in the processor's cache."""
+
+Numbers = NDArray[Any]
+"""Axes (..., band); float32, or float64 where the file's type needs it."""
 
 
 def read_values(dataset: DatasetReader, bands: Bands, part: Part) -> NDArray[np.float32]:
     """Read a part of a raster; NaN, infinity and a band's nodata value become NaN."""
     stored = _stored(dataset, bands, part)
     radiometry = _radiometry(bands, stored.dtype)
-    single = stored.dtype == np.float32
-    block = np.asarray(stored) if single else np.empty(stored.shape, np.float32)
-    for numbers, row in zip(stored, block, strict=True):  # by rows: temporaries stay small
-        row[...] = radiometry.physical(numbers)
+    block = np.empty(stored.shape, np.float32) if stored.dtype != np.float32 else stored
+    rows = max(1, CHUNK // max(1, stored[0].size))
+    for row in range(0, len(block), rows):
+        radiometry.fill(block[row : row + rows], stored[row : row + rows])
     return block
 
 
@@ -53,12 +58,13 @@ class _Radiometry:
     nodata: Numbers
     """NaN for bands without."""
 
-    def physical(self, stored: Numbers) -> NDArray[np.float32]:
-        """Turn stored numbers, axes (..., band), into values."""
+    def fill(self, values: NDArray[np.float32], stored: Numbers) -> None:
+        """Turn stored numbers into values, axes (row, col, band); both may be one array."""
         # Overflow makes an infinity, which is no data in the end.
         with np.errstate(over="ignore", invalid="ignore"):
-            values = self._scaled(stored).astype(np.float32, copy=False)
-            return np.where(np.isfinite(values) & ~self._hidden(stored), values, np.float32("nan"))
+            hidden = self._hidden(stored)
+            values[...] = self._scaled(stored)
+        np.copyto(values, np.nan, where=hidden | ~np.isfinite(values))
 
     def _scaled(self, stored: Numbers) -> Numbers:
         if (self.scale == 1).all() and (self.offset == 0).all():
@@ -74,7 +80,7 @@ class _Radiometry:
         return np.asarray(np.abs(stored - self.nodata) <= tolerance)
 
 
-def _radiometry(bands: Bands, dtype: np.dtype[np.float32] | np.dtype[np.float64]) -> _Radiometry:
+def _radiometry(bands: Bands, dtype: np.dtype[Any]) -> _Radiometry:
     nodata = np.array([np.nan if band.nodata is None else band.nodata for band in bands])
     with np.errstate(invalid="ignore"):
         nodata[np.abs(nodata) > np.finfo(dtype).max] = np.nan  # no value of the file equals it

@@ -1,0 +1,60 @@
+"""A small picture of a whole raster, drawn by nearest neighbour from its blocks or overviews.
+
+GDAL draws one band after the other, and so decodes a file that stores its bands together once for
+each band: minutes for a hyperspectral scene.  Here each block is read once, for all bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bands import Bands
+from ..tiling import tiles
+from .part import part_at
+from .source import Source, opened
+
+
+def draw(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw some bands of a whole raster into ``shape`` pixels, axes (row, col, band)."""
+    step = min(side / wanted for side, wanted in zip(source.grid.shape, shape, strict=True))
+    with _overview(source, step) as smaller:
+        return _sampled(smaller, bands, shape)
+
+
+def _sampled(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:
+    picture = np.empty((*shape, len(bands)), np.float32)
+    rows, cols = (
+        ((np.arange(wanted) + 0.5) * side / wanted).astype(int)
+        for side, wanted in zip(source.grid.shape, shape, strict=True)
+    )
+    # Block by block, so that nothing is decoded twice, or in vain between the sampled rows.
+    for tile in tiles(source.grid.shape, source.block_shape):
+        down, right = (_within(*pair) for pair in zip((rows, cols), tile.keep, strict=True))
+        if rows[down].size and cols[right].size:
+            top, left = rows[down][0], cols[right][0]
+            window = slice(top, rows[down][-1] + 1), slice(left, cols[right][-1] + 1)
+            block = source.read(bands, part_at(window))
+            picture[down, right] = block[np.ix_(rows[down] - top, cols[right] - left)]
+    return picture
+
+
+def _within(places: NDArray[np.int_], part: slice) -> slice:
+    """Find which of the sampled rows (or columns) lie in a tile."""
+    first, last = np.searchsorted(places, [part.start, part.stop])
+    return slice(int(first), int(last))
+
+
+@contextmanager
+def _overview(source: Source, step: float) -> Iterator[Source]:
+    """Open the smallest overview that still has a pixel for every pixel of the picture."""
+    factors = source.dataset.overviews(source.bands.items[0].index)
+    levels = [level for level, factor in enumerate(factors) if factor <= step]
+    if not levels:
+        yield source
+        return
+    with opened(source.name, OVERVIEW_LEVEL=levels[-1]) as smaller:
+        yield smaller

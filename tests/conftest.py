@@ -1,0 +1,114 @@
+"""What several tests share: one torch thread, made-up spectra, and small readers and views.
+
+The views look sideways (`Patches`) and back in time (`Dates`): nothing may rely on pixels alone.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from anomvae.bands import Bands, unnamed_bands
+from anomvae.grid import Grid
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Keep torch from fighting over the cores."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def spectra(count, bands=6, seed=0):
+    """Mix two materials and add noise, (count, band); one place whatever the seed."""
+    materials = np.random.default_rng(1234).uniform(0.1, 0.6, (2, bands))
+    rng = np.random.default_rng(seed)
+    share = rng.uniform(0, 1, (count, 1))
+    mixed = share * materials[0] + (1 - share) * materials[1]
+    return (mixed + rng.normal(0, 0.01, (count, bands))).astype(np.float32)
+
+
+def scene(shape, bands=6, dates=1, seed=0):
+    """Lay spectra out as a block, (time, row, col, band)."""
+    return spectra(dates * shape[0] * shape[1], bands, seed).reshape(dates, *shape, bands)
+
+
+def numbered(shape, bands=1, dates=1, first=0):
+    """Give every pixel its number in all its bands, (time, row, col, band)."""
+    numbers = np.arange(first, first + dates * shape[0] * shape[1], dtype=np.float32)
+    return np.repeat(numbers, bands).reshape(dates, *shape, bands)
+
+
+@dataclass(frozen=True)
+class ArrayReader:
+    """A raster in memory."""
+
+    block: np.ndarray
+    name: str = "array"
+    bands: Bands | None = None
+    block_shape: tuple[int, int] = (1, 1)
+
+    def __post_init__(self):
+        if self.bands is None:
+            object.__setattr__(self, "bands", unnamed_bands(self.block.shape[-1]))
+
+    @property
+    def grid(self):
+        return Grid(self.block.shape[1:3])
+
+    def read(self, window):
+        columns = [index - 1 for index in self.bands.indexes]
+        return self.block[:, *window][..., columns].copy()
+
+    def using(self, bands):
+        return replace(self, bands=bands)
+
+
+@dataclass(frozen=True)
+class Patches:
+    """A pixel and its eight neighbours, repeated at the edge; an example has axes (3, 3, band)."""
+
+    reach: int = 1
+
+    def whole(self, examples):
+        return np.isfinite(examples).all(axis=(-3, -2, -1))
+
+    def where(self, block):
+        return self.whole(neighbourhoods(block))
+
+    def split(self, block, where):
+        return neighbourhoods(block)[where]
+
+    def join(self, values, where):
+        scores = np.full(where.shape, np.nan, np.float32)
+        scores[where] = values.max(axis=(1, 2))  # so that each neighbour counts
+        return scores
+
+
+@dataclass(frozen=True)
+class Dates:
+    """All dates of a pixel together; an example has axes (time, band)."""
+
+    reach: int = 0
+
+    def whole(self, examples):
+        return np.isfinite(examples).all(axis=(-2, -1))
+
+    def where(self, block):
+        whole = self.whole(np.moveaxis(block, 0, 2))
+        return np.broadcast_to(whole, (len(block), *whole.shape))
+
+    def split(self, block, where):
+        return np.moveaxis(block, 0, 2)[where.all(axis=0)]
+
+    def join(self, values, where):
+        scores = np.full(where.shape, np.nan, np.float32)
+        scores[:, where.all(axis=0)] = values.T
+        return scores
+
+
+def neighbourhoods(block):
+    padded = np.pad(block, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    return np.moveaxis(windows, 3, -1)

@@ -1,0 +1,180 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anomvae.bands import Band, Bands, unnamed_bands
+from anomvae.errors import BandMismatch, ConfigError
+
+NAMES = ("blue", "green", "red", "nir", "swir")
+WAVELENGTHS = (490.0, 560.0, 665.0, 842.0, 1610.0)
+SENSOR = Bands(
+    tuple(
+        Band(index, name, wavelength)
+        for index, (name, wavelength) in enumerate(zip(NAMES, WAVELENGTHS, strict=True), start=1)
+    ),
+    source=5,
+    named=True,
+)
+
+
+def changed(bands, position, **values):
+    items = list(bands)
+    items[position] = replace(items[position], **values)
+    return bands.keep(items)
+
+
+def in_order(bands, order):
+    items = list(bands)
+    moved = [replace(items[old], index=new) for new, old in enumerate(order, start=1)]
+    return replace(bands, items=tuple(moved), source=len(moved))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("red", ("red",)),
+        ("RED, Blue", ("red", "blue")),
+        ("3", ("red",)),
+        ("2-4", ("green", "red", "nir")),
+        ("2 - 3", ("green", "red")),
+        ("500-700nm", ("green", "red")),
+        ("500 - 700 nm", ("green", "red")),
+        ("0.5-.7um", ("green", "red")),
+        ("0.5-0.7µm", ("green", "red")),
+        ("490-490nm", ("blue",)),
+        ("swir,1-2,500-700nm", ("swir", "blue", "green", "red")),
+        ("red,", ("red",)),
+    ],
+)
+def test_bands_are_chosen_by_name_number_and_range_in_the_order_given(text, names):
+    assert SENSOR.choose(text).names == names
+
+
+@given(st.lists(st.integers(1, 5), min_size=1))
+def test_each_chosen_band_comes_once(numbers):
+    chosen = SENSOR.choose(",".join(map(str, numbers)))
+
+    assert chosen.indexes == list(dict.fromkeys(numbers))
+
+
+def test_a_name_wins_over_a_number():
+    bands = changed(SENSOR, 0, name="3")
+
+    assert bands.choose("3").indexes == [1]
+
+
+def test_choosing_keeps_what_the_file_is():
+    chosen = SENSOR.choose("red")
+
+    assert (chosen.source, chosen.named) == (5, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0", "6", "9-7", "purple", "3000-4000nm", "1.2.3-4nm", "..-9nm", "-3", "3-", "nm", "1;2"],
+)
+def test_a_part_that_names_no_band_is_refused(text):
+    with pytest.raises(ConfigError, match="a number from 1 to 5"):
+        SENSOR.choose(text)
+
+
+@given(st.text("0123456789.,- numµreg", max_size=12))
+def test_any_text_chooses_bands_or_is_refused(text):
+    try:
+        chosen = SENSOR.choose(text)
+    except ConfigError:
+        return
+
+    assert 1 <= len(chosen) <= 5
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , "])
+def test_no_part_at_all_is_refused(text):
+    with pytest.raises(ConfigError, match="names no band"):
+        SENSOR.choose(text)
+
+
+def test_a_typo_is_answered_with_the_nearest_name():
+    with pytest.raises(ConfigError, match="Did you mean 'green'"):
+        SENSOR.choose("gren")
+
+
+def test_a_number_is_not_a_wavelength_where_a_file_has_none():
+    with pytest.raises(ConfigError, match="Known: band_1, band_2"):
+        unnamed_bands(2).choose("400-900nm")
+
+
+@given(order=st.permutations(range(5)))
+def test_named_bands_are_found_whatever_their_order(order):
+    scene = in_order(SENSOR, order)
+
+    found = SENSOR.find_in(scene, "scene.tif")
+
+    assert found.names == NAMES
+    assert [order[index - 1] for index in found.indexes] == [0, 1, 2, 3, 4]
+
+
+def test_further_bands_of_a_scene_do_no_harm():
+    detector = SENSOR.choose("nir,red")
+
+    assert detector.find_in(SENSOR, "scene.tif").indexes == [4, 3]
+
+
+def test_a_missing_band_is_named():
+    scene = SENSOR.choose("blue,green,red")
+
+    with pytest.raises(BandMismatch, match=r"scene\.tif has 3 bands .* It lacks nir, swir: "):
+        SENSOR.find_in(scene, "scene.tif")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (SENSOR, unnamed_bands(5)),
+        (unnamed_bands(5), SENSOR),
+        (unnamed_bands(5), unnamed_bands(5)),
+    ],
+)
+def test_where_either_side_has_no_names_the_position_decides(ours, theirs):
+    detector = ours.keep([ours.items[3], ours.items[0]])
+
+    assert detector.find_in(theirs, "scene.tif").indexes == [4, 1]
+
+
+@pytest.mark.parametrize("count", [1, 4, 6])
+def test_where_either_side_has_no_names_the_counts_must_agree(count):
+    with pytest.raises(BandMismatch, match=f"scene has {count} bands, but .* files of 5"):
+        SENSOR.find_in(unnamed_bands(count), "scene")
+
+
+def test_counts_agree_by_the_file_and_not_by_the_bands_in_use():
+    detector = unnamed_bands(5).choose("1,2")
+
+    with pytest.raises(BandMismatch):
+        detector.find_in(unnamed_bands(2), "scene")
+
+
+@pytest.mark.parametrize("values", [{"scale": 1e-4}, {"offset": -0.1}])
+def test_another_scale_or_offset_is_refused(values):
+    with pytest.raises(BandMismatch, match=r"band red has scale .*gdal_edit\.py"):
+        SENSOR.find_in(changed(SENSOR, 2, **values), "scene.tif")
+
+
+def test_another_wavelength_is_refused():
+    with pytest.raises(
+        BandMismatch, match=r"band red lies at 705 nm, .* trained with it at 665 nm"
+    ):
+        SENSOR.find_in(changed(SENSOR, 2, wavelength=705.0), "scene.tif")
+
+
+@given(st.one_of(st.none(), st.floats(665 * 0.991, 665 * 1.009)))
+def test_a_wavelength_that_is_near_or_not_known_is_accepted(wavelength):
+    scene = changed(SENSOR, 2, wavelength=wavelength)
+
+    assert SENSOR.find_in(scene, "scene.tif").names == NAMES
+
+
+def test_another_nodata_value_is_accepted():
+    assert SENSOR.find_in(changed(SENSOR, 2, nodata=-9999.0), "scene.tif").names == NAMES

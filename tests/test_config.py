@@ -1,0 +1,204 @@
+import re
+import tomllib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anomvae.config import Config, build_config, resolve_config, shipped, shipped_configs
+from anomvae.errors import ConfigError
+
+DEFAULT = shipped("configs") / "default.toml"
+SHIPPED = sorted(shipped("configs").glob("*.toml"))
+
+
+def keys(table, prefix=""):
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from keys(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+def value_of(config, dotted):
+    for name in dotted.split("."):
+        config = getattr(config, name)
+    return config
+
+
+def test_a_default_is_shipped():
+    assert "default" in shipped_configs()
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_every_shipped_configuration_loads_by_name_and_by_path(name):
+    by_name = resolve_config(name)
+    by_path = resolve_config(str(shipped("configs") / f"{name}.toml"))
+
+    assert by_name.config == by_path.config
+
+
+def test_the_default_file_says_what_holds_without_a_file():
+    assert resolve_config("default").config == Config()
+
+
+def test_the_default_file_has_each_key_of_the_configuration():
+    listed = tomllib.loads(DEFAULT.read_text(encoding="utf-8"))
+
+    assert set(keys(listed)) == set(keys(Config().model_dump()))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_key_of_a_shipped_file_has_a_comment(path):
+    settings = re.findall(r"^\w+ *=.*$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert settings
+    assert all("  # " in setting for setting in settings)
+
+
+def test_every_field_is_documented():
+    tables = [Config, *(type(getattr(Config(), name)) for name in ("model", "training", "score"))]
+
+    for table in tables:
+        assert all(field.description for field in table.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("setting", "answer"),
+    [
+        ("model.latnet=4", r"[model] has no key 'latnet'. Did you mean 'latent'?"),
+        ("modle.latent=4", "the top level has no key 'modle'. Did you mean 'model'?"),
+        ("treshold=sigma", "the top level has no key 'treshold'. Did you mean 'threshold'?"),
+        ("model.x=4", "[model] has no key 'x'. Known: family, latent, hidden, likelihood."),
+        ("threshold=sgma:3", "threshold = 'sgma:3': no rule is called 'sgma'. Did you mean"),
+        ("threshold=fixed", "write a number behind it"),
+        ("model.latent=0", "model.latent = 0: expected greater than 0 or 'auto'."),
+        ("model.hidden=[]", "model.hidden = []: expected at least one number or 'auto'."),
+        ("training.trim=1", "training.trim = 1: expected less than 1 or 'auto'."),
+        ("training.learning_rate=nan", "training.learning_rate = nan: expected a finite number"),
+        ("device=gpu", "device = 'gpu': expected 'cpu' or 'cuda'."),
+        ("model=3", "model = 3: expected a table."),
+        ("threshold.k=3", "threshold is a value, not a table"),
+        ("training.pixels", "write it as key=value"),
+        ("=3", "the top level has no key ''"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_answered(setting, answer):
+    with pytest.raises(ConfigError, match=re.escape(answer)):
+        resolve_config("default", [setting])
+
+
+def test_every_problem_is_named_at_once():
+    with pytest.raises(ConfigError) as error:
+        build_config({"model": {"latnet": 1, "latent": -1}, "device": 7}, "mine.toml")
+
+    assert all(part in str(error.value) for part in ("latnet", "model.latent = -1", "device = 7"))
+    assert str(error.value).startswith("mine.toml does not fit: ")
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_any_setting_is_accepted_or_refused_by_an_error_of_ours(key, value):
+    try:
+        resolve_config("default", [f"{key}={value}"])
+    except ConfigError:
+        return
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "value"),
+    [
+        ("model.latent=3", "model.latent", 3),
+        ("model.hidden=[16, 8]", "model.hidden", (16, 8)),
+        ("model.family=ae", "model.family", "ae"),
+        ('model.family="ae"', "model.family", "ae"),
+        (" model.family = ae ", "model.family", "ae"),
+        ("training.trim=0", "training.trim", 0.0),
+        ("training.pixels=10_000", "training.pixels", 10_000),
+        ("threshold=quantile:0.01", "threshold", "quantile:0.01"),
+        ("threshold=sigma", "threshold", "sigma:3"),
+        ("threshold=fixed:1234567.25", "threshold", "fixed:1234567.25"),
+        ("threshold=auto", "threshold", "auto"),
+    ],
+)
+def test_a_setting_overrides_the_file_and_is_named_as_the_source(setting, key, value):
+    resolved = resolve_config("default", [setting])
+
+    assert value_of(resolved.config, key) == value
+    assert {row: source for row, _, source in resolved.rows()}[key] == f"--set {setting}"
+
+
+def test_later_settings_win():
+    resolved = resolve_config("default", ["model.latent=3", "model.latent=5"])
+
+    assert resolved.config.model.latent == 5
+    assert resolved.sources["model.latent"] == "--set model.latent=5"
+
+
+def test_the_source_of_every_value_is_told(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[model]\nlatent = 2\n", encoding="utf-8")
+
+    rows = resolve_config(str(path), ["device=cuda"]).rows()
+
+    sources = {key: source for key, _, source in rows}
+    assert set(sources) == set(keys(Config().model_dump()))
+    assert sources.pop("model.latent") == str(path)
+    assert sources.pop("device") == "--set device=cuda"
+    assert set(sources.values()) == {"default"}
+
+
+def test_a_name_that_is_neither_shipped_nor_a_file_is_answered():
+    with pytest.raises(ConfigError, match="Did you mean 'default'"):
+        resolve_config("defualt")
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_shipped_configuration(tmp_path, monkeypatch):
+    (tmp_path / "default").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    assert resolve_config("default").config == Config()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"gone\.toml cannot be read: No such file"):
+        resolve_config(str(tmp_path / "gone.toml"))
+
+
+@pytest.mark.parametrize("content", [b"latent = ", b"\xff\xfe\x00", b"[model\n"])
+def test_a_file_that_is_not_toml_is_named(tmp_path, content):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"mine\.toml is not valid TOML"):
+        resolve_config(str(path))
+
+
+@pytest.mark.parametrize(
+    ("in_sample", "noise", "threshold"),
+    [(True, "covariance", "clipped:3"), (False, "band", "sigma:3")],
+)
+def test_fitting_decides_what_is_left_open(in_sample, noise, threshold):
+    settled = Config().settled(in_sample=in_sample, trim=0.05)
+
+    assert (settled.score.noise, settled.threshold, settled.training.trim) == (
+        noise,
+        threshold,
+        0.05,
+    )
+
+
+@pytest.mark.parametrize("in_sample", [True, False])
+def test_fitting_decides_nothing_that_is_given(in_sample):
+    given_ = {"training": {"trim": 0.2}, "score": {"noise": "unit"}, "threshold": "mad:4"}
+    config = build_config(given_, "here")
+
+    assert config.settled(in_sample=in_sample, trim=0.05) == config
+
+
+def test_settling_leaves_the_configuration_as_it_was():
+    config = Config()
+
+    config.settled(in_sample=True, trim=0.05)
+
+    assert config == Config()

@@ -1,0 +1,30 @@
+"""Every example in a docstring does what it says."""
+
+import doctest
+import pkgutil
+from importlib import import_module
+
+import pytest
+
+import anomvae
+
+MODULES = ["anomvae"] + [
+    module.name
+    for module in pkgutil.walk_packages(anomvae.__path__, "anomvae.")
+    if module.name != "anomvae.__main__"  # importing it runs the command line
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_of_a_module_hold(name):
+    module = import_module(name)
+
+    failed, _ = doctest.testmod(module)
+
+    assert failed == 0
+
+
+def test_examples_are_found():
+    found = doctest.DocTestFinder().find(import_module("anomvae.thresholds"))
+
+    assert any(test.examples for test in found)

@@ -1,0 +1,268 @@
+"""The contract: what every family of autoencoders promises, whatever its parts."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from conftest import scene, spectra
+
+from anomvae.bands import unnamed_bands
+from anomvae.config import Config
+from anomvae.detector import Detector, fit_detector
+from anomvae.errors import ConfigError
+from anomvae.families import FAMILIES, Sizes, family_named, fitting_sizes
+from anomvae.sampling import Sample
+from anomvae.simulate import Anomaly, simulate
+from anomvae.tiling import tiles
+
+BANDS = 6
+SIZES = Sizes(BANDS, latent=3, hidden=(16, 8))
+
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def build(family, **settings):
+    torch.manual_seed(0)
+    return FAMILIES[family].build(SIZES, **settings)
+
+
+def batch(count=40):
+    return torch.randn(count, BANDS, generator=torch.Generator().manual_seed(1))
+
+
+def fit(family, examples, seed=0, **training):
+    config = Config.model_validate({"model": {"family": family}, "training": training})
+    sample = Sample(examples, examples[:0])
+    bands = unnamed_bands(examples.shape[-1])
+    return fit_detector(sample, bands, config.settled(in_sample=False, trim=0.05), seed)
+
+
+@cache
+def fitted(family):
+    return fit(family, spectra(800), max_steps=40)
+
+
+@every_family
+@pytest.mark.parametrize("training", [True, False])
+def test_shapes_and_units(family, training):
+    model, x = build(family).train(training), batch()
+
+    answer = model(x)
+
+    assert answer.mean.shape == answer.error.shape == x.shape
+    assert answer.kl.shape == x.shape[:-1]
+    assert answer.penalty.shape == ()
+    assert answer.error.isfinite().all()
+    assert (answer.kl >= 0).all()
+
+
+@every_family
+def test_all_axes_but_the_last_are_batch(family):
+    model, x = build(family).eval(), batch()
+
+    flat, folded = model(x), model(x.reshape(5, 4, 2, BANDS))
+
+    assert torch.allclose(folded.mean.reshape(x.shape), flat.mean, atol=1e-6)
+    assert torch.allclose(folded.kl.flatten(), flat.kl, atol=1e-6)
+
+
+@every_family
+def test_error_is_the_negative_log_density_of_a_normal_distribution(family):
+    model, x = build(family).eval(), batch()
+
+    answer = model(x)
+
+    p = torch.distributions.Normal(answer.mean, model.likelihood.sigma)
+    assert torch.allclose(answer.error, -p.log_prob(x), atol=1e-5)
+
+
+@every_family
+def test_kl_never_falls_below_zero_where_the_code_is_near_its_prior(family):
+    model = build(family).eval()
+    for parameter in model.parameters():
+        parameter.data *= 1e-4
+
+    assert (model(batch(5000)).kl >= 0).all()
+
+
+def test_kl_of_ae_is_exactly_zero():
+    terms = fitted("ae").score(scene((8, 8), seed=2))
+
+    assert (terms.kl == 0).all()
+    assert np.array_equal(terms.total, terms.reconstruction)
+
+
+@pytest.mark.parametrize("family", ["vae", "beta-vae"])
+def test_kl_is_that_of_a_normal_posterior_against_a_standard_normal_prior(family):
+    model, x = build(family).eval(), batch()
+
+    mu, log_sigma = model.bottleneck.to_q(model.encoder(x)).chunk(2, dim=-1)
+
+    q, prior = torch.distributions.Normal(mu, log_sigma.exp()), torch.distributions.Normal(0.0, 1.0)
+    expected = torch.distributions.kl_divergence(q, prior).sum(-1)
+    assert torch.allclose(model(x).kl, expected, atol=1e-5)
+
+
+@every_family
+@pytest.mark.parametrize("learn_noise", [True, False])
+def test_gradient_reaches_every_trainable_parameter(family, learn_noise):
+    model = build(family, learn_noise=learn_noise).train()
+
+    FAMILIES[family].objective(model(batch())).mean().backward()
+
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert (parameter.grad != 0).any(), name
+
+
+@every_family
+def test_unit_likelihood_has_noise_1_and_keeps_it(family):
+    config = Config.model_validate(
+        {"model": {"family": family, "likelihood": "unit"}, "training": {"max_steps": 5}}
+    )
+
+    detector = fit_detector(
+        Sample(spectra(200), spectra(0)),
+        unnamed_bands(BANDS),
+        config.settled(in_sample=False, trim=0.05),
+        seed=0,
+    )
+
+    assert (detector.model.likelihood.sigma == 1).all()
+    assert (detector.noise.whitening == 1).all()
+
+
+@every_family
+def test_noise_is_learnt_per_band(family):
+    sigma = fit(family, spectra(800), max_steps=150).model.likelihood.sigma
+
+    assert (sigma < 1).all()
+    assert len(sigma.unique()) == BANDS
+
+
+@every_family
+def test_scoring_repeats(family):
+    detector, block = fitted(family), scene((9, 7), seed=2)
+
+    first, second = detector.score(block), detector.score(block)
+
+    for one, other in zip(first, second, strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@every_family
+def test_saved_and_loaded_gives_the_same_scores_to_the_bit(family, tmp_path):
+    detector, block = fitted(family), scene((9, 7), seed=2)
+    path = tmp_path / "model.safetensors"
+
+    detector.save(path)
+    loaded = Detector.load(path)
+
+    assert loaded.card == detector.card
+    assert loaded.to_bytes() == detector.to_bytes()
+    for one, other in zip(detector.score(block), loaded.score(block), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@every_family
+@pytest.mark.parametrize("size", [(1, 1), (7, 16), (40, 3), (64, 64)])
+def test_tiles_are_invisible_to_the_bit(family, size):
+    detector, block = fitted(family), scene((41, 37), seed=2)
+    block[:, 5:9, 30:33] = np.nan
+    if size == (1, 1):
+        block = block[:, :6, :9]  # a pass per tile
+    whole = detector.score(block)
+    mosaic = np.full((3, *block.shape[:-1]), np.inf, np.float32)
+
+    for tile in tiles(block.shape[1:3], size, halo=detector.reach):
+        terms = detector.score(block[:, *tile.read]).inner(tile)
+        mosaic[:, :, *tile.keep] = np.stack(terms)
+
+    assert mosaic.tobytes() == np.stack(whole).tobytes()
+
+
+@every_family
+def test_nan_in_is_nan_out_and_nowhere_else(family):
+    block = scene((6, 5), seed=2)
+    block[0, 1, 2] = np.nan
+    block[0, 4, 0, 3] = np.nan
+    block[0, 4, 1, 5] = np.inf
+
+    terms = fitted(family).score(block)
+
+    expected = np.zeros((1, 6, 5), bool)
+    expected[0, 1, 2] = expected[0, 4, 0] = expected[0, 4, 1] = True
+    for term in terms:
+        assert term.shape == (1, 6, 5)
+        assert term.dtype == np.float32
+        assert np.array_equal(np.isnan(term), expected)
+
+
+@every_family
+def test_a_block_without_data_scores_to_nan(family):
+    terms = fitted(family).score(np.full((1, 4, 3, BANDS), np.nan, np.float32))
+
+    assert all(np.isnan(term).all() and term.shape == (1, 4, 3) for term in terms)
+
+
+@cache
+def sample_scenes():
+    normal = simulate((64, 64), 0)
+    other = simulate((64, 64), 1, anomalies=[Anomaly("red roof", (2, 2))])
+    return normal.block[0][normal.valid], other
+
+
+@every_family
+@pytest.mark.parametrize("seed", range(3))
+def test_a_planted_anomaly_ranks_in_the_top_percent_of_another_scene(family, seed):
+    normal, other = sample_scenes()
+
+    scores = fit(family, normal, seed, max_steps=250).score(other.block).total[0]
+
+    planted = scores[other.labels == 1]
+    assert planted.min() > np.quantile(scores[other.valid], 0.99)
+
+
+@every_family
+def test_only_a_family_with_a_prior_draws_spectra(family):
+    detector = fitted(family)
+
+    if detector.model.has_prior:
+        assert detector.sample(5, seed=0).shape == (5, BANDS)
+    else:
+        with pytest.raises(ConfigError, match=rf"model.family = '{family}' has no prior"):
+            detector.sample(5, seed=0)
+
+
+def test_a_misspelt_family_is_answered_with_the_nearest():
+    with pytest.raises(ConfigError, match=r"model.family = 'bta-vae' .* Did you mean 'beta-vae'"):
+        family_named("bta-vae")
+
+
+@pytest.mark.parametrize(
+    ("bands", "latent", "hidden"),
+    [
+        (1, 1, (64, 32)),
+        (4, 2, (64, 32)),
+        (13, 6, (64, 32)),
+        (32, 8, (64, 32)),
+        (33, 8, (128, 64)),
+        (400, 8, (128, 64)),
+    ],
+)
+def test_sizes_follow_the_bands(bands, latent, hidden):
+    assert fitting_sizes(bands) == Sizes(bands, latent, hidden)
+
+
+def test_sizes_that_are_given_stay():
+    assert fitting_sizes(4, latent=3, hidden=(7,)) == Sizes(4, 3, (7,))
+
+
+@every_family
+@pytest.mark.parametrize("sizes", [Sizes(1, 1, (2,)), Sizes(3, 5, (4, 4, 4))])
+def test_any_sizes_make_a_model(family, sizes):
+    answer = FAMILIES[family].build(sizes)(torch.zeros(2, sizes.bands))
+
+    assert answer.mean.shape == (2, sizes.bands)

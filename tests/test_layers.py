@@ -1,0 +1,149 @@
+"""Architecture as a test: imports point downwards, and light things stay light."""
+
+import ast
+import json
+import subprocess
+import sys
+from importlib.util import resolve_name
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import anomvae
+from anomvae.bands import unnamed_bands
+from anomvae.modelfile import Card, ModelFile, Training, to_bytes
+
+PACKAGE = Path(anomvae.__file__).parent
+SCENE = PACKAGE.parent / "data_samples" / "normal.tif"
+LAYERS = [  # bottom to top, the order of design.md section 2; one line's names import no other
+    {"errors"},
+    {"tiling", "grid", "bands", "scaling", "thresholds", "metrics", "rx", "simulate", "parallel"},
+    {"pixels", "noise", "config"},
+    {"files", "modelfile"},
+    {"raster"},
+    {"models"},
+    {"objectives"},
+    {"families", "training"},
+    {"sampling"},
+    {"detector"},
+    {"estimators", "fitting"},
+    {"mapping"},
+    {"evaluation"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+TORCH_FREE = sorted(name for name, level in LEVEL.items() if level < LEVEL["models"])
+HEAVY = {"torch", "pandas", "sklearn", "scipy", "pydantic"}
+
+
+def place(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path):
+    """Full names of everything that a file imports."""
+    package = ".".join(["anomvae", *path.relative_to(PACKAGE).parent.parts])
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def imported_modules(path):
+    """Names of the modules of anomvae that a file imports."""
+    names = {name.split(".")[1] for name in imported(path) if name.startswith("anomvae.")}
+    return names & LEVEL.keys()
+
+
+def loaded(code, *arguments):
+    """Names of the top-level packages that a fresh process has loaded after some code."""
+    last = "import json, sys; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{last}", *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def after(*arguments):
+    """Names of the packages loaded once a command is done; it must succeed."""
+    code = (
+        "import sys\nfrom anomvae.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit as done: assert not done.code, done.code"
+    )
+    return loaded(code, *map(str, arguments))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downwards(path):
+    name = place(path)
+    level = LEVEL[name]  # a KeyError here: give the new module a place in LAYERS
+
+    upwards = {other for other in imported_modules(path) - {name} if LEVEL[other] >= level}
+
+    assert not upwards
+
+
+def test_every_module_in_the_layers_exists():
+    assert {place(path) for path in FILES} == LEVEL.keys()
+
+
+@pytest.mark.parametrize("name", TORCH_FREE)
+def test_a_module_below_the_models_loads_no_torch(name):
+    assert "torch" not in loaded(f"import anomvae.{name}")
+
+
+def test_nothing_but_the_start_imports_the_command_line():
+    users = {place(path) for path in FILES if "cli" in imported_modules(path)}
+
+    assert users <= {"cli", "__main__"}
+
+
+@pytest.mark.parametrize("name", ["models", "objectives", "training"])
+def test_the_models_and_their_training_never_see_rasters(name):
+    names = {seen for path in FILES if place(path) == name for seen in imported(path)}
+
+    assert names
+    assert not any(seen.split(".")[0] == "rasterio" for seen in names)
+    assert not any(seen.startswith("anomvae.raster") for seen in names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_library_does_not_print(path):
+    calls = (
+        node.func.id
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    )
+
+    assert "print" not in calls
+
+
+def test_importing_anomvae_loads_nothing_heavy():
+    assert not loaded("import anomvae") & {*HEAVY, "numpy", "rasterio"}
+
+
+def test_help_loads_nothing_heavy():
+    assert not after("--help") & {*HEAVY, "rasterio"}
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_info_on_a_scene_loads_nothing_heavy(options):
+    assert not after("info", SCENE, *options) & HEAVY
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_info_on_a_model_loads_nothing_heavy(tmp_path, options):
+    training = Training(("normal.tif",), 0, 100, 10, 10, 0.05, 1.0, (1.0,), None, 0.0)
+    card = Card("vae", 2, (8,), "gaussian", unnamed_bands(4), (), "band", 1.0, training)
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(to_bytes(ModelFile(card, {"model.weight": np.zeros(3)})))
+
+    assert not after("info", path, *options) & HEAVY

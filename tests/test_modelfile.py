@@ -1,0 +1,278 @@
+import hashlib
+import json
+import pickle
+import zipfile
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from safetensors.numpy import save
+
+from anomvae.bands import Band, Bands, unnamed_bands
+from anomvae.errors import ModelFileError
+from anomvae.modelfile import (
+    FORMAT,
+    KEY,
+    Card,
+    ModelFile,
+    Training,
+    is_model,
+    read_card,
+    read_model,
+    to_bytes,
+)
+from anomvae.thresholds import Threshold
+
+TRAINING = Training(("a.tif", "b.tif"), 7, 900, 40, 32, 0.05, 1.0, (3.5, 1 / 3), None, 0.1)
+CARD = Card(
+    family="vae",
+    latent=2,
+    hidden=(8, 4),
+    likelihood="gaussian",
+    bands=Bands((Band(2, "nir", 842.0, 1e-4, -0.1, -9999.0), Band(1, "blü")), 3, True),
+    dead=("red",),
+    noise="band",
+    kl_weight=1.0,
+    training=TRAINING,
+    threshold=Threshold(12.3456789012345, 0.001, "sigma:3", 900, True),
+    anomvae="0.1.0",
+    torch="2.13.0",
+)
+TENSORS = {
+    "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
+    "scaler.centre": np.array([1e-300, -0.0]),
+    "steps": np.array(7, np.int64),
+}
+MODEL = ModelFile(CARD, TENSORS)
+BYTES = to_bytes(MODEL)
+HEADER = 8 + int.from_bytes(BYTES[:8], "little")
+
+in_folder = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+arrays = npst.arrays(
+    st.sampled_from([np.float32, np.float64, np.int64, np.uint8, np.bool_]),
+    npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3),
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content):
+        path = tmp_path / "model.safetensors"
+        path.write_bytes(content)
+        return path
+
+    return write
+
+
+def sealed(entry):
+    """Write a header as anomvae does, whatever is in it."""
+    rest = {key: value for key, value in entry.items() if key != "checksum"}
+    checksum = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+    return save(TENSORS, metadata={KEY: json.dumps(rest | {"checksum": checksum})})
+
+
+def entry_of(content):
+    size = int.from_bytes(content[:8], "little")
+    return json.loads(json.loads(content[8 : 8 + size])["__metadata__"][KEY])
+
+
+def is_same(found):
+    return to_bytes(found) == BYTES
+
+
+@given(st.dictionaries(st.text("abc.", min_size=1, max_size=5), arrays, max_size=4))
+@in_folder
+def test_tensors_come_back_to_the_bit(write, tensors):
+    found = read_model(write(to_bytes(ModelFile(CARD, tensors)))).tensors
+
+    assert found.keys() == tensors.keys()
+    for name, array in tensors.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        assert found[name].tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        CARD,
+        replace(CARD, threshold=None, dead=(), anomvae="", torch=""),
+        replace(CARD, bands=unnamed_bands(400)),
+        replace(CARD, training=replace(TRAINING, scenes=(), elbo=-3.25)),
+    ],
+)
+def test_the_card_comes_back_as_it_was(write, card):
+    path = write(to_bytes(ModelFile(card, TENSORS)))
+
+    assert read_model(path).card == card
+    assert read_card(path) == card
+    assert is_model(path)
+
+
+@pytest.mark.parametrize("length", range(0, 272, 8))
+def test_a_model_is_read_whatever_the_length_of_its_header(write, length):
+    # The first byte of the file is the length modulo 256; 0x80 is also how a pickle begins.
+    path = write(to_bytes(replace(MODEL, card=replace(CARD, torch="x" * length))))
+
+    assert read_model(path).card.torch == "x" * length
+
+
+def test_equal_models_give_equal_bytes():
+    turned = dict(reversed(TENSORS.items()))
+    strided = {name: array.copy(order="F") for name, array in TENSORS.items()}
+
+    assert is_same(ModelFile(replace(CARD), turned))
+    assert is_same(ModelFile(replace(CARD), strided))
+
+
+def test_the_header_has_one_metadata_key_and_its_format():
+    size = int.from_bytes(BYTES[:8], "little")
+    metadata = json.loads(BYTES[8 : 8 + size])["__metadata__"]
+
+    assert list(metadata) == [KEY]
+    assert entry_of(BYTES)["format"] == FORMAT == 1
+    assert entry_of(BYTES).keys() == asdict(CARD).keys() | {"format", "checksum", "tensors"}
+
+
+@given(place=st.integers(0, len(BYTES) - 1), byte=st.integers(0, 255))
+@in_folder
+def test_a_changed_byte_is_found_or_changes_nothing(write, place, byte):
+    content = bytearray(BYTES)
+    content[place] = byte
+
+    try:
+        found = read_model(write(content))
+    except ModelFileError:
+        return
+
+    assert is_same(found)  # such as one blank for another
+
+
+@given(place=st.integers(0, len(BYTES) * 8 - 1))
+@in_folder
+def test_a_flipped_bit_is_found(write, place):
+    content = bytearray(BYTES)
+    content[place // 8] ^= 1 << place % 8
+
+    with pytest.raises(ModelFileError):
+        read_model(write(content))
+
+
+@given(size=st.integers(0, len(BYTES) - 1))
+@in_folder
+def test_a_truncated_file_is_found(write, size):
+    with pytest.raises(ModelFileError, match="damaged"):
+        read_model(write(BYTES[:size]))
+
+
+@given(more=st.binary(min_size=1, max_size=50))
+@in_folder
+def test_a_file_with_something_behind_it_is_found(write, more):
+    with pytest.raises(ModelFileError, match="damaged"):
+        read_model(write(BYTES + more))
+
+
+@given(st.binary(max_size=200))
+@in_folder
+def test_any_bytes_are_refused_in_our_words(write, content):
+    path = write(content)
+
+    with pytest.raises(ModelFileError):
+        read_model(path)
+    with pytest.raises(ModelFileError):
+        read_card(path)
+
+
+def test_the_card_is_read_without_the_tensors(write):
+    assert read_card(write(BYTES[:HEADER])) == CARD
+
+
+def test_a_changed_card_is_found_without_the_tensors(write):
+    changed = BYTES.replace(b"12.3456789012345", b"92.3456789012345")
+
+    with pytest.raises(ModelFileError, match="its card does not match its checksum"):
+        read_card(write(changed))
+
+
+def test_tensors_of_another_model_are_found(write):
+    other = {name: np.asarray(array + 1) for name, array in TENSORS.items()}
+    content = save(other, metadata={KEY: json.dumps(entry_of(BYTES))})
+
+    with pytest.raises(ModelFileError, match="its tensors do not match their checksum"):
+        read_model(write(content))
+
+
+@pytest.mark.parametrize("read", [read_model, read_card])
+class TestForeignFiles:
+    """Whatever reads a model refuses these alike."""
+
+    def test_a_newer_format_says_to_update(self, write, read):
+        path = write(sealed({"format": 2, "anomvae": "9.1", "shape": "unknown"}))
+
+        with pytest.raises(ModelFileError, match=r"format 2, written by anomvae 9\.1.*Update"):
+            read(path)
+
+    @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+    def test_a_pickle_is_refused_as_one(self, write, read, protocol):
+        path = write(pickle.dumps({"weights": list(range(999))}, protocol))
+
+        with pytest.raises(ModelFileError, match="is a pickle"):
+            read(path)
+
+    def test_a_zip_archive_is_refused_as_one(self, tmp_path, read):
+        path = tmp_path / "model.pt"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("data.pkl", b"\x80\x02.")
+
+        with pytest.raises(ModelFileError, match="a zip archive"):
+            read(path)
+
+    @pytest.mark.parametrize(
+        "metadata", [None, {"format": "pt"}, {KEY: "[]"}, {KEY: "not json"}, {KEY: "{}"}]
+    )
+    def test_safetensors_of_others_are_told_apart(self, write, read, metadata):
+        path = write(save(TENSORS, metadata=metadata))
+
+        with pytest.raises(ModelFileError, match="not one of anomvae's"):
+            read(path)
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"\0", b"II*\0" + bytes(200), b"a plain text file", bytes(64)]
+    )
+    def test_other_files_are_damaged_or_no_model(self, write, read, content):
+        path = write(content)
+
+        with pytest.raises(ModelFileError, match="damaged or no model file"):
+            read(path)
+        assert not is_model(path)
+
+    def test_a_missing_file_is_named(self, tmp_path, read):
+        with pytest.raises(ModelFileError, match=r"gone\.safetensors cannot be read: No such file"):
+            read(tmp_path / "gone.safetensors")
+
+    def test_a_folder_is_named(self, tmp_path, read):
+        with pytest.raises(ModelFileError, match="cannot be read: Is a directory"):
+            read(tmp_path)
+
+    @pytest.mark.parametrize("where", [(), ("training",), ("threshold",), ("bands",)])
+    def test_an_unknown_field_is_refused(self, write, read, where):
+        entry = entry_of(BYTES)
+        table = entry
+        for name in where:
+            table = table[name]
+        table["surprise"] = 1
+
+        with pytest.raises(ModelFileError, match=r"does not fit format 1 .*surprise"):
+            read(write(sealed(entry)))
+
+    @pytest.mark.parametrize("field", sorted(asdict(CARD)))
+    def test_a_missing_field_is_refused(self, write, read, field):
+        entry = entry_of(BYTES)
+        del entry[field]
+
+        with pytest.raises(ModelFileError, match=f"does not fit format 1 .*{field}"):
+            read(write(sealed(entry)))

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from anomvae.errors import ConfigError
+from anomvae.noise import KINDS, fit_noise
+
+BANDS = 8
+SIGMA = np.geomspace(0.01, 3.0, BANDS).astype(np.float32)
+CENTRE = np.linspace(-2, 2, BANDS) * SIGMA
+
+
+def residuals(count=20_000, correlation=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(count, 1))
+    own = rng.normal(size=(count, BANDS))
+    mixed = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * own
+    return (CENTRE + SIGMA * mixed).astype(np.float32)
+
+
+def whitened(noise, x):
+    centred = x - noise.centre
+    flat = noise.whitening.ndim == 1
+    return centred * noise.whitening if flat else centred @ noise.whitening
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_noise_model_has_a_centre_and_a_whitening_of_the_bands(kind):
+    noise = fit_noise(kind, residuals(), SIGMA)
+
+    assert noise.centre.shape == (BANDS,)
+    assert noise.whitening.shape in {(BANDS,), (BANDS, BANDS)}
+    assert np.isfinite(noise.whitening).all()
+
+
+def test_unit_noise_leaves_residuals_as_they_are():
+    x = residuals()
+
+    np.testing.assert_array_equal(whitened(fit_noise("unit", x, SIGMA), x), x)
+
+
+def test_band_noise_brings_every_band_to_variance_1():
+    x = residuals()
+
+    np.testing.assert_allclose(whitened(fit_noise("band", x, SIGMA), x).var(axis=0), 1.0, rtol=0.05)
+
+
+@pytest.mark.parametrize("kind", ["unit", "band"])
+def test_only_covariance_looks_at_the_residuals(kind):
+    one, other = (fit_noise(kind, x, SIGMA) for x in (residuals(), residuals(correlation=0.9)))
+
+    np.testing.assert_array_equal(one.whitening, other.whitening)
+    assert (one.centre == 0).all()
+
+
+def test_covariance_noise_brings_residuals_to_mean_0_and_variance_1():
+    x = residuals()
+
+    found = whitened(fit_noise("covariance", x, SIGMA), x)
+
+    np.testing.assert_allclose(found.mean(axis=0), 0.0, atol=0.05)
+    # Trimming takes a tenth of the variance away, and that is not given back.
+    np.testing.assert_allclose(found.var(axis=0), 1.0, atol=0.2)
+
+
+def test_covariance_noise_is_not_moved_by_3_percent_of_outliers():
+    clean = residuals()
+    polluted = clean.copy()
+    polluted[: len(clean) * 3 // 100] += 30 * SIGMA
+
+    found = whitened(fit_noise("covariance", polluted, SIGMA), clean)
+
+    np.testing.assert_allclose(found.mean(axis=0), 0.0, atol=0.05)
+    np.testing.assert_allclose(found.var(axis=0), 1.0, atol=0.2)
+
+
+def test_covariance_noise_knows_which_bands_err_together():
+    x = residuals(correlation=0.9)
+    together, against = SIGMA * np.ones(BANDS), SIGMA * np.resize([1, -1], BANDS)
+
+    noise = fit_noise("covariance", x, SIGMA)
+
+    usual, odd = (np.sum(((d) @ noise.whitening) ** 2) for d in (together, against))
+    assert odd > 1.5 * usual
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_covariance_noise_does_not_depend_on_the_unit(scale):
+    x = residuals()
+
+    one = whitened(fit_noise("covariance", x, SIGMA), x)
+    other = whitened(fit_noise("covariance", x * np.float32(scale), SIGMA), x * np.float32(scale))
+
+    np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-3)
+
+
+def test_a_band_that_is_always_right_is_not_divided_by():
+    x = residuals()
+    x[:, 0] = 0.0
+
+    assert np.isfinite(fit_noise("covariance", x, SIGMA).whitening).all()
+
+
+def test_an_unknown_kind_is_answered_with_the_known_ones():
+    with pytest.raises(ConfigError, match="Known: unit, band, covariance"):
+        fit_noise("white", residuals(), SIGMA)
