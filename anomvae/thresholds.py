@@ -150,11 +150,6 @@ def mad(scores: ScoreDistribution, k: float) -> float:
 
 def quantile(scores: ScoreDistribution, fpr: float) -> float:
     """Give the score that a share ``fpr`` of the scores exceeds."""
-    if not 0 < fpr < 1:
-        raise ConfigError(
-            f"threshold quantile:{fpr:g} promises a false-positive rate of {fpr:g}; "
-            f"give one between 0 and 1, such as quantile:0.001."
-        )
     if scores.count * fpr < 1:
         raise NotEnoughPixels(
             f"{scores.count} normal pixels cannot show a false-positive rate of {fpr:g}: "
@@ -203,7 +198,7 @@ def parse_rule(text: str) -> Rule:
     Raises
     ------
     ConfigError
-        If the rule is unknown, or its number is missing or not a finite number.
+        If the rule is unknown, or its number is missing, not finite, or a rate outside (0, 1).
 
     Examples
     --------
@@ -224,4 +219,9 @@ def parse_rule(text: str) -> Rule:
         value = np.nan
     if not np.isfinite(value):
         raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
+    if name == "quantile" and not 0 < value < 1:  # here: not only after an hour of training
+        raise ConfigError(
+            f"threshold = {text!r} promises a false-positive rate of {value:g}; "
+            f"give one between 0 and 1, such as quantile:0.001."
+        )
     return Rule(name, value)

@@ -40,6 +40,18 @@ def numbered(shape, bands=1, dates=1, first=0):
     return np.repeat(numbers, bands).reshape(dates, *shape, bands)
 
 
+def fit(examples, *, held_out=None, bands=None, seed=0, in_sample=False, trim=0.05, **tables):
+    """Fit a detector to examples; ``tables`` is the configuration."""
+    from anomvae.config import Config
+    from anomvae.detector import fit_detector
+    from anomvae.sampling import Sample
+
+    sample = Sample(examples, examples[:0] if held_out is None else held_out)
+    bands = bands or unnamed_bands(examples.shape[-1])
+    config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
+    return fit_detector(sample, bands, config, seed)
+
+
 @dataclass(frozen=True)
 class ArrayReader:
     """A raster in memory."""

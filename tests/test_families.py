@@ -5,14 +5,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from conftest import scene, spectra
+from conftest import fit, scene, spectra
 
-from anomvae.bands import unnamed_bands
-from anomvae.config import Config
-from anomvae.detector import Detector, fit_detector
+from anomvae.detector import Detector
 from anomvae.errors import ConfigError
 from anomvae.families import FAMILIES, Sizes, family_named, fitting_sizes
-from anomvae.sampling import Sample
 from anomvae.simulate import Anomaly, simulate
 from anomvae.tiling import tiles
 
@@ -31,16 +28,13 @@ def batch(count=40):
     return torch.randn(count, BANDS, generator=torch.Generator().manual_seed(1))
 
 
-def fit(family, examples, seed=0, **training):
-    config = Config.model_validate({"model": {"family": family}, "training": training})
-    sample = Sample(examples, examples[:0])
-    bands = unnamed_bands(examples.shape[-1])
-    return fit_detector(sample, bands, config.settled(in_sample=False, trim=0.05), seed)
+def train(family, examples, seed=0, **training):
+    return fit(examples, seed=seed, model={"family": family}, training=training)
 
 
 @cache
 def fitted(family):
-    return fit(family, spectra(800), max_steps=40)
+    return train(family, spectra(800), max_steps=40)
 
 
 @every_family
@@ -119,15 +113,10 @@ def test_gradient_reaches_every_trainable_parameter(family, learn_noise):
 
 @every_family
 def test_unit_likelihood_has_noise_1_and_keeps_it(family):
-    config = Config.model_validate(
-        {"model": {"family": family, "likelihood": "unit"}, "training": {"max_steps": 5}}
-    )
-
-    detector = fit_detector(
-        Sample(spectra(200), spectra(0)),
-        unnamed_bands(BANDS),
-        config.settled(in_sample=False, trim=0.05),
-        seed=0,
+    detector = fit(
+        spectra(200),
+        model={"family": family, "likelihood": "unit"},
+        training={"max_steps": 5},
     )
 
     assert (detector.model.likelihood.sigma == 1).all()
@@ -136,7 +125,7 @@ def test_unit_likelihood_has_noise_1_and_keeps_it(family):
 
 @every_family
 def test_noise_is_learnt_per_band(family):
-    sigma = fit(family, spectra(800), max_steps=150).model.likelihood.sigma
+    sigma = train(family, spectra(800), max_steps=150).model.likelihood.sigma
 
     assert (sigma < 1).all()
     assert len(sigma.unique()) == BANDS
@@ -164,6 +153,23 @@ def test_saved_and_loaded_gives_the_same_scores_to_the_bit(family, tmp_path):
     assert loaded.to_bytes() == detector.to_bytes()
     for one, other in zip(detector.score(block), loaded.score(block), strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+@every_family
+@pytest.mark.parametrize("hidden", [(10, 7), (50, 50)])
+@pytest.mark.parametrize("bands", [2, 5, 11])
+def test_a_score_has_the_same_bits_in_any_order_whatever_the_sizes(family, hidden, bands):
+    x, order = spectra(1500, bands, seed=2), np.random.default_rng(0).permutation(1500)
+    detector = fit(
+        spectra(200, bands),
+        model={"family": family, "hidden": hidden, "latent": 2},
+        training={"max_steps": 2},
+        score={"noise": "covariance"},
+    )
+
+    straight, shuffled = (np.stack(detector.score_examples(part)) for part in (x, x[order]))
+
+    assert shuffled.tobytes() == straight[:, order].tobytes()
 
 
 @every_family
@@ -219,7 +225,7 @@ def sample_scenes():
 def test_a_planted_anomaly_ranks_in_the_top_percent_of_another_scene(family, seed):
     normal, other = sample_scenes()
 
-    scores = fit(family, normal, seed, max_steps=250).score(other.block).total[0]
+    scores = train(family, normal, seed, max_steps=250).score(other.block).total[0]
 
     planted = scores[other.labels == 1]
     assert planted.min() > np.quantile(scores[other.valid], 0.99)

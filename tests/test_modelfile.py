@@ -48,6 +48,8 @@ TENSORS = {
 }
 MODEL = ModelFile(CARD, TENSORS)
 BYTES = to_bytes(MODEL)
+# Without an escape such as \\u00fc, which means the same with a capital.
+PLAIN = to_bytes(replace(MODEL, card=replace(CARD, bands=unnamed_bands(2))))
 HEADER = 8 + int.from_bytes(BYTES[:8], "little")
 
 in_folder = settings(
@@ -149,13 +151,13 @@ def test_a_changed_byte_is_found_or_changes_nothing(write, place, byte):
     except ModelFileError:
         return
 
-    assert is_same(found)  # such as one blank for another
+    assert is_same(found)  # such as one blank for another, or a capital in an escape
 
 
-@given(place=st.integers(0, len(BYTES) * 8 - 1))
+@given(place=st.integers(0, len(PLAIN) * 8 - 1))
 @in_folder
 def test_a_flipped_bit_is_found(write, place):
-    content = bytearray(BYTES)
+    content = bytearray(PLAIN)
     content[place // 8] ^= 1 << place % 8
 
     with pytest.raises(ModelFileError):

@@ -223,7 +223,7 @@ def test_a_rule_that_cannot_be_read_is_answered(text, answer):
 @pytest.mark.parametrize("fpr", ["0", "1", "-0.1", "5"])
 def test_a_rate_that_is_no_share_is_refused(fpr):
     with pytest.raises(ConfigError, match="give one between 0 and 1"):
-        parse_rule(f"quantile:{fpr}").threshold(describe_scores(normal_scores(100)))
+        parse_rule(f"quantile:{fpr}")
 
 
 def test_too_few_pixels_to_show_a_rate_are_refused():

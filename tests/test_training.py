@@ -4,16 +4,12 @@ import math
 
 import pytest
 import torch
-from conftest import spectra
+from conftest import fit, spectra
 
-from anomvae.bands import unnamed_bands
-from anomvae.config import Config
-from anomvae.detector import fit_detector
 from anomvae.errors import ConfigError
 from anomvae.families import FAMILIES, Sizes
 from anomvae.models import Reconstruction
 from anomvae.objectives import Elbo
-from anomvae.sampling import Sample
 from anomvae.training import Plan, fit_model, trimmed_mean
 
 BANDS = 4
@@ -77,13 +73,9 @@ def test_the_state_of_the_global_generator_neither_matters_nor_changes():
 
 
 def test_fitting_a_detector_leaves_the_global_generator_as_it_was():
-    config = Config.model_validate({"training": {"max_steps": 3}})
-    x = spectra(100, BANDS)
     before = torch.get_rng_state()
 
-    fit_detector(
-        Sample(x, x[:0]), unnamed_bands(BANDS), config.settled(in_sample=False, trim=0.0), seed=0
-    )
+    fit(spectra(100), training={"max_steps": 3})
 
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -219,13 +211,8 @@ def collect(told):
 
 
 def test_a_training_that_diverges_is_reported_with_the_remedy():
-    config = Config.model_validate({"training": {"max_steps": 20, "learning_rate": 1e20}})
-    x = spectra(200, BANDS)
-
     with pytest.raises(ConfigError, match=r"training.learning_rate = 1e\+20 .* Lower it"):
-        fit_detector(
-            Sample(x, x[:0]), unnamed_bands(BANDS), config.settled(in_sample=True, trim=0.05), 0
-        )
+        fit(spectra(200), training={"max_steps": 20, "learning_rate": 1e20})
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

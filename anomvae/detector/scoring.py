@@ -32,7 +32,7 @@ from ..errors import BandMismatch, ConfigError, ModelFileError, listed
 from ..families import Sizes, family_named
 from ..files import write_atomically
 from ..modelfile import Card, ModelFile, read_model, to_bytes
-from ..models import Autoencoder
+from ..models import FEWEST_OUTPUTS, Autoencoder
 from ..noise import Noise
 from ..pixels import Block, View
 from ..scaling import Scaler
@@ -228,7 +228,7 @@ class Detector:
         file = read_model(path)
         try:
             return _assemble(file)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"{path} does not hold the detector its card describes ({error}). "
                 f"Copy it again, or train it again."
@@ -258,7 +258,8 @@ class Detector:
     def _residuals(self) -> tuple[Tensor, Tensor]:
         arrays = (self.noise.centre, self.noise.whitening)
         centre, whitening = (torch.from_numpy(a).float().to(self.device) for a in arrays)
-        return centre, whitening
+        spare = max(0, FEWEST_OUTPUTS - whitening.shape[-1]) if whitening.ndim == 2 else 0
+        return centre, torch.nn.functional.pad(whitening, (0, spare))  # for the reason in `Dense`
 
 
 def available(name: str) -> torch.device:

@@ -22,6 +22,7 @@ from ..parallel import Progress, quiet
 from ..pixels import Mask, matched
 from ..raster import RasterReader, read_labels, read_map
 from ..scaling import stream_statistics
+from ..thresholds import describe_scores, sigma
 from ..tiling import Window, fitting_size, tiles
 from .baselines import Spectra, baseline
 
@@ -171,9 +172,14 @@ def _baseline_rows(
         for window, where, spectra in parts():
             if len(spectra):
                 scores[window][where] = score(spectra)
-        rows[name] = measure(truth, scores)
+        rows[name] = measure(truth, scores, _cut(scores))
     progress("baselines", len(names), len(names))
     return rows
+
+
+def _cut(scores: NDArray[np.float64]) -> float | None:
+    """Give a baseline the plain threshold, mean + 3 sigma of its own scores of the scene."""
+    return sigma(describe_scores(scores), 3.0) if np.isfinite(scores).any() else None
 
 
 def _living(reader: RasterReader) -> RasterReader:

@@ -7,12 +7,14 @@ into features, bottlenecks into a `Code`, likelihoods into the mean of a band's 
 from .bottlenecks import Deterministic, Gaussian
 from .core import Autoencoder, Code, Reconstruction
 from .likelihoods import GaussianBands
-from .networks import MLP
+from .networks import FEWEST_OUTPUTS, MLP, Dense
 
 __all__ = [
+    "FEWEST_OUTPUTS",
     "MLP",
     "Autoencoder",
     "Code",
+    "Dense",
     "Deterministic",
     "Gaussian",
     "GaussianBands",

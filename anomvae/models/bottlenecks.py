@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .core import Code
+from .networks import Dense
 
 
 class Deterministic(nn.Module):
@@ -21,7 +22,7 @@ class Deterministic(nn.Module):
         """Map ``features`` to ``latent`` numbers."""
         super().__init__()
         self.width = latent
-        self.to_z = nn.Linear(features, latent)
+        self.to_z = Dense(features, latent)
 
     def forward(self, h: Tensor) -> Code:
         z = self.to_z(h)
@@ -40,7 +41,7 @@ class Gaussian(nn.Module):
         """Map ``features`` to mean and spread of ``latent`` numbers."""
         super().__init__()
         self.width = latent
-        self.to_q = nn.Linear(features, 2 * latent)
+        self.to_q = Dense(features, 2 * latent)
 
     def forward(self, h: Tensor) -> Code:
         mu, log_sigma = self.to_q(h).chunk(2, dim=-1)

@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from .networks import Dense
+
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 SPEED = 10.0
 """How much faster the noise learns than the weights.  It begins at 1 and has to come down to a
@@ -25,7 +27,7 @@ class GaussianBands(nn.Module):
     def __init__(self, features: int, bands: int, learn_noise: bool = True) -> None:
         """Map ``features`` to ``bands`` means; without ``learn_noise`` sigma stays 1."""
         super().__init__()
-        self.to_mean = nn.Linear(features, bands)
+        self.to_mean = Dense(features, bands)
         self.noise = nn.Parameter(torch.zeros(bands), requires_grad=learn_noise)
 
     @property

@@ -1,0 +1,388 @@
+"""The scikit-learn faces: they pass its checks, keep its signs, and agree with the maps."""
+
+import pickle
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import fit, spectra
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from anomvae import RXDetector, VAEDetector
+from anomvae.detector import Detector
+from anomvae.errors import ConfigError, NotEnoughPixels
+from anomvae.sampling import HELD_OUT
+
+BANDS = 6
+both = pytest.mark.parametrize(
+    "detector",
+    [VAEDetector(max_steps=40, random_state=0), RXDetector()],
+    ids=lambda detector: type(detector).__name__,
+)
+
+
+def short(**parameters):
+    return VAEDetector(**{"max_steps": 40, "random_state": 0} | parameters)
+
+
+@cache
+def fitted():
+    return short().fit(spectra(1000))
+
+
+def odd(count=50):
+    return spectra(count, seed=2)[:, ::-1].copy()
+
+
+@pytest.mark.slow
+def test_vae_passes_the_checks_of_scikit_learn():
+    check_estimator(VAEDetector(), on_skip=None)
+
+
+def test_rx_passes_the_checks_of_scikit_learn():
+    check_estimator(RXDetector(), on_skip=None)
+
+
+# Signs
+
+
+@both
+def test_the_signs_are_those_of_scikit_learn(detector):
+    X, unusual = spectra(1000), odd()
+
+    detector = clone(detector).fit(X)
+
+    normal, other = (detector.score_samples(part) for part in (X, unusual))
+    assert normal.mean() > other.mean()
+    assert (detector.anomaly_score(X) == -normal).all()
+    assert (detector.predict(unusual) == -1).all()
+    assert (detector.predict(X) == 1).mean() > 0.95
+
+
+@both
+def test_decision_function_is_the_distance_to_the_threshold(detector):
+    X = np.concatenate([spectra(1000), odd()])
+
+    detector = clone(detector).fit(X[:1000])
+
+    decision = detector.decision_function(X)
+    assert np.array_equal(decision, detector.score_samples(X) - detector.offset_)
+    assert np.array_equal(detector.predict(X), np.where(decision < 0, -1, 1))
+
+
+@both
+def test_fit_predict_is_fit_then_predict(detector):
+    X = np.concatenate([spectra(500), odd(5)])
+
+    flags = clone(detector).fit_predict(X)
+
+    assert np.array_equal(flags, clone(detector).fit(X).predict(X))
+
+
+def test_scores_are_nats_and_never_negative():
+    scores = fitted().anomaly_score(spectra(100, seed=2))
+
+    assert scores.shape == (100,)
+    assert scores.dtype == np.float64
+    assert (scores >= 0).all()
+
+
+def test_rx_is_the_squared_mahalanobis_distance():
+    X = spectra(500).astype(np.float64)
+
+    scores = RXDetector().fit(X).anomaly_score(X)
+
+    offset = X - X.mean(0)
+    expected = np.einsum("ni,ij,nj->n", offset, np.linalg.inv(np.cov(X.T)), offset)
+    assert scores == pytest.approx(expected, rel=1e-3)
+
+
+# The same model everywhere
+
+
+def test_scores_agree_with_those_of_blocks_for_the_same_saved_model(tmp_path):
+    path, X = tmp_path / "model.safetensors", spectra(600, seed=2)
+    fitted().detector_.save(path)
+
+    block = Detector.load(path).score(X.reshape(1, 20, 30, BANDS))
+
+    assert fitted().anomaly_score(X) == pytest.approx(block.total.ravel(), rel=1e-5)
+    wrapped = VAEDetector.from_detector(Detector.load(path))
+    assert np.array_equal(wrapped.anomaly_score(X), fitted().anomaly_score(X))
+    assert np.array_equal(wrapped.predict(X), fitted().predict(X))
+    flags = fitted().detector_.threshold.flag(block.total).ravel()
+    assert np.array_equal(wrapped.predict(X) == -1, flags)
+
+
+def test_from_detector_takes_the_bands_that_the_detector_uses():
+    X = spectra(300)
+    X[:, 2] = 5.0
+    detector = short().fit(X).detector_
+
+    wrapped = VAEDetector.from_detector(detector)
+
+    assert wrapped.n_features_in_ == 5
+    assert wrapped.anomaly_score(np.delete(X, 2, axis=1)).shape == (300,)
+
+
+def test_from_detector_needs_a_threshold():
+    detector = fit(spectra(100), training={"max_steps": 2})
+
+    with pytest.raises(ConfigError, match="no threshold yet"):
+        VAEDetector.from_detector(detector)
+
+
+@both
+def test_pickled_is_the_same_detector(detector):
+    X = spectra(200)
+    detector = clone(detector).fit(X)
+
+    again = pickle.loads(pickle.dumps(detector))
+
+    assert np.array_equal(again.anomaly_score(X), detector.anomaly_score(X))
+    assert again.offset_ == detector.offset_
+
+
+def test_an_integer_as_random_state_repeats_to_the_bit():
+    X = spectra(300)
+
+    same = [short(random_state=3).fit(X).detector_.id for _ in range(2)]
+
+    assert same[0] == same[1]
+    assert same[0] != short(random_state=4).fit(X).detector_.id
+
+
+def test_a_random_state_as_random_state_moves_on():
+    X, state = spectra(300), np.random.RandomState(0)
+
+    first, second = (short(random_state=state).fit(X).detector_.id for _ in range(2))
+
+    assert first != second
+
+
+@both
+def test_what_is_given_is_not_changed(detector):
+    X = spectra(200)
+    before, parameters = X.copy(), detector.get_params()
+
+    detector = clone(detector).fit(X)
+    detector.predict(X)
+
+    assert np.array_equal(X, before)
+    assert detector.get_params() == parameters
+
+
+# Training
+
+
+def test_the_threshold_is_fitted_on_a_fifth_of_the_rows_that_training_does_not_see():
+    card = fitted().detector_.card
+
+    assert card.threshold.held_out
+    assert card.threshold.pixels == HELD_OUT * 1000
+    assert card.training.pixels == (1 - HELD_OUT) * 1000
+    assert card.training.elbo is not None
+
+
+def test_parameters_reach_the_detector():
+    vae = short(
+        family="beta-vae",
+        latent=2,
+        hidden=(12, 9),
+        likelihood="unit",
+        epochs=1,
+        batch=50,
+        trim=0.0,
+        beta=3.0,
+        noise="unit",
+        kl_weight=0.5,
+        threshold="quantile:0.05",
+    )
+
+    card = vae.fit(spectra(500)).detector_.card
+
+    assert (card.family, card.latent, card.hidden) == ("beta-vae", 2, (12, 9))
+    assert (card.likelihood, card.noise, card.kl_weight) == ("unit", "unit", 0.5)
+    assert (card.training.batch, card.training.steps) == (50, 8)
+    assert (card.training.trim, card.training.beta) == (0.0, 3.0)
+    assert card.threshold.rule == "quantile:0.05"
+
+
+def test_numbers_of_numpy_are_numbers():
+    vae = short(latent=np.int64(2), max_steps=np.int64(3), kl_weight=np.float32(0.5))
+
+    assert vae.fit(spectra(100)).detector_.card.latent == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"family": "vea"}, r"model\.family = 'vea' is unknown.*'vae'"),
+        ({"latent": 0}, r"model\.latent = 0"),
+        ({"latent": "many"}, r"model\.latent = 'many'"),
+        ({"hidden": ()}, r"model\.hidden = \(\)"),
+        ({"likelihood": "bernoulli"}, r"model\.likelihood = 'bernoulli'.*'gaussian' or 'unit'"),
+        ({"epochs": 0}, r"training\.epochs = 0"),
+        ({"max_steps": -1}, r"training\.max_steps = -1"),
+        ({"batch": 0.5}, r"training\.batch = 0\.5"),
+        ({"learning_rate": 0}, r"training\.learning_rate = 0"),
+        ({"learning_rate": float("nan")}, r"training\.learning_rate = nan"),
+        ({"trim": 1.0}, r"training\.trim = 1\.0"),
+        ({"beta": -1}, r"training\.beta = -1"),
+        ({"noise": "pink"}, r"score\.noise = 'pink'"),
+        ({"kl_weight": -0.5}, r"score\.kl_weight = -0\.5"),
+        ({"threshold": "sgima:3"}, r"threshold = 'sgima:3'.*'sigma'"),
+        ({"threshold": 3}, r"threshold = 3"),
+        ({"device": "tpu"}, r"device = 'tpu'.*'cpu' or 'cuda'"),
+    ],
+    ids=str,
+)
+def test_a_parameter_that_does_not_fit_is_named_by_its_key(parameters, problem):
+    with pytest.raises(ConfigError, match=problem):
+        short(**parameters).fit(spectra(100))
+
+
+@pytest.mark.parametrize("threshold", ["sgima:3", "sigma:many", 3, "auto"])
+def test_a_threshold_of_rx_that_does_not_fit_is_named(threshold):
+    with pytest.raises(ConfigError, match=f"threshold = '{threshold}'"):
+        RXDetector(threshold=threshold).fit(spectra(100))
+
+
+def test_constant_bands_alone_are_refused():
+    with pytest.raises(NotEnoughPixels, match="All 3 bands have one value"):
+        short().fit(np.ones((50, 3)))
+
+
+@both
+def test_an_unfitted_detector_says_so(detector):
+    with pytest.raises(NotFittedError):
+        clone(detector).predict(spectra(5))
+
+
+@pytest.mark.parametrize("method", ["transform", "reconstruct", "sample"])
+def test_an_unfitted_vae_says_so(method):
+    with pytest.raises(NotFittedError):
+        getattr(VAEDetector(), method)(*([] if method == "sample" else [spectra(5)]))
+
+
+@both
+def test_nan_is_refused(detector):
+    X = spectra(100)
+    X[3, 1] = np.nan
+
+    with pytest.raises(ValueError, match="NaN"):
+        clone(detector).fit(X)
+
+
+@both
+def test_another_count_of_bands_is_refused(detector):
+    with pytest.raises(ValueError, match="5 features.*expecting 6"):
+        clone(detector).fit(spectra(100)).predict(spectra(10, bands=5))
+
+
+# DataFrames
+
+
+def frame(count, seed=0):
+    return pd.DataFrame(spectra(count, seed=seed), columns=list("ABCDEF"))
+
+
+@both
+def test_a_frame_scores_as_its_values_do(detector):
+    by_frame = clone(detector).fit(frame(300)).anomaly_score(frame(50, seed=2))
+    by_array = clone(detector).fit(spectra(300)).anomaly_score(spectra(50, seed=2))
+
+    assert np.array_equal(by_frame, by_array)
+
+
+def test_columns_become_bands():
+    X = frame(300)
+    X["C"] = 1.0
+
+    vae = short().fit(X)
+
+    assert vae.detector_.bands.names == ("A", "B", "D", "E", "F")
+    assert vae.detector_.bands.named
+    assert vae.detector_.card.dead == ("C",)
+    assert list(vae.feature_names_in_) == list("ABCDEF")
+
+
+@both
+def test_columns_in_another_order_are_refused(detector):
+    X = frame(100)
+
+    with pytest.raises(ValueError, match="in the same order"):
+        clone(detector).fit(X).predict(X[list("FEDCBA")])
+
+
+# What the model knows
+
+
+def test_transform_gives_the_latent_means():
+    X = spectra(40, seed=2)
+
+    codes = fitted().transform(X)
+
+    assert codes.shape == (40, fitted().detector_.card.latent)
+    assert codes.dtype == np.float32
+    assert np.array_equal(codes, fitted().detector_.encode(X))
+
+
+def test_transform_names_its_columns():
+    vae = short(latent=2).set_output(transform="pandas")
+
+    codes = vae.fit_transform(frame(100))
+
+    assert (
+        list(codes.columns) == list(vae.get_feature_names_out()) == ["vaedetector0", "vaedetector1"]
+    )
+
+
+def test_reconstruct_gives_spectra_near_those_given():
+    X = spectra(2000)
+    vae = VAEDetector(max_steps=300, random_state=0).fit(X)
+
+    error = vae.reconstruct(X) - X
+
+    assert error.shape == X.shape
+    assert (error.std(0) < 0.5 * X.std(0)).all()
+
+
+def test_a_band_that_carried_nothing_comes_back_as_it_is():
+    X = spectra(300)
+    X[:, 2] = 5.0
+    vae = short().fit(X)
+    X[:, 2] = 6.0
+
+    means = vae.reconstruct(X)
+
+    assert (means[:, 2] == 6.0).all()
+    assert means.shape == X.shape
+    assert vae.sample(3).shape == (3, 5)
+
+
+def test_sample_draws_spectra_as_random_state_says():
+    first, again = fitted().sample(20), fitted().sample(20)
+
+    assert first.shape == (20, BANDS)
+    assert np.array_equal(first, again)
+    assert fitted().sample().shape == (1, BANDS)
+
+
+def test_samples_of_ae_are_refused():
+    with pytest.raises(ConfigError, match="'ae' has no prior"):
+        short(family="ae").fit(spectra(100)).sample()
+
+
+@both
+def test_a_detector_ends_a_pipeline(detector):
+    X = spectra(300)
+
+    flags = make_pipeline(StandardScaler(), clone(detector)).fit(X).predict(odd())
+
+    assert (flags == -1).all()
