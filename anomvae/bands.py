@@ -6,6 +6,7 @@ the same bands, in the same units.  Wavelengths are in nanometres; band numbers 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +17,10 @@ WAVELENGTH_TOLERANCE = 0.01
 """Relative; sister satellites of one series differ by less (Sentinel-2A and -2B: 0.8 %)."""
 
 NUMBER = r"(\d+\.?\d*|\.\d+)"
-NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0}
+ROUNDING = 1e-6
+"""Relative; scales and offsets are stored as float32 by some and as float64 by others."""
+
+NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "μm": 1000.0}  # micro sign and Greek mu
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class Bands:
         return found
 
     def _in_wavelengths(self, part: str) -> list[Band]:
-        match = re.fullmatch(rf"{NUMBER}\s*-\s*{NUMBER}\s*(nm|um|µm)", part)
+        match = re.fullmatch(rf"{NUMBER}\s*-\s*{NUMBER}\s*(nm|um|µm|μm)", part)
         if match is None:
             return []
         low, high = (float(number) * NANOMETRES[match[3]] for number in match.groups()[:2])
@@ -124,6 +128,8 @@ class Bands:
         if match is None:
             return []
         low, high = int(match[1]), int(match[2] or match[1])
+        if high > self.source:
+            return []  # a range that ends beyond the file is a mistake, not a wish
         return [band for band in self if low <= band.index <= high]
 
     def find_in(self, scene: Bands, name: str) -> Bands:
@@ -186,7 +192,8 @@ def unnamed_bands(count: int) -> Bands:
 
 
 def _require_same_radiometry(ours: Band, theirs: Band, name: str) -> None:
-    if (theirs.scale, theirs.offset) != (ours.scale, ours.offset):
+    same_scale = math.isclose(theirs.scale, ours.scale, rel_tol=ROUNDING)
+    if not same_scale or not math.isclose(theirs.offset, ours.offset, rel_tol=ROUNDING):
         raise BandMismatch(
             f"{name}: band {theirs.name} has scale {theirs.scale:g} and offset "
             f"{theirs.offset:g}, but this detector was trained with {ours.scale:g} and "

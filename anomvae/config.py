@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from .errors import ConfigError, hint
+from .errors import ConfigError, FileError, hint
 from .thresholds import parse_rule
 
 Auto = Literal["auto"]
@@ -180,6 +180,8 @@ def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resol
     ------
     ConfigError
         Names every key and value that does not fit.
+    FileError
+        If the file cannot be read.
     """
     path = _path(name)
     data = _read(path)
@@ -253,19 +255,20 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+        raise FileError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
 
 
 def _setting(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError(f"--set {text}: write it as key=value, such as model.latent=8.")
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        read = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()  # a bare word, such as model.family=ae
+        read = value.strip()  # a bare word, such as model.family=ae
+    if not equals or isinstance(read, dict):
+        raise ConfigError(f"--set {text}: write it as key=value, such as model.latent=8.")
+    return key.strip(), read
 
 
 def _put(data: dict[str, Any], key: str, value: object) -> None:

@@ -4,9 +4,10 @@
 
     AnomvaeError                        1
     ├── ConfigError (ValueError)        2  a setting names something unknown or impossible
-    ├── RasterError (OSError)           3  a raster or a folder cannot be read or written
-    ├── ModelFileError (OSError)        3  a model file is damaged, foreign or too new
-    ├── OutputExists (OSError)          3  other results lie where these would go
+    ├── FileError (OSError)             3  a file or a folder cannot be read or written
+    │   ├── RasterError                 3  a raster cannot
+    │   ├── ModelFileError              3  a model file is damaged, foreign or too new
+    │   └── OutputExists                3  other results lie where these would go
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
     ├── BandMismatch (ValueError)       4  a scene's bands are not the detector's bands
@@ -33,22 +34,22 @@ class ConfigError(AnomvaeError, ValueError):
     exit_code = 2
 
 
-class RasterError(AnomvaeError, OSError):
+class FileError(AnomvaeError, OSError):
+    """A file or a folder cannot be read or written."""
+
+    exit_code = 3
+
+
+class RasterError(FileError):
     """A raster, or the folder it goes to, cannot be read or written."""
 
-    exit_code = 3
 
-
-class ModelFileError(AnomvaeError, OSError):
+class ModelFileError(FileError):
     """A model file is damaged, foreign or from a newer anomvae."""
 
-    exit_code = 3
 
-
-class OutputExists(AnomvaeError, OSError):
+class OutputExists(FileError):
     """Results of other settings lie where these would go."""
-
-    exit_code = 3
 
 
 class NotEnoughPixels(AnomvaeError, ValueError):

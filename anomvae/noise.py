@@ -9,7 +9,7 @@ band        c = 0, S = diag(sigma^2), the noise per band that the likelihood lea
 covariance  c and S are the trimmed mean and covariance of the training residuals, S moved towards
             its diagonal; it knows which bands err together, but holds only where it was fitted
 
-The weight of the diagonal is a compromise over scenes: nearly full covariance follows the anomalies.
+The weight of the diagonal is a compromise over scenes; with little of it, S follows the anomalies.
 """
 
 from __future__ import annotations

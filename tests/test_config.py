@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomvae.config import Config, build_config, resolve_config, shipped, shipped_configs
-from anomvae.errors import ConfigError
+from anomvae.errors import ConfigError, FileError
 
 DEFAULT = shipped("configs") / "default.toml"
 SHIPPED = sorted(shipped("configs").glob("*.toml"))
@@ -162,7 +162,7 @@ def test_a_folder_of_the_same_name_does_not_hide_a_shipped_configuration(tmp_pat
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"gone\.toml cannot be read: No such file"):
+    with pytest.raises(FileError, match=r"gone\.toml cannot be read: No such file"):
         resolve_config(str(tmp_path / "gone.toml"))
 
 

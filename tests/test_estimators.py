@@ -281,7 +281,7 @@ def test_nan_is_refused(detector):
 
 @both
 def test_another_count_of_bands_is_refused(detector):
-    with pytest.raises(ValueError, match="5 features.*expecting 6"):
+    with pytest.raises(ValueError, match=r"5 features.*expecting 6"):
         clone(detector).fit(spectra(100)).predict(spectra(10, bands=5))
 
 
@@ -343,14 +343,14 @@ def test_transform_names_its_columns():
     )
 
 
-def test_reconstruct_gives_spectra_near_those_given():
+def test_reconstruct_gives_spectra_back_but_for_their_noise():
     X = spectra(2000)
     vae = VAEDetector(max_steps=300, random_state=0).fit(X)
 
     error = vae.reconstruct(X) - X
 
     assert error.shape == X.shape
-    assert (error.std(0) < 0.5 * X.std(0)).all()
+    assert (error.std(0) < 0.012).all()  # noise has 0.01
 
 
 def test_a_band_that_carried_nothing_comes_back_as_it_is():

@@ -43,7 +43,7 @@ def test_figures_are_those_computed_by_hand():
     assert found.reason == ""
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(pixels)
 def test_the_area_under_the_roc_is_how_often_an_anomaly_outranks_a_normal_pixel(pixels):
     labels, scores = arrays(pixels)
@@ -54,7 +54,7 @@ def test_the_area_under_the_roc_is_how_often_an_anomaly_outranks_a_normal_pixel(
     assert measure(labels, scores).roc_auc == pytest.approx(won)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(pixels)
 def test_figures_are_those_of_scikit_learn(pixels):
     labels, scores = arrays(pixels)
@@ -65,7 +65,7 @@ def test_figures_are_those_of_scikit_learn(pixels):
     assert found.average_precision == average_precision_score(labels, scores)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(pixels)
 def test_the_best_f1_is_that_of_the_best_threshold(pixels):
     labels, scores = arrays(pixels)
@@ -75,7 +75,7 @@ def test_the_best_f1_is_that_of_the_best_threshold(pixels):
     assert measure(labels, scores).best_f1 == pytest.approx(max(each))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(pixels, st.floats(-1, 7))
 def test_the_four_counts_add_up_to_the_pixels(pixels, threshold):
     labels, scores = arrays(pixels)
@@ -87,7 +87,7 @@ def test_the_four_counts_add_up_to_the_pixels(pixels, threshold):
     assert found.false_positive + found.true_negative == found.pixels - found.anomalous
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(pixels, st.integers(0, 5), st.integers(0, 5))
 def test_pixels_without_a_score_or_a_label_never_count(pixels, no_score, no_label):
     labels, scores = arrays(pixels)
@@ -97,7 +97,7 @@ def test_pixels_without_a_score_or_a_label_never_count(pixels, no_score, no_labe
     assert same(measure(more_labels, more_scores, 3.0), measure(labels, scores, 3.0))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(pixels)
 def test_the_shape_does_not_matter(pixels):
     labels, scores = arrays(pixels)
@@ -105,7 +105,7 @@ def test_the_shape_does_not_matter(pixels):
     assert same(measure(labels[:, None], scores[:, None]), measure(labels, scores))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(pixels)
 def test_figures_of_the_ranking_do_not_change_with_the_scale_of_the_scores(pixels):
     labels, scores = arrays(pixels)

@@ -48,12 +48,12 @@ TENSORS = {
 }
 MODEL = ModelFile(CARD, TENSORS)
 BYTES = to_bytes(MODEL)
-# Without an escape such as \\u00fc, which means the same with a capital.
+# Pure ASCII: an escape such as \u00fc means the same with a capital.
 PLAIN = to_bytes(replace(MODEL, card=replace(CARD, bands=unnamed_bands(2))))
 HEADER = 8 + int.from_bytes(BYTES[:8], "little")
 
 in_folder = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 arrays = npst.arrays(
     st.sampled_from([np.float32, np.float64, np.int64, np.uint8, np.bool_]),

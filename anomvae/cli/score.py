@@ -9,7 +9,7 @@ import click
 from . import options
 
 if TYPE_CHECKING:
-    from ..mapping import Outcome
+    from ..mapping import MapResult, Outcome
 
 
 ANOMALY_FOUND = 10
@@ -63,20 +63,20 @@ def score(  # noqa: PLR0913 - one argument per option
         outcomes = score_scenes(
             detector, scenes, folder, mask=mask, tile=tile, overwrite=overwrite, progress=progress
         )
-        results = [_told(outcome, as_json) for outcome in outcomes]
-    failed = [outcome.error for outcome in results if outcome.error is not None]
-    if len(failed) == len(scenes) == 1:
-        raise failed[0]
+        results = [_told(outcome, as_json, alone=len(scenes) == 1) for outcome in outcomes]
+    failed = sum(result is None for result in results)
     if failed:
-        raise ScenesFailed(f"{len(failed)} of {len(scenes)} scenes failed; the others are done.")
-    if fail_on_anomaly and any(outcome.result.flagged for outcome in results if outcome.result):
+        raise ScenesFailed(f"{failed} of {len(scenes)} scenes failed; the others are done.")
+    if fail_on_anomaly and any(result.flagged for result in results if result is not None):
         raise SystemExit(ANOMALY_FOUND)
 
 
-def _told(outcome: Outcome, as_json: bool) -> Outcome:
-    """Say at once what became of a scene."""
-    if outcome.result is not None:
-        click.echo(options.result_line(outcome.result, as_json))
-    else:
+def _told(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:
+    """Say at once what became of a scene; a failure ends the run only if there is no other."""
+    if outcome.error is not None and alone:
+        raise outcome.error
+    if outcome.result is None:
         click.echo(f"Failed: {outcome.error}", err=True)
-    return outcome
+        return None
+    click.echo(options.result_line(outcome.result, as_json))
+    return outcome.result

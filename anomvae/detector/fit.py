@@ -176,7 +176,7 @@ def _plan(settings: TrainingConfig) -> Plan:
 
 def _untrained(family: Family, sizes: Sizes, likelihood: str, seed: int) -> Autoencoder:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # not those of other devices
         return family.build(sizes, learn_noise=likelihood == "gaussian")
 
 

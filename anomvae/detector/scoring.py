@@ -62,7 +62,7 @@ class Scores(NamedTuple):
         return Scores(*(term[:, rows, cols] for term in self))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detector:
     """A fitted detector."""
 

@@ -1,0 +1,255 @@
+"""Fitting: rasters in, a detector with a threshold out."""
+
+import json
+
+import numpy as np
+import pytest
+from rasters import BANDS, NODATA, land, plant, write, write_labels
+
+import anomvae
+from anomvae.config import resolve_config
+from anomvae.errors import BandMismatch, NotEnoughPixels, RasterError
+from anomvae.fitting import FEW, Selection, detect, refit_threshold, train
+from anomvae.raster import RasterReader
+from anomvae.sampling import cut_blocks, held_out_blocks
+from anomvae.thresholds import describe_scores, parse_rule
+from anomvae.tiling import Tile
+
+SHORT = resolve_config("default", ["training.max_steps=30"]).config
+
+
+def scores_of(detector, path):
+    with RasterReader(path) as reader:
+        rows, cols = reader.grid.shape
+        return detector.score(reader.read((slice(0, rows), slice(0, cols)))).total[0]
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return write(tmp_path / "scene.tif", land((64, 64), seed=1))
+
+
+def test_the_same_seed_gives_the_same_file(scene):
+    one, same, other = (train([scene], SHORT, seed).to_bytes() for seed in (0, 0, 1))
+
+    assert one == same
+    assert one != other
+
+
+def test_the_threshold_is_mean_plus_three_sigma_over_held_out_blocks(scene):
+    detector = train([scene], SHORT, seed=3)
+
+    away = held_out_blocks((64, 64), seed=3, scene=0).inside((slice(0, 64), slice(0, 64)))
+    scores = scores_of(detector, scene)[away].astype(float)
+    assert detector.threshold.value == pytest.approx(scores.mean() + 3 * scores.std(), rel=1e-6)
+    assert detector.threshold.pixels == away.sum()
+    assert detector.threshold.held_out
+    assert detector.card.training.pixels == (~away).sum()
+
+
+def test_a_fifth_of_the_blocks_is_held_out():
+    blocks = held_out_blocks((640, 800), seed=0, scene=0)
+
+    assert blocks.side == 64
+    assert blocks.chosen.sum() == round(0.2 * 10 * 13)
+
+
+def test_detect_learns_every_valid_pixel(scene):
+    detector = detect(scene, SHORT)
+
+    assert detector.card.training.pixels == 64 * 64
+    assert detector.card.noise == "covariance"
+    assert detector.card.training.trim == 0.05
+    assert detector.threshold.rule == "clipped:3"
+    assert not detector.threshold.held_out
+
+
+def test_train_takes_noise_that_transfers_and_trims_against_contamination(scene):
+    detector = train([scene], SHORT)
+
+    assert detector.card.noise == "band"
+    assert detector.card.training.trim == 0.05
+
+
+def test_normal_areas_are_all_that_is_learnt_and_nothing_of_them_is_trimmed(tmp_path, scene):
+    normal = np.zeros((1, 64, 64), "uint8")
+    normal[0, :, :32] = 7
+    mask = write(tmp_path / "normal.tif", normal, nodata=None)
+
+    detector = train([scene], SHORT, select=Selection(normal=[mask]))
+
+    assert detector.card.training.trim == 0
+    assert detector.card.training.pixels + detector.threshold.pixels == 64 * 32
+
+
+def test_polygons_say_what_is_normal(tmp_path, scene):
+    # The left half, in WGS 84; the scene lies at 15 degrees east in UTM zone 33.
+    from rasterio.warp import transform
+
+    corners = [(0, 0), (320, 0), (320, -640), (0, -640), (0, 0)]
+    xs, ys = transform(
+        "EPSG:32633", "EPSG:4326", [5e5 + x for x, _ in corners], [4e6 + y for _, y in corners]
+    )
+    ring = [list(point) for point in zip(xs, ys, strict=True)]
+    area = tmp_path / "normal.geojson"
+    area.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+
+    detector = train([scene], SHORT, select=Selection(normal=[area]))
+
+    assert detector.card.training.pixels + detector.threshold.pixels == 64 * 32
+
+
+def test_a_mask_takes_pixels_out_of_training(tmp_path, scene):
+    keep = np.ones((1, 64, 64), "uint8")
+    keep[0, :16] = 0
+    mask = write(tmp_path / "mask.tif", keep, nodata=None)
+
+    detector = train([scene], SHORT, select=Selection(mask=mask))
+
+    assert detector.card.training.pixels + detector.threshold.pixels == 48 * 64
+
+
+def test_scenes_are_learnt_evenly(tmp_path):
+    small = write(tmp_path / "small.tif", land((24, 24), seed=1))
+    large = write(tmp_path / "large.tif", land((96, 96), seed=2) + 10)
+    few = resolve_config("default", ["training.pixels=200", "training.max_steps=2"]).config
+
+    detector = train([small, large], few)
+
+    assert detector.card.training.pixels == 200
+    assert detector.scaler.centre == pytest.approx([5.3] * BANDS, abs=0.3)
+
+
+def test_one_model_learns_several_scenes(tmp_path, scene):
+    other = write(tmp_path / "other.tif", land((64, 64), seed=2))
+
+    detector = train([scene, other], SHORT)
+
+    assert detector.card.training.scenes == (str(scene), str(other))
+    total = detector.card.training.pixels + detector.threshold.pixels
+    assert total == 2 * 64 * 64
+
+
+def test_bands_are_chosen_while_training_and_found_while_scoring(tmp_path):
+    names = tuple(f"{wave} nm" for wave in (450, 550, 650, 850, 1600, 2200))
+    path = write(tmp_path / "named.tif", land(), names=names)
+
+    detector = train([path], SHORT, select=Selection(bands="500-900nm"))
+    result = anomvae.score_scene(detector, path, tmp_path / "out")
+
+    assert detector.bands.names == ("550 nm", "650 nm", "850 nm")
+    assert result.valid == 40 * 48
+
+
+def test_unnamed_bands_are_chosen_and_found_by_position(tmp_path, scene):
+    detector = train([scene], SHORT, select=Selection(bands="2,5"))
+    result = anomvae.score_scene(detector, scene, tmp_path / "out")
+
+    assert detector.bands.indexes == [2, 5]
+    assert result.valid == 64 * 64
+
+
+def test_dead_bands_are_named_left_out_and_not_needed(tmp_path, caplog):
+    values = land((64, 64), BANDS + 2)
+    values[3] = 0.25
+    values[5] = NODATA  # no data in the whole band
+    path = write(tmp_path / "dead.tif", values)
+
+    detector = train([path], SHORT)
+    result = anomvae.score_scene(detector, path, tmp_path / "out")
+
+    assert detector.card.dead == ("band_4", "band_6")
+    assert "band_4, band_6" in caplog.text
+    assert result.valid == 64 * 64
+
+
+def test_few_pixels_are_enough_but_warned_of(tmp_path, caplog):
+    path = write(tmp_path / "few.tif", land((8, 8)))
+
+    detector = train([path], SHORT)
+
+    assert detector.threshold.pixels < FEW
+    assert "expect a rough detector" in caplog.text
+    assert "rests on" in caplog.text
+
+
+@pytest.mark.parametrize("valid", [0, 1, 31])
+def test_fewer_than_32_valid_pixels_are_refused(tmp_path, valid):
+    values = np.full((BANDS, 40, 40), NODATA, "float32")
+    values[:, 0, :valid] = land((1, 40))[:, 0, :valid]
+    path = write(tmp_path / "scene.tif", values)
+
+    for fit in (lambda: train([path], SHORT), lambda: detect(path, SHORT)):
+        with pytest.raises(NotEnoughPixels, match=f"{valid} valid pixels .* at least 32"):
+            fit()
+
+
+def test_32_valid_pixels_are_enough(tmp_path):
+    values = np.full((BANDS, 40, 40), NODATA, "float32")
+    values[:, 0, :32] = land((1, 40))[:, 0, :32]
+    path = write(tmp_path / "scene.tif", values)
+
+    assert detect(path, SHORT).card.training.pixels == 32
+
+
+def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
+    detector = train([scene], SHORT)
+    other = write(tmp_path / "other.tif", land((64, 64), seed=5))
+
+    refitted = refit_threshold(detector, [other], "quantile:0.01")
+
+    scores = describe_scores(scores_of(detector, other))
+    assert refitted.threshold.value == parse_rule("quantile:0.01").threshold(scores).value
+    assert refitted.threshold.pixels == 64 * 64
+    assert refitted.model is detector.model
+    assert detector.threshold.rule == "sigma:3"
+
+
+def test_a_threshold_is_not_refitted_on_other_bands(tmp_path, scene):
+    other = write(tmp_path / "other.tif", land(bands=3))
+
+    with pytest.raises(BandMismatch, match=r"other\.tif has 3 bands"):
+        refit_threshold(train([scene], SHORT), [other], "sigma:3")
+
+
+def test_anomalies_are_above_the_threshold_though_they_were_learnt(tmp_path):
+    scene = write(tmp_path / "planted.tif", plant(land((64, 64))))
+
+    detector = detect(scene)
+
+    scores = scores_of(detector, scene)
+    assert (scores[10:12, 12:14] > detector.threshold.value).all()
+
+
+def test_the_left_half_judges_the_right_half(tmp_path):
+    whole = plant(land((64, 96)), row=20, col=70)
+    left = write(tmp_path / "left.tif", whole[:, :, :48].copy())
+    right = write(tmp_path / "right.tif", whole[:, :, 48:].copy())
+    labels = write_labels(tmp_path / "labels.tif", (64, 48), row=20, col=70 - 48)
+
+    detector = train([left])
+    found = anomvae.evaluate(anomvae.score_scene(detector, right, tmp_path / "out"), labels)
+
+    assert found.rows["anomvae"].roc_auc > 0.99
+    assert found.rows["anomvae"].recall == 1
+
+
+def test_no_scene_is_no_training():
+    with pytest.raises(anomvae.AnomvaeError, match="at least one raster"):
+        train([], SHORT)
+
+
+def test_a_missing_scene_is_named():
+    with pytest.raises(RasterError, match=r"gone\.tif does not exist"):
+        train(["gone.tif"], SHORT)
+
+
+def test_threshold_blocks_cover_a_scene():
+    shape = (70, 90)
+    visits = np.zeros(shape, int)
+
+    for tile in cut_blocks(shape).tiles(halo=3):
+        assert isinstance(tile, Tile)
+        visits[tile.keep] += 1
+
+    assert (visits == 1).all()

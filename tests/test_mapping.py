@@ -1,0 +1,404 @@
+"""Mapping: files in, files out; with detectors that look sideways and back in time."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rasterio.control import GroundControlPoint
+from rasters import BANDS, NODATA, bands_of, land, plant, trained, write
+from rio_cogeo import cog_validate
+
+from anomvae.bands import Bands, unnamed_bands
+from anomvae.detector import Scores
+from anomvae.errors import BandMismatch, ConfigError, GridMismatch, OutputExists, RasterError
+from anomvae.mapping import MapResult, detect_scene, score_scene, score_scenes
+from anomvae.mapping import scene as scene_module
+from anomvae.mapping.quicklook import draw, picture_bands, stretched
+from anomvae.mapping.summary import Tally
+from anomvae.raster import RasterReader, read_map
+from anomvae.thresholds import Threshold
+from anomvae.tiling import tiles
+
+SIX = unnamed_bands(BANDS)
+ONE = Threshold(1.0, 0.0, "fixed:1", 1, True)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A detector that looks sideways: a pixel against the mean of a window around it."""
+
+    reach: int = 3
+    id: str = "neighbours"
+    bands: Bands = SIX
+    threshold: Threshold = ONE
+
+    def score(self, block):
+        valid = np.isfinite(block).all(axis=-1)
+        filled = np.where(valid[..., None], block, 0).astype(np.float64)
+        total = np.zeros(filled.shape)
+        count = np.zeros(valid.shape)
+        side = range(-self.reach, self.reach + 1)
+        for down in side:
+            for right in side:
+                total += shifted(filled, down, right)
+                count += shifted(valid, down, right)
+        ring = total / np.maximum(count, 1)[..., None]
+        distance = np.abs(filled - ring).sum(axis=-1)
+        terms = np.where(valid, distance, np.nan).astype(np.float32)
+        return Scores(terms, terms, np.zeros_like(terms))
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A detector of several dates: the newest against the mean of those before."""
+
+    reach: int = 0
+    id: str = "changes"
+    bands: Bands = SIX
+    threshold: Threshold = ONE
+
+    def score(self, block):
+        assert len(block) == 3
+        change = np.abs(block - block[:-1].mean(axis=0)).sum(axis=-1)
+        return Scores(change, change, np.zeros_like(change))
+
+
+def shifted(array, down, right):
+    """Move an array (time, row, col, ...) and fill with zeros."""
+    moved = np.zeros_like(array)
+    rows, cols = array.shape[1:3]
+    moved[:, max(0, down) : rows + min(0, down), max(0, right) : cols + min(0, right)] = array[
+        :, max(0, -down) : rows + min(0, -down), max(0, -right) : cols + min(0, -right)
+    ]
+    return moved
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return write(tmp_path / "scene.tif", plant(land(seed=1)))
+
+
+def test_a_map_holds_two_terms_that_add_up_to_the_score(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    found = read_map(result.path)
+    valid = np.isfinite(found.score)
+    assert np.array_equal((found.reconstruction + found.kl)[valid], found.score[valid])
+    assert (found.reconstruction[valid] >= 0).all()
+    assert (found.kl[valid] >= 0).all()
+
+
+def test_no_data_in_is_nan_out_and_nowhere_else(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    found = read_map(result.path)
+    assert np.array_equal(np.isnan(found.score), (bands_of(scene) == NODATA).any(axis=0))
+    assert result.valid == np.isfinite(found.score).sum()
+
+
+def test_flags_are_the_scores_above_the_threshold(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    scores, flags = bands_of(result.path)[0], bands_of(result.outputs.flags)[0]
+    assert np.array_equal(flags == 255, np.isnan(scores))
+    assert np.array_equal(flags == 1, scores > np.float32(result.threshold.value))
+    assert (flags[10:12, 12:14] == 1).all()
+    assert result.flagged == (flags == 1).sum()
+
+
+def test_maps_are_valid_cogs_on_the_grid_of_the_input(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    with rasterio.open(scene) as expected:
+        for path in (result.path, result.outputs.flags):
+            assert cog_validate(path, strict=True)[0]
+            with rasterio.open(path) as found:
+                assert found.shape == expected.shape
+                assert found.crs == expected.crs
+                assert found.transform == expected.transform
+
+
+def test_a_map_says_where_it_comes_from(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    with rasterio.open(result.path) as found:
+        tags = found.tags()
+        assert found.descriptions == ("score", "reconstruction", "kl")
+        assert np.isnan(found.nodata)
+    assert tags["ANOMVAE_DETECTOR"] == trained().id
+    assert float(tags["ANOMVAE_THRESHOLD"]) == trained().threshold.value
+    assert tags["ANOMVAE_SCENE"] == "scene.tif"
+
+
+def test_the_same_run_gives_the_same_bytes(scene, tmp_path):
+    first, second = (score_scene(trained(), scene, tmp_path / name) for name in "ab")
+
+    for one, other in zip(first.outputs.all[:3], second.outputs.all[:3], strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(tile=st.integers(1, 60))
+def test_the_tile_size_never_shows_in_the_map(scene, tmp_path, tile):
+    whole = score_scene(trained(), scene, tmp_path / "whole")
+    tiled = score_scene(trained(), scene, tmp_path / "tiled", tile=tile, overwrite=True)
+
+    assert tiled.path.read_bytes() == whole.path.read_bytes()
+    assert tiled.quantiles == whole.quantiles
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(tile=st.integers(1, 60))
+def test_the_tile_size_never_shows_for_a_detector_that_looks_sideways(scene, tmp_path, tile):
+    whole = score_scene(Neighbours(), scene, tmp_path / "whole")
+    tiled = score_scene(Neighbours(), scene, tmp_path / "tiled", tile=tile, overwrite=True)
+
+    assert tiled.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_halo_that_is_too_small_would_show(scene, tmp_path):
+    @dataclass(frozen=True)
+    class Nearsighted(Neighbours):
+        def score(self, block):
+            return Neighbours(reach=5).score(block)
+
+    whole = score_scene(Nearsighted(), scene, tmp_path / "whole")
+    tiled = score_scene(Nearsighted(), scene, tmp_path / "tiled", tile=16)
+
+    assert tiled.path.read_bytes() != whole.path.read_bytes()
+
+
+def test_the_newest_of_several_dates_is_mapped(tmp_path):
+    paths = [write(tmp_path / f"day{day}.tif", land(seed=1)) for day in range(3)]
+    changed = land(seed=1)
+    changed[:, 20:23, 30:33] += 1
+    write(paths[-1], changed)
+
+    result = score_scene(Changes(), paths, tmp_path / "out")
+
+    flags = bands_of(result.outputs.flags)[0]
+    assert result.path.name == "day2.anomaly.tif"
+    assert (flags[20:23, 30:33] == 1).all()
+    assert flags.sum() == 9
+
+
+def test_dates_on_different_grids_are_refused(tmp_path):
+    paths = [write(tmp_path / f"{side}.tif", land((side, side))) for side in (20, 24)]
+
+    with pytest.raises(GridMismatch, match=r"20\.tif has 20 x 20 pixels, but .*24\.tif"):
+        score_scene(Changes(), paths, tmp_path / "out")
+
+
+def test_a_mask_takes_pixels_out(scene, tmp_path):
+    mask = np.ones((1, 40, 48), "uint8")
+    mask[0, 30:] = 0
+    write(tmp_path / "mask.tif", mask, nodata=None)
+
+    result = score_scene(trained(), scene, tmp_path / "out", mask=tmp_path / "mask.tif")
+
+    assert np.isnan(bands_of(result.path)[0][30:]).all()
+    assert result.valid == 29 * 48
+
+
+def test_a_scene_without_data_scores_to_nan_maps(tmp_path):
+    scene = write(tmp_path / "empty.tif", np.full((BANDS, 20, 20), NODATA, "float32"))
+
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    assert (result.valid, result.flagged, result.quantiles) == (0, 0, {})
+    assert np.isnan(bands_of(result.path)).all()
+    assert (bands_of(result.outputs.flags) == 255).all()
+
+
+def test_a_scene_of_one_pixel_is_scored(tmp_path):
+    scene = write(tmp_path / "one.tif", land()[:, 5:6, 5:6])
+
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    assert np.isfinite(bands_of(result.path)).all()
+    assert cog_validate(result.path, strict=True)[0]
+
+
+def test_control_points_are_kept_where_a_scene_has_nothing_else(tmp_path):
+    corners = ((0, 0), (0, 48), (40, 0), (40, 48))
+    points = [GroundControlPoint(row, col, 10 + col, 50 - row) for row, col in corners]
+    scene = write(tmp_path / "gcps.tif", land(), gcps=points, transform=None, crs="EPSG:4326")
+
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    with rasterio.open(result.path) as found:
+        kept, crs = found.gcps
+    assert [(p.row, p.col, p.x, p.y) for p in kept] == [(p.row, p.col, p.x, p.y) for p in points]
+    assert crs.to_epsg() == 4326
+
+
+def test_what_is_up_to_date_is_left_as_it_is(scene, tmp_path):
+    first = score_scene(trained(), scene, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in first.outputs.all}
+
+    second = score_scene(trained(), scene, tmp_path / "out")
+
+    assert first.fresh
+    assert not second.fresh
+    assert second.flagged == first.flagged
+    assert {path: path.stat().st_mtime_ns for path in second.outputs.all} == before
+
+
+@pytest.mark.parametrize("change", ["threshold", "input", "missing"])
+def test_other_results_in_the_way_need_overwrite(scene, tmp_path, change):
+    first = score_scene(trained(), scene, tmp_path / "out")
+    detector = trained()
+    if change == "threshold":
+        from anomvae.thresholds import parse_rule
+
+        detector = detector.with_threshold(parse_rule("fixed:3"), held_out=True)
+    elif change == "input":
+        write(scene, plant(land(seed=2)))
+    else:
+        first.outputs.summary.unlink()
+    before = first.path.read_bytes()
+
+    with pytest.raises(OutputExists, match="--overwrite"):
+        score_scene(detector, scene, tmp_path / "out")
+
+    assert first.path.read_bytes() == before
+    assert score_scene(detector, scene, tmp_path / "out", overwrite=True).fresh
+
+
+def test_a_run_that_fails_leaves_nothing_behind(scene, tmp_path, monkeypatch):
+    def broken(*arguments, **options):
+        raise RasterError("the disk is full")
+
+    monkeypatch.setattr(scene_module, "draw", broken)
+
+    with pytest.raises(RasterError, match="the disk is full"):
+        score_scene(trained(), scene, tmp_path / "out")
+
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_failed_rerun_leaves_the_old_results_whole(scene, tmp_path, monkeypatch):
+    first = score_scene(trained(), scene, tmp_path / "out")
+    before = {path: path.read_bytes() for path in first.outputs.all}
+    write(scene, plant(land(seed=2)))
+    monkeypatch.setattr(scene_module, "draw", lambda *a: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        score_scene(trained(), scene, tmp_path / "out", overwrite=True)
+
+    assert {path: path.read_bytes() for path in first.outputs.all} == before
+    assert sorted((tmp_path / "out").iterdir()) == sorted(first.outputs.all)
+
+
+def test_the_summary_tells_what_came_out(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    told = json.loads(result.outputs.summary.read_text())
+    scores = bands_of(result.path)[0]
+    assert told["pixels"] == {
+        "total": 40 * 48,
+        "valid": int(np.isfinite(scores).sum()),
+        "flagged": result.flagged,
+    }
+    assert told["score_quantiles"]["1"] == pytest.approx(np.nanmax(scores), rel=1e-6)
+    assert told["score_quantiles"]["0.5"] == pytest.approx(np.nanmedian(scores), rel=1e-6)
+    assert told["threshold"]["rule"] == "sigma:3"
+    assert set(told["files"]) == {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_a_scene_with_other_bands_is_refused(tmp_path):
+    scene = write(tmp_path / "other.tif", land(bands=4))
+
+    with pytest.raises(BandMismatch, match=r"other\.tif has 4 bands, but .* of 6"):
+        score_scene(trained(), scene, tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_tile_without_pixels_is_refused(scene, tmp_path):
+    with pytest.raises(ConfigError, match="at least 1 pixel"):
+        score_scene(trained(), scene, tmp_path / "out", tile=0)
+
+
+def test_one_bad_scene_does_not_stop_the_others(scene, tmp_path):
+    bad = tmp_path / "bad.tif"
+    bad.write_text("not a raster")
+
+    outcomes = list(score_scenes(trained(), [bad, scene], tmp_path / "out"))
+
+    assert isinstance(outcomes[0].error, RasterError)
+    assert isinstance(outcomes[1].result, MapResult)
+
+
+def test_scenes_of_one_name_are_refused_before_anything_is_done(scene, tmp_path):
+    with pytest.raises(ConfigError, match="2 scenes are called 'scene'"):
+        list(score_scenes(trained(), [scene, scene], tmp_path / "out"))
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_detect_fits_a_scene_to_itself_and_finds_what_is_planted(scene, tmp_path):
+    result = detect_scene(scene, tmp_path / "out")
+
+    flags = bands_of(result.outputs.flags)[0]
+    assert (flags[10:12, 12:14] == 1).all()
+    assert result.threshold.rule == "clipped:3"
+    assert not result.threshold.held_out
+    assert not detect_scene(scene, tmp_path / "out").fresh
+
+
+def test_the_summary_of_another_seed_is_another(scene, tmp_path):
+    detect_scene(scene, tmp_path / "out", seed=0)
+
+    with pytest.raises(OutputExists):
+        detect_scene(scene, tmp_path / "out", seed=1)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    size=st.tuples(st.integers(1, 17), st.integers(1, 17)),
+)
+def test_the_tally_of_a_scene_does_not_depend_on_its_tiles(shape, size):
+    scores = np.random.default_rng(0).exponential(size=shape).astype("float32")
+    scores[0, 0] = np.nan
+    flags = scores > 2
+    whole, cut = Tally(shape), Tally(shape)
+    whole.step = cut.step = 3
+
+    for tally, sides in ((whole, shape), (cut, size)):
+        for tile in tiles(shape, sides):
+            tally.add(tile, scores[tile.keep], flags[tile.keep])
+
+    assert (whole.valid, whole.flagged) == (cut.valid, cut.flagged)
+    assert whole.valid == np.isfinite(scores).sum()
+    assert whole.quantiles == cut.quantiles
+
+
+def test_a_picture_of_a_scene_without_data_can_be_drawn():
+    nothing = np.full((10, 12), np.nan, "float32")
+
+    png = draw("empty", np.full((10, 12, 3), np.nan, "float32"), nothing, ONE)
+
+    assert png.startswith(b"\x89PNG")
+
+
+def test_a_picture_takes_red_green_and_blue_where_wavelengths_are_known(tmp_path):
+    names = ("470 nm", "560 nm", "655 nm", "865 nm", "1610 nm", "2200 nm")
+    path = write(tmp_path / "named.tif", land(), names=names)
+
+    with RasterReader(path) as reader:
+        assert picture_bands(reader.bands) == [2, 1, 0]
+
+
+def test_a_constant_band_does_not_spoil_a_picture():
+    shown = stretched(np.ones((4, 4, 3), "float32"))
+
+    assert np.isfinite(shown).all()

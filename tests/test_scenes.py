@@ -1,0 +1,95 @@
+"""Real scenes and rasters, where there are any (ANOMVAE_SCENES, ANOMVAE_RASTERS)."""
+
+import os
+from pathlib import Path
+
+import pytest
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.windows import Window
+from rasters import run
+
+import anomvae
+
+SCENES = Path(os.environ.get("ANOMVAE_SCENES", "missing"))
+RASTERS = Path(os.environ.get("ANOMVAE_RASTERS", "missing"))
+NAMES = sorted(path.parent.name for path in SCENES.glob("*/labels.tif"))
+FILES = sorted(RASTERS.rglob("*.tif"))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        f"ignore::{NotGeoreferencedWarning.__module__}.NotGeoreferencedWarning"
+    ),
+]
+with_scenes = pytest.mark.skipif(not NAMES, reason="ANOMVAE_SCENES names no scenes")
+with_rasters = pytest.mark.skipif(not FILES, reason="ANOMVAE_RASTERS names no rasters")
+
+
+@with_scenes
+@pytest.mark.parametrize("name", NAMES)
+def test_detect_is_above_rx(name, tmp_path):
+    scene, labels = SCENES / name / "scene.tif", SCENES / name / "labels.tif"
+
+    result = anomvae.detect_scene(scene, tmp_path)
+    rows = anomvae.evaluate(result, labels).rows
+
+    assert rows["anomvae"].roc_auc > rows["rx"].roc_auc
+    with rasterio.open(scene) as before, rasterio.open(result.path) as after:
+        assert after.shape == before.shape
+        assert after.crs == before.crs
+        assert after.transform == before.transform
+
+
+@pytest.mark.skipif("sandiego-utm" not in NAMES, reason="needs the scene sandiego-utm")
+def test_a_real_scene_reaches_what_is_promised_from_the_shell(tmp_path):
+    folder = SCENES / "sandiego-utm"
+
+    detected = run("detect", folder / "scene.tif", "-o", tmp_path)
+    evaluated = run(
+        *("evaluate", folder / "scene.tif", tmp_path / "scene.anomaly.tif"),
+        *("--labels", folder / "labels.tif"),
+    )
+
+    assert detected.code == evaluated.code == 0
+    auc = float(evaluated.out.split("\nanomvae")[1].split()[0])
+    assert auc >= 0.95
+
+
+@pytest.mark.skipif("pavia-center" not in NAMES, reason="needs the scene pavia-center")
+def test_the_left_half_of_a_real_scene_judges_the_right_half(tmp_path):
+    for name in ("scene", "labels"):
+        cut(SCENES / "pavia-center" / f"{name}.tif", tmp_path / f"left_{name}.tif", 0)
+        cut(SCENES / "pavia-center" / f"{name}.tif", tmp_path / f"right_{name}.tif", 50)
+
+    detector = anomvae.train([tmp_path / "left_scene.tif"])
+    result = anomvae.score_scene(detector, tmp_path / "right_scene.tif", tmp_path / "out")
+    rows = anomvae.evaluate(result, tmp_path / "right_labels.tif").rows
+
+    assert rows["anomvae"].roc_auc > 0.9
+
+
+def cut(source, target, col):
+    """Copy 50 columns of a raster."""
+    with rasterio.open(source) as whole:
+        window = Window(col, 0, 50, whole.height)
+        profile = {"driver": "GTiff", "count": whole.count, "dtype": whole.dtypes[0]}
+        with rasterio.open(target, "w", width=50, height=whole.height, **profile) as part:
+            part.write(whole.read(window=window))
+            part.descriptions = whole.descriptions
+
+
+@with_rasters
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_any_raster_is_described_and_scored_or_refused_in_one_line(path, tmp_path):
+    described = run("info", path)
+    detected = run("detect", path, "-o", tmp_path / "out", "--set", "training.max_steps=20")
+
+    assert described.code == 0
+    if path.name in {"all-nodata.tif", "float_nan.tif"}:
+        assert detected.code == 3
+        assert "valid pixels" in detected.err
+        assert not (tmp_path / "out").exists()
+    else:
+        assert detected.code == 0, detected.err
+        assert len(list((tmp_path / "out").iterdir())) == 4
