@@ -56,11 +56,11 @@ def test_a_real_scene_reaches_what_is_promised_from_the_shell(tmp_path):
     assert auc >= 0.95
 
 
-@pytest.mark.skipif("pavia-center" not in NAMES, reason="needs the scene pavia-center")
+@pytest.mark.skipif("sandiego-1" not in NAMES, reason="needs the scene sandiego-1")
 def test_the_left_half_of_a_real_scene_judges_the_right_half(tmp_path):
     for name in ("scene", "labels"):
-        cut(SCENES / "pavia-center" / f"{name}.tif", tmp_path / f"left_{name}.tif", 0)
-        cut(SCENES / "pavia-center" / f"{name}.tif", tmp_path / f"right_{name}.tif", 50)
+        cut(SCENES / "sandiego-1" / f"{name}.tif", tmp_path / f"left_{name}.tif", 0)
+        cut(SCENES / "sandiego-1" / f"{name}.tif", tmp_path / f"right_{name}.tif", 50)
 
     detector = anomvae.train([tmp_path / "left_scene.tif"])
     result = anomvae.score_scene(detector, tmp_path / "right_scene.tif", tmp_path / "out")

@@ -16,9 +16,6 @@ from torch import Tensor, nn
 from .networks import Dense
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
-SPEED = 10.0
-"""How much faster the noise learns than the weights.  It begins at 1 and has to come down to a
-tenth or a hundredth within a few hundred steps; otherwise the code is never worth its KL."""
 
 
 class GaussianBands(nn.Module):
@@ -28,13 +25,12 @@ class GaussianBands(nn.Module):
         """Map ``features`` to ``bands`` means; without ``learn_noise`` sigma stays 1."""
         super().__init__()
         self.to_mean = Dense(features, bands)
-        self.noise = nn.Parameter(torch.zeros(bands), requires_grad=learn_noise)
+        self.log_sigma = nn.Parameter(torch.zeros(bands), requires_grad=learn_noise)
 
     @property
     def sigma(self) -> Tensor:
         """Standard deviation per band, (band,), scaled units."""
-        log_sigma = (SPEED * self.noise).clamp(-5, 3)  # a band copied exactly would end in 1 / 0
-        return log_sigma.exp()
+        return self.log_sigma.clamp(-5, 3).exp()  # a band copied exactly would end in 1 / 0
 
     def forward(self, h: Tensor) -> Tensor:
         return self.to_mean(h)
