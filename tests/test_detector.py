@@ -100,7 +100,7 @@ def test_covariance_sees_bands_that_err_against_their_habit_better_than_band_doe
         normal, unusual = (detector.score_examples(part)[0] for part in (x, odd))
         rates[noise] = (unusual > np.quantile(normal, 0.99)).mean()
 
-    assert rates["covariance"] > rates["band"] + 0.1
+    assert rates["covariance"] > 1.5 * rates["band"]
 
 
 def test_the_covariance_is_that_of_examples_from_the_whole_scene(monkeypatch):
@@ -506,7 +506,8 @@ def read_model_of(detector, path):
 
 def test_drawn_spectra_have_the_statistics_of_the_training_spectra():
     x = spectra(4000)
-    detector = fit(x, training={"max_steps": 400})
+    # Long enough for the noise to come down from 1 to that of the spectra.
+    detector = fit(x, training={"max_steps": 1500, "epochs": 400})
 
     drawn = detector.sample(4000, seed=0)
 
