@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .estimators import RXDetector, VAEDetector
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .fitting import Selection, detect, refit_threshold, train
-    from .mapping import MapResult, detect_scene, score_scene
+    from .mapping import detect_scene, score_scene
+    from .outputs import MapResult
 
 __version__ = "0.1.0"
 
@@ -25,7 +26,7 @@ _HOME = {
     "AnomvaeError": "errors",
     "Detector": "detector",
     "Evaluation": "evaluation",
-    "MapResult": "mapping",
+    "MapResult": "outputs",
     "RXDetector": "estimators",
     "Scores": "detector",
     "Selection": "fitting",

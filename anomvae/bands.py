@@ -6,12 +6,15 @@ the same bands, in the same units.  Wavelengths are in nanometres; band numbers 
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .errors import BandMismatch, ConfigError, hint, listed
+
+log = logging.getLogger(__name__)
 
 WAVELENGTH_TOLERANCE = 0.01
 """Relative; sister satellites of one series differ by less (Sentinel-2A and -2B: 0.8 %)."""
@@ -161,6 +164,7 @@ class Bands:
         )
         for ours, theirs in zip(self, found, strict=True):
             _require_same_radiometry(ours, theirs, name)
+        _warn_of_nodata(self, found, name)
         return scene.keep(found)
 
     def _by_name(self, scene: Bands, name: str) -> list[Band]:
@@ -189,6 +193,21 @@ def unnamed_bands(count: int) -> Bands:
     """Call the columns of an array by their position, from 1."""
     items = tuple(Band(index, f"band_{index}") for index in range(1, count + 1))
     return Bands(items, source=count, named=False)
+
+
+def _warn_of_nodata(ours: Bands, found: list[Band], name: str) -> None:
+    """Say when empty pixels would be taken for data; files without any need no nodata value."""
+    unmarked = [b.name for a, b in zip(ours, found, strict=True) if _marks(a) and not _marks(b)]
+    if unmarked:
+        log.warning(
+            "%s has no nodata value in %s, but the detector's scenes had. If its empty pixels hold "
+            "a number, name it (gdal_edit.py -a_nodata) or give a --mask.",
+            *(name, listed(unmarked)),
+        )
+
+
+def _marks(band: Band) -> bool:
+    return band.nodata is not None
 
 
 def _require_same_radiometry(ours: Band, theirs: Band, name: str) -> None:

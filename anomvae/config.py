@@ -28,6 +28,8 @@ from .errors import ConfigError, FileError, hint
 from .thresholds import parse_rule
 
 Auto = Literal["auto"]
+TRIM = 0.05
+"""Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 

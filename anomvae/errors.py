@@ -11,7 +11,8 @@
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
     ├── BandMismatch (ValueError)       4  a scene's bands are not the detector's bands
-    └── ScenesFailed (RuntimeError)     5  some scenes of a batch failed, the others are done
+    ├── ScenesFailed (RuntimeError)     5  some scenes of a batch failed, the others are done
+    └── LockHeld (RuntimeError)         6  another run holds the lock
 
 A message says what was found, what was expected, and what to do next.
 """
@@ -74,6 +75,12 @@ class ScenesFailed(AnomvaeError, RuntimeError):
     """Some scenes of a batch failed; the others are done."""
 
     exit_code = 5
+
+
+class LockHeld(AnomvaeError, RuntimeError):
+    """Another run is writing the same results."""
+
+    exit_code = 6
 
 
 def hint(name: str, known: Iterable[str]) -> str:

@@ -22,8 +22,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .bands import Band, Bands, unnamed_bands
-from .config import build_config
+from .config import TRIM, build_config
 from .detector import Detector, fit_detector
+from .errors import ConfigError
+from .families import family_named
+from .pixels import Spectra
 from .rx import RX, fit_rx
 from .sampling import HELD_OUT, Sample
 from .thresholds import Threshold, describe_scores, parse_rule
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
     from .config import Config
 
 Array = NDArray[np.float64]
-TRIM = 0.05
 
 
 class _Scored(OutlierMixin, BaseEstimator):
@@ -152,10 +154,13 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
         ``X`` then has the detector's bands as columns, in their order.
         """
+        _require_rows(detector.card.family)
         vae = cls(family=detector.card.family)
         vae.detector_ = detector
         vae.columns_ = list(range(len(detector.bands)))
         vae.n_features_in_ = len(detector.bands)
+        if detector.bands.named:
+            vae.feature_names_in_ = np.array(detector.bands.names, dtype=object)
         vae.offset_ = -detector.threshold.value
         return vae
 
@@ -175,6 +180,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         NotEnoughPixels
             If every band is constant.
         """
+        _require_rows(self.family)
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
@@ -244,6 +250,14 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
             return unnamed_bands(self.n_features_in_)
         items = tuple(Band(i, name) for i, name in enumerate(self.feature_names_in_, start=1))
         return Bands(items, source=len(items), named=True)
+
+
+def _require_rows(family: str) -> None:
+    if not isinstance(family_named(family).view(), Spectra):
+        raise ConfigError(
+            f"family = {family!r} looks at neighbours or dates, which rows of pixels do not have. "
+            f"Train it on rasters (anomvae.train) and use Detector.score on blocks."
+        )
 
 
 class RXDetector(_Scored):

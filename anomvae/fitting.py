@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import resolve_config
+from .bands import Bands
+from .config import TRIM, resolve_config
 from .detector import Detector, fit_detector
-from .errors import ConfigError, NotEnoughPixels
+from .errors import ConfigError, NotEnoughPixels, listed
 from .families import family_named
 from .files import PathText
 from .parallel import Progress, quiet
@@ -25,6 +26,7 @@ from .pixels import matched
 from .raster import RasterReader, open_normal
 from .sampling import (
     Blocks,
+    Sample,
     TrainingScene,
     cut_blocks,
     draw_blocks,
@@ -39,9 +41,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FEWEST = 32
+"""Valid pixels below which nothing is fitted."""
 FEW = 1000
+"""Pixels below which a warning says that a fit or a threshold is rough."""
 THRESHOLD_PIXELS = 1_000_000
-TRIM = 0.05
 
 
 @dataclass(frozen=True)
@@ -95,18 +98,19 @@ def train(
         What is wrong with which scene, and what to do.
     """
     settings = _config(config).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
-    with _opened(scenes, select) as opened:
-        held_out = [
-            held_out_blocks(scene.reader.grid.shape, seed, number)
-            for number, scene in enumerate(opened)
-        ]
-        detector = _fitted(opened, held_out, settings, seed, progress)
-        scores = _scores(detector, opened, held_out, seed, progress)
-        if scores.size:
-            return _cut(detector, settings.threshold, scores, held_out=True)
-        log.warning("no held-out block has data; the threshold is fitted on the training pixels")
-        scores = _scores(detector, opened, _everywhere(opened), seed, progress)
-        return _cut(detector, settings.threshold, scores, held_out=False)
+    found = _found(scenes, select)
+    held_out = [held_out_blocks(scene.shape, seed, number) for number, scene in enumerate(found)]
+    sample = _drawn(found, held_out, settings, seed, progress)
+    if len(sample.examples) and len(sample.held_out):
+        detector = _fitted(sample, found, settings, seed, progress)
+        scores = _scores(detector, found, held_out, seed, progress)
+        return _cut(detector, settings.threshold, scores, held_out=True)
+    if len(sample.examples) or len(sample.held_out):
+        log.warning("too little data to hold some out; the threshold is fitted in-sample")
+    sample = _drawn(found, None, settings, seed, progress)
+    detector = _fitted(sample, found, settings, seed, progress)
+    scores = _scores(detector, found, _everywhere(found), seed, progress)
+    return _cut(detector, settings.threshold, scores, held_out=False)
 
 
 def detect(
@@ -139,11 +143,12 @@ def detect(
     RasterError, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with the scene, and what to do.
     """
-    settings = _config(config).settled(in_sample=True, trim=TRIM)
-    with _opened([scene], select) as opened:
-        detector = _fitted(opened, None, settings, seed, progress)
-        scores = _scores(detector, opened, _everywhere(opened), seed, progress)
-        return _cut(detector, settings.threshold, scores, held_out=False)
+    settings = _config(config).settled(in_sample=True, trim=0.0 if select.normal else TRIM)
+    found = _found([scene], select)
+    sample = _drawn(found, None, settings, seed, progress)
+    detector = _fitted(sample, found, settings, seed, progress)
+    scores = _scores(detector, found, _everywhere(found), seed, progress)
+    return _cut(detector, settings.threshold, scores, held_out=False)
 
 
 def refit_threshold(
@@ -177,38 +182,56 @@ def refit_threshold(
     RasterError, BandMismatch, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with which scene, and what to do.
     """
-    with _opened(scenes, replace(select, bands=None)) as opened:
-        scores = _scores(detector, opened, _everywhere(opened), seed, progress)
-        return _cut(detector, rule, scores, held_out=True)
+    found = _found(scenes, replace(select, bands=None))
+    scores = _scores(detector, found, _everywhere(found), seed, progress)
+    return _cut(detector, rule, scores, held_out=True)
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """A scene on disk; open only while it is read, as there may be thousands."""
+
+    path: PathText
+    """The raster."""
+    mask: PathText | None
+    """Raster on its grid; 0 = ignore."""
+    normal: PathText | None
+    """Where its pixels are normal."""
+    bands: Bands
+    """The bands to read."""
+    shape: tuple[int, int]
+    """Rows and columns, pixels."""
+
+    @contextmanager
+    def opened(self) -> Iterator[TrainingScene]:
+        """Open it for reading."""
+        with ExitStack() as stack:
+            reader = stack.enter_context(RasterReader(self.path, mask=self.mask))
+            normal = None
+            if self.normal is not None:
+                normal = stack.enter_context(open_normal(self.normal, reader))
+            yield TrainingScene(matched(reader, self.bands), normal)
+
+
+def _found(scenes: Sequence[PathText], select: Selection) -> list[SceneFile]:
+    """Look at every scene once, and make sure that all have the bands of the first."""
+    if not scenes:
+        raise ConfigError("No scene is given. Name at least one raster.")
+    masks = _one_each(select.normal, len(scenes))
+    found: list[SceneFile] = []
+    for path, normal in zip(scenes, masks, strict=True):
+        with RasterReader(path, bands=select.bands, mask=select.mask) as reader:
+            bands = reader.bands if not found else matched(reader, found[0].bands).bands
+            found.append(SceneFile(path, select.mask, normal, bands, reader.grid.shape))
+    return found
 
 
 def _config(config: str | Config) -> Config:
     return resolve_config(config).config if isinstance(config, str) else config
 
 
-@contextmanager
-def _opened(scenes: Sequence[PathText], select: Selection) -> Iterator[list[TrainingScene]]:
-    """Open scenes of the same bands with their masks of normal pixels."""
-    if not scenes:
-        raise ConfigError("No scene is given. Name at least one raster.")
-    masks = _one_each(select.normal, len(scenes))
-    with ExitStack() as stack:
-        readers = [
-            stack.enter_context(RasterReader(path, bands=select.bands, mask=select.mask))
-            for path in scenes
-        ]
-        first = readers[0].bands
-        yield [
-            TrainingScene(
-                matched(reader, first),
-                None if mask is None else stack.enter_context(open_normal(mask, reader)),
-            )
-            for reader, mask in zip(readers, masks, strict=True)
-        ]
-
-
-def _everywhere(scenes: Sequence[TrainingScene]) -> list[Blocks]:
-    return [cut_blocks(scene.reader.grid.shape) for scene in scenes]
+def _everywhere(scenes: Sequence[SceneFile]) -> list[Blocks]:
+    return [cut_blocks(scene.shape) for scene in scenes]
 
 
 def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
@@ -222,51 +245,50 @@ def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
     return [masks[0] if masks else None] * scenes
 
 
-def _fitted(
-    scenes: list[TrainingScene],
-    held_out: list[Blocks] | None,
+def _drawn(
+    scenes: Sequence[SceneFile],
+    held_out: Sequence[Blocks] | None,
     config: Config,
     seed: int,
     progress: Progress,
-) -> Detector:
+) -> Sample:
     view = family_named(config.model.family).view()
-    sample = draw_sample(scenes, view, config.training.pixels, held_out, seed, progress)
-    names = ", ".join(sample.scenes)
-    _require(len(sample.examples) + len(sample.held_out), names)
-    bands = scenes[0].reader.bands
+    return draw_sample(scenes, view, config.training.pixels, held_out, seed, progress)
+
+
+def _fitted(
+    sample: Sample, scenes: Sequence[SceneFile], config: Config, seed: int, progress: Progress
+) -> Detector:
+    names = listed(sample.scenes)
     try:
-        detector = fit_detector(sample, bands, config, seed, progress=progress)
+        detector = fit_detector(
+            sample, scenes[0].bands, config, seed, fewest=FEWEST, progress=progress
+        )
     except NotEnoughPixels as error:
         raise NotEnoughPixels(f"{names}: {error}") from error
-    return detector
-
-
-def _require(pixels: int, names: str) -> None:
-    if pixels < FEWEST:
-        raise NotEnoughPixels(
-            f"{names}: {pixels} valid pixels to train on, but at least {FEWEST} are needed. "
-            f"Give larger scenes, or check nodata values and masks."
-        )
+    pixels = detector.card.training.pixels
     if pixels < FEW:
         log.warning("%s: only %d pixels to train on; expect a rough detector", names, pixels)
+    return detector
 
 
 def _scores(
     detector: Detector,
-    scenes: Sequence[TrainingScene],
+    scenes: Sequence[SceneFile],
     blocks: Sequence[Blocks],
     seed: int,
     progress: Progress,
 ) -> NDArray[np.float32]:
     """Score the pixels in chosen blocks, up to a million of them, shape (n,)."""
-    fitting = [replace(scene, reader=matched(scene.reader, detector.bands)) for scene in scenes]
-    work = list(draw_blocks(fitting, blocks, THRESHOLD_PIXELS, detector.reach, seed))
     parts = [np.empty(0, np.float32)]
+    work = draw_blocks(scenes, blocks, THRESHOLD_PIXELS, detector.reach, seed)
+    total = sum(int(cut.chosen.sum()) for cut in blocks)
     for done, (scene, tile) in enumerate(work, start=1):
-        block, wanted = scene.read(tile)
+        fitting = replace(scene, reader=matched(scene.reader, detector.bands))
+        block, wanted = fitting.read(tile)
         scores = detector.score(block).total[wanted]
         parts.append(scores[np.isfinite(scores)])
-        progress("threshold", done, len(work))
+        progress("threshold", done, total)
     return np.concatenate(parts)
 
 

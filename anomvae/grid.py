@@ -6,6 +6,7 @@ coordinate reference system as WKT.  Two rasters fit together when their grids a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .errors import GridMismatch
@@ -31,6 +32,13 @@ class Grid:
         return bool(self.crs) or self.transform != IDENTITY
 
     @property
+    def epsg(self) -> str:
+        """The code by which ``crs`` says it is known; empty when it says none."""
+        # The last one: those before belong to datums, axes and units.
+        code = re.search(r'(?:ID|AUTHORITY)\["EPSG","?(\d+)"?\]\]\s*$', self.crs)
+        return code[1] if code else ""
+
+    @property
     def pixel_area(self) -> float:
         """Area of a pixel in squared units of ``crs``."""
         a, b, _, d, e, _ = self.transform
@@ -45,12 +53,18 @@ class Grid:
         Raises
         ------
         GridMismatch
-            If the shapes differ, or both grids are located and lie a tenth of a pixel apart.
+            If the shapes differ, or both grids are located and lie a tenth of a pixel apart, or in
+        systems that say different codes.
         """
         if self.shape != other.shape:
             raise GridMismatch(
                 f"{other_name} has {_size(other)} pixels, but {name} has {_size(self)}. "
                 f"Cut or resample it to the same grid (gdalwarp -te -ts)."
+            )
+        if self.epsg and other.epsg and self.epsg != other.epsg:
+            raise GridMismatch(
+                f"{other_name} is in EPSG:{other.epsg}, but {name} in EPSG:{self.epsg}. "
+                f"Warp it to the same grid (gdalwarp -t_srs -te -ts)."
             )
         if self.located and other.located and not self._close(other):
             raise GridMismatch(

@@ -1,9 +1,9 @@
 """The one-file model: a JSON card and tensors in the safetensors format; no pickle, no times.
 
 The card is the only metadata entry, ``anomvae``, so that the same detector gives the same bytes.
-Format 1 is told field by field in docs/model-file.md.  An unknown or missing field is refused: a
-file is understood whole or not at all.  ``tensors`` in the card is the SHA-256 of the tensors,
-``checksum`` that of the rest of the card: a changed byte is found.  Reading needs no torch.
+Format 1 is told field by field in docs/model-file.md.  It grows by optional fields: one that holds
+its default is not written, so older files stay readable, and older versions read newer files that
+do not use what they do not know.  An unknown field is refused.  Reading needs no torch.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import __version__
 from .bands import Band, Bands
 from .errors import ModelFileError
 from .thresholds import Threshold
@@ -36,7 +37,7 @@ class Training:
     """How a detector was fitted."""
 
     scenes: tuple[str, ...]
-    """File names of the training scenes; empty for arrays."""
+    """File names of the training scenes, without folders; empty for arrays."""
     seed: int
     """Decides initial weights, shuffling and held-out blocks."""
     pixels: int
@@ -79,12 +80,12 @@ class Card:
     """Weight of the KL term in the score."""
     training: Training
     """How it was fitted."""
+    anomvae: str
+    """Version that wrote the file."""
+    torch: str
+    """Version of torch that trained the weights."""
     threshold: Threshold | None = None
     """The cut-off; none before it is fitted."""
-    anomvae: str = ""
-    """Version that wrote the file."""
-    torch: str = ""
-    """Version of torch that trained the weights."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def to_bytes(model: ModelFile) -> bytes:
     from safetensors.numpy import save
 
     tensors = {name: np.asarray(array, order="C") for name, array in model.tensors.items()}
-    entry = {"format": FORMAT, "tensors": _digest(tensors)} | asdict(model.card)
+    entry = {"format": FORMAT, "tensors": _digest(tensors)} | _told(model.card)
     sealed = entry | {"checksum": _checksum(entry)}
     return save(tensors, metadata={KEY: json.dumps(sealed, sort_keys=True, allow_nan=False)})
 
@@ -196,21 +197,34 @@ def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
 def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
     data = {key: value for key, value in entry.items() if key not in {"format", "tensors"}}
     try:
-        bands, training, threshold = (data.pop(key) for key in ("bands", "training", "threshold"))
+        bands, training = data["bands"], data["training"]
         parts = {
             "bands": _built(Bands, bands | {"items": [_built(Band, b) for b in bands["items"]]}),
             "training": _built(Training, training),
-            "threshold": threshold and _built(Threshold, threshold),
         }
+        if "threshold" in data:
+            parts["threshold"] = _built(Threshold, data["threshold"])
         return _built(Card, data | parts)
     except (KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, f"its card does not fit format {FORMAT} ({error})") from error
+        raise ModelFileError(
+            f"{path} does not fit format {FORMAT} as anomvae {__version__} knows it ({error}); it "
+            f"was written by anomvae {entry.get('anomvae', '?')}. Update anomvae, or train again."
+        ) from error
+
+
+def _told(part: Any) -> Any:  # noqa: ANN401 - a dataclass, or what its fields hold
+    """Turn a dataclass into a mapping, without optional fields that hold their default."""
+    if isinstance(part, tuple):
+        return [_told(item) for item in part]
+    if not is_dataclass(part):
+        return part
+    held = {field.name: getattr(part, field.name) for field in fields(part)}
+    optional = {field.name: field.default for field in fields(part)}
+    return {name: _told(value) for name, value in held.items() if value != optional[name]}
 
 
 def _built(kind: Callable[..., Part], data: Mapping[str, Any]) -> Part:
-    missing = {field.name for field in fields(kind)} - data.keys()  # type: ignore[arg-type]
-    if missing:
-        raise KeyError(*sorted(missing))
+    """Make a dataclass; an unknown field, or one without a default that is missing, is an error."""
     return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in data.items()})
 
 

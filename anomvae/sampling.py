@@ -8,6 +8,7 @@ reservoir sampling (Vitter 1985) while each scene is read once, tile by tile.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,29 +17,45 @@ from numpy.typing import NDArray
 
 from .parallel import Progress, quiet
 from .pixels import Block, Mask, Reader, View
+from .raster import NormalMask
 from .tiling import Tile, Window, fitting_size, tile_at, tiles
 
 HELD_OUT = 0.2
 LARGEST_SIDE = 64
-EXAMPLE_BYTES = 512 * 2**20
+SMALLEST_SIDE = 4  # a narrow raster would be read pixel by pixel
+EXAMPLE_BYTES = 256 * 2**20  # training holds about four times that
 HELD_OUT_EXAMPLES = 16_384  # for the held-out ELBO; the threshold reads whole blocks
 
 
-class NormalMask(Protocol):
-    """Where a scene is known to be normal."""
+class Scene(Protocol):
+    """A scene to learn from, open or not; only one is open at a time."""
 
-    def read(self, window: Window) -> NDArray[np.bool_]:
-        """Tell which pixels of a window are normal, axes (row, col)."""
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, pixels."""
+
+    def opened(self) -> AbstractContextManager[TrainingScene]:
+        """Open it for reading."""
 
 
 @dataclass(frozen=True)
 class TrainingScene:
-    """A scene, and which of its pixels may be learnt."""
+    """An open scene, and which of its pixels may be learnt."""
 
     reader: Reader
     """Gives its pixels."""
     normal: NormalMask | None = None
     """Which pixels are normal; without it, all."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, pixels."""
+        return self.reader.grid.shape
+
+    @contextmanager
+    def opened(self) -> Iterator[TrainingScene]:
+        """Give itself: it is open."""
+        yield self
 
     def read(self, tile: Tile) -> tuple[Block, Mask]:
         """Read a tile with its halo, and tell which pixels to learn: kept, normal, with data."""
@@ -64,6 +81,15 @@ class Blocks:
         rows, cols = (np.arange(part.start, part.stop) // self.side for part in window)
         return np.asarray(self.chosen[np.ix_(rows, cols)])
 
+    def near(self, tile: Tile, reach: int) -> NDArray[np.bool_]:
+        """Tell which pixels of a tile, as read, see a chosen block, axes (row, col)."""
+        inside = self.inside(tile.read)
+        if reach == 0:
+            return inside
+        from scipy.ndimage import maximum_filter
+
+        return np.asarray(maximum_filter(inside, size=2 * reach + 1, mode="constant"))
+
     def tiles(self, halo: int) -> list[Tile]:
         """Give the chosen blocks as tiles with a halo."""
         return [
@@ -81,8 +107,8 @@ class Blocks:
 
 
 def cut_blocks(shape: tuple[int, int]) -> Blocks:
-    """Cut a grid into blocks of side min(shorter side / 8, 64), and choose all."""
-    side = max(1, min(min(shape) // 8, LARGEST_SIDE))
+    """Cut a grid into blocks of side shorter side / 8, from 4 to 64, and choose all."""
+    side = min(max(min(shape) // 8, SMALLEST_SIDE), LARGEST_SIDE)
     rows, cols = (-(-length // side) for length in shape)
     return Blocks(shape, side, np.ones((rows, cols), dtype=bool))
 
@@ -116,7 +142,7 @@ class Sample:
 
 
 def draw_sample(
-    scenes: Sequence[TrainingScene],
+    scenes: Sequence[Scene],
     view: View,
     count: int,
     held_out: Sequence[Blocks] | None,
@@ -127,12 +153,12 @@ def draw_sample(
 
     Parameters
     ----------
-    scenes : sequence of TrainingScene
-        Scenes of the same bands.
+    scenes : sequence of Scene
+        Scenes of the same bands; opened one after the other.
     view : View
         What an example is.
     count : int
-        Examples at the most; fewer where they would take more than 512 MiB.
+        Examples at the most; fewer where they would take more than 256 MiB.
     held_out : sequence of Blocks, or None
         Per scene, the blocks that training must not see; None holds nothing out.
     seed : int
@@ -144,26 +170,30 @@ def draw_sample(
     -------
     Sample
     """
-    plans = [list(_reading_tiles(scene.reader, view.reach)) for scene in scenes]
     rng = np.random.default_rng((seed, 1))
     drawn, kept_out = _Reservoir(count, rng), _Reservoir(HELD_OUT_EXAMPLES, rng)
-    total, done, empty, pixels = sum(map(len, plans)), 0, 0, 0
-    for number, (scene, plan) in enumerate(zip(scenes, plans, strict=True)):
+    names: list[str] = []
+    empty = pixels = done = 0
+    rows = sum(scene.shape[0] for scene in scenes)
+    for number, scene in enumerate(scenes):
         drawn.start_scene(len(scenes) - number)
         kept_out.start_scene(len(scenes) - number)
-        for tile in plan:
-            block, wanted = scene.read(tile)
-            away = np.zeros(block.shape[1:3], dtype=bool)
-            if held_out is not None:
-                away[tile.inner] = held_out[number].inside(tile.keep)
-            drawn.offer(view.split(block, wanted & ~away))
-            kept_out.offer(view.split(block, wanted & away))
-            inner = np.isfinite(block[(slice(None), *tile.inner)]).any(axis=-1)
-            empty, pixels = empty + int((~inner).sum()), pixels + inner.size
-            done += 1
-            progress("read", done, total)
-    names = tuple(scene.reader.name for scene in scenes)
-    return Sample(drawn.examples, kept_out.examples, names, empty / pixels)
+        away = None if held_out is None else held_out[number]
+        with scene.opened() as opened:
+            names.append(opened.reader.name)
+            for tile in _reading_tiles(opened.reader, view.reach):
+                block, wanted = opened.read(tile)
+                if away is None:
+                    drawn.offer(view.split(block, wanted))
+                else:
+                    # Neither side of the split may see the other's pixels.
+                    drawn.offer(view.split(block, wanted & ~away.near(tile, view.reach)))
+                    kept_out.offer(view.split(block, wanted & away.inside(tile.read)))
+                inner = np.isfinite(block[(slice(None), *tile.inner)]).any(axis=-1)
+                empty, pixels = empty + int((~inner).sum()), pixels + inner.size
+                progress("read", done + tile.keep[0].stop, rows)
+            done += scene.shape[0]
+    return Sample(drawn.examples, kept_out.examples, tuple(names), empty / pixels)
 
 
 def _reading_tiles(reader: Reader, halo: int) -> Iterator[Tile]:
@@ -172,14 +202,14 @@ def _reading_tiles(reader: Reader, halo: int) -> Iterator[Tile]:
 
 
 def draw_blocks(
-    scenes: Sequence[TrainingScene], blocks: Sequence[Blocks], pixels: int, halo: int, seed: int
+    scenes: Sequence[Scene], blocks: Sequence[Blocks], pixels: int, halo: int, seed: int
 ) -> Iterator[tuple[TrainingScene, Tile]]:
     """Go through chosen blocks, at random and evenly over scenes where they hold too many pixels.
 
     Parameters
     ----------
-    scenes : sequence of TrainingScene
-        The scenes.
+    scenes : sequence of Scene
+        Opened one after the other.
     blocks : sequence of Blocks
         Per scene, the blocks to go through.
     pixels : int
@@ -198,8 +228,9 @@ def draw_blocks(
         held = int(cut.chosen.sum()) * cut.side**2
         share = min(1.0, quota / max(held, 1))
         some = cut if share == 1.0 else choose_blocks(cut, share, (seed, number, 2))
-        for tile in some.tiles(halo):
-            yield scene, tile
+        with scene.opened() as opened:
+            for tile in some.tiles(halo):
+                yield opened, tile
 
 
 class _Reservoir:

@@ -32,6 +32,7 @@ from .errors import ConfigError, NotEnoughPixels, hint
 GROUPS = 4096
 TAIL = 1024
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 ROUNDS = 50  # clipping converges in about ten
 
 
@@ -217,7 +218,7 @@ def parse_rule(text: str) -> Rule:
         value = float(number)
     except ValueError:
         value = np.nan
-    if not np.isfinite(value):
+    if not abs(value) <= FLOAT32_MAX:  # a score is float32
         raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
     if name == "quantile" and not 0 < value < 1:  # here: not only after an hour of training
         raise ConfigError(

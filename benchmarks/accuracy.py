@@ -123,7 +123,10 @@ def main(
         data = {"circumstances": told, "rows": [asdict(row) for row in rows]}
         out.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
     if record:
-        command = f"python benchmarks/accuracy.py --scenes DIR --seeds {seeds} --record"
+        command = (
+            f"python benchmarks/accuracy.py --scenes DIR --config {config} --seeds {seeds} "
+            f"--baselines {baselines} --record"
+        )
         keep("accuracy", f"## Accuracy of `detect`\n\n`{command}`\n\n{told}\n\n{markdown(rows)}")
 
 

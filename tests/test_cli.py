@@ -246,3 +246,29 @@ def test_an_internal_error_is_one_line_without_a_traceback(tmp_path, scene, monk
     assert ran.code == 1
     assert ran.err.startswith("Error: internal error (ZeroDivisionError")
     assert len(ran.err.splitlines()) == 1
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_the_work(tmp_path, scene, model):
+    (tmp_path / "file").write_text("no folder")
+
+    for place in (tmp_path, tmp_path / "file" / "m.safetensors"):
+        ran = run("train", scene, "-o", place, "--overwrite", "--set", "training.max_steps=1000000")
+        assert ran.code == 3
+        assert run("threshold", model, scene, "-o", place, "--overwrite").code == 3
+
+
+def test_a_map_of_another_scene_is_warned_of(tmp_path, scene, model, labels):
+    other = write(tmp_path / "other.tif", plant(land(seed=2)))
+    run("score", scene, "-m", model, "-o", tmp_path / "out")
+
+    ran = run("evaluate", other, tmp_path / "out" / "scene.anomaly.tif", "--labels", labels)
+
+    assert ran.code == 0
+    assert "was made from scene.tif" in ran.err
+
+
+def test_a_bare_number_is_no_threshold_rule(tmp_path, scene):
+    ran = run("detect", scene, "-o", tmp_path / "out", "--threshold", "5")
+
+    assert ran.code == 2
+    assert "no rule is called '5'" in ran.err

@@ -110,7 +110,7 @@ def test_the_covariance_is_that_of_examples_from_the_whole_scene(monkeypatch):
     settings = {"score": {"noise": "covariance"}, "training": {"max_steps": 5}}
     every = fit(x, **settings).noise.whitening
 
-    monkeypatch.setattr(fit_module, "RESIDUAL_EXAMPLES", 1000)
+    monkeypatch.setattr(fit_module, "RESIDUALS", 1000 * BANDS)
     half = fit(x, **settings).noise.whitening
 
     assert np.diag(half) == pytest.approx(np.diag(every), rel=0.1)
@@ -303,11 +303,11 @@ def test_nothing_is_logged_where_all_bands_are_alive(caplog):
 @pytest.mark.parametrize(
     ("x", "problem"),
     [
-        (np.empty((0, 0), np.float32), "No pixel has data"),
+        (np.empty((0, 0), np.float32), "0 valid pixels to train on"),
         (np.full((50, 3), 4.0, np.float32), "All 3 bands have one value in all 50 pixels"),
         (
             np.where(np.eye(3), np.nan, np.ones((3, 3))).astype(np.float32),
-            "No pixel has data in all bands",
+            "0 valid pixels to train on",
         ),
     ],
 )

@@ -1,6 +1,7 @@
 """Fitting: rasters in, a detector with a threshold out."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from rasters import BANDS, NODATA, land, plant, write, write_labels
 
 import anomvae
 from anomvae.config import resolve_config
-from anomvae.errors import BandMismatch, NotEnoughPixels, RasterError
+from anomvae.errors import BandMismatch, GridMismatch, NotEnoughPixels, RasterError
 from anomvae.fitting import FEW, Selection, detect, refit_threshold, train
 from anomvae.raster import RasterReader
 from anomvae.sampling import cut_blocks, held_out_blocks
@@ -125,7 +126,7 @@ def test_one_model_learns_several_scenes(tmp_path, scene):
 
     detector = train([scene, other], SHORT)
 
-    assert detector.card.training.scenes == (str(scene), str(other))
+    assert detector.card.training.scenes == ("scene.tif", "other.tif")
     total = detector.card.training.pixels + detector.threshold.pixels
     assert total == 2 * 64 * 64
 
@@ -253,3 +254,77 @@ def test_threshold_blocks_cover_a_scene():
         visits[tile.keep] += 1
 
     assert (visits == 1).all()
+
+
+def test_hundreds_of_scenes_are_not_open_at_once(tmp_path):
+    resource = pytest.importorskip("resource")
+    scenes = [write(tmp_path / f"s{n}.tif", land((8, 8), seed=n)) for n in range(60)]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 64
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + 30, limits[1]))
+    try:
+        detector = train(scenes, SHORT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+    assert len(detector.card.training.scenes) == 60
+
+
+def test_a_normal_area_in_a_single_block_is_still_learnt(tmp_path, scene):
+    normal = np.zeros((1, 64, 64), "uint8")
+    normal[0, :8, :8] = 1
+    mask = write(tmp_path / "normal.tif", normal, nodata=None)
+
+    for seed in range(12):
+        detector = train([scene], SHORT, seed, select=Selection(normal=[mask]))
+        assert detector.card.training.pixels == 64
+        assert not detector.threshold.held_out
+
+
+def test_pixels_that_lack_a_band_are_not_counted_as_valid(tmp_path):
+    values = land()
+    values[2, :, 1:] = NODATA
+    path = write(tmp_path / "lacking.tif", values)
+
+    top = np.zeros((1, 40, 48), "uint8")
+    top[0, :20] = 1
+    mask = write(tmp_path / "top.tif", top, nodata=None)
+
+    with pytest.raises(NotEnoughPixels, match=r"lacking\.tif: 20 valid pixels"):
+        train([path], SHORT, select=Selection(mask=mask))
+
+
+def test_a_band_with_hardly_any_data_is_left_out(tmp_path, caplog):
+    values = land()
+    values[2] = NODATA
+    values[2, 5, 5] = 0.3
+    path = write(tmp_path / "sparse.tif", values)
+
+    detector = train([path], SHORT)
+
+    assert detector.card.dead == ("band_3",)
+    assert "band_3" in caplog.text
+
+
+def test_a_scene_without_the_nodata_value_of_training_is_warned_of(tmp_path, scene, caplog):
+    other = write(tmp_path / "other.tif", land(), nodata=None)
+
+    anomvae.score_scene(train([scene], SHORT), other, tmp_path / "out")
+
+    assert "other.tif has no nodata value" in caplog.text
+
+
+def test_a_mask_in_another_zone_is_refused(tmp_path, scene):
+    mask = write(
+        tmp_path / "mask.tif", np.ones((1, 64, 64), "uint8"), nodata=None, crs="EPSG:32632"
+    )
+
+    with pytest.raises(GridMismatch, match=r"EPSG:32632, but .* EPSG:32633"):
+        train([scene], SHORT, select=Selection(mask=mask))
+
+
+def test_a_narrow_raster_is_not_read_pixel_by_pixel():
+    blocks = cut_blocks((7, 10_980))
+
+    assert len(blocks.tiles(0)) < 10_000

@@ -22,6 +22,7 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"pixels", "noise", "config"},
     {"files", "modelfile"},
     {"raster"},
+    {"outputs"},
     {"models"},
     {"objectives"},
     {"families", "training"},
@@ -142,7 +143,7 @@ def test_info_on_a_scene_loads_nothing_heavy(options):
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_info_on_a_model_loads_nothing_heavy(tmp_path, options):
     training = Training(("normal.tif",), 0, 100, 10, 10, 0.05, 1.0, (1.0,), None, 0.0)
-    card = Card("vae", 2, (8,), "gaussian", unnamed_bands(4), (), "band", 1.0, training)
+    card = Card("vae", 2, (8,), "gaussian", unnamed_bands(4), (), "band", 1.0, training, "0", "0")
     path = tmp_path / "model.safetensors"
     path.write_bytes(to_bytes(ModelFile(card, {"model.weight": np.zeros(3)})))
 

@@ -1,26 +1,51 @@
 """Mapping: files in, files out; with detectors that look sideways and back in time."""
 
 import json
+import os
+import pickle
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from conftest import ArrayReader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
-from rasters import BANDS, NODATA, bands_of, land, plant, trained, write
+from rasters import BANDS, NODATA, QUICK, bands_of, land, plant, run, trained, write
 from rio_cogeo import cog_validate
 
 from anomvae.bands import Bands, unnamed_bands
-from anomvae.detector import Scores
-from anomvae.errors import BandMismatch, ConfigError, GridMismatch, OutputExists, RasterError
-from anomvae.mapping import MapResult, detect_scene, score_scene, score_scenes
+from anomvae.config import resolve_config
+from anomvae.detector import Detector, Scores
+from anomvae.errors import (
+    BandMismatch,
+    ConfigError,
+    GridMismatch,
+    LockHeld,
+    OutputExists,
+    RasterError,
+)
+from anomvae.files import staging
+from anomvae.fitting import Selection
+from anomvae.mapping import (
+    MapResult,
+    TileWork,
+    detect_scene,
+    read_summary,
+    score_scene,
+    score_scenes,
+)
 from anomvae.mapping import scene as scene_module
 from anomvae.mapping.quicklook import draw, picture_bands, stretched
-from anomvae.mapping.summary import Tally
+from anomvae.mapping.tally import Tally
+from anomvae.outputs import Outputs
 from anomvae.raster import RasterReader, read_map
-from anomvae.thresholds import Threshold
+from anomvae.thresholds import Threshold, parse_rule
 from anomvae.tiling import tiles
 
 SIX = unnamed_bands(BANDS)
@@ -75,6 +100,54 @@ def shifted(array, down, right):
         :, max(0, -down) : rows + min(0, -down), max(0, -right) : cols + min(0, -right)
     ]
     return moved
+
+
+DRIVERS = {"png": "PNG"}
+QUICKLY = resolve_config("default", QUICK).config
+REPUBLISH = """
+import sys
+from pathlib import Path
+import torch
+from anomvae.detector import Detector
+from anomvae.mapping import score_scene
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+old, new = (Detector.load(folder / f"{name}.safetensors") for name in ("old", "new"))
+print("begun", flush=True)
+while True:
+    for detector in (old, new):
+        score_scene(detector, folder / "scene.tif", folder / "out", overwrite=True)
+"""
+
+
+def with_cut(value):
+    """Give the detector of all tests another threshold."""
+    return trained().with_threshold(parse_rule(f"fixed:{value}"), held_out=True)
+
+
+def any_bands(scene):
+    """Make a detector that takes a scene as it is."""
+    with RasterReader(scene) as reader:
+        return Neighbours(bands=reader.bands)
+
+
+def model(tmp_path):
+    """Save the detector of all tests, and say so on a command line, with a folder."""
+    trained().save(tmp_path / "model.safetensors")
+    return "-m", tmp_path / "model.safetensors", "-o", tmp_path / "out"
+
+
+def dies_after(renames, monkeypatch):
+    """Let a run die when it has renamed that many files."""
+    replace, done = Path.replace, []
+
+    def dying(path, target):
+        if len(done) == renames:
+            raise KeyboardInterrupt
+        done.append(target)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", dying)
 
 
 @pytest.fixture
@@ -147,7 +220,7 @@ def test_the_same_run_gives_the_same_bytes(scene, tmp_path):
 @given(tile=st.integers(1, 60))
 def test_the_tile_size_never_shows_in_the_map(scene, tmp_path, tile):
     whole = score_scene(trained(), scene, tmp_path / "whole")
-    tiled = score_scene(trained(), scene, tmp_path / "tiled", tile=tile, overwrite=True)
+    tiled = score_scene(trained(), scene, tmp_path / f"tile {tile}", tile=tile)
 
     assert tiled.path.read_bytes() == whole.path.read_bytes()
     assert tiled.quantiles == whole.quantiles
@@ -159,7 +232,7 @@ def test_the_tile_size_never_shows_in_the_map(scene, tmp_path, tile):
 @given(tile=st.integers(1, 60))
 def test_the_tile_size_never_shows_for_a_detector_that_looks_sideways(scene, tmp_path, tile):
     whole = score_scene(Neighbours(), scene, tmp_path / "whole")
-    tiled = score_scene(Neighbours(), scene, tmp_path / "tiled", tile=tile, overwrite=True)
+    tiled = score_scene(Neighbours(), scene, tmp_path / f"tile {tile}", tile=tile)
 
     assert tiled.path.read_bytes() == whole.path.read_bytes()
 
@@ -252,25 +325,158 @@ def test_what_is_up_to_date_is_left_as_it_is(scene, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in second.outputs.all} == before
 
 
-@pytest.mark.parametrize("change", ["threshold", "input", "missing"])
+@pytest.mark.parametrize("change", ["threshold", "input"])
 def test_other_results_in_the_way_need_overwrite(scene, tmp_path, change):
     first = score_scene(trained(), scene, tmp_path / "out")
     detector = trained()
     if change == "threshold":
-        from anomvae.thresholds import parse_rule
-
-        detector = detector.with_threshold(parse_rule("fixed:3"), held_out=True)
-    elif change == "input":
-        write(scene, plant(land(seed=2)))
+        detector = with_cut(3)
     else:
-        first.outputs.summary.unlink()
+        write(scene, plant(land(seed=2)))
     before = first.path.read_bytes()
 
-    with pytest.raises(OutputExists, match="--overwrite"):
+    with pytest.raises(OutputExists, match=r"other settings.*--overwrite"):
         score_scene(detector, scene, tmp_path / "out")
 
     assert first.path.read_bytes() == before
     assert score_scene(detector, scene, tmp_path / "out", overwrite=True).fresh
+
+
+def test_overwrite_leaves_what_is_up_to_date(scene, tmp_path):
+    first = score_scene(trained(), scene, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in first.outputs.all}
+
+    second = score_scene(trained(), scene, tmp_path / "out", overwrite=True)
+
+    assert not second.fresh
+    assert {path: path.stat().st_mtime_ns for path in first.outputs.all} == before
+
+
+@pytest.mark.parametrize("renames", range(4))
+def test_a_run_killed_between_the_renames_is_made_again_unasked(
+    scene, tmp_path, monkeypatch, renames
+):
+    first = score_scene(trained(), scene, tmp_path / "out")
+    whole = score_scene(with_cut(3), scene, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        dies_after(renames, patch)
+        with pytest.raises(KeyboardInterrupt):
+            score_scene(with_cut(3), scene, tmp_path / "out", overwrite=True)
+    left = read_summary(first.outputs)
+
+    again = score_scene(with_cut(3), scene, tmp_path / "out")
+
+    assert left is None
+    assert again.fresh
+    for made, wanted in zip(again.outputs.all[:3], whole.outputs.all[:3], strict=True):
+        assert made.read_bytes() == wanted.read_bytes()
+    assert sorted((tmp_path / "out").iterdir()) == sorted(again.outputs.all)
+
+
+def test_another_run_s_lock_is_told_and_nothing_is_touched(scene, tmp_path):
+    with (
+        staging(tmp_path / "out", "scene"),
+        pytest.raises(LockHeld, match="another run of anomvae"),
+    ):
+        score_scene(trained(), scene, tmp_path / "out")
+
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_shell_tells_another_run_s_lock_by_its_exit_code(scene, tmp_path):
+    with staging(tmp_path / "out", "scene"):
+        ran = run("score", scene, *model(tmp_path))
+
+    assert (ran.code, ran.out) == (6, "")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_what_another_run_finished_meanwhile_is_not_replaced(scene, tmp_path, monkeypatch):
+    first = score_scene(trained(), scene, tmp_path / "out")
+    answers = iter([None, *[scene_module.finished] * 9])
+
+    def late(*arguments, **options):
+        answer = next(answers)
+        return answer and answer(*arguments, **options)
+
+    monkeypatch.setattr(scene_module, "finished", late)
+
+    assert not score_scene(trained(), scene, tmp_path / "out").fresh
+    assert sorted((tmp_path / "out").iterdir()) == sorted(first.outputs.all)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["scene.anomaly.tif", "scene.png", "link.tif"])
+def test_no_input_is_ever_replaced(tmp_path, name, overwrite):
+    values = (land(seed=1, bands=3) * 200).astype("uint8")
+    kept = write(tmp_path / name, values, driver=DRIVERS.get(name[-3:], "GTiff"), nodata=None)
+    scene, mask = kept, None
+    if name == "scene.anomaly.tif":  # the mask of the scene
+        scene, mask = write(tmp_path / "scene.tif", values, nodata=None), kept
+    if name == "link.tif":
+        (tmp_path / "link.anomaly.tif").symlink_to(kept)
+    before = kept.read_bytes()
+
+    with pytest.raises(ConfigError, match="is read for these results") as error:
+        score_scene(any_bands(scene), scene, tmp_path, mask=mask, overwrite=overwrite)
+
+    assert kept.read_bytes() == before
+    assert error.value.exit_code == 2
+    assert "\n" not in str(error.value)
+
+
+def test_no_mask_of_normal_pixels_is_ever_replaced(scene, tmp_path):
+    normal = write(tmp_path / "scene.flags.tif", np.ones((1, 40, 48), "uint8"), nodata=None)
+
+    with pytest.raises(ConfigError, match="is read for these results"):
+        detect_scene(scene, tmp_path, select=Selection(normal=[normal]), overwrite=True)
+
+
+def test_no_scene_of_a_batch_is_replaced_by_another_s_results(scene, tmp_path):
+    other = write(tmp_path / "scene.anomaly.tif", land())
+
+    with pytest.raises(ConfigError, match="is read for these results"):
+        score_scenes(trained(), [scene, other], tmp_path, overwrite=True)
+
+    assert sorted(tmp_path.iterdir()) == sorted([scene, other])
+
+
+def test_the_same_scene_with_other_normal_pixels_is_another_result(scene, tmp_path):
+    keep = np.ones((1, 40, 48), "uint8")
+    masks = [write(tmp_path / f"normal{turn}.tif", keep, nodata=None) for turn in range(2)]
+    detect_scene(scene, tmp_path / "out", QUICKLY, select=Selection(normal=[masks[0]]))
+
+    again = detect_scene(scene, tmp_path / "out", QUICKLY, select=Selection(normal=[masks[0]]))
+    with pytest.raises(OutputExists, match="other settings"):
+        detect_scene(scene, tmp_path / "out", QUICKLY, select=Selection(normal=[masks[1]]))
+
+    assert not again.fresh
+
+
+def test_an_update_of_anomvae_leaves_an_archive_as_it_is(scene, tmp_path, monkeypatch):
+    score_scene(trained(), scene, tmp_path / "out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("anomvae.outputs.__version__", "9.9.9")
+        patch.setattr(scene_module, "__version__", "9.9.9")
+        kept = score_scene(trained(), scene, tmp_path / "out")
+    monkeypatch.setattr("anomvae.outputs.SCORE_DEFINITION", 2)
+    with pytest.raises(OutputExists):
+        score_scene(trained(), scene, tmp_path / "out")
+
+    assert not kept.fresh
+
+
+def test_the_work_on_a_tile_can_be_sent_to_another_process():
+    block = np.random.default_rng(0).uniform(size=(1, 20, 24, BANDS)).astype("float32")
+    work = TileWork(trained(), ArrayReader(block))
+    tile = next(tiles((20, 24), (7, 9), 3))
+
+    sent = pickle.loads(pickle.dumps(work))
+
+    for one, other in zip(work(tile)[1], sent(tile)[1], strict=True):
+        assert one.shape == (1, 7, 9)
+        assert np.array_equal(one, other)
 
 
 def test_a_run_that_fails_leaves_nothing_behind(scene, tmp_path, monkeypatch):
@@ -336,6 +542,87 @@ def test_one_bad_scene_does_not_stop_the_others(scene, tmp_path):
 
     assert isinstance(outcomes[0].error, RasterError)
     assert isinstance(outcomes[1].result, MapResult)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+@pytest.mark.parametrize("step", ["draw", "RasterReader"])
+def test_what_the_machine_lacks_for_one_scene_does_not_stop_the_others(
+    scene, tmp_path, monkeypatch, error, step
+):
+    original, calls = getattr(scene_module, step), []
+
+    def lacking(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise error
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(scene_module, step, lacking)
+    other = write(tmp_path / "other.tif", land())
+
+    outcomes = list(score_scenes(trained(), [scene, other], tmp_path / "out"))
+
+    assert isinstance(outcomes[0].error, RasterError)
+    assert "\n" not in str(outcomes[0].error)
+    assert outcomes[1].result is not None
+    assert not list((tmp_path / "out").glob("scene*"))
+
+
+def test_a_setting_that_fits_no_scene_is_refused_before_the_first(scene, tmp_path):
+    with pytest.raises(ConfigError, match="at least 1 pixel"):
+        score_scenes(trained(), [scene, tmp_path / "other.tif"], tmp_path / "out", tile=0)
+
+    ran = run("score", scene, scene.with_name("b.tif"), *model(tmp_path), "--tile", "0")
+
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_a_batch_of_which_all_fail_says_so(tmp_path):
+    ran = run("score", tmp_path / "a.tif", tmp_path / "b.tif", *model(tmp_path))
+
+    assert ran.code == 5
+    assert "all 2 scenes failed" in ran.err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_a_run_killed_at_any_moment_leaves_what_the_next_one_completes(tmp_path):
+    random = np.random.default_rng(0)
+    scene = write(tmp_path / "scene.tif", plant(land((300, 300), seed=1)))
+    trained().save(tmp_path / "old.safetensors")
+    with_cut(3).save(tmp_path / "new.safetensors")
+    wanted = {
+        name: score_scene(Detector.load(tmp_path / f"{name}.safetensors"), scene, tmp_path / name)
+        for name in ("old", "new")
+    }
+    out = Outputs(tmp_path / "out", "scene")
+    process = subprocess.Popen(
+        [sys.executable, "-c", REPUBLISH, tmp_path], stdout=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    for _ in range(12):
+        time.sleep(random.uniform(0, 0.5))
+        process.kill()
+        process.communicate()
+
+        told = read_summary(out)
+        if told is not None:  # done: all of one run
+            made = next(one for one in wanted.values() if one.digest == told.digest)
+            for path, same in zip(out.all[:3], made.outputs.all[:3], strict=True):
+                assert path.read_bytes() == same.read_bytes()
+        else:  # not done, and made again without being asked to overwrite
+            assert score_scene(trained(), scene, tmp_path / "out").fresh
+        process = subprocess.Popen(
+            [sys.executable, "-c", REPUBLISH, tmp_path], stdout=subprocess.PIPE, text=True
+        )
+        process.stdout.readline()
+    process.kill()
+    process.communicate()
+
+    score_scene(trained(), scene, tmp_path / "out", overwrite=True)
+    score_scene(trained(), scene, tmp_path / "out")
+
+    assert sorted(out.folder.iterdir()) == sorted(out.all)
 
 
 def test_scenes_of_one_name_are_refused_before_anything_is_done(scene, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -56,15 +55,14 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         anomvae evaluate scene.tif -m coast.safetensors --labels labels.tif --baselines rx,pca
     """
     from ..detector import Detector
-    from ..errors import OutputExists
     from ..evaluation import evaluate as measure_map
     from ..evaluation import evaluate_detector
     from ..files import write_atomically
 
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
-    if out is not None and Path(out).exists() and not overwrite:
-        raise OutputExists(f"{out} exists. Give --overwrite to replace it, or another name.")
+    if out is not None:
+        options.require_place(out, overwrite)
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
     with options.progress_bar() as progress:
         if map_ is not None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -35,7 +39,8 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run a command; an error becomes one line and its exit code."""
         try:
-            return super().invoke(ctx)
+            with _ended_gently():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except AnomvaeError as error:
@@ -48,6 +53,20 @@ class Group(click.Group):
             log.debug("internal error", exc_info=True)
             told = f"internal error ({type(error).__name__}: {error})."
             _fail(ctx, f"{told} Please report it; -vv shows where it happened.", INTERNAL)
+
+
+@contextmanager
+def _ended_gently() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, so that it cleans up behind itself."""
+    before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.SIG_DFL:
+        yield  # only the main thread may set handlers; who has set another one means it
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> None:
@@ -68,6 +87,6 @@ def main() -> None:
         anomvae detect scene.tif -o maps/
 
     Exit codes: 0 done; 1 internal error; 2 usage; 3 a file cannot be read or written; 4 model and
-    scene do not fit; 5 some scenes of a batch failed; 10 anomalies found (only with
-    --fail-on-anomaly); 130 interrupted.
+    scene do not fit; 5 some scenes of a batch failed; 6 another run is writing the same results; 10
+    anomalies found (only with --fail-on-anomaly); 130 interrupted.
     """

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -23,7 +25,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
-    """Set up logging; ``-v`` tells more, ``-q`` less."""
+    """Set up logging: warnings always, more with ``-v``."""
     level = max(logging.DEBUG, logging.WARNING - 10 * value)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
     logging.getLogger("anomvae").setLevel(level)
@@ -92,7 +94,7 @@ def fitting_options(command: Command) -> Command:
 
 def settled(settings: tuple[str, ...], **overrides: str | None) -> list[str]:
     """Add options that stand for a key of the configuration to those of ``--set``."""
-    given = [f"{key}={value}" for key, value in overrides.items() if value is not None]
+    given = [f'{key}="{value}"' for key, value in overrides.items() if value is not None]
     return [*settings, *given]
 
 
@@ -103,6 +105,26 @@ def result_line(result: MapResult, as_json: bool) -> str:
     share = result.flagged / max(result.valid, 1)
     note = "" if result.fresh else "  (up to date)"
     return f"{result.path}  {result.flagged} of {result.valid} pixels flagged ({share:.2%}){note}"
+
+
+def require_place(path: str, overwrite: bool) -> None:
+    """Make sure before the work that its result can be written.
+
+    Raises
+    ------
+    FileError
+        If the path is a folder, its folder cannot be written, or, without ``overwrite``, it exists.
+    """
+    from ..errors import FileError, OutputExists
+
+    place = Path(path)
+    if place.is_dir():
+        raise FileError(f"{path} is a folder. Give the name of a file.")
+    if place.exists() and not overwrite:
+        raise OutputExists(f"{path} exists. Give --overwrite to replace it, or another name.")
+    folder = next(folder for folder in place.absolute().parents if folder.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise FileError(f"{path} cannot be written in {folder}. Choose a folder that is writable.")
 
 
 def selection(bands: str | None, mask: str | None, normal: tuple[str, ...] = ()) -> Selection:

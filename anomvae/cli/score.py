@@ -66,7 +66,11 @@ def score(  # noqa: PLR0913 - one argument per option
         results = [_told(outcome, as_json, alone=len(scenes) == 1) for outcome in outcomes]
     failed = sum(result is None for result in results)
     if failed:
-        raise ScenesFailed(f"{failed} of {len(scenes)} scenes failed; the others are done.")
+        raise ScenesFailed(
+            f"all {failed} scenes failed; each is told above."
+            if failed == len(scenes)
+            else f"{failed} of {len(scenes)} scenes failed; the others are done."
+        )
     if fail_on_anomaly and any(result.flagged for result in results if result is not None):
         raise SystemExit(ANOMALY_FOUND)
 

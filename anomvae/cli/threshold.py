@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from . import options
@@ -36,11 +34,9 @@ def threshold(  # noqa: PLR0913 - one argument per option
         anomvae threshold coast.safetensors 2025/*.tif -o coast2025.safetensors
     """
     from ..detector import Detector
-    from ..errors import OutputExists
     from ..fitting import refit_threshold
 
-    if Path(out).exists() and not overwrite:
-        raise OutputExists(f"{out} exists. Give --overwrite to replace it, or another name.")
+    options.require_place(out, overwrite)
     detector = Detector.load(model)
     select = options.selection(None, mask, normal)
     with options.progress_bar() as progress:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from . import options
@@ -39,11 +37,9 @@ def train(  # noqa: PLR0913 - one argument per option
         anomvae train scene.tif --normal fields.geojson --bands 450-900nm -o fields.safetensors
     """
     from ..config import resolve_config
-    from ..errors import OutputExists
     from ..fitting import train as fit
 
-    if Path(model).exists() and not overwrite:
-        raise OutputExists(f"{model} exists. Give --overwrite to replace it, or another name.")
+    options.require_place(model, overwrite)
     chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
     select = options.selection(bands, mask, normal)
     with options.progress_bar() as progress:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import fields, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -38,7 +39,8 @@ log = logging.getLogger(__name__)
 LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 """Levels of the band quantiles that a detector keeps of its training examples."""
 QUANTILE_EXAMPLES = 50_000
-RESIDUAL_EXAMPLES = 100_000  # a covariance of 400 bands needs no more
+RESIDUALS = 20_000_000  # numbers a covariance is fitted to: 100,000 spectra of 200 bands
+EMPTY = 0.01  # a band with data in a smaller share of the pixels has none worth waiting for
 PART = 65_536  # examples described at a time
 
 Array = NDArray[np.float32]
@@ -49,6 +51,7 @@ def fit_detector(
     bands: Bands,
     config: Config,
     seed: int,
+    fewest: int = 1,
     progress: Progress = quiet,
 ) -> Detector:
     """Fit a detector, but not yet its threshold.
@@ -63,6 +66,8 @@ def fit_detector(
         Settled, see `Config.settled`.
     seed : int
         Decides initial weights and shuffling; the same seed repeats to the bit on one machine.
+    fewest : int, default 1
+        Examples with data in every living band that there must be at the least.
     progress : Progress, optional
         Told about the steps.
 
@@ -74,12 +79,12 @@ def fit_detector(
     Raises
     ------
     NotEnoughPixels
-        If no band, or no example, carries anything.
+        If no band carries anything, or too few examples do.
     ConfigError
         If the family is unknown, the device is not there, or training diverged.
     """
     family = family_named(config.model.family)
-    ready = _prepare(sample, bands, family.view().whole)
+    ready = _prepare(sample, bands, family.view().whole, fewest)
     scaled = torch.from_numpy(ready.scaler.scale(ready.examples)).to(available(config.device))
     sizes = fitting_sizes(
         len(ready.bands), _given(config.model.latent), _given(config.model.hidden)
@@ -93,7 +98,7 @@ def fit_detector(
             f"(the loss is no number any more). Lower it."
         )
     training = Training(
-        scenes=sample.scenes,
+        scenes=tuple(PurePath(name.partition("?")[0]).name for name in sample.scenes),
         seed=seed,
         pixels=len(scaled),
         steps=history.steps,
@@ -106,8 +111,7 @@ def fit_detector(
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
     card = _card(config, sizes, ready, training)
-    spaced = scaled[:: -(-len(scaled) // RESIDUAL_EXAMPLES)]  # examples lie in the scene's order
-    noise = _noise(model, spaced, config.score.noise)
+    noise = _noise(model, scaled, config.score.noise)
     return Detector(card, ready.scaler, model, noise, _quantiles(ready.examples))
 
 
@@ -121,17 +125,18 @@ class _Ready(NamedTuple):
     scaler: Scaler
 
 
-def _prepare(sample: Sample, bands: Bands, whole: Callable[[Array], NDArray[np.bool_]]) -> _Ready:
+def _prepare(
+    sample: Sample, bands: Bands, whole: Callable[[Array], NDArray[np.bool_]], fewest: int
+) -> _Ready:
     """Leave out bands that carry nothing, and examples that lack data in any other."""
-    examples = sample.examples
-    if not examples.size:
-        raise NotEnoughPixels("No pixel has data. Give scenes with data, or check the masks.")
+    examples, fewest = sample.examples, max(1, fewest)
+    _require(len(examples) + len(sample.held_out), fewest)
     held_out = sample.held_out.reshape(-1, *examples.shape[1:])
-    seen = _describe(examples).count > 0
+    count = _describe(examples).count
+    seen = count > EMPTY * count.max()
     examples, held_out = _kept(examples, seen), _kept(held_out, seen)
     examples, held_out = examples[whole(examples)], held_out[whole(held_out)]
-    if not len(examples):
-        raise NotEnoughPixels("No pixel has data in all bands. Choose other bands (--bands).")
+    _require(len(examples) + len(held_out), fewest)
     dead = _describe(examples).dead
     examples, held_out = _kept(examples, ~dead), _kept(held_out, ~dead)
     alive = seen.copy()
@@ -146,6 +151,14 @@ def _prepare(sample: Sample, bands: Bands, whole: Callable[[Array], NDArray[np.b
         log.warning("left out, no data or one value everywhere: %s", ", ".join(left_out))
     used = bands.keep([band for band, kept in zip(bands, alive, strict=True) if kept])
     return _Ready(examples, held_out, used, left_out, _describe(examples).scaler())
+
+
+def _require(pixels: int, fewest: int) -> None:
+    if pixels < fewest:
+        raise NotEnoughPixels(
+            f"{pixels} valid pixels to train on, but at least {fewest} are needed. "
+            f"Give larger scenes, choose other bands, or check nodata values and masks."
+        )
 
 
 def _kept(examples: Array, bands: NDArray[np.bool_]) -> Array:
@@ -182,7 +195,10 @@ def _untrained(family: Family, sizes: Sizes, likelihood: str, seed: int) -> Auto
 
 @torch.inference_mode()
 def _noise(model: Autoencoder, scaled: Tensor, kind: str) -> Noise:
-    residuals = scaled - model.decode(model.encode(scaled).z)
+    # Evenly spaced, because examples lie in the order of the scene.
+    most = 1 if kind != "covariance" else RESIDUALS // scaled[0].numel()
+    some = scaled[:: -(-len(scaled) // most)]
+    residuals = some - model.decode(model.encode(some).z)
     flat = residuals.reshape(-1, residuals.shape[-1]).cpu().numpy()
     return fit_noise(kind, flat, model.likelihood.sigma.cpu().numpy())
 

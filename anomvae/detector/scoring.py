@@ -99,7 +99,7 @@ class Detector:
     @property
     def reach(self) -> int:
         """How far a score looks sideways, pixels: the halo a tile needs."""
-        return self.view.reach
+        return self.view.reach + self.model.reach
 
     @property
     def device(self) -> torch.device:

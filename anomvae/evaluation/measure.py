@@ -7,9 +7,11 @@ scores and labels are held in memory, 8 bytes a pixel, because ranks need them a
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +30,8 @@ from .baselines import Spectra, baseline
 
 if TYPE_CHECKING:
     import pandas as pd
+
+log = logging.getLogger(__name__)
 
 Array = NDArray[np.float32]
 
@@ -87,7 +91,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Over the pixels that the map scored; the baselines are measured on the same.
+        Over the pixels that the map scored; a baseline sees all living bands of the scene, and
+        its row counts the pixels among them that have data in all of these.
 
     Raises
     ------
@@ -103,6 +108,7 @@ def evaluate(
     if scene is not None:
         with RasterReader(scene, mask=mask) as reader:
             reader.grid.require_same(found.grid, reader.name, str(path))
+            _warn_of_another(reader.name, found.tags, str(path))
             seen = np.where(np.isfinite(found.score), truth, np.nan)
             rows |= _baseline_rows(_living(reader), seen, baselines, progress)
     return Evaluation(str(scene or path), str(labels), rows)
@@ -175,6 +181,12 @@ def _baseline_rows(
         rows[name] = measure(truth, scores, _cut(scores))
     progress("baselines", len(names), len(names))
     return rows
+
+
+def _warn_of_another(scene: str, tags: Mapping[str, str], path: str) -> None:
+    made_of = tags.get("ANOMVAE_SCENE", "")
+    if made_of and made_of != Path(scene).name:
+        log.warning("%s was made from %s, not from %s", path, made_of, scene)
 
 
 def _cut(scores: NDArray[np.float64]) -> float | None:

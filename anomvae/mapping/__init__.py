@@ -1,18 +1,20 @@
 """Score a scene and write its deliverables.
 
-`score_scene` applies a detector (`scene`); a summary in JSON says what came out and is the commit
-mark of a scene (`summary`); a picture gives a first look (`quicklook`); many scenes come one by one
-(`batch`).
+`score_scene` applies a detector (`scene`) tile by tile (`work`) and counts what comes out
+(`tally`); a picture gives a first look (`quicklook`); many scenes come one by one (`batch`).  What
+lies in the folder then, and whether it is up to date, is told by `anomvae.outputs`.
 """
 
+from ..outputs import MapResult, read_summary
 from .batch import Outcome, score_scenes
-from .scene import Scorer, detect_scene, score_scene, score_tiles
-from .summary import MapResult, read_summary
+from .scene import detect_scene, score_scene
+from .work import Scorer, TileWork, score_tiles
 
 __all__ = [
     "MapResult",
     "Outcome",
     "Scorer",
+    "TileWork",
     "detect_scene",
     "read_summary",
     "score_scene",

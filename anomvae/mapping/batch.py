@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from ..errors import AnomvaeError, ConfigError
-from ..files import PathText
+from ..errors import AnomvaeError, ConfigError, RasterError
+from ..files import PathText, identify
+from ..outputs import MapResult, Outputs, require_apart
 from ..parallel import Progress, quiet
 from ..raster import stem_of
-from .scene import Scorer, score_scene
-from .summary import MapResult
+from .scene import score_scene
+from .work import Scorer, require_tile
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,35 @@ def score_scenes(
     mask, tile, overwrite, progress
         As for `score_scene`.
 
-    Yields
-    ------
-    Outcome
+    Returns
+    -------
+    iterator of Outcome
+        Each is scored when it is asked for.
 
     Raises
     ------
     ConfigError
-        If two scenes would write the same files.
+        At once, if ``tile`` is no size, if two scenes would write the same files, or one would
+        replace what another is read from.
     """
+    require_tile(tile)
+    _require_own_names(scenes)
+    inputs = [identify(path) for path in (*scenes, *([] if mask is None else [mask]))]
+    for scene in scenes:
+        require_apart(Outputs(Path(folder), stem_of(str(scene))), inputs)
+    score = partial(
+        score_scene,
+        detector,
+        folder=folder,
+        mask=mask,
+        tile=tile,
+        overwrite=overwrite,
+        progress=progress,
+    )
+    return (_outcome(score, scene) for scene in scenes)
+
+
+def _require_own_names(scenes: Sequence[PathText]) -> None:
     stems = Counter(stem_of(str(scene)) for scene in scenes)
     twice = [stem for stem, count in stems.items() if count > 1]
     if twice:
@@ -65,17 +88,18 @@ def score_scenes(
             f"{stems[twice[0]]} scenes are called {twice[0]!r} and would write the same files. "
             f"Score them into different folders, or rename them."
         )
-    for scene in scenes:
-        try:
-            result = score_scene(
-                detector,
-                scene,
-                folder,
-                mask=mask,
-                tile=tile,
-                overwrite=overwrite,
-                progress=progress,
-            )
-            yield Outcome(str(scene), result)
-        except AnomvaeError as error:
-            yield Outcome(str(scene), None, error)
+
+
+def _outcome(score: Callable[[PathText], MapResult], scene: PathText) -> Outcome:
+    """Score a scene; what is wrong with it, or the machine's memory or disk, is its own failure."""
+    try:
+        return Outcome(str(scene), score(scene))
+    except AnomvaeError as error:
+        return Outcome(str(scene), None, error)
+    except (OSError, MemoryError) as error:
+        told = RasterError(
+            f"{scene} cannot be scored: {error or 'there is not enough memory'}. "
+            f"Check permissions, free space and memory; a smaller tile needs less."
+        )
+        told.__cause__ = error
+        return Outcome(str(scene), None, told)

@@ -1,35 +1,43 @@
 """Score a scene: reader -> detector -> writers -> summary, tile by tile, in constant memory.
 
-Everything is made in a hidden folder and published in the end, the summary last.
+Everything is made in a hidden folder and published in the end, the summary last.  Meanwhile a lock
+keeps other runs from making the same results.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import __version__
 from ..bands import Bands
 from ..config import resolve_config
-from ..detector import Scores
-from ..errors import ConfigError
-from ..files import PathText, Staging, staging
+from ..files import (
+    FileIdentity,
+    PathText,
+    Staging,
+    identify,
+    staging,
+    without_query,
+    writing,
+)
 from ..fitting import EVERYTHING, Selection, detect
-from ..parallel import Mapper, Progress, quiet, serial
-from ..pixels import Block, Reader, matched
+from ..outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
+from ..parallel import Progress, quiet
+from ..pixels import matched
 from ..raster import Category, Layout, MapWriter, RasterReader, SeriesReader
 from ..raster.maps import LAYERS
-from ..thresholds import Threshold
-from ..tiling import Tile, fitting_size, tiles
+from ..tiling import fitting_size
 from .quicklook import SIDE, draw, picture_bands
-from .summary import MapResult, Outputs, Tally, digest_of, finished
+from .tally import Tally
+from .work import Scorer, require_tile, score_tiles
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -40,29 +48,6 @@ FLAGS = (
     Category(1, "anomalous", (214, 26, 28)),
     Category(NO_DATA, "no data", (0, 0, 0)),
 )
-
-
-class Scorer(Protocol):
-    """What can be mapped: a `Detector`, or anything that scores blocks as it does."""
-
-    @property
-    def id(self) -> str:
-        """Tells it from any other."""
-
-    @property
-    def bands(self) -> Bands:
-        """The bands a scene must have."""
-
-    @property
-    def reach(self) -> int:
-        """How far a score looks sideways, pixels."""
-
-    @property
-    def threshold(self) -> Threshold:
-        """The cut-off."""
-
-    def score(self, block: Block) -> Scores:
-        """Score a block of shape (time, row, col, band)."""
 
 
 def score_scene(
@@ -106,18 +91,24 @@ def score_scene(
     BandMismatch, GridMismatch
         If the scene does not fit the detector, or the mask the scene.
     OutputExists
-        If results of other settings lie there.
+        If results of other settings lie there, or files that anomvae did not write.
+    ConfigError
+        If ``tile`` is no size, or a result would take the place of a file that is read.
+    LockHeld
+        If another run is scoring the scene into that folder.
     """
+    require_tile(tile)
     dates = [scene] if isinstance(scene, str | Path) else list(scene)
     with ExitStack() as stack:
         read = [stack.enter_context(RasterReader(path, mask=mask)) for path in dates]
         reader = matched(SeriesReader(read), detector.bands)
         outputs = Outputs(Path(folder), reader.stem)
-        digest = _digest(reader, detector.id)
-        known = finished(outputs, digest, overwrite=overwrite)
+        recipe = Recipe(detector.id, digest_of("score"), _input(reader.bands, reader.fingerprint))
+        require_apart(outputs, reader.fingerprint)
+        known = finished(outputs, recipe.digest, overwrite=overwrite)
         if known is not None:
             return known
-        return _Job(detector, reader, outputs, digest, tile, progress).run()
+        return _Job(detector, reader, outputs, recipe, tile, overwrite, progress).run()
 
 
 def detect_scene(
@@ -147,37 +138,22 @@ def detect_scene(
 
     Raises
     ------
-    RasterError, GridMismatch, NotEnoughPixels, ConfigError, OutputExists
+    RasterError, GridMismatch, NotEnoughPixels, ConfigError, OutputExists, LockHeld
         What is wrong with the scene or the settings, and what to do.
     """
     settings = resolve_config(config).config if isinstance(config, str) else config
     with RasterReader(scene, bands=select.bands, mask=select.mask) as opened:
         outputs = Outputs(Path(folder), opened.stem)
-        recipe = f"detect {settings.model_dump_json()} {seed} {opened.bands.names}"
-        digest = _digest(opened, recipe)
-        known = finished(outputs, digest, overwrite=overwrite)
+        read = (*opened.fingerprint, *map(identify, select.normal))
+        asked = digest_of("detect", settings.model_dump_json(), str(seed), repr(opened.bands.names))
+        recipe = Recipe("", asked, _input(opened.bands, read))
+        require_apart(outputs, read)
+        known = finished(outputs, recipe.digest, overwrite=overwrite)
         if known is not None:
             return known
         detector = detect(scene, settings, seed, select=select, progress=progress)
         reader = SeriesReader([matched(opened, detector.bands)])
-        return _Job(detector, reader, outputs, digest, None, progress).run()
-
-
-def score_tiles(
-    detector: Scorer, reader: Reader, size: tuple[int, int], mapper: Mapper = serial
-) -> Iterator[tuple[Tile, Scores]]:
-    """Score tile by tile; every kept pixel comes once.
-
-    Yields
-    ------
-    Tile, Scores
-        The scores of the kept pixels, axes (time, row, col).
-    """
-
-    def score(tile: Tile) -> tuple[Tile, Scores]:
-        return tile, detector.score(reader.read(tile.read)).inner(tile)
-
-    return mapper(score, tiles(reader.grid.shape, size, detector.reach))
+        return _Job(detector, reader, outputs, recipe, None, overwrite, progress).run()
 
 
 @dataclass(frozen=True)
@@ -187,19 +163,31 @@ class _Job:
     detector: Scorer
     reader: SeriesReader
     outputs: Outputs
-    digest: str
+    recipe: Recipe
     tile: int | None
+    overwrite: bool
     progress: Progress
 
     def run(self) -> MapResult:
         start = time.perf_counter()
-        with staging(self.outputs.folder) as stage:
+        with staging(self.outputs.folder, self.outputs.stem) as stage:
+            # Another run may have come first; from here on the lock keeps it out.
+            known = finished(self.outputs, self.recipe.digest, overwrite=self.overwrite)
+            if known is not None:
+                return known
             tally = self._write_maps(stage)
-            stage.path(self.outputs.quicklook.name).write_bytes(self._picture(stage))
+            with writing(self.outputs.quicklook):
+                stage.path(self.outputs.quicklook.name).write_bytes(self._picture(stage))
             result = self._result(tally, time.perf_counter() - start)
-            stage.path(self.outputs.summary.name).write_text(result.to_json(), encoding="utf-8")
+            with writing(self.outputs.summary):
+                stage.path(self.outputs.summary.name).write_text(result.to_json(), encoding="utf-8")
             stage.publish(*(path.name for path in self.outputs.all))
         return result
+
+    @property
+    def _title(self) -> str:
+        """Name of the scene without its folder."""
+        return Path(without_query(self.reader.name)).name
 
     def _write_maps(self, stage: Staging) -> Tally:
         """Score tile by tile into both maps."""
@@ -226,8 +214,6 @@ class _Job:
         shape = self.reader.grid.shape
         if self.tile is None:
             return fitting_size(shape, self.reader.block_shape, len(self.reader.bands))
-        if self.tile < 1:
-            raise ConfigError(f"tile = {self.tile}: a tile has a side of at least 1 pixel.")
         return min(self.tile, shape[0]), min(self.tile, shape[1])
 
     def _tags(self) -> dict[str, str]:
@@ -236,8 +222,8 @@ class _Job:
         return {
             "ANOMVAE_VERSION": __version__,
             "ANOMVAE_DETECTOR": self.detector.id,
-            "ANOMVAE_DIGEST": self.digest,
-            "ANOMVAE_SCENE": Path(self.reader.name).name,
+            "ANOMVAE_DIGEST": self.recipe.digest,
+            "ANOMVAE_SCENE": self._title,
             "ANOMVAE_SCORE": "score = reconstruction + kl, nats, higher is more anomalous",
             "ANOMVAE_THRESHOLD": repr(threshold.value),
             "ANOMVAE_THRESHOLD_RULE": threshold.rule,
@@ -247,14 +233,16 @@ class _Job:
         image = _picture_bands(self.reader).preview(SIDE)[-1]
         with RasterReader(stage.path(self.outputs.scores.name)) as scores:
             layer = scores.preview(SIDE)[0, ..., 0]
-        return draw(Path(self.reader.name).name, image, layer, self.detector.threshold)
+        return draw(self._title, image, layer, self.detector.threshold)
 
     def _result(self, tally: Tally, seconds: float) -> MapResult:
         return MapResult(
             scene=self.reader.name,
             outputs=self.outputs,
             detector=self.detector.id,
-            digest=self.digest,
+            settings=self.recipe.settings,
+            input=self.recipe.input,
+            digest=self.recipe.digest,
             threshold=self.detector.threshold,
             pixels=tally.pixels,
             valid=tally.valid,
@@ -274,8 +262,8 @@ def _flag_layout(tags: dict[str, str]) -> Layout:
     )
 
 
-def _digest(reader: RasterReader | SeriesReader, recipe: str) -> str:
-    return digest_of(recipe, repr(reader.bands), *map(repr, reader.fingerprint))
+def _input(bands: Bands, files: Iterable[FileIdentity]) -> str:
+    return digest_of(repr(bands), *map(repr, files))
 
 
 def _picture_bands(reader: SeriesReader) -> SeriesReader:

@@ -1,7 +1,7 @@
 """What lies between encoder and decoder: features (..., feature) to a `Code`.
 
-``width`` is the number of latent features the decoder gets; ``prior`` draws codes where the family
-has a distribution over them.
+``width`` is the number of latent features the decoder gets; ``has_prior`` says whether codes can be
+drawn from a standard normal prior.
 """
 
 from __future__ import annotations

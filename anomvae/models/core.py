@@ -61,6 +61,11 @@ class Autoencoder(nn.Module):
         self.decoder, self.likelihood = decoder, likelihood
 
     @property
+    def reach(self) -> int:
+        """How far a reconstruction looks sideways, pixels."""
+        return int(self.encoder.reach + self.decoder.reach)  # type: ignore[operator]
+
+    @property
     def has_prior(self) -> bool:
         """Whether there is a distribution over codes to draw from."""
         return bool(self.bottleneck.has_prior)
