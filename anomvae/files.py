@@ -158,17 +158,23 @@ def staging(folder: str | Path, name: str) -> Iterator[Staging]:
         If another run makes results of this name there.
     """
     target = Path(folder)
+    new = not target.exists()
     with writing(target):
         target.mkdir(parents=True, exist_ok=True)
     sweep(target)
     hidden = _hidden(target, name)
-    with _locked(target, name):
-        try:
-            with writing(target):
-                hidden.mkdir(exist_ok=True)
-            yield Staging(target, hidden)
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
+    try:
+        with _locked(target, name):
+            try:
+                with writing(target):
+                    hidden.mkdir(exist_ok=True)
+                yield Staging(target, hidden)
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
+    finally:
+        if new:
+            with suppress(OSError):  # it holds results
+                target.rmdir()
 
 
 def sweep(folder: Path) -> None:

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from .bands import Bands
 from .config import TRIM, resolve_config
-from .detector import Detector, fit_detector
+from .detector import Detector, available, fit_detector
 from .errors import ConfigError, NotEnoughPixels, listed
 from .families import family_named
 from .files import PathText
@@ -97,20 +98,20 @@ def train(
     RasterError, BandMismatch, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with which scene, and what to do.
     """
-    settings = _config(config).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
+    settings = _checked(config, seed).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
     found = _found(scenes, select)
     held_out = [held_out_blocks(scene.shape, seed, number) for number, scene in enumerate(found)]
     sample = _drawn(found, held_out, settings, seed, progress)
-    if len(sample.examples) and len(sample.held_out):
+    scores = np.empty(0, np.float32)
+    try:
         detector = _fitted(sample, found, settings, seed, progress)
         scores = _scores(detector, found, held_out, seed, progress)
+    except NotEnoughPixels as error:
+        log.info("%s", error)
+    if scores.size:
         return _cut(detector, settings.threshold, scores, held_out=True)
-    if len(sample.examples) or len(sample.held_out):
-        log.warning("too little data to hold some out; the threshold is fitted in-sample")
-    sample = _drawn(found, None, settings, seed, progress)
-    detector = _fitted(sample, found, settings, seed, progress)
-    scores = _scores(detector, found, _everywhere(found), seed, progress)
-    return _cut(detector, settings.threshold, scores, held_out=False)
+    log.warning("too little data to hold some out; the threshold is fitted in-sample")
+    return _in_sample(found, settings, seed, progress)
 
 
 def detect(
@@ -143,12 +144,8 @@ def detect(
     RasterError, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with the scene, and what to do.
     """
-    settings = _config(config).settled(in_sample=True, trim=0.0 if select.normal else TRIM)
-    found = _found([scene], select)
-    sample = _drawn(found, None, settings, seed, progress)
-    detector = _fitted(sample, found, settings, seed, progress)
-    scores = _scores(detector, found, _everywhere(found), seed, progress)
-    return _cut(detector, settings.threshold, scores, held_out=False)
+    settings = _checked(config, seed).settled(in_sample=True, trim=0.0 if select.normal else TRIM)
+    return _in_sample(_found([scene], select), settings, seed, progress)
 
 
 def refit_threshold(
@@ -182,6 +179,7 @@ def refit_threshold(
     RasterError, BandMismatch, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with which scene, and what to do.
     """
+    parse_rule(rule)  # before the work
     found = _found(scenes, replace(select, bands=None))
     scores = _scores(detector, found, _everywhere(found), seed, progress)
     return _cut(detector, rule, scores, held_out=True)
@@ -215,6 +213,7 @@ class SceneFile:
 
 def _found(scenes: Sequence[PathText], select: Selection) -> list[SceneFile]:
     """Look at every scene once, and make sure that all have the bands of the first."""
+    scenes = [scenes] if isinstance(scenes, str | Path) else scenes
     if not scenes:
         raise ConfigError("No scene is given. Name at least one raster.")
     masks = _one_each(select.normal, len(scenes))
@@ -226,8 +225,14 @@ def _found(scenes: Sequence[PathText], select: Selection) -> list[SceneFile]:
     return found
 
 
-def _config(config: str | Config) -> Config:
-    return resolve_config(config).config if isinstance(config, str) else config
+def _checked(config: str | Config, seed: int) -> Config:
+    """Find what does not fit before the scenes are read."""
+    if not 0 <= seed < 2**63:
+        raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
+    found = resolve_config(config).config if isinstance(config, str) else config
+    available(found.device)
+    family_named(found.model.family)
+    return found
 
 
 def _everywhere(scenes: Sequence[SceneFile]) -> list[Blocks]:
@@ -235,6 +240,7 @@ def _everywhere(scenes: Sequence[SceneFile]) -> list[Blocks]:
 
 
 def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
+    masks = [masks] if isinstance(masks, str | Path) else masks
     if len(masks) not in {0, 1, scenes}:
         raise ConfigError(
             f"{len(masks)} masks of normal pixels are given for {scenes} scenes: "
@@ -243,6 +249,16 @@ def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
     if len(masks) == scenes:
         return list(masks)
     return [masks[0] if masks else None] * scenes
+
+
+def _in_sample(
+    scenes: Sequence[SceneFile], config: Config, seed: int, progress: Progress
+) -> Detector:
+    """Fit a detector, and its threshold, to all pixels."""
+    sample = _drawn(scenes, None, config, seed, progress)
+    detector = _fitted(sample, scenes, config, seed, progress)
+    scores = _scores(detector, scenes, _everywhere(scenes), seed, progress)
+    return _cut(detector, config.threshold, scores, held_out=False)
 
 
 def _drawn(

@@ -89,8 +89,7 @@ def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
     ordered = np.sort(scores[np.isfinite(scores)].astype(np.float64))
     if ordered.size == 0:
         raise NotEnoughPixels(
-            "No valid pixel has a score, but a threshold needs some. "
-            "Give scenes with data, or choose the threshold fixed:VALUE."
+            "No valid pixel has a score, but a threshold needs some. Give scenes with data."
         )
     body, tail = ordered[:-TAIL], ordered[-TAIL:]
     if body.size > GROUPS:
@@ -154,7 +153,7 @@ def quantile(scores: ScoreDistribution, fpr: float) -> float:
     if scores.count * fpr < 1:
         raise NotEnoughPixels(
             f"{scores.count} normal pixels cannot show a false-positive rate of {fpr:g}: "
-            f"give scenes with at least {int(np.ceil(1 / fpr))}, or raise the rate."
+            f"raise it, or fit the threshold on {int(np.ceil(1 / fpr))} (anomvae threshold)."
         )
     return scores.quantile(1 - fpr)
 

@@ -372,7 +372,7 @@ def test_a_full_disk_leaves_nothing_half_made(scene, model, out):
     assert done.returncode == 3, done.stderr
     assert "cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
-    assert list(out.iterdir()) == []
+    assert not out.exists()
 
 
 def test_scenes_are_never_changed(scene, model, out):
@@ -382,3 +382,55 @@ def test_scenes_are_never_changed(scene, model, out):
     run("score", scene, "-m", model, "-o", out, "--overwrite")
 
     assert np.array_equal(bands_of(scene), before)
+
+
+def test_a_result_never_replaces_what_it_is_made_from(scene, model, tmp_path):
+    labels = write_labels(tmp_path / "labels.tif")
+    before = scene.read_bytes(), labels.read_bytes()
+
+    refused(run("train", scene, "-o", scene, "--overwrite"), 2, "would be replaced")
+    refused(
+        run("evaluate", scene, "-m", model, "--labels", labels, "-o", labels, "--overwrite"),
+        *(2, "would be replaced"),
+    )
+    refused(run("threshold", model, scene, "-o", scene, "--overwrite"), 2, "would be replaced")
+    assert (scene.read_bytes(), labels.read_bytes()) == before
+
+
+def test_a_model_named_as_a_folder_is_refused(scene, tmp_path):
+    refused(run("train", scene, "-o", f"{tmp_path}/new/"), 3, "name of a file")
+
+
+def test_a_seed_out_of_range_is_a_usage_error(scene, out):
+    assert run("detect", scene, "-o", out, "--seed", "-1").code == 2
+    assert run("detect", scene, "-o", out, "--seed", str(2**70)).code == 2
+
+
+def test_the_demo_leaves_other_files_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+
+    refused(run("demo", "-o", tmp_path), 3, "holds other files")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_failed_score_leaves_no_new_folder(tmp_path, model, out):
+    refused(run("score", truncated(tmp_path), "-m", model, "-o", out), 3, "cut short")
+
+    assert not out.exists()
+
+
+def test_a_nodata_value_of_infinity_is_no_data(tmp_path, out):
+    values = plant(land())
+    values[:, 0] = np.inf
+    scene = write(tmp_path / "inf.tif", values, nodata=np.inf)
+
+    assert run("detect", scene, "-o", out).code == 0
+    assert "Infinity" not in run("info", scene, "--json").out
+
+
+@pytest.mark.parametrize("name", ["sc$_$.tif", "衛星 画像.tif"])
+def test_any_file_name_can_be_drawn(tmp_path, out, name):
+    ran = run("detect", write(tmp_path / name, plant(land())), "-o", out)
+
+    assert ran.code == 0
+    assert ran.err == ""

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from rasters import land, plant, trained, write, write_labels
+from rasters import NODATA, land, plant, trained, write, write_labels
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
@@ -154,3 +154,27 @@ def test_a_map_can_be_read_back(scene, tmp_path):
 
     assert found.score.shape == (40, 48)
     assert found.tags["ANOMVAE_DETECTOR"] == trained().id
+
+
+def test_a_mask_takes_pixels_out_of_a_map_with_and_without_its_scene(scene, labels, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+    keep = np.ones((1, 40, 48), "uint8")
+    keep[0, 20:] = 0
+    mask = write(tmp_path / "mask.tif", keep, nodata=None)
+
+    with_scene = evaluate(result, labels, mask=mask).rows
+    without = evaluate(result.path, labels, mask=mask).rows
+
+    assert {metrics.pixels for metrics in with_scene.values()} == {19 * 48}
+    assert without["anomvae"].pixels == 19 * 48
+
+
+def test_a_scene_without_data_is_evaluated_to_nan(labels, tmp_path):
+    scene = write(tmp_path / "empty.tif", np.full((6, 40, 48), NODATA, "float32"))
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    for found in (
+        evaluate(result, labels, baselines=list(BASELINES)),
+        evaluate_detector(trained(), scene, labels, baselines=list(BASELINES)),
+    ):
+        assert all(np.isnan(metrics.roc_auc) for metrics in found.rows.values())

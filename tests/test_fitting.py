@@ -328,3 +328,26 @@ def test_a_narrow_raster_is_not_read_pixel_by_pixel():
     blocks = cut_blocks((7, 10_980))
 
     assert len(blocks.tiles(0)) < 10_000
+
+
+def test_whole_pixels_on_one_side_of_the_split_are_learnt_in_sample(tmp_path):
+    values = np.full((2, 128, 128), NODATA, "float32")
+    drawn = land((128, 128), 2)
+    values[0, :72, :72] = drawn[0, :72, :72]
+    values[1, 56:, 56:] = drawn[1, 56:, 56:]
+    path = write(tmp_path / "overlap.tif", values)
+
+    for seed in range(6):
+        detector = train([path], SHORT, seed)
+        assert detector.threshold.pixels > 0
+
+
+def test_a_single_path_is_one_scene(scene):
+    assert train(scene, SHORT).card.training.scenes == ("scene.tif",)
+    assert train(str(scene), SHORT).card.training.scenes == ("scene.tif",)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_out_of_range_is_refused(scene, seed):
+    with pytest.raises(anomvae.AnomvaeError, match="seed ="):
+        train([scene], SHORT, seed)

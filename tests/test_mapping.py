@@ -689,3 +689,13 @@ def test_a_constant_band_does_not_spoil_a_picture():
     shown = stretched(np.ones((4, 4, 3), "float32"))
 
     assert np.isfinite(shown).all()
+
+
+def test_a_mask_and_a_normal_area_are_two_things(scene, tmp_path):
+    half = np.ones((1, 40, 48), "uint8")
+    half[0, 20:] = 0
+    mask = write(tmp_path / "half.tif", half, nodata=None)
+    detect_scene(scene, tmp_path / "out", select=Selection(mask=mask))
+
+    with pytest.raises(OutputExists):
+        detect_scene(scene, tmp_path / "out", select=Selection(normal=[mask]))

@@ -19,12 +19,18 @@ def demo(folder: str, seed: int) -> None:
     from pathlib import Path
 
     from ..config import resolve_config, shipped
+    from ..errors import FileError
     from ..evaluation import evaluate
     from ..fitting import train
     from ..mapping import score_scene
+    from ..modelfile import read_card
 
     samples, out = shipped("data_samples"), Path(folder)
     model = out / "model.safetensors"
+    if model.exists():
+        read_card(model)  # an earlier demo may be replaced, another's file may not
+    elif out.is_dir() and any(out.iterdir()):
+        raise FileError(f"{out} holds other files. Give an empty or a new folder.")
     with options.progress_bar() as progress:
         click.echo(f"Training on {samples / 'normal.tif'} ...")
         # The scene is known to be clean, so the worst of each batch are learnt as well.

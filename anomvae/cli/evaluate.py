@@ -62,7 +62,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
     if out is not None:
-        options.require_place(out, overwrite)
+        options.require_place(out, overwrite, [scene, map_, labels, model, mask])
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
     with options.progress_bar() as progress:
         if map_ is not None:

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,7 +61,13 @@ set_opt = click.option(
     metavar="KEY=VALUE",
     help="Override a key of the configuration, as in model.latent=8.",
 )
-seed_opt = click.option("--seed", default=0, show_default=True, help="Same seed, same result.")
+seed_opt = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Same seed, same result.",
+)
 device_opt = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), help="Where to compute.  [default: cpu]"
 )
@@ -107,18 +113,25 @@ def result_line(result: MapResult, as_json: bool) -> str:
     return f"{result.path}  {result.flagged} of {result.valid} pixels flagged ({share:.2%}){note}"
 
 
-def require_place(path: str, overwrite: bool) -> None:
-    """Make sure before the work that its result can be written.
+def require_place(path: str, overwrite: bool, read: Iterable[str | None]) -> None:
+    """Make sure before the work that its result can be written, and that nothing read is lost.
 
     Raises
     ------
     FileError
         If the path is a folder, its folder cannot be written, or, without ``overwrite``, it exists.
+    ConfigError
+        If it is one of the files that are read.
     """
-    from ..errors import FileError, OutputExists
+    from ..errors import ConfigError, FileError, OutputExists
 
     place = Path(path)
-    if place.is_dir():
+    for name in filter(None, read):
+        if place.exists() and Path(name).exists() and place.samefile(name):
+            raise ConfigError(
+                f"{path} is read for this and would be replaced. Choose another name."
+            )
+    if place.is_dir() or path.endswith(("/", os.sep)):
         raise FileError(f"{path} is a folder. Give the name of a file.")
     if place.exists() and not overwrite:
         raise OutputExists(f"{path} exists. Give --overwrite to replace it, or another name.")

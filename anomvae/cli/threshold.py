@@ -36,7 +36,7 @@ def threshold(  # noqa: PLR0913 - one argument per option
     from ..detector import Detector
     from ..fitting import refit_threshold
 
-    options.require_place(out, overwrite)
+    options.require_place(out, overwrite, [*scenes, *normal, mask])  # the model may be
     detector = Detector.load(model)
     select = options.selection(None, mask, normal)
     with options.progress_bar() as progress:

@@ -39,7 +39,7 @@ def train(  # noqa: PLR0913 - one argument per option
     from ..config import resolve_config
     from ..fitting import train as fit
 
-    options.require_place(model, overwrite)
+    options.require_place(model, overwrite, [*scenes, *normal, mask])
     chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
     select = options.selection(bands, mask, normal)
     with options.progress_bar() as progress:

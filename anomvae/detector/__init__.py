@@ -5,6 +5,6 @@ Nothing here knows rasters.
 """
 
 from .fit import fit_detector
-from .scoring import CHUNK, Detector, Scores
+from .scoring import CHUNK, Detector, Scores, available
 
-__all__ = ["CHUNK", "Detector", "Scores", "fit_detector"]
+__all__ = ["CHUNK", "Detector", "Scores", "available", "fit_detector"]

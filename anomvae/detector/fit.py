@@ -131,12 +131,14 @@ def _prepare(
     """Leave out bands that carry nothing, and examples that lack data in any other."""
     examples, fewest = sample.examples, max(1, fewest)
     _require(len(examples) + len(sample.held_out), fewest)
+    _require_some(examples)
     held_out = sample.held_out.reshape(-1, *examples.shape[1:])
     count = _describe(examples).count
     seen = count > EMPTY * count.max()
     examples, held_out = _kept(examples, seen), _kept(held_out, seen)
     examples, held_out = examples[whole(examples)], held_out[whole(held_out)]
     _require(len(examples) + len(held_out), fewest)
+    _require_some(examples)
     dead = _describe(examples).dead
     examples, held_out = _kept(examples, ~dead), _kept(held_out, ~dead)
     alive = seen.copy()
@@ -159,6 +161,11 @@ def _require(pixels: int, fewest: int) -> None:
             f"{pixels} valid pixels to train on, but at least {fewest} are needed. "
             f"Give larger scenes, choose other bands, or check nodata values and masks."
         )
+
+
+def _require_some(examples: Array) -> None:
+    if not len(examples):
+        raise NotEnoughPixels("All valid pixels lie in held-out blocks. Give larger scenes.")
 
 
 def _kept(examples: Array, bands: NDArray[np.bool_]) -> Array:

@@ -6,7 +6,7 @@ function that sees the scene in a stream and answers with one that scores spectr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -79,3 +79,15 @@ def baseline(name: str) -> Callable[[Stream], Score]:
     if name in BASELINES:
         return BASELINES[name]
     raise ConfigError(f"No baseline is called {name!r}. {hint(name, BASELINES)}")
+
+
+def require_baselines(names: Iterable[str]) -> None:
+    """Look all names up before any work is done.
+
+    Raises
+    ------
+    ConfigError
+        If one is unknown.
+    """
+    for name in names:
+        baseline(name)

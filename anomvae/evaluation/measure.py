@@ -26,7 +26,7 @@ from ..raster import RasterReader, read_labels, read_map
 from ..scaling import stream_statistics
 from ..thresholds import describe_scores, sigma
 from ..tiling import Window, fitting_size, tiles
-from .baselines import Spectra, baseline
+from .baselines import Spectra, baseline, require_baselines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,8 +101,12 @@ def evaluate(
     """
     path = result.path if isinstance(result, MapResult) else result
     scene = result.scene if isinstance(result, MapResult) and scene is None else scene
+    require_baselines(baselines)
     found = read_map(path)
     truth = read_labels(labels, found.grid, str(path))
+    if mask is not None:
+        used = read_labels(mask, found.grid, str(path))
+        truth[~(np.isfinite(used) & (used != 0))] = np.nan
     threshold = float(found.tags.get("ANOMVAE_THRESHOLD", "nan"))
     rows = {OURS: measure(truth, found.score, threshold)}
     if scene is not None:
@@ -143,6 +147,7 @@ def evaluate_detector(
     RasterError, BandMismatch, GridMismatch, ConfigError
         What is wrong with which file, and what to do.
     """
+    require_baselines(baselines)
     with RasterReader(scene, mask=mask) as opened:
         reader = matched(opened, detector.bands)
         truth = read_labels(labels, reader.grid, reader.name)
@@ -170,6 +175,8 @@ def _baseline_rows(
     def stream() -> Iterator[Spectra]:
         return (spectra for _, _, spectra in parts())
 
+    if not any(len(spectra) for spectra in stream()):
+        return {name: measure(truth, np.full(truth.shape, np.nan)) for name in names}
     rows = {}
     for done, name in enumerate(names):
         progress("baselines", done, len(names))
@@ -198,9 +205,8 @@ def _living(reader: RasterReader) -> RasterReader:
     """Leave out bands without data, which would leave no pixel valid."""
     windows = (tile.keep for tile in tiles(reader.grid.shape, _size(reader)))
     count = stream_statistics(reader.read(window) for window in windows).count
-    return reader.using(
-        reader.bands.keep([band for band, seen in zip(reader.bands, count, strict=True) if seen])
-    )
+    living = [band for band, seen in zip(reader.bands, count, strict=True) if seen]
+    return reader.using(reader.bands.keep(living)) if living else reader
 
 
 def _size(reader: RasterReader) -> tuple[int, int]:

@@ -5,6 +5,7 @@ Arrays are decimated to at most `SIDE` pixels a side; axes (row, col[, band]).
 
 from __future__ import annotations
 
+import warnings
 from io import BytesIO
 
 import numpy as np
@@ -96,9 +97,11 @@ def draw(title: str, image: Array, scores: Array, threshold: Threshold) -> bytes
     for axes in (scene, score, flags):
         axes.set_xticks([])
         axes.set_yticks([])
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     png = BytesIO()
-    figure.savefig(png, format="png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name may need any font
+        figure.savefig(png, format="png")
     return png.getvalue()
 
 

@@ -145,7 +145,8 @@ def detect_scene(
     with RasterReader(scene, bands=select.bands, mask=select.mask) as opened:
         outputs = Outputs(Path(folder), opened.stem)
         read = (*opened.fingerprint, *map(identify, select.normal))
-        asked = digest_of("detect", settings.model_dump_json(), str(seed), repr(opened.bands.names))
+        normal = repr([identify(path) for path in select.normal])  # learnt, not only read
+        asked = digest_of("detect", settings.model_dump_json(), str(seed), normal)
         recipe = Recipe("", asked, _input(opened.bands, read))
         require_apart(outputs, read)
         known = finished(outputs, recipe.digest, overwrite=overwrite)

@@ -137,5 +137,5 @@ def _folded(tags: dict[str, str]) -> dict[str, str]:
 
 
 def _nodata(value: float | None) -> float | None:
-    # NaN is never data, said or not; left in, it would make equal bands differ.
-    return None if value is None or math.isnan(value) else float(value)
+    # NaN and infinity are never data, said or not; left in, equal bands would differ.
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -205,9 +205,13 @@ def _open_mask(files: ExitStack, mask: str | Path | None, source: Source) -> Ras
 
 def _fingerprint(source: Source, mask: RasterMask | None) -> tuple[FileIdentity, ...]:
     # What viewers leave beside a raster (statistics, overviews) does not change its pixels.
-    files = [file for file in source.dataset.files if not file.endswith((".aux.xml", ".ovr"))]
-    mask_files = () if mask is None else (mask.name,)
-    return tuple(identify(file) for file in (*(files or [source.name]), *mask_files))
+    read = [source] if mask is None else [source, mask.source]
+    return tuple(
+        identify(file)
+        for each in read
+        for file in each.dataset.files or [each.name]
+        if not file.endswith((".aux.xml", ".ovr"))
+    )
 
 
 def _warn_of_palette(source: Source) -> None:
