@@ -83,7 +83,7 @@ def test_no_data_is_not_described():
 
 @pytest.mark.parametrize("scores", [np.empty(0), np.full((2, 3), np.nan)])
 def test_without_any_score_the_message_says_what_to_do(scores):
-    with pytest.raises(NotEnoughPixels, match="fixed:VALUE"):
+    with pytest.raises(NotEnoughPixels, match="Give scenes with data"):
         describe_scores(scores)
 
 
@@ -227,5 +227,5 @@ def test_a_rate_that_is_no_share_is_refused(fpr):
 
 
 def test_too_few_pixels_to_show_a_rate_are_refused():
-    with pytest.raises(NotEnoughPixels, match=r"100 normal pixels .* at least 1000, or raise"):
+    with pytest.raises(NotEnoughPixels, match=r"100 normal pixels .* raise it, or fit the threshold on 1000"):
         parse_rule("quantile:0.001").threshold(describe_scores(normal_scores(100)))
