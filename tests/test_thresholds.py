@@ -227,5 +227,7 @@ def test_a_rate_that_is_no_share_is_refused(fpr):
 
 
 def test_too_few_pixels_to_show_a_rate_are_refused():
-    with pytest.raises(NotEnoughPixels, match=r"100 normal pixels .* raise it, or fit the threshold on 1000"):
+    with pytest.raises(
+        NotEnoughPixels, match=r"100 normal pixels .* raise it, or fit the threshold on 1000"
+    ):
         parse_rule("quantile:0.001").threshold(describe_scores(normal_scores(100)))
