@@ -8,6 +8,7 @@ Rows carry no neighbours and no dates, so families that need them are refused he
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-class _Scored(OutlierMixin, BaseEstimator):
+class _Scored(OutlierMixin, BaseEstimator, ABC):
     """What both detectors derive from their anomaly score and threshold."""
 
     def score_samples(self, X: ArrayLike) -> Array:
@@ -53,9 +54,9 @@ class _Scored(OutlierMixin, BaseEstimator):
         """Give -1 for outliers and 1 for inliers, shape (n_pixels,)."""
         return np.where(self.decision_function(X) >= 0, 1, -1)
 
+    @abstractmethod
     def anomaly_score(self, X: ArrayLike) -> Array:
         """Give the anomaly score, shape (n_pixels,): higher is worse."""
-        raise NotImplementedError
 
     def _rows(self, X: ArrayLike) -> NDArray[np.float32]:
         check_is_fitted(self)
