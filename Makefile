@@ -28,8 +28,8 @@ check: $(READY)  ## style and types
 samples: $(READY)  ## draw data_samples anew
 	$(BIN)/python data_samples/make.py
 
-bench: $(READY)  ## accuracy on labelled scenes: make bench SCENES=DIR
-	$(BIN)/python benchmarks/accuracy.py --scenes $(SCENES)
+bench: $(READY)  ## accuracy on labelled scenes: make bench SCENES=DIR OPTIONS="--seeds 3"
+	$(BIN)/python benchmarks/accuracy.py --scenes $(SCENES) $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) demo

@@ -74,8 +74,8 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         Latent features; auto: min(8, bands / 2).
     hidden : tuple of int or "auto", default "auto"
         Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32.
-    likelihood : {"gaussian", "unit"}, default "gaussian"
-        Noise learnt per band, or held at 1.
+    likelihood : {"student-t", "gaussian", "unit"}, default "student-t"
+        Noise learnt per band, with or without heavy tails, or held at 1.
     epochs, max_steps, batch, learning_rate, trim, beta
         As in the configuration's table ``[training]``.
     noise : {"band", "unit", "covariance"}, default "band"
@@ -120,7 +120,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         family: str = "vae",
         latent: int | str = "auto",
         hidden: tuple[int, ...] | str = "auto",
-        likelihood: str = "gaussian",
+        likelihood: str = "student-t",
         epochs: int = 40,
         max_steps: int = 4000,
         batch: int = 1024,
@@ -155,7 +155,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
         ``X`` then has the detector's bands as columns, in their order.
         """
-        _require_rows(detector.card.family)
+        _require_rows(detector.card.family, detector.reach)
         vae = cls(family=detector.card.family)
         vae.detector_ = detector
         vae.columns_ = list(range(len(detector.bands)))
@@ -253,10 +253,13 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         return Bands(items, source=len(items), named=True)
 
 
-def _require_rows(family: str) -> None:
-    if not isinstance(family_named(family).view(), Spectra):
+def _require_rows(family: str, reach: int = 0) -> None:
+    found = family_named(family)
+    alone = isinstance(found.view(), Spectra) and not found.conditioned
+    if reach or not alone:
+        what = "This detector" if alone else f"family = {family!r}"
         raise ConfigError(
-            f"family = {family!r} looks at neighbours or dates, which rows of pixels do not have. "
+            f"{what} looks at neighbours or dates, which rows of pixels do not have. "
             f"Train it on rasters (anomvae.train) and use Detector.score on blocks."
         )
 

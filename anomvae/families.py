@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ConfigError, hint
-from .models import MLP, Autoencoder, Deterministic, Gaussian, GaussianBands
+from .models import LIKELIHOODS, MLP, Autoencoder, Deterministic, Gaussian
 from .objectives import Elbo
 from .pixels import Spectra, View
 
@@ -25,6 +25,8 @@ class Sizes:
     """Latent features."""
     hidden: tuple[int, ...]
     """Widths of the encoder's layers; the decoder mirrors them."""
+    context: int = 0
+    """Numbers per pixel that encoder and decoder are conditioned on."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,18 @@ class Family:
     """What an example is."""
     objective: Elbo = field(default_factory=Elbo)
     """What training minimises."""
+    conditioned: bool = False
+    """Whether the model is told the surroundings of a pixel (`anomvae.context`)."""
 
-    def build(self, sizes: Sizes, learn_noise: bool = True) -> Autoencoder:
+    def build(self, sizes: Sizes, likelihood: str = "student-t") -> Autoencoder:
         """Assemble an untrained model; the decoder mirrors the encoder."""
         hidden = sizes.hidden
         bottleneck = self.bottleneck(hidden[-1], sizes.latent)
         return Autoencoder(
-            encoder=self.network(sizes.bands, hidden),
+            encoder=self.network(sizes.bands + sizes.context, hidden),
             bottleneck=bottleneck,
-            decoder=self.network(bottleneck.width, hidden[::-1]),
-            likelihood=GaussianBands(hidden[0], sizes.bands, learn_noise),
+            decoder=self.network(bottleneck.width + sizes.context, hidden[::-1]),
+            likelihood=LIKELIHOODS[likelihood](hidden[0], sizes.bands),
         )
 
 
@@ -57,6 +61,7 @@ FAMILIES = {
     "vae": Family(),
     # Without warm-up a beta above 1 empties the code before it is used.
     "beta-vae": Family(objective=Elbo(beta=4.0, warm_up=0.5)),
+    "cvae": Family(conditioned=True),
 }
 
 
@@ -74,11 +79,15 @@ def family_named(name: str) -> Family:
 
 
 def fitting_sizes(
-    bands: int, latent: int | None = None, hidden: tuple[int, ...] | None = None
+    bands: int,
+    latent: int | None = None,
+    hidden: tuple[int, ...] | None = None,
+    context: int = 0,
 ) -> Sizes:
     """Choose what is not given by the number of bands."""
     return Sizes(
         bands,
         latent or min(8, max(1, bands // 2)),
         hidden or ((128, 64) if bands > 32 else (64, 32)),
+        context,
     )

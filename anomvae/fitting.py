@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from .bands import Bands
 from .config import TRIM, resolve_config
-from .detector import Detector, available, fit_detector
+from .context import Conditioned, Context
+from .detector import Detector, available, fit_detector, fit_surroundings
 from .errors import ConfigError, NotEnoughPixels, listed
 from .families import family_named
 from .files import PathText
@@ -100,11 +101,13 @@ def train(
     """
     settings = _checked(config, seed).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
     found = _found(scenes, select)
-    held_out = [held_out_blocks(scene.shape, seed, number) for number, scene in enumerate(found)]
-    sample = _drawn(found, held_out, settings, seed, progress)
+    reach = settings.context.ring[0] // 2 if family_named(settings.model.family).conditioned else 0
+    held_out = [
+        held_out_blocks(scene.shape, seed, number, reach) for number, scene in enumerate(found)
+    ]
     scores = np.empty(0, np.float32)
     try:
-        detector = _fitted(sample, found, settings, seed, progress)
+        detector = _fitted(found, held_out, settings, seed, progress)
         scores = _scores(detector, found, held_out, seed, progress)
     except NotEnoughPixels as error:
         log.info("%s", error)
@@ -181,7 +184,7 @@ def refit_threshold(
     """
     parse_rule(rule)  # before the work
     found = _found(scenes, replace(select, bands=None))
-    scores = _scores(detector, found, _everywhere(found), seed, progress)
+    scores = _scores(detector, found, _everywhere(found, detector), seed, progress)
     return _cut(detector, rule, scores, held_out=True)
 
 
@@ -235,8 +238,8 @@ def _checked(config: str | Config, seed: int) -> Config:
     return found
 
 
-def _everywhere(scenes: Sequence[SceneFile]) -> list[Blocks]:
-    return [cut_blocks(scene.shape) for scene in scenes]
+def _everywhere(scenes: Sequence[SceneFile], detector: Detector) -> list[Blocks]:
+    return [cut_blocks(scene.shape, detector.reach) for scene in scenes]
 
 
 def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
@@ -255,9 +258,8 @@ def _in_sample(
     scenes: Sequence[SceneFile], config: Config, seed: int, progress: Progress
 ) -> Detector:
     """Fit a detector, and its threshold, to all pixels."""
-    sample = _drawn(scenes, None, config, seed, progress)
-    detector = _fitted(sample, scenes, config, seed, progress)
-    scores = _scores(detector, scenes, _everywhere(scenes), seed, progress)
+    detector = _fitted(scenes, None, config, seed, progress)
+    scores = _scores(detector, scenes, _everywhere(scenes, detector), seed, progress)
     return _cut(detector, config.threshold, scores, held_out=False)
 
 
@@ -267,18 +269,39 @@ def _drawn(
     config: Config,
     seed: int,
     progress: Progress,
-) -> Sample:
+) -> tuple[Sample, Context | None]:
+    """Draw examples, with their surroundings where the model is told them.
+
+    These are known only once the bands are: then scenes are read a second time.
+    """
     view = family_named(config.model.family).view()
-    return draw_sample(scenes, view, config.training.pixels, held_out, seed, progress)
+    count = config.training.pixels
+    sample = draw_sample(scenes, view, count, held_out, seed, progress)
+    context = fit_surroundings(sample, scenes[0].bands, config, FEWEST)
+    if context is not None:
+        view = Conditioned(view, context)
+        sample = draw_sample(scenes, view, count, held_out, seed, progress)
+    return sample, context
 
 
 def _fitted(
-    sample: Sample, scenes: Sequence[SceneFile], config: Config, seed: int, progress: Progress
+    scenes: Sequence[SceneFile],
+    held_out: Sequence[Blocks] | None,
+    config: Config,
+    seed: int,
+    progress: Progress,
 ) -> Detector:
-    names = listed(sample.scenes)
+    names = listed([str(scene.path) for scene in scenes])
     try:
+        sample, context = _drawn(scenes, held_out, config, seed, progress)
         detector = fit_detector(
-            sample, scenes[0].bands, config, seed, fewest=FEWEST, progress=progress
+            sample,
+            scenes[0].bands,
+            config,
+            seed,
+            fewest=FEWEST,
+            progress=progress,
+            context=context,
         )
     except NotEnoughPixels as error:
         raise NotEnoughPixels(f"{names}: {error}") from error

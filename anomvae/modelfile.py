@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .bands import Band, Bands
+from .context import ContextPlan, Ring
 from .errors import ModelFileError
+from .prominence import Prominence
 from .thresholds import Threshold
 
 FORMAT = 1
@@ -69,7 +71,7 @@ class Card:
     hidden: tuple[int, ...]
     """Widths of the encoder's layers."""
     likelihood: str
-    """``gaussian`` or ``unit``."""
+    """``gaussian``, ``student-t`` or ``unit``."""
     bands: Bands
     """The radiometric contract: the bands a scene must have, in order."""
     dead: tuple[str, ...]
@@ -86,6 +88,10 @@ class Card:
     """Version of torch that trained the weights."""
     threshold: Threshold | None = None
     """The cut-off; none before it is fitted."""
+    context: ContextPlan | None = None
+    """What surroundings the model is conditioned on; none for a family that is not."""
+    prominence: Prominence | None = None
+    """How surroundings count in the score; none where each pixel is scored alone."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,10 @@ def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
         }
         if "threshold" in data:
             parts["threshold"] = _built(Threshold, data["threshold"])
+        for name, kind in (("context", ContextPlan), ("prominence", Prominence)):
+            if name in data:
+                ring = _built(Ring, data[name]["ring"])
+                parts[name] = _built(kind, data[name] | {"ring": ring})
         return _built(Card, data | parts)
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(

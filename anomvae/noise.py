@@ -1,13 +1,18 @@
 """What counts as a large residual: the noise model of the score.
 
-With residual ``r = x - mean(x | z)`` in scaled units, shape (n, band), the reconstruction term is::
+A residual ``r = x - mean(x | z)`` in scaled units, shape (n, band), is centred and whitened::
 
-    1/2 (r - c)' S^-1 (r - c)          nats; 0 at the mode
+    u = (r - c) S^-1/2          shape (n, band); 0 at the mode
 
-unit        c = 0, S = identity: the textbook squared error
+and the likelihood says what u costs (`anomvae.models.likelihoods`), 1/2 |u|^2 if it is normal.
+
+unit        c = 0, S = identity
 band        c = 0, S = diag(sigma^2), the noise per band that the likelihood learnt
 covariance  c and S are the trimmed mean and covariance of the training residuals, S moved towards
             its diagonal; it knows which bands err together, but holds only where it was fitted
+
+The root of S is the symmetric one: each u then is as near as can be to the band it belongs to
+(Kessy, Lewin & Strimmer 2018), so that heavy tails in one band stay in one u.
 
 The weight of the diagonal is a compromise over scenes; with little of it, S follows the anomalies.
 """
@@ -68,5 +73,5 @@ def _covariance(residuals: NDArray[np.float32]) -> Noise:
     found = trimmed_moments(residuals, shrink=DIAGONAL)
     covariance = shrunk(found.covariance, DIAGONAL)
     ridge = RIDGE * np.trace(covariance) / len(covariance) + np.finfo(np.float64).tiny
-    factor = np.linalg.cholesky(covariance + ridge * np.eye(len(covariance)))
-    return Noise(found.mean, np.linalg.inv(factor).T)
+    variances, directions = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
+    return Noise(found.mean, directions / np.sqrt(variances) @ directions.T)

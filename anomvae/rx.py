@@ -5,18 +5,21 @@ The floor of this field (Reed & Yu 1990), always printed beside the autoencoder:
     rx(x) = (x - m)' S^-1 (x - m)          m, S: mean and covariance of the scene
 
 Spectra have axes (n, band).  Moments are float64 and merged in a stream (Chan, Golub & LeVeque
-1983); directions without variance, such as copied bands, are left out (pseudo-inverse).
+1983); directions without variance, such as copied bands, are left out (pseudo-inverse).  Robust RX
+takes the moments of the spectra nearest to them: anomalies do not widen what counts as near.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Stream = Callable[[], Iterable[NDArray[np.floating]]]
+"""Begins to read spectra, part by part, each (n, band); every time the same parts."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,25 @@ def fit_rx(parts: Iterable[NDArray[np.floating]]) -> RX:
     return RX(described.mean, whitener(described.covariance))
 
 
+def fit_robust_rx(stream: Stream, keep: float = 0.95, rounds: int = 3) -> RX:
+    """Fit robust RX: global RX in which outliers have no say.
+
+    Parameters
+    ----------
+    stream : callable
+        Begins to read the spectra, part by part; it is called ``2 * rounds + 1`` times.
+    keep, rounds
+        As for `trimmed_moments`.
+
+    Returns
+    -------
+    RX
+        Directions without variance among the spectra kept are left out.
+    """
+    found = stream_trimmed_moments(stream, keep, rounds)
+    return RX(found.mean, whitener(found.covariance))
+
+
 def trimmed_moments(
     x: NDArray[np.floating], keep: float = 0.95, rounds: int = 3, shrink: float = 0.0
 ) -> Moments:
@@ -119,11 +141,23 @@ def trimmed_moments(
     Moments
         Not shrunk; with the variance that trimming takes away not given back.
     """
-    found = moments(x)
+    return stream_trimmed_moments(lambda: (x,), keep, rounds, shrink)
+
+
+def stream_trimmed_moments(
+    stream: Stream, keep: float = 0.95, rounds: int = 3, shrink: float = 0.0
+) -> Moments:
+    """Describe the nearest spectra of a stream as `trimmed_moments` does those of an array.
+
+    Two passes a round, one array of spectra in memory at a time, and the distances: 8 bytes each.
+    """
+    found = stream_moments(stream())
     for _ in range(rounds):
-        distance = mahalanobis(x, found.mean, whitener(shrunk(found.covariance, shrink)))
-        nearest = distance <= np.quantile(distance, keep)
-        found = moments(x[nearest])
+        whitening = whitener(shrunk(found.covariance, shrink))
+        distances = [mahalanobis(part, found.mean, whitening) for part in stream()]
+        cut = np.quantile(np.concatenate(distances), keep)
+        parts = zip(stream(), distances, strict=True)
+        found = stream_moments(part[distance <= cut] for part, distance in parts)
     return found
 
 

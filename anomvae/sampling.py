@@ -23,6 +23,7 @@ from .tiling import Tile, Window, fitting_size, tile_at, tiles
 HELD_OUT = 0.2
 LARGEST_SIDE = 64
 SMALLEST_SIDE = 4  # a narrow raster would be read pixel by pixel
+WIDER = 4  # sides of a block in reaches: a fifth held out then takes half of the pixels away
 EXAMPLE_BYTES = 256 * 2**20  # training holds about four times that
 HELD_OUT_EXAMPLES = 16_384  # for the held-out ELBO; the threshold reads whole blocks
 
@@ -106,9 +107,14 @@ class Blocks:
         )
 
 
-def cut_blocks(shape: tuple[int, int]) -> Blocks:
-    """Cut a grid into blocks of side shorter side / 8, from 4 to 64, and choose all."""
-    side = min(max(min(shape) // 8, SMALLEST_SIDE), LARGEST_SIDE)
+def cut_blocks(shape: tuple[int, int], reach: int = 0) -> Blocks:
+    """Cut a grid into blocks of side shorter side / 8, from 4 to 64, and choose all.
+
+    Examples that look ``reach`` pixels sideways make them larger: most of what is read for a small
+    block, and of what is lost to training around it, would lie outside it.
+    """
+    wanted = max(min(shape) // 8, SMALLEST_SIDE, WIDER * reach)
+    side = min(wanted, LARGEST_SIDE, max(min(shape) // 2, SMALLEST_SIDE))
     rows, cols = (-(-length // side) for length in shape)
     return Blocks(shape, side, np.ones((rows, cols), dtype=bool))
 
@@ -122,9 +128,9 @@ def choose_blocks(blocks: Blocks, share: float, seed: Sequence[int]) -> Blocks:
     return Blocks(blocks.shape, blocks.side, chosen.reshape(blocks.chosen.shape))
 
 
-def held_out_blocks(shape: tuple[int, int], seed: int, scene: int) -> Blocks:
+def held_out_blocks(shape: tuple[int, int], seed: int, scene: int, reach: int = 0) -> Blocks:
     """Choose the blocks of a scene that training does not see; ``scene`` counts the scenes."""
-    return choose_blocks(cut_blocks(shape), HELD_OUT, (seed, scene, 0))
+    return choose_blocks(cut_blocks(shape, reach), HELD_OUT, (seed, scene, 0))
 
 
 @dataclass(frozen=True)

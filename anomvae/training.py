@@ -69,6 +69,7 @@ def fit_model(
     plan: Plan,
     seed: int,
     progress: Progress = quiet,
+    context: Tensor | None = None,
 ) -> History:
     """Train a model in place.
 
@@ -86,6 +87,8 @@ def fit_model(
         Decides shuffling and sampling; the same seed repeats to the bit on one machine.
     progress : Progress, optional
         Told about every hundredth of the steps.
+    context : Tensor, shape (n, ..., number), optional
+        What the model is conditioned on.
 
     Returns
     -------
@@ -102,7 +105,9 @@ def fit_model(
         order = _Shuffled(len(examples), batch, examples.device)
         for step in range(steps):
             optimiser.zero_grad(set_to_none=True)
-            loss = trimmed_mean(objective(model(examples[order.next()]), step / steps), plan.trim)
+            chosen = order.next()
+            answer = model(examples[chosen], None if context is None else context[chosen])
+            loss = trimmed_mean(objective(answer, step / steps), plan.trim)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             optimiser.step()

@@ -1,133 +1,184 @@
-"""Accuracy on labelled scenes: `anomvae.detect` with one configuration, RX beside it.
+"""Accuracy on labelled scenes: configurations of anomvae beside plain and other detectors.
 
-Takes any folder of ``<name>/scene.tif`` and ``<name>/labels.tif``; prints a table in Markdown, and
-writes JSON.  No label is seen before the figures::
+Takes any folder of ``<name>/scene.tif`` and ``<name>/labels.tif``; prints tables in Markdown.  No
+label is seen before the figures.  Every fit is kept in the JSON file at once, and what is there for
+the same code, configuration and scene is not measured again::
 
-    python benchmarks/accuracy.py --scenes DIR --out accuracy.json
+    python benchmarks/accuracy.py --scenes DIR --config default --seeds 3 --out accuracy.json
+    python benchmarks/accuracy.py --scenes DIR --split --out accuracy.json
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
-from benchmarks.record import circumstances, keep
+from anomvae.errors import AnomvaeError
+from benchmarks.contestants import Contestant, contestants
+from benchmarks.ledger import Key, Ledger, Row
+from benchmarks.record import circumstances, keep, machine
+from benchmarks.scenes import Task, contents, labelled, prepared, why_left_out
+from benchmarks.tables import beside_published, markdown
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-COLUMNS = {"roc_auc": "AUC", "average_precision": "AP", "tpr_at_fpr_1e3": "TPR@1e-3"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """Figures of one detector on one scene with one seed."""
-
-    scene: str
-    detector: str
-    seed: int
-    roc_auc: float
-    average_precision: float
-    tpr_at_fpr_1e2: float
-    tpr_at_fpr_1e3: float
-    flagged: float
-    seconds: float
+WAYS = {
+    "whole": "Every detector is fitted to the scene that it scores, and never sees a label.",
+    "split": (
+        "Every detector is fitted on the left half of a scene, ours as `train` does, and measured "
+        "on the right half; the threshold comes from the left half, too."
+    ),
+}
 
 
-def measure_scene(folder: Path, config: str, seed: int, baselines: Iterable[str]) -> list[Row]:
-    """Fit and score one scene, without its labels, then measure."""
-    from anomvae import detect, evaluate_detector
-
-    start = time.perf_counter()
-    detector = detect(folder / "scene.tif", config, seed)
-    seconds = time.perf_counter() - start
-    found = evaluate_detector(
-        detector, folder / "scene.tif", folder / "labels.tif", baselines=list(baselines)
+def measure(detector: Contestant, task: Task, key: Key) -> Row:
+    """Fit a detector, let it score, and measure."""
+    metrics, seconds = detector.run(task, key.seed)
+    flagged = metrics.true_positive + metrics.false_positive
+    return Row(
+        **asdict(key),
+        pixels=metrics.pixels,
+        anomalous=metrics.anomalous,
+        roc_auc=metrics.roc_auc,
+        average_precision=metrics.average_precision,
+        tpr_at_fpr_1e3=metrics.tpr_at_fpr_1e3,
+        tpr_at_fpr_1e2=metrics.tpr_at_fpr_1e2,
+        flagged=flagged / max(metrics.pixels, 1),
+        seconds=seconds,
+        machine=machine(),
     )
-    return [
-        Row(
-            scene=folder.name,
-            detector=config if name == "anomvae" else name,
-            seed=seed,
-            roc_auc=m.roc_auc,
-            average_precision=m.average_precision,
-            tpr_at_fpr_1e2=m.tpr_at_fpr_1e2,
-            tpr_at_fpr_1e3=m.tpr_at_fpr_1e3,
-            flagged=(m.true_positive + m.false_positive) / m.pixels,
-            seconds=seconds if name == "anomvae" else float("nan"),
-        )
-        for name, m in found.rows.items()
+
+
+def measure_scene(
+    folder: Path, mode: str, detectors: Sequence[Contestant], seeds: int, ledger: Ledger
+) -> list[Row]:
+    """Measure what the ledger does not hold yet, and look up the rest."""
+    state = contents(folder)
+    wanted = [
+        (detector, Key(folder.name, detector.name, seed, mode, detector.version, state))
+        for detector in detectors
+        for seed in range(seeds if detector.seeded else 1)
     ]
+    missing = [(detector, key) for detector, key in wanted if key not in ledger]
+    if missing:
+        with prepared(folder, mode) as task:
+            for detector, key in missing:
+                row = measure(detector, task, key)
+                ledger.add(row)
+                click.echo(
+                    f"{row.scene} {row.detector} seed {row.seed}: AUC {row.roc_auc:.4f}, "
+                    f"{row.seconds:.1f} s",
+                    err=True,
+                )
+    return [ledger[key] for _, key in wanted]
 
 
-def markdown(rows: list[Row]) -> str:
-    """Put detectors side by side, scenes below each other, means over the seeds."""
-    import pandas as pd
-
-    table = pd.DataFrame([asdict(row) for row in rows])
-    figures = table.groupby(["scene", "detector"], sort=False)[[*COLUMNS]].mean()
-    wide = figures.unstack("detector").swaplevel(axis=1)
-    wide = wide[[(d, c) for d in table["detector"].unique() for c in COLUMNS]]
-    wide.loc["mean"] = wide.mean()
-    head = ["scene", *(f"{detector} {COLUMNS[column]}" for detector, column in wide.columns)]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for scene, values in wide.iterrows():
-        lines.append(f"| {scene} | " + " | ".join(f"{value:.4f}" for value in values) + " |")
-    return "\n".join(lines) + "\n\n" + spread(table)
-
-
-def spread(table: pd.DataFrame) -> str:
-    """Say how the mean AUC varies over seeds, how much is flagged, and how long a scene takes."""
-    ours = table[table["seconds"].notna()]
-    by_seed = ours.groupby("seed")["roc_auc"].mean()
-    return (
-        f"Mean AUC by seed: {', '.join(f'{auc:.4f}' for auc in by_seed)}. "
-        f"Share flagged at the default threshold: {ours['flagged'].min():.1%} to "
-        f"{ours['flagged'].max():.1%}. Seconds to fit: median {ours['seconds'].median():.1f}."
-    )
+def report(
+    rows: Sequence[Row], ours: Sequence[str], aside: Collection[str], dropped: Mapping[str, str]
+) -> str:
+    """Write what was measured, on which machine, and which scenes could not be."""
+    mode = rows[0].mode
+    parts = [f"{circumstances()}. {WAYS[mode]}", markdown(rows, aside)]
+    if mode == "whole":
+        parts.append(beside_published(rows, ours))
+    others = sorted({row.machine for row in rows} - {machine()})
+    parts += [f"Seconds were partly taken elsewhere: {name}." for name in others]
+    if dropped:
+        reasons = ", ".join(f"{scene} ({why})" for scene, why in dropped.items())
+        parts.append(f"Left out: {reasons}.")
+    return "\n\n".join(parts)
 
 
 @click.command()
-@click.option("--scenes", required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--config", default="default", show_default=True, help="Name or TOML file.")
-@click.option("--seeds", default=1, show_default=True, help="Repetitions, from seed 0.")
-@click.option("--baselines", default="rx", show_default=True, help="Comma-separated.")
-@click.option("--out", type=click.Path(path_type=Path), help="JSON file for every figure.")
-@click.option("--record", is_flag=True, help="Keep the table in benchmarks/results.md.")
-def main(
-    scenes: Path, config: str, seeds: int, baselines: str, out: Path | None, record: bool
+@click.option(
+    "--scenes", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--config",
+    "configs",
+    multiple=True,
+    default=["default"],
+    show_default=True,
+    help="Name or TOML file; repeat it for several.",
+)
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="From seed 0.")
+@click.option(
+    "--baselines",
+    default="rx,rrx,pca,iforest",
+    show_default=True,
+    help="Comma-separated; also pyod-vae, pyod-ae; or none.",
+)
+@click.option("--split", is_flag=True, help="Fit on the left half, measure on the right half.")
+@click.option("--leave-out", multiple=True, help="Scene that a second mean leaves out; repeatable.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON file; goes on from it."
+)
+@click.option("--record", is_flag=True, help="Keep the tables in benchmarks/results.md.")
+def main(  # noqa: PLR0913 - one argument per option
+    scenes: Path,
+    configs: tuple[str, ...],
+    seeds: int,
+    baselines: str,
+    split: bool,
+    leave_out: tuple[str, ...],
+    out: Path | None,
+    record: bool,
 ) -> None:
-    """Measure `detect` on every labelled scene of a folder."""
-    folders = sorted(p for p in scenes.iterdir() if (p / "labels.tif").exists())
-    if not folders:
-        raise click.UsageError(f"{scenes} holds no <name>/scene.tif with <name>/labels.tif.")
-    rows: list[Row] = []
-    for folder in folders:
-        for seed in range(seeds):
-            found = measure_scene(folder, config, seed, baselines.split(","))
-            rows += found
-            auc = ", ".join(f"{row.detector} {row.roc_auc:.4f}" for row in found)
-            click.echo(f"{folder.name} (seed {seed}): {auc}", err=True)
-    told = f"{circumstances()}; {seeds} seeds, configuration {config}"
-    print(f"{told}\n\n{markdown(rows)}")
-    if out is not None:
-        data = {"circumstances": told, "rows": [asdict(row) for row in rows]}
-        out.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    """Measure detectors on every labelled scene of a folder."""
+    others = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
+    mode = "split" if split else "whole"
+    folders = labelled(scenes)
+    unknown = set(leave_out) - {folder.name for folder in folders}
+    if unknown:
+        raise click.UsageError(f"{scenes} holds no labelled scene {', '.join(sorted(unknown))}.")
+    try:
+        detectors = contestants(configs, others)
+        rows, dropped = measure_all(folders, mode, detectors, seeds, Ledger(out))
+    except AnomvaeError as error:
+        raise click.ClickException(str(error)) from error
+    if not rows:
+        raise click.UsageError(f"{scenes} holds no <name>/scene.tif with <name>/labels.tif to use.")
+    ours = [detector.name for detector in detectors if detector.ours]
+    text = report(rows, ours, leave_out, dropped)
+    click.echo(text)
     if record:
-        command = (
-            f"python benchmarks/accuracy.py --scenes DIR --config {config} --seeds {seeds} "
-            f"--baselines {baselines} --record"
-        )
-        keep("accuracy", f"## Accuracy of `detect`\n\n`{command}`\n\n{told}\n\n{markdown(rows)}")
+        section = "accuracy-split" if split else "accuracy"
+        title = "Accuracy on the half that was not learnt" if split else "Accuracy of `detect`"
+        keep(section, f"## {title}\n\n`{command()}`\n\n{text}")
+
+
+def measure_all(
+    folders: Sequence[Path],
+    mode: str,
+    detectors: Sequence[Contestant],
+    seeds: int,
+    ledger: Ledger,
+) -> tuple[list[Row], dict[str, str]]:
+    """Measure every scene; add which are left out, and why."""
+    rows: list[Row] = []
+    dropped: dict[str, str] = {}
+    for folder in folders:
+        why = why_left_out(folder, mode)
+        if why:
+            dropped[folder.name] = why
+        else:
+            rows += measure_scene(folder, mode, detectors, seeds, ledger)
+    return rows, dropped
+
+
+def command() -> str:
+    """Write the command as it was given, without what belongs to this machine."""
+    given = click.get_current_context().params
+    words = ["python benchmarks/accuracy.py --scenes DIR"]
+    words += [f"--config {Path(name).name}" for name in given["configs"]]
+    words += [f"--seeds {given['seeds']} --baselines {given['baselines']}"]
+    words += ["--split"] * given["split"]
+    words += [f"--leave-out {name}" for name in given["leave_out"]]
+    return " ".join([*words, "--record"])
 
 
 if __name__ == "__main__":

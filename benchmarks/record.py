@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -13,20 +15,25 @@ RESULTS = Path(__file__).parent / "results.md"
 
 def circumstances(now: datetime | None = None) -> str:
     """Name date, commit and machine."""
-    import torch
-
     from anomvae import __version__
 
     day = (now or datetime.now(UTC)).date().isoformat()
+    return f"{day}, commit {commit()}, anomvae {__version__}, {machine()}"
+
+
+def machine() -> str:
+    """Name what seconds depend on."""
+    import torch
+
     return (
-        f"{day}, commit {commit()}, anomvae {__version__}, torch {torch.__version__} "
-        f"({torch.get_num_threads()} threads), {processor()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}"
+        f"torch {torch.__version__} ({torch.get_num_threads()} threads), {processor()}, "
+        f"{os.cpu_count()} cores, Python {platform.python_version()}"
     )
 
 
+@cache
 def commit() -> str:
-    """Name the commit of the checkout; ``+`` marks changes that are not committed."""
+    """Name the commit that this process began with; changes since add ``+`` and the code's sum."""
     folder = Path(__file__).parent
     head = ["git", "-C", str(folder), "rev-parse", "--short=10", "HEAD"]
     changes = ["git", "-C", str(folder), "status", "--porcelain", "--", "../anomvae"]
@@ -34,8 +41,14 @@ def commit() -> str:
         name = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
         dirty = subprocess.run(changes, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name + ("+" if dirty else "")
+        name, dirty = "unknown", "all of it"
+    return f"{name}+{code()}" if dirty else name
+
+
+def code() -> str:
+    """Sum up the package's modules in a few letters that change when they do."""
+    modules = sorted((Path(__file__).parent.parent / "anomvae").rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:8]
 
 
 def processor() -> str:

@@ -52,6 +52,31 @@ def fit(examples, *, held_out=None, bands=None, seed=0, in_sample=False, trim=0.
     return fit_detector(sample, bands, config, seed)
 
 
+def fit_scene(block, *, seed=0, in_sample=False, trim=0.05, **tables):
+    """Fit a detector to all pixels of a block, surroundings and all, as `fitting` does."""
+    from anomvae.config import Config
+    from anomvae.context import Conditioned
+    from anomvae.detector import fit_detector, fit_surroundings
+    from anomvae.families import family_named
+    from anomvae.sampling import TrainingScene, draw_sample
+
+    config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
+    scenes, bands = [TrainingScene(ArrayReader(block))], unnamed_bands(block.shape[-1])
+    view = family_named(config.model.family).view()
+    sample = draw_sample(scenes, view, 10**6, None, seed)
+    context = fit_surroundings(sample, bands, config, 1)
+    if context is not None:
+        sample = draw_sample(scenes, Conditioned(view, context), 10**6, None, seed)
+    return fit_detector(sample, bands, config, seed, context=context)
+
+
+def around(ring, shape, place):
+    """Tell which pixels of a scene the ring of a place holds, (row, col)."""
+    rows, cols = np.indices(shape)
+    distance = np.maximum(np.abs(rows - place[0]), np.abs(cols - place[1]))
+    return (distance <= ring.outer // 2) & (distance > ring.guard // 2)
+
+
 @dataclass(frozen=True)
 class ArrayReader:
     """A raster in memory."""

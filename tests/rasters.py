@@ -78,7 +78,7 @@ def bands_of(path):
 
 
 @cache
-def trained():
+def trained(config="default"):
     """Fit a detector to made-up land; once for all tests of a process."""
     import tempfile
 
@@ -87,7 +87,7 @@ def trained():
 
     with tempfile.TemporaryDirectory() as folder:
         path = write(Path(folder) / "normal.tif", land())
-        return anomvae.train([path], resolve_config("default", QUICK).config)
+        return anomvae.train([path], resolve_config(config, QUICK).config)
 
 
 @dataclass(frozen=True)

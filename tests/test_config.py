@@ -9,6 +9,7 @@ from anomvae.config import Config, build_config, resolve_config, shipped, shippe
 from anomvae.errors import ConfigError, FileError
 
 DEFAULT = shipped("configs") / "default.toml"
+TABLES = ("model", "training", "context", "score")
 SHIPPED = sorted(shipped("configs").glob("*.toml"))
 
 
@@ -38,6 +39,21 @@ def test_every_shipped_configuration_loads_by_name_and_by_path(name):
     assert by_name.config == by_path.config
 
 
+def test_small_objects_are_found_among_their_surroundings():
+    config = resolve_config("small-objects").config
+
+    assert config.model.family == "cvae"
+    assert config.score.contrast > 0
+    assert config.score.novelty > 0
+
+
+def test_by_default_each_pixel_is_scored_alone():
+    config = resolve_config("default").config
+
+    assert config.model.family == "vae"
+    assert (config.score.contrast, config.score.novelty) == (0, 0)
+
+
 def test_the_default_file_says_what_holds_without_a_file():
     assert resolve_config("default").config == Config()
 
@@ -57,7 +73,7 @@ def test_every_key_of_a_shipped_file_has_a_comment(path):
 
 
 def test_every_field_is_documented():
-    tables = [Config, *(type(getattr(Config(), name)) for name in ("model", "training", "score"))]
+    tables = [Config, *(type(getattr(Config(), name)) for name in TABLES)]
 
     for table in tables:
         assert all(field.description for field in table.model_fields.values())
@@ -77,6 +93,14 @@ def test_every_field_is_documented():
         ("model.hidden=[]", "model.hidden = []: expected at least one number or 'auto'."),
         ("training.trim=1", "training.trim = 1: expected less than 1 or 'auto'."),
         ("training.learning_rate=nan", "training.learning_rate = nan: expected a finite number"),
+        ("score.contrast=1.5", "score.contrast = 1.5: expected less than or equal to 1."),
+        ("score.contrast=-0.1", "score.contrast = -0.1: expected greater than or equal to 0."),
+        ("score.novelty=-1", "score.novelty = -1: expected greater than or equal to 0."),
+        ("score.ring=[21]", "score.ring = [21]: expected two numbers."),
+        ("score.ring=[21, 7, 3]", "score.ring = [21, 7, 3]: expected two numbers."),
+        ("score.ring=21", "score.ring = 21: expected a list of numbers."),
+        ("context.means=0", "context.means = 0: expected greater than 0."),
+        ("context.rng=[5, 3]", "[context] has no key 'rng'. Did you mean 'ring'?"),
         ("device=gpu", "device = 'gpu': expected 'cpu' or 'cuda'."),
         ("model=3", "model = 3: expected a table."),
         ("threshold.k=3", "threshold is a value, not a table"),
@@ -87,6 +111,24 @@ def test_every_field_is_documented():
 def test_a_setting_that_does_not_fit_is_answered(setting, answer):
     with pytest.raises(ConfigError, match=re.escape(answer)):
         resolve_config("default", [setting])
+
+
+@settings(deadline=None)
+@given(
+    table=st.sampled_from(["context", "score"]),
+    outer=st.integers(-3, 12),
+    guard=st.integers(-3, 12),
+)
+def test_a_ring_has_two_odd_sides_the_outer_one_larger(table, outer, guard):
+    setting = f"{table}.ring=[{outer}, {guard}]"
+
+    if 0 < guard < outer and guard % 2 == outer % 2 == 1:
+        ring = value_of(resolve_config("default", [setting]).config, f"{table}.ring")
+        assert ring == (outer, guard)
+    else:
+        with pytest.raises(ConfigError, match=rf"\[{outer}, {guard}\] is no ring: .*odd") as error:
+            resolve_config("default", [setting])
+        assert "\n" not in str(error.value)
 
 
 def test_every_problem_is_named_at_once():

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from conftest import ArrayReader, Dates, Patches, fit, scene, spectra
+from conftest import ArrayReader, Dates, Patches, fit, fit_scene, scene, spectra
+from scipy import stats
 
 from anomvae.bands import Band, Bands
 from anomvae.detector import CHUNK, Detector
@@ -16,6 +17,7 @@ from anomvae.detector import fit as fit_module
 from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughPixels
 from anomvae.families import FAMILIES, Family
 from anomvae.modelfile import ModelFile, read_model, to_bytes
+from anomvae.models import LIKELIHOODS
 from anomvae.noise import KINDS
 from anomvae.pixels import matched
 from anomvae.sampling import TrainingScene, draw_sample, held_out_blocks
@@ -25,10 +27,35 @@ from anomvae.tiling import tiles
 BANDS = 6
 
 
+NOT_ALONE = {
+    "context": {"model": {"family": "cvae"}},
+    "contrast": {"score": {"contrast": 0.65, "ring": (9, 5)}},
+    "novelty": {"score": {"novelty": 1.0, "ring": (9, 5)}},
+    "all": {
+        "model": {"family": "cvae", "likelihood": "student-t"},
+        "score": {"contrast": 0.65, "novelty": 1.0, "noise": "covariance"},
+    },
+}
+every_way_to_look_around = pytest.mark.parametrize("way", NOT_ALONE)
+
+
 @cache
-def fitted(noise="band", kl_weight=1.0):
+def fitted(noise="band", kl_weight=1.0, likelihood="gaussian"):
     score = {"noise": noise, "kl_weight": kl_weight}
-    return fit(spectra(1000), training={"max_steps": 60}, score=score)
+    model = {"likelihood": likelihood}
+    return fit(spectra(1000), training={"max_steps": 60}, score=score, model=model)
+
+
+@cache
+def among_surroundings(way):
+    return fit_scene(scene((25, 40)), training={"max_steps": 40}, **NOT_ALONE[way])
+
+
+def with_gaps(shape, dates=1):
+    block = scene(shape, dates=dates, seed=2)
+    block[0, 3:9, 2:11] = np.nan
+    block[0, -1, -1, 0] = np.nan
+    return block
 
 
 def thresholded(rule="sigma:3"):
@@ -73,8 +100,9 @@ def test_with_unit_noise_it_is_half_the_squared_error_in_scaled_units():
     assert reconstruction == pytest.approx(0.5 * (residual**2).sum(-1), rel=1e-3)
 
 
-def test_with_covariance_it_is_half_the_squared_mahalanobis_distance_of_the_residual():
-    detector, x = fitted("covariance"), spectra(50, seed=2)
+@pytest.mark.parametrize("likelihood", ["gaussian", "unit"])
+def test_with_covariance_it_is_half_the_squared_mahalanobis_distance_of_the_residual(likelihood):
+    detector, x = fitted("covariance", likelihood=likelihood), spectra(50, seed=2)
 
     reconstruction, _ = detector.score_examples(x)
 
@@ -82,6 +110,21 @@ def test_with_covariance_it_is_half_the_squared_mahalanobis_distance_of_the_resi
     precision = detector.noise.whitening @ detector.noise.whitening.T
     distance = np.einsum("ni,ij,nj->n", residual, precision, residual)
     assert reconstruction == pytest.approx(0.5 * distance, rel=1e-3)
+
+
+@pytest.mark.parametrize("noise", KINDS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_the_reconstruction_term_is_what_whitened_residuals_cost(noise, likelihood):
+    detector, x = fitted(noise, likelihood=likelihood), spectra(50, seed=2)
+
+    reconstruction, _ = detector.score_examples(x)
+
+    residual = (x - detector.reconstruct(x)) / detector.scaler.spread - detector.noise.centre
+    whitening = detector.noise.whitening
+    white = residual * whitening if whitening.ndim == 1 else residual @ whitening
+    p = stats.t(df=4) if likelihood == "student-t" else stats.norm
+    surprise = p.logpdf(0) - p.logpdf(white)
+    assert reconstruction == pytest.approx(surprise.sum(-1), rel=1e-3)
 
 
 def test_covariance_sees_bands_that_err_against_their_habit_better_than_band_does():
@@ -92,7 +135,7 @@ def test_covariance_sees_bands_that_err_against_their_habit_better_than_band_doe
     odd = x[:100].copy()
     odd[:, 0] += 0.05
     odd[:, 1] -= 0.05
-    model, training = {"latent": 1}, {"max_steps": 150}
+    model, training = {"latent": 1, "likelihood": "gaussian"}, {"max_steps": 150}
 
     rates = {}
     for noise in ("band", "covariance"):
@@ -539,6 +582,133 @@ def test_a_device_that_is_not_there_is_refused():
         fitted().to("cuda")
     with pytest.raises(ConfigError, match="no CUDA GPU"):
         fit(spectra(100), device="cuda")
+
+
+# Scores that depend on the surroundings
+
+
+@every_way_to_look_around
+def test_the_terms_still_add_up_and_are_never_negative(way):
+    total, reconstruction, kl = among_surroundings(way).score(with_gaps((30, 40), dates=2))
+
+    known = np.isfinite(total)
+    assert np.array_equal((reconstruction + kl)[known], total[known])
+    assert (reconstruction[known] >= 0).all()
+    assert (kl[known] >= 0).all()
+
+
+@every_way_to_look_around
+def test_no_data_around_a_pixel_takes_no_score_away(way):
+    block = with_gaps((30, 40), dates=2)
+
+    scores = among_surroundings(way).score(block)
+
+    for term in scores:
+        assert np.array_equal(np.isfinite(term), np.isfinite(block).all(axis=-1))
+
+
+@every_way_to_look_around
+@pytest.mark.parametrize("size", [(7, 11), (30, 3), (64, 64)])
+def test_tiles_are_invisible_however_far_a_detector_looks(way, size):
+    detector, block = among_surroundings(way), with_gaps((30, 40))
+    whole = detector.score(block)
+    mosaic = np.full((3, 1, 30, 40), np.inf, np.float32)
+
+    for tile in tiles((30, 40), size, halo=detector.reach):
+        mosaic[:, :, *tile.keep] = np.stack(detector.score(block[:, *tile.read]).inner(tile))
+
+    assert mosaic.tobytes() == np.stack(whole).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("way", "reach"), [("context", 7), ("contrast", 4), ("novelty", 4), ("all", 7 + 2 * 10)]
+)
+def test_reaches_add_up(way, reach):
+    detector, block = among_surroundings(way), scene((71, 71), seed=2)
+    before = detector.score(block).total
+    block[0, 35, 35] *= 5
+
+    rows, cols = np.nonzero((detector.score(block).total != before)[0])
+
+    assert detector.reach == reach
+    assert np.abs([rows - 35, cols - 35]).max() == reach
+
+
+@every_way_to_look_around
+def test_a_block_has_the_same_bits_with_one_thread_and_with_two(way):
+    detector, block = among_surroundings(way), with_gaps((50, 60))
+
+    one = np.stack(detector.score(block))
+    torch.set_num_threads(2)
+    try:
+        two = np.stack(detector.score(block))
+    finally:
+        torch.set_num_threads(1)
+
+    assert one.tobytes() == two.tobytes()
+
+
+@every_way_to_look_around
+def test_saved_and_loaded_it_looks_around_as_before(way, tmp_path):
+    detector, block = among_surroundings(way), with_gaps((30, 40))
+    detector.save(tmp_path / "model.safetensors")
+
+    loaded = Detector.load(tmp_path / "model.safetensors")
+
+    assert (loaded.card, loaded.id, loaded.reach) == (detector.card, detector.id, detector.reach)
+    assert np.stack(loaded.score(block)).tobytes() == np.stack(detector.score(block)).tobytes()
+
+
+@every_way_to_look_around
+def test_a_detector_says_whether_its_scores_are_nats(way):
+    detector = among_surroundings(way)
+
+    assert ("nats" in detector.meaning) == (way == "context")
+    assert ("prominence" in detector.meaning) == (way != "context")
+    assert "nats" in fitted().meaning
+
+
+@every_way_to_look_around
+@pytest.mark.parametrize("value", [1e10, -1e20, 3.4e38])
+def test_no_finite_value_has_a_score_that_is_not_however_it_is_made(way, value):
+    block = scene((31, 31), seed=2)
+    block[0, 15, 15] = value
+    block[0, 3:5, 3:5, ::2] = -value
+
+    scores = among_surroundings(way).score(block)
+
+    assert np.isfinite(np.stack(scores)).all()
+    assert scores.total[0, 15, 15] > 100 * np.median(scores.total)
+
+
+@pytest.mark.parametrize("way", ["contrast", "novelty"])
+def test_surroundings_count_on_top_of_the_same_scores(way):
+    alone = fit_scene(scene((25, 40)), training={"max_steps": 40})
+    block = scene((25, 40), seed=2)
+
+    among, plain = among_surroundings(way).score(block), alone.score(block)
+
+    factor = among.total / plain.total
+    assert factor == pytest.approx(among.reconstruction / plain.reconstruction, rel=1e-5)
+    assert factor.std() > 0.01
+
+
+def test_dead_bands_are_named_once_though_scenes_are_read_twice(caplog):
+    block = scene((25, 40))
+    block[..., 1], block[..., 4] = np.nan, 7.0
+
+    detector = fit_scene(block, model={"family": "cvae"}, training={"max_steps": 5})
+
+    assert caplog.messages == ["left out, no data or one value everywhere: band_2, band_5"]
+    assert len(detector.context.basis) == BANDS - 2
+    assert np.isfinite(detector.score(np.delete(block, [1, 4], axis=-1)).total).all()
+
+
+def test_drawn_spectra_of_a_conditioned_model_are_those_of_usual_surroundings():
+    drawn = among_surroundings("context").sample(500, seed=0)
+
+    assert drawn.shape == (500, BANDS)
+    assert drawn.mean(0) == pytest.approx(spectra(1000).mean(0), abs=0.05)
 
 
 # Detectors that see more than a pixel

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import fit, spectra
+from conftest import fit, fit_scene, scene, spectra
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
@@ -135,6 +135,31 @@ def test_from_detector_needs_a_threshold():
 
     with pytest.raises(ConfigError, match="no threshold yet"):
         VAEDetector.from_detector(detector)
+
+
+def test_a_family_that_is_told_the_surroundings_is_refused():
+    with pytest.raises(ConfigError, match=r"family = 'cvae' looks at neighbours .*Detector\.score"):
+        short(family="cvae").fit(spectra(100))
+
+
+@pytest.mark.parametrize(
+    ("tables", "what"),
+    [
+        ({"model": {"family": "cvae"}}, "family = 'cvae'"),
+        ({"score": {"contrast": 0.5}}, "This detector"),
+        ({"score": {"novelty": 1.0}}, "This detector"),
+    ],
+    ids=str,
+)
+def test_from_detector_refuses_one_whose_scores_need_the_surroundings(tables, what):
+    detector = fit_scene(scene((20, 30)), training={"max_steps": 2}, **tables)
+
+    with pytest.raises(ConfigError, match=rf"{what} looks at neighbours .*Detector\.score"):
+        VAEDetector.from_detector(detector)
+
+
+def test_student_t_is_a_likelihood():
+    assert short(likelihood="student-t").fit(spectra(200)).detector_.card.likelihood == "student-t"
 
 
 @both

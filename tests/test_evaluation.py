@@ -13,6 +13,7 @@ from anomvae.estimators import RXDetector
 from anomvae.evaluation import BASELINES, evaluate, evaluate_detector
 from anomvae.mapping import score_scene
 from anomvae.raster import read_map
+from anomvae.rx import fit_robust_rx
 
 
 @pytest.fixture
@@ -66,7 +67,17 @@ def test_the_threshold_of_the_map_is_the_one_that_is_measured(scene, labels, tmp
     assert metrics.true_positive + metrics.false_positive == result.flagged
 
 
-@pytest.mark.parametrize("name", ["rx", "iforest"])
+def test_robust_rx_is_rx_on_the_spectra_nearest_to_it(scene, labels):
+    found = evaluate_detector(trained(), scene, labels, baselines=["rrx"]).rows["rrx"].roc_auc
+
+    pixels = plant(land(seed=1))[:, 1:].reshape(6, -1).T
+    truth = np.zeros((40, 48))
+    truth[10:12, 12:14] = 1
+    scores = fit_robust_rx(lambda: [pixels]).score(pixels)
+    assert found == pytest.approx(roc_auc_score(truth[1:].ravel(), scores), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rx", "rrx", "iforest"])
 def test_a_baseline_finds_what_is_planted(scene, labels, name):
     rows = evaluate_detector(trained(), scene, labels, baselines=[name]).rows
 

@@ -1,48 +1,58 @@
 """The contract: what every family of autoencoders promises, whatever its parts."""
 
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
 import torch
-from conftest import fit, scene, spectra
+from conftest import around, fit_scene, scene, spectra
 
 from anomvae.detector import Detector
-from anomvae.errors import ConfigError
+from anomvae.errors import BandMismatch, ConfigError
 from anomvae.families import FAMILIES, Sizes, family_named, fitting_sizes
+from anomvae.models import LIKELIHOODS
+from anomvae.models.core import join
 from anomvae.simulate import Anomaly, simulate
 from anomvae.tiling import tiles
 
 BANDS = 6
+CONTEXT = 5
 SIZES = Sizes(BANDS, latent=3, hidden=(16, 8))
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
+every_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)
 
 
-def build(family, **settings):
+def build(family, likelihood="gaussian", sizes=SIZES):
     torch.manual_seed(0)
-    return FAMILIES[family].build(SIZES, **settings)
+    context = CONTEXT if FAMILIES[family].conditioned else 0
+    return FAMILIES[family].build(replace(sizes, context=context), likelihood)
 
 
-def batch(count=40):
-    return torch.randn(count, BANDS, generator=torch.Generator().manual_seed(1))
+def batch(family, count=40, bands=BANDS):
+    """Draw examples, and the context that the family is told."""
+    draw = torch.Generator().manual_seed(1)
+    x = torch.randn(count, bands, generator=draw)
+    context = torch.randn(count, CONTEXT, generator=draw)
+    return x, context if FAMILIES[family].conditioned else None
 
 
-def train(family, examples, seed=0, **training):
-    return fit(examples, seed=seed, model={"family": family}, training=training)
+def train(family, block, seed=0, **training):
+    return fit_scene(block, seed=seed, model={"family": family}, training=training)
 
 
 @cache
 def fitted(family):
-    return train(family, spectra(800), max_steps=40)
+    return train(family, scene((20, 40)), max_steps=40)
 
 
 @every_family
 @pytest.mark.parametrize("training", [True, False])
 def test_shapes_and_units(family, training):
-    model, x = build(family).train(training), batch()
+    model, (x, context) = build(family).train(training), batch(family)
 
-    answer = model(x)
+    answer = model(x, context)
 
     assert answer.mean.shape == answer.error.shape == x.shape
     assert answer.kl.shape == x.shape[:-1]
@@ -53,21 +63,30 @@ def test_shapes_and_units(family, training):
 
 @every_family
 def test_all_axes_but_the_last_are_batch(family):
-    model, x = build(family).eval(), batch()
+    model, (x, context) = build(family).eval(), batch(family)
 
-    flat, folded = model(x), model(x.reshape(5, 4, 2, BANDS))
+    flat = model(x, context)
+    folded = model(*(part if part is None else part.reshape(5, 4, 2, -1) for part in (x, context)))
 
     assert torch.allclose(folded.mean.reshape(x.shape), flat.mean, atol=1e-6)
     assert torch.allclose(folded.kl.flatten(), flat.kl, atol=1e-6)
 
 
 @every_family
-def test_error_is_the_negative_log_density_of_a_normal_distribution(family):
-    model, x = build(family).eval(), batch()
+@pytest.mark.parametrize(
+    ("likelihood", "distribution"),
+    [
+        ("gaussian", torch.distributions.Normal),
+        ("student-t", partial(torch.distributions.StudentT, 4.0)),
+        ("unit", torch.distributions.Normal),
+    ],
+)
+def test_error_is_the_negative_log_density_of_the_likelihood(family, likelihood, distribution):
+    model, (x, context) = build(family, likelihood).eval(), batch(family)
 
-    answer = model(x)
+    answer = model(x, context)
 
-    p = torch.distributions.Normal(answer.mean, model.likelihood.sigma)
+    p = distribution(answer.mean, model.likelihood.sigma)
     assert torch.allclose(answer.error, -p.log_prob(x), atol=1e-5)
 
 
@@ -77,7 +96,7 @@ def test_kl_never_falls_below_zero_where_the_code_is_near_its_prior(family):
     for parameter in model.parameters():
         parameter.data *= 1e-4
 
-    assert (model(batch(5000)).kl >= 0).all()
+    assert (model(*batch(family, 5000)).kl >= 0).all()
 
 
 def test_kl_of_ae_is_exactly_zero():
@@ -87,23 +106,23 @@ def test_kl_of_ae_is_exactly_zero():
     assert np.array_equal(terms.total, terms.reconstruction)
 
 
-@pytest.mark.parametrize("family", ["vae", "beta-vae"])
+@pytest.mark.parametrize("family", ["vae", "beta-vae", "cvae"])
 def test_kl_is_that_of_a_normal_posterior_against_a_standard_normal_prior(family):
-    model, x = build(family).eval(), batch()
+    model, (x, context) = build(family).eval(), batch(family)
 
-    mu, log_sigma = model.bottleneck.to_q(model.encoder(x)).chunk(2, dim=-1)
+    mu, log_sigma = model.bottleneck.to_q(model.encoder(join(x, context))).chunk(2, dim=-1)
 
     q, prior = torch.distributions.Normal(mu, log_sigma.exp()), torch.distributions.Normal(0.0, 1.0)
     expected = torch.distributions.kl_divergence(q, prior).sum(-1)
-    assert torch.allclose(model(x).kl, expected, atol=1e-5)
+    assert torch.allclose(model(x, context).kl, expected, atol=1e-5)
 
 
 @every_family
-@pytest.mark.parametrize("learn_noise", [True, False])
-def test_gradient_reaches_every_trainable_parameter(family, learn_noise):
-    model = build(family, learn_noise=learn_noise).train()
+@every_likelihood
+def test_gradient_reaches_every_trainable_parameter(family, likelihood):
+    model = build(family, likelihood).train()
 
-    FAMILIES[family].objective(model(batch())).mean().backward()
+    FAMILIES[family].objective(model(*batch(family))).mean().backward()
 
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -113,8 +132,8 @@ def test_gradient_reaches_every_trainable_parameter(family, learn_noise):
 
 @every_family
 def test_unit_likelihood_has_noise_1_and_keeps_it(family):
-    detector = fit(
-        spectra(200),
+    detector = fit_scene(
+        scene((10, 20)),
         model={"family": family, "likelihood": "unit"},
         training={"max_steps": 5},
     )
@@ -125,7 +144,7 @@ def test_unit_likelihood_has_noise_1_and_keeps_it(family):
 
 @every_family
 def test_noise_is_learnt_per_band(family):
-    sigma = train(family, spectra(800), max_steps=150).model.likelihood.sigma
+    sigma = train(family, scene((20, 40)), max_steps=150).model.likelihood.sigma
 
     assert (sigma < 1).all()
     assert len(sigma.unique()) == BANDS
@@ -159,13 +178,15 @@ def test_saved_and_loaded_gives_the_same_scores_to_the_bit(family, tmp_path):
 @pytest.mark.parametrize("hidden", [(10, 7), (50, 50)])
 @pytest.mark.parametrize("bands", [2, 5, 11])
 def test_a_score_has_the_same_bits_in_any_order_whatever_the_sizes(family, hidden, bands):
-    x, order = spectra(1500, bands, seed=2), np.random.default_rng(0).permutation(1500)
-    detector = fit(
-        spectra(200, bands),
+    block, order = scene((30, 50), bands, seed=2), np.random.default_rng(0).permutation(1500)
+    detector = fit_scene(
+        scene((10, 20), bands),
         model={"family": family, "hidden": hidden, "latent": 2},
         training={"max_steps": 2},
         score={"noise": "covariance"},
     )
+
+    x = detector.view.split(block, np.ones((1, 30, 50), bool))
 
     straight, shuffled = (np.stack(detector.score_examples(part)) for part in (x, x[order]))
 
@@ -215,20 +236,50 @@ def test_a_block_without_data_scores_to_nan(family):
 
 @cache
 def sample_scenes():
-    normal = simulate((64, 64), 0)
     other = simulate((64, 64), 1, anomalies=[Anomaly("red roof", (2, 2))])
-    return normal.block[0][normal.valid], other
+    return simulate((64, 64), 0).block, other
 
 
 @every_family
 @pytest.mark.parametrize("seed", range(3))
-def test_a_planted_anomaly_ranks_in_the_top_percent_of_another_scene(family, seed):
+def test_a_planted_anomaly_ranks_near_the_top_of_another_scene(family, seed):
     normal, other = sample_scenes()
+    # To a conditioned model the surroundings in another scene are news, too.
+    share = 0.02 if FAMILIES[family].conditioned else 0.01
 
     scores = train(family, normal, seed, max_steps=150, batch=256).score(other.block).total[0]
 
     planted = scores[other.labels == 1]
-    assert planted.min() > np.quantile(scores[other.valid], 0.99)
+    assert planted.min() > np.quantile(scores[other.valid], 1 - share)
+
+
+def test_a_conditioned_family_is_told_what_surrounds_a_pixel():
+    detector, block = fitted("cvae"), scene((21, 21), seed=2)
+    before = detector.score(block).total
+    block[0, 10, 10] *= 3
+
+    changed = (detector.score(block).total != before)[0]
+
+    changed[10, 10] = False
+    assert np.array_equal(changed, around(detector.context.plan.ring, (21, 21), (10, 10)))
+
+
+def test_a_family_that_is_not_conditioned_sees_each_pixel_alone():
+    for family in FAMILIES.keys() - {"cvae"}:
+        assert fitted(family).reach == 0
+        assert fitted(family).context is None
+
+
+def test_examples_without_their_context_are_refused():
+    with pytest.raises(BandMismatch, match=r"has 6 bands, .* on 6 .*, and 11 numbers of context"):
+        fitted("cvae").encode(spectra(5))
+
+
+@every_family
+@pytest.mark.parametrize("bands", [5, 7, BANDS + 11])
+def test_a_block_of_other_bands_is_refused(family, bands):
+    with pytest.raises(BandMismatch, match=rf"has {bands} bands, .* on 6 \(band_1, .*Give these"):
+        fitted(family).score(scene((3, 3), bands=bands))
 
 
 @every_family
@@ -263,12 +314,12 @@ def test_sizes_follow_the_bands(bands, latent, hidden):
 
 
 def test_sizes_that_are_given_stay():
-    assert fitting_sizes(4, latent=3, hidden=(7,)) == Sizes(4, 3, (7,))
+    assert fitting_sizes(4, 3, (7,), context=15) == Sizes(4, 3, (7,), 15)
 
 
 @every_family
 @pytest.mark.parametrize("sizes", [Sizes(1, 1, (2,)), Sizes(3, 5, (4, 4, 4))])
 def test_any_sizes_make_a_model(family, sizes):
-    answer = FAMILIES[family].build(sizes)(torch.zeros(2, sizes.bands))
+    answer = build(family, sizes=sizes)(*batch(family, 2, sizes.bands))
 
     assert answer.mean.shape == (2, sizes.bands)

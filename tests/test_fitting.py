@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rasters import BANDS, NODATA, land, plant, write, write_labels
+from scipy.ndimage import maximum_filter
 
 import anomvae
 from anomvae.config import resolve_config
+from anomvae.context import Ring
 from anomvae.errors import BandMismatch, GridMismatch, NotEnoughPixels, RasterError
 from anomvae.fitting import FEW, Selection, detect, refit_threshold, train
 from anomvae.raster import RasterReader
@@ -17,6 +19,8 @@ from anomvae.thresholds import describe_scores, parse_rule
 from anomvae.tiling import Tile
 
 SHORT = resolve_config("default", ["training.max_steps=30"]).config
+SMALL = resolve_config("small-objects", ["training.max_steps=40"]).config
+either = pytest.mark.parametrize("config", [SHORT, SMALL], ids=["default", "small-objects"])
 
 
 def scores_of(detector, path):
@@ -30,22 +34,26 @@ def scene(tmp_path):
     return write(tmp_path / "scene.tif", land((64, 64), seed=1))
 
 
-def test_the_same_seed_gives_the_same_file(scene):
-    one, same, other = (train([scene], SHORT, seed).to_bytes() for seed in (0, 0, 1))
+@either
+def test_the_same_seed_gives_the_same_file(scene, config):
+    one, same, other = (train([scene], config, seed).to_bytes() for seed in (0, 0, 1))
 
     assert one == same
     assert one != other
 
 
-def test_the_threshold_is_mean_plus_three_sigma_over_held_out_blocks(scene):
-    detector = train([scene], SHORT, seed=3)
+@either
+def test_the_threshold_is_mean_plus_three_sigma_over_held_out_blocks(scene, config):
+    detector = train([scene], config, seed=3)
 
-    away = held_out_blocks((64, 64), seed=3, scene=0).inside((slice(0, 64), slice(0, 64)))
+    blocks = held_out_blocks((64, 64), seed=3, scene=0, reach=detector.view.reach)
+    away = blocks.inside((slice(0, 64), slice(0, 64)))
     scores = scores_of(detector, scene)[away].astype(float)
     assert detector.threshold.value == pytest.approx(scores.mean() + 3 * scores.std(), rel=1e-6)
     assert detector.threshold.pixels == away.sum()
     assert detector.threshold.held_out
-    assert detector.card.training.pixels == (~away).sum()
+    near = maximum_filter(away, 2 * detector.view.reach + 1, mode="constant")
+    assert detector.card.training.pixels == (~near).sum()
 
 
 def test_a_fifth_of_the_blocks_is_held_out():
@@ -55,8 +63,19 @@ def test_a_fifth_of_the_blocks_is_held_out():
     assert blocks.chosen.sum() == round(0.2 * 10 * 13)
 
 
-def test_detect_learns_every_valid_pixel(scene):
-    detector = detect(scene, SHORT)
+def test_a_detector_that_looks_sideways_still_learns_half_of_what_is_there():
+    for shape in ((100, 50), (100, 100), (400, 300)):
+        window = slice(0, shape[0]), slice(0, shape[1])
+        shares = [
+            maximum_filter(held_out_blocks(shape, seed, 0, reach=7).inside(window), 15).mean()
+            for seed in range(5)
+        ]
+        assert max(shares) < 0.6
+
+
+@either
+def test_detect_learns_every_valid_pixel(scene, config):
+    detector = detect(scene, config)
 
     assert detector.card.training.pixels == 64 * 64
     assert detector.card.noise == "covariance"
@@ -150,17 +169,18 @@ def test_unnamed_bands_are_chosen_and_found_by_position(tmp_path, scene):
     assert result.valid == 64 * 64
 
 
-def test_dead_bands_are_named_left_out_and_not_needed(tmp_path, caplog):
+@either
+def test_dead_bands_are_named_left_out_and_not_needed(tmp_path, caplog, config):
     values = land((64, 64), BANDS + 2)
     values[3] = 0.25
     values[5] = NODATA  # no data in the whole band
     path = write(tmp_path / "dead.tif", values)
 
-    detector = train([path], SHORT)
+    detector = train([path], config)
     result = anomvae.score_scene(detector, path, tmp_path / "out")
 
     assert detector.card.dead == ("band_4", "band_6")
-    assert "band_4, band_6" in caplog.text
+    assert caplog.text.count("band_4, band_6") == 1
     assert result.valid == 64 * 64
 
 
@@ -174,23 +194,25 @@ def test_few_pixels_are_enough_but_warned_of(tmp_path, caplog):
     assert "rests on" in caplog.text
 
 
+@either
 @pytest.mark.parametrize("valid", [0, 1, 31])
-def test_fewer_than_32_valid_pixels_are_refused(tmp_path, valid):
+def test_fewer_than_32_valid_pixels_are_refused(tmp_path, valid, config):
     values = np.full((BANDS, 40, 40), NODATA, "float32")
     values[:, 0, :valid] = land((1, 40))[:, 0, :valid]
     path = write(tmp_path / "scene.tif", values)
 
-    for fit in (lambda: train([path], SHORT), lambda: detect(path, SHORT)):
+    for fit in (lambda: train([path], config), lambda: detect(path, config)):
         with pytest.raises(NotEnoughPixels, match=f"{valid} valid pixels .* at least 32"):
             fit()
 
 
-def test_32_valid_pixels_are_enough(tmp_path):
+@either
+def test_32_valid_pixels_are_enough(tmp_path, config):
     values = np.full((BANDS, 40, 40), NODATA, "float32")
     values[:, 0, :32] = land((1, 40))[:, 0, :32]
     path = write(tmp_path / "scene.tif", values)
 
-    assert detect(path, SHORT).card.training.pixels == 32
+    assert detect(path, config).card.training.pixels == 32
 
 
 def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
@@ -213,22 +235,24 @@ def test_a_threshold_is_not_refitted_on_other_bands(tmp_path, scene):
         refit_threshold(train([scene], SHORT), [other], "sigma:3")
 
 
-def test_anomalies_are_above_the_threshold_though_they_were_learnt(tmp_path):
+@pytest.mark.parametrize("config", ["default", "small-objects"])
+def test_anomalies_are_above_the_threshold_though_they_were_learnt(tmp_path, config):
     scene = write(tmp_path / "planted.tif", plant(land((64, 64))))
 
-    detector = detect(scene)
+    detector = detect(scene, config)
 
     scores = scores_of(detector, scene)
     assert (scores[10:12, 12:14] > detector.threshold.value).all()
 
 
-def test_the_left_half_judges_the_right_half(tmp_path):
+@pytest.mark.parametrize("config", ["default", "small-objects"])
+def test_the_left_half_judges_the_right_half(tmp_path, config):
     whole = plant(land((64, 96)), row=20, col=70)
     left = write(tmp_path / "left.tif", whole[:, :, :48].copy())
     right = write(tmp_path / "right.tif", whole[:, :, 48:].copy())
     labels = write_labels(tmp_path / "labels.tif", (64, 48), row=20, col=70 - 48)
 
-    detector = train([left])
+    detector = train([left], config)
     found = anomvae.evaluate(anomvae.score_scene(detector, right, tmp_path / "out"), labels)
 
     assert found.rows["anomvae"].roc_auc > 0.99
@@ -345,6 +369,55 @@ def test_whole_pixels_on_one_side_of_the_split_are_learnt_in_sample(tmp_path):
 def test_a_single_path_is_one_scene(scene):
     assert train(scene, SHORT).card.training.scenes == ("scene.tif",)
     assert train(str(scene), SHORT).card.training.scenes == ("scene.tif",)
+
+
+# Surroundings
+
+
+def test_a_small_objects_detector_is_what_its_configuration_says(scene):
+    card = train([scene], SMALL).card
+
+    assert card.family == "cvae"
+    assert (card.context.ring, card.prominence.ring) == (Ring(15, 7), Ring(21, 7))
+    assert (card.context.means, card.context.spreads, card.context.limit) == (10, 5, 2.0)
+    assert (card.prominence.contrast, card.prominence.novelty) == (0.65, 1.0)
+
+
+def test_training_sees_no_held_out_pixel_even_around_another(tmp_path):
+    values = land((64, 64), seed=1)
+    away = held_out_blocks((64, 64), 0, scene=0, reach=7).inside((slice(0, 64), slice(0, 64)))
+    other = np.where(away, values[::-1] * 3, values)
+    paths = [write(tmp_path / name, part) for name, part in (("a.tif", values), ("b.tif", other))]
+
+    one, same = (train([path], SMALL) for path in paths)
+
+    assert one.card.prominence == same.card.prominence
+    for name, weight in one.model.state_dict().items():
+        assert weight.equal(same.model.state_dict()[name]), name
+    for name, array in one.context.tensors.items():
+        assert np.array_equal(array, same.context.tensors[name]), name
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (1, 40), (40, 1), (14, 70)])
+def test_a_scene_narrower_than_the_ring_is_learnt_and_scored(tmp_path, shape):
+    path = write(tmp_path / "narrow.tif", land((64, 80))[:, : shape[0], : shape[1]].copy())
+
+    for detector in (train([path], SMALL), detect(path, SMALL)):
+        assert np.isfinite(scores_of(detector, path)).all()
+
+
+def test_a_band_that_only_the_surroundings_have_is_no_part_of_their_context(tmp_path, caplog):
+    away = held_out_blocks((64, 64), 0, scene=0, reach=7).inside((slice(0, 64), slice(0, 64)))
+    near = maximum_filter(away, 15, mode="constant")
+    values = land((64, 64))
+    values[2] = np.where(near & ~away, values[2], 0.3)  # constant in what is trained on
+    path = write(tmp_path / "scene.tif", values)
+
+    detector = train([path], SMALL)
+
+    assert detector.card.dead == ()
+    assert not detector.threshold.held_out
+    assert "too little data to hold some out" in caplog.text
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64])

@@ -20,6 +20,8 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"errors"},
     {"tiling", "grid", "bands", "scaling", "thresholds", "metrics", "rx", "simulate", "parallel"},
     {"pixels", "noise", "config"},
+    {"context"},
+    {"prominence"},
     {"files", "modelfile"},
     {"raster"},
     {"outputs"},

@@ -50,6 +50,7 @@ from anomvae.tiling import tiles
 
 SIX = unnamed_bands(BANDS)
 ONE = Threshold(1.0, 0.0, "fixed:1", 1, True)
+either = pytest.mark.parametrize("config", ["default", "small-objects"])
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class Neighbours:
 
     reach: int = 3
     id: str = "neighbours"
+    meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
     threshold: Threshold = ONE
 
@@ -83,6 +85,7 @@ class Changes:
 
     reach: int = 0
     id: str = "changes"
+    meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
     threshold: Threshold = ONE
 
@@ -155,8 +158,9 @@ def scene(tmp_path):
     return write(tmp_path / "scene.tif", plant(land(seed=1)))
 
 
-def test_a_map_holds_two_terms_that_add_up_to_the_score(scene, tmp_path):
-    result = score_scene(trained(), scene, tmp_path / "out")
+@either
+def test_a_map_holds_two_terms_that_add_up_to_the_score(scene, tmp_path, config):
+    result = score_scene(trained(config), scene, tmp_path / "out")
 
     found = read_map(result.path)
     valid = np.isfinite(found.score)
@@ -165,16 +169,18 @@ def test_a_map_holds_two_terms_that_add_up_to_the_score(scene, tmp_path):
     assert (found.kl[valid] >= 0).all()
 
 
-def test_no_data_in_is_nan_out_and_nowhere_else(scene, tmp_path):
-    result = score_scene(trained(), scene, tmp_path / "out")
+@either
+def test_no_data_in_is_nan_out_and_nowhere_else(scene, tmp_path, config):
+    result = score_scene(trained(config), scene, tmp_path / "out")
 
     found = read_map(result.path)
     assert np.array_equal(np.isnan(found.score), (bands_of(scene) == NODATA).any(axis=0))
     assert result.valid == np.isfinite(found.score).sum()
 
 
-def test_flags_are_the_scores_above_the_threshold(scene, tmp_path):
-    result = score_scene(trained(), scene, tmp_path / "out")
+@either
+def test_flags_are_the_scores_above_the_threshold(scene, tmp_path, config):
+    result = score_scene(trained(config), scene, tmp_path / "out")
 
     scores, flags = bands_of(result.path)[0], bands_of(result.outputs.flags)[0]
     assert np.array_equal(flags == 255, np.isnan(scores))
@@ -207,6 +213,17 @@ def test_a_map_says_where_it_comes_from(scene, tmp_path):
     assert tags["ANOMVAE_SCENE"] == "scene.tif"
 
 
+@pytest.mark.parametrize(
+    ("config", "said"), [("default", "kl, nats,"), ("small-objects", "times the prominence among")]
+)
+def test_a_map_says_what_its_score_is(scene, tmp_path, config, said):
+    result = score_scene(trained(config), scene, tmp_path / "out")
+
+    with rasterio.open(result.path) as found:
+        assert said in found.tags()["ANOMVAE_SCORE"]
+        assert found.tags()["ANOMVAE_SCORE"] == trained(config).meaning
+
+
 def test_the_same_run_gives_the_same_bytes(scene, tmp_path):
     first, second = (score_scene(trained(), scene, tmp_path / name) for name in "ab")
 
@@ -221,6 +238,15 @@ def test_the_same_run_gives_the_same_bytes(scene, tmp_path):
 def test_the_tile_size_never_shows_in_the_map(scene, tmp_path, tile):
     whole = score_scene(trained(), scene, tmp_path / "whole")
     tiled = score_scene(trained(), scene, tmp_path / f"tile {tile}", tile=tile)
+
+    assert tiled.path.read_bytes() == whole.path.read_bytes()
+    assert tiled.quantiles == whole.quantiles
+
+
+@pytest.mark.parametrize("tile", [7, 16, 31])
+def test_the_tile_size_never_shows_where_surroundings_count(scene, tmp_path, tile):
+    whole = score_scene(trained("small-objects"), scene, tmp_path / "whole")
+    tiled = score_scene(trained("small-objects"), scene, tmp_path / "tiled", tile=tile)
 
     assert tiled.path.read_bytes() == whole.path.read_bytes()
     assert tiled.quantiles == whole.quantiles
@@ -281,20 +307,22 @@ def test_a_mask_takes_pixels_out(scene, tmp_path):
     assert result.valid == 29 * 48
 
 
-def test_a_scene_without_data_scores_to_nan_maps(tmp_path):
+@either
+def test_a_scene_without_data_scores_to_nan_maps(tmp_path, config):
     scene = write(tmp_path / "empty.tif", np.full((BANDS, 20, 20), NODATA, "float32"))
 
-    result = score_scene(trained(), scene, tmp_path / "out")
+    result = score_scene(trained(config), scene, tmp_path / "out")
 
     assert (result.valid, result.flagged, result.quantiles) == (0, 0, {})
     assert np.isnan(bands_of(result.path)).all()
     assert (bands_of(result.outputs.flags) == 255).all()
 
 
-def test_a_scene_of_one_pixel_is_scored(tmp_path):
+@either
+def test_a_scene_of_one_pixel_is_scored(tmp_path, config):
     scene = write(tmp_path / "one.tif", land()[:, 5:6, 5:6])
 
-    result = score_scene(trained(), scene, tmp_path / "out")
+    result = score_scene(trained(config), scene, tmp_path / "out")
 
     assert np.isfinite(bands_of(result.path)).all()
     assert cog_validate(result.path, strict=True)[0]
@@ -632,14 +660,28 @@ def test_scenes_of_one_name_are_refused_before_anything_is_done(scene, tmp_path)
     assert not (tmp_path / "out").exists()
 
 
-def test_detect_fits_a_scene_to_itself_and_finds_what_is_planted(scene, tmp_path):
-    result = detect_scene(scene, tmp_path / "out")
+@either
+def test_detect_fits_a_scene_to_itself_and_finds_what_is_planted(scene, tmp_path, config):
+    result = detect_scene(scene, tmp_path / "out", config)
 
     flags = bands_of(result.outputs.flags)[0]
     assert (flags[10:12, 12:14] == 1).all()
     assert result.threshold.rule == "clipped:3"
     assert not result.threshold.held_out
-    assert not detect_scene(scene, tmp_path / "out").fresh
+    assert not detect_scene(scene, tmp_path / "out", config).fresh
+
+
+def test_detect_among_surroundings_does_without_dead_bands(tmp_path):
+    values = plant(land(bands=BANDS + 2))
+    values[3], values[5] = 0.25, NODATA
+    scene = write(tmp_path / "dead.tif", values)
+    config = resolve_config("small-objects", ["training.max_steps=40"]).config
+
+    found = read_map(detect_scene(scene, tmp_path / "out", config).path)
+
+    lacking = (np.delete(values, [3, 5], axis=0) == NODATA).any(axis=0)
+    assert np.array_equal(np.isnan(found.score), lacking)
+    assert np.array_equal(found.reconstruction + found.kl, found.score, equal_nan=True)
 
 
 def test_the_summary_of_another_seed_is_another(scene, tmp_path):

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as npst
 from safetensors.numpy import save
 
 from anomvae.bands import Band, Bands, unnamed_bands
+from anomvae.context import ContextPlan, Ring
 from anomvae.errors import ModelFileError
 from anomvae.modelfile import (
     FORMAT,
@@ -24,6 +25,7 @@ from anomvae.modelfile import (
     read_model,
     to_bytes,
 )
+from anomvae.prominence import Prominence
 from anomvae.thresholds import Threshold
 
 TRAINING = Training(("a.tif", "b.tif"), 7, 900, 40, 32, 0.05, 1.0, (3.5, 1 / 3), None, 0.1)
@@ -41,6 +43,10 @@ CARD = Card(
     anomvae="0.1.0",
     torch="2.13.0",
 )
+PLAN = ContextPlan(Ring(15, 7), means=10, spreads=5, limit=2.0)
+PROMINENCE = Prominence(Ring(21, 7), 0.65, 1.0, variance=1 / 3, distance=-2.5, level=1e-300)
+AMONG_SURROUNDINGS = replace(CARD, family="cvae", context=PLAN, prominence=PROMINENCE)
+OPTIONAL = {"threshold", "context", "prominence"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),
@@ -105,6 +111,9 @@ def test_tensors_come_back_to_the_bit(write, tensors):
         replace(CARD, threshold=None, dead=(), anomvae="", torch=""),
         replace(CARD, bands=unnamed_bands(400)),
         replace(CARD, training=replace(TRAINING, scenes=(), elbo=-3.25)),
+        AMONG_SURROUNDINGS,
+        replace(CARD, prominence=Prominence(Ring(3, 1), 0.0, 1.0)),
+        replace(CARD, context=PLAN),
     ],
 )
 def test_the_card_comes_back_as_it_was(write, card):
@@ -137,7 +146,11 @@ def test_the_header_has_one_metadata_key_and_its_format():
 
     assert list(metadata) == [KEY]
     assert entry_of(BYTES)["format"] == FORMAT == 1
-    assert entry_of(BYTES).keys() == asdict(CARD).keys() | {"format", "checksum", "tensors"}
+    assert entry_of(BYTES).keys() == asdict(CARD).keys() - {"context", "prominence"} | {
+        "format",
+        "checksum",
+        "tensors",
+    }
 
 
 @given(place=st.integers(0, len(BYTES) - 1), byte=st.integers(0, 255))
@@ -173,12 +186,14 @@ def test_a_truncated_file_is_found(write, size):
 
 
 def test_a_field_that_holds_its_default_is_not_written():
-    card = replace(CARD, threshold=None)
+    bare, full = replace(CARD, threshold=None), AMONG_SURROUNDINGS
 
-    entry = entry_of(to_bytes(ModelFile(card, TENSORS)))
+    without, entry = (entry_of(to_bytes(ModelFile(card, TENSORS))) for card in (bare, full))
 
-    assert "threshold" not in entry
-    assert "threshold" in entry_of(BYTES)
+    assert not OPTIONAL & without.keys()
+    assert entry.keys() >= OPTIONAL
+    assert entry["context"] == asdict(PLAN)
+    assert entry["prominence"] == asdict(PROMINENCE)
 
 
 def test_a_field_that_is_not_written_holds_its_default(write):
@@ -276,9 +291,20 @@ class TestForeignFiles:
         with pytest.raises(ModelFileError, match="cannot be read: Is a directory"):
             read(tmp_path)
 
-    @pytest.mark.parametrize("where", [(), ("training",), ("threshold",), ("bands",)])
+    @pytest.mark.parametrize(
+        "where",
+        [
+            (),
+            ("training",),
+            ("threshold",),
+            ("bands",),
+            ("context",),
+            ("prominence",),
+            ("prominence", "ring"),
+        ],
+    )
     def test_an_unknown_field_is_refused(self, write, read, where):
-        entry = entry_of(BYTES)
+        entry = entry_of(to_bytes(ModelFile(AMONG_SURROUNDINGS, TENSORS)))
         table = entry
         for name in where:
             table = table[name]
@@ -287,7 +313,7 @@ class TestForeignFiles:
         with pytest.raises(ModelFileError, match=r"does not fit format 1 .*surprise"):
             read(write(sealed(entry)))
 
-    @pytest.mark.parametrize("field", sorted(set(asdict(CARD)) - {"threshold"}))
+    @pytest.mark.parametrize("field", sorted(set(asdict(CARD)) - OPTIONAL))
     def test_a_missing_field_is_refused(self, write, read, field):
         entry = entry_of(BYTES)
         del entry[field]

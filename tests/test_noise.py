@@ -83,6 +83,16 @@ def test_covariance_noise_knows_which_bands_err_together():
     assert odd > 1.5 * usual
 
 
+def test_each_whitened_residual_stays_nearest_to_its_own_band():
+    x = residuals(correlation=0.5) / SIGMA  # scaled units
+
+    found = whitened(fit_noise("covariance", x, np.ones_like(SIGMA)), x)
+
+    alike = np.corrcoef(found.T, x.T)[:BANDS, BANDS:]
+    assert (alike.argmax(axis=1) == np.arange(BANDS)).all()
+    assert alike.diagonal().min() > 0.8
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1e6])
 def test_covariance_noise_does_not_depend_on_the_unit(scale):
     x = residuals()

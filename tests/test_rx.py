@@ -3,7 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomvae.rx import fit_rx, moments, shrunk, stream_moments, trimmed_moments, whitener
+from anomvae.rx import (
+    fit_robust_rx,
+    fit_rx,
+    mahalanobis,
+    moments,
+    shrunk,
+    stream_moments,
+    stream_trimmed_moments,
+    trimmed_moments,
+    whitener,
+)
 
 OUTLIERS = 180
 
@@ -118,6 +128,75 @@ def test_trimming_nothing_gives_plain_moments():
     x = spectra()
 
     np.testing.assert_array_equal(trimmed_moments(x, keep=1.0).mean, moments(x).mean)
+
+
+@settings(deadline=None)
+@given(cuts=st.lists(st.integers(0, 400), max_size=5), keep=st.sampled_from([0.5, 0.95, 1.0]))
+def test_trimmed_moments_of_a_stream_are_those_of_the_whole_whatever_the_split(cuts, keep):
+    x = spectra()
+    parts = np.split(x, sorted(cuts))
+
+    found = stream_trimmed_moments(lambda: iter(parts), keep)
+
+    expected = trimmed_moments(x, keep)
+    assert found.count == expected.count
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-9)
+
+
+def test_robust_rx_is_the_distance_to_the_spectra_nearest_by_it():
+    x = np.concatenate([spectra(4000), spectra(OUTLIERS) + 20])
+    kept = x
+    for _ in range(3):
+        distance = mahalanobis(x, kept.mean(axis=0), whitener(np.cov(kept.T)))
+        kept = x[distance <= np.quantile(distance, 0.95)]
+
+    found = fit_robust_rx(lambda: np.array_split(x, 7)).score(x)
+
+    expected = mahalanobis(x, kept.mean(axis=0), whitener(np.cov(kept.T)))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_robust_rx_finds_outliers_that_widen_plain_rx():
+    clean = spectra(4000)
+    outliers = clean.mean(axis=0) + 3 * clean.std(axis=0) + spectra(OUTLIERS)
+    x = np.concatenate([clean, outliers])
+
+    plain, robust = fit_rx([x]).score(x), fit_robust_rx(lambda: [x]).score(x)
+
+    def missed(scores):
+        return (scores[4000:] < np.quantile(scores[:4000], 0.99)).mean()
+
+    assert missed(robust) < missed(plain)
+    assert np.median(robust[4000:]) > 2 * np.median(plain[4000:])
+
+
+def test_robust_rx_begins_the_stream_again_twice_a_round():
+    begun = []
+
+    def stream():
+        begun.append(True)
+        return iter([spectra()])
+
+    fit_robust_rx(stream, rounds=2)
+
+    assert len(begun) == 2 * 2 + 1
+
+
+@pytest.mark.parametrize("change", [copied, dead], ids=["copied", "dead"])
+def test_bands_without_a_say_of_their_own_change_no_robust_score(change):
+    x = spectra(2000)
+    longer = change(x)
+
+    found = fit_robust_rx(lambda: [longer]).score(longer)
+
+    np.testing.assert_allclose(found, fit_robust_rx(lambda: [x]).score(x), rtol=1e-6)
+
+
+def test_robust_rx_of_a_scene_of_one_spectrum_has_no_distances():
+    x = np.full((30, 4), 0.1, np.float32)
+
+    assert (fit_robust_rx(lambda: [x]).score(x) == 0).all()
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])

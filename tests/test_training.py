@@ -16,9 +16,9 @@ BANDS = 4
 SHORT = Plan(max_steps=20)
 
 
-def untrained(family="vae"):
+def untrained(family="vae", likelihood="gaussian", context=0):
     torch.manual_seed(0)
-    return FAMILIES[family].build(Sizes(BANDS, latent=2, hidden=(8,)))
+    return FAMILIES[family].build(Sizes(BANDS, 2, (8,), context), likelihood)
 
 
 def examples(count=300):
@@ -141,7 +141,7 @@ def test_each_epoch_shows_every_example_once():
             self.weight = torch.nn.Parameter(torch.ones(()))
             self.seen = []
 
-        def forward(self, x):
+        def forward(self, x, context=None):
             self.seen += x[:, 0].tolist()
             error = x * self.weight
             return Reconstruction(x, error, error.sum(-1) * 0, error.new_zeros(()))
@@ -194,6 +194,17 @@ def error_of_anomalies(x, trim):
     model, _ = trained(Plan(epochs=30, learning_rate=2e-2, trim=trim), x=x)
     with torch.inference_mode():
         return float(model(x).error[::30].sum(-1).mean())
+
+
+def test_each_example_is_learnt_with_its_own_context():
+    x = examples()
+    model = untrained("cvae", context=BANDS)
+
+    fit_model(model, Elbo(), x, Plan(epochs=100, learning_rate=1e-2), seed=0, context=x)
+
+    with torch.inference_mode():
+        right, wrong = (model(x, told).error.sum(-1).mean() for told in (x, x.flip(0)))
+    assert right < wrong - 1
 
 
 def test_progress_is_told_about_a_hundred_times_and_ends_whole():

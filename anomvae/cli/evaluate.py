@@ -29,7 +29,9 @@ COLUMNS = {
 @click.option("--labels", required=True, help="Raster on the scene's grid; above 0 = anomalous.")
 @click.option("-m", "--model", help="Model file, instead of a MAP.")
 @click.option("-o", "--out", help="JSON file to write.")
-@click.option("--baselines", default="rx", show_default=True, help="rx, pca, iforest; or none.")
+@click.option(
+    "--baselines", default="rx", show_default=True, help="rx, rrx, pca, iforest; or none."
+)
 @options.mask_opt
 @options.overwrite_opt
 @options.json_opt

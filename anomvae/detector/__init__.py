@@ -4,7 +4,8 @@
 Nothing here knows rasters.
 """
 
-from .fit import fit_detector
-from .scoring import CHUNK, Detector, Scores, available
+from .fit import fit_detector, fit_surroundings
+from .passes import CHUNK, Scores, available
+from .scoring import Detector
 
-__all__ = ["CHUNK", "Detector", "Scores", "available", "fit_detector"]
+__all__ = ["CHUNK", "Detector", "Scores", "available", "fit_detector", "fit_surroundings"]

@@ -2,12 +2,14 @@
 
 For an example ``x`` in scaled units, with the code at its posterior mean::
 
-    reconstruction = 1/2 (r - c)' S^-1 (r - c),  r = x - mean(x | z)     nats, >= 0
+    reconstruction = sum_band cost(u),  u = (x - mean(x | z) - c) S^-1/2   nats, >= 0
     kl             = kl_weight * KL(q(z | x) || p(z))                    nats, >= 0
     score          = reconstruction + kl                                 nats, higher = more unusual
 
-The noise model (c, S) is told in `anomvae.noise`.  The reconstruction term is -log p(x | z) minus
-its value at the mode, so 0 is a perfect reconstruction.  Nothing is drawn while scoring.
+The noise model (c, S) is told in `anomvae.noise`, the cost in `anomvae.models.likelihoods`: -log p
+minus its value at the mode, so 0 is a perfect reconstruction.  Nothing is drawn while scoring.
+Where surroundings count (`anomvae.prominence`), both terms are multiplied by what they give, and
+are no longer nats.
 
 Blocks have axes (time, row, col, band), examples (n, ..., band), both float32 in data units.
 """
@@ -20,7 +22,6 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,7 +29,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bands import Bands
-from ..errors import BandMismatch, ConfigError, ModelFileError, listed
+from ..context import Conditioned, Context
+from ..errors import ConfigError, ModelFileError
 from ..families import Sizes, family_named
 from ..files import write_atomically
 from ..modelfile import Card, ModelFile, read_model, to_bytes
@@ -37,29 +39,7 @@ from ..noise import Noise
 from ..pixels import Block, View
 from ..scaling import Scaler
 from ..thresholds import Rule, ScoreDistribution, Threshold, describe_scores
-from ..tiling import Tile
-
-CHUNK = 1024
-"""Examples per pass.  Each pass has this very shape, padded: the matrix kernels then give an
-example the same bits whatever its neighbours, the tile and the number of threads."""
-
-Array = NDArray[np.float32]
-
-
-class Scores(NamedTuple):
-    """Scores of a block, axes (time, row, col), nats; NaN = no data."""
-
-    total: Array
-    """The score: exactly the sum of the two terms."""
-    reconstruction: Array
-    """The reconstruction term."""
-    kl: Array
-    """The KL term, with its weight."""
-
-    def inner(self, tile: Tile) -> Scores:
-        """Cut the halo of a tile off."""
-        rows, cols = tile.inner
-        return Scores(*(term[:, rows, cols] for term in self))
+from .passes import Array, Scores, Terms, available, joined, passes, require_bands
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +58,8 @@ class Detector:
     """Quantiles of the training examples per band, (level, band), data units."""
     scores: ScoreDistribution | None = None
     """Scores of normal pixels that thresholds are chosen from; none before they are fitted."""
+    context: Context | None = None
+    """What the model is conditioned on; none for a family that is not."""
 
     @property
     def bands(self) -> Bands:
@@ -94,12 +76,25 @@ class Detector:
     @property
     def view(self) -> View:
         """What an example is."""
-        return family_named(self.card.family).view()
+        view = family_named(self.card.family).view()
+        return view if self.context is None else Conditioned(view, self.context)
 
     @property
     def reach(self) -> int:
         """How far a score looks sideways, pixels: the halo a tile needs."""
-        return self.view.reach + self.model.reach
+        prominence = self.card.prominence
+        beyond = 0 if prominence is None else prominence.reach
+        return self.view.reach + self.model.reach + beyond
+
+    @property
+    def meaning(self) -> str:
+        """What a score is, in a line."""
+        if self.card.prominence is None:
+            return "score = reconstruction + kl, nats, higher is more anomalous"
+        return (
+            "score = reconstruction + kl, each times the prominence among the surroundings, "
+            "higher is more anomalous"
+        )
 
     @property
     def device(self) -> torch.device:
@@ -113,31 +108,48 @@ class Detector:
 
     def score(self, block: Block) -> Scores:
         """Score a block of shape (time, row, col, band); NaN where data lack."""
-        where = self.view.where(block)
-        terms = self.score_examples(self.view.split(block, where))
-        reconstruction, kl = (self.view.join(term, where) for term in terms)
+        require_bands(block, self.bands)
+        view = self.view
+        where = view.where(block)
+        terms = self.examine(view.split(block, where))
+        reconstruction, kl = view.join(terms.reconstruction, where), view.join(terms.kl, where)
+        if self.card.prominence is not None:
+            planes = [view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
+            factor = self.card.prominence.factor(reconstruction + kl, np.stack(planes, axis=-1))
+            reconstruction, kl = reconstruction * factor, kl * factor
         return Scores(reconstruction + kl, reconstruction, kl)
 
-    @torch.inference_mode()
     def score_examples(self, x: Array) -> tuple[Array, Array]:
-        """Give reconstruction and KL term of examples (n, ..., band) without NaN, each (n, ...)."""
-        terms = [self._terms(part) for part in self._passes(x)]
-        return _joined([r for r, _ in terms], len(x)), _joined([kl for _, kl in terms], len(x))
+        """Give reconstruction and KL term of examples (n, ..., band) without NaN, each (n, ...).
+
+        Examples have no surroundings: where these count, only `score` tells the whole.
+        """
+        terms = self.examine(x)
+        return terms.reconstruction, terms.kl
+
+    @torch.inference_mode()
+    def examine(self, x: Array) -> Terms:
+        """Give all that the model says of examples (n, ..., band [+ context]) without NaN."""
+        parts = [self._terms(*part) for part in self._passes(x)]
+        reconstruction, kl, code = zip(*parts, strict=True)
+        return Terms(*(joined(term, len(x)) for term in (reconstruction, kl, code)))
 
     @torch.inference_mode()
     def encode(self, x: Array) -> Array:
         """Give the posterior means of examples (n, ..., band), shape (n, ..., latent)."""
-        return _joined([self.model.encode(part).z for part in self._passes(x)], len(x))
+        return joined([self.model.encode(*part).z for part in self._passes(x)], len(x))
 
     @torch.inference_mode()
     def reconstruct(self, x: Array) -> Array:
         """Give the means of p(x | z) at the posterior means, data units, the shape of ``x``."""
-        means = [self.model.decode(self.model.encode(part).z) for part in self._passes(x)]
-        return self.scaler.unscale(_joined(means, len(x)))
+        means = [self.model.mean(*part) for part in self._passes(x)]
+        return self.scaler.unscale(joined(means, len(x)))
 
     @torch.inference_mode()
     def sample(self, count: int, seed: int) -> Array:
         """Draw examples from the model: codes from the prior, noise from the likelihood.
+
+        A model that is conditioned on surroundings is told the usual ones.
 
         Parameters
         ----------
@@ -163,9 +175,8 @@ class Detector:
             )
         draw = torch.Generator().manual_seed(seed)
         z = torch.randn(count, self.card.latent, generator=draw).to(self.device)
-        mean = self.model.decode(z)
-        noise = torch.randn(mean.shape, generator=draw).to(self.device)
-        x = mean + noise * self.model.likelihood.sigma
+        usual = None if self.context is None else z.new_zeros(count, self.context.width)
+        x = self.model.likelihood.draw(self.model.decode(z, usual), draw)
         return self.scaler.unscale(x.cpu().numpy())
 
     def with_threshold(
@@ -203,6 +214,8 @@ class Detector:
         }
         if self.scores is not None:
             tensors |= {"scores.values": self.scores.values, "scores.weights": self.scores.weights}
+        if self.context is not None:
+            tensors |= self.context.tensors
         weights = {f"model.{k}": v.cpu().numpy() for k, v in self.model.state_dict().items()}
         return to_bytes(ModelFile(self.card, tensors | weights))
 
@@ -234,25 +247,24 @@ class Detector:
                 f"Copy it again, or train it again."
             ) from error
 
-    def _passes(self, x: Array) -> Iterator[Tensor]:
-        """Give scaled examples in passes of one shape, the last one padded; at least one pass."""
-        if x.shape[-1] != len(self.bands):
-            raise BandMismatch(
-                f"The array has {x.shape[-1]} bands, but this detector was trained on "
-                f"{len(self.bands)} ({listed(self.bands.names)}). Give these, in this order."
-            )
-        for start in range(0, max(1, len(x)), CHUNK):
-            part = np.zeros((CHUNK, *x.shape[1:]), np.float32)
-            some = x[start : start + CHUNK]
-            part[: len(some)] = self.scaler.scale(some)
-            yield torch.from_numpy(part).to(self.device)
+    def _passes(self, x: Array) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Give scaled examples and their context in passes of one shape."""
+        count = len(self.bands)
+        require_bands(x, self.bands, 0 if self.context is None else self.context.width)
+        for part in passes(x):
+            context = None
+            if self.context is not None:
+                numbers = self.context.standardised(part[..., count:])
+                context = torch.from_numpy(numbers).to(self.device)
+            yield torch.from_numpy(self.scaler.scale(part[..., :count])).to(self.device), context
 
-    def _terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        code = self.model.encode(x)
+    def _terms(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        code = self.model.encode(x, context)
         centre, whitening = self._residuals
-        residual = x - self.model.decode(code.z) - centre
+        residual = x - self.model.decode(code.z, context) - centre
         white = residual @ whitening if whitening.ndim == 2 else residual * whitening
-        return 0.5 * white.square().sum(-1), self.card.kl_weight * code.kl
+        reconstruction = self.model.likelihood.cost(white.square()).sum(-1)
+        return reconstruction, self.card.kl_weight * code.kl, code.z
 
     @cached_property
     def _residuals(self) -> tuple[Tensor, Tensor]:
@@ -262,28 +274,11 @@ class Detector:
         return centre, torch.nn.functional.pad(whitening, (0, spare))  # for the reason in `Dense`
 
 
-def available(name: str) -> torch.device:
-    """Give a device that is there.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such device.
-    """
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError(f"device = {name!r}: this machine has no CUDA GPU. Use cpu.")
-    return torch.device(name)
-
-
-def _joined(parts: list[Tensor], count: int) -> Array:
-    """Put passes together and cut the padding off."""
-    return np.asarray(torch.cat(parts)[:count].cpu().numpy())
-
-
 def _assemble(file: ModelFile) -> Detector:
     card, tensors = file.card, file.tensors
-    sizes = Sizes(len(card.bands), card.latent, card.hidden)
-    model = family_named(card.family).build(sizes, learn_noise=card.likelihood == "gaussian")
+    context = None if card.context is None else Context.of(card.context, tensors)
+    sizes = Sizes(len(card.bands), card.latent, card.hidden, context.width if context else 0)
+    model = family_named(card.family).build(sizes, card.likelihood)
     weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
     model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
     scores = None
@@ -296,4 +291,5 @@ def _assemble(file: ModelFile) -> Detector:
         Noise(tensors["noise.centre"], tensors["noise.whitening"]),
         tensors["bands.quantiles"],
         scores,
+        context,
     )

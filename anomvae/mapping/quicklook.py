@@ -63,7 +63,7 @@ def draw(title: str, image: Array, scores: Array, threshold: Threshold) -> bytes
     image : array, shape (row, col, 3)
         The scene, data units, NaN = no data.
     scores : array, shape (row, col)
-        Score, nats, NaN = no data.
+        Score, NaN = no data.
     threshold : Threshold
         Drawn into the colour bar.
 
@@ -89,11 +89,11 @@ def draw(title: str, image: Array, scores: Array, threshold: Threshold) -> bytes
         np.clip(scores, low, None), norm=LogNorm(low, max(float(high), low * 1.01)), cmap="viridis"
     )
     score.set_facecolor(NO_DATA)
-    score.set_title("score (nats, log scale)")
+    score.set_title("score (log scale)")
     bar = figure.colorbar(drawn, ax=score, shrink=0.8)
     bar.ax.axhline(threshold.value, color=FLAG, linewidth=2)
     flags.imshow(overlay(shown, scores > threshold.value))
-    flags.set_title(f"above {threshold.value:.4g} nats ({threshold.rule})")
+    flags.set_title(f"above {threshold.value:.4g} ({threshold.rule})")
     for axes in (scene, score, flags):
         axes.set_xticks([])
         axes.set_yticks([])

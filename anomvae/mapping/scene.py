@@ -225,7 +225,7 @@ class _Job:
             "ANOMVAE_DETECTOR": self.detector.id,
             "ANOMVAE_DIGEST": self.recipe.digest,
             "ANOMVAE_SCENE": self._title,
-            "ANOMVAE_SCORE": "score = reconstruction + kl, nats, higher is more anomalous",
+            "ANOMVAE_SCORE": self.detector.meaning,
             "ANOMVAE_THRESHOLD": repr(threshold.value),
             "ANOMVAE_THRESHOLD_RULE": threshold.rule,
         }

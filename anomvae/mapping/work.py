@@ -34,6 +34,10 @@ class Scorer(Protocol):
         """How far a score looks sideways, pixels."""
 
     @property
+    def meaning(self) -> str:
+        """What a score is, in a line."""
+
+    @property
     def threshold(self) -> Threshold:
         """The cut-off."""
 

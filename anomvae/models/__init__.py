@@ -6,11 +6,12 @@ into features, bottlenecks into a `Code`, likelihoods into the mean of a band's 
 
 from .bottlenecks import Deterministic, Gaussian
 from .core import Autoencoder, Code, Reconstruction
-from .likelihoods import GaussianBands
+from .likelihoods import LIKELIHOODS, GaussianBands, StudentBands
 from .networks import FEWEST_OUTPUTS, MLP, Dense
 
 __all__ = [
     "FEWEST_OUTPUTS",
+    "LIKELIHOODS",
     "MLP",
     "Autoencoder",
     "Code",
@@ -19,4 +20,5 @@ __all__ = [
     "Gaussian",
     "GaussianBands",
     "Reconstruction",
+    "StudentBands",
 ]

@@ -78,6 +78,10 @@ class Autoencoder(nn.Module):
         """Give the mean of p(x | z), (..., band), for codes (..., latent)."""
         return self.likelihood(self.decoder(join(z, context)))
 
+    def mean(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Give the mean of p(x | z) at the code of examples (..., band), the same shape."""
+        return self.decode(self.encode(x, context).z, context)
+
     def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         code = self.encode(x, context)
         mean = self.decode(code.z, context)

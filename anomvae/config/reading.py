@@ -1,8 +1,4 @@
-"""The configuration: pydantic models, read from TOML, with the source of every value.
-
-Keys are the arguments of the Python functions.  ``auto`` stands for what the number of bands or the
-way of fitting decides (docs/design.md, section 8).
-"""
+"""Read a configuration from TOML, and say what does not fit."""
 
 from __future__ import annotations
 
@@ -10,129 +6,13 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-)
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from .errors import ConfigError, FileError, hint
-from .thresholds import parse_rule
-
-Auto = Literal["auto"]
-TRIM = 0.05
-"""Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Table(BaseModel):
-    """One table of the file: read-only, and closed to unknown keys."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class ModelConfig(Table):
-    """Which autoencoder to build."""
-
-    family: str = "vae"
-    """A name in `anomvae.families.FAMILIES`."""
-    latent: PositiveInt | Auto = "auto"
-    """Latent features per pixel; auto: min(8, bands / 2)."""
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | Auto = "auto"
-    """Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32."""
-    likelihood: Literal["gaussian", "unit"] = "gaussian"
-    """gaussian: noise learnt per band; unit: noise 1, the textbook squared error."""
-
-
-class TrainingConfig(Table):
-    """How long and how carefully to train."""
-
-    pixels: Annotated[int, Field(ge=32)] = 1_000_000
-    """Pixels to train on at the most, drawn evenly over the scenes."""
-    epochs: PositiveInt = 40
-    """Passes over them, unless max_steps ends training sooner."""
-    max_steps: PositiveInt = 4000
-    """Optimiser steps at the most."""
-    batch: PositiveInt = 1024
-    """Pixels per step, at the most an eighth of them all."""
-    learning_rate: PositiveFloat = 2e-3
-    """Peak of the one-cycle schedule."""
-    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the steps in which the learning rate rises."""
-    clip: PositiveFloat = 5.0
-    """Largest norm of the gradient."""
-    trim: Share | Auto = "auto"
-    """Share of each batch, the worst, that is not learnt; auto: 0.05, 0 with --normal."""
-    beta: NonNegativeFloat | Auto = "auto"
-    """Weight of the KL term in training; auto: as the family says."""
-    kl_warm_up: Share | Auto = "auto"
-    """Share of training over which that weight rises from 0; auto: as the family says."""
-    free_bits: NonNegativeFloat = 0.0
-    """Nats of KL per pixel that cost nothing in training."""
-
-
-class ScoreConfig(Table):
-    """How a score is made of reconstruction and KL."""
-
-    noise: Literal["unit", "band", "covariance", "auto"] = "auto"
-    """Noise model of the residual; auto: band, covariance in detect."""
-    kl_weight: NonNegativeFloat = 1.0
-    """Weight of the KL term in the score."""
-
-
-class Config(Table):
-    """Everything that training and scoring need besides the scenes."""
-
-    model: ModelConfig = ModelConfig()
-    """Which autoencoder to build."""
-    training: TrainingConfig = TrainingConfig()
-    """How long and how carefully to train."""
-    score: ScoreConfig = ScoreConfig()
-    """How a score is made of reconstruction and KL."""
-    threshold: Annotated[str, AfterValidator(lambda text: str(_rule(text)))] = "auto"
-    """auto, sigma:K, clipped:K, mad:K, quantile:FPR or fixed:VALUE (docs/design.md, section 8);
-    auto: sigma:3, clipped:3 in detect."""
-    device: Literal["cpu", "cuda"] = "cpu"
-    """Where to compute; results repeat to the bit on one machine and device."""
-
-    def settled(self, *, in_sample: bool, trim: float) -> Config:
-        """Decide what fitting decides.
-
-        Parameters
-        ----------
-        in_sample : bool
-            Whether the detector scores what it was fitted on, as ``detect`` does.
-        trim : float
-            Share to trim where the configuration leaves it open.
-        """
-        noise = "covariance" if in_sample else "band"
-        rule = "clipped:3" if in_sample else "sigma:3"
-        return self.model_copy(
-            update={
-                "training": _filled(self.training, trim=trim),
-                "score": _filled(self.score, noise=noise),
-                "threshold": rule if self.threshold == "auto" else self.threshold,
-            }
-        )
-
-
-def _rule(text: str) -> str:
-    return text if text == "auto" else str(parse_rule(text))
-
-
-def _filled(table: Any, **values: float | str) -> Any:  # noqa: ANN401 - any of the tables
-    open_keys = {key: value for key, value in values.items() if getattr(table, key) == "auto"}
-    return table.model_copy(update=open_keys)
+from ..errors import ConfigError, FileError, hint
+from .tables import Config, ContextConfig, ModelConfig, ScoreConfig, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -158,7 +38,7 @@ def shipped(folder: str) -> Path:
     folder : {"configs", "data_samples"}
         Its name.
     """
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     inside = package / folder
     return inside if inside.is_dir() else package.parent / folder
 
@@ -224,7 +104,13 @@ def explain(details: Sequence[ErrorDetails]) -> str:
 
 
 def _wanted(detail: ErrorDetails) -> str:
-    ours = {"model_type": "a table", "too_short": "at least one number"}
+    ours = {
+        "model_type": "a table",
+        "too_short": "at least one number",
+        "too_long": "two numbers",
+        "missing": "two numbers",  # only a ring has a fixed count
+        "tuple_type": "a list of numbers",
+    }
     return ours.get(detail["type"], detail["msg"].removeprefix("Input should be "))
 
 
@@ -238,6 +124,7 @@ def _unknown(keys: list[str]) -> str:
 _TABLES: dict[str, type[BaseModel]] = {
     "model": ModelConfig,
     "training": TrainingConfig,
+    "context": ContextConfig,
     "score": ScoreConfig,
 }
 

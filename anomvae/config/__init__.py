@@ -1,0 +1,19 @@
+"""The configuration: pydantic models (`tables`), read from TOML with the source of every value.
+
+Keys are the arguments of the Python functions.  ``auto`` stands for what the number of bands or the
+way of fitting decides (docs/design.md, section 8).
+"""
+
+from .reading import Resolved, build_config, resolve_config, shipped, shipped_configs
+from .tables import TRIM, Config, TrainingConfig
+
+__all__ = [
+    "TRIM",
+    "Config",
+    "Resolved",
+    "TrainingConfig",
+    "build_config",
+    "resolve_config",
+    "shipped",
+    "shipped_configs",
+]

@@ -1,0 +1,159 @@
+"""The tables of a configuration, and what may stand in them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+)
+
+from ..thresholds import parse_rule
+
+Auto = Literal["auto"]
+TRIM = 0.05
+"""Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _sides(ring: tuple[int, int]) -> tuple[int, int]:
+    outer, guard = ring
+    if not 0 < guard < outer or guard % 2 == 0 or outer % 2 == 0:
+        raise ValueError(
+            f"ring = [{outer}, {guard}] is no ring: give two odd sides in pixels, the outer one "
+            f"first and larger, such as [21, 7]."
+        )
+    return ring
+
+
+Sides = Annotated[tuple[int, int], AfterValidator(_sides)]
+
+
+class Table(BaseModel):
+    """One table of the file: read-only, and closed to unknown keys."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class ModelConfig(Table):
+    """Which autoencoder to build."""
+
+    family: str = "vae"
+    """A name in `anomvae.families.FAMILIES`."""
+    latent: PositiveInt | Auto = "auto"
+    """Latent features per pixel; auto: min(8, bands / 2)."""
+    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | Auto = "auto"
+    """Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32."""
+    likelihood: Literal["student-t", "gaussian", "unit"] = "student-t"
+    """student-t: noise learnt per band, with heavy tails; gaussian: without; unit: gaussian noise
+    of 1, the textbook squared error."""
+
+
+class ContextConfig(Table):
+    """Which surroundings a conditioned family, such as cvae, is told."""
+
+    ring: Sides = (15, 7)
+    """Outer side, and side of the guard window that is left out, pixels, odd."""
+    means: PositiveInt = 10
+    """Principal components whose mean over the ring is told."""
+    spreads: Annotated[int, Field(ge=0)] = 5
+    """Principal components whose spread over the ring is told."""
+    limit: PositiveFloat = 2.0
+    """Spreads beyond which a number is cut off: what training never saw says no more."""
+
+
+class TrainingConfig(Table):
+    """How long and how carefully to train."""
+
+    pixels: Annotated[int, Field(ge=32)] = 1_000_000
+    """Pixels to train on at the most, drawn evenly over the scenes."""
+    epochs: PositiveInt = 40
+    """Passes over them, unless max_steps ends training sooner."""
+    max_steps: PositiveInt = 4000
+    """Optimiser steps at the most."""
+    batch: PositiveInt = 1024
+    """Pixels per step, at the most an eighth of them all."""
+    learning_rate: PositiveFloat = 2e-3
+    """Peak of the one-cycle schedule."""
+    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the steps in which the learning rate rises."""
+    clip: PositiveFloat = 5.0
+    """Largest norm of the gradient."""
+    trim: Share | Auto = "auto"
+    """Share of each batch, the worst, that is not learnt; auto: 0.05, 0 with --normal."""
+    beta: NonNegativeFloat | Auto = "auto"
+    """Weight of the KL term in training; auto: as the family says."""
+    kl_warm_up: Share | Auto = "auto"
+    """Share of training over which that weight rises from 0; auto: as the family says."""
+    free_bits: NonNegativeFloat = 0.0
+    """Nats of KL per pixel that cost nothing in training."""
+
+
+class ScoreConfig(Table):
+    """How a score is made of reconstruction and KL."""
+
+    noise: Literal["unit", "band", "covariance", "auto"] = "auto"
+    """Noise model of the residual; auto: band, covariance in detect."""
+    kl_weight: NonNegativeFloat = 1.0
+    """Weight of the KL term in the score."""
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Weight of the ring's mean log score, taken away from a pixel's; 0: each pixel alone."""
+    novelty: NonNegativeFloat = 0.0
+    """Weight of the log distance of a pixel's code to those of its ring; 0: each pixel alone."""
+    ring: Sides = (21, 7)
+    """Ring of contrast and novelty: outer side and guard side, pixels, odd."""
+
+
+class Config(Table):
+    """Everything that training and scoring need besides the scenes."""
+
+    model: ModelConfig = ModelConfig()
+    """Which autoencoder to build."""
+    training: TrainingConfig = TrainingConfig()
+    """How long and how carefully to train."""
+    context: ContextConfig = ContextConfig()
+    """Which surroundings a conditioned family is told."""
+    score: ScoreConfig = ScoreConfig()
+    """How a score is made of reconstruction and KL."""
+    threshold: Annotated[str, AfterValidator(lambda text: str(_rule(text)))] = "auto"
+    """auto, sigma:K, clipped:K, mad:K, quantile:FPR or fixed:VALUE (docs/design.md, section 8);
+    auto: sigma:3, clipped:3 in detect."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to compute; results repeat to the bit on one machine and device."""
+
+    def settled(self, *, in_sample: bool, trim: float) -> Config:
+        """Decide what fitting decides.
+
+        Parameters
+        ----------
+        in_sample : bool
+            Whether the detector scores what it was fitted on, as ``detect`` does.
+        trim : float
+            Share to trim where the configuration leaves it open.
+        """
+        noise = "covariance" if in_sample else "band"
+        rule = "clipped:3" if in_sample else "sigma:3"
+        return self.model_copy(
+            update={
+                "training": _filled(self.training, trim=trim),
+                "score": _filled(self.score, noise=noise),
+                "threshold": rule if self.threshold == "auto" else self.threshold,
+            }
+        )
+
+
+def _rule(text: str) -> str:
+    return text if text == "auto" else str(parse_rule(text))
+
+
+def _filled(table: Any, **values: float | str) -> Any:  # noqa: ANN401 - any of the tables
+    open_keys = {key: value for key, value in values.items() if getattr(table, key) == "auto"}
+    return table.model_copy(update=open_keys)

@@ -1,0 +1,91 @@
+"""Passes of one shape through a model, and what comes out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..bands import Bands
+from ..errors import BandMismatch, ConfigError, listed
+from ..tiling import Tile
+
+CHUNK = 1024
+"""Examples per pass.  Each pass has this very shape, padded: the matrix kernels then give an
+example the same bits whatever its neighbours, the tile and the number of threads."""
+
+Array = NDArray[np.float32]
+
+
+class Terms(NamedTuple):
+    """What a model says of examples, each alone."""
+
+    reconstruction: Array
+    """The reconstruction term, (n, ...), nats."""
+    kl: Array
+    """The KL term, with its weight, (n, ...), nats."""
+    code: Array
+    """Posterior means, (n, ..., latent)."""
+
+
+class Scores(NamedTuple):
+    """Scores of a block, axes (time, row, col), nats; NaN = no data."""
+
+    total: Array
+    """The score: exactly the sum of the two terms."""
+    reconstruction: Array
+    """The reconstruction term."""
+    kl: Array
+    """The KL term, with its weight."""
+
+    def inner(self, tile: Tile) -> Scores:
+        """Cut the halo of a tile off."""
+        rows, cols = tile.inner
+        return Scores(*(term[:, rows, cols] for term in self))
+
+
+def passes(x: Array) -> Iterator[Array]:
+    """Cut examples into passes of one shape, the last one padded; at least one pass."""
+    for start in range(0, max(1, len(x)), CHUNK):
+        part = np.zeros((CHUNK, *x.shape[1:]), np.float32)
+        some = x[start : start + CHUNK]
+        part[: len(some)] = some
+        yield part
+
+
+def joined(parts: Iterable[Tensor], count: int) -> Array:
+    """Put passes together and cut the padding off."""
+    return np.asarray(torch.cat(list(parts))[:count].cpu().numpy())
+
+
+def require_bands(x: Array, bands: Bands, context: int = 0) -> None:
+    """Make sure that the last axis is bands, and what is told with them.
+
+    Raises
+    ------
+    BandMismatch
+        If it has another length.
+    """
+    if x.shape[-1] != len(bands) + context:
+        more = f", and {context} numbers of context" if context else ""
+        raise BandMismatch(
+            f"The array has {x.shape[-1]} bands, but this detector was trained on "
+            f"{len(bands)} ({listed(bands.names)}){more}. Give these, in this order."
+        )
+
+
+def available(name: str) -> torch.device:
+    """Give a device that is there.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such device.
+    """
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"device = {name!r}: this machine has no CUDA GPU. Use cpu.")
+    return torch.device(name)

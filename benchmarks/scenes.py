@@ -1,0 +1,135 @@
+"""Labelled scenes as tasks: what a detector is fitted on, and what it is measured on.
+
+A folder holds ``<name>/scene.tif`` and ``<name>/labels.tif``.  Mode ``whole``: a detector is fitted
+to the scene that it scores.  Mode ``split``: it is fitted on the left half of the columns and
+measured on the right half, of which it has seen nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.windows import Window
+
+from anomvae.raster import RasterReader, read_labels
+
+FEWEST = 256
+"""Pixels with data below which half a scene is no scene."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a detector is fitted on, and what it is measured on."""
+
+    mode: str
+    """``whole`` or ``split``."""
+    fitted: Path
+    """The raster it is fitted on."""
+    scored: Path
+    """The raster it scores; the same one in mode ``whole``."""
+    labels: Path
+    """Labels of ``scored``."""
+
+
+def labelled(folder: Path) -> list[Path]:
+    """List the folders of scenes that have labels."""
+    return sorted(path.parent for path in folder.glob("*/labels.tif"))
+
+
+@contextmanager
+def prepared(folder: Path, mode: str) -> Iterator[Task]:
+    """Give a scene's task; halves of it exist only as long as this lasts."""
+    scene, labels = folder / "scene.tif", folder / "labels.tif"
+    if mode == "whole":
+        yield Task(mode, scene, scene, labels)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        halves = Path(name)
+        task = Task(mode, halves / "left.tif", halves / "right.tif", halves / "labels.tif")
+        left, right = _halves(scene)
+        cut(scene, task.fitted, left)
+        cut(scene, task.scored, right)
+        cut(labels, task.labels, right)
+        yield task
+
+
+def why_left_out(folder: Path, mode: str) -> str:
+    """Say why a scene cannot be measured; an empty text where it can."""
+    with RasterReader(folder / "scene.tif") as reader:
+        rows, cols = reader.grid.shape
+        truth = read_labels(folder / "labels.tif", reader.grid, reader.name)
+        seen = np.isfinite(reader.read((slice(0, rows), slice(0, cols)))[0]).any(axis=-1)
+    middle = cols // 2 if mode == "split" else 0
+    known = seen[:, middle:] & np.isfinite(truth[:, middle:])
+    anomalous = (truth[:, middle:] > 0)[known]
+    where = " in the right half" if mode == "split" else ""
+    if not anomalous.any():
+        return f"no anomaly{where}"
+    if anomalous.all():
+        return f"nothing normal{where}"
+    if mode == "split" and seen[:, :middle].sum() < FEWEST:
+        return f"fewer than {FEWEST} pixels with data in the left half"
+    return ""
+
+
+def contents(folder: Path) -> str:
+    """Sum up scene and labels in a few letters that change when they do."""
+    parts = (hashlib.sha256((folder / name).read_bytes()) for name in ("scene.tif", "labels.tif"))
+    return hashlib.sha256(b"".join(part.digest() for part in parts)).hexdigest()[:12]
+
+
+def spectra(path: Path) -> NDArray[np.float32]:
+    """Read a whole raster, axes (row, col, band), NaN = no data."""
+    with RasterReader(path) as reader:
+        rows, cols = reader.grid.shape
+        return np.asarray(reader.read((slice(0, rows), slice(0, cols)))[0])
+
+
+def cut(path: Path, out: Path, window: Window) -> None:
+    """Copy a window of a raster, with all that the file says about its bands and where it lies."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # rasterio's use of affine
+        with rasterio.open(path) as source:
+            profile = {
+                "driver": "GTiff",
+                "count": source.count,
+                "dtype": source.dtypes[0],
+                "nodata": source.nodata,
+                "width": window.width,
+                "height": window.height,
+            }
+            if source.crs is not None or not source.transform.is_identity:
+                profile |= {"crs": source.crs, "transform": source.window_transform(window)}
+            with rasterio.open(out, "w", **profile) as copy:
+                copy.write(source.read(window=window))
+                _describe(source, copy)
+                if MaskFlags.per_dataset in source.mask_flag_enums[0]:
+                    copy.write_mask(source.dataset_mask(window=window))
+
+
+def _describe(source: DatasetReader, copy: DatasetWriter) -> None:
+    copy.descriptions = source.descriptions
+    copy.scales, copy.offsets = source.scales, source.offsets
+    copy.colorinterp = source.colorinterp
+    copy.update_tags(**source.tags())
+    for band in source.indexes:
+        copy.update_tags(band, **source.tags(band))
+
+
+def _halves(path: Path) -> tuple[Window, Window]:
+    with RasterReader(path) as reader:
+        rows, cols = reader.grid.shape
+    return Window(0, 0, cols // 2, rows), Window(cols // 2, 0, cols - cols // 2, rows)

@@ -1,0 +1,88 @@
+"""The likelihoods: densities, costs and draws of one band's noise."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from anomvae.models import LIKELIHOODS
+
+BANDS = 3
+DENSITIES = {"gaussian": stats.norm, "student-t": stats.t(df=4), "unit": stats.norm}
+SPREADS = {"gaussian": 1.0, "student-t": np.sqrt(2.0), "unit": 1.0}  # in units of sigma
+
+every_likelihood = pytest.mark.parametrize("name", LIKELIHOODS)
+
+
+def likelihood(name):
+    """Build one with a noise of its own in each band, where it is learnt."""
+    built = LIKELIHOODS[name](4, BANDS)
+    if built.log_sigma.requires_grad:
+        built.log_sigma.data = torch.tensor([-2.0, 0.0, 1.5])
+    return built.requires_grad_(False)
+
+
+@every_likelihood
+def test_the_error_is_the_negative_log_density(name):
+    built = likelihood(name)
+    mean, x = torch.zeros(50, BANDS), torch.linspace(-30, 30, 50 * BANDS).reshape(50, BANDS)
+
+    error = built.error(mean, x).numpy()
+
+    sigma = built.sigma.numpy()
+    expected = -DENSITIES[name].logpdf(x.numpy() / sigma) + np.log(sigma)
+    np.testing.assert_allclose(error, expected, rtol=1e-4, atol=1e-5)
+
+
+@every_likelihood
+def test_the_cost_is_0_at_the_mode_and_never_below(name):
+    built = likelihood(name)
+
+    costs = built.cost(torch.tensor([0.0, 1e-12, 1.0, 1e18, 1e30]))
+
+    assert costs[0] == 0
+    assert (costs >= 0).all()
+    assert costs.isfinite().all()
+
+
+@every_likelihood
+def test_the_cost_is_the_error_minus_its_value_at_the_mode(name):
+    built = likelihood(name)
+    mean, x = torch.zeros(7, BANDS), torch.linspace(-3, 3, 7 * BANDS).reshape(7, BANDS)
+
+    cost = built.cost((x / built.sigma).square())
+
+    torch.testing.assert_close(cost, built.error(mean, x) - built.error(mean, mean))
+
+
+def test_student_t_charges_less_for_a_band_that_errs_a_lot():
+    squares = torch.tensor([0.01, 100.0])
+
+    heavy, normal = (likelihood(name).cost(squares) for name in ("student-t", "gaussian"))
+
+    assert float(heavy[0] / normal[0]) == pytest.approx(1.25, rel=1e-2)  # (v + 1) / v
+    assert heavy[1] < 0.2 * normal[1]
+
+
+@every_likelihood
+def test_draws_are_those_of_the_density(name):
+    built = likelihood(name)
+    mean = torch.tensor([5.0, 0.0, -5.0]).expand(40_000, BANDS)
+
+    drawn = built.draw(mean, torch.Generator().manual_seed(0))
+
+    white = ((drawn - mean) / built.sigma).numpy()
+    for band in white.T:
+        assert stats.kstest(band, DENSITIES[name].cdf).statistic < 0.01
+    assert white.std(axis=0) == pytest.approx(SPREADS[name], rel=0.1)
+    assert np.abs(np.corrcoef(white.T) - np.eye(BANDS)).max() < 0.03
+
+
+@every_likelihood
+def test_the_generator_decides_what_is_drawn(name):
+    built, mean = likelihood(name), torch.zeros(20, BANDS)
+
+    one, again, other = (built.draw(mean, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
