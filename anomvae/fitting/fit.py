@@ -7,38 +7,34 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bands import Bands
-from .config import TRIM, resolve_config
-from .context import Conditioned, Context
-from .detector import Detector, available, fit_detector, fit_surroundings
-from .errors import ConfigError, NotEnoughPixels, listed
-from .families import family_named
-from .files import PathText
-from .parallel import Progress, quiet
-from .pixels import matched
-from .raster import RasterReader, open_normal
-from .sampling import (
+from ..config import TRIM, resolve_config
+from ..context import Conditioned, Context
+from ..detector import Detector, available, fit_detector, fit_surroundings
+from ..errors import ConfigError, NotEnoughPixels, listed
+from ..families import family_named
+from ..files import PathText
+from ..parallel import Progress, quiet
+from ..pixels import matched
+from ..sampling import (
     Blocks,
     Sample,
-    TrainingScene,
     cut_blocks,
     draw_blocks,
     draw_sample,
     held_out_blocks,
 )
-from .thresholds import parse_rule
+from ..thresholds import parse_rule
+from .selection import EVERYTHING, SceneFile, Selection, found_scenes
 
 if TYPE_CHECKING:
-    from .config import Config
+    from ..config import Config
 
 log = logging.getLogger(__name__)
 
@@ -47,22 +43,6 @@ FEWEST = 32
 FEW = 1000
 """Pixels below which a warning says that a fit or a threshold is rough."""
 THRESHOLD_PIXELS = 1_000_000
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which pixels and bands of a scene count."""
-
-    bands: str | None = None
-    """Bands as `Bands.choose` reads them; all without it."""
-    mask: PathText | None = None
-    """Raster on the scene's grid; 0 = ignore."""
-    normal: Sequence[PathText] = ()
-    """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
-
-
-EVERYTHING = Selection()
-"""All bands, and all pixels with data."""
 
 
 def train(
@@ -100,7 +80,7 @@ def train(
         What is wrong with which scene, and what to do.
     """
     settings = _checked(config, seed).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
-    found = _found(scenes, select)
+    found = found_scenes(scenes, select)
     reach = settings.context.ring[0] // 2 if family_named(settings.model.family).conditioned else 0
     held_out = [
         held_out_blocks(scene.shape, seed, number, reach) for number, scene in enumerate(found)
@@ -148,7 +128,7 @@ def detect(
         What is wrong with the scene, and what to do.
     """
     settings = _checked(config, seed).settled(in_sample=True, trim=0.0 if select.normal else TRIM)
-    return _in_sample(_found([scene], select), settings, seed, progress)
+    return _in_sample(found_scenes([scene], select), settings, seed, progress)
 
 
 def refit_threshold(
@@ -183,49 +163,9 @@ def refit_threshold(
         What is wrong with which scene, and what to do.
     """
     parse_rule(rule)  # before the work
-    found = _found(scenes, replace(select, bands=None))
+    found = found_scenes(scenes, replace(select, bands=None))
     scores = _scores(detector, found, _everywhere(found, detector), seed, progress)
     return _cut(detector, rule, scores, held_out=True)
-
-
-@dataclass(frozen=True)
-class SceneFile:
-    """A scene on disk; open only while it is read, as there may be thousands."""
-
-    path: PathText
-    """The raster."""
-    mask: PathText | None
-    """Raster on its grid; 0 = ignore."""
-    normal: PathText | None
-    """Where its pixels are normal."""
-    bands: Bands
-    """The bands to read."""
-    shape: tuple[int, int]
-    """Rows and columns, pixels."""
-
-    @contextmanager
-    def opened(self) -> Iterator[TrainingScene]:
-        """Open it for reading."""
-        with ExitStack() as stack:
-            reader = stack.enter_context(RasterReader(self.path, mask=self.mask))
-            normal = None
-            if self.normal is not None:
-                normal = stack.enter_context(open_normal(self.normal, reader))
-            yield TrainingScene(matched(reader, self.bands), normal)
-
-
-def _found(scenes: Sequence[PathText], select: Selection) -> list[SceneFile]:
-    """Look at every scene once, and make sure that all have the bands of the first."""
-    scenes = [scenes] if isinstance(scenes, str | Path) else scenes
-    if not scenes:
-        raise ConfigError("No scene is given. Name at least one raster.")
-    masks = _one_each(select.normal, len(scenes))
-    found: list[SceneFile] = []
-    for path, normal in zip(scenes, masks, strict=True):
-        with RasterReader(path, bands=select.bands, mask=select.mask) as reader:
-            bands = reader.bands if not found else matched(reader, found[0].bands).bands
-            found.append(SceneFile(path, select.mask, normal, bands, reader.grid.shape))
-    return found
 
 
 def _checked(config: str | Config, seed: int) -> Config:
@@ -240,18 +180,6 @@ def _checked(config: str | Config, seed: int) -> Config:
 
 def _everywhere(scenes: Sequence[SceneFile], detector: Detector) -> list[Blocks]:
     return [cut_blocks(scene.shape, detector.reach) for scene in scenes]
-
-
-def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
-    masks = [masks] if isinstance(masks, str | Path) else masks
-    if len(masks) not in {0, 1, scenes}:
-        raise ConfigError(
-            f"{len(masks)} masks of normal pixels are given for {scenes} scenes: "
-            f"give one for all of them, or one for each, in the order of the scenes."
-        )
-    if len(masks) == scenes:
-        return list(masks)
-    return [masks[0] if masks else None] * scenes
 
 
 def _in_sample(

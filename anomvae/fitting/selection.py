@@ -1,0 +1,83 @@
+"""Which scenes, pixels and bands are learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..bands import Bands
+from ..errors import ConfigError
+from ..files import PathText
+from ..pixels import matched
+from ..raster import RasterReader, open_normal
+from ..sampling import TrainingScene
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which pixels and bands of a scene count."""
+
+    bands: str | None = None
+    """Bands as `Bands.choose` reads them; all without it."""
+    mask: PathText | None = None
+    """Raster on the scene's grid; 0 = ignore."""
+    normal: Sequence[PathText] = ()
+    """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
+
+
+EVERYTHING = Selection()
+"""All bands, and all pixels with data."""
+
+
+@dataclass(frozen=True)
+class SceneFile:
+    """A scene on disk; open only while it is read, as there may be thousands."""
+
+    path: PathText
+    """The raster."""
+    mask: PathText | None
+    """Raster on its grid; 0 = ignore."""
+    normal: PathText | None
+    """Where its pixels are normal."""
+    bands: Bands
+    """The bands to read."""
+    shape: tuple[int, int]
+    """Rows and columns, pixels."""
+
+    @contextmanager
+    def opened(self) -> Iterator[TrainingScene]:
+        """Open it for reading."""
+        with ExitStack() as stack:
+            reader = stack.enter_context(RasterReader(self.path, mask=self.mask))
+            normal = None
+            if self.normal is not None:
+                normal = stack.enter_context(open_normal(self.normal, reader))
+            yield TrainingScene(matched(reader, self.bands), normal)
+
+
+def found_scenes(scenes: Sequence[PathText], select: Selection) -> list[SceneFile]:
+    """Look at every scene once, and make sure that all have the bands of the first."""
+    scenes = [scenes] if isinstance(scenes, str | Path) else scenes
+    if not scenes:
+        raise ConfigError("No scene is given. Name at least one raster.")
+    masks = _one_each(select.normal, len(scenes))
+    found: list[SceneFile] = []
+    for path, normal in zip(scenes, masks, strict=True):
+        with RasterReader(path, bands=select.bands, mask=select.mask) as reader:
+            bands = reader.bands if not found else matched(reader, found[0].bands).bands
+            found.append(SceneFile(path, select.mask, normal, bands, reader.grid.shape))
+    return found
+
+
+def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
+    masks = [masks] if isinstance(masks, str | Path) else masks
+    if len(masks) not in {0, 1, scenes}:
+        raise ConfigError(
+            f"{len(masks)} masks of normal pixels are given for {scenes} scenes: "
+            f"give one for all of them, or one for each, in the order of the scenes."
+        )
+    if len(masks) == scenes:
+        return list(masks)
+    return [masks[0] if masks else None] * scenes
