@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..bands import Bands
 from ..errors import listed
 from . import options
+
+if TYPE_CHECKING:
+    from ..modelfile import Card
 
 
 @click.command()
@@ -44,7 +47,8 @@ def _model(file: str) -> dict[str, Any]:
         "likelihood": card.likelihood,
         "bands": _bands(card.bands),
         "left out": list(card.dead),
-        "score": f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL, nats",
+        "told": _told(card),
+        "score": _score(card),
         "threshold": None if cut is None else asdict(cut),
         "trained on": list(training.scenes),
         "pixels": training.pixels,
@@ -55,6 +59,28 @@ def _model(file: str) -> dict[str, Any]:
         "held-out ELBO": training.elbo,
         "written by": f"anomvae {card.anomvae}, torch {card.torch}",
     }
+
+
+def _score(card: Card) -> str:
+    terms = f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL"
+    found = card.prominence
+    if found is None:
+        return f"{terms}, nats"
+    return (
+        f"({terms}) x prominence in a ring of {found.ring.outer} without {found.ring.guard} pixels "
+        f"(contrast {found.contrast:g}, novelty {found.novelty:g})"
+    )
+
+
+def _told(card: Card) -> str | None:
+    """Say what the model is told besides the pixel."""
+    plan = card.context
+    if plan is None:
+        return None
+    return (
+        f"ring of {plan.ring.outer} without {plan.ring.guard} pixels: means of {plan.means} and "
+        f"spreads of {plan.spreads} principal components"
+    )
 
 
 def _scene(file: str) -> dict[str, Any]:
