@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .pixels import Block, Mask, View
-from .rx import moments
+from .rx import stream_moments
+from .scaling import in_parts
 
 LEAST = 0.25
 """Share of a ring that must have data for its statistics to count."""
@@ -142,21 +143,20 @@ class Context:
 
         A pixel of the ring counts if it has data in every band that the basis uses.
         """
-        used = self.basis.any(axis=1)
-        known = np.asarray(np.isfinite(block[..., used]).all(axis=-1))
+        known = np.asarray(np.isfinite(block).all(axis=-1, where=self.basis.any(axis=1)))
         components = np.moveaxis(self._components(block), -1, 0)
         ring = self.plan.ring
         count = ring.sums(known.astype(np.int64))
-        numbers = []
+        told = np.empty((*known.shape, self.width), np.float32)
+        numbers = iter(np.moveaxis(told, -1, 0))  # float64 of them all would take a gigabyte
         for place, component in enumerate(components):
             values = _rounded(component, known)
             mean = _mean(ring, values, count)
             if place < self.plan.means:
-                numbers.append(mean * STEP)
+                next(numbers)[...] = mean * STEP
             if place < self.plan.spreads:
                 squares = _mean(ring, values * values, count)
-                numbers.append(np.sqrt(np.maximum(squares - mean * mean, 0)) * STEP)
-        told = np.stack(numbers, axis=-1).astype(np.float32)
+                next(numbers)[...] = np.sqrt(np.maximum(squares - mean * mean, 0)) * STEP
         told[~ring.enough(count)] = np.nan
         return told
 
@@ -190,7 +190,9 @@ class Context:
         for row in range(block.shape[1]):  # float64 of a whole block would take twice its memory
             scaled = np.clip((block[:, row] - self.centre) / self.spread, -SCALED, SCALED)
             exact[:, row] = np.rint(np.nan_to_num(scaled) / BAND_STEP) @ basis
-        return exact * (BAND_STEP * BASIS_STEP) / self.scale
+        exact *= BAND_STEP * BASIS_STEP
+        exact /= self.scale
+        return exact
 
 
 def fit_context(
@@ -214,7 +216,7 @@ def fit_context(
         need neighbours.
     """
     bands = spectra.shape[-1]
-    found = moments(spectra)
+    found = stream_moments(in_parts(spectra))
     spread = np.sqrt(np.diag(found.covariance))
     variances, directions = np.linalg.eigh(found.covariance / np.outer(spread, spread))
     count = min(max(plan.means, plan.spreads), bands)

@@ -29,7 +29,8 @@ from .rx import shrunk, trimmed_moments
 
 KINDS = ("unit", "band", "covariance")
 DIAGONAL = 0.8
-RIDGE = 1e-6  # of the mean variance: an absolute ridge means nothing in other units
+RIDGE = 1e-6  # of the mean variance: an absolute ridge means nothing in other units ...
+FLOOR = 1e-24  # ... but where nearly all residuals are alike, float32 must hold what is whitened
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,6 @@ def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float
 def _covariance(residuals: NDArray[np.float32]) -> Noise:
     found = trimmed_moments(residuals, shrink=DIAGONAL)
     covariance = shrunk(found.covariance, DIAGONAL)
-    ridge = RIDGE * np.trace(covariance) / len(covariance) + np.finfo(np.float64).tiny
+    ridge = max(RIDGE * np.trace(covariance) / len(covariance), FLOOR)
     variances, directions = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
     return Noise(found.mean, directions / np.sqrt(variances) @ directions.T)

@@ -6,7 +6,7 @@ in Chan, Golub & LeVeque (1983), so that a band far from zero keeps its variance
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,9 @@ DEAD = 1e-6
 
 FARTHEST = 1e9
 """Standard deviations at which a value is cut, so that no finite value has an infinite score."""
+
+
+PART = 65_536  # examples described at a time: float64 of a whole sample would take its memory twice
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ def band_statistics(examples: NDArray[np.float32]) -> BandStatistics:
     scatter = (((x - mean) * seen) ** 2).sum(axis=0)
     largest = np.abs(x).max(axis=0, initial=0.0)
     return BandStatistics(count, mean, scatter, largest)
+
+
+def in_parts(examples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Go through many examples some at a time; at least one part."""
+    return (examples[i : i + PART] for i in range(0, max(1, len(examples)), PART))
 
 
 def stream_statistics(parts: Iterable[NDArray[np.float32]]) -> BandStatistics:

@@ -1,5 +1,6 @@
 """What surrounds a pixel: sums over rings, and what a model is told of them."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -111,6 +112,28 @@ def test_too_few_known_pixels_tell_the_training_mean():
 
     assert np.isnan(numbers).all()
     assert (context.standardised(numbers) == 0).all()
+
+
+def test_a_block_of_few_bands_is_described_in_a_dozen_times_its_memory():
+    context, block = fitted(ContextPlan(Ring(15, 7), 10, 5, 2.0), bands=4), scene((256, 256), 4)
+    tracemalloc.start()
+
+    context.describe(block)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * block.nbytes
+
+
+def test_components_are_fitted_without_a_second_copy_of_the_spectra():
+    x = spectra(400_000, BANDS)
+    tracemalloc.start()
+
+    fit_context(PLAN, x, np.ones(BANDS, bool))
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < x.nbytes
 
 
 @few_examples

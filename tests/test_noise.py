@@ -110,6 +110,15 @@ def test_a_band_that_is_always_right_is_not_divided_by():
     assert np.isfinite(fit_noise("covariance", x, SIGMA).whitening).all()
 
 
+def test_float32_holds_what_is_whitened_where_nearly_all_residuals_are_alike():
+    x = np.full((1000, BANDS), 0.1, np.float32)
+    x[:20] += residuals(20)
+
+    found = whitened(fit_noise("covariance", x, SIGMA), x)
+
+    assert np.isfinite(np.square(found.astype(np.float32))).all()
+
+
 def test_an_unknown_kind_is_answered_with_the_known_ones():
     with pytest.raises(ConfigError, match="Known: unit, band, covariance"):
         fit_noise("white", residuals(), SIGMA)

@@ -46,6 +46,6 @@ def threshold(  # noqa: PLR0913 - one argument per option
     refitted.save(out)
     before, after = detector.threshold, refitted.threshold
     click.echo(
-        f"{out}  threshold {before.value:.4g} -> {after.value:.4g} nats ({after.rule}), "
+        f"{out}  threshold {before.value:.4g} -> {after.value:.4g} ({after.rule}), "
         f"above it {after.fpr:.2%} of {after.pixels} pixels"
     )

@@ -48,6 +48,6 @@ def train(  # noqa: PLR0913 - one argument per option
     card, cut = detector.card, detector.threshold
     click.echo(
         f"{model}  {card.family}, {len(card.bands)} bands, {card.training.pixels} pixels; "
-        f"threshold {cut.value:.4g} nats ({cut.rule}), above it {cut.fpr:.2%} of "
+        f"threshold {cut.value:.4g} ({cut.rule}), above it {cut.fpr:.2%} of "
         f"{cut.pixels} {'held-out' if cut.held_out else 'training'} pixels"
     )

@@ -20,14 +20,15 @@ Auto = Literal["auto"]
 TRIM = 0.05
 """Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
 Share = Annotated[float, Field(ge=0, lt=1)]
+WIDEST = 255  # every pixel of a ring is looked at, and tiles are read with it around them
 
 
 def _sides(ring: tuple[int, int]) -> tuple[int, int]:
     outer, guard = ring
-    if not 0 < guard < outer or guard % 2 == 0 or outer % 2 == 0:
+    if not 0 < guard < outer <= WIDEST or guard % 2 == 0 or outer % 2 == 0:
         raise ValueError(
             f"ring = [{outer}, {guard}] is no ring: give two odd sides in pixels, the outer one "
-            f"first and larger, such as [21, 7]."
+            f"first and larger, up to {WIDEST}, such as [21, 7]."
         )
     return ring
 

@@ -31,7 +31,7 @@ from ..prominence import Prominence, fitted_prominence
 from ..sampling import Sample
 from ..training import Plan, fit_model
 from .passes import Array, available
-from .ready import PART, Ready, prepared
+from .ready import Ready, prepared
 from .scoring import Detector
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 """Levels of the band quantiles that a detector keeps of its training examples."""
 QUANTILE_EXAMPLES = 50_000
+EXAMINED = 65_536  # examples that tell how usual a score is
 RESIDUALS = 20_000_000  # numbers a covariance is fitted to: 100,000 spectra of 200 bands
 
 
@@ -196,7 +197,7 @@ def _among_surroundings(detector: Detector, examples: Array, config: Config, see
     asked = config.score
     if not (asked.contrast or asked.novelty):
         return detector
-    terms = detector.examine(examples[:: -(-len(examples) // PART)])
+    terms = detector.examine(examples[:: -(-len(examples) // EXAMINED)])
     code = terms.code.reshape(-1, terms.code.shape[-1])
     score = (terms.reconstruction + terms.kl).ravel()
     wanted = Prominence(Ring(*asked.ring), asked.contrast, asked.novelty)

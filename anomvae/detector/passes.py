@@ -33,7 +33,10 @@ class Terms(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Scores of a block, axes (time, row, col), nats; NaN = no data."""
+    """Scores of a block, axes (time, row, col); NaN = no data.
+
+    In nats, unless surroundings count (`Detector.meaning`).
+    """
 
     total: Array
     """The score: exactly the sum of the two terms."""

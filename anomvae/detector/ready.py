@@ -14,11 +14,10 @@ from ..bands import Bands
 from ..context import Context
 from ..errors import NotEnoughPixels, listed
 from ..sampling import Sample
-from ..scaling import BandStatistics, Scaler, stream_statistics
+from ..scaling import BandStatistics, Scaler, in_parts, stream_statistics
 from .passes import Array
 
 EMPTY = 0.01  # a band with data in a smaller share of the pixels has none worth waiting for
-PART = 65_536  # examples described at a time
 
 
 class Ready(NamedTuple):
@@ -29,11 +28,15 @@ class Ready(NamedTuple):
     held_out: Array
     """The same of examples that training does not see."""
     bands: Bands
+    """The living bands."""
     dead: tuple[str, ...]
+    """Names of the others."""
     alive: NDArray[np.bool_]
     """Which of the sample's bands are living, shape (band,)."""
     scaler: Scaler
+    """Fitted to the examples."""
     context: Context | None
+    """What made the context of the examples, fitted to them."""
 
     @property
     def spectra(self) -> Array:
@@ -117,4 +120,4 @@ def _kept(examples: Array, bands: NDArray[np.bool_]) -> Array:
 
 
 def _describe(examples: Array) -> BandStatistics:
-    return stream_statistics(examples[i : i + PART] for i in range(0, len(examples), PART))
+    return stream_statistics(in_parts(examples))

@@ -1,6 +1,6 @@
 """The work on a tile: read it, score it; nothing else of a scene is needed for it.
 
-Blocks and scores have axes (time, row, col[, band]); scores are nats.
+Blocks and scores have axes (time, row, col[, band]).
 """
 
 from __future__ import annotations
