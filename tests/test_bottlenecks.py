@@ -331,5 +331,5 @@ def test_spectra_drawn_from_the_prior_look_like_those_of_training(family):
     drawn = detector.sample(2000, seed=0)
 
     assert drawn.mean(0) == pytest.approx(x.mean(0), abs=0.02)
-    assert drawn.std(0) == pytest.approx(x.std(0), abs=0.02)
+    assert drawn.std(0) == pytest.approx(x.std(0), abs=0.03)
     assert np.array_equal(drawn, detector.sample(2000, seed=0))
