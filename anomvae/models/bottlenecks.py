@@ -49,7 +49,7 @@ class Gaussian(Bottleneck):
         return _standard(count, self.width, generator, self.to_q.weight)
 
     def use(self, h: Tensor) -> CodeUse:
-        return CodeUse(units=rounded(Normal.of(self.to_q(h)).kl()))
+        return CodeUse(units=_rounded(Normal.of(self.to_q(h)).kl()))
 
 
 class Ladder(Bottleneck):
@@ -84,8 +84,8 @@ class Ladder(Bottleneck):
     def use(self, h: Tensor) -> CodeUse:
         upper, lower = self._levels(h)[1:]
         return CodeUse(
-            units=rounded(upper) + rounded(lower),
-            levels=rounded(torch.stack([upper.sum(-1), lower.sum(-1)], -1)),
+            units=_rounded(upper) + _rounded(lower),
+            levels=_rounded(torch.stack([upper.sum(-1), lower.sum(-1)], -1)),
         )
 
     def prior(self, z2: Tensor) -> Normal:
@@ -132,7 +132,7 @@ class Normal(NamedTuple):
         return kl.clamp_min(0)  # float32 rounds it to -1e-7 at the prior
 
 
-def rounded(kl: Tensor) -> tuple[float, ...]:
+def _rounded(kl: Tensor) -> tuple[float, ...]:
     """Average over all axes but the last."""
     means = kl.reshape(-1, kl.shape[-1]).double().mean(0)
     return tuple(round(mean, 4) for mean in means.tolist())
