@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import ConfigError, hint
-from .models import LIKELIHOODS, MLP, Autoencoder, Deterministic, Gaussian
+from .models import LIKELIHOODS, MLP, Autoencoder, Codebook, Deterministic, Gaussian, Ladder
 from .objectives import Elbo
 from .pixels import Spectra, View
 
@@ -59,9 +59,11 @@ class Family:
 FAMILIES = {
     "ae": Family(bottleneck=Deterministic),
     "vae": Family(),
-    # Without warm-up a beta above 1 empties the code before it is used.
+    # Without warm-up a beta above 1 empties the code before it is used, as two levels do.
     "beta-vae": Family(objective=Elbo(beta=4.0, warm_up=0.5)),
     "cvae": Family(conditioned=True),
+    "vq-vae": Family(bottleneck=Codebook),
+    "hierarchical": Family(bottleneck=Ladder, objective=Elbo(warm_up=0.5)),
 }
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .bands import Band, Bands
+from .codeuse import NO_CODE, CodeUse
 from .context import ContextPlan, Ring
 from .errors import ModelFileError
 from .prominence import Prominence
@@ -58,6 +59,8 @@ class Training:
     """Evidence lower bound of held-out pixels, nats per pixel in scaled units; higher is better."""
     nodata: float
     """Share of pixels without data in the training scenes."""
+    code: CodeUse = NO_CODE
+    """What the code carries; empty where it has no prior, or in a file of before."""
 
 
 @dataclass(frozen=True)
@@ -204,9 +207,10 @@ def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
     data = {key: value for key, value in entry.items() if key not in {"format", "tensors"}}
     try:
         bands, training = data["bands"], data["training"]
+        code = _built(CodeUse, training.get("code", {}))
         parts = {
             "bands": _built(Bands, bands | {"items": [_built(Band, b) for b in bands["items"]]}),
-            "training": _built(Training, training),
+            "training": _built(Training, training | {"code": code}),
         }
         if "threshold" in data:
             parts["threshold"] = _built(Threshold, data["threshold"])

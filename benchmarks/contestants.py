@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,17 @@ from benchmarks.record import commit
 from benchmarks.scenes import Task, spectra
 
 
+class Found(NamedTuple):
+    """What a detector did with a scene."""
+
+    metrics: Metrics
+    """How well."""
+    fit: float
+    """Seconds to fit."""
+    score: float
+    """Seconds to score."""
+
+
 @dataclass(frozen=True)
 class Contestant:
     """A detector in the table."""
@@ -37,8 +49,8 @@ class Contestant:
     """Whether it is a configuration of anomvae."""
     seeded: bool
     """Whether another seed gives other scores."""
-    run: Callable[[Task, int], tuple[Metrics, float]]
-    """Fits, scores and measures with a seed; adds the seconds that the first two took."""
+    run: Callable[[Task, int], Found]
+    """Fits, scores and measures with a seed."""
 
 
 def contestants(configs: Sequence[str], baselines: Sequence[str]) -> list[Contestant]:
@@ -56,28 +68,29 @@ def contestants(configs: Sequence[str], baselines: Sequence[str]) -> list[Contes
     return found
 
 
-def our(name: str) -> Contestant:
-    """Look up a configuration: a shipped name, or a TOML file."""
+def our(name: str, settings: Sequence[str] = (), called: str = "") -> Contestant:
+    """Look up a configuration: a shipped name, or a TOML file, with settings that override it."""
     import sklearn.metrics  # noqa: F401 - or the first scene would pay for it
 
     from anomvae.config import resolve_config
     from anomvae.evaluation import evaluate_detector
     from anomvae.fitting import detect, train
 
-    config = resolve_config(name).config
+    config = resolve_config(name, settings).config
 
-    def run(task: Task, seed: int) -> tuple[Metrics, float]:
+    def run(task: Task, seed: int) -> Found:
         start = time.perf_counter()
         if task.mode == "split":
             detector = train([task.fitted], config, seed)
         else:
             detector = detect(task.fitted, config, seed)
+        fitted = time.perf_counter()
         found = evaluate_detector(detector, task.scored, task.labels, baselines=())
         (metrics,) = found.rows.values()
-        return metrics, time.perf_counter() - start
+        return Found(metrics, fitted - start, time.perf_counter() - fitted)
 
     content = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
-    short = Path(name).stem if name.endswith(".toml") else name
+    short = called or (Path(name).stem if name.endswith(".toml") else name)
     version = f"commit {commit()}, configuration {content}"
     return Contestant(short, version, ours=True, seeded=True, run=run)
 
@@ -100,9 +113,7 @@ def fit_baseline(name: str, spectra: Spectra, seed: int) -> Fitted:
     return Fitted(score, lambda: sigma(describe_scores(score(spectra)), 3.0))
 
 
-def _run_on_spectra(
-    fit: Callable[[Spectra, int], Fitted], task: Task, seed: int
-) -> tuple[Metrics, float]:
+def _run_on_spectra(fit: Callable[[Spectra, int], Fitted], task: Task, seed: int) -> Found:
     """Let a detector see the spectra that have data in all living bands."""
     seen, asked = spectra(task.fitted), spectra(task.scored)
     living = np.isfinite(seen).any(axis=(0, 1))
@@ -110,11 +121,13 @@ def _run_on_spectra(
     wanted, where = _valid(asked[..., living])
     start = time.perf_counter()
     fitted = fit(normal, seed)
+    middle = time.perf_counter()
     found = fitted.score(wanted)
-    seconds = time.perf_counter() - start
+    end = time.perf_counter()
     scores = np.full(where.shape, np.nan)
     scores[where] = found
-    return measure(_truth(task), scores, fitted.threshold()), seconds
+    metrics = measure(_truth(task), scores, fitted.threshold())
+    return Found(metrics, middle - start, end - middle)
 
 
 def _valid(block: NDArray[np.float32]) -> tuple[Spectra, NDArray[np.bool_]]:

@@ -57,6 +57,8 @@ class Row(Key):
     """Time to fit and to score."""
     machine: str
     """Where the time was taken."""
+    fit_seconds: float = math.nan
+    """The part of it that fitting took; NaN in rows of before."""
 
     @property
     def key(self) -> Key:

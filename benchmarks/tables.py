@@ -90,6 +90,7 @@ def _figure(table: pd.DataFrame, name: str, aside: Collection[str]) -> str:
     cells = table.groupby(["scene", "detector"], sort=False)[name].mean().unstack("detector")
     lines = [[scene, *map(_number, cells.loc[scene, detectors])] for scene in cells.index]
     lines.append([f"**mean of {len(cells)}**", *_means(table, name)])
+    lines.append(["**worst**", *map(_number, cells[detectors].min())])
     rest = table[~table["scene"].isin(aside)]
     if 0 < len(rest) < len(table):
         without = ", ".join(scene for scene in cells.index if scene in aside)
@@ -109,13 +110,13 @@ def _spread(values: pd.Series[float]) -> str:
 
 
 def _times(table: pd.DataFrame) -> str:
-    head = ["detector", "seeds", "flagged, median", "flagged, range", "seconds, median"]
+    head = ["detector", "seeds", "flagged, median", "flagged, range", "seconds, median", "to fit"]
     lines = []
     for detector, rows in table.groupby("detector", sort=False):
         flagged, seeds = rows["flagged"], str(rows["seed"].nunique())
         between = f"{flagged.min():.1%} to {flagged.max():.1%}"
-        seconds = f"{rows['seconds'].median():.2f}"
-        lines.append([str(detector), seeds, f"{flagged.median():.1%}", between, seconds])
+        seconds = [f"{rows[name].median():.2f}" for name in ("seconds", "fit_seconds")]
+        lines.append([str(detector), seeds, f"{flagged.median():.1%}", between, *seconds])
     return _lines(head, lines)
 
 

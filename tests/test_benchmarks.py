@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from rasters import NODATA, bands_of, land, plant, trained, write, write_labels
 
 from anomvae.evaluation import evaluate_detector
-from benchmarks import contestants, record
+from benchmarks import contestants, families, record
 from benchmarks.accuracy import main
 from benchmarks.ledger import Key, Ledger, Row
 from benchmarks.peers import fit_pyod
@@ -332,3 +332,20 @@ def test_a_file_of_something_else_is_left_alone(place, tmp_path):
 
     assert "Name another file with --out" in done.stderr
     assert (tmp_path / "other.json").read_text() == '{"a": 1}'
+
+
+def test_families_are_measured_beside_rx_with_mean_and_worst(place):
+    where = ["--scenes", str(place / "scenes"), "--config", str(place / "quick.toml")]
+
+    done = CliRunner().invoke(families.main, [*where, "--family", "ae", "--family", "vae"])
+
+    assert done.exit_code == 0, done.output
+    assert "| scene | ae | vae | rx |" in done.output
+    assert "**worst**" in done.output
+
+
+def test_an_unknown_family_is_refused_before_the_work(place):
+    done = CliRunner().invoke(families.main, ["--scenes", str(place / "scenes"), "--family", "vea"])
+
+    assert done.exit_code == 1
+    assert "vae" in done.output

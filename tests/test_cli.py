@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import fit, spectra
 from rasters import QUICK, SAMPLES, land, plant, run, trained, write, write_labels
 
 import anomvae
@@ -169,6 +170,33 @@ def test_info_tells_what_a_model_is(model):
     assert "sigma:3" in ran.out
     assert told["family"] == "vae"
     assert told["threshold"]["value"] == trained().threshold.value
+
+
+@pytest.mark.parametrize(
+    ("family", "told", "others"),
+    [
+        ("ae", set(), {"active units", "KL per unit", "KL per level", "code perplexity"}),
+        ("vae", {"active units", "KL per unit"}, {"KL per level", "code perplexity"}),
+        ("hierarchical", {"active units", "KL per unit", "KL per level"}, {"code perplexity"}),
+        ("vq-vae", {"code perplexity"}, {"active units", "KL per unit", "KL per level"}),
+    ],
+)
+def test_info_tells_what_the_code_of_a_model_carries(tmp_path, family, told, others):
+    path = tmp_path / "model.safetensors"
+    detector = fit(spectra(300), model={"family": family}, training={"max_steps": 5})
+    detector.save(path)
+
+    text, facts = run("info", path).out, json.loads(run("info", path, "--json").out)
+
+    code = detector.card.training.code
+    assert facts.keys() >= told
+    assert not facts.keys() & others
+    assert all(f"\n{name} " in text for name in told)
+    assert ", ".join(f"{kl:g}" for kl in code.units) in text
+    assert facts.get("KL per unit", []) == list(code.units)
+    assert facts.get("KL per level", []) == list(code.levels)
+    assert facts.get("code perplexity") == code.perplexity
+    assert facts.get("active units", 0) == code.active
 
 
 def test_config_show_says_where_each_value_comes_from(tmp_path):

@@ -699,7 +699,8 @@ def test_dead_bands_are_named_once_though_scenes_are_read_twice(caplog):
 
     detector = fit_scene(block, model={"family": "cvae"}, training={"max_steps": 5})
 
-    assert caplog.messages == ["left out, no data or one value everywhere: band_2, band_5"]
+    assert caplog.text.count("left out, no data or one value everywhere: band_2, band_5") == 1
+    assert caplog.text.count("left out") == 1
     assert len(detector.context.basis) == BANDS - 2
     assert np.isfinite(detector.score(np.delete(block, [1, 4], axis=-1)).total).all()
 

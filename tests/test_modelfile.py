@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as npst
 from safetensors.numpy import save
 
 from anomvae.bands import Band, Bands, unnamed_bands
+from anomvae.codeuse import CodeUse
 from anomvae.context import ContextPlan, Ring
 from anomvae.errors import ModelFileError
 from anomvae.modelfile import (
@@ -46,6 +47,8 @@ CARD = Card(
 PLAN = ContextPlan(Ring(15, 7), means=10, spreads=5, limit=2.0)
 PROMINENCE = Prominence(Ring(21, 7), 0.65, 1.0, variance=1 / 3, distance=-2.5, level=1e-300)
 AMONG_SURROUNDINGS = replace(CARD, family="cvae", context=PLAN, prominence=PROMINENCE)
+CODE = CodeUse(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
+DESCRIBED = replace(AMONG_SURROUNDINGS, training=replace(TRAINING, code=CODE))
 OPTIONAL = {"threshold", "context", "prominence"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
@@ -112,6 +115,8 @@ def test_tensors_come_back_to_the_bit(write, tensors):
         replace(CARD, bands=unnamed_bands(400)),
         replace(CARD, training=replace(TRAINING, scenes=(), elbo=-3.25)),
         AMONG_SURROUNDINGS,
+        DESCRIBED,
+        replace(CARD, training=replace(TRAINING, code=CodeUse(perplexity=1 / 3))),
         replace(CARD, prominence=Prominence(Ring(3, 1), 0.0, 1.0)),
         replace(CARD, context=PLAN),
     ],
@@ -194,6 +199,13 @@ def test_a_field_that_holds_its_default_is_not_written():
     assert entry.keys() >= OPTIONAL
     assert entry["context"] == asdict(PLAN)
     assert entry["prominence"] == asdict(PROMINENCE)
+
+
+def test_what_a_code_does_not_have_is_not_written():
+    without, entry = (entry_of(to_bytes(ModelFile(card, TENSORS))) for card in (CARD, DESCRIBED))
+
+    assert "code" not in without["training"]
+    assert entry["training"]["code"] == {"units": [1.25, 0.0, 0.5], "levels": [1.25, 0.5]}
 
 
 def test_a_field_that_is_not_written_holds_its_default(write):
@@ -296,6 +308,7 @@ class TestForeignFiles:
         [
             (),
             ("training",),
+            ("training", "code"),
             ("threshold",),
             ("bands",),
             ("context",),
@@ -304,7 +317,7 @@ class TestForeignFiles:
         ],
     )
     def test_an_unknown_field_is_refused(self, write, read, where):
-        entry = entry_of(to_bytes(ModelFile(AMONG_SURROUNDINGS, TENSORS)))
+        entry = entry_of(to_bytes(ModelFile(DESCRIBED, TENSORS)))
         table = entry
         for name in where:
             table = table[name]

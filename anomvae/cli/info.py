@@ -14,6 +14,7 @@ from ..errors import listed
 from . import options
 
 if TYPE_CHECKING:
+    from ..codeuse import CodeUse
     from ..modelfile import Card
 
 
@@ -57,8 +58,21 @@ def _model(file: str) -> dict[str, Any]:
         "trim": training.trim,
         "final loss": training.loss[-1],
         "held-out ELBO": training.elbo,
+        **_code(training.code),
         "written by": f"anomvae {card.anomvae}, torch {card.torch}",
     }
+
+
+def _code(use: CodeUse) -> dict[str, Any]:
+    """Tell what the code carries, as far as it has such parts."""
+    told: dict[str, Any] = {}
+    if use.units:
+        told |= {"active units": use.active, "KL per unit": list(use.units)}
+    if use.levels:
+        told["KL per level"] = list(use.levels)
+    if use.perplexity is not None:
+        told["code perplexity"] = use.perplexity
+    return told
 
 
 def _score(card: Card) -> str:
@@ -109,7 +123,8 @@ def _shown(value: object) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return f"{len(value)}: {listed([_band(band) for band in value])}"
     if isinstance(value, list):
-        return listed([f"{part:.12g}" if isinstance(part, float) else str(part) for part in value])
+        numbers = [f"{part:.12g}" for part in value if isinstance(part, float)]
+        return ", ".join(numbers) or listed(list(map(str, value)))
     if isinstance(value, dict):
         return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
     if isinstance(value, float):

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .. import __version__
 from ..bands import Bands
+from ..codeuse import CodeUse
 from ..context import Context, ContextPlan, Ring, fit_context
 from ..errors import ConfigError
 from ..families import Family, Sizes, family_named, fitting_sizes
@@ -43,6 +44,7 @@ LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 """Levels of the band quantiles that a detector keeps of its training examples."""
 QUANTILE_EXAMPLES = 50_000
 EXAMINED = 65_536  # examples that tell how usual a score is
+CODES = 10_000  # examples whose codes are described
 RESIDUALS = 20_000_000  # numbers a covariance is fitted to: 100,000 spectra of 200 bands
 
 
@@ -117,8 +119,11 @@ def fit_detector(
         loss=history.loss,
         elbo=_elbo(model, ready),
         nodata=sample.nodata,
+        code=_code_use(model, scaled, told),
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
+    if training.code.collapse:
+        log.warning(training.code.collapse)
     card = _card(config, sizes, ready, training)
     noise = _noise(model, scaled, told, config.score.noise)
     levels = _quantiles(ready.spectra)
@@ -174,12 +179,22 @@ def _untrained(family: Family, sizes: Sizes, likelihood: str, seed: int) -> Auto
 
 @torch.inference_mode()
 def _noise(model: Autoencoder, scaled: Tensor, told: Tensor | None, kind: str) -> Noise:
-    # Evenly spaced, because examples lie in the order of the scene.
     most = 1 if kind != "covariance" else RESIDUALS // scaled[0].numel()
-    some = slice(None, None, -(-len(scaled) // most))
-    residuals = scaled[some] - model.mean(scaled[some], None if told is None else told[some])
+    some, with_some = _spread(most, scaled, told)
+    residuals = some - model.mean(some, with_some)
     flat = residuals.reshape(-1, residuals.shape[-1]).cpu().numpy()
     return fit_noise(kind, flat, model.likelihood.sigma.cpu().numpy())
+
+
+@torch.inference_mode()
+def _code_use(model: Autoencoder, scaled: Tensor, told: Tensor | None) -> CodeUse:
+    return model.code_use(*_spread(CODES, scaled, told))
+
+
+def _spread(most: int, scaled: Tensor, told: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Give some examples, evenly spaced, because they lie in the order of the scene."""
+    some = slice(None, None, -(-len(scaled) // most))
+    return scaled[some], None if told is None else told[some]
 
 
 @torch.inference_mode()

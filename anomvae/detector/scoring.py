@@ -174,7 +174,7 @@ class Detector:
                 f"it. Train a family that has one, such as 'vae'."
             )
         draw = torch.Generator().manual_seed(seed)
-        z = torch.randn(count, self.card.latent, generator=draw).to(self.device)
+        z = self.model.bottleneck.draw(count, draw)
         usual = None if self.context is None else z.new_zeros(count, self.context.width)
         x = self.model.likelihood.draw(self.model.decode(z, usual), draw)
         return self.scaler.unscale(x.cpu().numpy())

@@ -4,8 +4,9 @@ A part is a `torch.nn.Module` that treats every axis but the last as batch: netw
 into features, bottlenecks into a `Code`, likelihoods into the mean of a band's distribution.
 """
 
-from .bottlenecks import Deterministic, Gaussian
-from .core import Autoencoder, Code, Reconstruction
+from .bottlenecks import Deterministic, Gaussian, Ladder
+from .codebook import Codebook
+from .core import Autoencoder, Bottleneck, Code, Reconstruction
 from .likelihoods import LIKELIHOODS, GaussianBands, StudentBands
 from .networks import FEWEST_OUTPUTS, MLP, Dense
 
@@ -14,11 +15,14 @@ __all__ = [
     "LIKELIHOODS",
     "MLP",
     "Autoencoder",
+    "Bottleneck",
     "Code",
+    "Codebook",
     "Dense",
     "Deterministic",
     "Gaussian",
     "GaussianBands",
+    "Ladder",
     "Reconstruction",
     "StudentBands",
 ]

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..codeuse import NO_CODE, CodeUse
 from .likelihoods import GaussianBands
 
 
@@ -45,13 +46,33 @@ class Reconstruction(NamedTuple):
     """See `Code`."""
 
 
+class Bottleneck(nn.Module):
+    """What makes a `Code` of features (..., feature)."""
+
+    has_prior = True
+    """Whether there is a distribution over codes to draw from."""
+
+    def __init__(self, width: int) -> None:
+        """Give the decoder ``width`` latent features."""
+        super().__init__()
+        self.width = width
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw codes from the prior, (count, width)."""
+        raise NotImplementedError
+
+    def use(self, h: Tensor) -> CodeUse:
+        """Tell what codes of these features carry; nothing without a prior."""
+        return NO_CODE
+
+
 class Autoencoder(nn.Module):
     """Encoder, bottleneck, decoder and likelihood in a row."""
 
     def __init__(
         self,
         encoder: nn.Module,
-        bottleneck: nn.Module,
+        bottleneck: Bottleneck,
         decoder: nn.Module,
         likelihood: GaussianBands,
     ) -> None:
@@ -68,11 +89,15 @@ class Autoencoder(nn.Module):
     @property
     def has_prior(self) -> bool:
         """Whether there is a distribution over codes to draw from."""
-        return bool(self.bottleneck.has_prior)
+        return self.bottleneck.has_prior
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
         """Turn examples (..., band) into codes."""
         return self.bottleneck(self.encoder(join(x, context)))
+
+    def code_use(self, x: Tensor, context: Tensor | None = None) -> CodeUse:
+        """Tell what the codes of examples (..., band) carry."""
+        return self.bottleneck.use(self.encoder(join(x, context)))
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Give the mean of p(x | z), (..., band), for codes (..., latent)."""

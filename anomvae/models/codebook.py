@@ -1,0 +1,95 @@
+"""The code as one of a fixed number of vectors."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..codeuse import CodeUse
+from .core import Bottleneck, Code
+from .networks import Dense
+
+CODES = 64  # the materials of a scene, in a few shades each
+COMMITMENT = 0.25  # van den Oord et al. (2017); flat between .1 and 2
+RATE = 0.05  # of the moving averages: a small scene trains for a few hundred steps
+DEAD = 0.1 / CODES  # share of the examples: a tenth of an even one
+
+
+class Codebook(Bottleneck):
+    """The nearest of 64 codes instead of the features (van den Oord et al. 2017).
+
+    A code is the moving average of the features that are nearest to it, and so is its frequency
+    (Razavi et al. 2019)::
+
+        e = to_e(h)    k = argmin_j |e - c_j|^2    z = c_k, its gradient passed on to e
+        KL = -log frequency_k    penalty = 1/4 mean |e - c_k|^2
+
+    The KL is that of a sure choice against the frequencies of training, so rare codes cost more.
+    A code that hardly any example has is dead: training puts it on a random feature of the batch,
+    scoring does not choose it.  Before training all are dead.
+    """
+
+    codes: Tensor
+    usage: Tensor
+
+    def __init__(self, features: int, latent: int) -> None:
+        """Map ``features`` to codes of ``latent`` numbers."""
+        super().__init__(latent)
+        self.to_e = Dense(features, latent)
+        self.register_buffer("codes", torch.zeros(CODES, latent))
+        self.register_buffer("usage", torch.zeros(CODES))
+
+    @property
+    def frequency(self) -> Tensor:
+        """Share of the training examples that have a code, (code,); none is 0."""
+        floored = self.usage.clamp_min(DEAD)
+        return floored / floored.sum()
+
+    def forward(self, h: Tensor) -> Code:
+        e = self.to_e(h)
+        if self.training:
+            self._revive(e.detach())
+        chosen = self.nearest(e)
+        code, kl = self.codes[chosen], -self.frequency.log()[chosen]
+        if not self.training:
+            return Code(code, kl, h.new_zeros(()))
+        self._follow(e.detach(), chosen)
+        penalty = COMMITMENT * (e - code).square().sum(-1).mean()
+        return Code(e + (code - e).detach(), kl, penalty)
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        return self.codes[torch.multinomial(self.frequency.cpu(), count, True, generator=generator)]
+
+    def use(self, h: Tensor) -> CodeUse:
+        counts = torch.bincount(self.nearest(self.to_e(h)).flatten(), minlength=CODES)
+        share = counts / counts.sum()
+        return CodeUse(perplexity=round(float(torch.special.entr(share).sum().exp()), 4))
+
+    @torch.no_grad()
+    def nearest(self, e: Tensor) -> Tensor:
+        """Give the index of the nearest living code, (...); of equals the first.
+
+        Latent feature by latent feature, because matrix kernels round an example by its place.
+        """
+        distance = torch.where(self.usage < DEAD, torch.inf, 0.0).expand(*e.shape[:-1], CODES)
+        for feature, code in zip(e.unbind(-1), self.codes.unbind(-1), strict=True):
+            distance = distance + (feature.unsqueeze(-1) - code).square()
+        return distance.argmin(-1)
+
+    def _revive(self, e: Tensor) -> None:
+        """Put dead codes on random features."""
+        dead = self.usage < DEAD
+        flat = e.reshape(-1, self.width)
+        chosen = flat[torch.randint(len(flat), (CODES,), device=e.device)]
+        self.codes.copy_(torch.where(dead.unsqueeze(-1), chosen, self.codes))
+        self.usage.masked_fill_(dead, 1 / CODES)
+
+    def _follow(self, e: Tensor, chosen: Tensor) -> None:
+        """Move codes and usage towards this batch."""
+        flat = e.reshape(-1, self.width)
+        having = F.one_hot(chosen.flatten(), CODES).to(flat.dtype)
+        share = having.mean(0)
+        self.usage.lerp_(share, RATE)
+        away = having.T @ flat / len(flat) - share.unsqueeze(-1) * self.codes
+        self.codes.add_(RATE * away / self.usage.unsqueeze(-1))
