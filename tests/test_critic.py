@@ -136,6 +136,18 @@ def test_a_mean_is_never_pulled_with_more_than_the_weight():
     assert 0 < pull.max() <= WEIGHT * 1.00001
 
 
+def test_a_model_that_pays_less_is_taken_for_examples_more():
+    model, opponent = untrained(), critic()
+    seen = shown(model, examples(30))
+    means = seen.mean.detach().requires_grad_()
+
+    opponent(model, seen._replace(mean=means)).backward()
+
+    with torch.no_grad():
+        before, after = (opponent.judge(means - step * means.grad).mean() for step in (0, 1))
+    assert after > before
+
+
 def test_the_critic_learns_to_tell_examples_from_what_was_made():
     opponent = critic()
 
