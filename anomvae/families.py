@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import ConfigError, hint
 from .models import LIKELIHOODS, MLP, Autoencoder, Codebook, Deterministic, Gaussian, Ladder
-from .objectives import Elbo
+from .objectives import Adversarial, Elbo
 from .pixels import Spectra, View
 
 
@@ -64,6 +64,7 @@ FAMILIES = {
     "cvae": Family(conditioned=True),
     "vq-vae": Family(bottleneck=Codebook),
     "hierarchical": Family(bottleneck=Ladder, objective=Elbo(warm_up=0.5)),
+    "vae-gan": Family(objective=Adversarial()),
 }
 
 

@@ -7,6 +7,8 @@ here a hinge per example)::
     loss = sum_band error + beta * w(t) * max(kl, free_bits) + penalty       nats
 
     w(t) = min(1, t / warm_up), t = share of training done
+
+An objective is a recipe: what has a state, such as a critic, begins anew with every training.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .critic import Critic, Unopposed
 from .models import Reconstruction
 
 
@@ -47,3 +50,19 @@ class Elbo:
         weight = self.beta * (min(1.0, done / self.warm_up) if self.warm_up else 1.0)
         kl = answer.kl.clamp_min(self.free_bits)
         return answer.error.sum(-1) + weight * kl + answer.penalty
+
+    def begin(self, examples: Tensor) -> Unopposed:
+        """Give what the model pays besides, for a training on examples (n, ..., band)."""
+        return Unopposed()
+
+
+@dataclass(frozen=True)
+class Adversarial(Elbo):
+    """The negative evidence lower bound, and a critic that only training sees."""
+
+    weight: float = 1.0
+    """What the model pays for a verdict lower by 1, nats."""
+
+    def begin(self, examples: Tensor) -> Unopposed:
+        """Begin with an untrained critic, on the device of the examples."""
+        return Critic(examples, self.weight)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
 
+from .critic import Shown
 from .models import Autoencoder
 from .objectives import Elbo
 from .parallel import Progress, quiet
@@ -103,12 +104,16 @@ def fit_model(
     with torch.random.fork_rng(devices=_cuda(examples)):
         torch.manual_seed(seed)
         order = _Shuffled(len(examples), batch, examples.device)
+        besides = objective.begin(examples)
         for step in range(steps):
             optimiser.zero_grad(set_to_none=True)
             chosen = order.next()
-            answer = model(examples[chosen], None if context is None else context[chosen])
-            loss = trimmed_mean(objective(answer, step / steps), plan.trim)
-            loss.backward()
+            x, told = examples[chosen], None if context is None else context[chosen]
+            answer = model(x, told)
+            each = objective(answer, step / steps).flatten()
+            kept = best(each, plan.trim)
+            loss = each[kept].mean()
+            (loss + besides(model, Shown(x, told, answer.mean, kept))).backward()
             nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             optimiser.step()
             schedule.step()
@@ -120,11 +125,12 @@ def fit_model(
     return History(steps, batch, tuple(float(part.mean()) for part in losses.chunk(50)))
 
 
-def trimmed_mean(losses: Tensor, trim: float) -> Tensor:
-    """Average all but the worst share of the examples' losses."""
-    flat = losses.flatten()
-    kept = max(1, round(len(flat) * (1 - trim)))
-    return flat.mean() if kept == len(flat) else flat.topk(kept, largest=False).values.mean()
+def best(losses: Tensor, trim: float) -> Tensor:
+    """Give the indexes of all but the worst share of losses (example,)."""
+    kept = max(1, round(len(losses) * (1 - trim)))
+    if kept == len(losses):
+        return torch.arange(kept, device=losses.device)
+    return losses.topk(kept, largest=False).indices
 
 
 class _Shuffled:

@@ -27,6 +27,7 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"raster"},
     {"outputs"},
     {"models"},
+    {"critic"},
     {"objectives"},
     {"families", "training"},
     {"sampling"},
@@ -110,7 +111,7 @@ def test_nothing_but_the_start_imports_the_command_line():
     assert users <= {"cli", "__main__"}
 
 
-@pytest.mark.parametrize("name", ["models", "objectives", "training"])
+@pytest.mark.parametrize("name", ["models", "critic", "objectives", "training"])
 def test_the_models_and_their_training_never_see_rasters(name):
     names = {seen for path in FILES if place(path) == name for seen in imported(path)}
 
