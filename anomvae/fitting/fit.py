@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import TRIM, resolve_config
-from ..context import Conditioned, Context
+from ..context import Conditioned, Context, Ring
 from ..detector import Detector, available, fit_detector, fit_surroundings
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..families import family_named
@@ -81,7 +81,8 @@ def train(
     """
     settings = _checked(config, seed).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
     found = found_scenes(scenes, select)
-    reach = settings.context.ring[0] // 2 if family_named(settings.model.family).conditioned else 0
+    told = family_named(settings.model.family).conditioned
+    reach = Ring(*settings.context.ring).reach if told else 0
     held_out = [
         held_out_blocks(scene.shape, seed, number, reach) for number, scene in enumerate(found)
     ]
