@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .pixels import Block, Mask, View
+from .pixels import Block, Examples, Mask, View
 from .rx import stream_moments
 from .scaling import in_parts
 
@@ -243,18 +243,18 @@ class Conditioned:
         """How far an example looks sideways, pixels."""
         return self.view.reach + self.context.reach
 
-    def whole(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell which examples have all the data that a score needs; a context is never missing."""
-        return self.view.whole(examples[..., : -self.context.width])
+    def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Tell what of examples can be scored; a context is never missing."""
+        return self.view.known(examples[..., : -self.context.width])
 
     def where(self, block: Block) -> Mask:
         """Tell which pixels of a block can be scored."""
         return self.view.where(block)
 
-    def split(self, block: Block, where: Mask) -> NDArray[np.float32]:
+    def split(self, block: Block, where: Mask) -> Examples:
         """Take the examples at ``where``, shape (n, ..., band + number)."""
-        numbers = self.view.split(self.context.describe(block), where)
-        return np.concatenate([self.view.split(block, where), numbers], axis=-1)
+        parts = (block, self.context.describe(block))
+        return np.concatenate([self.view.split(part, where)[:] for part in parts], axis=-1)
 
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
         """Put one value per example back to its place."""

@@ -27,7 +27,6 @@ from .config import TRIM, build_config
 from .detector import Detector, fit_detector
 from .errors import ConfigError
 from .families import family_named
-from .pixels import Spectra
 from .rx import RX, fit_rx
 from .sampling import HELD_OUT, Sample
 from .thresholds import Threshold, describe_scores, parse_rule
@@ -255,7 +254,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
 def _require_rows(family: str, reach: int = 0) -> None:
     found = family_named(family)
-    alone = isinstance(found.view(), Spectra) and not found.conditioned
+    alone = not (found.of_dates or found.of_patches or found.conditioned)
     if reach or not alone:
         what = "This detector" if alone else f"family = {family!r}"
         raise ConfigError(

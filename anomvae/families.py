@@ -9,10 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .context import Ring
 from .errors import ConfigError, hint
-from .models import LIKELIHOODS, MLP, Autoencoder, Codebook, Deterministic, Gaussian, Ladder
+from .models import (
+    LIKELIHOODS,
+    MLP,
+    Autoencoder,
+    Codebook,
+    ContextNetwork,
+    Convolution,
+    Deterministic,
+    Gaussian,
+    Ladder,
+    Recurrent,
+)
 from .objectives import Adversarial, Elbo
-from .pixels import Spectra, View
+from .pixels import Patches, Series, Spectra, View
+
+PATCH = Ring(outer=7, guard=3)
+"""What a family of patches sees around a pixel, unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +41,19 @@ class Sizes:
     hidden: tuple[int, ...]
     """Widths of the encoder's layers; the decoder mirrors them."""
     context: int = 0
-    """Numbers per pixel that encoder and decoder are conditioned on."""
+    """Numbers per pixel, told from outside, that encoder and decoder are conditioned on."""
+    patch: Ring = PATCH
+    """Side of a patch, and of its middle that is not seen; for a family of patches."""
+
+
+def recurrent(sizes: Sizes) -> ContextNetwork:
+    """Remember as many numbers as the last hidden layer has."""
+    return Recurrent(sizes.bands, sizes.hidden[-1])
+
+
+def convolution(sizes: Sizes) -> ContextNetwork:
+    """Look at a patch."""
+    return Convolution(sizes.bands, sizes.patch.outer, sizes.patch.guard)
 
 
 @dataclass(frozen=True)
@@ -37,22 +64,42 @@ class Family:
     """Encoder and decoder."""
     bottleneck: Callable[..., Any] = Gaussian
     """The code."""
-    view: Callable[[], View] = Spectra
+    view: type[Spectra] = Spectra
     """What an example is."""
+    context_network: Callable[[Sizes], ContextNetwork] | None = None
+    """What makes a context of the rest of an example; none where an example is a pixel."""
     objective: Elbo = field(default_factory=Elbo)
     """What training minimises."""
     conditioned: bool = False
     """Whether the model is told the surroundings of a pixel (`anomvae.context`)."""
 
+    @property
+    def of_dates(self) -> bool:
+        """Whether an example holds all dates of a place."""
+        return self.view is Series
+
+    @property
+    def of_patches(self) -> bool:
+        """Whether an example holds the neighbours of a pixel."""
+        return self.view is Patches
+
+    def seen(self, patch: Ring | None) -> View:
+        """Give the view; one of patches looks as far as ``patch``."""
+        return self.view((patch or PATCH).reach) if self.of_patches else self.view()
+
     def build(self, sizes: Sizes, likelihood: str = "student-t") -> Autoencoder:
         """Assemble an untrained model; the decoder mirrors the encoder."""
         hidden = sizes.hidden
         bottleneck = self.bottleneck(hidden[-1], sizes.latent)
+        beside = self.context_network(sizes) if self.context_network else None
+        seen = 0 if beside is None else beside.width
+        shown = 0 if beside is None or not beside.blind else beside.width
         return Autoencoder(
-            encoder=self.network(sizes.bands + sizes.context, hidden),
+            encoder=self.network(sizes.bands + sizes.context + seen, hidden),
             bottleneck=bottleneck,
-            decoder=self.network(bottleneck.width + sizes.context, hidden[::-1]),
+            decoder=self.network(bottleneck.width + sizes.context + shown, hidden[::-1]),
             likelihood=LIKELIHOODS[likelihood](hidden[0], sizes.bands),
+            context_network=beside,
         )
 
 
@@ -64,6 +111,8 @@ FAMILIES = {
     "cvae": Family(conditioned=True),
     "vq-vae": Family(bottleneck=Codebook),
     "hierarchical": Family(bottleneck=Ladder, objective=Elbo(warm_up=0.5)),
+    "sequential": Family(view=Series, context_network=recurrent, objective=Elbo(warm_up=0.5)),
+    "spatial": Family(view=Patches, context_network=convolution),
     "vae-gan": Family(objective=Adversarial()),
 }
 
@@ -81,11 +130,27 @@ def family_named(name: str) -> Family:
     raise ConfigError(f"model.family = {name!r} is unknown. {hint(name, FAMILIES)}")
 
 
+def require_dates(family: str, dates: int) -> None:
+    """Make sure that there are as many dates of one place as a family needs.
+
+    Raises
+    ------
+    ConfigError
+        If it compares dates, and there is one alone.
+    """
+    if family_named(family).of_dates and dates < 2:
+        raise ConfigError(
+            f"model.family = {family!r} compares a date with those before it, but one date is "
+            f"given. Give two or more rasters of one place, or take another family."
+        )
+
+
 def fitting_sizes(
     bands: int,
     latent: int | None = None,
     hidden: tuple[int, ...] | None = None,
     context: int = 0,
+    patch: Ring = PATCH,
 ) -> Sizes:
     """Choose what is not given by the number of bands."""
     return Sizes(
@@ -93,4 +158,5 @@ def fitting_sizes(
         latent or min(8, max(1, bands // 2)),
         hidden or ((128, 64) if bands > 32 else (64, 32)),
         context,
+        patch,
     )

@@ -95,6 +95,8 @@ class Card:
     """What surroundings the model is conditioned on; none for a family that is not."""
     prominence: Prominence | None = None
     """How surroundings count in the score; none where each pixel is scored alone."""
+    patch: Ring | None = None
+    """Side of a patch, and of the middle that its context does not see; none without patches."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,8 @@ def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
             if name in data:
                 ring = _built(Ring, data[name]["ring"])
                 parts[name] = _built(kind, data[name] | {"ring": ring})
+        if "patch" in data:
+            parts["patch"] = _built(Ring, data["patch"])
         return _built(Card, data | parts)
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .parallel import Progress, quiet
-from .pixels import Block, Mask, Reader, View
+from .pixels import Block, Examples, Mask, Reader, View
 from .raster import NormalMask
 from .tiling import Tile, Window, fitting_size, tile_at, tiles
 
@@ -204,7 +204,7 @@ def draw_sample(
 
 def _reading_tiles(reader: Reader, halo: int) -> Iterator[Tile]:
     shape = reader.grid.shape
-    return tiles(shape, fitting_size(shape, reader.block_shape, len(reader.bands)), halo)
+    return tiles(shape, fitting_size(shape, reader.block_shape, reader.depth), halo)
 
 
 def draw_blocks(
@@ -258,22 +258,21 @@ class _Reservoir:
         self.used += min(self.seen, self.quota)
         self.seen, self.quota = 0, (self.count - self.used) // left
 
-    def offer(self, examples: NDArray[np.float32]) -> None:
+    def offer(self, examples: Examples) -> None:
         if self.store is None:
-            self._allocate(examples)
+            self._allocate(examples.shape[1:])
         assert self.store is not None
-        fresh = examples[: max(0, self.quota - self.seen)]
+        fresh = min(len(examples), max(0, self.quota - self.seen))
         start = self.used + self.seen
-        self.store[start : start + len(fresh)] = fresh
-        self.seen += len(fresh)
-        later = examples[len(fresh) :]
+        self.store[start : start + fresh] = examples[:fresh]
+        self.seen += fresh
+        later = np.arange(fresh, len(examples))
         place = self.rng.integers(0, self.seen + 1 + np.arange(len(later)))
         taken = place < self.quota
-        self.store[self.used + place[taken]] = later[taken]
+        self.store[self.used + place[taken]] = examples[later[taken]]
         self.seen += len(later)
 
-    def _allocate(self, examples: NDArray[np.float32]) -> None:
-        shape = examples.shape[1:]
+    def _allocate(self, shape: tuple[int, ...]) -> None:
         most = EXAMPLE_BYTES // (4 * int(np.prod(shape)))
         if self.count > most:
             self.quota = max(1, self.quota * most // self.count)

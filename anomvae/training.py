@@ -108,12 +108,12 @@ def fit_model(
         for step in range(steps):
             optimiser.zero_grad(set_to_none=True)
             chosen = order.next()
-            x, told = examples[chosen], None if context is None else context[chosen]
-            answer = model(x, told)
+            seen = model.look(examples[chosen], None if context is None else context[chosen])
+            answer = model(seen.x, seen.context)
             each = objective(answer, step / steps).flatten()
-            kept = best(each, plan.trim)
+            kept = best(each, seen.known.flatten(), plan.trim)
             loss = each[kept].mean()
-            (loss + besides(model, Shown(x, told, answer.mean, kept))).backward()
+            (loss + besides(model, Shown(seen.x, seen.context, answer.mean, kept))).backward()
             nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             optimiser.step()
             schedule.step()
@@ -125,12 +125,13 @@ def fit_model(
     return History(steps, batch, tuple(float(part.mean()) for part in losses.chunk(50)))
 
 
-def best(losses: Tensor, trim: float) -> Tensor:
-    """Give the indexes of all but the worst share of losses (example,)."""
-    kept = max(1, round(len(losses) * (1 - trim)))
-    if kept == len(losses):
-        return torch.arange(kept, device=losses.device)
-    return losses.topk(kept, largest=False).indices
+def best(losses: Tensor, known: Tensor, trim: float) -> Tensor:
+    """Give the indexes of all that is known but the worst share of losses, both (n,)."""
+    places = known.nonzero().flatten()
+    kept = max(1, round(len(places) * (1 - trim)))
+    if kept >= len(places):
+        return places
+    return places[losses[places].topk(kept, largest=False).indices]
 
 
 class _Shuffled:

@@ -1,7 +1,4 @@
-"""What several tests share: one torch thread, made-up spectra, and small readers and views.
-
-The views look sideways (`Patches`) and back in time (`Dates`): nothing may rely on pixels alone.
-"""
+"""What several tests share: one torch thread, made-up spectra, and small readers."""
 
 from dataclasses import dataclass, replace
 
@@ -55,14 +52,14 @@ def fit(examples, *, held_out=None, bands=None, seed=0, in_sample=False, trim=0.
 def fit_scene(block, *, seed=0, in_sample=False, trim=0.05, **tables):
     """Fit a detector to all pixels of a block, surroundings and all, as `fitting` does."""
     from anomvae.config import Config
-    from anomvae.context import Conditioned
+    from anomvae.context import Conditioned, Ring
     from anomvae.detector import fit_detector, fit_surroundings
     from anomvae.families import family_named
     from anomvae.sampling import TrainingScene, draw_sample
 
     config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
     scenes, bands = [TrainingScene(ArrayReader(block))], unnamed_bands(block.shape[-1])
-    view = family_named(config.model.family).view()
+    view = family_named(config.model.family).seen(Ring(*config.model.patch))
     sample = draw_sample(scenes, view, 10**6, None, seed)
     context = fit_surroundings(sample, bands, config, 1)
     if context is not None:
@@ -94,58 +91,13 @@ class ArrayReader:
     def grid(self):
         return Grid(self.block.shape[1:3])
 
+    @property
+    def depth(self):
+        return len(self.block) * len(self.bands)
+
     def read(self, window):
         columns = [index - 1 for index in self.bands.indexes]
         return self.block[:, *window][..., columns].copy()
 
     def using(self, bands):
         return replace(self, bands=bands)
-
-
-@dataclass(frozen=True)
-class Patches:
-    """A pixel and its eight neighbours, repeated at the edge; an example has axes (3, 3, band)."""
-
-    reach: int = 1
-
-    def whole(self, examples):
-        return np.isfinite(examples).all(axis=(-3, -2, -1))
-
-    def where(self, block):
-        return self.whole(neighbourhoods(block))
-
-    def split(self, block, where):
-        return neighbourhoods(block)[where]
-
-    def join(self, values, where):
-        scores = np.full(where.shape, np.nan, np.float32)
-        scores[where] = values.max(axis=(1, 2))  # so that each neighbour counts
-        return scores
-
-
-@dataclass(frozen=True)
-class Dates:
-    """All dates of a pixel together; an example has axes (time, band)."""
-
-    reach: int = 0
-
-    def whole(self, examples):
-        return np.isfinite(examples).all(axis=(-2, -1))
-
-    def where(self, block):
-        whole = self.whole(np.moveaxis(block, 0, 2))
-        return np.broadcast_to(whole, (len(block), *whole.shape))
-
-    def split(self, block, where):
-        return np.moveaxis(block, 0, 2)[where.all(axis=0)]
-
-    def join(self, values, where):
-        scores = np.full(where.shape, np.nan, np.float32)
-        scores[:, where.all(axis=0)] = values.T
-        return scores
-
-
-def neighbourhoods(block):
-    padded = np.pad(block, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    return np.moveaxis(windows, 3, -1)

@@ -85,7 +85,7 @@ def test_every_field_is_documented():
         ("model.latnet=4", r"[model] has no key 'latnet'. Did you mean 'latent'?"),
         ("modle.latent=4", "the top level has no key 'modle'. Did you mean 'model'?"),
         ("treshold=sigma", "the top level has no key 'treshold'. Did you mean 'threshold'?"),
-        ("model.x=4", "[model] has no key 'x'. Known: family, latent, hidden, likelihood."),
+        ("model.x=4", "[model] has no key 'x'. Known: family, latent, hidden, likelihood, patch."),
         ("threshold=sgma:3", "threshold = 'sgma:3': no rule is called 'sgma'. Did you mean"),
         ("threshold=fixed", "write a number behind it"),
         ("threshold=quantile:5", "give one between 0 and 1, such as quantile:0.001"),

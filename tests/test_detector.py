@@ -2,25 +2,24 @@
 
 import logging
 import pickle
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from conftest import ArrayReader, Dates, Patches, fit, fit_scene, scene, spectra
+from conftest import ArrayReader, fit, fit_scene, scene, spectra
 from scipy import stats
 
 from anomvae.bands import Band, Bands
 from anomvae.detector import CHUNK, Detector
 from anomvae.detector import fit as fit_module
 from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughPixels
-from anomvae.families import FAMILIES, Family
 from anomvae.modelfile import ModelFile, read_model, to_bytes
 from anomvae.models import LIKELIHOODS
 from anomvae.noise import KINDS
 from anomvae.pixels import matched
-from anomvae.sampling import TrainingScene, draw_sample, held_out_blocks
 from anomvae.thresholds import parse_rule
 from anomvae.tiling import tiles
 
@@ -715,64 +714,28 @@ def test_drawn_spectra_of_a_conditioned_model_are_those_of_usual_surroundings():
 # Detectors that see more than a pixel
 
 
-def fit_on_scene(monkeypatch, view, block):
-    """Fit a family of a view that is not pixel-shaped, as `fitting` does."""
-    monkeypatch.setitem(FAMILIES, "toy", Family(view=view))
-    scenes = [TrainingScene(ArrayReader(block))]
-    held_out = [held_out_blocks(block.shape[1:3], seed=0, scene=0)]
-    sample = draw_sample(scenes, view(), 10**6, held_out, seed=0)
-    settings = {"model": {"family": "toy"}, "training": {"max_steps": 10}}
-    return fit(sample.examples, held_out=sample.held_out, **settings)
-
-
-@pytest.mark.parametrize("size", [(5, 7), (32, 3)])
-def test_tiles_are_invisible_to_a_detector_that_looks_sideways(monkeypatch, size):
+def test_a_halo_that_is_too_small_would_show():
     block = scene((24, 32))
-    block[0, 10:12, 5:9] = np.nan
-    detector = fit_on_scene(monkeypatch, Patches, block)
-    mosaic = np.empty((1, 24, 32), np.float32)
-
-    for tile in tiles((24, 32), size, halo=detector.reach):
-        mosaic[:, *tile.keep] = detector.score(block[:, *tile.read]).inner(tile).total
-
-    assert detector.reach == 1
-    assert mosaic.tobytes() == detector.score(block).total.tobytes()
-    assert np.isnan(mosaic[0, 9:13, 4:10]).all()
-    assert np.isnan(mosaic).sum() == 4 * 6
-
-
-def test_a_halo_that_is_too_small_would_show(monkeypatch):
-    block = scene((24, 32))
-    detector = fit_on_scene(monkeypatch, Patches, block)
+    detector = fit_scene(block, model={"family": "spatial"}, training={"max_steps": 10})
     whole = detector.score(block).total
 
     half = detector.score(block[:, :, :16]).total
 
-    assert np.array_equal(half[..., :15], whole[..., :15])
+    assert np.array_equal(half[..., : 16 - detector.reach], whole[..., : 16 - detector.reach])
     assert not np.array_equal(half[..., 15], whole[..., 15])
 
 
-def test_an_anomaly_scores_high_in_every_patch_that_sees_it(monkeypatch):
-    block = scene((16, 16))
-    detector = fit_on_scene(monkeypatch, Patches, block)
-    block[0, 8, 8] *= -5
+def test_patches_are_made_a_pass_at_a_time():
+    block = scene((200, 200))
+    detector = fit_scene(scene((12, 12)), model={"family": "spatial"}, training={"max_steps": 2})
+    detector.score(block[:, :20])  # what a first call loads is no part of it
 
-    total = detector.score(block).total[0]
+    tracemalloc.start()
+    detector.score(block)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
 
-    assert total[7:10, 7:10].min() > np.delete(total.ravel(), 8 * 16 + 8).mean() * 2
-
-
-def test_every_date_has_its_scores(monkeypatch):
-    block = scene((8, 9), dates=3)
-    block[1, 2, 3] = np.nan
-
-    alone = fitted().score(block)
-    together = fit_on_scene(monkeypatch, Dates, scene((8, 9), dates=3, seed=1)).score(block)
-
-    assert alone.total.shape == together.total.shape == (3, 8, 9)
-    assert np.isnan(alone.total).sum() == 1
-    assert np.isnan(together.total[:, 2, 3]).all()
-    assert np.isnan(together.total).sum() == 3
+    assert peak < 10 * block.nbytes  # all patches at once would be 49
 
 
 def test_a_date_scores_the_same_with_others_and_alone():

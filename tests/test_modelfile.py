@@ -48,8 +48,10 @@ PLAN = ContextPlan(Ring(15, 7), means=10, spreads=5, limit=2.0)
 PROMINENCE = Prominence(Ring(21, 7), 0.65, 1.0, variance=1 / 3, distance=-2.5, level=1e-300)
 AMONG_SURROUNDINGS = replace(CARD, family="cvae", context=PLAN, prominence=PROMINENCE)
 CODE = CodeUse(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
-DESCRIBED = replace(AMONG_SURROUNDINGS, training=replace(TRAINING, code=CODE))
-OPTIONAL = {"threshold", "context", "prominence"}
+DESCRIBED = replace(
+    AMONG_SURROUNDINGS, training=replace(TRAINING, code=CODE), patch=Ring(outer=7, guard=3)
+)
+OPTIONAL = {"threshold", "context", "prominence", "patch"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),
@@ -151,7 +153,7 @@ def test_the_header_has_one_metadata_key_and_its_format():
 
     assert list(metadata) == [KEY]
     assert entry_of(BYTES)["format"] == FORMAT == 1
-    assert entry_of(BYTES).keys() == asdict(CARD).keys() - {"context", "prominence"} | {
+    assert entry_of(BYTES).keys() == asdict(CARD).keys() - {"context", "prominence", "patch"} | {
         "format",
         "checksum",
         "tensors",
@@ -191,7 +193,7 @@ def test_a_truncated_file_is_found(write, size):
 
 
 def test_a_field_that_holds_its_default_is_not_written():
-    bare, full = replace(CARD, threshold=None), AMONG_SURROUNDINGS
+    bare, full = replace(CARD, threshold=None), DESCRIBED
 
     without, entry = (entry_of(to_bytes(ModelFile(card, TENSORS))) for card in (bare, full))
 
@@ -314,6 +316,7 @@ class TestForeignFiles:
             ("context",),
             ("prominence",),
             ("prominence", "ring"),
+            ("patch",),
         ],
     )
     def test_an_unknown_field_is_refused(self, write, read, where):

@@ -8,7 +8,7 @@ from conftest import fit, spectra
 
 from anomvae.errors import ConfigError
 from anomvae.families import FAMILIES, Sizes
-from anomvae.models import Reconstruction
+from anomvae.models import Reconstruction, Seen
 from anomvae.objectives import Adversarial, Elbo
 from anomvae.training import Plan, best, fit_model
 
@@ -141,6 +141,9 @@ def test_each_epoch_shows_every_example_once():
             self.weight = torch.nn.Parameter(torch.ones(()))
             self.seen = []
 
+        def look(self, x, told):
+            return Seen(x, told, torch.ones(len(x), dtype=torch.bool))
+
         def forward(self, x, context=None):
             self.seen += x[:, 0].tolist()
             error = x * self.weight
@@ -158,13 +161,23 @@ def test_each_epoch_shows_every_example_once():
 def test_trimming_leaves_out_the_worst_share():
     losses = torch.tensor([9.0, 1.0, 2.0, 100.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
 
-    assert best(losses, 0.0).tolist() == list(range(10))
-    assert sorted(best(losses, 0.1).tolist()) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
-    assert sorted(best(losses, 0.2).tolist()) == [1, 2, 4, 5, 6, 7, 8, 9]
+    known = torch.ones(10, dtype=torch.bool)
+
+    assert best(losses, known, 0.0).tolist() == list(range(10))
+    assert sorted(best(losses, known, 0.1).tolist()) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert sorted(best(losses, known, 0.2).tolist()) == [1, 2, 4, 5, 6, 7, 8, 9]
+
+
+def test_what_is_unknown_is_no_part_of_what_is_trimmed():
+    losses = torch.tensor([9.0, 1.0, 2.0, 100.0, 3.0])
+    known = torch.tensor([True, False, True, False, True])
+
+    assert best(losses, known, 0.0).tolist() == [0, 2, 4]
+    assert sorted(best(losses, known, 0.34).tolist()) == [2, 4]
 
 
 def test_trimming_always_leaves_one():
-    assert best(torch.tensor([3.0, 2.0]), 0.99).tolist() == [1]
+    assert best(torch.tensor([3.0, 2.0]), torch.tensor([True, True]), 0.99).tolist() == [1]
 
 
 def test_trimming_counts_the_examples_of_every_axis():

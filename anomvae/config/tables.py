@@ -36,6 +36,19 @@ def _sides(ring: tuple[int, int]) -> tuple[int, int]:
 Sides = Annotated[tuple[int, int], AfterValidator(_sides)]
 
 
+def _patch(patch: tuple[int, int]) -> tuple[int, int]:
+    side, guard = patch
+    if not (0 <= guard < side <= WIDEST and side % 2 and (guard % 2 or not guard)):
+        raise ValueError(
+            f"patch = [{side}, {guard}] is no patch: give an odd side in pixels, up to {WIDEST}, "
+            f"and the smaller odd side of its middle that is not seen, or 0, such as [7, 3]."
+        )
+    return patch
+
+
+Patch = Annotated[tuple[int, int], AfterValidator(_patch)]
+
+
 class Table(BaseModel):
     """One table of the file: read-only, and closed to unknown keys."""
 
@@ -56,6 +69,9 @@ class ModelConfig(Table):
     likelihood: Literal["student-t", "gaussian", "unit"] = "student-t"
     """student-t: noise learnt per band, with heavy tails; gaussian: without; unit: gaussian noise
     of 1, the textbook squared error."""
+    patch: Patch = (7, 3)
+    """What spatial sees around a pixel: outer side, and side of the guard window in the middle that
+    is hidden from it, pixels, odd; guard 0: the pixel, too, is seen."""
 
 
 class ContextConfig(Table):

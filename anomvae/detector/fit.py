@@ -24,7 +24,7 @@ from ..context import Context, ContextPlan, Ring, fit_context
 from ..errors import ConfigError
 from ..families import Family, Sizes, family_named, fitting_sizes
 from ..modelfile import Card, Training
-from ..models import Autoencoder
+from ..models import Autoencoder, Seen
 from ..noise import Noise, fit_noise
 from ..objectives import Elbo
 from ..parallel import Progress, quiet
@@ -89,7 +89,8 @@ def fit_detector(
         If the family is unknown, the device is not there, or training diverged.
     """
     family = family_named(config.model.family)
-    ready = prepared(sample, bands, family.view().whole, fewest, context)
+    patch = Ring(*config.model.patch)
+    ready = prepared(sample, bands, family.seen(patch).known, fewest, context)
     if ready.dead:
         log.warning("left out, no data or one value everywhere: %s", ", ".join(ready.dead))
     device = available(config.device)
@@ -99,6 +100,7 @@ def fit_detector(
         _given(config.model.latent),
         _given(config.model.hidden),
         0 if ready.context is None else ready.context.width,
+        patch,
     )
     objective = _objective(family, config.training)
     model = _untrained(family, sizes, config.model.likelihood, seed).to(device)
@@ -147,7 +149,7 @@ def fit_surroundings(sample: Sample, bands: Bands, config: Config, fewest: int) 
     family = family_named(config.model.family)
     if not family.conditioned:
         return None
-    ready = prepared(sample, bands, family.view().whole, fewest, None)
+    ready = prepared(sample, bands, family.seen(None).known, fewest, None)
     asked = config.context
     plan = ContextPlan(Ring(*asked.ring), asked.means, asked.spreads, asked.limit)
     return fit_context(plan, ready.spectra.reshape(-1, len(ready.bands)), ready.alive)
@@ -180,31 +182,32 @@ def _untrained(family: Family, sizes: Sizes, likelihood: str, seed: int) -> Auto
 @torch.inference_mode()
 def _noise(model: Autoencoder, scaled: Tensor, told: Tensor | None, kind: str) -> Noise:
     most = 1 if kind != "covariance" else RESIDUALS // scaled[0].numel()
-    some, with_some = _spread(most, scaled, told)
-    residuals = some - model.mean(some, with_some)
-    flat = residuals.reshape(-1, residuals.shape[-1]).cpu().numpy()
-    return fit_noise(kind, flat, model.likelihood.sigma.cpu().numpy())
+    seen = _some(model, most, scaled, told)
+    residuals = (seen.x - model.mean(seen.x, seen.context))[seen.known]
+    return fit_noise(kind, residuals.cpu().numpy(), model.likelihood.sigma.cpu().numpy())
 
 
 @torch.inference_mode()
 def _code_use(model: Autoencoder, scaled: Tensor, told: Tensor | None) -> CodeUse:
-    return model.code_use(*_spread(CODES, scaled, told))
+    seen = _some(model, CODES, scaled, told)
+    context = None if seen.context is None else seen.context[seen.known]
+    return model.code_use(seen.x[seen.known], context)
 
 
-def _spread(most: int, scaled: Tensor, told: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Give some examples, evenly spaced, because they lie in the order of the scene."""
+def _some(model: Autoencoder, most: int, scaled: Tensor, told: Tensor | None) -> Seen:
+    """Look at some examples, evenly spaced, because they lie in the order of the scene."""
     some = slice(None, None, -(-len(scaled) // most))
-    return scaled[some], None if told is None else told[some]
+    return model.look(scaled[some], None if told is None else told[some])
 
 
 @torch.inference_mode()
 def _elbo(model: Autoencoder, ready: Ready) -> float | None:
-    """Give the held-out evidence lower bound, nats per example; None without held-out ones."""
+    """Give the held-out evidence lower bound, nats per pixel; None without held-out ones."""
     if not len(ready.held_out):
         return None
     device = next(model.parameters()).device
-    answer = model(*ready.tensors(ready.held_out, device))
-    return -float(Elbo()(answer).mean())
+    seen = model.look(*ready.tensors(ready.held_out, device))
+    return -float(Elbo()(model(seen.x, seen.context))[seen.known].mean())
 
 
 def _among_surroundings(detector: Detector, examples: Array, config: Config, seed: int) -> Detector:
@@ -212,17 +215,19 @@ def _among_surroundings(detector: Detector, examples: Array, config: Config, see
     asked = config.score
     if not (asked.contrast or asked.novelty):
         return detector
-    terms = detector.examine(examples[:: -(-len(examples) // EXAMINED)])
-    code = terms.code.reshape(-1, terms.code.shape[-1])
-    score = (terms.reconstruction + terms.kl).ravel()
+    some = examples[:: -(-len(examples) // EXAMINED)]
+    terms, known = detector.examine(some), detector.view.known(some)
+    code, score = terms.code[known], (terms.reconstruction + terms.kl)[known]
     wanted = Prominence(Ring(*asked.ring), asked.contrast, asked.novelty)
     prominence = fitted_prominence(wanted, score, code, seed)
     return replace(detector, card=replace(detector.card, prominence=prominence))
 
 
 def _quantiles(examples: Array) -> NDArray[np.float64]:
-    flat = examples[:: 1 + len(examples) // QUANTILE_EXAMPLES].reshape(-1, examples.shape[-1])
-    return np.asarray(np.quantile(flat.astype(np.float64), LEVELS, axis=0))
+    flat = examples.reshape(-1, examples.shape[-1])
+    some = flat[:: 1 + len(flat) // QUANTILE_EXAMPLES]
+    whole = some[np.isfinite(some).all(axis=-1)]
+    return np.asarray(np.quantile(whole.astype(np.float64), LEVELS, axis=0))
 
 
 def _card(config: Config, sizes: Sizes, ready: Ready, training: Training) -> Card:
@@ -239,4 +244,5 @@ def _card(config: Config, sizes: Sizes, ready: Ready, training: Training) -> Car
         anomvae=__version__,
         torch=torch.__version__.split("+")[0],
         context=None if ready.context is None else ready.context.plan,
+        patch=sizes.patch if family_named(config.model.family).of_patches else None,
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..bands import Bands
 from ..errors import BandMismatch, ConfigError, listed
+from ..pixels import Examples
 from ..tiling import Tile
 
 CHUNK = 1024
@@ -51,7 +52,7 @@ class Scores(NamedTuple):
         return Scores(*(term[:, rows, cols] for term in self))
 
 
-def passes(x: Array) -> Iterator[Array]:
+def passes(x: Examples) -> Iterator[Array]:
     """Cut examples into passes of one shape, the last one padded; at least one pass."""
     for start in range(0, max(1, len(x)), CHUNK):
         part = np.zeros((CHUNK, *x.shape[1:]), np.float32)
@@ -65,7 +66,7 @@ def joined(parts: Iterable[Tensor], count: int) -> Array:
     return np.asarray(torch.cat(list(parts))[:count].cpu().numpy())
 
 
-def require_bands(x: Array, bands: Bands, context: int = 0) -> None:
+def require_bands(x: Examples, bands: Bands, context: int = 0) -> None:
     """Make sure that the last axis is bands, and what is told with them.
 
     Raises

@@ -56,7 +56,7 @@ class Ready(NamedTuple):
 def prepared(
     sample: Sample,
     bands: Bands,
-    whole: Callable[[Array], NDArray[np.bool_]],
+    known: Callable[[Array], NDArray[np.bool_]],
     fewest: int,
     context: Context | None,
 ) -> Ready:
@@ -70,7 +70,7 @@ def prepared(
     seen = count > EMPTY * count.max()
     examples, held_out = (_kept(part, np.append(seen, told)) for part in (examples, held_out))
     living = int(seen.sum())
-    examples, held_out = (part[whole(part[..., :living])] for part in (examples, held_out))
+    examples, held_out = (part[_any(known(part[..., :living]))] for part in (examples, held_out))
     _require(len(examples) + len(held_out), fewest)
     _require_some(examples)
     dead = _describe(examples[..., :living]).dead
@@ -89,6 +89,11 @@ def prepared(
         _require_told(context, bands, alive)
         context = context.keep(alive).fitted_to(examples[..., len(used) :])
     return Ready(examples, held_out, used, left_out, alive, scaler, context)
+
+
+def _any(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which examples have something to learn, (n,)."""
+    return np.asarray(known.any(axis=tuple(range(1, known.ndim))))
 
 
 def _require(pixels: int, fewest: int) -> None:

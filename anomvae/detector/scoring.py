@@ -31,12 +31,12 @@ from torch import Tensor
 from ..bands import Bands
 from ..context import Conditioned, Context
 from ..errors import ConfigError, ModelFileError
-from ..families import Sizes, family_named
+from ..families import PATCH, Sizes, family_named, require_dates
 from ..files import write_atomically
 from ..modelfile import Card, ModelFile, read_model, to_bytes
-from ..models import FEWEST_OUTPUTS, Autoencoder
+from ..models import FEWEST_OUTPUTS, Autoencoder, Seen
 from ..noise import Noise
-from ..pixels import Block, View
+from ..pixels import Block, Examples, View
 from ..scaling import Scaler
 from ..thresholds import Rule, ScoreDistribution, Threshold, describe_scores
 from .passes import Array, Scores, Terms, available, joined, passes, require_bands
@@ -76,7 +76,7 @@ class Detector:
     @property
     def view(self) -> View:
         """What an example is."""
-        view = family_named(self.card.family).view()
+        view = family_named(self.card.family).seen(self.card.patch)
         return view if self.context is None else Conditioned(view, self.context)
 
     @property
@@ -84,7 +84,7 @@ class Detector:
         """How far a score looks sideways, pixels: the halo a tile needs."""
         prominence = self.card.prominence
         beyond = 0 if prominence is None else prominence.reach
-        return self.view.reach + self.model.reach + beyond
+        return self.view.reach + beyond
 
     @property
     def meaning(self) -> str:
@@ -105,6 +105,16 @@ class Detector:
     def id(self) -> str:
         """Twelve hexadecimal digits that tell this detector from any other."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:12]
+
+    def require_dates(self, dates: int) -> None:
+        """Make sure that there are as many dates of a place as a score needs.
+
+        Raises
+        ------
+        ConfigError
+            If the family compares dates, and there is one alone.
+        """
+        require_dates(self.card.family, dates)
 
     def score(self, block: Block) -> Scores:
         """Score a block of shape (time, row, col, band); NaN where data lack."""
@@ -128,21 +138,22 @@ class Detector:
         return terms.reconstruction, terms.kl
 
     @torch.inference_mode()
-    def examine(self, x: Array) -> Terms:
+    def examine(self, x: Examples) -> Terms:
         """Give all that the model says of examples (n, ..., band [+ context]) without NaN."""
-        parts = [self._terms(*part) for part in self._passes(x)]
+        parts = [self._terms(seen.x, seen.context) for seen in self._passes(x)]
         reconstruction, kl, code = zip(*parts, strict=True)
         return Terms(*(joined(term, len(x)) for term in (reconstruction, kl, code)))
 
     @torch.inference_mode()
     def encode(self, x: Array) -> Array:
         """Give the posterior means of examples (n, ..., band), shape (n, ..., latent)."""
-        return joined([self.model.encode(*part).z for part in self._passes(x)], len(x))
+        codes = [self.model.encode(seen.x, seen.context).z for seen in self._passes(x)]
+        return joined(codes, len(x))
 
     @torch.inference_mode()
     def reconstruct(self, x: Array) -> Array:
         """Give the means of p(x | z) at the posterior means, data units, the shape of ``x``."""
-        means = [self.model.mean(*part) for part in self._passes(x)]
+        means = [self.model.mean(seen.x, seen.context) for seen in self._passes(x)]
         return self.scaler.unscale(joined(means, len(x)))
 
     @torch.inference_mode()
@@ -175,7 +186,8 @@ class Detector:
             )
         draw = torch.Generator().manual_seed(seed)
         z = self.model.bottleneck.draw(count, draw)
-        usual = None if self.context is None else z.new_zeros(count, self.context.width)
+        told = None if self.context is None else z.new_zeros(count, self.context.width)
+        usual = self.model.usual(count, told)
         x = self.model.likelihood.draw(self.model.decode(z, usual), draw)
         return self.scaler.unscale(x.cpu().numpy())
 
@@ -247,16 +259,17 @@ class Detector:
                 f"Copy it again, or train it again."
             ) from error
 
-    def _passes(self, x: Array) -> Iterator[tuple[Tensor, Tensor | None]]:
+    def _passes(self, x: Examples) -> Iterator[Seen]:
         """Give scaled examples and their context in passes of one shape."""
         count = len(self.bands)
         require_bands(x, self.bands, 0 if self.context is None else self.context.width)
         for part in passes(x):
-            context = None
+            told = None
             if self.context is not None:
                 numbers = self.context.standardised(part[..., count:])
-                context = torch.from_numpy(numbers).to(self.device)
-            yield torch.from_numpy(self.scaler.scale(part[..., :count])).to(self.device), context
+                told = torch.from_numpy(numbers).to(self.device)
+            scaled = torch.from_numpy(self.scaler.scale(part[..., :count])).to(self.device)
+            yield self.model.look(scaled, told)
 
     def _terms(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         code = self.model.encode(x, context)
@@ -277,7 +290,8 @@ class Detector:
 def _assemble(file: ModelFile) -> Detector:
     card, tensors = file.card, file.tensors
     context = None if card.context is None else Context.of(card.context, tensors)
-    sizes = Sizes(len(card.bands), card.latent, card.hidden, context.width if context else 0)
+    told = context.width if context else 0
+    sizes = Sizes(len(card.bands), card.latent, card.hidden, told, card.patch or PATCH)
     model = family_named(card.family).build(sizes, card.likelihood)
     weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
     model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..config import TRIM, resolve_config
 from ..context import Conditioned, Context, Ring
 from ..detector import Detector, available, fit_detector, fit_surroundings
 from ..errors import ConfigError, NotEnoughPixels, listed
-from ..families import family_named
+from ..families import family_named, require_dates
 from ..files import PathText
 from ..parallel import Progress, quiet
 from ..pixels import matched
@@ -58,7 +59,7 @@ def train(
     Parameters
     ----------
     scenes : sequence of path
-        Rasters of the same bands.
+        Rasters of the same bands; for a family of time series the dates of one place, oldest first.
     config : str or Config, default "default"
         A shipped name, a path, or a configuration.
     seed : int, default 0
@@ -80,9 +81,8 @@ def train(
         What is wrong with which scene, and what to do.
     """
     settings = _checked(config, seed).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
-    found = found_scenes(scenes, select)
-    told = family_named(settings.model.family).conditioned
-    reach = Ring(*settings.context.ring).reach if told else 0
+    found = _found(scenes, select, settings.model.family)
+    reach = _reach(settings)
     held_out = [
         held_out_blocks(scene.shape, seed, number, reach) for number, scene in enumerate(found)
     ]
@@ -129,7 +129,7 @@ def detect(
         What is wrong with the scene, and what to do.
     """
     settings = _checked(config, seed).settled(in_sample=True, trim=0.0 if select.normal else TRIM)
-    return _in_sample(found_scenes([scene], select), settings, seed, progress)
+    return _in_sample(_found([scene], select, settings.model.family), settings, seed, progress)
 
 
 def refit_threshold(
@@ -148,7 +148,8 @@ def refit_threshold(
     detector : Detector
         Stays as it is.
     scenes : sequence of path
-        Rasters with the detector's bands.
+        Rasters with the detector's bands; for a detector of time series the dates of one place,
+        oldest first.
     rule : str
         A rule of `anomvae.thresholds`, such as ``sigma:3``.
     select : Selection, optional
@@ -164,7 +165,7 @@ def refit_threshold(
         What is wrong with which scene, and what to do.
     """
     parse_rule(rule)  # before the work
-    found = found_scenes(scenes, replace(select, bands=None))
+    found = _found(scenes, replace(select, bands=None), detector.card.family)
     scores = _scores(detector, found, _everywhere(found, detector), seed, progress)
     return _cut(detector, rule, scores, held_out=True)
 
@@ -177,6 +178,21 @@ def _checked(config: str | Config, seed: int) -> Config:
     available(found.device)
     family_named(found.model.family)
     return found
+
+
+def _found(scenes: Sequence[PathText], select: Selection, family: str) -> list[SceneFile]:
+    """Look at the scenes; a family of time series takes them for dates of one."""
+    dates = [scenes] if isinstance(scenes, str | Path) else list(scenes)
+    require_dates(family, len(dates))
+    return found_scenes(dates, select, of_dates=family_named(family).of_dates)
+
+
+def _reach(config: Config) -> int:
+    """Say how far an example looks sideways, pixels."""
+    family = family_named(config.model.family)
+    if family.conditioned:
+        return Ring(*config.context.ring).reach
+    return family.seen(Ring(*config.model.patch)).reach
 
 
 def _everywhere(scenes: Sequence[SceneFile], detector: Detector) -> list[Blocks]:
@@ -203,7 +219,7 @@ def _drawn(
 
     These are known only once the bands are: then scenes are read a second time.
     """
-    view = family_named(config.model.family).view()
+    view = family_named(config.model.family).seen(Ring(*config.model.patch))
     count = config.training.pixels
     sample = draw_sample(scenes, view, count, held_out, seed, progress)
     context = fit_surroundings(sample, scenes[0].bands, config, FEWEST)

@@ -11,7 +11,7 @@ from ..bands import Bands
 from ..errors import ConfigError
 from ..files import PathText
 from ..pixels import matched
-from ..raster import RasterReader, open_normal
+from ..raster import open_normal, opened_dates
 from ..sampling import TrainingScene
 
 
@@ -35,8 +35,8 @@ EVERYTHING = Selection()
 class SceneFile:
     """A scene on disk; open only while it is read, as there may be thousands."""
 
-    path: PathText
-    """The raster."""
+    dates: tuple[PathText, ...]
+    """The raster, or the rasters of several dates, oldest first."""
     mask: PathText | None
     """Raster on its grid; 0 = ignore."""
     normal: PathText | None
@@ -46,28 +46,38 @@ class SceneFile:
     shape: tuple[int, int]
     """Rows and columns, pixels."""
 
+    @property
+    def path(self) -> PathText:
+        """The newest date."""
+        return self.dates[-1]
+
     @contextmanager
     def opened(self) -> Iterator[TrainingScene]:
         """Open it for reading."""
         with ExitStack() as stack:
-            reader = stack.enter_context(RasterReader(self.path, mask=self.mask))
+            reader = stack.enter_context(opened_dates(self.dates, mask=self.mask))
             normal = None
             if self.normal is not None:
                 normal = stack.enter_context(open_normal(self.normal, reader))
             yield TrainingScene(matched(reader, self.bands), normal)
 
 
-def found_scenes(scenes: Sequence[PathText], select: Selection) -> list[SceneFile]:
-    """Look at every scene once, and make sure that all have the bands of the first."""
-    scenes = [scenes] if isinstance(scenes, str | Path) else scenes
+def found_scenes(
+    scenes: Sequence[PathText], select: Selection, *, of_dates: bool = False
+) -> list[SceneFile]:
+    """Look at every scene once, and make sure that all have the bands of the first.
+
+    With ``of_dates`` they are one place at several dates, oldest first.
+    """
     if not scenes:
         raise ConfigError("No scene is given. Name at least one raster.")
-    masks = _one_each(select.normal, len(scenes))
+    masks = _one_each(select.normal, 1 if of_dates else len(scenes))
+    places = [tuple(scenes)] if of_dates else [(path,) for path in scenes]
     found: list[SceneFile] = []
-    for path, normal in zip(scenes, masks, strict=True):
-        with RasterReader(path, bands=select.bands, mask=select.mask) as reader:
+    for dates, normal in zip(places, masks, strict=True):
+        with opened_dates(dates, bands=select.bands, mask=select.mask) as reader:
             bands = reader.bands if not found else matched(reader, found[0].bands).bands
-            found.append(SceneFile(path, select.mask, normal, bands, reader.grid.shape))
+            found.append(SceneFile(dates, select.mask, normal, bands, reader.grid.shape))
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +31,7 @@ from ..fitting import EVERYTHING, Selection, detect
 from ..outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
 from ..parallel import Progress, quiet
 from ..pixels import matched
-from ..raster import Category, Layout, MapWriter, RasterReader, SeriesReader
+from ..raster import Category, Layout, MapWriter, RasterReader, SeriesReader, opened_dates
 from ..raster.maps import LAYERS
 from ..tiling import fitting_size
 from .quicklook import SIDE, draw, picture_bands
@@ -99,9 +98,9 @@ def score_scene(
     """
     require_tile(tile)
     dates = [scene] if isinstance(scene, str | Path) else list(scene)
-    with ExitStack() as stack:
-        read = [stack.enter_context(RasterReader(path, mask=mask)) for path in dates]
-        reader = matched(SeriesReader(read), detector.bands)
+    detector.require_dates(len(dates))
+    with opened_dates(dates, mask=mask) as opened:
+        reader = matched(opened, detector.bands)
         outputs = Outputs(Path(folder), reader.stem)
         recipe = Recipe(detector.id, digest_of("score"), _input(reader.bands, reader.fingerprint))
         require_apart(outputs, reader.fingerprint)
@@ -214,7 +213,7 @@ class _Job:
     def _tile_size(self) -> tuple[int, int]:
         shape = self.reader.grid.shape
         if self.tile is None:
-            return fitting_size(shape, self.reader.block_shape, len(self.reader.bands))
+            return fitting_size(shape, self.reader.block_shape, self.reader.depth)
         return min(self.tile, shape[0]), min(self.tile, shape[1])
 
     def _tags(self) -> dict[str, str]:

@@ -41,6 +41,9 @@ class Scorer(Protocol):
     def threshold(self) -> Threshold:
         """The cut-off."""
 
+    def require_dates(self, dates: int) -> None:
+        """Make sure that a score can be made of so many dates of a place."""
+
     def score(self, block: Block) -> Scores:
         """Score a block of shape (time, row, col, band)."""
 

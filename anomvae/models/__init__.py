@@ -2,11 +2,13 @@
 
 A part is a `torch.nn.Module` that treats every axis but the last as batch: networks turn features
 into features, bottlenecks into a `Code`, likelihoods into the mean of a band's distribution.
+Context networks part an example into a pixel and what is beside it.
 """
 
 from .bottlenecks import Deterministic, Gaussian, Ladder
 from .codebook import Codebook
-from .core import Autoencoder, Bottleneck, Code, Reconstruction
+from .contexts import Convolution, Recurrent
+from .core import Autoencoder, Bottleneck, Code, ContextNetwork, Reconstruction, Seen
 from .likelihoods import LIKELIHOODS, GaussianBands, StudentBands
 from .networks import FEWEST_OUTPUTS, MLP, Dense
 
@@ -18,11 +20,15 @@ __all__ = [
     "Bottleneck",
     "Code",
     "Codebook",
+    "ContextNetwork",
+    "Convolution",
     "Dense",
     "Deterministic",
     "Gaussian",
     "GaussianBands",
     "Ladder",
     "Reconstruction",
+    "Recurrent",
+    "Seen",
     "StudentBands",
 ]

@@ -8,7 +8,11 @@ shape ``(..., band)`` a model answers with a `Reconstruction`::
     error[..., band] = -log p(x[..., band] | z)     nats
     kl[...]          =  KL(q(z | x) || p(z))        nats
 
-A family is a choice of the four parts; see `anomvae.families`.
+Where an example holds more than what is reconstructed, the dates before it or the pixels around it,
+a context network (van den Oord, Li & Vinyals 2018) makes numbers of that which encoder and decoder
+are conditioned on (Sohn, Lee & Yan 2015).
+
+A family is a choice of the parts; see `anomvae.families`.
 """
 
 from __future__ import annotations
@@ -46,6 +50,30 @@ class Reconstruction(NamedTuple):
     """See `Code`."""
 
 
+class Seen(NamedTuple):
+    """What examples are to a model."""
+
+    x: Tensor
+    """What is reconstructed, (..., band); 0 where there are no data."""
+    context: Tensor | None
+    """What a model is told with it, (..., number)."""
+    known: Tensor
+    """Where there are data to reconstruct, (...), bool."""
+
+
+class ContextNetwork(nn.Module):
+    """What parts examples into that which is reconstructed and numbers of all that is beside it."""
+
+    def __init__(self, width: int, blind: bool = True) -> None:
+        """Tell ``width`` numbers; unless they are ``blind`` to the pixel, the encoder alone."""
+        super().__init__()
+        self.width, self.blind = width, blind
+
+    def blank(self, count: int) -> Tensor:
+        """Tell what there is to tell of nothing beside a pixel, (count, width)."""
+        raise NotImplementedError
+
+
 class Bottleneck(nn.Module):
     """What makes a `Code` of features (..., feature)."""
 
@@ -67,7 +95,7 @@ class Bottleneck(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Encoder, bottleneck, decoder and likelihood in a row."""
+    """Encoder, bottleneck, decoder and likelihood in a row, told what a context network makes."""
 
     def __init__(
         self,
@@ -75,21 +103,31 @@ class Autoencoder(nn.Module):
         bottleneck: Bottleneck,
         decoder: nn.Module,
         likelihood: GaussianBands,
+        context_network: ContextNetwork | None = None,
     ) -> None:
-        """Put four parts together; each one's width must be what the next takes."""
+        """Put parts together; each one's width must be what the next takes."""
         super().__init__()
         self.encoder, self.bottleneck = encoder, bottleneck
         self.decoder, self.likelihood = decoder, likelihood
-
-    @property
-    def reach(self) -> int:
-        """How far a reconstruction looks sideways, pixels."""
-        return int(self.encoder.reach + self.decoder.reach)  # type: ignore[operator]
+        self.context_network = context_network
 
     @property
     def has_prior(self) -> bool:
         """Whether there is a distribution over codes to draw from."""
         return self.bottleneck.has_prior
+
+    def look(self, examples: Tensor, told: Tensor | None = None) -> Seen:
+        """Part scaled examples (n, ..., band), and say what else is told of them."""
+        if self.context_network is None:
+            return Seen(examples, told, examples.new_ones(examples.shape[:-1], dtype=torch.bool))
+        seen = self.context_network(examples)
+        return seen._replace(context=join(seen.context, told))
+
+    def usual(self, count: int, told: Tensor | None = None) -> Tensor | None:
+        """Say what a model is told with nothing beside a pixel, (count, number)."""
+        if self.context_network is None:
+            return told
+        return join(self.context_network.blank(count), told)
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
         """Turn examples (..., band) into codes."""
@@ -101,6 +139,8 @@ class Autoencoder(nn.Module):
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Give the mean of p(x | z), (..., band), for codes (..., latent)."""
+        if self.context_network is not None and not self.context_network.blind:
+            context = None
         return self.likelihood(self.decoder(join(z, context)))
 
     def mean(self, x: Tensor, context: Tensor | None = None) -> Tensor:

@@ -28,8 +28,6 @@ class Dense(nn.Linear):
 class MLP(nn.Module):
     """Dense layers with GELU (Hendrycks & Gimpel 2016), on the last axis."""
 
-    reach = 0
-
     def __init__(self, inputs: int, widths: Sequence[int]) -> None:
         """Stack a layer of each width on ``inputs`` features."""
         super().__init__()

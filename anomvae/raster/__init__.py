@@ -8,7 +8,7 @@ from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
 from .masks import NormalMask, open_normal
 from .reader import RasterReader, stem_of
-from .series import SeriesReader
+from .series import SeriesReader, opened_dates
 from .writer import Category, Layout, MapWriter
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "RasterReader",
     "SeriesReader",
     "open_normal",
+    "opened_dates",
     "read_labels",
     "read_map",
     "stem_of",

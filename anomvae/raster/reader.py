@@ -114,6 +114,11 @@ class RasterReader:
         return self._source.block_shape
 
     @property
+    def depth(self) -> int:
+        """Numbers of a pixel: the bands in use."""
+        return len(self.bands)
+
+    @property
     def types(self) -> tuple[str, ...]:
         """Types in which the bands in use are stored, each once."""
         dtypes = self._source.dataset.dtypes

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
 from ..bands import Bands
-from ..files import FileIdentity
+from ..files import FileIdentity, PathText
 from ..grid import Grid
 from ..pixels import Block, matched
 from ..tiling import Window
@@ -69,6 +70,11 @@ class SeriesReader:
         return self.dates[-1].block_shape
 
     @property
+    def depth(self) -> int:
+        """Numbers of a pixel: the bands of all dates."""
+        return len(self.dates) * len(self.bands)
+
+    @property
     def fingerprint(self) -> tuple[FileIdentity, ...]:
         """The state of every file of every date."""
         return tuple(identity for date in self.dates for identity in date.fingerprint)
@@ -86,3 +92,26 @@ class SeriesReader:
     def preview(self, side: int) -> Block:
         """Read the newest date into at most ``side`` pixels on its longer side."""
         return self.dates[-1].preview(side)
+
+
+@contextmanager
+def opened_dates(
+    paths: Sequence[PathText], *, bands: str | None = None, mask: PathText | None = None
+) -> Iterator[SeriesReader]:
+    """Open rasters of one place, oldest first, for reading together, closed in the end.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        One raster, or one for each date.
+    bands, mask
+        As for `RasterReader`.
+
+    Raises
+    ------
+    RasterError, GridMismatch, BandMismatch, ConfigError
+        What is wrong with which file, and what to do.
+    """
+    with ExitStack() as files:
+        read = [files.enter_context(RasterReader(path, bands=bands, mask=mask)) for path in paths]
+        yield SeriesReader(read)
