@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
 from rasters import BANDS, NODATA, QUICK, bands_of, land, plant, run, trained, write
 from rio_cogeo import cog_validate
+from scipy.ndimage import label
 
 from anomvae.bands import Bands, unnamed_bands
 from anomvae.config import resolve_config
@@ -43,6 +44,7 @@ from anomvae.mapping import (
 from anomvae.mapping import scene as scene_module
 from anomvae.mapping.quicklook import draw, picture_bands, stretched
 from anomvae.mapping.tally import Tally
+from anomvae.objects import read_objects
 from anomvae.outputs import Outputs
 from anomvae.raster import RasterReader, read_map
 from anomvae.thresholds import Threshold, parse_rule
@@ -546,6 +548,56 @@ def test_the_summary_tells_what_came_out(scene, tmp_path):
     assert told["score_quantiles"]["0.5"] == pytest.approx(np.nanmedian(scores), rel=1e-6)
     assert told["threshold"]["rule"] == "sigma:3"
     assert set(told["files"]) == {path.name for path in (tmp_path / "out").iterdir()}
+
+
+@either
+def test_objects_are_those_of_the_flags(scene, tmp_path, config):
+    result = score_scene(trained(config), scene, tmp_path / "out")
+
+    found = read_objects(result.outputs.objects)
+    scores, flags = bands_of(result.path)[0], bands_of(result.outputs.flags)[0] == 1
+    assert result.objects == len(found.items) == label(flags, np.ones((3, 3)))[1]
+    assert sum(one.area_px for one in found.items) == result.flagged
+    assert max(one.score_max for one in found.items) == pytest.approx(np.nanmax(scores))
+    assert json.loads(result.outputs.summary.read_text())["objects"] == result.objects
+
+
+def test_objects_say_where_they_come_from(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    about = read_objects(result.outputs.objects).about
+    assert (about.scene, about.detector, about.digest) == ("scene.tif", trained().id, result.digest)
+    assert (about.threshold, about.threshold_rule) == (trained().threshold.value, "sigma:3")
+
+
+@pytest.mark.parametrize("kind", ["score", "detect"])
+def test_small_objects_are_another_result(scene, tmp_path, kind):
+    def done(**options):
+        if kind == "score":
+            return score_scene(trained(), scene, tmp_path / "out", **options)
+        return detect_scene(scene, tmp_path / "out", QUICKLY, **options)
+
+    every = done()
+    with pytest.raises(OutputExists, match="other settings"):
+        done(min_area=4)
+    large = done(min_area=4, overwrite=True)
+
+    assert large.flagged == every.flagged
+    assert 0 < large.objects < every.objects
+    assert all(one.area_px >= 4 for one in read_objects(large.outputs.objects).items)
+    assert not done(min_area=4).fresh
+
+
+def test_an_object_without_pixels_is_refused_before_anything_is_done(scene, tmp_path):
+    for call in (
+        lambda: score_scene(trained(), scene, tmp_path / "out", min_area=0),
+        lambda: score_scenes(trained(), [scene], tmp_path / "out", min_area=0),
+        lambda: detect_scene(scene, tmp_path / "out", min_area=0),
+    ):
+        with pytest.raises(ConfigError, match="an object has at least 1 pixel"):
+            call()
+
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_scene_with_other_bands_is_refused(tmp_path):

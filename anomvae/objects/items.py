@@ -4,7 +4,7 @@ The file is GeoJSON (RFC 7946), a feature a line; its first line says, in the me
 how it was made.  Coordinates are longitude and latitude in WGS 84.  An object across the 180th
 meridian is not cut there: its longitudes run on beyond 180 or -180, so that it stays one outline
 everywhere.  Where a scene does not say where it lies they are pixel coordinates (col, row), (0, 0)
-being its top left corner; the file then has ``"crs": null`` and says so in ``coordinates``.
+being its top left corner, and the member ``coordinates`` of ``anomvae`` says so.
 """
 
 from __future__ import annotations
@@ -46,14 +46,8 @@ class About:
 
     def to_json(self) -> str:
         """Write the file's first line, up to its features."""
-        crs = {"crs": None} if self.coordinates == PIXELS else {}
-        head: dict[str, Any] = {
-            "type": "FeatureCollection",
-            **crs,
-            "anomvae": asdict(self),
-            "features": [],
-        }
-        return json.dumps(head).removesuffix("]}")
+        about = json.dumps(asdict(self))
+        return f'{{"type": "FeatureCollection", "anomvae": {about}, "features": ['
 
 
 @dataclass(frozen=True)
