@@ -578,14 +578,15 @@ def test_small_objects_are_another_result(scene, tmp_path, kind):
         return detect_scene(scene, tmp_path / "out", QUICKLY, **options)
 
     every = done()
+    sizes = [one.area_px for one in read_objects(every.outputs.objects).items]
+    least = max(sizes) + 1
     with pytest.raises(OutputExists, match="other settings"):
-        done(min_area=4)
-    large = done(min_area=4, overwrite=True)
+        done(min_area=least - 1)
+    none = done(min_area=least, overwrite=True)
 
-    assert large.flagged == every.flagged
-    assert 0 < large.objects < every.objects
-    assert all(one.area_px >= 4 for one in read_objects(large.outputs.objects).items)
-    assert not done(min_area=4).fresh
+    assert (every.objects, none.objects) == (len(sizes), 0)
+    assert none.flagged == every.flagged == sum(sizes)
+    assert not done(min_area=least).fresh
 
 
 def test_an_object_without_pixels_is_refused_before_anything_is_done(scene, tmp_path):
