@@ -153,12 +153,13 @@ def _pixels(strip: Strip, at: Numbers, width: int) -> Table:
 
 def _merged(table: Table, group: Numbers) -> Table:
     """Put rows together that are of one group; groups are numbered without a gap."""
+    if not len(table):
+        return table
     order = np.lexsort((table["peak_at"], -table["peak"], group))
     table, group = table[order], group[order]
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     merged = table[starts]  # the highest pixel comes first
-    for name in SUMS if len(starts) else ():
+    for name in SUMS:
         merged[name] = np.add.reduceat(table[name], starts)
-    if len(starts):
-        merged["first"] = np.minimum.reduceat(table["first"], starts)
+    merged["first"] = np.minimum.reduceat(table["first"], starts)
     return merged
