@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .fitting import Selection, detect, refit_threshold, train
     from .mapping import detect_scene, score_scene
+    from .objects import AnomalyObject, Objects, read_objects
     from .outputs import MapResult
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "AnomalyObject": "objects",
     "AnomvaeError": "errors",
     "Detector": "detector",
     "Evaluation": "evaluation",
     "MapResult": "outputs",
+    "Objects": "objects",
     "RXDetector": "estimators",
     "Scores": "detector",
     "Selection": "fitting",
@@ -35,16 +38,19 @@ _HOME = {
     "detect_scene": "mapping",
     "evaluate": "evaluation",
     "evaluate_detector": "evaluation",
+    "read_objects": "objects",
     "refit_threshold": "fitting",
     "score_scene": "mapping",
     "train": "fitting",
 }
 
 __all__ = [
+    "AnomalyObject",
     "AnomvaeError",
     "Detector",
     "Evaluation",
     "MapResult",
+    "Objects",
     "RXDetector",
     "Scores",
     "Selection",
@@ -55,6 +61,7 @@ __all__ = [
     "evaluate",
     "evaluate_detector",
     "load",
+    "read_objects",
     "refit_threshold",
     "score_scene",
     "train",

@@ -17,6 +17,7 @@ from typing import Any
 from . import __version__
 from .errors import ConfigError, OutputExists, RasterError
 from .files import FileIdentity, tidy, without_query
+from .objects import objects_digest
 from .raster.source import opened
 from .thresholds import Threshold
 
@@ -44,6 +45,11 @@ class Outputs:
         return self.folder / f"{self.stem}.flags.tif"
 
     @property
+    def objects(self) -> Path:
+        """Connected anomalies as features."""
+        return self.folder / f"{self.stem}.objects.geojson"
+
+    @property
     def quicklook(self) -> Path:
         """Scene, score and flags in a picture."""
         return self.folder / f"{self.stem}.png"
@@ -56,7 +62,7 @@ class Outputs:
     @property
     def all(self) -> list[Path]:
         """Every deliverable, in the order of publication."""
-        return [self.scores, self.flags, self.quicklook, self.summary]
+        return [self.scores, self.flags, self.objects, self.quicklook, self.summary]
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ class MapResult:
     """Pixels with data in every band in use."""
     flagged: int
     """Pixels above the threshold."""
+    objects: int
+    """Connected anomalies, those too small to be asked for left out."""
     quantiles: Mapping[str, float]
     """Quantiles of the scores by level, nats; empty where no pixel is valid."""
     seconds: float
@@ -123,6 +131,7 @@ class MapResult:
             "digest": self.digest,
             "threshold": asdict(self.threshold),
             "pixels": {"total": self.pixels, "valid": self.valid, "flagged": self.flagged},
+            "objects": self.objects,
             "score_quantiles": dict(self.quantiles),
             "files": [path.name for path in self.outputs.all],
             "seconds": round(self.seconds, 3),
@@ -145,6 +154,7 @@ def read_summary(outputs: Outputs) -> MapResult | None:
             pixels=data["pixels"]["total"],
             valid=data["pixels"]["valid"],
             flagged=data["pixels"]["flagged"],
+            objects=data["objects"],
             quantiles=data["score_quantiles"],
             seconds=data["seconds"],
             fresh=False,
@@ -167,8 +177,9 @@ def finished(outputs: Outputs, digest: str, *, overwrite: bool) -> MapResult | N
         If there are other files in the way, and they are not to be overwritten.
     """
     known = read_summary(outputs)
-    same = known is not None and known.digest == digest and _maps_agree(outputs, digest)
-    if same and all(path.exists() for path in outputs.all):
+    # A summary of an earlier version may lack what this one tells; then all is made again.
+    same = _summary(outputs).get("digest") == digest and _made_alike(outputs, digest)
+    if known is not None and same and all(path.exists() for path in outputs.all):
         tidy(outputs.folder, outputs.stem)
         return known
     _require_files(outputs)
@@ -225,10 +236,19 @@ def _map_digest(path: Path) -> str | None:
         return None
 
 
-def _maps_agree(outputs: Outputs, digest: str) -> bool:
-    """Tell whether those maps that are there were made for a digest."""
-    maps = (outputs.scores, outputs.flags)
-    return all(_map_digest(path) == digest for path in maps if path.exists())
+def _digests(outputs: Outputs) -> dict[Path, str | None]:
+    """Read what those files that can say it, and are there, say of their making."""
+    read = {
+        outputs.scores: _map_digest,
+        outputs.flags: _map_digest,
+        outputs.objects: objects_digest,
+    }
+    return {path: digest(path) for path, digest in read.items() if path.exists()}
+
+
+def _made_alike(outputs: Outputs, digest: str) -> bool:
+    """Tell whether the files that are there were made for a digest."""
+    return all(found == digest for found in _digests(outputs).values())
 
 
 def _require_files(outputs: Outputs) -> None:
@@ -242,7 +262,7 @@ def _require_files(outputs: Outputs) -> None:
 
 def _require_ours(outputs: Outputs) -> None:
     """Refuse to touch a file that anomvae did not write; a picture is known by its company."""
-    ours = {path for path in (outputs.scores, outputs.flags) if _map_digest(path) is not None}
+    ours = {path for path, digest in _digests(outputs).items() if digest is not None}
     if _summary(outputs):
         ours.add(outputs.summary)
     if ours & {outputs.scores, outputs.summary}:

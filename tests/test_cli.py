@@ -89,6 +89,19 @@ def test_detect_needs_neither_model_nor_labels(tmp_path, scene, labels):
     assert found["pixels"]["flagged"] >= 4
 
 
+@pytest.mark.parametrize("command", ["score", "detect"])
+def test_small_objects_are_left_out_when_asked(tmp_path, scene, model, command):
+    options = (command, scene, *(("-m", model) if command == "score" else ()))
+
+    every = json.loads(run(*options, "-o", tmp_path / "a", "--json").out)
+    large = json.loads(run(*options, "-o", tmp_path / "b", "--json", "--min-area", "1000").out)
+    wrong = run(*options, "-o", tmp_path / "c", "--min-area", "0")
+
+    assert (every["objects"] > 0, large["objects"]) == (True, 0)
+    assert large["pixels"] == every["pixels"]
+    assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
+
+
 def test_a_second_run_does_nothing_and_says_so(tmp_path, scene, model):
     run("score", scene, "-m", model, "-o", tmp_path / "out")
 

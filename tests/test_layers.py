@@ -25,6 +25,7 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"prominence"},
     {"files", "modelfile"},
     {"raster"},
+    {"objects"},
     {"outputs"},
     {"models"},
     {"critic"},

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
 from rasters import BANDS, NODATA, QUICK, bands_of, land, plant, run, trained, write
 from rio_cogeo import cog_validate
+from scipy.ndimage import label
 
 from anomvae.bands import Bands, unnamed_bands
 from anomvae.config import resolve_config
@@ -43,6 +44,7 @@ from anomvae.mapping import (
 from anomvae.mapping import scene as scene_module
 from anomvae.mapping.quicklook import draw, picture_bands, stretched
 from anomvae.mapping.tally import Tally
+from anomvae.objects import read_objects
 from anomvae.outputs import Outputs
 from anomvae.raster import RasterReader, read_map
 from anomvae.thresholds import Threshold, parse_rule
@@ -233,7 +235,7 @@ def test_a_map_says_what_its_score_is(scene, tmp_path, config, said):
 def test_the_same_run_gives_the_same_bytes(scene, tmp_path):
     first, second = (score_scene(trained(), scene, tmp_path / name) for name in "ab")
 
-    for one, other in zip(first.outputs.all[:3], second.outputs.all[:3], strict=True):
+    for one, other in zip(first.outputs.all[:4], second.outputs.all[:4], strict=True):
         assert one.read_bytes() == other.read_bytes()
 
 
@@ -386,7 +388,7 @@ def test_overwrite_leaves_what_is_up_to_date(scene, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in first.outputs.all} == before
 
 
-@pytest.mark.parametrize("renames", range(4))
+@pytest.mark.parametrize("renames", range(5))
 def test_a_run_killed_between_the_renames_is_made_again_unasked(
     scene, tmp_path, monkeypatch, renames
 ):
@@ -402,7 +404,7 @@ def test_a_run_killed_between_the_renames_is_made_again_unasked(
 
     assert left is None
     assert again.fresh
-    for made, wanted in zip(again.outputs.all[:3], whole.outputs.all[:3], strict=True):
+    for made, wanted in zip(again.outputs.all[:4], whole.outputs.all[:4], strict=True):
         assert made.read_bytes() == wanted.read_bytes()
     assert sorted((tmp_path / "out").iterdir()) == sorted(again.outputs.all)
 
@@ -554,6 +556,57 @@ def test_the_summary_tells_what_came_out(scene, tmp_path):
     assert set(told["files"]) == {path.name for path in (tmp_path / "out").iterdir()}
 
 
+@either
+def test_objects_are_those_of_the_flags(scene, tmp_path, config):
+    result = score_scene(trained(config), scene, tmp_path / "out")
+
+    found = read_objects(result.outputs.objects)
+    scores, flags = bands_of(result.path)[0], bands_of(result.outputs.flags)[0] == 1
+    assert result.objects == len(found.items) == label(flags, np.ones((3, 3)))[1]
+    assert sum(one.area_px for one in found.items) == result.flagged
+    assert max(one.score_max for one in found.items) == pytest.approx(np.nanmax(scores))
+    assert json.loads(result.outputs.summary.read_text())["objects"] == result.objects
+
+
+def test_objects_say_where_they_come_from(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    about = read_objects(result.outputs.objects).about
+    assert (about.scene, about.detector, about.digest) == ("scene.tif", trained().id, result.digest)
+    assert (about.threshold, about.threshold_rule) == (trained().threshold.value, "sigma:3")
+
+
+@pytest.mark.parametrize("kind", ["score", "detect"])
+def test_small_objects_are_another_result(scene, tmp_path, kind):
+    def done(**options):
+        if kind == "score":
+            return score_scene(trained(), scene, tmp_path / "out", **options)
+        return detect_scene(scene, tmp_path / "out", QUICKLY, **options)
+
+    every = done()
+    sizes = [one.area_px for one in read_objects(every.outputs.objects).items]
+    least = max(sizes) + 1
+    with pytest.raises(OutputExists, match="other settings"):
+        done(min_area=least - 1)
+    none = done(min_area=least, overwrite=True)
+
+    assert (every.objects, none.objects) == (len(sizes), 0)
+    assert none.flagged == every.flagged == sum(sizes)
+    assert not done(min_area=least).fresh
+
+
+def test_an_object_without_pixels_is_refused_before_anything_is_done(scene, tmp_path):
+    for call in (
+        lambda: score_scene(trained(), scene, tmp_path / "out", min_area=0),
+        lambda: score_scenes(trained(), [scene], tmp_path / "out", min_area=0),
+        lambda: detect_scene(scene, tmp_path / "out", min_area=0),
+    ):
+        with pytest.raises(ConfigError, match="an object has at least 1 pixel"):
+            call()
+
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_scene_with_other_bands_is_refused(tmp_path):
     scene = write(tmp_path / "other.tif", land(bands=4))
 
@@ -642,7 +695,7 @@ def test_a_run_killed_at_any_moment_leaves_what_the_next_one_completes(tmp_path)
         told = read_summary(out)
         if told is not None:  # done: all of one run
             made = next(one for one in wanted.values() if one.digest == told.digest)
-            for path, same in zip(out.all[:3], made.outputs.all[:3], strict=True):
+            for path, same in zip(out.all[:4], made.outputs.all[:4], strict=True):
                 assert path.read_bytes() == same.read_bytes()
         else:  # not done, and made again without being asked to overwrite
             assert score_scene(trained(), scene, tmp_path / "out").fresh

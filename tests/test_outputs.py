@@ -10,6 +10,7 @@ from rasters import land, write
 from anomvae.errors import ConfigError, OutputExists
 from anomvae.files import identify
 from anomvae.mapping import MapResult as Exported
+from anomvae.objects.items import DEGREES, About
 from anomvae.outputs import (
     MapResult,
     Outputs,
@@ -42,6 +43,7 @@ def result(outputs, recipe=NOW, scene="coast.tif"):
         pixels=4,
         valid=3,
         flagged=1,
+        objects=1,
         quantiles={"0.5": 1.5},
         seconds=0.25,
     )
@@ -56,10 +58,15 @@ def a_map(path, recipe=None):
             dataset.update_tags(ANOMVAE_DIGEST=recipe.digest)
 
 
+def about(recipe):
+    return About("1", recipe.digest, "coast.tif", "detector", 1.0, "fixed:1", 1, DEGREES)
+
+
 def lay(outputs, recipe=NOW):
     """Lay all deliverables of a recipe."""
     a_map(outputs.scores, recipe)
     a_map(outputs.flags, recipe)
+    outputs.objects.write_text(about(recipe).to_json() + "\n]}\n")
     outputs.quicklook.write_bytes(b"png")
     outputs.summary.write_text(result(outputs, recipe).to_json())
 
@@ -113,7 +120,7 @@ def test_an_empty_folder_is_free(outputs):
     assert finished(outputs, NOW.digest, overwrite=False) is None
 
 
-@pytest.mark.parametrize("left", range(5))
+@pytest.mark.parametrize("left", range(6))
 @pytest.mark.parametrize("recipe", [NOW, BEFORE])
 def test_our_files_without_their_commit_mark_are_made_again(outputs, left, recipe):
     lay(outputs, recipe)
@@ -124,7 +131,7 @@ def test_our_files_without_their_commit_mark_are_made_again(outputs, left, recip
     assert finished(outputs, NOW.digest, overwrite=False) is None
 
 
-@pytest.mark.parametrize("name", ["scores", "flags", "quicklook"])
+@pytest.mark.parametrize("name", ["scores", "flags", "objects", "quicklook"])
 def test_a_deliverable_that_is_missing_is_made_again(outputs, name):
     lay(outputs)
     getattr(outputs, name).unlink()
@@ -150,8 +157,27 @@ def test_a_summary_beside_a_map_of_other_settings_marks_nothing(outputs, name):
         finished(outputs, NOW.digest, overwrite=False)
 
 
+def test_objects_of_other_settings_beside_a_summary_mark_nothing(outputs):
+    lay(outputs)
+    outputs.objects.write_text(about(BEFORE).to_json() + "\n]}\n")
+
+    with pytest.raises(OutputExists, match="made with other settings"):
+        finished(outputs, NOW.digest, overwrite=False)
+
+
+def test_results_of_a_version_that_told_no_objects_are_made_again_unasked(outputs):
+    lay(outputs)
+    outputs.objects.unlink()
+    told = json.loads(outputs.summary.read_text())
+    del told["objects"]
+    outputs.summary.write_text(json.dumps(told))
+
+    assert read_summary(outputs) is None
+    assert finished(outputs, NOW.digest, overwrite=False) is None
+
+
 @pytest.mark.parametrize("others", [False, True])
-@pytest.mark.parametrize("name", ["scores", "flags", "quicklook", "summary"])
+@pytest.mark.parametrize("name", ["scores", "flags", "objects", "quicklook", "summary"])
 def test_a_file_that_is_not_ours_is_kept_unless_overwritten(outputs, name, others):
     if others and name != "quicklook":  # a picture is known by its company
         lay(outputs)

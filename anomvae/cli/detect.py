@@ -12,6 +12,7 @@ from .score import ANOMALY_FOUND
 @options.scene_arg
 @options.folder_opt
 @options.threshold_opt
+@options.min_area_opt
 @options.overwrite_opt
 @click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
 @options.json_opt
@@ -20,6 +21,7 @@ def detect(  # noqa: PLR0913 - one argument per option
     scene: str,
     folder: str,
     rule: str | None,
+    min_area: int,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -50,6 +52,7 @@ def detect(  # noqa: PLR0913 - one argument per option
             chosen.config,
             seed,
             select=options.selection(bands, mask),
+            min_area=min_area,
             overwrite=overwrite,
             progress=progress,
         )

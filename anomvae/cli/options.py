@@ -87,6 +87,13 @@ threshold_opt = click.option(
     help="sigma:K, clipped:K, mad:K, quantile:FPR or fixed:VALUE.",
 )
 tile_opt = click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
+min_area_opt = click.option(
+    "--min-area",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Objects of fewer pixels are left out of the objects file.",
+)
 overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results of other settings.")
 json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
@@ -110,7 +117,9 @@ def result_line(result: MapResult, as_json: bool) -> str:
         return json.dumps(json.loads(result.to_json()))  # one line
     share = result.flagged / max(result.valid, 1)
     note = "" if result.fresh else "  (up to date)"
-    return f"{result.path}  {result.flagged} of {result.valid} pixels flagged ({share:.2%}){note}"
+    flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
+    objects = "1 object" if result.objects == 1 else f"{result.objects} objects"
+    return f"{result.path}  {flagged}, {objects}{note}"
 
 
 def require_place(path: str, overwrite: bool, read: Iterable[str | None]) -> None:

@@ -22,6 +22,7 @@ ANOMALY_FOUND = 10
 @options.threshold_opt
 @options.mask_opt
 @options.tile_opt
+@options.min_area_opt
 @options.overwrite_opt
 @click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
 @options.json_opt
@@ -34,12 +35,13 @@ def score(  # noqa: PLR0913 - one argument per option
     rule: str | None,
     mask: str | None,
     tile: int | None,
+    min_area: int,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Score SCENES and write maps, flags, a picture and a summary for each.
+    """Score SCENES and write maps, flags, objects, a picture and a summary for each.
 
     What is up to date is left as it is.  --threshold chooses the cut-off anew from the scores of
     normal pixels that the model keeps.
@@ -61,7 +63,14 @@ def score(  # noqa: PLR0913 - one argument per option
         detector = detector.to(device)
     with options.progress_bar() as progress:
         outcomes = score_scenes(
-            detector, scenes, folder, mask=mask, tile=tile, overwrite=overwrite, progress=progress
+            detector,
+            scenes,
+            folder,
+            mask=mask,
+            tile=tile,
+            min_area=min_area,
+            overwrite=overwrite,
+            progress=progress,
         )
         results = [_told(outcome, as_json, alone=len(scenes) == 1) for outcome in outcomes]
     failed = sum(result is None for result in results)

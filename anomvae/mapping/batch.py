@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import AnomvaeError, ConfigError, RasterError
 from ..files import PathText, identify
+from ..objects import require_min_area
 from ..outputs import MapResult, Outputs, require_apart
 from ..parallel import Progress, quiet
 from ..raster import stem_of
@@ -29,13 +30,14 @@ class Outcome:
     """Why it failed."""
 
 
-def score_scenes(
+def score_scenes(  # noqa: PLR0913 - keywords, each with a default
     detector: Scorer,
     scenes: Sequence[PathText],
     folder: PathText,
     *,
     mask: PathText | None = None,
     tile: int | None = None,
+    min_area: int = 1,
     overwrite: bool = False,
     progress: Progress = quiet,
 ) -> Iterator[Outcome]:
@@ -49,7 +51,7 @@ def score_scenes(
         Rasters with the detector's bands.
     folder : path
         Where the deliverables of all scenes go.
-    mask, tile, overwrite, progress
+    mask, tile, min_area, overwrite, progress
         As for `score_scene`.
 
     Returns
@@ -60,10 +62,11 @@ def score_scenes(
     Raises
     ------
     ConfigError
-        At once, if ``tile`` is no size, if two scenes would write the same files, or one would
-        replace what another is read from.
+        At once, if ``tile`` or ``min_area`` is no size, if two scenes would write the same files,
+        or one would replace what another is read from.
     """
     require_tile(tile)
+    require_min_area(min_area)
     _require_own_names(scenes)
     inputs = [identify(path) for path in (*scenes, *([] if mask is None else [mask]))]
     for scene in scenes:
@@ -74,6 +77,7 @@ def score_scenes(
         folder=folder,
         mask=mask,
         tile=tile,
+        min_area=min_area,
         overwrite=overwrite,
         progress=progress,
     )

@@ -28,6 +28,7 @@ from ..files import (
     writing,
 )
 from ..fitting import EVERYTHING, Selection, detect
+from ..objects import require_min_area, write_objects
 from ..outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
 from ..parallel import Progress, quiet
 from ..pixels import matched
@@ -49,13 +50,14 @@ FLAGS = (
 )
 
 
-def score_scene(
+def score_scene(  # noqa: PLR0913 - keywords, each with a default
     detector: Scorer,
     scene: PathText | Sequence[PathText],
     folder: PathText,
     *,
     mask: PathText | None = None,
     tile: int | None = None,
+    min_area: int = 1,
     overwrite: bool = False,
     progress: Progress = quiet,
 ) -> MapResult:
@@ -68,12 +70,15 @@ def score_scene(
     scene : path or sequence of path
         A raster, or the dates of one place, oldest first; the map is the newest date's.
     folder : path
-        Where ``<stem>.anomaly.tif``, ``.flags.tif``, ``.png`` and ``.json`` go; made if missing.
+        Where ``<stem>.anomaly.tif``, ``.flags.tif``, ``.objects.geojson``, ``.png`` and ``.json``
+        go; made if missing.
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
     tile : int, optional
         Side of a tile, pixels; by default about 64 MiB of whole file blocks.  It does not show in
         the map.
+    min_area : int, default 1
+        Objects of fewer pixels are not told; their pixels stay flagged.
     overwrite : bool, default False
         Whether to replace results of other settings.
     progress : Progress, optional
@@ -92,31 +97,37 @@ def score_scene(
     OutputExists
         If results of other settings lie there, or files that anomvae did not write.
     ConfigError
-        If ``tile`` is no size, or a result would take the place of a file that is read.
+        If ``tile`` or ``min_area`` is no size, or a result would replace a file that is read.
     LockHeld
         If another run is scoring the scene into that folder.
     """
     require_tile(tile)
+    require_min_area(min_area)
     dates = [scene] if isinstance(scene, str | Path) else list(scene)
     detector.require_dates(len(dates))
     with opened_dates(dates, mask=mask) as opened:
         reader = matched(opened, detector.bands)
         outputs = Outputs(Path(folder), reader.stem)
-        recipe = Recipe(detector.id, digest_of("score"), _input(reader.bands, reader.fingerprint))
+        recipe = Recipe(
+            detector.id,
+            _asked("score", min_area=min_area),
+            _input(reader.bands, reader.fingerprint),
+        )
         require_apart(outputs, reader.fingerprint)
         known = finished(outputs, recipe.digest, overwrite=overwrite)
         if known is not None:
             return known
-        return _Job(detector, reader, outputs, recipe, tile, overwrite, progress).run()
+        return _Job(detector, reader, outputs, recipe, tile, min_area, overwrite, progress).run()
 
 
-def detect_scene(
+def detect_scene(  # noqa: PLR0913 - keywords, each with a default
     scene: PathText,
     folder: PathText,
     config: str | Config = "default",
     seed: int = 0,
     *,
     select: Selection = EVERYTHING,
+    min_area: int = 1,
     overwrite: bool = False,
     progress: Progress = quiet,
 ) -> MapResult:
@@ -126,7 +137,7 @@ def detect_scene(
     ----------
     scene : path
         The raster; needs no labels.
-    folder, overwrite, progress
+    folder, min_area, overwrite, progress
         As for `score_scene`.
     config, seed, select
         As for `anomvae.detect`.
@@ -140,12 +151,14 @@ def detect_scene(
     RasterError, GridMismatch, NotEnoughPixels, ConfigError, OutputExists, LockHeld
         What is wrong with the scene or the settings, and what to do.
     """
+    require_min_area(min_area)
     settings = resolve_config(config).config if isinstance(config, str) else config
     with RasterReader(scene, bands=select.bands, mask=select.mask) as opened:
         outputs = Outputs(Path(folder), opened.stem)
         read = (*opened.fingerprint, *map(identify, select.normal))
         normal = repr([identify(path) for path in select.normal])  # learnt, not only read
-        asked = digest_of("detect", settings.model_dump_json(), str(seed), normal)
+        told = settings.model_dump_json(), str(seed), normal
+        asked = _asked("detect", *told, min_area=min_area)
         recipe = Recipe("", asked, _input(opened.bands, read))
         require_apart(outputs, read)
         known = finished(outputs, recipe.digest, overwrite=overwrite)
@@ -153,7 +166,7 @@ def detect_scene(
             return known
         detector = detect(scene, settings, seed, select=select, progress=progress)
         reader = SeriesReader([matched(opened, detector.bands)])
-        return _Job(detector, reader, outputs, recipe, None, overwrite, progress).run()
+        return _Job(detector, reader, outputs, recipe, None, min_area, overwrite, progress).run()
 
 
 @dataclass(frozen=True)
@@ -165,6 +178,7 @@ class _Job:
     outputs: Outputs
     recipe: Recipe
     tile: int | None
+    min_area: int
     overwrite: bool
     progress: Progress
 
@@ -176,9 +190,10 @@ class _Job:
             if known is not None:
                 return known
             tally = self._write_maps(stage)
+            objects = self._write_objects(stage)
             with writing(self.outputs.quicklook):
                 stage.path(self.outputs.quicklook.name).write_bytes(self._picture(stage))
-            result = self._result(tally, time.perf_counter() - start)
+            result = self._result(tally, objects, time.perf_counter() - start)
             with writing(self.outputs.summary):
                 stage.path(self.outputs.summary.name).write_text(result.to_json(), encoding="utf-8")
             stage.publish(*(path.name for path in self.outputs.all))
@@ -229,13 +244,18 @@ class _Job:
             "ANOMVAE_THRESHOLD_RULE": threshold.rule,
         }
 
+    def _write_objects(self, stage: Staging) -> int:
+        """Find what is connected in the finished maps."""
+        scores, flags, objects, *_ = (stage.path(path.name) for path in self.outputs.all)
+        return write_objects(objects, flags, scores, self.min_area)
+
     def _picture(self, stage: Staging) -> bytes:
         image = _picture_bands(self.reader).preview(SIDE)[-1]
         with RasterReader(stage.path(self.outputs.scores.name)) as scores:
             layer = scores.preview(SIDE)[0, ..., 0]
         return draw(self._title, image, layer, self.detector.threshold)
 
-    def _result(self, tally: Tally, seconds: float) -> MapResult:
+    def _result(self, tally: Tally, objects: int, seconds: float) -> MapResult:
         return MapResult(
             scene=self.reader.name,
             outputs=self.outputs,
@@ -247,6 +267,7 @@ class _Job:
             pixels=tally.pixels,
             valid=tally.valid,
             flagged=tally.flagged,
+            objects=objects,
             quantiles=tally.quantiles,
             seconds=seconds,
         )
@@ -260,6 +281,11 @@ def _flag_layout(tags: dict[str, str]) -> Layout:
     return Layout(
         "uint8", NO_DATA, ("flags",), tags, categories=FLAGS, overviews="mode", predictor=False
     )
+
+
+def _asked(*told: str, min_area: int) -> str:
+    """Digest what was asked for; the usual says nothing, so that archives stay up to date."""
+    return digest_of(*told, *([] if min_area == 1 else [f"min_area={min_area}"]))
 
 
 def _input(bands: Bands, files: Iterable[FileIdentity]) -> str:

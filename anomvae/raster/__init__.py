@@ -4,6 +4,8 @@ A scene is read as blocks, axes (time, row, col, band), float32, NaN = no data; 
 window by window, axes (band, row, col), and becomes a valid COG or nothing.
 """
 
+from .earth import in_degrees, on_earth, to_degrees
+from .flagged import FlaggedMap, Strip, opened_flags
 from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
 from .masks import NormalMask, open_normal
@@ -14,15 +16,21 @@ from .writer import Category, Layout, MapWriter
 __all__ = [
     "AnomalyMap",
     "Category",
+    "FlaggedMap",
     "Georeference",
     "Layout",
     "MapWriter",
     "NormalMask",
     "RasterReader",
     "SeriesReader",
+    "Strip",
+    "in_degrees",
+    "on_earth",
     "open_normal",
     "opened_dates",
+    "opened_flags",
     "read_labels",
     "read_map",
     "stem_of",
+    "to_degrees",
 ]

@@ -1,0 +1,115 @@
+"""Write the objects of a scene as GeoJSON, in memory that does not grow with their number.
+
+Objects are found in the order in which they end, and written in the order in which they begin: in
+between their text waits in a temporary file beside the one to write.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+import numpy as np
+
+from .. import __version__
+from ..errors import ConfigError
+from ..files import PathText, writing
+from ..raster import FlaggedMap, opened_flags
+from .features import features
+from .items import DEGREES, PIXELS, About
+from .labelling import connected
+from .places import Placing, placing
+
+
+def write_objects(path: Path, flags: PathText, scores: PathText, min_area: int = 1) -> int:
+    """Write the connected anomalies of a finished scene.
+
+    Parameters
+    ----------
+    path : path
+        The file to make, in a staging folder (see `anomvae.files.staging`).
+    flags, scores : path
+        The scene's flags raster and its anomaly map.
+    min_area : int, default 1
+        Objects of fewer pixels are left out.
+
+    Returns
+    -------
+    int
+        How many objects it holds.
+
+    Raises
+    ------
+    RasterError
+        If a map cannot be read, or the file not be written.
+    GridMismatch
+        If the maps are of different scenes.
+    """
+    with (
+        opened_flags(flags, scores) as maps,
+        writing(path),
+        TemporaryFile(dir=path.parent) as waiting,
+        path.open("wb") as file,
+    ):
+        place = placing(maps.georeference)
+        file.write(_about(maps.tags, min_area, place).to_json().encode())
+        firsts, sizes = _write_waiting(waiting, maps, place, min_area)
+        return _write_in_order(file, waiting, firsts, sizes)
+
+
+def require_min_area(min_area: int) -> None:
+    """Make sure that objects can be as small as they are asked for.
+
+    Raises
+    ------
+    ConfigError
+        If they cannot.
+    """
+    if min_area < 1:
+        raise ConfigError(f"min_area = {min_area}: an object has at least 1 pixel.")
+
+
+def _about(tags: Mapping[str, str], min_area: int, place: Placing) -> About:
+    threshold = tags.get("ANOMVAE_THRESHOLD")
+    return About(
+        version=__version__,
+        digest=tags.get("ANOMVAE_DIGEST", ""),
+        scene=tags.get("ANOMVAE_SCENE", ""),
+        detector=tags.get("ANOMVAE_DETECTOR", ""),
+        threshold=None if threshold is None else float(threshold),
+        threshold_rule=tags.get("ANOMVAE_THRESHOLD_RULE", ""),
+        min_area=min_area,
+        coordinates=DEGREES if place.earthly else PIXELS,
+    )
+
+
+def _write_waiting(
+    waiting: IO[bytes], maps: FlaggedMap, place: Placing, min_area: int
+) -> tuple[array[int], array[int]]:
+    """Write the text of all objects; also tell the first pixel and the size of each, bytes."""
+    firsts, sizes = array("q"), array("q")
+    for found in connected(maps.strips(), maps.flags.grid.shape):
+        kept, _ = found.only(found.objects["area"] >= min_area)
+        firsts.extend(kept.objects["first"].tolist())
+        for text in features(kept, place, maps.flags.grid.shape[1]):
+            sizes.append(waiting.write(text.encode()))
+    return firsts, sizes
+
+
+def _write_in_order(
+    file: IO[bytes], waiting: IO[bytes], firsts: array[int], sizes: array[int]
+) -> int:
+    """Write the objects in reading order, and number them; also tell how many there are."""
+    size = np.array(sizes, np.int64)
+    start = np.cumsum(size) - size
+    for number, which in enumerate(np.argsort(np.array(firsts, np.int64)).tolist(), start=1):
+        if waiting.tell() != start[which]:
+            waiting.seek(start[which])
+        file.write(b",\n" if number > 1 else b"\n")
+        file.write(b'{"type": "Feature", "id": %d, "properties": {"id": %d, ' % (number, number))
+        file.write(waiting.read(size[which]))
+    file.write(b"\n]}\n")
+    return len(size)

@@ -1,0 +1,165 @@
+"""Connected anomalies of a scene that goes by strip by strip, once, in bounded memory.
+
+Pixels that share a side make a part; parts that touch at a corner make an object.  What reaches the
+last row of a strip stays open for the next one; what does not is closed and handed on.  Kept of an
+object are sums, extremes and the corners of its outline, never its pixels.  All sums are of whole
+numbers, so that it does not show where the strips were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..raster import Strip
+from .outlines import CORNER, Corners, corners_of
+
+Numbers = NDArray[np.int64]
+Table = NDArray[np.void]
+
+FRACTION = 2.0**24
+"""Parts of a nat in which scores are summed up."""
+
+OBJECT = np.dtype(
+    [
+        ("area", np.int64),  # pixels
+        ("rows", np.int64),  # sums over its pixels
+        ("cols", np.int64),
+        ("nats", np.float64),  # sums of the whole part of the scores, and of the rest
+        ("rest", np.float64),
+        ("first", np.int64),  # number of its first pixel in reading order
+        ("peak", np.float32),  # the highest score, and the number of the first pixel that has it
+        ("peak_at", np.int64),
+    ]
+)
+SUMS = ("area", "rows", "cols", "nats", "rest")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Some objects."""
+
+    objects: Table
+    """A row each, of the type `OBJECT`."""
+    parts: Numbers
+    """The object of each part, by its row."""
+    corners: Corners
+    """Corners of the outlines of all parts."""
+
+    def only(self, objects: NDArray[np.bool_]) -> tuple[Found, Numbers]:
+        """Take some of the objects; also tell their parts' new numbers, -1 of those left out."""
+        parts = objects[self.parts]
+        number = np.where(parts, np.cumsum(parts) - 1, -1)
+        corners = self.corners[parts[self.corners["part"]]].copy()
+        corners["part"] = number[corners["part"]]
+        rows = np.cumsum(objects) - 1
+        return Found(self.objects[objects], rows[self.parts[parts]], corners), number
+
+
+def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Found]:
+    """Find the 8-connected objects of a scene.
+
+    Parameters
+    ----------
+    strips : iterable of Strip
+        The scene, top to bottom.
+    shape : (rows, cols)
+        The scene's, pixels.
+
+    Yields
+    ------
+    Found
+        The objects that end in a strip, or in the row before it.
+    """
+    nothing = np.empty(0, np.int64)
+    waiting = Found(np.empty(0, OBJECT), nothing, np.empty(0, CORNER))
+    edge = np.full(shape[1], -1, np.int64)
+    for strip in strips:
+        both, labels = _joined(waiting, edge, strip, shape[1])
+        last = strip.top + len(labels) == shape[0]
+        edge = np.full(shape[1], -1, np.int64) if last else labels[-1]
+        going_on = np.zeros(len(both.objects), np.bool_)
+        going_on[both.parts[edge[edge >= 0]]] = True
+        yield both.only(~going_on)[0]
+        waiting, number = both.only(going_on)
+        edge = np.append(number, -1)[edge]
+
+
+def _joined(waiting: Found, edge: Numbers, strip: Strip, width: int) -> tuple[Found, Numbers]:
+    """Join the open objects and a strip; also tell the part of each of its pixels, -1 = none."""
+    from scipy.ndimage import label
+
+    inner = strip.flagged[1:-1]
+    raw, count = label(inner)
+    known = len(waiting.parts)
+    raw = np.where(inner, raw + (known - 1), -1)
+    seam = np.vstack([edge, raw])  # the row above belongs to open parts, or to none
+    sides, corners = _touching(seam)
+    # Parts of one object stay in one object.
+    first = np.full(len(waiting.objects), -1)
+    first[waiting.parts[::-1]] = np.arange(known)[::-1]
+    same = np.stack([np.arange(known), first[waiting.parts]])
+    parts = _components(known + count, sides)
+    objects = _components(known + count, np.hstack([sides, corners, same]))
+    labels = np.append(parts, -1)[raw]
+    of_part = np.empty(parts.max(initial=-1) + 1, np.int64)
+    of_part[parts] = objects
+    at = np.flatnonzero(inner)
+    table = np.concatenate([waiting.objects, _pixels(strip, at, width)])
+    group = np.concatenate([objects[first], objects[raw.ravel()[at]]])
+    outline = np.concatenate([waiting.corners, corners_of(strip, raw)])
+    outline["part"] = parts[outline["part"]]
+    return Found(_merged(table, group), of_part, outline), labels
+
+
+def _touching(labels: Numbers) -> tuple[Numbers, Numbers]:
+    """List pairs of numbers that touch: downwards, and at a corner."""
+    below = _pairs(labels[:-1], labels[1:])
+    right = _pairs(labels[:-1, :-1], labels[1:, 1:])
+    left = _pairs(labels[:-1, 1:], labels[1:, :-1])
+    return below, np.hstack([right, left])
+
+
+def _pairs(one: Numbers, other: Numbers) -> Numbers:
+    both = (one >= 0) & (other >= 0) & (one != other)
+    return np.stack([one[both], other[both]])
+
+
+def _components(count: int, pairs: Numbers) -> Numbers:
+    """Tell the number of each of ``count`` things' group; pairs belong together."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(pairs.shape[1], np.bool_), tuple(pairs)), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+
+
+def _pixels(strip: Strip, at: Numbers, width: int) -> Table:
+    """Describe each flagged pixel as an object."""
+    scores = strip.scores.ravel()[at].astype(np.float64)
+    table = np.empty(len(at), OBJECT)
+    rows, cols = np.divmod(at, width)
+    table["area"] = 1
+    table["rows"], table["cols"] = rows + strip.top, cols
+    table["nats"] = np.floor(scores)
+    table["rest"] = np.rint((scores - table["nats"]) * FRACTION)
+    table["first"] = table["peak_at"] = at + strip.top * width
+    table["peak"] = scores
+    return table
+
+
+def _merged(table: Table, group: Numbers) -> Table:
+    """Put rows together that are of one group; groups are numbered without a gap."""
+    if not len(table):
+        return table
+    order = np.lexsort((table["peak_at"], -table["peak"], group))
+    table, group = table[order], group[order]
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    merged = table[starts]  # the highest pixel comes first
+    for name in SUMS:
+        merged[name] = np.add.reduceat(table[name], starts)
+    merged["first"] = np.minimum.reduceat(table["first"], starts)
+    return merged
