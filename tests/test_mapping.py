@@ -61,6 +61,7 @@ class Neighbours:
     id: str = "neighbours"
     meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
+    covariates: tuple = ()
     threshold: Threshold = ONE
 
     def score(self, block):
@@ -87,6 +88,7 @@ class Changes:
     id: str = "changes"
     meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
+    covariates: tuple = ()
     threshold: Threshold = ONE
 
     def score(self, block):

@@ -25,6 +25,7 @@ def detect(  # noqa: PLR0913 - one argument per option
     as_json: bool,
     bands: str | None,
     mask: str | None,
+    covariates: tuple[str, ...],
     config: str,
     settings: tuple[str, ...],
     seed: int,
@@ -49,7 +50,7 @@ def detect(  # noqa: PLR0913 - one argument per option
             folder,
             chosen.config,
             seed,
-            select=options.selection(bands, mask),
+            select=options.selection(bands, mask, covariates=covariates),
             overwrite=overwrite,
             progress=progress,
         )

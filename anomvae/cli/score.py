@@ -21,6 +21,7 @@ ANOMALY_FOUND = 10
 @options.folder_opt
 @options.threshold_opt
 @options.mask_opt
+@options.covariates_opt
 @options.tile_opt
 @options.overwrite_opt
 @click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
@@ -33,6 +34,7 @@ def score(  # noqa: PLR0913 - one argument per option
     folder: str,
     rule: str | None,
     mask: str | None,
+    covariates: tuple[str, ...],
     tile: int | None,
     overwrite: bool,
     fail_on_anomaly: bool,
@@ -61,7 +63,14 @@ def score(  # noqa: PLR0913 - one argument per option
         detector = detector.to(device)
     with options.progress_bar() as progress:
         outcomes = score_scenes(
-            detector, scenes, folder, mask=mask, tile=tile, overwrite=overwrite, progress=progress
+            detector,
+            scenes,
+            folder,
+            mask=mask,
+            covariates=covariates,
+            tile=tile,
+            overwrite=overwrite,
+            progress=progress,
         )
         results = [_told(outcome, as_json, alone=len(scenes) == 1) for outcome in outcomes]
     failed = sum(result is None for result in results)

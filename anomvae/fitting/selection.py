@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bands import Bands
+from ..covariates import Covariates
 from ..errors import ConfigError
 from ..files import PathText
 from ..pixels import matched
-from ..raster import RasterReader, open_normal
+from ..raster import RasterReader, open_normal, with_covariates
 from ..sampling import TrainingScene
 
 
@@ -25,6 +26,9 @@ class Selection:
     """Raster on the scene's grid; 0 = ignore."""
     normal: Sequence[PathText] = ()
     """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
+    covariates: Sequence[PathText] = ()
+    """What else is told to a family that takes it, as `anomvae.covariates.requested` reads it: one
+    raster for all scenes, ``day``, ..."""
 
 
 EVERYTHING = Selection()
@@ -45,6 +49,10 @@ class SceneFile:
     """The bands to read."""
     shape: tuple[int, int]
     """Rows and columns, pixels."""
+    asked: Sequence[PathText] = ()
+    """Its covariates, as they were asked for."""
+    covariates: Covariates = ()
+    """Its covariates, as they are there; without the classes of training."""
 
     @contextmanager
     def opened(self) -> Iterator[TrainingScene]:
@@ -54,11 +62,17 @@ class SceneFile:
             normal = None
             if self.normal is not None:
                 normal = stack.enter_context(open_normal(self.normal, reader))
-            yield TrainingScene(matched(reader, self.bands), normal)
+            told = stack.enter_context(with_covariates(reader, self.asked))
+            yield TrainingScene(matched(told, self.bands), normal)
 
 
-def found_scenes(scenes: Sequence[PathText], select: Selection) -> list[SceneFile]:
-    """Look at every scene once, and make sure that all have the bands of the first."""
+def found_scenes(
+    scenes: Sequence[PathText], select: Selection, expected: Covariates | None = None
+) -> list[SceneFile]:
+    """Look at every scene once, and make sure that all have the bands of the first.
+
+    Covariates must be those ``expected``, a detector's, where these are given.
+    """
     scenes = [scenes] if isinstance(scenes, str | Path) else scenes
     if not scenes:
         raise ConfigError("No scene is given. Name at least one raster.")
@@ -67,7 +81,12 @@ def found_scenes(scenes: Sequence[PathText], select: Selection) -> list[SceneFil
     for path, normal in zip(scenes, masks, strict=True):
         with RasterReader(path, bands=select.bands, mask=select.mask) as reader:
             bands = reader.bands if not found else matched(reader, found[0].bands).bands
-            found.append(SceneFile(path, select.mask, normal, bands, reader.grid.shape))
+            with with_covariates(reader, select.covariates, expected) as told:
+                known = told.covariates
+            shape = reader.grid.shape
+            found.append(
+                SceneFile(path, select.mask, normal, bands, shape, select.covariates, known)
+            )
     return found
 
 

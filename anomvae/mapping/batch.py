@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..covariates import rasters_of
 from ..errors import AnomvaeError, ConfigError, RasterError
 from ..files import PathText, identify
 from ..outputs import MapResult, Outputs, require_apart
@@ -29,12 +30,13 @@ class Outcome:
     """Why it failed."""
 
 
-def score_scenes(
+def score_scenes(  # noqa: PLR0913 - as score_scene
     detector: Scorer,
     scenes: Sequence[PathText],
     folder: PathText,
     *,
     mask: PathText | None = None,
+    covariates: Sequence[PathText] = (),
     tile: int | None = None,
     overwrite: bool = False,
     progress: Progress = quiet,
@@ -49,7 +51,7 @@ def score_scenes(
         Rasters with the detector's bands.
     folder : path
         Where the deliverables of all scenes go.
-    mask, tile, overwrite, progress
+    mask, covariates, tile, overwrite, progress
         As for `score_scene`.
 
     Returns
@@ -60,12 +62,13 @@ def score_scenes(
     Raises
     ------
     ConfigError
-        At once, if ``tile`` is no size, if two scenes would write the same files, or one would
-        replace what another is read from.
+        At once, if ``tile`` is no size, a covariate is written wrongly, two scenes would write the
+        same files, or one would replace what another is read from.
     """
     require_tile(tile)
     _require_own_names(scenes)
-    inputs = [identify(path) for path in (*scenes, *([] if mask is None else [mask]))]
+    besides = [*([] if mask is None else [mask]), *rasters_of(covariates)]
+    inputs = [identify(path) for path in (*scenes, *besides)]
     for scene in scenes:
         require_apart(Outputs(Path(folder), stem_of(str(scene))), inputs)
     score = partial(
@@ -73,6 +76,7 @@ def score_scenes(
         detector,
         folder=folder,
         mask=mask,
+        covariates=covariates,
         tile=tile,
         overwrite=overwrite,
         progress=progress,

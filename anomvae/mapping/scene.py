@@ -19,6 +19,7 @@ import numpy as np
 from .. import __version__
 from ..bands import Bands
 from ..config import resolve_config
+from ..covariates import requested
 from ..files import (
     FileIdentity,
     PathText,
@@ -32,7 +33,14 @@ from ..fitting import EVERYTHING, Selection, detect
 from ..outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
 from ..parallel import Progress, quiet
 from ..pixels import matched
-from ..raster import Category, Layout, MapWriter, RasterReader, SeriesReader
+from ..raster import (
+    Category,
+    Layout,
+    MapWriter,
+    RasterReader,
+    SeriesReader,
+    with_covariates,
+)
 from ..raster.maps import LAYERS
 from ..tiling import fitting_size
 from .quicklook import SIDE, draw, picture_bands
@@ -50,12 +58,13 @@ FLAGS = (
 )
 
 
-def score_scene(
+def score_scene(  # noqa: PLR0913 - one keyword for each thing that may be said
     detector: Scorer,
     scene: PathText | Sequence[PathText],
     folder: PathText,
     *,
     mask: PathText | None = None,
+    covariates: Sequence[PathText] = (),
     tile: int | None = None,
     overwrite: bool = False,
     progress: Progress = quiet,
@@ -72,6 +81,8 @@ def score_scene(
         Where ``<stem>.anomaly.tif``, ``.flags.tif``, ``.png`` and ``.json`` go; made if missing.
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
+    covariates : sequence of path, optional
+        Those of the detector, such as ``["dem.tif", "classes:landcover.tif", "day"]``.
     tile : int, optional
         Side of a tile, pixels; by default about 64 MiB of whole file blocks.  It does not show in
         the map.
@@ -88,8 +99,8 @@ def score_scene(
     ------
     RasterError
         If a file cannot be read or written; nothing is left behind.
-    BandMismatch, GridMismatch
-        If the scene does not fit the detector, or the mask the scene.
+    BandMismatch, CovariateMismatch, GridMismatch
+        If the scene does not fit the detector, or the mask or a covariate the scene.
     OutputExists
         If results of other settings lie there, or files that anomvae did not write.
     ConfigError
@@ -101,7 +112,11 @@ def score_scene(
     dates = [scene] if isinstance(scene, str | Path) else list(scene)
     with ExitStack() as stack:
         read = [stack.enter_context(RasterReader(path, mask=mask)) for path in dates]
-        reader = matched(SeriesReader(read), detector.bands)
+        told = [
+            stack.enter_context(with_covariates(date, covariates, detector.covariates))
+            for date in read
+        ]
+        reader = matched(SeriesReader(told), detector.bands)
         outputs = Outputs(Path(folder), reader.stem)
         recipe = Recipe(detector.id, digest_of("score"), _input(reader.bands, reader.fingerprint))
         require_apart(outputs, reader.fingerprint)
@@ -138,15 +153,20 @@ def detect_scene(
 
     Raises
     ------
-    RasterError, GridMismatch, NotEnoughPixels, ConfigError, OutputExists, LockHeld
+    RasterError, GridMismatch, CovariateMismatch, NotEnoughPixels, ConfigError, OutputExists,
+    LockHeld
         What is wrong with the scene or the settings, and what to do.
     """
     settings = resolve_config(config).config if isinstance(config, str) else config
-    with RasterReader(scene, bands=select.bands, mask=select.mask) as opened:
+    with (
+        RasterReader(scene, bands=select.bands, mask=select.mask) as plain,
+        with_covariates(plain, select.covariates) as opened,
+    ):
         outputs = Outputs(Path(folder), opened.stem)
         read = (*opened.fingerprint, *map(identify, select.normal))
         normal = repr([identify(path) for path in select.normal])  # learnt, not only read
-        asked = digest_of("detect", settings.model_dump_json(), str(seed), normal)
+        kinds = [one.kind for one in requested(select.covariates)]
+        asked = digest_of("detect", settings.model_dump_json(), str(seed), normal, *kinds)
         recipe = Recipe("", asked, _input(opened.bands, read))
         require_apart(outputs, read)
         known = finished(outputs, recipe.digest, overwrite=overwrite)

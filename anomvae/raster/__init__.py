@@ -4,6 +4,7 @@ A scene is read as blocks, axes (time, row, col, band), float32, NaN = no data; 
 window by window, axes (band, row, col), and becomes a valid COG or nothing.
 """
 
+from .covariates import CovariateReader, SceneReader, with_covariates
 from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
 from .masks import NormalMask, open_normal
@@ -14,14 +15,17 @@ from .writer import Category, Layout, MapWriter
 __all__ = [
     "AnomalyMap",
     "Category",
+    "CovariateReader",
     "Georeference",
     "Layout",
     "MapWriter",
     "NormalMask",
     "RasterReader",
+    "SceneReader",
     "SeriesReader",
     "open_normal",
     "read_labels",
     "read_map",
     "stem_of",
+    "with_covariates",
 ]

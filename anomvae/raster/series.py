@@ -12,8 +12,8 @@ from ..files import FileIdentity
 from ..grid import Grid
 from ..pixels import Block, matched
 from ..tiling import Window
+from .covariates import SceneReader
 from .georeference import Georeference
-from .reader import RasterReader
 
 
 class SeriesReader:
@@ -21,7 +21,7 @@ class SeriesReader:
 
     Parameters
     ----------
-    dates : sequence of RasterReader
+    dates : sequence of RasterReader, or of CovariateReader with the same covariates
         Oldest first; who opened them closes them.
 
     Raises
@@ -32,7 +32,7 @@ class SeriesReader:
         If a date has other bands.
     """
 
-    def __init__(self, dates: Sequence[RasterReader]) -> None:
+    def __init__(self, dates: Sequence[SceneReader]) -> None:
         newest = dates[-1]
         for date in dates:
             newest.grid.require_same(date.grid, newest.name, date.name)
