@@ -151,7 +151,7 @@ def numbers_of(covariates: Covariates, values: Array) -> Array:
 
 
 def fit_covariates(covariates: Covariates, values: Array) -> Covariates:
-    """Find the classes in the values (n, value) of training pixels; warn of what is not known.
+    """Find the classes in the values (..., value) of training pixels; warn of what is not known.
 
     Raises
     ------

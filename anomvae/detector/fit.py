@@ -155,8 +155,7 @@ def fit_surroundings(
     if plan is None:
         return None
     ready = prepared(sample, bands, family_named(config.model.family).view().whole, fewest, None)
-    values = ready.examples[..., len(ready.bands) :]
-    known = fit_covariates(covariates, values.reshape(-1, values.shape[-1]))
+    known = fit_covariates(covariates, ready.examples[..., len(ready.bands) :])
     return fit_context(plan, ready.spectra.reshape(-1, len(ready.bands)), ready.alive, known)
 
 
