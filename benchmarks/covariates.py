@@ -115,11 +115,12 @@ def table(found: dict[str, list[dict[str, Metrics]]]) -> str:
 @click.option("--record", is_flag=True, help="Keep the table in benchmarks/results.md.")
 def main(seeds: int, lands: tuple[str, ...], record: bool) -> None:
     """Measure vae, and cvae with and without covariates, on simulated land."""
+    told = circumstances()
     with TemporaryDirectory() as folder:
         found = {
             land: [measure(land, seed, Path(folder)) for seed in range(seeds)] for land in lands
         }
-    text = f"{circumstances()}.\n\n{table(found)}"
+    text = f"{told}.\n\n{table(found)}"
     click.echo(text)
     if record:
         command = f"python benchmarks/covariates.py --seeds {seeds} --record"

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ from ..covariates import (
     split_values,
 )
 from ..errors import GridMismatch
-from ..files import FileIdentity, PathText, identify
+from ..files import FileIdentity, PathText
 from ..grid import Grid
 from ..pixels import Block
 from ..tiling import Window
@@ -79,8 +80,8 @@ class CovariateReader:
     ) -> None:
         self._scene, self._layers = scene, tuple(layers)
         self._unseen = Unseen(expected, scene.name)
-        self._found: set[Covariate] = set()
-        self._looked: set[Covariate] = set()
+        self._found: set[int] = set()
+        self._looked: set[int] = set()
 
     @property
     def covariates(self) -> Covariates:
@@ -132,10 +133,10 @@ class CovariateReader:
         """Read a window: bands, then covariates."""
         block = self._scene.read(window)
         values = np.concatenate([layer.read(window) for layer in self._layers], axis=-1)
-        for one, own in split_values(self.covariates, values):
-            self._looked.add(one)
+        for place, (_, own) in enumerate(split_values(self.covariates, values)):
+            self._looked.add(place)
             if np.isfinite(own).any():
-                self._found.add(one)
+                self._found.add(place)
         self._unseen.look(values)
         return np.concatenate([block, values[np.newaxis]], axis=-1)
 
@@ -145,8 +146,8 @@ class CovariateReader:
 
     def warn_of_unknown(self) -> None:
         """Say which covariates had no value in all that was read."""
-        for one in self.covariates:
-            if one in self._looked - self._found:
+        for place, one in enumerate(self.covariates):
+            if place in self._looked - self._found:
                 log.warning(
                     "%s: %s has no value at any pixel read; the mean of training stands for it",
                     *(self.name, one),
@@ -244,7 +245,7 @@ def _layer(request: Request, scene: RasterReader) -> Iterator[Layer]:
 
 
 def _described(request: Request, source: Source, bands: Bands) -> Covariates:
-    file = identify(source.name).name
+    file = PurePath(source.name.partition("?")[0]).name
     named = source.bands.named
     return tuple(Covariate(request.kind, file, band.name if named else "") for band in bands)
 
