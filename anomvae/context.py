@@ -13,7 +13,7 @@ training spectra, scaled to variance 1::
 
 where m and s are mean and spread over the training pixels; 0, the training mean, where data lack in
 more than three quarters of the ring.  Averages of components are components of averages, so a few
-running sums replace one for each band.
+running sums replace one for each band.  The numbers of covariates follow, standardised likewise.
 
 Every sum is exact, of integers, so neither a tile's origin nor its size shows in it, and its cost
 does not depend on the ring.  Blocks have axes (time, row, col, band).
@@ -28,20 +28,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .covariates import Covariates, numbers_of
 from .pixels import Block, Examples, Mask, View
 from .rx import stream_moments
 from .scaling import in_parts
+from .windows import STEP, Integers, in_steps, window_sums
 
 LEAST = 0.25
 """Share of a ring that must have data for its statistics to count."""
-LARGEST = 64.0  # training spreads beyond which a component is cut off
 SCALED = 2.0**9  # the same of a scaled band
-STEP = 2.0**-16  # what averaged values are rounded to: their squares then fit 44 bits
 ARRAYS = ("centre", "spread", "basis", "scale", "mean", "deviation")
 BAND_STEP, BASIS_STEP = 2.0**-12, 2.0**-20  # their product and its sums stay below 2^53: exact
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Ring:
 
     def sums(self, values: Integers) -> Integers:
         """Sum integers (..., row, col) over the ring of every pixel; exact, and outside is 0."""
-        return _windows(values, self.outer) - _windows(values, self.guard)
+        return window_sums(values, self.outer) - window_sums(values, self.guard)
 
     def means(self, values: Floats, known: Mask) -> tuple[Floats, Mask]:
         """Average numbers (..., row, col) that are ``known``, in steps of 2^-16.
@@ -78,7 +77,7 @@ class Ring:
             Whether enough of the ring is known for its mean to count.
         """
         count = self.sums(known.astype(np.int64))
-        return _mean(self, _rounded(values, known), count) * STEP, self.enough(count)
+        return _mean(self, in_steps(values, known), count) * STEP, self.enough(count)
 
     def enough(self, count: Integers) -> Mask:
         """Tell where a ring with ``count`` known pixels counts."""
@@ -90,13 +89,18 @@ class ContextPlan:
     """How a context is made."""
 
     ring: Ring
-    """Which surroundings."""
+    """Which surroundings; it is not used where neither means nor spreads are given."""
     means: int
     """Principal components whose mean over the ring is given."""
     spreads: int
     """Principal components whose standard deviation over the ring is given."""
     limit: float
     """Training spreads beyond which a number is cut off: what was never seen says nothing more."""
+
+    @property
+    def reach(self) -> int:
+        """How far it looks sideways, pixels."""
+        return self.ring.reach if self.means or self.spreads else 0
 
 
 @dataclass(frozen=True)
@@ -117,11 +121,18 @@ class Context:
     """Mean of each number over the training pixels, shape (number,)."""
     deviation: Floats
     """Spread of each number over the training pixels, shape (number,)."""
+    covariates: Covariates = ()
+    """What is told besides the ring."""
 
     @property
     def reach(self) -> int:
         """How far it looks sideways, pixels."""
-        return self.plan.ring.reach
+        return self.plan.reach
+
+    @property
+    def bands(self) -> int:
+        """Bands of a block; the values of covariates follow them."""
+        return len(self.centre)
 
     @property
     def width(self) -> int:
@@ -134,23 +145,35 @@ class Context:
         return {f"context.{name}": getattr(self, name) for name in ARRAYS}
 
     @classmethod
-    def of(cls, plan: ContextPlan, tensors: Mapping[str, NDArray[Any]]) -> Context:
-        """Put one together from its plan and the arrays of a model file."""
-        return cls(plan, **{name: tensors[f"context.{name}"] for name in ARRAYS})
+    def of(
+        cls, plan: ContextPlan, tensors: Mapping[str, NDArray[Any]], covariates: Covariates = ()
+    ) -> Context:
+        """Put one together from its plan, the arrays of a model file, and its covariates."""
+        arrays = {name: tensors[f"context.{name}"] for name in ARRAYS}
+        return cls(plan, **arrays, covariates=covariates)
 
     def describe(self, block: Block) -> NDArray[np.float32]:
-        """Describe the ring of every pixel, (time, row, col, number), NaN where too few are known.
+        """Give the numbers of every pixel, (time, row, col, number), NaN where too few are known.
 
-        A pixel of the ring counts if it has data in every band that the basis uses.
+        Its ring's come first; a pixel of the ring counts with data in every band the basis uses.
         """
+        around = self._around(block[..., : self.bands])
+        told = numbers_of(self.covariates, block[..., self.bands :])
+        return np.concatenate([around, told], axis=-1) if self.covariates else around
+
+    @property
+    def _ring_width(self) -> int:
+        return self.width - sum(one.width for one in self.covariates)
+
+    def _around(self, block: Block) -> NDArray[np.float32]:
         known = np.asarray(np.isfinite(block).all(axis=-1, where=self.basis.any(axis=1)))
         components = np.moveaxis(self._components(block), -1, 0)
         ring = self.plan.ring
         count = ring.sums(known.astype(np.int64))
-        told = np.empty((*known.shape, self.width), np.float32)
+        told = np.empty((*known.shape, self._ring_width), np.float32)
         numbers = iter(np.moveaxis(told, -1, 0))  # float64 of them all would take a gigabyte
         for place, component in enumerate(components):
-            values = _rounded(component, known)
+            values = in_steps(component, known)
             mean = _mean(ring, values, count)
             if place < self.plan.means:
                 next(numbers)[...] = mean * STEP
@@ -167,13 +190,17 @@ class Context:
         return np.nan_to_num(known, nan=0.0).astype(np.float32)
 
     def fitted_to(self, numbers: NDArray[np.float32]) -> Context:
-        """Take mean and spread from the numbers (n, number) of training pixels."""
-        known = numbers[np.isfinite(numbers).all(axis=-1)].astype(np.float64)
-        if not len(known):
-            return self
-        deviation = known.std(axis=0)
-        deviation[deviation == 0] = 1.0
-        return replace(self, mean=known.mean(axis=0), deviation=deviation)
+        """Take mean and spread from the numbers (n, number) of training pixels, as far as known."""
+        mean, deviation = self.mean.copy(), self.deviation.copy()
+        widths = [self._ring_width, *(one.width for one in self.covariates)]
+        for end, width in zip(np.cumsum(widths), widths, strict=True):
+            own = numbers[..., end - width : end]  # known together, or not at all
+            known = own[np.isfinite(own).all(axis=-1)].astype(np.float64)
+            if len(known):
+                spread = known.std(axis=0)
+                deviation[end - width : end] = np.where(spread == 0, 1.0, spread)
+                mean[end - width : end] = known.mean(axis=0)
+        return replace(self, mean=mean, deviation=deviation)
 
     def keep(self, bands: Mask) -> Context:
         """Read blocks of some of the bands only, a mask of shape (band,)."""
@@ -196,7 +223,10 @@ class Context:
 
 
 def fit_context(
-    plan: ContextPlan, spectra: NDArray[np.float32], used: NDArray[np.bool_]
+    plan: ContextPlan,
+    spectra: NDArray[np.float32],
+    used: NDArray[np.bool_],
+    covariates: Covariates = (),
 ) -> Context:
     """Fit principal components to training spectra.
 
@@ -208,6 +238,8 @@ def fit_context(
         Without NaN; no band is the same everywhere.
     used : array of bool, shape (band,)
         Which bands of a block these are; the others do not count.
+    covariates : Covariates, optional
+        What is told besides the ring, with the classes of training.
 
     Returns
     -------
@@ -225,8 +257,9 @@ def fit_context(
     basis = np.zeros((len(used), count))
     basis[used] = directions[:, ::-1][:, :count]
     scale = np.sqrt(np.maximum(variances[::-1][:count], np.finfo(np.float32).eps))
-    numbers = min(plan.means, count) + min(plan.spreads, count)
-    return Context(plan, centre, scatter, basis, scale, np.zeros(numbers), np.ones(numbers))
+    widths = (min(plan.means, count), min(plan.spreads, count), *(one.width for one in covariates))
+    unit = (np.zeros(sum(widths)), np.ones(sum(widths)))
+    return Context(plan, centre, scatter, basis, scale, *unit, covariates)
 
 
 @dataclass(frozen=True)
@@ -248,12 +281,12 @@ class Conditioned:
         return self.view.known(examples[..., : -self.context.width])
 
     def where(self, block: Block) -> Mask:
-        """Tell which pixels of a block can be scored."""
-        return self.view.where(block)
+        """Tell which pixels of a block can be scored, by its bands alone."""
+        return self.view.where(block[..., : self.context.bands])
 
     def split(self, block: Block, where: Mask) -> Examples:
         """Take the examples at ``where``, shape (n, ..., band + number)."""
-        parts = (block, self.context.describe(block))
+        parts = (block[..., : self.context.bands], self.context.describe(block))
         return np.concatenate([self.view.split(part, where)[:] for part in parts], axis=-1)
 
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
@@ -261,30 +294,6 @@ class Conditioned:
         return self.view.join(values, where)
 
 
-def _rounded(values: Floats, known: Mask) -> Integers:
-    """Round to steps; what is not known adds nothing."""
-    finite = np.clip(np.where(known, values, 0.0), -LARGEST, LARGEST)
-    return np.rint(finite / STEP).astype(np.int64)
-
-
 def _mean(ring: Ring, values: Integers, count: Integers) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(ring.sums(values) / count)
-
-
-def _windows(values: Integers, side: int) -> Integers:
-    """Sum over a square of odd ``side`` around every pixel; sums wrap, and differences undo it."""
-    for axis in (-2, -1):
-        values = _runs(values, side // 2, axis)
-    return values
-
-
-def _runs(values: Integers, half: int, axis: int) -> Integers:
-    """Sum over 2 half + 1 neighbours along an axis, by running sums."""
-    length = values.shape[axis]
-    before = np.zeros_like(np.take(values, [0], axis=axis))
-    running = np.concatenate([before, np.cumsum(values, axis=axis)], axis=axis)
-    places = np.arange(length)
-    ends = np.minimum(places + half + 1, length)
-    starts = np.maximum(places - half, 0)
-    return np.asarray(np.take(running, ends, axis=axis) - np.take(running, starts, axis=axis))

@@ -71,6 +71,12 @@ class BandMismatch(AnomvaeError, ValueError):
     exit_code = 4
 
 
+class CovariateMismatch(AnomvaeError, ValueError):
+    """A scene's covariates are not those the detector was trained with."""
+
+    exit_code = 4
+
+
 class ScenesFailed(AnomvaeError, RuntimeError):
     """Some scenes of a batch failed; the others are done."""
 

@@ -22,6 +22,7 @@ from . import __version__
 from .bands import Band, Bands
 from .codeuse import NO_CODE, CodeUse
 from .context import ContextPlan, Ring
+from .covariates import Covariate, Covariates
 from .errors import ModelFileError
 from .prominence import Prominence
 from .thresholds import Threshold
@@ -97,6 +98,8 @@ class Card:
     """How surroundings count in the score; none where each pixel is scored alone."""
     patch: Ring | None = None
     """Side of a patch, and of the middle that its context does not see; none without patches."""
+    covariates: Covariates = ()
+    """What else the model is told, in the order of the values behind the bands of a block."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,8 @@ def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
         }
         if "threshold" in data:
             parts["threshold"] = _built(Threshold, data["threshold"])
+        if "covariates" in data:
+            parts["covariates"] = tuple(_built(Covariate, one) for one in data["covariates"])
         for name, kind in (("context", ContextPlan), ("prominence", Prominence)):
             if name in data:
                 ring = _built(Ring, data[name]["ring"])

@@ -63,7 +63,12 @@ class TrainingScene:
         block = self.reader.read(tile.read)
         wanted = np.zeros(block.shape[1:3], dtype=bool)
         wanted[tile.inner] = True if self.normal is None else self.normal.read(tile.keep)
-        return block, np.isfinite(block).any(axis=-1) & wanted
+        return block, ~self.empty(block) & wanted
+
+    def empty(self, block: Block) -> Mask:
+        """Tell which pixels of a block have no data in any band, whatever their covariates."""
+        seen = np.isfinite(block[..., : len(self.reader.bands)]).any(axis=-1)
+        return np.logical_not(seen)
 
 
 @dataclass(frozen=True)
@@ -195,8 +200,8 @@ def draw_sample(
                     # Neither side of the split may see the other's pixels.
                     drawn.offer(view.split(block, wanted & ~away.near(tile, view.reach)))
                     kept_out.offer(view.split(block, wanted & away.inside(tile.read)))
-                inner = np.isfinite(block[(slice(None), *tile.inner)]).any(axis=-1)
-                empty, pixels = empty + int((~inner).sum()), pixels + inner.size
+                inner = opened.empty(block[(slice(None), *tile.inner)])
+                empty, pixels = empty + int(inner.sum()), pixels + inner.size
                 progress("read", done + tile.keep[0].stop, rows)
             done += scene.shape[0]
     return Sample(drawn.examples, kept_out.examples, tuple(names), empty / pixels)

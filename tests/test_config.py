@@ -99,7 +99,7 @@ def test_every_field_is_documented():
         ("score.ring=[21]", "score.ring = [21]: expected two numbers."),
         ("score.ring=[21, 7, 3]", "score.ring = [21, 7, 3]: expected two numbers."),
         ("score.ring=21", "score.ring = 21: expected a list of numbers."),
-        ("context.means=0", "context.means = 0: expected greater than 0."),
+        ("context.means=-1", "context.means = -1: expected greater than or equal to 0."),
         ("context.rng=[5, 3]", "[context] has no key 'rng'. Did you mean 'ring'?"),
         ("device=gpu", "device = 'gpu': expected 'cpu' or 'cuda'."),
         ("model=3", "model = 3: expected a table."),

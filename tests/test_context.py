@@ -287,7 +287,7 @@ def test_a_conditioned_view_scores_the_pixels_of_the_view_within(block):
 
     assert np.array_equal(where, Spectra().where(block))
     assert np.array_equal(examples[:, :BANDS], Spectra().split(block, where))
-    assert view.whole(examples).all()
+    assert view.known(examples).all()
     assert view.join(examples[:, 0], where).shape == where.shape
     assert np.array_equal(np.isfinite(view.join(examples[:, 0], where)), where)
 
@@ -313,7 +313,7 @@ def test_an_example_is_whole_though_nothing_is_known_around_it():
     examples = view.split(block, np.isfinite(block).any(axis=-1))
 
     assert np.isnan(examples[:, BANDS:]).all()
-    assert list(view.whole(examples)) == [True, False]
+    assert list(view.known(examples)) == [True, False]
 
 
 def test_the_reaches_of_view_and_ring_add_up():

@@ -18,6 +18,8 @@ PACKAGE = Path(anomvae.__file__).parent
 SCENE = PACKAGE.parent / "data_samples" / "normal.tif"
 LAYERS = [  # bottom to top, the order of design.md section 2; one line's names import no other
     {"errors"},
+    {"dates", "windows"},
+    {"covariates"},
     {"tiling", "grid", "bands", "scaling", "thresholds", "metrics", "rx", "simulate", "parallel"},
     {"codeuse"},
     {"pixels", "noise", "config"},

@@ -63,6 +63,7 @@ class Neighbours:
     id: str = "neighbours"
     meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
+    covariates: tuple = ()
     threshold: Threshold = ONE
 
     def require_dates(self, dates):
@@ -92,6 +93,7 @@ class Changes:
     id: str = "changes"
     meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
+    covariates: tuple = ()
     threshold: Threshold = ONE
 
     def require_dates(self, dates):

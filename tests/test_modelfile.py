@@ -14,6 +14,7 @@ from safetensors.numpy import save
 from anomvae.bands import Band, Bands, unnamed_bands
 from anomvae.codeuse import CodeUse
 from anomvae.context import ContextPlan, Ring
+from anomvae.covariates import Covariate
 from anomvae.errors import ModelFileError
 from anomvae.modelfile import (
     FORMAT,
@@ -46,12 +47,19 @@ CARD = Card(
 )
 PLAN = ContextPlan(Ring(15, 7), means=10, spreads=5, limit=2.0)
 PROMINENCE = Prominence(Ring(21, 7), 0.65, 1.0, variance=1 / 3, distance=-2.5, level=1e-300)
-AMONG_SURROUNDINGS = replace(CARD, family="cvae", context=PLAN, prominence=PROMINENCE)
+TOLD = (
+    Covariate("numbers", "dem.tif", "höhe"),
+    Covariate("classes", "cover.tif", classes=(1.0, 2.5)),
+    Covariate("day"),
+)
+AMONG_SURROUNDINGS = replace(
+    CARD, family="cvae", context=PLAN, prominence=PROMINENCE, covariates=TOLD
+)
 CODE = CodeUse(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
 DESCRIBED = replace(
     AMONG_SURROUNDINGS, training=replace(TRAINING, code=CODE), patch=Ring(outer=7, guard=3)
 )
-OPTIONAL = {"threshold", "context", "prominence", "patch"}
+OPTIONAL = {"threshold", "context", "prominence", "patch", "covariates"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),
@@ -153,11 +161,8 @@ def test_the_header_has_one_metadata_key_and_its_format():
 
     assert list(metadata) == [KEY]
     assert entry_of(BYTES)["format"] == FORMAT == 1
-    assert entry_of(BYTES).keys() == asdict(CARD).keys() - {"context", "prominence", "patch"} | {
-        "format",
-        "checksum",
-        "tensors",
-    }
+    told = asdict(CARD).keys() - (OPTIONAL - {"threshold"})
+    assert entry_of(BYTES).keys() == told | {"format", "checksum", "tensors"}
 
 
 @given(place=st.integers(0, len(BYTES) - 1), byte=st.integers(0, 255))

@@ -33,6 +33,7 @@ COLUMNS = {
     "--baselines", default="rx", show_default=True, help="rx, rrx, pca, iforest; or none."
 )
 @options.mask_opt
+@options.covariates_opt
 @options.overwrite_opt
 @options.json_opt
 @options.verbose_opt
@@ -44,6 +45,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     out: str | None,
     baselines: str,
     mask: str | None,
+    covariates: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -56,6 +58,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif -o metrics.json
         anomvae evaluate scene.tif -m coast.safetensors --labels labels.tif --baselines rx,pca
     """
+    from ..covariates import rasters_of
     from ..detector import Detector
     from ..evaluation import evaluate as measure_map
     from ..evaluation import evaluate_detector
@@ -63,8 +66,11 @@ def evaluate(  # noqa: PLR0913 - one argument per option
 
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
+    if covariates and model is None:
+        raise click.UsageError("--covariates are for a model (-m); a MAP has been made with them.")
     if out is not None:
-        options.require_place(out, overwrite, [scene, map_, labels, model, mask])
+        read = [scene, map_, labels, model, mask, *rasters_of(covariates)]
+        options.require_place(out, overwrite, read)
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
     with options.progress_bar() as progress:
         if map_ is not None:
@@ -72,7 +78,13 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         else:
             detector = Detector.load(str(model))
             found = evaluate_detector(
-                detector, scene, labels, mask=mask, baselines=names, progress=progress
+                detector,
+                scene,
+                labels,
+                mask=mask,
+                covariates=covariates,
+                baselines=names,
+                progress=progress,
             )
     if out is not None:
         write_atomically(out, found.to_json().encode())

@@ -49,6 +49,7 @@ def _model(file: str) -> dict[str, Any]:
         "bands": _bands(card.bands),
         "left out": list(card.dead),
         "told": _told(card),
+        "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
         "threshold": None if cut is None else asdict(cut),
         "trained on": list(training.scenes),
@@ -87,9 +88,9 @@ def _score(card: Card) -> str:
 
 
 def _told(card: Card) -> str | None:
-    """Say what the model is told besides the pixel."""
+    """Say what the model is told of the surroundings of a pixel."""
     plan = card.context
-    if plan is None:
+    if plan is None or not (plan.means or plan.spreads):
         return None
     return (
         f"ring of {plan.ring.outer} without {plan.ring.guard} pixels: means of {plan.means} and "
@@ -121,15 +122,26 @@ def _bands(bands: Bands) -> list[dict[str, Any]]:
 
 def _shown(value: object) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return f"{len(value)}: {listed([_band(band) for band in value])}"
-    if isinstance(value, list):
+        return f"{len(value)}: {listed([_item(item) for item in value])}"
+    if isinstance(value, list) and value:
         numbers = [f"{part:.12g}" for part in value if isinstance(part, float)]
         return ", ".join(numbers) or listed(list(map(str, value)))
     if isinstance(value, dict):
         return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "none" if value is None else str(value)
+    return str(value) if value or value == 0 else "none"
+
+
+def _item(item: dict[str, Any]) -> str:
+    return _covariate(item) if "kind" in item else _band(item)
+
+
+def _covariate(item: dict[str, Any]) -> str:
+    from ..covariates import Covariate
+
+    classes = f" ({len(item['classes'])} classes)" if item["classes"] else ""
+    return f"{Covariate(**item)}{classes}"
 
 
 def _band(band: dict[str, Any]) -> str:

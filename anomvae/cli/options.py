@@ -75,6 +75,12 @@ bands_opt = click.option(
     "--bands", help="Bands to use: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
 )
 mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
+covariates_opt = click.option(
+    "--covariates",
+    multiple=True,
+    metavar="[KIND:]FILE|day",
+    help="What cvae is told besides: [numbers:]FILE, classes:FILE, day or day:2024-06-01.",
+)
 normal_opt = click.option(
     "--normal",
     multiple=True,
@@ -100,7 +106,8 @@ json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for
 
 def fitting_options(command: Command) -> Command:
     """Add what every command that fits a detector takes."""
-    for option in (verbose_opt, device_opt, seed_opt, set_opt, config_opt, mask_opt, bands_opt):
+    fitting = (device_opt, seed_opt, set_opt, config_opt, covariates_opt, mask_opt, bands_opt)
+    for option in (verbose_opt, *fitting):
         command = option(command)
     return command
 
@@ -149,11 +156,16 @@ def require_place(path: str, overwrite: bool, read: Iterable[str | None]) -> Non
         raise FileError(f"{path} cannot be written in {folder}. Choose a folder that is writable.")
 
 
-def selection(bands: str | None, mask: str | None, normal: tuple[str, ...] = ()) -> Selection:
-    """Say which bands and pixels count."""
+def selection(
+    bands: str | None,
+    mask: str | None,
+    normal: tuple[str, ...] = (),
+    covariates: tuple[str, ...] = (),
+) -> Selection:
+    """Say which bands and pixels count, and what else is told."""
     from ..fitting import Selection
 
-    return Selection(bands=bands, mask=mask, normal=normal)
+    return Selection(bands=bands, mask=mask, normal=normal, covariates=covariates)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ ANOMALY_FOUND = 10
 @options.folder_opt
 @options.threshold_opt
 @options.mask_opt
+@options.covariates_opt
 @options.tile_opt
 @options.min_area_opt
 @options.overwrite_opt
@@ -34,6 +35,7 @@ def score(  # noqa: PLR0913 - one argument per option
     folder: str,
     rule: str | None,
     mask: str | None,
+    covariates: tuple[str, ...],
     tile: int | None,
     min_area: int,
     overwrite: bool,
@@ -67,6 +69,7 @@ def score(  # noqa: PLR0913 - one argument per option
             scenes,
             folder,
             mask=mask,
+            covariates=covariates,
             tile=tile,
             min_area=min_area,
             overwrite=overwrite,

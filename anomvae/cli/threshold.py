@@ -14,6 +14,7 @@ from . import options
 @click.option("--rule", default="sigma:3", show_default=True, help="As for score --threshold.")
 @options.normal_opt
 @options.mask_opt
+@options.covariates_opt
 @options.seed_opt
 @options.overwrite_opt
 @options.verbose_opt
@@ -24,6 +25,7 @@ def threshold(  # noqa: PLR0913 - one argument per option
     rule: str,
     normal: tuple[str, ...],
     mask: str | None,
+    covariates: tuple[str, ...],
     seed: int,
     overwrite: bool,
 ) -> None:
@@ -33,12 +35,14 @@ def threshold(  # noqa: PLR0913 - one argument per option
     Example:
         anomvae threshold coast.safetensors 2025/*.tif -o coast2025.safetensors
     """
+    from ..covariates import rasters_of
     from ..detector import Detector
     from ..fitting import refit_threshold
 
-    options.require_place(out, overwrite, [*scenes, *normal, mask])  # the model may be
+    read = [*scenes, *normal, mask, *rasters_of(covariates)]  # the model may be replaced
+    options.require_place(out, overwrite, read)
     detector = Detector.load(model)
-    select = options.selection(None, mask, normal)
+    select = options.selection(None, mask, normal, covariates)
     with options.progress_bar() as progress:
         refitted = refit_threshold(
             detector, scenes, rule, select=select, seed=seed, progress=progress

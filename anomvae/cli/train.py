@@ -22,6 +22,7 @@ def train(  # noqa: PLR0913 - one argument per option
     overwrite: bool,
     bands: str | None,
     mask: str | None,
+    covariates: tuple[str, ...],
     config: str,
     settings: tuple[str, ...],
     seed: int,
@@ -35,13 +36,15 @@ def train(  # noqa: PLR0913 - one argument per option
     Examples:
         anomvae train 2024/*.tif -o coast.safetensors
         anomvae train scene.tif --normal fields.geojson --bands 450-900nm -o fields.safetensors
+        anomvae train 2024/*.tif --set model.family=cvae --covariates dem.tif -o hills.safetensors
     """
     from ..config import resolve_config
+    from ..covariates import rasters_of
     from ..fitting import train as fit
 
-    options.require_place(model, overwrite, [*scenes, *normal, mask])
+    options.require_place(model, overwrite, [*scenes, *normal, mask, *rasters_of(covariates)])
     chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
-    select = options.selection(bands, mask, normal)
+    select = options.selection(bands, mask, normal, covariates)
     with options.progress_bar() as progress:
         detector = fit(scenes, chosen.config, seed, select=select, progress=progress)
     detector.save(model)

@@ -79,8 +79,8 @@ class ContextConfig(Table):
 
     ring: Sides = (15, 7)
     """Outer side, and side of the guard window that is left out, pixels, odd."""
-    means: PositiveInt = 10
-    """Principal components whose mean over the ring is told."""
+    means: Annotated[int, Field(ge=0)] = 10
+    """Principal components whose mean over the ring is told; 0, and spreads = 0: no ring."""
     spreads: Annotated[int, Field(ge=0)] = 5
     """Principal components whose spread over the ring is told."""
     limit: PositiveFloat = 2.0

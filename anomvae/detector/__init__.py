@@ -4,8 +4,16 @@
 Nothing here knows rasters.
 """
 
-from .fit import fit_detector, fit_surroundings
+from .fit import context_plan, fit_detector, fit_surroundings
 from .passes import CHUNK, Scores, available
 from .scoring import Detector
 
-__all__ = ["CHUNK", "Detector", "Scores", "available", "fit_detector", "fit_surroundings"]
+__all__ = [
+    "CHUNK",
+    "Detector",
+    "Scores",
+    "available",
+    "context_plan",
+    "fit_detector",
+    "fit_surroundings",
+]

@@ -21,6 +21,7 @@ from .. import __version__
 from ..bands import Bands
 from ..codeuse import CodeUse
 from ..context import Context, ContextPlan, Ring, fit_context
+from ..covariates import Covariates, fit_covariates
 from ..errors import ConfigError
 from ..families import Family, Sizes, family_named, fitting_sizes
 from ..modelfile import Card, Training
@@ -133,26 +134,56 @@ def fit_detector(
     return _among_surroundings(detector, ready.examples, config, seed)
 
 
-def fit_surroundings(sample: Sample, bands: Bands, config: Config, fewest: int) -> Context | None:
-    """Fit what describes the surroundings of pixels; none for a family that is not told them.
+def fit_surroundings(
+    sample: Sample, bands: Bands, config: Config, fewest: int, covariates: Covariates = ()
+) -> Context | None:
+    """Fit what a model is told of pixels besides their bands; none for a family that is told none.
 
     Parameters
     ----------
     sample, bands, config, fewest
         As for `fit_detector`, without context.
+    covariates : Covariates, optional
+        Whose values follow the bands of the examples.
 
     Raises
     ------
     NotEnoughPixels
         If no band carries anything, or too few examples do.
+    ConfigError, CovariateMismatch
+        If the family takes no covariates, or needs them, or they have too many classes or none.
     """
-    family = family_named(config.model.family)
-    if not family.conditioned:
+    plan = context_plan(config, covariates=bool(covariates))
+    if plan is None:
         return None
-    ready = prepared(sample, bands, family.seen(None).known, fewest, None)
-    asked = config.context
-    plan = ContextPlan(Ring(*asked.ring), asked.means, asked.spreads, asked.limit)
-    return fit_context(plan, ready.spectra.reshape(-1, len(ready.bands)), ready.alive)
+    view = family_named(config.model.family).seen(None)
+    ready = prepared(sample, bands, view.known, fewest, None)
+    known = fit_covariates(covariates, ready.examples[..., len(ready.bands) :])
+    return fit_context(plan, ready.spectra.reshape(-1, len(ready.bands)), ready.alive, known)
+
+
+def context_plan(config: Config, *, covariates: bool) -> ContextPlan | None:
+    """Say how the context of a family is made; none for one that is told none.
+
+    Raises
+    ------
+    ConfigError
+        If the family takes no covariates but there are some, or is left with nothing to be told.
+    """
+    asked, name = config.context, config.model.family
+    if not family_named(name).conditioned:
+        if covariates:
+            raise ConfigError(
+                f"model.family = {name!r} takes no covariates. Give --set model.family=cvae, or "
+                f"leave --covariates out."
+            )
+        return None
+    if not (asked.means or asked.spreads or covariates):
+        raise ConfigError(
+            f"model.family = {name!r} is told nothing: context.means and context.spreads are 0, "
+            f"and there are no covariates. Give --covariates, or raise context.means."
+        )
+    return ContextPlan(Ring(*asked.ring), asked.means, asked.spreads, asked.limit)
 
 
 def _given(value: Any) -> Any:  # noqa: ANN401 - a number or a tuple of them
@@ -245,4 +276,5 @@ def _card(config: Config, sizes: Sizes, ready: Ready, training: Training) -> Car
         torch=torch.__version__.split("+")[0],
         context=None if ready.context is None else ready.context.plan,
         patch=sizes.patch if family_named(config.model.family).of_patches else None,
+        covariates=() if ready.context is None else ready.context.covariates,
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..bands import Bands
+from ..covariates import Covariates, require_values
 from ..errors import BandMismatch, ConfigError, listed
 from ..pixels import Examples
 from ..tiling import Tile
@@ -66,14 +67,16 @@ def joined(parts: Iterable[Tensor], count: int) -> Array:
     return np.asarray(torch.cat(list(parts))[:count].cpu().numpy())
 
 
-def require_bands(x: Examples, bands: Bands, context: int = 0) -> None:
+def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covariates = ()) -> None:
     """Make sure that the last axis is bands, and what is told with them.
 
     Raises
     ------
-    BandMismatch
+    BandMismatch, CovariateMismatch
         If it has another length.
     """
+    if covariates:
+        return require_values(x.shape[-1], len(bands), covariates)
     if x.shape[-1] != len(bands) + context:
         more = f", and {context} numbers of context" if context else ""
         raise BandMismatch(

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from ..bands import Bands
 from ..context import Conditioned, Context
+from ..covariates import Covariates
 from ..errors import ConfigError, ModelFileError
 from ..families import PATCH, Sizes, family_named, require_dates
 from ..files import write_atomically
@@ -65,6 +66,11 @@ class Detector:
     def bands(self) -> Bands:
         """The bands a scene must have."""
         return self.card.bands
+
+    @property
+    def covariates(self) -> Covariates:
+        """What a scene must have besides, in this order."""
+        return self.card.covariates
 
     @property
     def threshold(self) -> Threshold:
@@ -117,8 +123,8 @@ class Detector:
         require_dates(self.card.family, dates)
 
     def score(self, block: Block) -> Scores:
-        """Score a block of shape (time, row, col, band); NaN where data lack."""
-        require_bands(block, self.bands)
+        """Score a block (time, row, col, band [+ values of covariates]); NaN where data lack."""
+        require_bands(block, self.bands, covariates=self.covariates)
         view = self.view
         where = view.where(block)
         terms = self.examine(view.split(block, where))
@@ -160,8 +166,6 @@ class Detector:
     def sample(self, count: int, seed: int) -> Array:
         """Draw examples from the model: codes from the prior, noise from the likelihood.
 
-        A model that is conditioned on surroundings is told the usual ones.
-
         Parameters
         ----------
         count : int
@@ -172,7 +176,7 @@ class Detector:
         Returns
         -------
         array, shape (count, band)
-            Data units.
+            Data units; of usual surroundings and covariates, if the model is told these.
 
         Raises
         ------
@@ -289,7 +293,8 @@ class Detector:
 
 def _assemble(file: ModelFile) -> Detector:
     card, tensors = file.card, file.tensors
-    context = None if card.context is None else Context.of(card.context, tensors)
+    plan = card.context
+    context = None if plan is None else Context.of(plan, tensors, card.covariates)
     told = context.width if context else 0
     sizes = Sizes(len(card.bands), card.latent, card.hidden, told, card.patch or PATCH)
     model = family_named(card.family).build(sizes, card.likelihood)

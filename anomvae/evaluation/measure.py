@@ -22,7 +22,7 @@ from ..mapping import MapResult, Scorer, score_tiles
 from ..metrics import Metrics, measure, table
 from ..parallel import Progress, quiet
 from ..pixels import Mask, matched
-from ..raster import RasterReader, read_labels, read_map
+from ..raster import RasterReader, read_labels, read_map, with_covariates
 from ..scaling import stream_statistics
 from ..thresholds import describe_scores, sigma
 from ..tiling import Window, fitting_size, tiles
@@ -124,6 +124,7 @@ def evaluate_detector(
     labels: PathText,
     *,
     mask: PathText | None = None,
+    covariates: Sequence[PathText] = (),
     baselines: Sequence[str] = ("rx",),
     progress: Progress = quiet,
 ) -> Evaluation:
@@ -137,6 +138,8 @@ def evaluate_detector(
         Raster with the detector's bands.
     labels, mask, baselines, progress
         As for `evaluate`; the baselines see the detector's bands.
+    covariates
+        As for `score_scene`; the baselines do not see them.
 
     Returns
     -------
@@ -144,15 +147,18 @@ def evaluate_detector(
 
     Raises
     ------
-    RasterError, BandMismatch, GridMismatch, ConfigError
+    RasterError, BandMismatch, CovariateMismatch, GridMismatch, ConfigError
         What is wrong with which file, and what to do.
     """
     require_baselines(baselines)
-    with RasterReader(scene, mask=mask) as opened:
+    with (
+        RasterReader(scene, mask=mask) as opened,
+        with_covariates(opened, covariates, detector.covariates) as told,
+    ):
         reader = matched(opened, detector.bands)
         truth = read_labels(labels, reader.grid, reader.name)
         scores = np.full(reader.grid.shape, np.nan, np.float32)
-        for tile, found in score_tiles(detector, reader, _size(reader)):
+        for tile, found in score_tiles(detector, matched(told, detector.bands), _size(reader)):
             scores[tile.keep] = found.total[-1]
             progress("score", tile.keep[0].stop, reader.grid.shape[0])
         rows = {OURS: measure(truth, scores, detector.threshold.value)}

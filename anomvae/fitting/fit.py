@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ..config import TRIM, resolve_config
 from ..context import Conditioned, Context, Ring
-from ..detector import Detector, available, fit_detector, fit_surroundings
+from ..covariates import Covariates
+from ..detector import Detector, available, context_plan, fit_detector, fit_surroundings
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..families import family_named, require_dates
 from ..files import PathText
@@ -65,8 +66,8 @@ def train(
     seed : int, default 0
         Same seed, same detector, to the bit, on one machine.
     select : Selection, optional
-        Bands, masks and normal areas; without normal areas all valid pixels are taken as mostly
-        normal, and the worst of each batch is not learnt.
+        Bands, masks, normal areas and covariates; without normal areas all valid pixels are taken
+        as mostly normal, and the worst of each batch is not learnt.
     progress : Progress, optional
         Told how far each step is.
 
@@ -80,9 +81,10 @@ def train(
     RasterError, BandMismatch, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with which scene, and what to do.
     """
-    settings = _checked(config, seed).settled(in_sample=False, trim=0.0 if select.normal else TRIM)
+    settings = _checked(config, seed, select)
+    settings = settings.settled(in_sample=False, trim=0.0 if select.normal else TRIM)
     found = _found(scenes, select, settings.model.family)
-    reach = _reach(settings)
+    reach = _reach(settings, select)
     held_out = [
         held_out_blocks(scene.shape, seed, number, reach) for number, scene in enumerate(found)
     ]
@@ -128,7 +130,8 @@ def detect(
     RasterError, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with the scene, and what to do.
     """
-    settings = _checked(config, seed).settled(in_sample=True, trim=0.0 if select.normal else TRIM)
+    settings = _checked(config, seed, select)
+    settings = settings.settled(in_sample=True, trim=0.0 if select.normal else TRIM)
     return _in_sample(_found([scene], select, settings.model.family), settings, seed, progress)
 
 
@@ -153,7 +156,7 @@ def refit_threshold(
     rule : str
         A rule of `anomvae.thresholds`, such as ``sigma:3``.
     select : Selection, optional
-        Masks and normal areas; the bands are the detector's.
+        Masks, normal areas, and the detector's covariates; the bands are the detector's.
     seed : int, default 0
         Decides which blocks are left out when the scenes hold over a million pixels.
     progress : Progress, optional
@@ -165,34 +168,39 @@ def refit_threshold(
         What is wrong with which scene, and what to do.
     """
     parse_rule(rule)  # before the work
-    found = _found(scenes, replace(select, bands=None), detector.card.family)
+    everywhere = replace(select, bands=None)
+    found = _found(scenes, everywhere, detector.card.family, detector.covariates)
     scores = _scores(detector, found, _everywhere(found, detector), seed, progress)
     return _cut(detector, rule, scores, held_out=True)
 
 
-def _checked(config: str | Config, seed: int) -> Config:
+def _checked(config: str | Config, seed: int, select: Selection) -> Config:
     """Find what does not fit before the scenes are read."""
     if not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
     found = resolve_config(config).config if isinstance(config, str) else config
     available(found.device)
-    family_named(found.model.family)
+    context_plan(found, covariates=bool(select.covariates))
     return found
 
 
-def _found(scenes: Sequence[PathText], select: Selection, family: str) -> list[SceneFile]:
+def _found(
+    scenes: Sequence[PathText],
+    select: Selection,
+    family: str,
+    expected: Covariates | None = None,
+) -> list[SceneFile]:
     """Look at the scenes; a family of time series takes them for dates of one."""
     dates = [scenes] if isinstance(scenes, str | Path) else list(scenes)
     require_dates(family, len(dates))
-    return found_scenes(dates, select, of_dates=family_named(family).of_dates)
+    return found_scenes(dates, select, expected, of_dates=family_named(family).of_dates)
 
 
-def _reach(config: Config) -> int:
+def _reach(config: Config, select: Selection) -> int:
     """Say how far an example looks sideways, pixels."""
-    family = family_named(config.model.family)
-    if family.conditioned:
-        return Ring(*config.context.ring).reach
-    return family.seen(Ring(*config.model.patch)).reach
+    plan = context_plan(config, covariates=bool(select.covariates))
+    patch = family_named(config.model.family).seen(Ring(*config.model.patch))
+    return patch.reach + (0 if plan is None else plan.reach)
 
 
 def _everywhere(scenes: Sequence[SceneFile], detector: Detector) -> list[Blocks]:
@@ -215,14 +223,15 @@ def _drawn(
     seed: int,
     progress: Progress,
 ) -> tuple[Sample, Context | None]:
-    """Draw examples, with their surroundings where the model is told them.
+    """Draw examples, with their surroundings and covariates where the model is told them.
 
-    These are known only once the bands are: then scenes are read a second time.
+    These are known only once bands and classes are: then scenes are read a second time.
     """
     view = family_named(config.model.family).seen(Ring(*config.model.patch))
     count = config.training.pixels
     sample = draw_sample(scenes, view, count, held_out, seed, progress)
-    context = fit_surroundings(sample, scenes[0].bands, config, FEWEST)
+    first = scenes[0]
+    context = fit_surroundings(sample, first.bands, config, FEWEST, first.covariates)
     if context is not None:
         view = Conditioned(view, context)
         sample = draw_sample(scenes, view, count, held_out, seed, progress)

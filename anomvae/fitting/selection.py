@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..bands import Bands
+from ..covariates import Covariates
 from ..errors import ConfigError
 from ..files import PathText
 from ..pixels import matched
@@ -25,6 +26,9 @@ class Selection:
     """Raster on the scene's grid; 0 = ignore."""
     normal: Sequence[PathText] = ()
     """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
+    covariates: Sequence[PathText] = ()
+    """What else is told to a family that takes it, as `anomvae.covariates.requested` reads it: one
+    raster for all scenes, ``day``, ..."""
 
 
 EVERYTHING = Selection()
@@ -45,6 +49,10 @@ class SceneFile:
     """The bands to read."""
     shape: tuple[int, int]
     """Rows and columns, pixels."""
+    asked: Sequence[PathText] = ()
+    """Its covariates, as they were asked for."""
+    covariates: Covariates = ()
+    """Its covariates, as they are there; without the classes of training."""
 
     @property
     def path(self) -> PathText:
@@ -55,7 +63,9 @@ class SceneFile:
     def opened(self) -> Iterator[TrainingScene]:
         """Open it for reading."""
         with ExitStack() as stack:
-            reader = stack.enter_context(opened_dates(self.dates, mask=self.mask))
+            reader = stack.enter_context(
+                opened_dates(self.dates, mask=self.mask, covariates=self.asked)
+            )
             normal = None
             if self.normal is not None:
                 normal = stack.enter_context(open_normal(self.normal, reader))
@@ -63,11 +73,16 @@ class SceneFile:
 
 
 def found_scenes(
-    scenes: Sequence[PathText], select: Selection, *, of_dates: bool = False
+    scenes: Sequence[PathText],
+    select: Selection,
+    expected: Covariates | None = None,
+    *,
+    of_dates: bool = False,
 ) -> list[SceneFile]:
     """Look at every scene once, and make sure that all have the bands of the first.
 
-    With ``of_dates`` they are one place at several dates, oldest first.
+    Covariates must be those ``expected``, a detector's, where these are given.  With ``of_dates``
+    the scenes are one place at several dates, oldest first.
     """
     if not scenes:
         raise ConfigError("No scene is given. Name at least one raster.")
@@ -75,9 +90,19 @@ def found_scenes(
     places = [tuple(scenes)] if of_dates else [(path,) for path in scenes]
     found: list[SceneFile] = []
     for dates, normal in zip(places, masks, strict=True):
-        with opened_dates(dates, bands=select.bands, mask=select.mask) as reader:
+        with opened_dates(
+            dates,
+            bands=select.bands,
+            mask=select.mask,
+            covariates=select.covariates,
+            expected=expected,
+        ) as reader:
             bands = reader.bands if not found else matched(reader, found[0].bands).bands
-            found.append(SceneFile(dates, select.mask, normal, bands, reader.grid.shape))
+            known = reader.covariates
+            shape = reader.grid.shape
+            found.append(
+                SceneFile(dates, select.mask, normal, bands, shape, select.covariates, known)
+            )
     return found
 
 

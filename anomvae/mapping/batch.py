@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ..covariates import rasters_of
 from ..errors import AnomvaeError, ConfigError, RasterError
 from ..files import PathText, identify
 from ..objects import require_min_area
@@ -36,6 +37,7 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
     folder: PathText,
     *,
     mask: PathText | None = None,
+    covariates: Sequence[PathText] = (),
     tile: int | None = None,
     min_area: int = 1,
     overwrite: bool = False,
@@ -51,7 +53,7 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
         Rasters with the detector's bands.
     folder : path
         Where the deliverables of all scenes go.
-    mask, tile, min_area, overwrite, progress
+    mask, covariates, tile, min_area, overwrite, progress
         As for `score_scene`.
 
     Returns
@@ -62,13 +64,14 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
     Raises
     ------
     ConfigError
-        At once, if ``tile`` or ``min_area`` is no size, if two scenes would write the same files,
-        or one would replace what another is read from.
+        At once, if ``tile`` or ``min_area`` is no size, a covariate is written wrongly, two scenes
+        would write the same files, or one would replace what another is read from.
     """
     require_tile(tile)
     require_min_area(min_area)
     _require_own_names(scenes)
-    inputs = [identify(path) for path in (*scenes, *([] if mask is None else [mask]))]
+    besides = [*([] if mask is None else [mask]), *rasters_of(covariates)]
+    inputs = [identify(path) for path in (*scenes, *besides)]
     for scene in scenes:
         require_apart(Outputs(Path(folder), stem_of(str(scene))), inputs)
     score = partial(
@@ -76,6 +79,7 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
         detector,
         folder=folder,
         mask=mask,
+        covariates=covariates,
         tile=tile,
         min_area=min_area,
         overwrite=overwrite,

@@ -18,6 +18,7 @@ import numpy as np
 from .. import __version__
 from ..bands import Bands
 from ..config import resolve_config
+from ..covariates import requested
 from ..files import (
     FileIdentity,
     PathText,
@@ -32,7 +33,15 @@ from ..objects import require_min_area, write_objects
 from ..outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
 from ..parallel import Progress, quiet
 from ..pixels import matched
-from ..raster import Category, Layout, MapWriter, RasterReader, SeriesReader, opened_dates
+from ..raster import (
+    Category,
+    Layout,
+    MapWriter,
+    RasterReader,
+    SeriesReader,
+    opened_dates,
+    with_covariates,
+)
 from ..raster.maps import LAYERS
 from ..tiling import fitting_size
 from .quicklook import SIDE, draw, picture_bands
@@ -56,6 +65,7 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
     folder: PathText,
     *,
     mask: PathText | None = None,
+    covariates: Sequence[PathText] = (),
     tile: int | None = None,
     min_area: int = 1,
     overwrite: bool = False,
@@ -74,6 +84,8 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
         go; made if missing.
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
+    covariates : sequence of path, optional
+        Those of the detector, such as ``["dem.tif", "classes:landcover.tif", "day"]``.
     tile : int, optional
         Side of a tile, pixels; by default about 64 MiB of whole file blocks.  It does not show in
         the map.
@@ -92,8 +104,8 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
     ------
     RasterError
         If a file cannot be read or written; nothing is left behind.
-    BandMismatch, GridMismatch
-        If the scene does not fit the detector, or the mask the scene.
+    BandMismatch, CovariateMismatch, GridMismatch
+        If the scene does not fit the detector, or the mask or a covariate the scene.
     OutputExists
         If results of other settings lie there, or files that anomvae did not write.
     ConfigError
@@ -105,7 +117,9 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
     require_min_area(min_area)
     dates = [scene] if isinstance(scene, str | Path) else list(scene)
     detector.require_dates(len(dates))
-    with opened_dates(dates, mask=mask) as opened:
+    with opened_dates(
+        dates, mask=mask, covariates=covariates, expected=detector.covariates
+    ) as opened:
         reader = matched(opened, detector.bands)
         outputs = Outputs(Path(folder), reader.stem)
         recipe = Recipe(
@@ -148,16 +162,21 @@ def detect_scene(  # noqa: PLR0913 - keywords, each with a default
 
     Raises
     ------
-    RasterError, GridMismatch, NotEnoughPixels, ConfigError, OutputExists, LockHeld
+    RasterError, GridMismatch, CovariateMismatch, NotEnoughPixels, ConfigError, OutputExists,
+    LockHeld
         What is wrong with the scene or the settings, and what to do.
     """
     require_min_area(min_area)
     settings = resolve_config(config).config if isinstance(config, str) else config
-    with RasterReader(scene, bands=select.bands, mask=select.mask) as opened:
+    with (
+        RasterReader(scene, bands=select.bands, mask=select.mask) as plain,
+        with_covariates(plain, select.covariates) as opened,
+    ):
         outputs = Outputs(Path(folder), opened.stem)
         read = (*opened.fingerprint, *map(identify, select.normal))
         normal = repr([identify(path) for path in select.normal])  # learnt, not only read
-        told = settings.model_dump_json(), str(seed), normal
+        kinds = [one.kind for one in requested(select.covariates)]
+        told = settings.model_dump_json(), str(seed), normal, *kinds
         asked = _asked("detect", *told, min_area=min_area)
         recipe = Recipe("", asked, _input(opened.bands, read))
         require_apart(outputs, read)

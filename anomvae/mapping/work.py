@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..bands import Bands
+from ..covariates import Covariates
 from ..detector import Scores
 from ..errors import ConfigError
 from ..parallel import Mapper, serial
@@ -28,6 +29,10 @@ class Scorer(Protocol):
     @property
     def bands(self) -> Bands:
         """The bands a scene must have."""
+
+    @property
+    def covariates(self) -> Covariates:
+        """What a scene must have besides, in this order; mostly nothing."""
 
     @property
     def reach(self) -> int:

@@ -4,6 +4,7 @@ A scene is read as blocks, axes (time, row, col, band), float32, NaN = no data; 
 window by window, axes (band, row, col), and becomes a valid COG or nothing.
 """
 
+from .covariates import CovariateReader, SceneReader, with_covariates
 from .earth import in_degrees, on_earth, to_degrees
 from .flagged import FlaggedMap, Strip, opened_flags
 from .georeference import Georeference
@@ -16,12 +17,14 @@ from .writer import Category, Layout, MapWriter
 __all__ = [
     "AnomalyMap",
     "Category",
+    "CovariateReader",
     "FlaggedMap",
     "Georeference",
     "Layout",
     "MapWriter",
     "NormalMask",
     "RasterReader",
+    "SceneReader",
     "SeriesReader",
     "Strip",
     "in_degrees",
@@ -33,4 +36,5 @@ __all__ = [
     "read_map",
     "stem_of",
     "to_degrees",
+    "with_covariates",
 ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
 from ..bands import Bands
+from ..covariates import Covariates
 from ..files import FileIdentity, identify
 from ..grid import Grid
 from ..pixels import Block
@@ -72,7 +73,8 @@ class RasterReader:
             self.bands = source.bands if bands is None else source.bands.choose(bands)
             with session():
                 self.georeference = georeference_of(source.dataset)
-                self.fingerprint = _fingerprint(source, self._mask)
+                masks = [] if self._mask is None else [self._mask.source]
+                self.fingerprint = fingerprint_of(source, *masks)
                 _warn_of_palette(source)
             self._files = files.pop_all()
 
@@ -117,6 +119,11 @@ class RasterReader:
     def depth(self) -> int:
         """Numbers of a pixel: the bands in use."""
         return len(self.bands)
+
+    @property
+    def covariates(self) -> Covariates:
+        """None; `anomvae.raster.with_covariates` adds them."""
+        return ()
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -208,13 +215,13 @@ def _open_mask(files: ExitStack, mask: str | Path | None, source: Source) -> Ras
     return files.enter_context(opened_mask(mask, source.grid, source.name))
 
 
-def _fingerprint(source: Source, mask: RasterMask | None) -> tuple[FileIdentity, ...]:
+def fingerprint_of(*sources: Source) -> tuple[FileIdentity, ...]:
+    """Tell the state of every file that some rasters' pixels come from."""
     # What viewers leave beside a raster (statistics, overviews) does not change its pixels.
-    read = [source] if mask is None else [source, mask.source]
     return tuple(
         identify(file)
-        for each in read
-        for file in each.dataset.files or [each.name]
+        for source in sources
+        for file in source.dataset.files or [source.name]
         if not file.endswith((".aux.xml", ".ovr"))
     )
 

@@ -9,10 +9,12 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from ..bands import Bands
+from ..covariates import Covariates
 from ..files import FileIdentity, PathText
 from ..grid import Grid
 from ..pixels import Block, matched
 from ..tiling import Window
+from .covariates import SceneReader, with_covariates
 from .georeference import Georeference
 from .reader import RasterReader
 
@@ -22,7 +24,7 @@ class SeriesReader:
 
     Parameters
     ----------
-    dates : sequence of RasterReader
+    dates : sequence of RasterReader, or of CovariateReader with the same covariates
         Oldest first; who opened them closes them.
 
     Raises
@@ -33,7 +35,7 @@ class SeriesReader:
         If a date has other bands.
     """
 
-    def __init__(self, dates: Sequence[RasterReader]) -> None:
+    def __init__(self, dates: Sequence[SceneReader]) -> None:
         newest = dates[-1]
         for date in dates:
             newest.grid.require_same(date.grid, newest.name, date.name)
@@ -70,9 +72,14 @@ class SeriesReader:
         return self.dates[-1].block_shape
 
     @property
+    def covariates(self) -> Covariates:
+        """What the values behind the bands of every date are."""
+        return self.dates[-1].covariates
+
+    @property
     def depth(self) -> int:
-        """Numbers of a pixel: the bands of all dates."""
-        return len(self.dates) * len(self.bands)
+        """Numbers of a pixel: bands and covariates of all dates."""
+        return sum(date.depth for date in self.dates)
 
     @property
     def fingerprint(self) -> tuple[FileIdentity, ...]:
@@ -96,7 +103,12 @@ class SeriesReader:
 
 @contextmanager
 def opened_dates(
-    paths: Sequence[PathText], *, bands: str | None = None, mask: PathText | None = None
+    paths: Sequence[PathText],
+    *,
+    bands: str | None = None,
+    mask: PathText | None = None,
+    covariates: Sequence[PathText] = (),
+    expected: Covariates | None = None,
 ) -> Iterator[SeriesReader]:
     """Open rasters of one place, oldest first, for reading together, closed in the end.
 
@@ -106,12 +118,15 @@ def opened_dates(
         One raster, or one for each date.
     bands, mask
         As for `RasterReader`.
+    covariates, expected
+        As for `with_covariates`.
 
     Raises
     ------
-    RasterError, GridMismatch, BandMismatch, ConfigError
+    RasterError, GridMismatch, BandMismatch, CovariateMismatch, ConfigError
         What is wrong with which file, and what to do.
     """
     with ExitStack() as files:
         read = [files.enter_context(RasterReader(path, bands=bands, mask=mask)) for path in paths]
-        yield SeriesReader(read)
+        told = [files.enter_context(with_covariates(one, covariates, expected)) for one in read]
+        yield SeriesReader(told)
