@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.dates import date_of
+from anomvae.dates import date_of, oldest_first
+from anomvae.errors import ConfigError
 
 days = st.dates(date(1950, 1, 1), date(2099, 12, 31))
 
@@ -37,3 +38,38 @@ def test_the_first_day_in_a_products_name_counts(name, day):
 )
 def test_what_is_no_day_is_none(name):
     assert date_of(name) is None
+
+
+def test_rasters_are_put_in_the_order_of_the_dates_in_their_names():
+    paths = ["b/20240611.tif", "a/coast_2024-06-01.tif", "c/x_2023_12_31.tif"]
+
+    assert oldest_first(paths) == [paths[2], paths[1], paths[0]]
+
+
+def test_dates_beside_the_rasters_come_before_those_in_their_names():
+    paths = ["2024-06-01.tif", "2024-06-11.tif"]
+
+    assert oldest_first(paths, "2024-07-01, 2023-07-01") == paths[::-1]
+    assert oldest_first(["b.tif", "a.tif"], "given") == ["b.tif", "a.tif"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "dates", "answer"),
+    [
+        (["2024-06-01.tif", "b.tif"], "", "b.tif has no date in its name, .* Give --dates"),
+        (
+            ["x_20240601.tif", "y_20240601.tif"],
+            "",
+            "x_.* and y_.* are both of 2024-06-01: give one",
+        ),
+        (["a.tif", "b.tif"], "2024-06-01", "names 1 dates for 2 rasters"),
+        (
+            ["a.tif", "b.tif"],
+            "2024-06-01,soon",
+            "--dates 2024-06-01,soon: .*soon.* Give dates as in",
+        ),
+    ],
+)
+def test_an_order_that_is_not_known_is_asked_for(paths, dates, answer):
+    with pytest.raises(ConfigError, match=answer):
+        oldest_first(paths, dates)

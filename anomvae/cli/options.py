@@ -101,6 +101,13 @@ min_area_opt = click.option(
     help="Objects of fewer pixels are left out of the objects file.",
 )
 overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results of other settings.")
+dates_opt = click.option(
+    "--dates",
+    default="",
+    metavar="DATES|given",
+    help="Dates of SCENES for a family that compares them, as in 2024-06-01,2024-06-11; given: "
+    "SCENES are oldest first.  [default: from their names]",
+)
 json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
 
@@ -110,6 +117,25 @@ def fitting_options(command: Command) -> Command:
     for option in (verbose_opt, *fitting):
         command = option(command)
     return command
+
+
+def ordered(scenes: tuple[str, ...], family: str, dates: str) -> tuple[str, ...]:
+    """Put scenes in the order of their dates, if a family compares these.
+
+    Raises
+    ------
+    ConfigError
+        If a date is not known, or dates are given to a family that does not compare them.
+    """
+    from ..dates import oldest_first
+    from ..errors import ConfigError
+    from ..families import family_named
+
+    if family_named(family).of_dates:
+        return tuple(oldest_first(scenes, dates))
+    if dates:
+        raise ConfigError(f"family {family!r} does not compare dates: leave --dates out.")
+    return scenes
 
 
 def settled(settings: tuple[str, ...], **overrides: str | None) -> list[str]:

@@ -13,6 +13,7 @@ from . import options
 @click.option("-o", "--out", required=True, help="Model file to write.")
 @click.option("--rule", default="sigma:3", show_default=True, help="As for score --threshold.")
 @options.normal_opt
+@options.dates_opt
 @options.mask_opt
 @options.covariates_opt
 @options.seed_opt
@@ -24,6 +25,7 @@ def threshold(  # noqa: PLR0913 - one argument per option
     out: str,
     rule: str,
     normal: tuple[str, ...],
+    dates: str,
     mask: str | None,
     covariates: tuple[str, ...],
     seed: int,
@@ -42,10 +44,11 @@ def threshold(  # noqa: PLR0913 - one argument per option
     read = [*scenes, *normal, mask, *rasters_of(covariates)]  # the model may be replaced
     options.require_place(out, overwrite, read)
     detector = Detector.load(model)
+    inputs = options.ordered(scenes, detector.card.family, dates)
     select = options.selection(None, mask, normal, covariates)
     with options.progress_bar() as progress:
         refitted = refit_threshold(
-            detector, scenes, rule, select=select, seed=seed, progress=progress
+            detector, inputs, rule, select=select, seed=seed, progress=progress
         )
     refitted.save(out)
     before, after = detector.threshold, refitted.threshold

@@ -11,6 +11,7 @@ from . import options
 @options.scenes_arg
 @click.option("-o", "--out", "model", required=True, help="Model file to write.")
 @options.normal_opt
+@options.dates_opt
 @options.threshold_opt
 @options.overwrite_opt
 @options.fitting_options
@@ -18,6 +19,7 @@ def train(  # noqa: PLR0913 - one argument per option
     scenes: tuple[str, ...],
     model: str,
     normal: tuple[str, ...],
+    dates: str,
     rule: str | None,
     overwrite: bool,
     bands: str | None,
@@ -30,11 +32,13 @@ def train(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Fit a detector to the normal pixels of SCENES.
 
-    Without --normal all valid pixels are taken as mostly normal, and the worst are not learnt.
+    Without --normal all valid pixels are taken as mostly normal, and the worst are not learnt.  For
+    a family that compares dates, SCENES are the dates of one place.
 
     \b
     Examples:
         anomvae train 2024/*.tif -o coast.safetensors
+        anomvae train 2024/*.tif --config timeseries -o fields.safetensors
         anomvae train scene.tif --normal fields.geojson --bands 450-900nm -o fields.safetensors
         anomvae train 2024/*.tif --set model.family=cvae --covariates dem.tif -o hills.safetensors
     """
@@ -45,8 +49,9 @@ def train(  # noqa: PLR0913 - one argument per option
     options.require_place(model, overwrite, [*scenes, *normal, mask, *rasters_of(covariates)])
     chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
     select = options.selection(bands, mask, normal, covariates)
+    inputs = options.ordered(scenes, chosen.config.model.family, dates)
     with options.progress_bar() as progress:
-        detector = fit(scenes, chosen.config, seed, select=select, progress=progress)
+        detector = fit(inputs, chosen.config, seed, select=select, progress=progress)
     detector.save(model)
     card, cut = detector.card, detector.threshold
     click.echo(

@@ -151,6 +151,7 @@ def evaluate_detector(
         What is wrong with which file, and what to do.
     """
     require_baselines(baselines)
+    detector.require_dates(1)
     with (
         RasterReader(scene, mask=mask) as opened,
         with_covariates(opened, covariates, detector.covariates) as told,
