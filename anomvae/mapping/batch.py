@@ -1,20 +1,27 @@
-"""Score many scenes: one that fails does not stop the others."""
+"""Score many scenes: one that fails does not stop the others.
+
+Where there are at least as many scenes as workers, each worker makes a scene's deliverables by
+itself; otherwise the workers share the tiles of one scene after the other.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ..errors import AnomvaeError, ConfigError, RasterError
+import torch
+
+from ..errors import AnomvaeError, ConfigError, RasterError, WorkersLost
 from ..files import PathText, identify
 from ..outputs import MapResult, Outputs, require_apart
-from ..parallel import Progress, quiet
-from ..raster import stem_of
+from ..parallel import Mapper, Progress, quiet, serial
+from ..raster import everywhere, stem_of
 from .scene import score_scene
-from .work import Scorer, require_tile
+from .work import Scorer, require_threads, require_tile
 
 
 @dataclass(frozen=True)
@@ -29,17 +36,19 @@ class Outcome:
     """Why it failed."""
 
 
-def score_scenes(
+def score_scenes(  # noqa: PLR0913 - keywords, each with a default
     detector: Scorer,
     scenes: Sequence[PathText],
     folder: PathText,
     *,
     mask: PathText | None = None,
     tile: int | None = None,
+    threads: int | None = None,
     overwrite: bool = False,
     progress: Progress = quiet,
+    mapper: Mapper = serial,
 ) -> Iterator[Outcome]:
-    """Score scenes one after the other.
+    """Score scenes one after the other, or several at a time where there are workers.
 
     Parameters
     ----------
@@ -49,35 +58,36 @@ def score_scenes(
         Rasters with the detector's bands.
     folder : path
         Where the deliverables of all scenes go.
-    mask, tile, overwrite, progress
+    mask, tile, threads, overwrite, progress, mapper
         As for `score_scene`.
 
     Returns
     -------
     iterator of Outcome
-        Each is scored when it is asked for.
+        In the order of the scenes; each is scored when it is asked for, or before by workers.
 
     Raises
     ------
     ConfigError
-        At once, if ``tile`` is no size, if two scenes would write the same files, or one would
-        replace what another is read from.
+        At once, if ``tile`` or ``threads`` is none, if two scenes would write the same files, or
+        one would replace what another is read from.
     """
     require_tile(tile)
+    require_threads(threads)
     _require_own_names(scenes)
     inputs = [identify(path) for path in (*scenes, *([] if mask is None else [mask]))]
     for scene in scenes:
         require_apart(Outputs(Path(folder), stem_of(str(scene))), inputs)
-    score = partial(
-        score_scene,
-        detector,
-        folder=folder,
-        mask=mask,
-        tile=tile,
-        overwrite=overwrite,
-        progress=progress,
+    options: dict[str, Any] = {"tile": tile, "threads": threads, "overwrite": overwrite}
+    if 0 < mapper.workers <= len(scenes):
+        place = Path(folder).absolute()
+        mask = None if mask is None else everywhere(mask)
+        away = _Away(partial(score_scene, detector, folder=place, mask=mask, **options))
+        return _gathered(mapper(away, scenes), scenes, Path(folder), progress)
+    here = partial(
+        score_scene, detector, folder=folder, mask=mask, progress=progress, mapper=mapper, **options
     )
-    return (_outcome(score, scene) for scene in scenes)
+    return (_outcome(here, scene) for scene in scenes)
 
 
 def _require_own_names(scenes: Sequence[PathText]) -> None:
@@ -103,3 +113,39 @@ def _outcome(score: Callable[[PathText], MapResult], scene: PathText) -> Outcome
         )
         told.__cause__ = error
         return Outcome(str(scene), None, told)
+
+
+@dataclass(frozen=True)
+class _Away:
+    """The work on a scene, sent to another process with the scene's name."""
+
+    score: Callable[[PathText], MapResult]
+
+    def __call__(self, scene: PathText) -> Outcome:
+        """Score a scene where this is run."""
+        torch.set_num_threads(1)  # the other cores have workers of their own
+        return _outcome(self.score, everywhere(scene))
+
+
+def _gathered(
+    outcomes: Iterator[Outcome], scenes: Sequence[PathText], folder: Path, progress: Progress
+) -> Iterator[Outcome]:
+    """Tell what workers made, in the names by which the scenes and the folder were given."""
+    for done, (scene, outcome) in enumerate(zip(scenes, outcomes, strict=True), start=1):
+        progress("scenes", done, len(scenes))
+        if outcome.result is None:
+            yield replace(outcome, scene=str(scene))
+            continue
+        outputs = replace(outcome.result.outputs, folder=folder)
+        yield _arrived(str(scene), replace(outcome.result, scene=str(scene), outputs=outputs))
+
+
+def _arrived(scene: str, result: MapResult) -> Outcome:
+    """Make sure that what a worker wrote is here, too."""
+    if result.outputs.summary.exists():
+        return Outcome(scene, result)
+    lost = WorkersLost(
+        f"{scene} was scored, but its results are not in this machine's folder. "
+        f"Name a folder that all workers share, or give more workers than scenes."
+    )
+    return Outcome(scene, None, lost)

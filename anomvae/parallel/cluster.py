@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -12,7 +14,7 @@ from typing import Any
 from ..errors import ConfigError, WorkersLost
 from .mapper import Mapper, Result, Work, in_order, workers_lost
 
-PATIENCE = 6.0
+PATIENCE = 4.0
 """Seconds in which a cluster must answer."""
 
 
@@ -85,15 +87,27 @@ def dask(address: str) -> Iterator[Mapper]:
         ):
             yield Cluster(client)
         return
-    try:
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise WorkersLost(
-            f"No Dask scheduler answers at {address!r} within {PATIENCE:g} s. Give its address, as "
-            f"in tcp://10.0.0.1:8786, and check that it runs; or give local."
-        ) from error
-    with client:
+    with _connected(distributed, address) as client:
         yield Cluster(client)
+
+
+def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distributed has no types
+    """Reach a scheduler; whether anybody listens is asked first, as Dask is slow to give up."""
+    place = re.fullmatch(r"(?:\w+://)?(.+):(\d{1,5})", address)
+    if place is None:
+        raise ConfigError(
+            f"{address!r} is no address of a Dask scheduler. Give one as in tcp://10.0.0.1:8786, "
+            f"or local for a cluster of this machine."
+        )
+    try:
+        host = place[1].strip("[]")
+        socket.create_connection((host, int(place[2])), timeout=PATIENCE).close()
+        return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, OverflowError) as error:
+        raise WorkersLost(
+            f"No Dask scheduler answers at {address!r} within {PATIENCE:g} s ({error}). Check the "
+            f"address and that it runs; local makes a cluster of this machine."
+        ) from error
 
 
 def _cores() -> int:

@@ -4,6 +4,7 @@ A scene is read as blocks, axes (time, row, col, band), float32, NaN = no data; 
 window by window, axes (band, row, col), and becomes a valid COG or nothing.
 """
 
+from .gdal import everywhere
 from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
 from .masks import NormalMask, open_normal
@@ -20,6 +21,7 @@ __all__ = [
     "NormalMask",
     "RasterReader",
     "SeriesReader",
+    "everywhere",
     "open_normal",
     "read_labels",
     "read_map",

@@ -22,7 +22,7 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from ..errors import RasterError
 
-CACHE_BYTES = 128_000_000
+CACHE_BYTES = 64_000_000
 """Of GDAL's block cache; by default it would take 5 % of the machine's memory."""
 
 NETWORK = {
@@ -115,6 +115,11 @@ def open_dataset(name: str, **options: int) -> DatasetReader:
 def is_local(name: str) -> bool:
     """Tell a path from an URI, one of GDAL's virtual files, or a VRT given as text."""
     return not re.match(r"/vsi|<|\w{2,}:", name)
+
+
+def everywhere(name: str | Path) -> str:
+    """Name a raster so that it is found from any folder."""
+    return str(Path(name).absolute()) if is_local(str(name)) else str(name)
 
 
 def is_remote(name: str) -> bool:

@@ -19,7 +19,7 @@ from ..files import FileIdentity, identify
 from ..grid import Grid
 from ..pixels import Block
 from ..tiling import Window
-from .gdal import is_local, session
+from .gdal import everywhere, is_local, session
 from .georeference import Georeference, georeference_of
 from .masks import RasterMask, opened_mask
 from .part import Part, part_at, reduced
@@ -96,8 +96,8 @@ class RasterReader:
 
     def __reduce__(self) -> tuple[Callable[..., RasterReader], tuple[object, ...]]:
         """Send the names of the files to another process, which opens them itself."""
-        mask = None if self._mask is None else _everywhere(self._mask.name)
-        return _reopened, (_everywhere(self.name), mask, self.bands, self.grid)
+        mask = None if self._mask is None else everywhere(self._mask.name)
+        return _reopened, (everywhere(self.name), mask, self.bands, self.grid)
 
     @property
     def stem(self) -> str:
@@ -201,11 +201,6 @@ def stem_of(name: str) -> str:
         return Path(name).stem
     last = re.split(r"[/!]", name.partition("?")[0].rstrip("/"))[-1].replace('"', "")
     return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
-
-
-def _everywhere(name: str) -> str:
-    """Name a file so that it is found from any folder."""
-    return str(Path(name).absolute()) if is_local(name) else name
 
 
 def _reopened(name: str, mask: str | None, bands: Bands, grid: Grid) -> RasterReader:
