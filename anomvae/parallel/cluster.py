@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -92,22 +92,27 @@ def dask(address: str) -> Iterator[Mapper]:
 
 
 def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distributed has no types
-    """Reach a scheduler; whether anybody listens is asked first, as Dask is slow to give up."""
-    place = re.fullmatch(r"(?:\w+://)?(.+):(\d{1,5})", address)
-    if place is None:
+    """Reach a scheduler."""
+    if not re.fullmatch(r"(\w+://)?.+:\d{1,5}", address):
         raise ConfigError(
             f"{address!r} is no address of a Dask scheduler. Give one as in tcp://10.0.0.1:8786, "
             f"or local for a cluster of this machine."
         )
     try:
-        host = place[1].strip("[]")
-        socket.create_connection((host, int(place[2])), timeout=PATIENCE).close()
+        asyncio.run(_greeted(distributed, address))
         return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, OverflowError) as error:
+    except (OSError, ValueError, MemoryError) as error:  # what is no scheduler may say anything
         raise WorkersLost(
-            f"No Dask scheduler answers at {address!r} within {PATIENCE:g} s ({error}). Check the "
-            f"address and that it runs; local makes a cluster of this machine."
+            f"No Dask scheduler answers at {address!r} within {PATIENCE:g} s. Check the address "
+            f"and that it runs; local makes a cluster of this machine."
         ) from error
+
+
+async def _greeted(distributed: Any, address: str) -> None:  # noqa: ANN401 - as above
+    """Shake hands; a client that gets no answer would take long to end."""
+    known = distributed.Security().get_connection_args("client")
+    comm = await asyncio.wait_for(distributed.comm.connect(address, PATIENCE, **known), PATIENCE)
+    await comm.close()
 
 
 def _cores() -> int:
