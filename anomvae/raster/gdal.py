@@ -25,6 +25,9 @@ from ..errors import RasterError
 CACHE_BYTES = 64_000_000
 """Of GDAL's block cache; by default it would take 5 % of the machine's memory."""
 
+STORES = ("curl", "s3", "gs", "az", "adls", "oss", "swift")
+"""What GDAL reads by HTTP, in its words."""
+REMOTE = re.compile(rf"(?!file:)\w{{2,}}://|.*/vsi({'|'.join(STORES)})(_streaming)?[/?]")
 NETWORK = {
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "0.5",  # s, and about twice as long each time
@@ -32,14 +35,11 @@ NETWORK = {
     "GDAL_HTTP_LOW_SPEED_TIME": "30",  # s in which less than the limit comes: it has stalled
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",  # bytes/s
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # a folder may hold millions; side-cars are asked for
-    "VSI_CACHE": "TRUE",
-    "VSI_CACHE_SIZE": "16000000",  # bytes, of each open file
+    # Half an answer would stay in GDAL's memory for good; so it forgets a file that is closed.
+    "CPL_VSIL_CURL_NON_CACHED": ":".join(f"/vsi{store}" for store in STORES),
 }
 """How rasters are read from a server."""
 
-REMOTE = re.compile(
-    r"(?!file:)\w{2,}://|.*/vsi(curl|s3|gs|az|adls|oss|swift|webhdfs|hdfs)(_streaming)?[/?]"
-)
 # SystemError is rasterio's word for a failure about which GDAL says nothing.
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError)
 
