@@ -23,6 +23,7 @@ from typing import Any
 
 import click
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
@@ -37,7 +38,7 @@ from anomvae.raster.maps import LAYERS
 from anomvae.tiling import tiles
 from benchmarks import inputs, peers, stopwatch
 from benchmarks.record import circumstances, keep
-from benchmarks.speedtables import START, Figure, Figures, markdown
+from benchmarks.speedtables import ALONE, START, Figure, Figures, markdown
 
 ARRAY_PIXELS = 300_000  # enough for a second, little enough for PyOD
 TRAINED_ON = inputs.Scene(12, 1)
@@ -79,8 +80,6 @@ class Bench:
 
 def measure_machine(bench: Bench) -> None:
     """Measure what nothing can be faster than: multiplying matrices of float32."""
-    import torch
-
     side = 2048
     left, right = torch.rand(side, side), torch.rand(side, side)
     cost = stopwatch.of(lambda: left @ right, max(5, bench.repeats))
@@ -133,6 +132,8 @@ def measure_files(bench: Bench) -> None:
         bench.add("GDAL read", scene, scene.pixels, stopwatch.of(partial(_gdal, path), 1))
         read = partial(_read, path, Detector.load(bench.model(scene.bands)))
         bench.add("read", scene, scene.pixels, stopwatch.of(read, bench.repeats))
+        if scene == min(bench.scenes, key=lambda one: (one.bands != scene.bands, one.megapixels)):
+            bench.add(ALONE, scene, *_score_alone(bench, scene))
         bench.add("write", scene, scene.pixels, stopwatch.of(partial(_write, path), bench.repeats))
 
 
@@ -149,6 +150,18 @@ def _read(path: Path, detector: Detector) -> None:
     with RasterReader(path) as reader:
         for tile in tiles(reader.shape, pace(detector, reader).tile):
             reader.read(tile.read)
+
+
+def _score_alone(bench: Bench, scene: inputs.Scene) -> tuple[int, stopwatch.Cost]:
+    """Score one tile, as each of the threads of the command line does."""
+    detector, before = Detector.load(bench.model(scene.bands)), torch.get_num_threads()
+    torch.set_num_threads(1)
+    with RasterReader(scene.made(bench.folder)) as reader:
+        tile = next(tiles(reader.shape, pace(detector, reader).tile))
+        block = reader.read(tile.read)
+    cost = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
+    torch.set_num_threads(before)
+    return block[0, ..., 0].size, cost
 
 
 def _write(path: Path) -> None:

@@ -14,9 +14,11 @@ from benchmarks.record import circumstances
 
 START = (12, 0.0001)
 """Bands and Mpixel of the scene that is next to nothing."""
+ALONE = "score of a tile, one thread"
+"""What scoring costs without reading, writing, or other threads."""
 CORES_NOTE = (
-    "Bound: start + (read + score + write, processor seconds each alone) / cores; scoring is taken "
-    "from the array rate. Peak memory: all processes together, shared pages counted for each."
+    "Bound: start + (read + score + write, processor seconds each alone) / cores; scoring is "
+    "that of a tile on one thread. Peak memory: all processes together, shared pages counted for each."
 )
 
 
@@ -148,7 +150,7 @@ def _end_to_end(figures: Figures, cores: int) -> list[str]:
         start = figures.find("score", *START)
         read = figures.find("read", one.bands, one.megapixels)
         write = figures.find("write", one.bands, one.megapixels)
-        score = figures.find("anomvae vae, band noise", one.bands)
+        score = figures.find(ALONE, one.bands)
         if one.what != "score" or not (start and read and write and score):
             continue
         busy = read.cpu + write.cpu + score.cpu * one.pixels / score.pixels

@@ -83,7 +83,8 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
         place = Path(folder).absolute()
         mask = None if mask is None else everywhere(mask)
         away = _Away(partial(score_scene, detector, folder=place, mask=mask, **options))
-        return _gathered(mapper(away, scenes), scenes, Path(folder), progress)
+        outcomes = mapper(away, map(everywhere, scenes))
+        return _gathered(outcomes, scenes, Path(folder), progress)
     here = partial(
         score_scene, detector, folder=folder, mask=mask, progress=progress, mapper=mapper, **options
     )
@@ -124,7 +125,7 @@ class _Away:
     def __call__(self, scene: PathText) -> Outcome:
         """Score a scene where this is run."""
         torch.set_num_threads(1)  # the other cores have workers of their own
-        return _outcome(self.score, everywhere(scene))
+        return _outcome(self.score, scene)
 
 
 def _gathered(

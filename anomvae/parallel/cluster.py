@@ -81,7 +81,7 @@ def dask(address: str) -> Iterator[Mapper]:
     if address == "local":
         with (
             distributed.LocalCluster(
-                _cores(), threads_per_worker=1, dashboard_address=None
+                _cores(), threads_per_worker=1, dashboard_address="127.0.0.1:0"
             ) as cluster,
             distributed.Client(cluster, set_as_default=False) as client,
         ):
