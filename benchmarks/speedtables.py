@@ -18,7 +18,7 @@ ALONE = "score of a tile, one thread"
 """What scoring costs without reading, writing, or other threads."""
 CORES_NOTE = (
     "Bound: start + (read + score + write, processor seconds each alone) / cores; scoring is "
-    "that of a tile on one thread. Peak memory: all processes together, shared pages counted for each."
+    "that of a tile on one thread. Peak memory: all processes together, shared pages once for each."
 )
 
 
