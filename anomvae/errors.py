@@ -9,6 +9,7 @@
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
     │   └── OutputExists                3  other results lie where these would go
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
+    ├── WorkersLost (OSError)           3  workers die, or a cluster does not answer
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
     ├── BandMismatch (ValueError)       4  a scene's bands are not the detector's bands
     ├── ScenesFailed (RuntimeError)     5  some scenes of a batch failed, the others are done
@@ -55,6 +56,12 @@ class OutputExists(FileError):
 
 class NotEnoughPixels(AnomvaeError, ValueError):
     """Too few valid pixels to fit a detector."""
+
+    exit_code = 3
+
+
+class WorkersLost(AnomvaeError, OSError):
+    """Workers die, or a cluster does not answer."""
 
     exit_code = 3
 

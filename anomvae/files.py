@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PathText = str | Path
 """A path, an URI, or whatever else GDAL opens by name."""
+SceneText = PathText | Sequence[PathText]
+"""A raster, or those of several dates of one place, oldest first."""
 
 HIDDEN = ".anomvae-"
 PATIENCE = 1.0  # s; a run that sweeps up after a dead one holds its lock for a moment
@@ -52,6 +54,11 @@ class FileIdentity:
     """Time of the last change, ns since 1970; None where it is not a local file."""
     path: Path | None = field(default=None, compare=False, repr=False)
     """Where a local file lies; no part of its identity."""
+
+
+def as_paths(scene: SceneText) -> tuple[PathText, ...]:
+    """Give the rasters of a scene, of which there are several if it has several dates."""
+    return (scene,) if isinstance(scene, str | Path) else tuple(scene)
 
 
 def identify(source: str | Path) -> FileIdentity:

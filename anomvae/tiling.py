@@ -13,7 +13,7 @@ from dataclasses import dataclass
 Window = tuple[slice, slice]
 """Rows and columns of a grid, half-open, pixels."""
 
-TILE_BYTES = 64 * 2**20
+TILE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def fitting_size(
         The file's blocks, pixels; a strip is as wide as the grid.
     bands : int
         Bands read.
-    budget : int, default 64 MiB
+    budget : int, default 16 MiB
         Bytes of float32 that a tile should hold at the most; one file block is the least.
 
     Returns

@@ -13,7 +13,7 @@ from rasterio.warp import transform
 from anomvae.errors import GridMismatch, RasterError
 from anomvae.grid import IDENTITY, Grid
 from anomvae.raster import RasterReader, open_normal, read_labels
-from anomvae.raster.gdal import session
+from anomvae.raster.gdal import unwarned
 from anomvae.tiling import tiles
 
 ROWS, COLS = 20, 30
@@ -27,7 +27,7 @@ def make(path, values, **options):
     count, height, width = values.shape
     options = {"driver": "GTiff", "dtype": values.dtype, **options}
     with (
-        session(),
+        unwarned(),
         rasterio.open(path, "w", count=count, height=height, width=width, **options) as dataset,
     ):
         dataset.write(values)

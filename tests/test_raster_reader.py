@@ -15,7 +15,7 @@ from rasterio.enums import ColorInterp, Resampling
 from anomvae.errors import ConfigError, GridMismatch, RasterError
 from anomvae.raster import RasterReader, stem_of
 from anomvae.raster.description import nanometres
-from anomvae.raster.gdal import session
+from anomvae.raster.gdal import unwarned
 from anomvae.tiling import tiles
 
 UTM = {"crs": "EPSG:32618", "transform": rasterio.Affine(3.5, 0, 5e5, 0, -3.5, 4e6)}
@@ -27,7 +27,7 @@ def make(path, values, *, describe=None, **options):
     count, height, width = values.shape
     options = {"driver": "GTiff", "dtype": values.dtype, **options}
     with (
-        session(),
+        unwarned(),
         rasterio.open(path, "w", count=count, height=height, width=width, **options) as dataset,
     ):
         dataset.write(values)
@@ -339,13 +339,13 @@ def test_a_preview_takes_the_pixel_in_the_middle_of_each_of_its_own(tmp_path, bl
 
 def test_a_preview_uses_overviews(tmp_path):
     path = make(tmp_path / "a.tif", ramp(1, 64, 64, "uint16"), nodata=1)
-    with session(), rasterio.open(path, "r+") as dataset:
+    with unwarned(), rasterio.open(path, "r+") as dataset:
         dataset.build_overviews([2, 4], Resampling.average)
 
     with RasterReader(path) as reader:
         preview = reader.preview(16)[0, ..., 0]
 
-    with session(), rasterio.open(path, OVERVIEW_LEVEL=1) as overview:
+    with unwarned(), rasterio.open(path, OVERVIEW_LEVEL=1) as overview:
         np.testing.assert_array_equal(preview, overview.read(1))
 
 

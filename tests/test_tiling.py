@@ -85,7 +85,7 @@ def test_a_fitting_tile_keeps_to_the_budget_or_is_one_file_block(shape, block, b
 
 
 def test_a_fitting_tile_uses_most_of_a_large_budget():
-    rows, cols = fitting_size((20_000, 20_000), (256, 256), bands=10)
+    rows, cols = fitting_size((20_000, 20_000), (256, 256), 10, 64 * 2**20)
 
     assert 4 * 10 * rows * cols > 0.5 * 64 * 2**20
 

@@ -19,7 +19,7 @@ import click
 if TYPE_CHECKING:
     from ..fitting import Selection
     from ..mapping import MapResult
-    from ..parallel import Progress
+    from ..parallel import Mapper, Progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,7 +29,14 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -
     level = max(logging.DEBUG, logging.WARNING - 10 * value)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
     logging.getLogger("anomvae").setLevel(level)
+    for handler in logging.root.handlers:
+        handler.addFilter(_worth_telling)
     return value
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Leave out what Dask says of its doings, at levels that it sets itself."""
+    return record.levelno >= logging.WARNING or record.name.startswith("anomvae")
 
 
 verbose_opt = click.option(
@@ -99,6 +106,15 @@ min_area_opt = click.option(
     default=1,
     show_default=True,
     help="Objects of fewer pixels are left out of the objects file.",
+)
+threads_opt = click.option(
+    "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
+)
+workers_opt = click.option(
+    "--workers", type=int, help="Processes that score, beside this one that writes."
+)
+dask_opt = click.option(
+    "--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster."
 )
 overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results of other settings.")
 dates_opt = click.option(
@@ -180,6 +196,23 @@ def require_place(path: str, overwrite: bool, read: Iterable[str | None]) -> Non
     folder = next(folder for folder in place.absolute().parents if folder.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise FileError(f"{path} cannot be written in {folder}. Choose a folder that is writable.")
+
+
+@contextmanager
+def spread(workers: int | None, address: str | None) -> Iterator[Mapper]:
+    """Start what does the work: processes, a cluster, or nothing but this process."""
+    from ..parallel import dask, processes, serial
+
+    if workers is not None and address is not None:
+        raise click.UsageError("Give either --workers or --dask, not both.")
+    if workers is not None:
+        with processes(workers) as mapper:
+            yield mapper
+    elif address is not None:
+        with dask(address) as mapper:
+            yield mapper
+    else:
+        yield serial
 
 
 def selection(

@@ -24,6 +24,10 @@ ANOMALY_FOUND = 10
 @options.covariates_opt
 @options.tile_opt
 @options.min_area_opt
+@options.dates_opt
+@options.threads_opt
+@options.workers_opt
+@options.dask_opt
 @options.overwrite_opt
 @click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
 @options.json_opt
@@ -38,6 +42,10 @@ def score(  # noqa: PLR0913 - one argument per option
     covariates: tuple[str, ...],
     tile: int | None,
     min_area: int,
+    dates: str,
+    threads: int | None,
+    workers: int | None,
+    dask: str | None,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -48,40 +56,50 @@ def score(  # noqa: PLR0913 - one argument per option
     What is up to date is left as it is.  --threshold chooses the cut-off anew from the scores of
     normal pixels that the model keeps.
 
+    --workers and --dask spread the work: whole scenes where there are enough of them, else the
+    tiles of each.  The maps are the same.  Workers open the scenes by the names given here.
+
     \b
     Examples:
         anomvae score 2025/*.tif -m coast.safetensors -o maps/
         anomvae score new.tif -m coast.safetensors -o maps/ --threshold quantile:0.0001
+        anomvae score 2025-0[1-6]*.tif -m fields.safetensors -o maps/  # a family of dates: one map
+        anomvae score archive/*.tif -m coast.safetensors -o maps/ --workers 8
     """
     from ..detector import Detector
     from ..errors import ScenesFailed
     from ..mapping import score_scenes
     from ..thresholds import parse_rule
 
-    detector = Detector.load(model)
-    if rule is not None:
-        detector = detector.with_threshold(parse_rule(rule), held_out=detector.threshold.held_out)
-    if device is not None:
-        detector = detector.to(device)
-    with options.progress_bar() as progress:
+    with options.spread(workers, dask) as mapper, options.progress_bar() as progress:
+        detector = Detector.load(model)
+        if rule is not None:
+            held_out = detector.threshold.held_out
+            detector = detector.with_threshold(parse_rule(rule), held_out=held_out)
+        if device is not None:
+            detector = detector.to(device)
+        inputs = options.ordered(scenes, detector.card.family, dates)
+        places = [inputs] if detector.compares_dates else list(inputs)
         outcomes = score_scenes(
             detector,
-            scenes,
+            places,
             folder,
             mask=mask,
             covariates=covariates,
             tile=tile,
             min_area=min_area,
+            threads=threads,
             overwrite=overwrite,
             progress=progress,
+            mapper=mapper,
         )
-        results = [_told(outcome, as_json, alone=len(scenes) == 1) for outcome in outcomes]
+        results = [_told(outcome, as_json, alone=len(places) == 1) for outcome in outcomes]
     failed = sum(result is None for result in results)
     if failed:
         raise ScenesFailed(
             f"all {failed} scenes failed; each is told above."
-            if failed == len(scenes)
-            else f"{failed} of {len(scenes)} scenes failed; the others are done."
+            if failed == len(places)
+            else f"{failed} of {len(places)} scenes failed; the others are done."
         )
     if fail_on_anomaly and any(result.flagged for result in results if result is not None):
         raise SystemExit(ANOMALY_FOUND)

@@ -112,6 +112,11 @@ class Detector:
         """Twelve hexadecimal digits that tell this detector from any other."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:12]
 
+    @property
+    def compares_dates(self) -> bool:
+        """Whether a score is that of a date given those before it."""
+        return family_named(self.card.family).of_dates
+
     def require_dates(self, dates: int) -> None:
         """Make sure that there are as many dates of a place as a score needs.
 

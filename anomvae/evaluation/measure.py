@@ -10,6 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import PathText
-from ..mapping import MapResult, Scorer, score_tiles
+from ..mapping import MapResult, Scorer, pace, score_tiles
 from ..metrics import Metrics, measure, table
 from ..parallel import Progress, quiet
 from ..pixels import Mask, matched
@@ -159,9 +160,11 @@ def evaluate_detector(
         reader = matched(opened, detector.bands)
         truth = read_labels(labels, reader.grid, reader.name)
         scores = np.full(reader.grid.shape, np.nan, np.float32)
-        for tile, found in score_tiles(detector, matched(told, detector.bands), _size(reader)):
-            scores[tile.keep] = found.total[-1]
-            progress("score", tile.keep[0].stop, reader.grid.shape[0])
+        told_bands = matched(told, detector.bands)
+        with closing(score_tiles(detector, told_bands, pace(detector, told_bands))) as scored:
+            for tile, found in scored:
+                scores[tile.keep] = found.total[-1]
+                progress("score", tile.keep[0].stop, reader.grid.shape[0])
         rows = {OURS: measure(truth, scores, detector.threshold.value)}
         seen = np.where(np.isfinite(scores), truth, np.nan)
         rows |= _baseline_rows(reader, seen, baselines, progress)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,7 @@ from ..covariates import Covariates
 from ..detector import Detector, available, context_plan, fit_detector, fit_surroundings
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..families import family_named, require_dates
-from ..files import PathText
+from ..files import PathText, as_paths
 from ..parallel import Progress, quiet
 from ..pixels import matched
 from ..sampling import (
@@ -191,9 +190,9 @@ def _found(
     expected: Covariates | None = None,
 ) -> list[SceneFile]:
     """Look at the scenes; a family of time series takes them for dates of one."""
-    dates = [scenes] if isinstance(scenes, str | Path) else list(scenes)
-    require_dates(family, len(dates))
-    return found_scenes(dates, select, expected, of_dates=family_named(family).of_dates)
+    paths = as_paths(scenes)
+    require_dates(family, len(paths))
+    return found_scenes(paths, select, expected, of_dates=family_named(family).of_dates)
 
 
 def _reach(config: Config, select: Selection) -> int:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from .. import __version__
 from ..bands import Bands
@@ -22,7 +21,9 @@ from ..covariates import requested
 from ..files import (
     FileIdentity,
     PathText,
+    SceneText,
     Staging,
+    as_paths,
     identify,
     staging,
     without_query,
@@ -31,45 +32,31 @@ from ..files import (
 from ..fitting import EVERYTHING, Selection, detect
 from ..objects import require_min_area, write_objects
 from ..outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
-from ..parallel import Progress, quiet
+from ..parallel import Mapper, Progress, ahead, quiet, serial
 from ..pixels import matched
-from ..raster import (
-    Category,
-    Layout,
-    MapWriter,
-    RasterReader,
-    SeriesReader,
-    opened_dates,
-    with_covariates,
-)
-from ..raster.maps import LAYERS
-from ..tiling import fitting_size
+from ..raster import RasterReader, SeriesReader, opened_dates, with_covariates
+from .maps import opened_maps
 from .quicklook import SIDE, draw, picture_bands
 from .tally import Tally
-from .work import Scorer, require_tile, score_tiles
+from .work import Scorer, pace, require_threads, require_tile, score_tiles
 
 if TYPE_CHECKING:
     from ..config import Config
 
-NO_DATA = 255
-FLAGS = (
-    Category(0, "normal", (230, 230, 230)),
-    Category(1, "anomalous", (214, 26, 28)),
-    Category(NO_DATA, "no data", (0, 0, 0)),
-)
-
 
 def score_scene(  # noqa: PLR0913 - keywords, each with a default
     detector: Scorer,
-    scene: PathText | Sequence[PathText],
+    scene: SceneText,
     folder: PathText,
     *,
     mask: PathText | None = None,
     covariates: Sequence[PathText] = (),
     tile: int | None = None,
     min_area: int = 1,
+    threads: int | None = None,
     overwrite: bool = False,
     progress: Progress = quiet,
+    mapper: Mapper = serial,
 ) -> MapResult:
     """Score a scene and write its deliverables; what is up to date is left as it is.
 
@@ -87,14 +74,19 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
     covariates : sequence of path, optional
         Those of the detector, such as ``["dem.tif", "classes:landcover.tif", "day"]``.
     tile : int, optional
-        Side of a tile, pixels; by default about 64 MiB of whole file blocks.  It does not show in
+        Side of a tile, pixels; by default about 16 MiB of whole file blocks.  It does not show in
         the map.
     min_area : int, default 1
         Objects of fewer pixels are not told; their pixels stay flagged.
+    threads : int, optional
+        Tiles scored at a time; by default as many as torch may use threads, 4 at the most.
     overwrite : bool, default False
         Whether to replace results of other settings.
     progress : Progress, optional
         Told about every tile.
+    mapper : Mapper, optional
+        Who does the work on tiles, as from `anomvae.parallel.processes` or `dask`; by default this
+        process.  The map is the same.
 
     Returns
     -------
@@ -104,18 +96,21 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
     ------
     RasterError
         If a file cannot be read or written; nothing is left behind.
+    WorkersLost
+        If workers die again and again.
     BandMismatch, CovariateMismatch, GridMismatch
         If the scene does not fit the detector, or the mask or a covariate the scene.
     OutputExists
         If results of other settings lie there, or files that anomvae did not write.
     ConfigError
-        If ``tile`` or ``min_area`` is no size, or a result would replace a file that is read.
+        If ``tile``, ``min_area`` or ``threads`` is none, or a result would replace what is read.
     LockHeld
         If another run is scoring the scene into that folder.
     """
     require_tile(tile)
     require_min_area(min_area)
-    dates = [scene] if isinstance(scene, str | Path) else list(scene)
+    require_threads(threads)
+    dates = as_paths(scene)
     detector.require_dates(len(dates))
     with opened_dates(
         dates, mask=mask, covariates=covariates, expected=detector.covariates
@@ -131,7 +126,8 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
         known = finished(outputs, recipe.digest, overwrite=overwrite)
         if known is not None:
             return known
-        return _Job(detector, reader, outputs, recipe, tile, min_area, overwrite, progress).run()
+        how = _How(tile, threads, mapper)
+        return _Job(detector, reader, outputs, recipe, min_area, overwrite, progress, how).run()
 
 
 def detect_scene(  # noqa: PLR0913 - keywords, each with a default
@@ -185,7 +181,17 @@ def detect_scene(  # noqa: PLR0913 - keywords, each with a default
             return known
         detector = detect(scene, settings, seed, select=select, progress=progress)
         reader = SeriesReader([matched(opened, detector.bands)])
-        return _Job(detector, reader, outputs, recipe, None, min_area, overwrite, progress).run()
+        how = _How()
+        return _Job(detector, reader, outputs, recipe, min_area, overwrite, progress, how).run()
+
+
+@dataclass(frozen=True)
+class _How:
+    """What decides how fast a scene is scored, and nothing else."""
+
+    tile: int | None = None
+    threads: int | None = None
+    mapper: Mapper = serial
 
 
 @dataclass(frozen=True)
@@ -196,10 +202,10 @@ class _Job:
     reader: SeriesReader
     outputs: Outputs
     recipe: Recipe
-    tile: int | None
     min_area: int
     overwrite: bool
     progress: Progress
+    how: _How
 
     def run(self) -> MapResult:
         start = time.perf_counter()
@@ -224,31 +230,19 @@ class _Job:
         return Path(without_query(self.reader.name)).name
 
     def _write_maps(self, stage: Staging) -> Tally:
-        """Score tile by tile into both maps."""
-        where, tags = self.reader.georeference, self._tags()
-        shape, threshold = self.reader.grid.shape, self.detector.threshold
-        size = self._tile_size()
-        tally, total = Tally(shape), math.prod(-(-a // b) for a, b in zip(shape, size, strict=True))
-        with (
-            MapWriter(stage.path(self.outputs.scores.name), where, _score_layout(tags)) as maps,
-            MapWriter(stage.path(self.outputs.flags.name), where, _flag_layout(tags)) as flags,
-        ):
-            work = score_tiles(self.detector, self.reader, size)
-            for done, (tile, scores) in enumerate(work, start=1):
-                newest = np.stack([term[-1] for term in scores])
-                flagged = threshold.flag(newest[0])
-                maps.write(tile.keep, newest)
-                classes = np.where(np.isfinite(newest[0]), flagged, NO_DATA).astype(np.uint8)
-                flags.write(tile.keep, classes[np.newaxis])
-                tally.add(tile, newest[0], flagged)
-                self.progress("score", done, total)
-        return tally
-
-    def _tile_size(self) -> tuple[int, int]:
+        """Score tile by tile into both maps, which one thread writes while others score."""
+        where, threshold = self.reader.georeference, self.detector.threshold
         shape = self.reader.grid.shape
-        if self.tile is None:
-            return fitting_size(shape, self.reader.block_shape, self.reader.depth)
-        return min(self.tile, shape[0]), min(self.tile, shape[1])
+        how = pace(self.detector, self.reader, self.how.tile, self.how.threads)
+        total = math.prod(-(-side // step) for side, step in zip(shape, how.tile, strict=True))
+        with (
+            opened_maps(self.outputs, stage, where, self._tags(), threshold) as maps,
+            closing(score_tiles(self.detector, self.reader, how, self.how.mapper)) as scored,
+            closing(ahead(maps.write, scored)) as written,
+        ):
+            for done, _ in enumerate(written, start=1):
+                self.progress("score", done, total)
+        return maps.tally
 
     def _tags(self) -> dict[str, str]:
         """Say where the maps come from; no times, so that the same run gives the same bytes."""
@@ -290,16 +284,6 @@ class _Job:
             quantiles=tally.quantiles,
             seconds=seconds,
         )
-
-
-def _score_layout(tags: dict[str, str]) -> Layout:
-    return Layout("float32", math.nan, LAYERS, tags)
-
-
-def _flag_layout(tags: dict[str, str]) -> Layout:
-    return Layout(
-        "uint8", NO_DATA, ("flags",), tags, categories=FLAGS, overviews="mode", predictor=False
-    )
 
 
 def _asked(*told: str, min_area: int) -> str:

@@ -1,22 +1,37 @@
 """The work on a tile: read it, score it; nothing else of a scene is needed for it.
 
-Blocks and scores have axes (time, row, col[, band]).
+In this process one thread reads ahead and others score, each a tile at a time.  Other processes
+get the whole work as bytes, and open the rasters themselves.  Blocks and scores have axes
+(time, row, col[, band]).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import pickle
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
+
+import torch
 
 from ..bands import Bands
 from ..covariates import Covariates
 from ..detector import Scores
-from ..errors import ConfigError
-from ..parallel import Mapper, serial
+from ..errors import ConfigError, RasterError
+from ..parallel import Mapper, ahead, serial
 from ..pixels import Block, Reader
 from ..thresholds import Threshold
-from ..tiling import Tile, tiles
+from ..tiling import TILE_BYTES, Tile, fitting_size, tiles
+
+THREADS = 4
+"""Threads that score, at the most, unless more are asked for; beyond, Python stands in the way."""
+AT_ONCE = 320 * 2**20
+"""Bytes of float32 of all tiles that are read or scored at a time, if it can be helped."""
+WIDER = 4
+"""How much larger a tile is where its halo costs."""
 
 
 class Scorer(Protocol):
@@ -64,20 +79,108 @@ class TileWork:
 
     def __call__(self, tile: Tile) -> tuple[Tile, Scores]:
         """Score a tile; the scores are those of its kept pixels, axes (time, row, col)."""
-        return tile, self.detector.score(self.reader.read(tile.read)).inner(tile)
+        return self.score(self.read(tile))
+
+    def read(self, tile: Tile) -> tuple[Tile, Block]:
+        """Read a tile and its halo."""
+        return tile, self.reader.read(tile.read)
+
+    def score(self, part: tuple[Tile, Block]) -> tuple[Tile, Scores]:
+        """Score what was read of a tile."""
+        tile, block = part
+        return tile, self.detector.score(block).inner(tile)
+
+
+@dataclass(frozen=True)
+class SentWork:
+    """The work on tiles as other processes get it, with each tile; they unpack it once."""
+
+    content: bytes
+    """A pickle of a `TileWork`: made and read by one run, never a file."""
+
+    def __call__(self, tile: Tile) -> tuple[Tile, Scores]:
+        """Score a tile where this is run."""
+        return _unpacked(self.content, threading.get_ident())(tile)
+
+
+@lru_cache(maxsize=16)
+def _unpacked(content: bytes, thread: int) -> TileWork:
+    """Open the rasters in this process, for one thread of it, as they serve one only."""
+    torch.set_num_threads(1)  # the other cores have workers of their own
+    try:
+        work: TileWork = pickle.loads(content)
+    except RasterError as error:
+        raise RasterError(
+            f"{error} Workers open rasters themselves: put them where every worker finds them "
+            f"under this name."
+        ) from error
+    return work
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much of a scene is worked on at a time; it does not show in the map."""
+
+    tile: tuple[int, int]
+    """Rows and columns of a tile."""
+    threads: int
+    """Threads that score, each a tile."""
+
+
+def pace(
+    detector: Scorer, reader: Reader, tile: int | None = None, threads: int | None = None
+) -> Pace:
+    """Choose tiles and threads by the file's blocks, the bands, and the processors.
+
+    Parameters
+    ----------
+    detector, reader
+        What is to score, and to be scored.
+    tile : int, optional
+        Side of a tile, pixels, instead.
+    threads : int, optional
+        Threads, instead of as many as torch would use, 4 at the most, and one beside a GPU.
+
+    Returns
+    -------
+    Pace
+    """
+    shape = reader.grid.shape
+    if tile is None:
+        budget = TILE_BYTES * (WIDER if detector.reach else 1)
+        size = fitting_size(shape, reader.block_shape, reader.depth, budget)
+    else:
+        size = min(tile, shape[0]), min(tile, shape[1])
+    if threads is None:
+        rows, cols = (side + 2 * detector.reach for side in size)
+        one = 4 * reader.depth * rows * cols
+        most = min(torch.get_num_threads(), THREADS, AT_ONCE // one - 2)
+        threads = 1 if _on_gpu(detector) else max(1, most)
+    return Pace(size, threads)
 
 
 def score_tiles(
-    detector: Scorer, reader: Reader, size: tuple[int, int], mapper: Mapper = serial
-) -> Iterator[tuple[Tile, Scores]]:
-    """Score tile by tile; every kept pixel comes once.
+    detector: Scorer, reader: Reader, how: Pace, mapper: Mapper = serial
+) -> Generator[tuple[Tile, Scores], None, None]:
+    """Score tile by tile; every kept pixel comes once, in the order of `tiles`.
+
+    Close the iterator before the reader: then no thread reads any more.
 
     Yields
     ------
     Tile, Scores
         The scores of the kept pixels, axes (time, row, col).
     """
-    return mapper(TileWork(detector, reader), tiles(reader.grid.shape, size, detector.reach))
+    work, cut = TileWork(detector, reader), tiles(reader.grid.shape, how.tile, detector.reach)
+    if mapper.workers:
+        yield from mapper(SentWork(pickle.dumps(work)), cut)
+        return
+    with _one_thread_each(), closing(ahead(work.read, cut)) as blocks:
+        if how.threads == 1:
+            yield from map(work.score, blocks)
+            return
+        with closing(ahead(work.score, blocks, threads=how.threads)) as scored:
+            yield from scored
 
 
 def require_tile(tile: int | None) -> None:
@@ -90,3 +193,34 @@ def require_tile(tile: int | None) -> None:
     """
     if tile is not None and tile < 1:
         raise ConfigError(f"tile = {tile}: a tile has a side of at least 1 pixel.")
+
+
+def require_threads(threads: int | None) -> None:
+    """Make sure that there is a thread to score.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads = {threads}: at least 1 thread is needed to score.")
+
+
+def _on_gpu(detector: Scorer) -> bool:
+    return str(getattr(detector, "device", "cpu")) != "cpu"
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let torch do each operation on one thread.
+
+    Its own threads wait for each other, busily, after every small operation.  Where another
+    program, or our reading and writing, takes one of the cores, that was up to 20 times slower.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

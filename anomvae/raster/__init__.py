@@ -4,9 +4,10 @@ A scene is read as blocks, axes (time, row, col, band), float32, NaN = no data; 
 window by window, axes (band, row, col), and becomes a valid COG or nothing.
 """
 
-from .covariates import CovariateReader, SceneReader, with_covariates
+from .covariates import CovariateReader, SceneReader, found_anywhere, with_covariates
 from .earth import in_degrees, on_earth, to_degrees
 from .flagged import FlaggedMap, Strip, opened_flags
+from .gdal import everywhere
 from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
 from .masks import NormalMask, open_normal
@@ -27,6 +28,8 @@ __all__ = [
     "SceneReader",
     "SeriesReader",
     "Strip",
+    "everywhere",
+    "found_anywhere",
     "in_degrees",
     "on_earth",
     "open_normal",

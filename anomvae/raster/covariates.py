@@ -6,9 +6,8 @@ were asked for (`anomvae.covariates`); NaN = no data, or not known.
 
 from __future__ import annotations
 
-import copy
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -35,7 +34,7 @@ from ..files import FileIdentity, PathText
 from ..grid import Grid
 from ..pixels import Block
 from ..tiling import Window
-from .gdal import session
+from .gdal import everywhere, session
 from .georeference import Georeference
 from .part import part_at
 from .reader import RasterReader, fingerprint_of
@@ -71,14 +70,22 @@ class CovariateReader:
         The raster; who opened it closes it.
     layers : sequence of Layer
         Where the values come from.
+    texts : sequence of str
+        How they were asked for.
     expected : Covariates
         Those of a detector, for warnings of what it does not know; may be empty.
     """
 
     def __init__(
-        self, scene: RasterReader, layers: Sequence[Layer], expected: Covariates = ()
+        self,
+        scene: RasterReader,
+        layers: Sequence[Layer],
+        texts: Sequence[PathText],
+        expected: Covariates = (),
     ) -> None:
         self._scene, self._layers = scene, tuple(layers)
+        self._texts, self._expected = texts, expected
+        self._files = ExitStack()
         self._unseen = Unseen(expected, scene.name)
         self._found: set[int] = set()
         self._looked: set[int] = set()
@@ -128,10 +135,14 @@ class CovariateReader:
         """The state of every file that the values come from, the scene's first."""
         return (*self._scene.fingerprint, *(one for lay in self._layers for one in lay.fingerprint))
 
+    def __reduce__(self) -> tuple[Callable[..., CovariateReader], tuple[object, ...]]:
+        """Send the names of the files to another process, which opens them itself."""
+        return _reopened, (self._scene, found_anywhere(self._texts), self._expected)
+
     def using(self, bands: Bands) -> CovariateReader:
         """Read only ``bands``, in their order; the covariates stay."""
-        other = copy.copy(self)
-        other._scene = self._scene.using(bands)
+        other = object.__new__(CovariateReader)  # a copy would be other open files: see __reduce__
+        other.__dict__.update(self.__dict__, _scene=self._scene.using(bands))
         return other
 
     def read(self, window: Window) -> Block:
@@ -192,7 +203,7 @@ def with_covariates(
     """
     with ExitStack() as files:
         layers = [files.enter_context(_layer(one, scene)) for one in requested(texts)]
-        reader = CovariateReader(scene, layers, expected or ())
+        reader = CovariateReader(scene, layers, texts, expected or ())
         if expected is not None:
             require_covariates(reader.covariates, expected, scene.name)
         if not layers:
@@ -201,6 +212,25 @@ def with_covariates(
         yield reader
         if expected is not None:
             reader.warn_of_unknown()
+
+
+def found_anywhere(texts: Sequence[PathText]) -> tuple[str, ...]:
+    """Name covariates so that they are found from any folder."""
+    return tuple(
+        f"{one.kind}:{everywhere(one.source)}" if one.kind != DAY else str(text)
+        for text, one in zip(texts, requested(texts), strict=True)
+    )
+
+
+def _reopened(
+    scene: RasterReader, texts: Sequence[PathText], expected: Covariates
+) -> CovariateReader:
+    """Open what another process had open; it stays so as long as the reader is there."""
+    with ExitStack() as files:
+        layers = [files.enter_context(_layer(one, scene)) for one in requested(texts)]
+        reader = CovariateReader(scene, layers, texts, expected)
+        reader._files = files.pop_all()
+    return reader
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,12 @@
-"""How every call into GDAL is made: a bounded cache, and errors of one kind, in one line."""
+"""How every call into GDAL is made: a bounded cache, and errors of one kind, in one line.
+
+What a user has set for GDAL, in the environment or by `rasterio.Env`, holds before what is set
+here, but for the cache.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -11,28 +16,60 @@ from pathlib import Path
 
 import rasterio
 from rasterio._err import CPLE_BaseError
+from rasterio.env import getenv, hasenv
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from ..errors import RasterError
 
-CACHE_BYTES = 128_000_000
+CACHE_BYTES = 64_000_000
 """Of GDAL's block cache; by default it would take 5 % of the machine's memory."""
+
+STORES = ("curl", "s3", "gs", "az", "adls", "oss", "swift")
+"""What GDAL reads by HTTP, in its words."""
+REMOTE = re.compile(rf"(?!file:)\w{{2,}}://|.*/vsi({'|'.join(STORES)})(_streaming)?[/?]")
+NETWORK = {
+    "GDAL_HTTP_MAX_RETRY": "3",
+    "GDAL_HTTP_RETRY_DELAY": "0.5",  # s, and about twice as long each time
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",  # s
+    "GDAL_HTTP_LOW_SPEED_TIME": "30",  # s in which less than the limit comes: it has stalled
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",  # bytes/s
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # a folder may hold millions; side-cars are asked for
+    # Half an answer would stay in GDAL's memory for good; so it forgets a file that is closed.
+    "CPL_VSIL_CURL_NON_CACHED": ":".join(f"/vsi{store}" for store in STORES),
+}
+"""How rasters are read from a server."""
 
 # SystemError is rasterio's word for a failure about which GDAL says nothing.
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError)
 
 
 @contextmanager
-def session() -> Iterator[None]:
-    """Call GDAL with a bounded cache; a raster without georeference is no reason to warn."""
-    with warnings.catch_warnings(), rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+def session(*, remote: bool = False) -> Iterator[None]:
+    """Call GDAL with a bounded cache, from any thread."""
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **(_network() if remote else {})):
         yield
 
 
 @contextmanager
-def reporting(found: str, do: str) -> Iterator[None]:
+def unwarned() -> Iterator[None]:
+    """Open or make rasters; one without georeference is no reason to warn.
+
+    Python keeps its warnings for all threads together, so nothing else may open rasters meanwhile.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def _network() -> dict[str, str]:
+    """Say how to read from a server, where the user has not."""
+    known = {*os.environ, *(getenv() if hasenv() else ())}
+    return {name: value for name, value in NETWORK.items() if name not in known}
+
+
+@contextmanager
+def reporting(found: str, do: str, *, remote: bool = False) -> Iterator[None]:
     """Call GDAL; a failure becomes one line: ``found``, GDAL's reason, what to ``do``.
 
     Raises
@@ -41,7 +78,7 @@ def reporting(found: str, do: str) -> Iterator[None]:
         If GDAL fails.
     """
     try:
-        with session():
+        with session(remote=remote):
             yield
     except GDAL_ERRORS as error:
         raise RasterError(f"{found}: {reason(error)}. {do}") from error
@@ -65,10 +102,13 @@ def open_dataset(name: str, **options: int) -> DatasetReader:
     """
     if is_local(name) and not Path(name).exists():
         raise RasterError(f"{name} does not exist. Check the path.")
-    with reporting(
-        f"{name} cannot be opened as a raster",
-        "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable.",
-    ):
+    remote = is_remote(name)
+    advice = (
+        "Check the address, the rights and the network."
+        if remote
+        else "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable."
+    )
+    with reporting(f"{name} cannot be opened as a raster", advice, remote=remote), unwarned():
         return rasterio.open(name, **options)
 
 
@@ -77,12 +117,23 @@ def is_local(name: str) -> bool:
     return not re.match(r"/vsi|<|\w{2,}:", name)
 
 
+def everywhere(name: str | Path) -> str:
+    """Name a raster so that it is found from any folder."""
+    return str(Path(name).absolute()) if is_local(str(name)) else str(name)
+
+
+def is_remote(name: str) -> bool:
+    """Tell what is read from a server from what lies on this machine, or is no path at all."""
+    return bool(REMOTE.match(name))
+
+
 @cache
 def compression() -> dict[str, str]:
     """Choose how files are compressed: ZSTD, twice as fast at the same size, where GDAL has it."""
     try:
         with (
             session(),
+            unwarned(),
             MemoryFile() as memory,
             memory.open(driver="GTiff", width=1, height=1, count=1, dtype="uint8", compress="ZSTD"),
         ):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -15,11 +15,12 @@ from rasterio.enums import ColorInterp
 
 from ..bands import Bands
 from ..covariates import Covariates
+from ..errors import RasterError
 from ..files import FileIdentity, identify
 from ..grid import Grid
 from ..pixels import Block
 from ..tiling import Window
-from .gdal import is_local, session
+from .gdal import everywhere, is_local, session
 from .georeference import Georeference, georeference_of
 from .masks import RasterMask, opened_mask
 from .part import Part, part_at, reduced
@@ -95,6 +96,11 @@ class RasterReader:
         """Close the file, for every reader that shares it."""
         self._files.close()
 
+    def __reduce__(self) -> tuple[Callable[..., RasterReader], tuple[object, ...]]:
+        """Send the names of the files to another process, which opens them itself."""
+        mask = None if self._mask is None else everywhere(self._mask.name)
+        return _reopened, (everywhere(self.name), mask, self.bands, self.grid)
+
     @property
     def stem(self) -> str:
         """What the names of its results begin with."""
@@ -149,8 +155,8 @@ class RasterReader:
         RasterReader
             Closing either closes both.
         """
-        other = copy.copy(self)
-        other.bands = bands
+        other = object.__new__(RasterReader)  # a copy would be another open file: see __reduce__
+        other.__dict__.update(self.__dict__, bands=bands)
         return other
 
     def read(self, window: Window) -> Block:
@@ -207,6 +213,18 @@ def stem_of(name: str) -> str:
         return Path(name).stem
     last = re.split(r"[/!]", name.partition("?")[0].rstrip("/"))[-1].replace('"', "")
     return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
+
+
+def _reopened(name: str, mask: str | None, bands: Bands, grid: Grid) -> RasterReader:
+    """Open what another process has open, and make sure that it is the same."""
+    reader = RasterReader(name, mask=mask)
+    if reader.grid != grid or not set(bands) <= set(reader.bands):
+        reader.close()
+        raise RasterError(
+            f"{name} is another raster on this machine than where the work was sent from. "
+            f"Give all machines the same file under this name."
+        )
+    return reader.using(bands)
 
 
 def _open_mask(files: ExitStack, mask: str | Path | None, source: Source) -> RasterMask | None:

@@ -6,7 +6,9 @@ reads them here, so one rule of validity holds for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +21,18 @@ from ..bands import Bands
 from ..errors import RasterError
 from ..grid import Grid
 from .description import bands_of, data_indexes
-from .gdal import open_dataset, reporting
+from .gdal import is_remote, open_dataset, reporting
 from .georeference import grid_of
 from .part import Part, whole
 from .validity import Validity, hide_masked, validity_of
 from .values import read_values
+
+log = logging.getLogger(__name__)
+
+PAUSES = (0.5, 2.0)
+"""Seconds to wait before a part of a remote raster is read again."""
+DAMAGED = "The file seems damaged or cut short: fetch or copy it again."
+UNREACHABLE = "The server or the network fails, or the file is damaged: try again later."
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,8 @@ class Source:
     """All data bands."""
     validity: Validity
     """The file's masks."""
+    options: Mapping[str, int]
+    """GDAL's opening options."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -55,10 +66,33 @@ class Source:
         RasterError
             If the file is damaged there.
         """
-        with reporting(
-            f"{self.name} cannot be read at {part}",
-            "The file seems damaged or cut short: fetch or copy it again.",
-        ):
+        if not is_remote(self.name):
+            return self._read(bands, part, DAMAGED)
+        try:
+            return self._read(bands, part, UNREACHABLE)
+        except RasterError as error:
+            return self._read_again(bands, part, error)
+
+    def _read_again(self, bands: Bands, part: Part, error: RasterError) -> NDArray[np.float32]:
+        """Read from a remote raster that is opened anew.
+
+        GDAL asks again where a server is busy, but not where a connection breaks off.
+        """
+        for pause in PAUSES:
+            log.info("%s; trying again in %g s", error, pause)
+            time.sleep(pause)
+            try:
+                with opened(self.name):
+                    pass  # GDAL forgets what it holds of a file when that is closed
+                with opened(self.name, **self.options) as fresh:
+                    return fresh._read(bands, part, UNREACHABLE)
+            except RasterError as again:
+                error = again
+        raise error
+
+    def _read(self, bands: Bands, part: Part, advice: str) -> NDArray[np.float32]:
+        found, remote = f"{self.name} cannot be read at {part}", is_remote(self.name)
+        with reporting(found, advice, remote=remote):
             block = read_values(self.dataset, bands, part)
             hide_masked(block, self.dataset, validity=self.validity, bands=bands, part=part)
         return block
@@ -84,18 +118,19 @@ def opened(path: str | Path, **options: int) -> Iterator[Source]:
     name = str(path)
     dataset = open_dataset(name, **options)
     try:
-        yield _source(name, dataset)
+        yield _source(name, dataset, options)
     finally:
         dataset.close()
 
 
-def _source(name: str, dataset: DatasetReader) -> Source:
+def _source(name: str, dataset: DatasetReader, options: Mapping[str, int]) -> Source:
     with reporting(
         f"{name} cannot be described", "The file seems damaged: fetch or copy it again."
     ):
         _require_real_bands(name, dataset)
         bands = bands_of(dataset)
-        return Source(name, dataset, grid_of(dataset), bands, validity_of(dataset, bands))
+        validity = validity_of(dataset, bands)
+        return Source(name, dataset, grid_of(dataset), bands, validity, options)
 
 
 def _require_real_bands(name: str, dataset: DatasetReader) -> None:

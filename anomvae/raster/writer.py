@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +23,7 @@ from rasterio.shutil import copy
 from ..errors import RasterError
 from ..files import sync
 from ..tiling import Window
-from .gdal import GDAL_ERRORS, compression, reason, session
+from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
 
 BLOCK = 512
@@ -89,7 +90,7 @@ class MapWriter:
     def __enter__(self) -> MapWriter:
         """Begin a plain GeoTIFF beside the file to make."""
         try:
-            with self._reporting():
+            with self._reporting(), unwarned():
                 self._dataset = self._create()
                 self._describe()
         except BaseException:
@@ -108,7 +109,7 @@ class MapWriter:
             self._discard()
             return
         try:
-            with self._reporting():
+            with self._reporting(), unwarned():
                 self._dataset.close()
                 _require_whole(self._plain)
                 self._copy()
@@ -157,6 +158,7 @@ class MapWriter:
             tiled=True,
             blockxsize=BLOCK,
             blockysize=BLOCK,
+            interleave="band",  # overviews are drawn band by band
             BIGTIFF="IF_SAFER",
             SPARSE_OK="FALSE",
             **self._georeference.creation(),
@@ -173,17 +175,19 @@ class MapWriter:
             dataset.write_colormap(1, {known.value: known.colour for known in layout.categories})
 
     def _copy(self) -> None:
-        copy(
-            str(self._plain),
-            str(self._path),
-            driver="COG",
-            BLOCKSIZE=str(BLOCK),
-            PREDICTOR="YES" if self._layout.predictor else "NO",
-            OVERVIEW_RESAMPLING=self._layout.overviews.upper(),
-            BIGTIFF="IF_SAFER",
-            NUM_THREADS="ALL_CPUS",
-            **compression(),
-        )
+        # GDAL draws the overviews into a temporary file first: most of the time goes there.
+        with rasterio.Env(COG_TMP_COMPRESSION="NONE"):
+            copy(
+                str(self._plain),
+                str(self._path),
+                driver="COG",
+                BLOCKSIZE=str(BLOCK),
+                PREDICTOR="YES" if self._layout.predictor else "NO",
+                OVERVIEW_RESAMPLING=self._layout.overviews.upper(),
+                BIGTIFF="IF_SAFER",
+                NUM_THREADS="ALL_CPUS",
+                **compression(),
+            )
 
     def _discard(self) -> None:
         if hasattr(self, "_dataset"):
@@ -221,10 +225,10 @@ def _require_whole(path: Path) -> None:
 
 
 def _block_ends(dataset: DatasetReader) -> Iterator[int | None]:
-    """Say where each block of the first band ends, bytes from the file's start."""
-    for (row, col), _ in dataset.block_windows(1):
+    """Say where each block of each band ends, bytes from the file's start."""
+    for band, ((row, col), _) in product(dataset.indexes, dataset.block_windows(1)):
         offset, length = (
-            dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=1)
+            dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
             for what in ("OFFSET", "SIZE")
         )
         yield int(offset) + int(length) if offset and length else None

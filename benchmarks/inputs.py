@@ -1,0 +1,108 @@
+"""Rasters to measure speed with: made once, kept in a folder, the same on every machine.
+
+Each is what archives hold: a tiled DEFLATE GeoTIFF of uint16, reflectance times 10,000, of smooth
+mixtures of five materials with noise, and a small object of another material here and there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+
+from anomvae.files import staging
+
+BLOCK = 512
+MATERIALS = 5
+NOISE = 60  # of 10,000
+OBJECT = 3  # pixels a side; one in every block
+COMPRESSION = {"compress": "DEFLATE", "predictor": 2, "zlevel": 6}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A raster of so many bands and pixels, square."""
+
+    bands: int
+    """Bands."""
+    megapixels: float
+    """Millions of pixels, about."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables and in the folder."""
+        return f"{self.bands} bands, {self.megapixels:g} Mpixel"
+
+    @property
+    def side(self) -> int:
+        """Rows, and columns."""
+        return round(math.sqrt(self.megapixels * 1e6))
+
+    @property
+    def pixels(self) -> int:
+        """Exactly how many pixels."""
+        return self.side**2
+
+    def made(self, folder: Path) -> Path:
+        """Find the file in a folder, or make it there."""
+        name = f"{self.bands}-bands-{self.megapixels:g}-mpixel.tif"
+        if not (folder / name).exists():
+            with staging(folder, name) as stage:
+                self._write(stage.path(name))
+                stage.publish(name)
+        return folder / name
+
+    def _write(self, path: Path) -> None:
+        profile = {
+            "driver": "GTiff",
+            "dtype": "uint16",
+            "count": self.bands,
+            "height": self.side,
+            "width": self.side,
+            "nodata": 0,
+            "crs": "EPSG:32633",
+            "transform": Affine(10, 0, 5e5, 0, -10, 5e6),
+            "tiled": True,
+            "blockxsize": BLOCK,
+            "blockysize": BLOCK,
+            "num_threads": "all_cpus",
+            "bigtiff": "if_safer",
+        }
+        with rasterio.open(path, "w", **profile, **COMPRESSION) as dataset:
+            for row in range(0, self.side, BLOCK):
+                for col in range(0, self.side, BLOCK):
+                    size = min(BLOCK, self.side - row), min(BLOCK, self.side - col)
+                    window = (row, row + size[0]), (col, col + size[1])
+                    values = block((row, col), size, self.bands)
+                    dataset.write(np.moveaxis(values, -1, 0), window=window)
+
+
+def block(corner: tuple[int, int], size: tuple[int, int], bands: int) -> NDArray[np.uint16]:
+    """Draw a part of the land, axes (row, col, band); equal places, equal values."""
+    rng = np.random.default_rng((*corner, bands))
+    rows, cols = (start + np.arange(side) for start, side in zip(corner, size, strict=True))
+    turns = np.arange(MATERIALS)
+    waves = [
+        np.sin(rows[:, None] / (90 + 17 * turn) + turn) + np.cos(cols / (70 + 23 * turn) - turn)
+        for turn in turns
+    ]
+    shares = np.exp(np.stack(waves, axis=-1)).astype(np.float32)
+    shares /= shares.sum(axis=-1, keepdims=True)
+    values = shares @ spectra(bands)[:MATERIALS]
+    values += NOISE * rng.standard_normal(values.shape, np.float32)
+    values[: min(OBJECT, size[0]), : min(OBJECT, size[1])] = spectra(bands)[MATERIALS]
+    return np.asarray(values.clip(1, 65_535), np.uint16)
+
+
+def spectra(bands: int) -> NDArray[np.float32]:
+    """Give the materials' spectra, and last that of the objects, (material, band)."""
+    along = np.linspace(0, 3, bands)
+    shapes = [
+        2500 + 1500 * np.sin(along * (1 + turn / 2) + 2 * turn) for turn in range(MATERIALS + 1)
+    ]
+    return np.asarray(shapes, np.float32)

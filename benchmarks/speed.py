@@ -1,0 +1,276 @@
+"""Speed: scoring, reading, writing, training and the command line, beside what bounds them.
+
+Makes its own scenes in a folder, once.  Parts, bands and sizes can be chosen, so that it can be run
+piece by piece; every figure is kept in the JSON file at once, and one that is measured again takes
+the place of the older.  Ratios are to be believed where both figures come from one run::
+
+    python benchmarks/speed.py --folder /data/speed --out speed.json
+    python benchmarks/speed.py --folder /data/speed --part array --bands 200 --out speed.json
+
+Other programs on the machine spoil it: see that there are none.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
+
+import anomvae
+from anomvae.config import resolve_config
+from anomvae.detector import Detector
+from anomvae.errors import AnomvaeError
+from anomvae.mapping import pace
+from anomvae.raster import Category, Layout, MapWriter, RasterReader
+from anomvae.raster.maps import LAYERS
+from anomvae.tiling import tiles
+from benchmarks import inputs, peers, stopwatch
+from benchmarks.record import circumstances, keep
+from benchmarks.speedtables import ALONE, START, Figure, Figures, markdown
+
+ARRAY_PIXELS = 300_000  # enough for a second, little enough for PyOD
+TRAINED_ON = inputs.Scene(12, 1)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What is measured, and where figures go."""
+
+    folder: Path
+    """Where the scenes lie."""
+    scenes: tuple[inputs.Scene, ...]
+    """Those that are measured."""
+    figures: Figures
+    """Where figures go."""
+    repeats: int
+    """How often each piece of work is done."""
+
+    def add(self, what: str, scene: inputs.Scene, pixels: int, cost: stopwatch.Cost) -> None:
+        """Keep a figure, and tell it at once."""
+        figure = Figure(what, scene.bands, scene.megapixels, pixels, **vars(cost))
+        self.figures.add(figure)
+        click.echo(f"{scene.name}: {what}: {cost.seconds:.2f} s", err=True)
+
+    def once_each(self) -> Iterator[inputs.Scene]:
+        """Give the smallest scene of each number of bands."""
+        for bands in sorted({scene.bands for scene in self.scenes}):
+            yield min((s for s in self.scenes if s.bands == bands), key=lambda s: s.megapixels)
+
+    def model(self, bands: int, noise: str = "band") -> Path:
+        """Find the model for scenes of so many bands, or train it."""
+        path = self.folder / f"{bands}-bands-{noise}.safetensors"
+        if not path.exists():
+            scene = inputs.Scene(bands, 1).made(self.folder)
+            config = resolve_config("default", [f'score.noise="{noise}"', "training.max_steps=500"])
+            anomvae.train([str(scene)], config.config).save(path)
+        return path
+
+
+def measure_machine(bench: Bench) -> None:
+    """Measure what nothing can be faster than: multiplying matrices of float32."""
+    side = 2048
+    left, right = torch.rand(side, side), torch.rand(side, side)
+    cost = stopwatch.of(lambda: left @ right, max(5, bench.repeats))
+    bench.figures.rate = 2 * side**3 / cost.seconds / 1e9
+    click.echo(f"float32 matrices: {bench.figures.rate:.0f} GFLOP/s", err=True)
+
+
+def measure_arrays(bench: Bench) -> None:
+    """Score pixels in memory, ours and other detectors."""
+    for scene in bench.once_each():
+        x = _pixels(scene, bench.folder)
+        for name, work in _contenders(bench, scene, x):
+            bench.add(name, scene, len(x), stopwatch.of(work, bench.repeats))
+
+
+def _contenders(
+    bench: Bench, scene: inputs.Scene, x: NDArray[np.float32]
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    for noise in ("band", "covariance"):
+        detector = Detector.load(bench.model(scene.bands, noise))
+        block = x.reshape(1, 1, *x.shape)
+        yield f"anomvae vae, {noise} noise", partial(detector.score, block)
+    try:
+        from spectral import rx
+
+        yield "spectral rx", partial(rx, x.reshape(1, *x.shape))
+    except ImportError:
+        click.echo("spectral is not installed: left out.", err=True)
+    from sklearn.ensemble import IsolationForest
+
+    some = x[:: max(1, len(x) // 20_000)]
+    yield "scikit-learn IsolationForest", partial(IsolationForest().fit(some).score_samples, x)
+    try:
+        yield "PyOD VAE decision_function", partial(peers.fit_pyod("pyod-vae", some, 0).score, x)
+    except AnomvaeError as error:
+        click.echo(f"{error} Left out.", err=True)
+
+
+def _pixels(scene: inputs.Scene, folder: Path) -> NDArray[np.float32]:
+    with RasterReader(scene.made(folder)) as reader:
+        rows = min(scene.side, -(-ARRAY_PIXELS // scene.side))
+        block = reader.read((slice(0, rows), slice(0, scene.side)))
+    return np.ascontiguousarray(block.reshape(-1, scene.bands))
+
+
+def measure_files(bench: Bench) -> None:
+    """Read and write alone, and read as GDAL does without us."""
+    for scene in bench.scenes:
+        path = scene.made(bench.folder)
+        bench.add("GDAL read", scene, scene.pixels, stopwatch.of(partial(_gdal, path), 1))
+        read = partial(_read, path, Detector.load(bench.model(scene.bands)))
+        bench.add("read", scene, scene.pixels, stopwatch.of(read, bench.repeats))
+        if scene == min(bench.scenes, key=lambda one: (one.bands != scene.bands, one.megapixels)):
+            bench.add(ALONE, scene, *_score_alone(bench, scene))
+        bench.add("write", scene, scene.pixels, stopwatch.of(partial(_write, path), bench.repeats))
+
+
+def _gdal(path: Path) -> None:
+    """Read block by block, as stored."""
+    import rasterio
+
+    with rasterio.open(path) as dataset:
+        for _, window in dataset.block_windows(1):
+            dataset.read(window=window)
+
+
+def _read(path: Path, detector: Detector) -> None:
+    with RasterReader(path) as reader:
+        for tile in tiles(reader.shape, pace(detector, reader).tile):
+            reader.read(tile.read)
+
+
+def _score_alone(bench: Bench, scene: inputs.Scene) -> tuple[int, stopwatch.Cost]:
+    """Score one tile, as each of the threads of the command line does."""
+    detector, before = Detector.load(bench.model(scene.bands)), torch.get_num_threads()
+    torch.set_num_threads(1)
+    with RasterReader(scene.made(bench.folder)) as reader:
+        tile = next(tiles(reader.shape, pace(detector, reader).tile))
+        block = reader.read(tile.read)
+    cost = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
+    torch.set_num_threads(before)
+    return block[0, ..., 0].size, cost
+
+
+def _write(path: Path) -> None:
+    """Write three bands of float32 that shrink as scores do, and flags."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, RasterReader(path) as reader:
+        draw = np.random.default_rng(0)
+        part = np.exp(draw.normal(1, 0.5, (3, inputs.BLOCK, inputs.BLOCK))).astype(np.float32)
+        flags = (part[:1] > 9).astype(np.uint8)
+        kinds = (Category(0, "normal", (0, 0, 0)), Category(1, "anomalous", (255, 0, 0)))
+        float32 = Layout("float32", np.nan, LAYERS)
+        uint8 = Layout("uint8", 255, ("flags",), {}, kinds, overviews="mode", predictor=False)
+        for name, layout, values in (("maps", float32, part), ("flags", uint8, flags)):
+            with MapWriter(Path(folder, f"{name}.tif"), reader.georeference, layout) as writer:
+                for tile in tiles(reader.shape, (inputs.BLOCK, inputs.BLOCK)):
+                    rows, cols = tile.shape
+                    writer.write(tile.keep, values[:, :rows, :cols])
+
+
+def measure_command(bench: Bench, options: tuple[str, ...] = (), called: str = "score") -> None:
+    """Score scenes from the shell."""
+    for scene in bench.scenes:
+        path, model = scene.made(bench.folder), bench.model(scene.bands)
+        with tempfile.TemporaryDirectory(dir=bench.folder) as out:
+            command = ["score", path, "-m", model, "-o", out, "--overwrite", *options]
+            cost = stopwatch.of_command(_anew(command, out), bench.repeats)
+        bench.add(called, scene, scene.pixels, cost)
+
+
+def _anew(command: list[Any], out: str) -> Callable[[int], list[Any]]:
+    """Give each run a folder of its own: what is done already would be left as it is."""
+    place = command.index(out)
+    return lambda turn: [*command[:place], str(Path(out, str(turn))), *command[place + 1 :]]
+
+
+def measure_start(bench: Bench) -> None:
+    """Score next to nothing: what is left is the start."""
+    tiny = inputs.Scene(*START)
+    measure_command(Bench(bench.folder, (tiny,), bench.figures, bench.repeats))
+
+
+def measure_workers(bench: Bench) -> None:
+    """Score with one and with two processes, and on a cluster of this machine."""
+    for count in (1, 2):
+        measure_command(bench, ("--workers", str(count)), f"score --workers {count}")
+    measure_command(bench, ("--dask", "local"), "score --dask local")
+
+
+def measure_training(bench: Bench) -> None:
+    """Train the default configuration on a million pixels, and fit `detect` to a small scene."""
+    path = TRAINED_ON.made(bench.folder)
+    work = partial(anomvae.train, [str(path)], "default", 0)
+    bench.add("train", TRAINED_ON, TRAINED_ON.pixels, stopwatch.of(work, 1))
+    small = inputs.Scene(205, 0.01)
+    with tempfile.TemporaryDirectory(dir=bench.folder) as out:
+        command = ["detect", small.made(bench.folder), "-o", out]
+        cost = stopwatch.of_command(_anew(command, out), bench.repeats)
+    bench.add("detect", small, small.pixels, cost)
+
+
+PARTS: dict[str, Callable[[Bench], None]] = {
+    "machine": measure_machine,
+    "array": measure_arrays,
+    "files": measure_files,
+    "start": measure_start,
+    "score": measure_command,
+    "workers": measure_workers,
+    "training": measure_training,
+}
+DEFAULT = ("12x1", "12x30", "12x120", "64x1", "200x1")
+
+
+def _scene(text: str) -> inputs.Scene:
+    bands, _, megapixels = text.partition("x")
+    try:
+        return inputs.Scene(int(bands), float(megapixels))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not BANDSxMPIXEL, as in 12x30.") from error
+
+
+@click.command()
+@click.option(
+    "--folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="For scenes."
+)
+@click.option("--scene", "scenes", multiple=True, default=DEFAULT, help="As in 12x30; repeatable.")
+@click.option(
+    "--part", "parts", multiple=True, type=click.Choice(list(PARTS)), default=tuple(PARTS)
+)
+@click.option("--repeats", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON file.")
+@click.option("--record", is_flag=True, help="Keep the tables in benchmarks/results.md.")
+def main(
+    folder: Path,
+    scenes: tuple[str, ...],
+    parts: tuple[str, ...],
+    repeats: int,
+    out: Path | None,
+    record: bool,
+) -> None:
+    """Measure how fast everything is on this machine."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = Figures(out)
+    bench = Bench(folder, tuple(map(_scene, scenes)), figures, repeats)
+    for part in parts:
+        PARTS[part](bench)
+    text = f"{circumstances()}.\n\n{markdown(figures, os.cpu_count() or 1)}"
+    click.echo(text)
+    if record:
+        keep("speed", f"## Speed\n\n`python benchmarks/speed.py --folder DIR --record`\n\n{text}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""A file server on this machine that answers range requests, and fails when it is told to.
+
+It is another process: GDAL may hold Python's lock while it waits for an answer.  ::
+
+    python servers.py FOLDER LOG [TROUBLE ...]
+
+A trouble is ``404``, ``500``, ... or ``drop`` (in the middle of the answer), and the numbers of the
+GETs that meet it: ``500:2,4`` or ``drop:3-``.
+"""
+
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Served:
+    """A folder that is served."""
+
+    url: str
+    log: Path
+
+    @property
+    def requests(self):
+        """What was asked for, as in ``GET /scene.tif``."""
+        return self.log.read_text().splitlines()
+
+
+@contextmanager
+def served(folder, *troubles):
+    """Serve a folder while the block runs."""
+    log = Path(folder) / "requests.log"
+    log.write_text("")
+    command = [sys.executable, __file__, str(folder), str(log), *troubles]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield Served(process.stdout.readline().strip(), log)
+        finally:
+            process.kill()
+
+
+def met(troubles, number):
+    """Name the trouble that the GET of a number meets."""
+    for trouble in troubles:
+        kind, _, numbers = trouble.partition(":")
+        for part in numbers.split(","):
+            first, dash, last = part.partition("-")
+            end = (int(last) if last else sys.maxsize) if dash else int(first)
+            if int(first) <= number <= end:
+                return kind
+    return None
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    folder, log, troubles, numbers = Path(), None, (), count(1)
+
+    def log_message(self, *arguments):
+        """Keep quiet."""
+
+    def do_HEAD(self):
+        self.answer("HEAD", None)
+
+    def do_GET(self):
+        self.answer("GET", met(self.troubles, next(self.numbers)))
+
+    def answer(self, method, trouble):
+        path = self.path.partition("?")[0]
+        print(method, path, file=self.log, flush=True)
+        file = self.folder / path.lstrip("/")
+        status = int(trouble) if trouble and trouble.isdigit() else None
+        if status or not file.is_file():
+            self.send_response(status or 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        data = file.read_bytes()
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        first = int(asked[1]) if asked else 0
+        last = min(int(asked[2]), len(data) - 1) if asked and asked[2] else len(data) - 1
+        self.send_response(206 if asked else 200)
+        if asked:
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(last - first + 1))
+        self.end_headers()
+        if method == "GET":
+            part = data[first : last + 1]
+            self.wfile.write(part[: len(part) // 2] if trouble == "drop" else part)
+            self.close_connection = trouble == "drop"
+
+
+if __name__ == "__main__":
+    Handler.folder, Handler.log = Path(sys.argv[1]), open(sys.argv[2], "a")  # noqa: SIM115
+    Handler.troubles = sys.argv[3:]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+    sys.stdout.flush()
+    server.serve_forever()
