@@ -11,7 +11,7 @@ import pickle
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
@@ -95,7 +95,7 @@ class TileWork:
 class SentWork:
     """The work on tiles as other processes get it, with each tile; they unpack it once."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     """A pickle of a `TileWork`: made and read by one run, never a file."""
 
     def __call__(self, tile: Tile) -> tuple[Tile, Scores]:
