@@ -4,15 +4,43 @@ Keys are the arguments of the Python functions.  ``auto`` stands for what the nu
 way of fitting decides (docs/design.md, section 8).
 """
 
-from .reading import Resolved, build_config, resolve_config, shipped, shipped_configs
+from .monitoring import (
+    FolderConfig,
+    MailConfig,
+    MonitorConfig,
+    PlaceConfig,
+    StacConfig,
+    UrlsConfig,
+    WaitConfig,
+    WebhookConfig,
+)
+from .reading import (
+    Resolved,
+    build_config,
+    is_monitoring,
+    read_monitoring,
+    resolve_config,
+    shipped,
+    shipped_configs,
+)
 from .tables import TRIM, Config, TrainingConfig
 
 __all__ = [
     "TRIM",
     "Config",
+    "FolderConfig",
+    "MailConfig",
+    "MonitorConfig",
+    "PlaceConfig",
     "Resolved",
+    "StacConfig",
     "TrainingConfig",
+    "UrlsConfig",
+    "WaitConfig",
+    "WebhookConfig",
     "build_config",
+    "is_monitoring",
+    "read_monitoring",
     "resolve_config",
     "shipped",
     "shipped_configs",
