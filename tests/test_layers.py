@@ -35,6 +35,7 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"estimators", "fitting"},
     {"mapping"},
     {"evaluation"},
+    {"monitoring"},
     {"cli"},
     {"__main__"},
 ]

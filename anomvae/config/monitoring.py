@@ -38,6 +38,12 @@ def _beside(text: str, info: ValidationInfo) -> str:
     return text if re.match(r"\w{2,}://|/vsi", text) else str(folder / Path(text).expanduser())
 
 
+def _within(pattern: str) -> str:
+    if not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise ValueError(f"pattern = {pattern!r}: expected names in the folder, such as '*.tif'.")
+    return pattern
+
+
 def _named(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(f"name = {text!r}: expected letters, digits, '.', '-' and '_' alone.")
@@ -63,7 +69,8 @@ def require_safe(url: str, *, allow_http: bool) -> str:
 
 PathText = Annotated[str, AfterValidator(_beside)]
 Name = Annotated[str, AfterValidator(_named)]
-Longitude, Latitude = (Annotated[float, Field(ge=-most, le=most)] for most in (180, 90))
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
 
 
 class FolderConfig(Table):
@@ -71,7 +78,7 @@ class FolderConfig(Table):
 
     path: PathText
     """The folder."""
-    pattern: str = "*.tif"
+    pattern: Annotated[str, AfterValidator(_within)] = "*.tif"
     """Which names in it are scenes; ``**/*.tif`` looks into its folders, too."""
     stable_seconds: NonNegativeFloat = 60.0
     """A file is taken when its size and time have not changed for so long, s."""
@@ -171,10 +178,6 @@ class WaitConfig(Table):
         """Say how long to wait after so many failures, s."""
         return float(min(self.wait_seconds * 2.0 ** min(tries - 1, 64), self.max_wait_seconds))
 
-    def wait(self, tries: int) -> float:
-        """Say how long to wait after so many failures, s."""
-        return float(min(self.wait_seconds * 2.0 ** min(tries - 1, 64), self.max_wait_seconds))
-
 
 class RetryConfig(WaitConfig):
     """When a scene that failed is tried again."""
@@ -238,8 +241,10 @@ class MailConfig(Table):
     def _safe_password(self) -> MailConfig:
         if (self.user is None) != (self.password_env is None):
             raise ValueError(f"mail {self.name!r}: give both `user` and `password_env`, or none.")
-        if self.user is not None and self.security == "none" and not LOCAL.match(
-            f"http://{self.host}"
+        if (
+            self.user is not None
+            and self.security == "none"
+            and not LOCAL.match(f"http://{self.host}")
         ):
             raise ValueError(f"mail {self.name!r} would send a password in the clear: encrypt it.")
         return self
@@ -300,9 +305,10 @@ class MonitorConfig(Table):
 
     @model_validator(mode="after")
     def _own_names(self) -> MonitorConfig:
-        told = [*self.alerts.webhook, *self.alerts.mail]
+        posted = [webhook.name for webhook in self.alerts.webhook]
+        written = [mail.name for mail in self.alerts.mail]
         _require_once("places", [place.name for place in self.place])
-        _require_once("receivers of alerts", [*("stdout", "feed"), *(each.name for each in told)])
+        _require_once("receivers of alerts", ["stdout", "feed", *posted, *written])
         return self
 
 

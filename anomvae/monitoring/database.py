@@ -106,7 +106,9 @@ def opened(folder: str | Path) -> Iterator[sqlite3.Connection]:
         database.execute("PRAGMA synchronous = FULL")
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             text = step if sqlite3.sqlite_version_info >= (3, 37) else step.replace(" STRICT;", ";")
-            database.executescript(f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {number}; COMMIT")
+            database.executescript(
+                f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {number}; COMMIT"
+            )
         yield database
 
 

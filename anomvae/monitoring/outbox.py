@@ -60,6 +60,7 @@ class Outbox:
                 break
             self._mark_sent(channel.name, row["number"], now())
             sent += 1
+            log.info("alert sent", extra={"facts": {"channel": channel.name, "alert": row["key"]}})
         return sent
 
     def _first(self, channel: str) -> sqlite3.Row | None:
@@ -87,9 +88,8 @@ class Outbox:
                 f"UPDATE deliveries SET tries = ?, next_try = ?, error = ? {_MARK}",
                 (tries, stamp(again), error, channel, row["number"]),
             )
-        log.warning(
-            "alert not sent", extra={"channel": channel, "alert": row["key"], "reason": error}
-        )
+        facts = {"channel": channel, "alert": row["key"], "reason": error}
+        log.warning("alert not sent", extra={"facts": facts})
 
 
 def latest(database: sqlite3.Connection, count: int) -> list[Alert]:

@@ -198,6 +198,20 @@ class State:
                 "DELETE FROM files WHERE place = ? AND path = ?", [(place, path) for path in gone]
             )
 
+    def begin_run(self, run: str, now: datetime) -> None:
+        """Note that a run has begun."""
+        with transaction(self.database):
+            self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
+
+    def end_run(self, run: str, now: datetime, code: int, **counts: int) -> None:
+        """Note how a run ended; ``counts`` are columns."""
+        columns = "".join(f", {name} = :{name}" for name in counts)
+        with transaction(self.database):
+            self.database.execute(
+                f"UPDATE runs SET ended = :now, code = :code{columns} WHERE run = :run",
+                {"now": stamp(now), "code": code, "run": run, **counts},
+            )
+
     def _tell(self, alert: Alert, channels: Sequence[str]) -> None:
         number = self.database.execute(
             "INSERT INTO alerts (key, place, made, body) VALUES (?, ?, ?, ?) RETURNING number",
