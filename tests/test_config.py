@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomvae.config import Config, build_config, resolve_config, shipped, shipped_configs
+from anomvae.config import (
+    Config,
+    build_config,
+    is_monitoring,
+    read_monitoring,
+    resolve_config,
+    shipped,
+    shipped_configs,
+)
 from anomvae.errors import ConfigError, FileError
 
 DEFAULT = shipped("configs") / "default.toml"
@@ -37,6 +45,13 @@ def test_every_shipped_configuration_loads_by_name_and_by_path(name):
     by_path = resolve_config(str(shipped("configs") / f"{name}.toml"))
 
     assert by_name.config == by_path.config
+
+
+def test_what_watches_places_is_no_configuration_of_a_detector():
+    assert "monitor" not in shipped_configs()
+    assert is_monitoring(shipped("configs") / "monitor.toml")
+    assert not is_monitoring(DEFAULT)
+    assert read_monitoring(shipped("configs") / "monitor.toml").place
 
 
 def test_small_objects_are_found_among_their_surroundings():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import smtplib
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ from ..files import write_atomically
 from .alerts import feature_collection, headline, told
 from .state import Alert
 from .web import CallFailed, call
+
+log = logging.getLogger(__name__)
 
 Environment = Mapping[str, str]
 """Where secrets are: variables of the environment."""
@@ -153,8 +156,9 @@ class Mail:
                 refused = server.send_message(letter(alert, self.config))
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise DeliveryFailed(f"{self.config.host} does not take it: {_plain(error)}") from error
-        if refused:
-            raise DeliveryFailed(f"{self.config.host} refuses {', '.join(refused)}")
+        if refused:  # the others have it: another try would write to them again
+            facts = {"channel": self.name, "refused": sorted(refused)}
+            log.warning("mail refused", extra={"facts": facts})
 
     def _server(self) -> smtplib.SMTP:
         """Connect, encrypt and log in, as far as asked for."""

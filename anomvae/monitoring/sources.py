@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
 from ..config import FolderConfig, UrlsConfig
@@ -143,10 +143,12 @@ def _sighted(
         return before
     since = before.since if before is not None and same else stamp(now)
     rests = stamp(now - span)
-    old = now.timestamp() - mtime_ns / 1e9 >= span.total_seconds()
-    # A time in the past proves nothing of a file that was another a moment ago: some copies keep
-    # the time of the original while they write.
-    stable = since <= rests or (old and (before is None or same))
+    changed = datetime.fromtimestamp(mtime_ns / 1e9, UTC)
+    old = now - changed >= span
+    # Some copies give a file the time of the original while they write.  A time that says that
+    # nothing has changed since the file was seen to be another is such a one: it proves nothing.
+    honest = before is None or same or stamp(changed) >= before.since
+    stable = since <= rests or (old and honest)
     digest = _digest(path, state) if stable else None
     return Sighting(size, mtime_ns, since, digest if identify(path) == state else None)
 
