@@ -19,7 +19,7 @@ SCENE = PACKAGE.parent / "data_samples" / "normal.tif"
 LAYERS = [  # bottom to top, the order of design.md section 2; one line's names import no other
     {"errors"},
     {"tiling", "grid", "bands", "scaling", "thresholds", "metrics", "rx", "simulate", "parallel"},
-    {"codeuse"},
+    {"codeuse", "season"},
     {"pixels", "noise", "config"},
     {"context"},
     {"prominence"},

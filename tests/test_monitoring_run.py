@@ -1,4 +1,4 @@
-"""One pass: what is new is scored once, whatever happens; a stub scores, so that no torch is needed."""
+"""One pass: what is new is scored once, whatever happens; a stub scores, so without torch."""
 
 import json
 import os

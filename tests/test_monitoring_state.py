@@ -3,6 +3,7 @@
 import resource
 import sqlite3
 import subprocess
+from contextlib import suppress
 
 import pytest
 from watching import START
@@ -150,7 +151,7 @@ def test_an_older_file_is_brought_up_to_date_and_keeps_what_it_holds(tmp_path, m
     step = "ALTER TABLE scenes ADD COLUMN note TEXT;"
     monkeypatch.setattr(tables, "MIGRATIONS", (*tables.MIGRATIONS, step))
 
-    with pytest.raises(FileError, match="older version. The next"), opened_to_read(tmp_path):
+    with pytest.raises(FileError, match=r"older version\. The next"), opened_to_read(tmp_path):
         pass
     with opened_state(tmp_path) as state:
         version = state.database.execute("PRAGMA user_version").fetchone()[0]
@@ -184,9 +185,11 @@ def test_a_file_of_a_newer_version_is_refused_and_untouched(tmp_path):
     before = (tmp_path / FILE).read_bytes()
 
     for way in (opened_state, opened_to_read):
-        with pytest.raises(FileError, match="version 99, written by a newer.*Update"):
-            with way(tmp_path):
-                pass
+        with (
+            pytest.raises(FileError, match=r"version 99, written by a newer.*Update"),
+            way(tmp_path),
+        ):
+            pass
 
     assert (tmp_path / FILE).read_bytes() == before
 
@@ -194,9 +197,9 @@ def test_a_file_of_a_newer_version_is_refused_and_untouched(tmp_path):
 def test_a_file_that_is_no_database_is_refused_and_untouched(tmp_path):
     (tmp_path / FILE).write_text("notes, not tables " * 100)
 
-    with pytest.raises(FileError, match=r"monitor\.sqlite is damaged or no database"):
-        with opened_state(tmp_path):
-            pass
+    told = r"monitor\.sqlite is damaged or no database"
+    with pytest.raises(FileError, match=told), opened_state(tmp_path):
+        pass
 
     assert (tmp_path / FILE).read_text().startswith("notes")
 
@@ -237,13 +240,18 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+def fill(path):
+    """Write until the disk is full."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+
+
 def test_on_a_disk_that_is_really_full_nothing_is_lost(small_disk):
     with opened_state(small_disk) as state:
         state.begin(KEY, "a.tif", START)
     rest = small_disk / "rest"
-    with pytest.raises(OSError), rest.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
+    fill(rest)
 
     with pytest.raises(NotWritten, match="free space"), opened_state(small_disk) as state:
         state.begin(Key("harbour", "b.tif", "model", "settings"), "b.tif", START)

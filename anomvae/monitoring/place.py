@@ -91,7 +91,7 @@ class PlacePass:
     def run(self, scoring: Callable[[PlaceConfig], Scoring], tell: Callable[[], object]) -> None:
         """Score what is due; what is wrong with the place stops its own pass alone."""
         try:
-            due = list(self._due())
+            due = list(self.due())
             score = scoring(self.place) if due else None
             for found, key, tries in due:
                 if score is not None and self._score(score, found, key, tries):
@@ -99,7 +99,7 @@ class PlacePass:
         except AnomvaeError as error:
             self._note(Problem(self.place.name, None, error))
 
-    def _due(self) -> Iterator[tuple[Found, Key, int]]:
+    def due(self) -> Iterator[tuple[Found, Key, int]]:
         """Choose the scenes to score: new ones first, then those begun longest ago."""
         model, settings = _model_digest(self.place), _settings_digest(self.place)
         standings = self.state.standings(self.place.name, model, settings)
