@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,8 @@ def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:
     calls = root / "calls.jsonl"
     with hooked(calls) as url:
         config = watch_of(root, season, url)
+        for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "anomvae.mapping"):
+            import_module(module)  # here, and not in every copy anew
         nights = Nights(config, {place.name: scoring_of(place) for place in config.place})
         seconds = _go_through(nights, root, season, seed, kills)
     return Outcome(
