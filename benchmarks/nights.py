@@ -35,6 +35,8 @@ EVERY = timedelta(hours=6)
 QUICK = ("training.max_steps=400", "training.trim=0")
 STABLE = 600.0
 """Time that a file must rest, s."""
+SMALLEST = 12
+"""Pixels of an object that is told of; the lasting change has 25, where no cloud hides it."""
 PATIENCE = 120.0
 """No pass takes so long, s."""
 VOLATILE = {"tries", "started", "finished", "next_try", "seconds"}
@@ -90,6 +92,7 @@ def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
             "model": f"{name}.safetensors",
             "out": f"maps/{name}",
             "folder": {"path": f"in/{name}", "stable_seconds": STABLE},
+            "alert": {"min_area_px": SMALLEST},
         }
         for name in season.places
     ]

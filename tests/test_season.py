@@ -9,7 +9,7 @@ import pytest
 
 from anomvae.season import Season, arrivals, normal
 from anomvae.simulate import Sensor
-from benchmarks.nights import play, train
+from benchmarks.nights import SMALLEST, play, train
 from benchmarks.season import differences, measure_idle, told
 
 SHORT = Season(
@@ -105,7 +105,8 @@ def test_the_lasting_change_is_told_every_time_it_is_seen(seasons):
     seen = {
         f"harbour-{each.number:03}.tif"
         for each in drawn()
-        if each.fault != "damaged" and (each.scene.valid & (each.scene.labels > 0)).sum() >= 9
+        if each.fault != "damaged"
+        and (each.scene.valid & (each.scene.labels > 0)).sum() >= SMALLEST
     }
 
     bodies = " ".join(body for _, body in seasons[0].end.alerts)
