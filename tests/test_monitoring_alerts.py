@@ -16,8 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from watching import START, Clock, Stub, drop, receiver, result, rows, run_watch, watch
 
-from anomvae.config import MailConfig, WebhookConfig
-from anomvae.config.monitoring import AlertRule
+from anomvae.config import AlertRule, MailConfig, WebhookConfig
 from anomvae.monitoring.alerts import alert_of, is_unusual, read_objects
 from anomvae.monitoring.channels import DeliveryFailed, Lines, Mail, Webhook, letter
 from anomvae.monitoring.outbox import Outbox

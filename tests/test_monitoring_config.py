@@ -4,8 +4,14 @@ import re
 
 import pytest
 
-from anomvae.config import FolderConfig, MonitorConfig, PlaceConfig, read_monitoring, shipped
-from anomvae.config.monitoring import RetryConfig
+from anomvae.config import (
+    FolderConfig,
+    MonitorConfig,
+    PlaceConfig,
+    RetryConfig,
+    read_monitoring,
+    shipped,
+)
 from anomvae.errors import ConfigError, FileError
 
 PLACE = """
@@ -145,12 +151,12 @@ def test_the_shipped_example_shows_every_key():
 
 
 def test_every_field_is_documented():
-    from anomvae.config import monitoring
+    from anomvae.config import monitoring, receivers
     from anomvae.config.tables import Table
 
     tables = [
         kind
-        for kind in vars(monitoring).values()
+        for kind in (vars(monitoring) | vars(receivers)).values()
         if isinstance(kind, type) and issubclass(kind, Table) and kind is not Table
     ]
 

@@ -5,15 +5,14 @@ way of fitting decides (docs/design.md, section 8).
 """
 
 from .monitoring import (
+    AlertRule,
     FolderConfig,
-    MailConfig,
+    HealthConfig,
     MonitorConfig,
     PlaceConfig,
     RetryConfig,
     StacConfig,
     UrlsConfig,
-    WaitConfig,
-    WebhookConfig,
 )
 from .reading import (
     Resolved,
@@ -24,12 +23,15 @@ from .reading import (
     shipped,
     shipped_configs,
 )
+from .receivers import MailConfig, WaitConfig, WebhookConfig
 from .tables import TRIM, Config, TrainingConfig
 
 __all__ = [
     "TRIM",
+    "AlertRule",
     "Config",
     "FolderConfig",
+    "HealthConfig",
     "MailConfig",
     "MonitorConfig",
     "PlaceConfig",

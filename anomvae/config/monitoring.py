@@ -6,10 +6,9 @@ the name of an environment variable, never a value.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -17,25 +16,16 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
-    ValidationInfo,
     model_validator,
 )
 
 from ..errors import listed
 from ..thresholds import parse_rule
+from .checks import Name, PathText
+from .receivers import AlertsConfig, WaitConfig
 from .tables import Table
 
 SOURCES = ("folder", "urls", "stac")
-LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])([:/]|$)")
-NAME = re.compile(r"[\w.-]+")
-
-
-def _beside(text: str, info: ValidationInfo) -> str:
-    """Complete a path; an address, or one of GDAL's virtual files, stays as it is."""
-    if not text:
-        raise ValueError("a path is empty: give one.")
-    folder = (info.context or {}).get("folder", Path())
-    return text if re.match(r"\w{2,}://|/vsi", text) else str(folder / Path(text).expanduser())
 
 
 def _within(pattern: str) -> str:
@@ -44,31 +34,6 @@ def _within(pattern: str) -> str:
     return pattern
 
 
-def _named(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise ValueError(f"name = {text!r}: expected letters, digits, '.', '-' and '_' alone.")
-    return text
-
-
-def require_safe(url: str, *, allow_http: bool) -> str:
-    """Make sure that what is sent to an address cannot be read on the way.
-
-    Raises
-    ------
-    ValueError
-        If it is neither HTTPS, nor this machine, nor allowed.
-    """
-    safe = url.startswith("https://") or LOCAL.match(url)
-    if not (safe or (allow_http and url.startswith("http://"))):
-        shown = url.partition("?")[0]
-        raise ValueError(
-            f"{shown!r} is not a safe address: give https://, or set allow_http = true."
-        )
-    return url
-
-
-PathText = Annotated[str, AfterValidator(_beside)]
-Name = Annotated[str, AfterValidator(_named)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 
@@ -166,19 +131,6 @@ class PlaceConfig(Table):
         return self
 
 
-class WaitConfig(Table):
-    """How long to wait after failures."""
-
-    wait_seconds: PositiveFloat = 60.0
-    """After the first one; each further one doubles it."""
-    max_wait_seconds: PositiveFloat = 3600.0
-    """At the most."""
-
-    def wait(self, tries: int) -> float:
-        """Say how long to wait after so many failures, s."""
-        return float(min(self.wait_seconds * 2.0 ** min(tries - 1, 64), self.max_wait_seconds))
-
-
 class RetryConfig(WaitConfig):
     """When a scene that failed is tried again."""
 
@@ -188,90 +140,6 @@ class RetryConfig(WaitConfig):
     """At the most."""
     tries: PositiveInt = 5
     """Times a scene is tried before it is given up."""
-
-
-class WebhookConfig(Table):
-    """Someone who is told by HTTP POST."""
-
-    name: Name = "webhook"
-    """What it is called in the state."""
-    url: str | None = None
-    """HTTPS address ..."""
-    url_env: str | None = None
-    """... or the environment variable that holds it, where the address is a secret."""
-    secret_env: str | None = None
-    """Environment variable with the key of the signature in ``X-Anomvae-Signature``."""
-    timeout: PositiveFloat = 10.0
-    """To wait for an answer, s."""
-    allow_http: bool = False
-    """Whether an address without encryption is all right; one on this machine always is."""
-
-    @model_validator(mode="after")
-    def _one_address(self) -> WebhookConfig:
-        if (self.url is None) == (self.url_env is None):
-            raise ValueError(f"webhook {self.name!r}: give either `url` or `url_env`.")
-        if self.url is not None:
-            require_safe(self.url, allow_http=self.allow_http)
-        return self
-
-
-class MailConfig(Table):
-    """Those who are told by e-mail."""
-
-    name: Name = "mail"
-    """What it is called in the state."""
-    host: str
-    """SMTP server."""
-    port: Annotated[int, Field(gt=0, lt=65536)] = 587
-    """Its port."""
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    """How the connection is encrypted."""
-    sender: str
-    """Address that alerts come from."""
-    to: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Addresses that alerts go to."""
-    user: str | None = None
-    """Name to log in with; without one nobody logs in."""
-    password_env: str | None = None
-    """Environment variable with the password."""
-    timeout: PositiveFloat = 30.0
-    """To wait for the server, s."""
-
-    @model_validator(mode="after")
-    def _safe_password(self) -> MailConfig:
-        if (self.user is None) != (self.password_env is None):
-            raise ValueError(f"mail {self.name!r}: give both `user` and `password_env`, or none.")
-        if (
-            self.user is not None
-            and self.security == "none"
-            and not LOCAL.match(f"http://{self.host}")
-        ):
-            raise ValueError(f"mail {self.name!r} would send a password in the clear: encrypt it.")
-        return self
-
-
-class FeedConfig(Table):
-    """A GeoJSON file of the latest alerts, for maps."""
-
-    path: PathText
-    """The file."""
-    alerts: PositiveInt = 1000
-    """Alerts it holds at the most, the newest."""
-
-
-class AlertsConfig(Table):
-    """Who is told."""
-
-    stdout: bool = True
-    """Whether a JSON line is printed."""
-    feed: FeedConfig | None = None
-    """A file for maps."""
-    webhook: tuple[WebhookConfig, ...] = ()
-    """Addresses that are posted to."""
-    mail: tuple[MailConfig, ...] = ()
-    """Addresses that are written to."""
-    retry: WaitConfig = WaitConfig()
-    """When an alert that could not be sent is tried again; it is never given up."""
 
 
 class HealthConfig(Table):

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.monitoring import AlertRule
+from ..config import AlertRule
 from .state import Alert, Key, stamp
 
 if TYPE_CHECKING:

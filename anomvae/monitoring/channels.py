@@ -20,7 +20,7 @@ from email.utils import format_datetime
 from typing import Protocol, TextIO
 
 from ..config import MailConfig, WebhookConfig
-from ..config.monitoring import require_safe
+from ..config.checks import require_safe
 from ..errors import AnomvaeError
 from ..files import write_atomically
 from .alerts import feature_collection, headline, told

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..config.monitoring import HealthConfig
+from ..config import HealthConfig
 from ..files import write_atomically
 from .channels import DeliveryFailed, Environment, secret_of
 from .state import stamp
