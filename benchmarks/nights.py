@@ -1,30 +1,30 @@
 """A season night after night: scenes arrive, the monitor makes a pass, and may be killed in it.
 
-Every pass is a copy of this process (fork), with torch and the detectors loaded, so that it dies in
-the pass and not in its imports.  This process itself never scores: threads do not survive a fork.
+Every pass is a process of its own, copied from one that has loaded torch and done nothing else: so
+it dies in the pass and not in its imports, and no thread is lost in the copy.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import statistics
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import anomvae
-from anomvae.config import MonitorConfig, PlaceConfig, resolve_config
+from anomvae.config import MonitorConfig, resolve_config
 from anomvae.monitoring import Surroundings, run_once
 from anomvae.monitoring.database import opened_to_read
-from anomvae.monitoring.scoring import Scoring, scoring_of
 from anomvae.season import Arrival, Season, arrivals, normal
 from benchmarks.hook import hooked, keys_in
 from data_samples.make import Sample, write_scene
@@ -132,8 +132,8 @@ class Nights:
 
     config: MonitorConfig
     """What is watched."""
-    detectors: Mapping[str, Scoring]
-    """Loaded once, by place."""
+    context: ForkServerContext
+    """Copies a process that has torch loaded and no threads."""
     passes: int = 0
     """Passes that came to their end."""
     kills: int = 0
@@ -142,49 +142,29 @@ class Nights:
     def go(self, now: datetime, *, dies_after: float | None = None) -> float:
         """Make a pass; it may be killed after some seconds.  Gives how long it took, s."""
         begun = time.perf_counter()
-        child = os.fork()
-        if not child:
-            _in_copy(lambda: self._run(now))
+        process = self.context.Process(target=one_pass, args=(self.config, now))
+        process.start()
         if dies_after is not None:
             time.sleep(dies_after)
-            os.kill(child, signal.SIGKILL)
-        status = _end_of(child)
-        if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-            raise RuntimeError("A pass failed that nobody killed.")
-        self.kills += os.WIFSIGNALED(status)
-        self.passes += os.WIFEXITED(status)
+            process.kill()
+        process.join(PATIENCE)
+        if process.exitcode not in {0, -signal.SIGKILL}:
+            process.kill()
+            raise RuntimeError(f"A pass ended with {process.exitcode}, and nobody killed it.")
+        self.kills += process.exitcode != 0
+        self.passes += process.exitcode == 0
         return time.perf_counter() - begun
 
-    def _run(self, now: datetime) -> None:
-        def scoring(place: PlaceConfig) -> Scoring:
-            return self.detectors[place.name]
 
-        run = f"{time.time_ns():x}-{os.getpid()}"
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:
-            run_once(self.config, Surroundings(run, lambda: now, {}, nowhere, scoring))
+def one_pass(config: MonitorConfig, now: datetime) -> None:
+    """Make a pass, silently."""
+    import torch
 
-
-def _in_copy(work: Callable[[], None]) -> None:
-    """Work in the copied process, and leave it without the original's goodbyes."""
-    code = 1
-    try:
-        work()
-        code = 0
-    finally:
-        os._exit(code)
-
-
-def _end_of(child: int) -> int:
-    """Wait for a process; one that hangs is killed and reported."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise RuntimeError(f"A pass did not end in {PATIENCE:g} s.")
+    torch.set_num_threads(1)
+    logging.getLogger("anomvae").setLevel(logging.CRITICAL)  # what failed is in the state
+    run = f"{time.time_ns():x}-{os.getpid()}"
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        run_once(config, Surroundings(run, lambda: now, {}, nowhere))
 
 
 def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:
@@ -192,9 +172,9 @@ def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:
     calls = root / "calls.jsonl"
     with hooked(calls) as url:
         config = watch_of(root, season, url)
-        for module in ("matplotlib.figure", "matplotlib.backends.backend_agg", "anomvae.mapping"):
-            import_module(module)  # here, and not in every copy anew
-        nights = Nights(config, {place.name: scoring_of(place) for place in config.place})
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["anomvae.mapping", "matplotlib.backends.backend_agg"])
+        nights = Nights(config, context)
         seconds = _go_through(nights, root, season, seed, kills)
     return Outcome(
         end=_end(root, calls),

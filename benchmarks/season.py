@@ -9,7 +9,6 @@ and alerts must be equal in the end.  At last a pass over very many known files 
 
 from __future__ import annotations
 
-import logging
 import os
 import subprocess
 import sys
@@ -147,7 +146,6 @@ def main(scenes: int, kills: int, known: int, seed: int, record: bool) -> None:
     import torch
 
     torch.set_num_threads(1)
-    logging.getLogger("anomvae").setLevel(logging.CRITICAL)  # scenes that fail are in the table
     season = Season(scenes=scenes)
     with tempfile.TemporaryDirectory() as folder:
         calm, killed, idle = (Path(folder) / name for name in ("calm", "killed", "idle"))

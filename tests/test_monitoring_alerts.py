@@ -74,6 +74,14 @@ def test_without_a_file_of_objects_none_are_known(tmp_path):
     assert read_objects(tmp_path / "gone.geojson") is None
 
 
+@pytest.mark.parametrize("text", ["", "[]", '{"features": [{}]}', '{"features": 3}'])
+def test_a_file_of_objects_that_cannot_be_read_is_logged_and_none_are_known(tmp_path, caplog, text):
+    (tmp_path / "a.objects.geojson").write_text(text)
+
+    assert read_objects(tmp_path / "a.objects.geojson") is None
+    assert "objects not read" in caplog.text
+
+
 def test_objects_in_pixels_have_no_place_on_earth(tmp_path):
     scored(tmp_path, objects=OBJECTS | {"crs": None})
 

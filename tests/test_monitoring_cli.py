@@ -241,6 +241,18 @@ def test_figures_for_prometheus_and_a_heartbeat_tell_success_from_failure(folder
     assert float(bad[success]) < float(bad[ended])
 
 
+def test_figures_that_cannot_be_written_are_told(folder):
+    (folder / "file").write_text("no folder")
+    with (folder / "watch.toml").open("a") as file:
+        file.write('[health]\nprometheus = "file/watch.prom"\n')
+
+    ran = monitor(folder)
+
+    assert ran.code == 3
+    assert "a file stands where a folder is expected" in ran.err
+    assert json.loads(monitor(folder, "status", "--json").out)["last_run"]["code"] == 3
+
+
 def test_a_heartbeat_that_is_not_answered_is_no_failure(folder):
     with (folder / "watch.toml").open("a") as file:
         file.write('[health]\nheartbeat = "http://127.0.0.1:1/"\n')
@@ -259,19 +271,22 @@ def test_a_configuration_of_a_watch_can_be_checked(folder):
 
 @pytest.mark.slow
 def test_a_terminated_run_ends_cleanly_and_its_scene_is_scored_next_time(folder):
+    with (folder / "watch.toml").open("a") as file:
+        file.write('[health]\nlog = "watch.jsonl"\n')
+    log = folder / "watch.jsonl"
     with subprocess.Popen(
         [sys.executable, "-m", "anomvae", "monitor", "run", folder / "watch.toml"],
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        state = folder / "state" / "running.json"
-        while not state.exists():
+        while not (log.exists() and "run began" in log.read_text()):
             time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)  # torch is being loaded, or the scene scored
         _, said = process.communicate(timeout=30)
 
     assert process.returncode == 130, said
-    assert not state.exists()
+    assert "run interrupted" in log.read_text()
+    assert not (folder / "state" / "running.json").exists()
     assert json.loads(monitor(folder, "status", "--json").out)["last_run"]["code"] == 130
     assert monitor(folder).code == 0
     assert "1 done, 0 failed" in monitor(folder, "status").out

@@ -116,9 +116,32 @@ def test_this_machine_may_be_called_without_encryption(tmp_path, host):
     assert config.alerts.webhook[0].url == f"http://{host}/hook"
 
 
-def test_a_name_that_only_begins_like_this_machine_is_another(tmp_path):
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost.evil.example/",
+        "http://localhost:80@evil.example/",
+        "http://evil.example/",
+        "ftp://localhost/",
+        "file:///etc/passwd",
+        "https:///nowhere",
+    ],
+)
+def test_an_address_that_is_not_safe_is_refused(tmp_path, url):
     with pytest.raises(ConfigError, match="safe address"):
-        read(tmp_path, f'{PLACE}\n[[alerts.webhook]]\nurl = "http://localhost.evil.example/"')
+        read(tmp_path, f'{PLACE}\n[[alerts.webhook]]\nurl = "{url}"')
+
+
+@pytest.mark.parametrize(("host", "fits"), [("localhost", True), ("smtp.example.org", False)])
+def test_a_password_leaves_this_machine_only_encrypted(tmp_path, host, fits):
+    mail = f'host = "{host}"\nsecurity = "none"\nsender = "a@b"\nto = ["c@d"]'
+    text = f'{PLACE}\n[[alerts.mail]]\n{mail}\nuser = "u"\npassword_env = "P"'
+
+    if fits:
+        assert read(tmp_path, text).alerts.mail
+    else:
+        with pytest.raises(ConfigError, match="password in the clear"):
+            read(tmp_path, text)
 
 
 def test_a_file_without_a_place_is_answered(tmp_path):

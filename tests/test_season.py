@@ -1,8 +1,8 @@
 """A season, shortened: what arrives, and that a watch that is killed ends as one that is not."""
 
-import sys
 from collections import Counter
 from dataclasses import replace
+from multiprocessing import get_all_start_methods
 
 import numpy as np
 import pytest
@@ -76,13 +76,13 @@ def test_clouds_are_no_data():
 @pytest.fixture(scope="module")
 def seasons(tmp_path_factory):
     """Watch a season undisturbed, and again while passes are killed."""
-    if sys.platform == "win32":
+    if "forkserver" not in get_all_start_methods():
         pytest.skip("a process cannot be copied here")
     roots = [tmp_path_factory.mktemp(name) for name in ("calm", "killed")]
     train(roots[0], SHORT, 0)
     for model in roots[0].glob("*.safetensors"):
         (roots[1] / model.name).write_bytes(model.read_bytes())
-    return play(roots[0], SHORT, 0), play(roots[1], SHORT, 0, kills=10)
+    return play(roots[0], SHORT, 0), play(roots[1], SHORT, 0, kills=8)
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_the_lasting_change_is_told_every_time_it_is_seen(seasons):
 def test_a_season_that_is_killed_ends_as_one_that_is_not(seasons):
     calm, killed = seasons
 
-    assert killed.kills >= 10
+    assert killed.kills >= 8
     assert differences(calm.end, killed.end) == []
     assert killed.end.told == [key for key, _ in calm.end.alerts]
     assert calm.calls == len(calm.end.alerts)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ValidationInfo
 
-LOCAL = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])([:/]|$)")
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+"""Names of this machine."""
 NAME = re.compile(r"[\w.-]+")
 
 
@@ -34,8 +36,9 @@ def require_safe(url: str, *, allow_http: bool) -> str:
     ValueError
         If it is neither HTTPS, nor this machine, nor allowed.
     """
-    safe = url.startswith("https://") or LOCAL.match(url)
-    if not (safe or (allow_http and url.startswith("http://"))):
+    parts = urlsplit(url)
+    plain = parts.scheme == "http" and (allow_http or parts.hostname in LOCAL)
+    if not (parts.scheme == "https" or plain) or not parts.hostname:
         shown = url.partition("?")[0]
         raise ValueError(
             f"{shown!r} is not a safe address: give https://, or set allow_http = true."

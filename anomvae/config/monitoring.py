@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -109,6 +109,8 @@ class PlaceConfig(Table):
     """Raster on the grid of the scenes; 0 = ignore."""
     threshold: str | None = None
     """Rule that chooses the cut-off anew from the scores that the model keeps."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to compute."""
     folder: FolderConfig | None = None
     """Scenes from a folder ..."""
     urls: UrlsConfig | None = None

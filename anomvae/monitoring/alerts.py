@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ from .state import Alert, Key, stamp
 
 if TYPE_CHECKING:
     from ..outputs import MapResult
+
+log = logging.getLogger(__name__)
 
 MOST_OBJECTS = 20  # that an alert lists, the highest scores first
 MOST_CORNERS = 200  # of an outline in an alert; a longer one is told by its box
@@ -42,12 +45,15 @@ def objects_path(result: MapResult) -> Path:
 
 def read_objects(path: Path) -> list[ObjectTold] | None:
     """Read the objects of a scene, highest score first; None where there is no file of them."""
+    if not path.exists():
+        return None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+        # Where a scene does not say where it lies the file has "crs": null, and pixel coordinates.
+        found = [_object(feature, "crs" not in document) for feature in document["features"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("objects not read", extra={"facts": {"file": path, "error": repr(error)}})
         return None
-    # Where a scene does not say where it lies the file has "crs": null, and pixel coordinates.
-    found = [_object(feature, "crs" not in document) for feature in document["features"]]
     return sorted(found, key=lambda known: -known.score_max)
 
 

@@ -200,7 +200,7 @@ def signature(secret: str, body: bytes) -> str:
     Examples
     --------
     >>> signature("key", b"{}")[:20]
-    'sha256=2d7d8cc66dd4f'
+    'sha256=a777724d943eb'
     """
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 

@@ -36,6 +36,7 @@ def scoring_of(place: PlaceConfig) -> Scoring:
     if place.threshold is not None:
         rule = parse_rule(place.threshold)
         detector = detector.with_threshold(rule, held_out=detector.threshold.held_out)
+    detector = detector.to(place.device)
 
     def score(found: Found, folder: Path) -> MapResult:
         with TemporaryDirectory() as temporary:
