@@ -146,7 +146,7 @@ def main(scenes: int, kills: int, known: int, seed: int, record: bool) -> None:
     import torch
 
     torch.set_num_threads(1)
-    season = Season(scenes=scenes)
+    season, when = Season(scenes=scenes), circumstances()
     with tempfile.TemporaryDirectory() as folder:
         calm, killed, idle = (Path(folder) / name for name in ("calm", "killed", "idle"))
         for root in (calm, killed):
@@ -154,7 +154,7 @@ def main(scenes: int, kills: int, known: int, seed: int, record: bool) -> None:
             train(root, season, seed)
         outcomes = play(calm, season, seed), play(killed, season, seed, kills)
         text = told(season, *outcomes, measure_idle(idle, known) if known else None, seed)
-    text = f"{circumstances()}.\n\n{text}"
+    text = f"{when}.\n\n{text}"
     click.echo(text)
     if record:
         command = f"python benchmarks/season.py --scenes {scenes} --kills {kills} --known {known}"

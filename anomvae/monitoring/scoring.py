@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config import PlaceConfig
 from ..errors import AnomvaeError
+from ..files import writing
 from .sources import Found
 
 if TYPE_CHECKING:
@@ -57,5 +58,6 @@ def _raster(found: Found, temporary: Path) -> str:
         return found.read[0]
     from ..raster.stack import write_stack
 
-    stem = Path(found.source).name
-    return str(write_stack(temporary / f"{stem}.vrt", found.read, found.bands))
+    target = temporary / f"{Path(found.source).name}.vrt"
+    with writing(target):
+        return str(write_stack(target, found.read, found.bands))
