@@ -95,6 +95,11 @@ def test_addresses_are_not_paths(tmp_path):
         ),
         (('"in"', '"in"\n[[alerts.mail]]\nhost="h"\nsender="a@b"\nto=[]'), "at least one entry"),
         (('"in"', '"in"\n[health]\nlgo = "x"'), "[health] has no key 'lgo'. Did you mean 'log'?"),
+        (('"in"', '"in"\n[health]\nheartbeat = "file:///x"'), "is not a safe address"),
+        (
+            ('"in"', '"in"\n[health]\nheartbeat = "https://x"\nheartbeat_env = "X"'),
+            "both `heartbeat` and `heartbeat_env`",
+        ),
         (
             ('[place.folder]\npath = "in"', '[place.stac]\nurl = "x"\nassets = ["a"]\nbbox = [1]'),
             "place.1.stac.bbox = [1]: expected four numbers",

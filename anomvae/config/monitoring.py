@@ -21,7 +21,7 @@ from pydantic import (
 
 from ..errors import listed
 from ..thresholds import parse_rule
-from .checks import Name, PathText
+from .checks import Name, PathText, require_safe
 from .receivers import AlertsConfig, WaitConfig
 from .tables import Table
 
@@ -157,6 +157,14 @@ class HealthConfig(Table):
     """... or the environment variable that holds it."""
     timeout: PositiveFloat = 10.0
     """To wait for an answer, s."""
+
+    @model_validator(mode="after")
+    def _one_heartbeat(self) -> HealthConfig:
+        if self.heartbeat is not None and self.heartbeat_env is not None:
+            raise ValueError("[health] has both `heartbeat` and `heartbeat_env`: give one of them.")
+        if self.heartbeat is not None:
+            require_safe(self.heartbeat, allow_http=True)
+        return self
 
 
 class MonitorConfig(Table):
