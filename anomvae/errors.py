@@ -6,6 +6,7 @@
     ├── ConfigError (ValueError)        2  a setting names something unknown or impossible
     ├── FileError (OSError)             3  a file or a folder cannot be read or written
     │   ├── RasterError                 3  a raster cannot
+    │   │   └── NotWritten              3  there is no permission or space for results
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
     │   └── OutputExists                3  other results lie where these would go
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
@@ -13,6 +14,7 @@
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
     ├── BandMismatch (ValueError)       4  a scene's bands are not the detector's bands
     ├── ScenesFailed (RuntimeError)     5  some scenes of a batch failed, the others are done
+    ├── NotDelivered (RuntimeError)     5  alerts could not be sent; they are kept for the next run
     └── LockHeld (RuntimeError)         6  another run holds the lock
 
 A message says what was found, what was expected, and what to do next.
@@ -44,6 +46,10 @@ class FileError(AnomvaeError, OSError):
 
 class RasterError(FileError):
     """A raster, or the folder it goes to, cannot be read or written."""
+
+
+class NotWritten(RasterError):
+    """Results cannot be written: the place is at fault, not what they are made from."""
 
 
 class ModelFileError(FileError):
@@ -86,6 +92,12 @@ class CovariateMismatch(AnomvaeError, ValueError):
 
 class ScenesFailed(AnomvaeError, RuntimeError):
     """Some scenes of a batch failed; the others are done."""
+
+    exit_code = 5
+
+
+class NotDelivered(AnomvaeError, RuntimeError):
+    """Alerts could not be sent; they are kept for the next run."""
 
     exit_code = 5
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
-from .errors import AnomvaeError, LockHeld, RasterError
+from .errors import AnomvaeError, LockHeld, NotWritten
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -171,7 +171,7 @@ def staging(folder: str | Path, name: str) -> Iterator[Staging]:
     sweep(target)
     hidden = _hidden(target, name)
     try:
-        with _locked(target, name):
+        with locked(target, name):
             try:
                 with writing(target):
                     hidden.mkdir(exist_ok=True)
@@ -241,7 +241,7 @@ def writing(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    RasterError
+    NotWritten
         If there is no permission, space or memory, or a file stands in the way.
     """
     try:
@@ -249,32 +249,32 @@ def writing(path: Path) -> Iterator[None]:
     except AnomvaeError:
         raise
     except (FileExistsError, NotADirectoryError) as error:
-        raise RasterError(
+        raise NotWritten(
             f"{path} cannot be written: a file stands where a folder is expected. "
             f"Choose another folder, or move that file away."
         ) from error
     except OSError as error:
-        raise RasterError(
+        raise NotWritten(
             f"{path} cannot be written: {error.strerror or error}. "
             f"Choose a place that is writable and has free space."
         ) from error
     except MemoryError as error:
-        raise RasterError(
+        raise NotWritten(
             f"{path} cannot be written: there is not enough memory. "
             f"End other programs, or use a machine with more."
         ) from error
 
 
 @contextmanager
-def _locked(folder: Path, name: str) -> Iterator[None]:
-    """Keep others from making results of one name."""
+def locked(folder: Path, name: str, patience: float = PATIENCE) -> Iterator[None]:
+    """Keep others from making results of one name; after ``patience`` seconds it is `LockHeld`."""
     from filelock import FileLock, Timeout
 
     path = _lock_path(folder, name)
     lock = FileLock(path)
     with writing(folder):
         try:
-            lock.acquire(timeout=PATIENCE)
+            lock.acquire(timeout=patience)
         except Timeout as error:
             # filelock takes a folder in which nothing can be made, such as /proc, for a lock held.
             tempfile.TemporaryFile(dir=folder).close()

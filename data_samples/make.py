@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
-from rasterio.transform import from_origin
 
 from anomvae.simulate import ANOMALIES, Anomaly, Scene, simulate
 
@@ -103,7 +103,7 @@ def profile(pixels: NDArray[Any], sample: Sample) -> dict[str, Any]:
         "width": pixels.shape[2],
         "dtype": pixels.dtype,
         "crs": CRS.from_epsg(32633),
-        "transform": from_origin(sample.easting, 5_390_000.0, PIXEL, PIXEL),
+        "transform": Affine(PIXEL, 0, sample.easting, 0, -PIXEL, 5_390_000.0),
         "tiled": True,  # several blocks, so that reading by windows shows
         "blockxsize": 48,
         "blockysize": 48,

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomvae.config import Config, build_config, resolve_config, shipped, shipped_configs
+from anomvae.config import (
+    Config,
+    build_config,
+    is_monitoring,
+    read_monitoring,
+    resolve_config,
+    shipped,
+    shipped_configs,
+)
 from anomvae.errors import ConfigError, FileError
 
 DEFAULT = shipped("configs") / "default.toml"
@@ -37,6 +45,13 @@ def test_every_shipped_configuration_loads_by_name_and_by_path(name):
     by_path = resolve_config(str(shipped("configs") / f"{name}.toml"))
 
     assert by_name.config == by_path.config
+
+
+def test_what_watches_places_is_no_configuration_of_a_detector():
+    assert "monitor" not in shipped_configs()
+    assert is_monitoring(shipped("configs") / "monitor.toml")
+    assert not is_monitoring(DEFAULT)
+    assert read_monitoring(shipped("configs") / "monitor.toml").place
 
 
 def test_small_objects_are_found_among_their_surroundings():
@@ -90,7 +105,7 @@ def test_every_field_is_documented():
         ("threshold=fixed", "write a number behind it"),
         ("threshold=quantile:5", "give one between 0 and 1, such as quantile:0.001"),
         ("model.latent=0", "model.latent = 0: expected greater than 0 or 'auto'."),
-        ("model.hidden=[]", "model.hidden = []: expected at least one number or 'auto'."),
+        ("model.hidden=[]", "model.hidden = []: expected at least one entry or 'auto'."),
         ("training.trim=1", "training.trim = 1: expected less than 1 or 'auto'."),
         ("training.learning_rate=nan", "training.learning_rate = nan: expected a finite number"),
         ("score.contrast=1.5", "score.contrast = 1.5: expected less than or equal to 1."),
@@ -98,7 +113,7 @@ def test_every_field_is_documented():
         ("score.novelty=-1", "score.novelty = -1: expected greater than or equal to 0."),
         ("score.ring=[21]", "score.ring = [21]: expected two numbers."),
         ("score.ring=[21, 7, 3]", "score.ring = [21, 7, 3]: expected two numbers."),
-        ("score.ring=21", "score.ring = 21: expected a list of numbers."),
+        ("score.ring=21", "score.ring = 21: expected a list."),
         ("context.means=-1", "context.means = -1: expected greater than or equal to 0."),
         ("context.rng=[5, 3]", "[context] has no key 'rng'. Did you mean 'ring'?"),
         ("device=gpu", "device = 'gpu': expected 'cpu' or 'cuda'."),

@@ -21,7 +21,7 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"dates", "windows"},
     {"covariates"},
     {"tiling", "grid", "bands", "scaling", "thresholds", "metrics", "rx", "simulate", "parallel"},
-    {"codeuse"},
+    {"codeuse", "season"},
     {"pixels", "noise", "config"},
     {"context"},
     {"prominence"},
@@ -38,6 +38,7 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"estimators", "fitting"},
     {"mapping"},
     {"evaluation"},
+    {"monitoring"},
     {"cli"},
     {"__main__"},
 ]

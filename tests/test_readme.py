@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from rasters import SAMPLES, run
 
+from anomvae.config import read_monitoring
+
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")
 
@@ -46,6 +48,13 @@ def test_every_python_example_runs(checkout):
         exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
 
     assert (checkout / "out" / "scene_a.json").exists()
+
+
+def test_every_configuration_of_a_watch_fits(tmp_path):
+    for number, text in enumerate(blocks("toml")):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(text, encoding="utf-8")
+        assert read_monitoring(path).place
 
 
 def test_every_make_target_is_there():

@@ -39,10 +39,17 @@ def show(name: str, settings: tuple[str, ...], as_json: bool) -> None:
 @click.argument("name")
 @options.set_opt
 def check(name: str, settings: tuple[str, ...]) -> None:
-    """Check that the configuration NAME fits, down to the name of its family."""
-    from ..config import resolve_config
+    """Check that the configuration NAME fits, down to the name of its family.
+
+    A file of places to watch, as for `anomvae monitor`, is known by its [[place]].
+    """
+    from ..config import is_monitoring, read_monitoring, resolve_config
     from ..families import family_named
 
+    if not settings and is_monitoring(name):
+        read_monitoring(name)
+        click.echo(f"{name} fits")
+        return
     family_named(resolve_config(name, settings).config.model.family)
     click.echo(f"{name} fits")
 

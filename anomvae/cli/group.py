@@ -15,7 +15,17 @@ import click
 from .. import __version__
 from ..errors import AnomvaeError
 
-COMMANDS = ("train", "score", "detect", "evaluate", "threshold", "info", "config", "demo")
+COMMANDS = (
+    "train",
+    "score",
+    "detect",
+    "evaluate",
+    "threshold",
+    "monitor",
+    "info",
+    "config",
+    "demo",
+)
 INTERNAL, UNREADABLE, INTERRUPTED = 1, 3, 130
 
 log = logging.getLogger(__name__)
@@ -87,6 +97,7 @@ def main() -> None:
         anomvae detect scene.tif -o maps/
 
     Exit codes: 0 done; 1 internal error; 2 usage; 3 a file cannot be read or written, or workers
-    are lost; 4 model and scene do not fit; 5 some scenes of a batch failed; 6 another run writes
-    the same results; 10 anomalies found (only with --fail-on-anomaly); 130 interrupted.
+    are lost; 4 model and scene do not fit; 5 some scenes of a batch failed, or alerts wait; 6
+    another run writes the same results; 10 anomalies found (only with --fail-on-anomaly); 130
+    interrupted.
     """

@@ -4,15 +4,47 @@ Keys are the arguments of the Python functions.  ``auto`` stands for what the nu
 way of fitting decides (docs/design.md, section 8).
 """
 
-from .reading import Resolved, build_config, resolve_config, shipped, shipped_configs
+from .monitoring import (
+    AlertRule,
+    FolderConfig,
+    HealthConfig,
+    MonitorConfig,
+    PlaceConfig,
+    RetryConfig,
+    StacConfig,
+    UrlsConfig,
+)
+from .reading import (
+    Resolved,
+    build_config,
+    is_monitoring,
+    read_monitoring,
+    resolve_config,
+    shipped,
+    shipped_configs,
+)
+from .receivers import MailConfig, WaitConfig, WebhookConfig
 from .tables import TRIM, Config, TrainingConfig
 
 __all__ = [
     "TRIM",
+    "AlertRule",
     "Config",
+    "FolderConfig",
+    "HealthConfig",
+    "MailConfig",
+    "MonitorConfig",
+    "PlaceConfig",
     "Resolved",
+    "RetryConfig",
+    "StacConfig",
     "TrainingConfig",
+    "UrlsConfig",
+    "WaitConfig",
+    "WebhookConfig",
     "build_config",
+    "is_monitoring",
+    "read_monitoring",
     "resolve_config",
     "shipped",
     "shipped_configs",

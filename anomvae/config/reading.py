@@ -6,13 +6,19 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import ConfigError, FileError, hint
-from .tables import Config, ContextConfig, ModelConfig, ScoreConfig, TrainingConfig
+from .monitoring import MonitorConfig
+from .tables import Config
+
+MONITOR = "monitor"
+"""The shipped file that is no configuration of a detector, but of `anomvae.monitoring`."""
+
+Whole = TypeVar("Whole", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def shipped(folder: str) -> Path:
 
 def shipped_configs() -> list[str]:
     """Names that `resolve_config` knows without a path."""
-    return sorted(path.stem for path in shipped("configs").glob("*.toml"))
+    return sorted(path.stem for path in shipped("configs").glob("*.toml") if path.stem != MONITOR)
 
 
 def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resolved:
@@ -78,55 +84,129 @@ def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resol
 
 def build_config(data: Mapping[str, Any], where: str) -> Config:
     """Check a nested mapping; ``where`` says in messages what it came from."""
+    return _validated(Config, data, where, {})
+
+
+def read_monitoring(path: str | Path) -> MonitorConfig:
+    """Read what is watched; paths in the file are told from its own folder.
+
+    Raises
+    ------
+    ConfigError
+        Names every key and value that does not fit.
+    FileError
+        If the file cannot be read.
+    """
+    file = Path(path)
+    return _validated(MonitorConfig, _read(file), str(file), {"folder": file.absolute().parent})
+
+
+def is_monitoring(path: str | Path) -> bool:
+    """Tell a file of places to watch from the configuration of a detector."""
+    return Path(path).is_file() and "place" in _read(Path(path))
+
+
+def _validated(
+    kind: type[Whole], data: Mapping[str, Any], where: str, context: Mapping[str, Any]
+) -> Whole:
     try:
-        return Config.model_validate(data)
+        return kind.model_validate(data, context=dict(context))
     except ValidationError as error:
-        raise ConfigError(f"{where} does not fit: {explain(error.errors())}") from error
+        raise ConfigError(f"{where} does not fit: {explain(error.errors(), kind)}") from error
 
 
-def explain(details: Sequence[ErrorDetails]) -> str:
+def explain(details: Sequence[ErrorDetails], root: type[BaseModel]) -> str:
     """Say what was found and expected; for an unknown key, name the nearest known one."""
     problems: dict[str, list[str]] = {}
     for detail in details:
-        keys = [str(part) for part in detail["loc"]]
+        spot = _spot(detail["loc"], root)
         if detail["type"] == "extra_forbidden":
-            problems[_unknown(keys)] = []
+            problems[_unknown(spot)] = []
         elif detail["type"] == "value_error":  # one of ours says it all
-            problems[detail["msg"].removeprefix("Value error, ")] = []
+            problems[f"{spot.owner}{detail['msg'].removeprefix('Value error, ')}"] = []
+        elif detail["type"] == "missing" and spot.whole:
+            problems[f"{spot.table} lacks the key {spot.keys[-1]!r}."] = []
         else:
-            # What follows the key in `loc` only names the alternatives of a union.
-            key = ".".join(keys[:2] if keys[0] in _TABLES else keys[:1])
-            start = f"{key} = {detail['input']!r}: expected "
-            problems.setdefault(start, []).append(_wanted(detail))
+            start = f"{'.'.join(spot.keys)} = {detail['input']!r}: expected "
+            problems.setdefault(start, []).append(_wanted(detail, spot))
     return " ".join(
         start + (" or ".join(ends) + "." if ends else "") for start, ends in problems.items()
     )
 
 
-def _wanted(detail: ErrorDetails) -> str:
+@dataclass(frozen=True)
+class _Spot:
+    """Where in a file something does not fit."""
+
+    keys: tuple[str, ...]
+    """The way there, tables and positions in lists from 1."""
+    holder: type[BaseModel]
+    """The table that holds it."""
+    inner: type[BaseModel] | None
+    """The table that it should be, if any."""
+    whole: bool
+    """Whether it is a key; otherwise it is a part of a key's value."""
+
+    @property
+    def table(self) -> str:
+        """Name the table that holds it."""
+        return f"[{'.'.join(self.keys[:-1])}]" if len(self.keys) > 1 else "the top level"
+
+    @property
+    def owner(self) -> str:
+        """Name the one of several tables that a message of ours is about."""
+        numbered = any(key.isdigit() for key in self.keys)
+        return f"[{'.'.join(self.keys)}]: " if numbered else ""
+
+
+def _spot(loc: tuple[int | str, ...], root: type[BaseModel]) -> _Spot:
+    """Follow the way pydantic names, up to a key that holds no table."""
+    holder, inner, keys = root, root, list[str]()
+    for place, step in enumerate(loc, start=1):
+        if isinstance(step, int):
+            keys.append(str(step + 1))
+            continue
+        holder = inner
+        keys.append(str(step))
+        field = holder.model_fields.get(str(step))
+        found = None if field is None else _table_in(field.annotation)
+        if found is None:  # what follows only names the alternatives of a union
+            return _Spot(tuple(keys), holder, None, place == len(loc))
+        inner = found
+    return _Spot(tuple(keys), holder, inner, True)
+
+
+def _table_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any type
+    """Find the table that a field holds, alone, in a list, or not at all."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_table_in, get_args(annotation))), None)
+
+
+def _length(annotation: Any) -> str:  # noqa: ANN401 - any type
+    """Say how many numbers a tuple of a fixed length takes, such as a ring."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is tuple and ... not in parts:
+        return f"{ {2: 'two', 4: 'four'}.get(len(parts), len(parts)) } numbers"
+    return next(filter(None, map(_length, parts)), "")
+
+
+def _wanted(detail: ErrorDetails, spot: _Spot) -> str:
+    field = spot.holder.model_fields.get(spot.keys[-1])
+    numbers = "" if field is None else _length(field.annotation)
     ours = {
         "model_type": "a table",
-        "too_short": "at least one number",
-        "too_long": "two numbers",
-        "missing": "two numbers",  # only a ring has a fixed count
-        "tuple_type": "a list of numbers",
+        "too_short": "at least one entry",
+        "too_long": numbers,
+        "missing": numbers,
+        "tuple_type": "a list of tables" if spot.inner else "a list",
     }
     return ours.get(detail["type"], detail["msg"].removeprefix("Input should be "))
 
 
-def _unknown(keys: list[str]) -> str:
-    *tables, key = keys
-    table: type[BaseModel] = _TABLES[tables[0]] if tables else Config
-    where = f"[{tables[0]}]" if tables else "the top level"
-    return f"{where} has no key {key!r}. {hint(key, table.model_fields)}"
-
-
-_TABLES: dict[str, type[BaseModel]] = {
-    "model": ModelConfig,
-    "training": TrainingConfig,
-    "context": ContextConfig,
-    "score": ScoreConfig,
-}
+def _unknown(spot: _Spot) -> str:
+    key = spot.keys[-1]
+    return f"{spot.table} has no key {key!r}. {hint(key, spot.holder.model_fields)}"
 
 
 def _path(name: str) -> Path:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.shutil import copy
 
-from ..errors import RasterError
+from ..errors import NotWritten
 from ..files import sync
 from ..tiling import Window
 from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
@@ -76,7 +76,7 @@ class MapWriter:
 
     Raises
     ------
-    RasterError
+    NotWritten
         On entry, in `write` or on exit, if the folder is missing, read-only or full.
     """
 
@@ -132,7 +132,7 @@ class MapWriter:
 
         Raises
         ------
-        RasterError
+        NotWritten
             If the disk is full.
         ValueError
             If ``values`` does not have the window's shape.
@@ -203,7 +203,7 @@ class MapWriter:
             with session():
                 yield
         except (*GDAL_ERRORS, OSError) as error:
-            raise RasterError(
+            raise NotWritten(
                 f"{self._path} cannot be written: {reason(error)}. Choose a folder that is "
                 f"writable and has free space{_free_space(self._path.parent)}."
             ) from error

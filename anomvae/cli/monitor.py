@@ -1,0 +1,156 @@
+"""``anomvae monitor``: one pass over new scenes, and what earlier passes found."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+
+if TYPE_CHECKING:
+    from ..monitoring import Overview
+
+SHORT = ["place", "source", "status", "finished", "valid", "flagged", "objects", "error"]
+config_arg = click.argument("config")
+
+
+@click.group()
+def monitor() -> None:
+    """Watch places: score what is new, once, and tell of what is unusual.
+
+    \b
+    CONFIG is a TOML file; configs/monitor.toml is a commented example:
+        anomvae monitor run watch.toml       # from cron, systemd or Airflow
+        anomvae monitor status watch.toml
+        anomvae monitor history watch.toml --csv > scenes.csv
+    """
+
+
+@monitor.command()
+@config_arg
+@options.verbose_opt
+def run(config: str) -> None:
+    """Make one pass over the places of CONFIG, and end.
+
+    Alerts are printed on stdout, a JSON line each; what failed is told on stderr, a line each.
+    """
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    from ..config import read_monitoring
+    from ..monitoring import Surroundings, run_once
+
+    watch, run_id = read_monitoring(config), uuid4().hex[:12]
+    around = Surroundings(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
+    with _logged(watch.health.log, run_id):
+        done = run_once(watch, around)
+    for line in done.lines:
+        click.echo(f"Error: {' '.join(line.split())}", err=True)
+    if done.code:
+        raise SystemExit(done.code)
+
+
+@monitor.command()
+@config_arg
+@options.json_opt
+def status(config: str, as_json: bool) -> None:
+    """Say how the watch of CONFIG is: the last run, each place, what failed, what waits."""
+    from dataclasses import asdict
+
+    from ..config import read_monitoring
+    from ..monitoring import overview
+
+    told = overview(read_monitoring(config).state)
+    click.echo(json.dumps(asdict(told), indent=2) if as_json else "\n".join(_status(told)))
+
+
+@monitor.command()
+@config_arg
+@click.option("--place", help="Only this place.")
+@click.option("-n", "--last", type=click.IntRange(1), help="Only so many scenes, the latest.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@options.json_opt
+def history(config: str, place: str | None, last: int | None, as_csv: bool, as_json: bool) -> None:
+    """Say what became of each scene of CONFIG, the latest first."""
+    from ..config import read_monitoring
+    from ..monitoring import history as told_history
+
+    if as_csv and as_json:
+        raise click.UsageError("Give either --csv or --json, not both.")
+    rows = told_history(read_monitoring(config).state, place=place, last=last)
+    if as_json:
+        click.echo(rows.to_json(orient="records", indent=2))
+    elif as_csv:
+        click.echo(rows.to_csv(index=False), nl=False)
+    elif len(rows):
+        click.echo(rows[SHORT].to_string(index=False, na_rep="", max_colwidth=60))
+    else:
+        click.echo("no scenes")
+
+
+@contextmanager
+def _logged(path: str | None, run_id: str) -> Iterator[None]:
+    """Add a JSON line to the log for all that happens; on stderr only with ``-v``."""
+    from ..errors import AnomvaeError
+    from ..files import writing
+    from ..monitoring.health import JsonLines
+
+    handler: logging.Handler = logging.NullHandler()
+    if path is not None:
+        with writing(Path(path)):
+            handler = _Steady(path, encoding="utf-8")
+    handler.setFormatter(JsonLines(run_id))
+    whole, watch = logging.getLogger("anomvae"), logging.getLogger("anomvae.monitoring")
+    watch.propagate = whole.level < logging.WARNING
+    watch.setLevel(min(whole.level, logging.INFO))
+    logs = [whole] if watch.propagate else [whole, watch]
+    for log in logs:
+        log.addHandler(handler)
+    try:
+        yield
+    except AnomvaeError as error:
+        watch.error("run refused", extra={"facts": {"error": str(error)}})
+        raise
+    finally:
+        for log in logs:
+            log.removeHandler(handler)
+        watch.propagate = True
+        handler.close()
+
+
+class _Steady(logging.FileHandler):
+    """A log that lets the run go on when its disk is full."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Lose the line, not the run."""
+
+
+def _status(told: Overview) -> Iterator[str]:
+    run = told.last_run
+    if told.holder is not None:
+        yield f"at work: process {told.holder.pid} on {told.holder.host}, since {told.holder.since}"
+    if run is not None:
+        end = "no end is known" if run.ended is None else f"ended {run.ended} with code {run.code}"
+        yield (
+            f"last run: began {run.began}, {end}; {run.done} scored, {run.failed} failed, "
+            f"{run.known} known, {run.alerts} alerts"
+        )
+    yield f"last success: {told.last_success or 'never'}"
+    for place in told.places:
+        newest = "" if place.newest is None else f", newest {place.newest}"
+        begun = f", {place.begun} begun" if place.begun else ""
+        yield f"{place.place}: {place.done} done, {place.failed} failed{begun}{newest}"
+    for failure in told.failures:
+        again = "given up" if failure.next_try is None else f"again from {failure.next_try}"
+        yield f"failed: {failure.place}: {failure.source}, {failure.tries} tries, {again}"
+        yield f"  {failure.error}"
+    for waiting in told.waiting:
+        yield f"waiting: {waiting.waiting} alerts for {waiting.channel}: {waiting.error}"

@@ -1,0 +1,50 @@
+"""What the values of a monitoring configuration must be: paths, names, safe addresses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, ValidationInfo
+
+LOCAL = {"localhost", "127.0.0.1", "::1"}
+"""Names of this machine."""
+NAME = re.compile(r"[\w.-]+")
+
+
+def _beside(text: str, info: ValidationInfo) -> str:
+    """Complete a path; an address, or one of GDAL's virtual files, stays as it is."""
+    if not text:
+        raise ValueError("a path is empty: give one.")
+    folder = (info.context or {}).get("folder", Path())
+    return text if re.match(r"\w{2,}://|/vsi", text) else str(folder / Path(text).expanduser())
+
+
+def _named(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError(f"name = {text!r}: expected letters, digits, '.', '-' and '_' alone.")
+    return text
+
+
+def require_safe(url: str, *, allow_http: bool) -> str:
+    """Make sure that what is sent to an address cannot be read on the way.
+
+    Raises
+    ------
+    ValueError
+        If it is neither HTTPS, nor this machine, nor allowed.
+    """
+    parts = urlsplit(url)
+    plain = parts.scheme == "http" and (allow_http or parts.hostname in LOCAL)
+    if not (parts.scheme == "https" or plain) or not parts.hostname:
+        shown = url.partition("?")[0]
+        raise ValueError(
+            f"{shown!r} is not a safe address: give https://, or set allow_http = true."
+        )
+    return url
+
+
+PathText = Annotated[str, AfterValidator(_beside)]
+Name = Annotated[str, AfterValidator(_named)]

@@ -1,0 +1,134 @@
+"""Scenes from a STAC API or a static catalogue, by the extra ``stac``.
+
+An API filters by itself; the items of a static catalogue are looked through.  What an item promises
+is checked here in both cases.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from ..config import StacConfig
+from ..errors import FileError, hint
+from ..files import without_query
+from .sources import Found
+
+log = logging.getLogger(__name__)
+
+BASELINES = ("s2:processing_baseline", "processing:version", "version")
+"""Properties that tell one processing of the same picture from another, the first that is there."""
+
+
+def catalogued(config: StacConfig, now: datetime) -> list[Found]:
+    """Find the scenes of a catalogue, oldest first.
+
+    Raises
+    ------
+    FileError
+        If the catalogue cannot be read, or the extra is missing.
+    """
+    try:
+        import pystac_client
+    except ImportError as error:
+        raise FileError(
+            f"{config.url} is a STAC catalogue; it is read by pystac-client, which is missing. "
+            f'Run: pip install "anomvae[stac]".'
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a static catalogue conforms to no API
+            client = pystac_client.Client.open(config.url, timeout=config.timeout)
+            items = [item for item in _items(client, config, now) if _is_wanted(item, config, now)]
+    except Exception as error:  # pystac raises anything on a document that is no STAC
+        raise FileError(
+            f"{without_query(config.url)} cannot be read as a STAC catalogue: "
+            f"{' '.join(str(error).split())[:300]}. Check the address."
+        ) from error
+    items.sort(key=lambda item: (str(_time(item)), item.id))
+    return [_found(item, config.assets) for item in _with_assets(items, config)]
+
+
+def _with_assets(items: list[Any], config: StacConfig) -> list[Any]:
+    """Keep the items that have all assets; if none has, a name is wrong."""
+    whole = [item for item in items if all(name in item.assets for name in config.assets)]
+    if items and not whole:
+        missing = next(name for name in config.assets if name not in items[0].assets)
+        raise FileError(
+            f"{without_query(config.url)} has {len(items)} items, and none has all assets that are "
+            f"asked for. {items[0].id} has no {missing!r}. {hint(missing, items[0].assets)}"
+        )
+    if len(whole) < len(items):
+        log.warning("%d items lack an asset and are left out", len(items) - len(whole))
+    return whole
+
+
+def _items(client: Any, config: StacConfig, now: datetime) -> Iterable[Any]:  # noqa: ANN401
+    if not client.conforms_to("ITEM_SEARCH"):
+        return islice(client.get_items(recursive=True), config.limit)
+    since = _since(config, now)
+    search = client.search(
+        collections=None if config.collection is None else [config.collection],
+        bbox=config.bbox,
+        datetime=None if since is None else f"{since.strftime('%Y-%m-%dT%H:%M:%SZ')}/..",
+        max_items=config.limit,
+    )
+    items: Iterable[Any] = search.items()
+    return items
+
+
+def _is_wanted(item: Any, config: StacConfig, now: datetime) -> bool:  # noqa: ANN401 - pystac's
+    since, time = _since(config, now), _time(item)
+    cloud = item.properties.get("eo:cloud_cover")
+    return (
+        (config.collection is None or item.collection_id == config.collection)
+        and (config.bbox is None or _meet(config.bbox, item.bbox))
+        and (since is None or (time is not None and time >= since))
+        and (config.max_cloud is None or (cloud is not None and cloud <= config.max_cloud))
+    )
+
+
+def _since(config: StacConfig, now: datetime) -> datetime | None:
+    return None if config.days is None else now - timedelta(days=config.days)
+
+
+def _time(item: Any) -> datetime | None:  # noqa: ANN401 - pystac's
+    """Tell when a picture was taken, or begun."""
+    time: datetime | None = item.datetime or item.common_metadata.start_datetime
+    if time is None:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _meet(one: Iterable[float], other: Iterable[float] | None) -> bool:
+    """Tell whether two boxes have a point in common; a box may have heights."""
+    if other is None:
+        return False
+    values = list(other)
+    half = len(values) // 2
+    west, south, east, north = one
+    return (
+        values[0] <= east
+        and values[half] >= west
+        and values[1] <= north
+        and values[half + 1] >= south
+    )
+
+
+def _found(item: Any, names: tuple[str, ...]) -> Found:  # noqa: ANN401 - pystac's
+    source = "/".join(filter(None, [item.collection_id, item.id]))
+    versions = (item.properties.get(name) for name in BASELINES)
+    baseline = next((str(version) for version in versions if version is not None), "")
+    hrefs = tuple(_hrefs(item, names))
+    bands = names if len(names) > 1 else ()
+    return Found(f"{source}@{baseline}" if baseline else source, source, hrefs, bands)
+
+
+def _hrefs(item: Any, names: Iterable[str]) -> Iterator[str]:  # noqa: ANN401 - pystac's
+    for name in names:
+        asset = item.assets[name]
+        yield asset.get_absolute_href() or asset.href

@@ -1,0 +1,190 @@
+"""The file that the state is kept in: its versions, and what can be wrong with it.
+
+It is SQLite with a write-ahead log, so that reports may read while a run writes.  Every change is
+one transaction on disk: a power cut leaves the state before it, or after it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ..errors import FileError, NotWritten
+
+FILE = "monitor.sqlite"
+BUSY = 30.0  # s; a report that reads never holds the file for so long
+
+MIGRATIONS = (
+    """
+    CREATE TABLE files (            -- local files that were seen, so that each is read only once
+        place    TEXT NOT NULL,
+        path     TEXT NOT NULL,     -- from the folder that is watched
+        size     INTEGER NOT NULL,  -- bytes
+        mtime_ns INTEGER NOT NULL,  -- last change, ns since 1970
+        since    TEXT NOT NULL,     -- when it was first seen like this, UTC
+        digest   TEXT,              -- of its content; NULL until it is stable
+        PRIMARY KEY (place, path)
+    ) STRICT;
+    CREATE TABLE scenes (
+        place     TEXT NOT NULL,
+        scene     TEXT NOT NULL,    -- path and digest, address, or item and processing baseline
+        model     TEXT NOT NULL,    -- digest of the model file
+        settings  TEXT NOT NULL,    -- digest of threshold rule and mask
+        source    TEXT NOT NULL,    -- scene without its state: another state may replace it
+        status    TEXT NOT NULL CHECK (status IN ('new', 'done', 'failed', 'replaced')),
+        tries     INTEGER NOT NULL, -- begun so often
+        started   TEXT NOT NULL,    -- the last time, UTC
+        finished  TEXT,             -- done or failed, UTC
+        next_try  TEXT,             -- of a failed one, UTC; NULL: never
+        error     TEXT,             -- why it failed, in one line
+        pixels    INTEGER,
+        valid     INTEGER,
+        flagged   INTEGER CHECK (flagged BETWEEN 0 AND valid),
+        objects   INTEGER,          -- connected anomalies; NULL where they were not looked for
+        threshold REAL,             -- nats
+        quantiles TEXT,             -- of the scores by level, JSON
+        seconds   REAL,
+        map       TEXT,             -- path of the anomaly map
+        PRIMARY KEY (place, scene, model, settings)
+    ) STRICT;
+    CREATE INDEX scenes_by_source ON scenes (place, source);
+    CREATE TABLE alerts (           -- made in the transaction that makes their scene done
+        number INTEGER PRIMARY KEY, -- the order in which they are sent
+        key    TEXT NOT NULL UNIQUE,-- of place, scene, model and settings
+        place  TEXT NOT NULL,
+        made   TEXT NOT NULL,       -- UTC
+        body   TEXT NOT NULL        -- JSON
+    ) STRICT;
+    CREATE TABLE deliveries (
+        alert    INTEGER NOT NULL REFERENCES alerts (number),
+        channel  TEXT NOT NULL,
+        tries    INTEGER NOT NULL DEFAULT 0,
+        next_try TEXT,              -- UTC; NULL: at once
+        sent     TEXT,              -- UTC; NULL: not yet
+        error    TEXT,              -- why the last try failed
+        PRIMARY KEY (channel, alert)
+    ) STRICT;
+    CREATE INDEX deliveries_waiting ON deliveries (channel, alert) WHERE sent IS NULL;
+    CREATE TABLE runs (
+        run      TEXT PRIMARY KEY,
+        began    TEXT NOT NULL,     -- UTC
+        ended    TEXT,              -- UTC; NULL: it runs, or it died
+        code     INTEGER,           -- exit code
+        done     INTEGER NOT NULL DEFAULT 0,
+        failed   INTEGER NOT NULL DEFAULT 0,
+        known    INTEGER NOT NULL DEFAULT 0,
+        alerts   INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE INDEX runs_by_time ON runs (began);
+    """,
+)
+"""Steps from each version of the tables to the next; ``user_version`` counts those done."""
+
+
+def path_in(folder: str | Path) -> Path:
+    """Say where the database of a state folder lies."""
+    return Path(folder) / FILE
+
+
+@contextmanager
+def opened(folder: str | Path) -> Iterator[sqlite3.Connection]:
+    """Open the database for a run; it is made, or brought up to date.
+
+    Raises
+    ------
+    NotWritten
+        If it cannot be written.
+    FileError
+        If it is damaged, or of a newer version.
+    """
+    path = path_in(folder)
+    with reporting(path), closing(_connected(f"{path.absolute().as_uri()}?mode=rwc")) as database:
+        version = _known_version(database, path)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+            text = step if sqlite3.sqlite_version_info >= (3, 37) else step.replace(" STRICT;", ";")
+            database.executescript(
+                f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {number}; COMMIT"
+            )
+        yield database
+
+
+@contextmanager
+def opened_to_read(folder: str | Path) -> Iterator[sqlite3.Connection]:
+    """Open the database of a state folder for a report, while a run may write it.
+
+    Raises
+    ------
+    FileError
+        If there is none, or it cannot be read, or it is of another version.
+    """
+    path = path_in(folder)
+    if not path.exists():
+        raise FileError(f"{path} does not exist. Run `anomvae monitor run` first.")
+    with reporting(path), closing(_connected(f"{path.absolute().as_uri()}?mode=ro")) as database:
+        if _known_version(database, path) < len(MIGRATIONS):
+            raise FileError(
+                f"{path} is of an older version. The next `anomvae monitor run` brings it up to "
+                f"date."
+            )
+        yield database
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Make several changes at once, or none of them."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:  # a full disk may have rolled it back already
+            database.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def reporting(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into one line.
+
+    Raises
+    ------
+    NotWritten
+        If there is no permission or space.
+    FileError
+        If it is no database, or a damaged one.
+    """
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise  # ours, and no fault of the file
+    except sqlite3.OperationalError as error:
+        raise NotWritten(
+            f"{path} cannot be written: {error}. Choose a place that is writable and has free "
+            f"space; nothing that was done is lost."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise FileError(
+            f"{path} is damaged or no database of anomvae: {error}. Move it away, and the next run "
+            f"begins anew, or put a copy of before in its place."
+        ) from error
+
+
+def _connected(uri: str) -> sqlite3.Connection:
+    database = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
+    database.row_factory = sqlite3.Row
+    return database
+
+
+def _known_version(database: sqlite3.Connection, path: Path) -> int:
+    """Count the steps that were done; more than there are is another anomvae's work."""
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise FileError(
+            f"{path} has version {version}, written by a newer anomvae; this one knows up to "
+            f"{len(MIGRATIONS)}. Update anomvae (pip install -U anomvae)."
+        )
+    return version

@@ -1,0 +1,102 @@
+"""Alerts on their way: each channel gets every alert in order, at least once.
+
+Alerts and their deliveries are written in the transaction that makes a scene done.  A delivery is
+marked once the channel has taken it; a process that dies in between sends it again, with the same
+key.  What cannot be sent waits, and nothing newer overtakes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..config import WaitConfig
+from .channels import Channel, DeliveryFailed
+from .database import transaction
+from .state import Alert, stamp
+
+log = logging.getLogger(__name__)
+
+_MARK = "WHERE channel = ? AND alert = ?"
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The alerts that wait in the state, and how long a channel that failed is left alone."""
+
+    database: sqlite3.Connection
+    """The state's."""
+    wait: WaitConfig
+    """After failures."""
+
+    def send(self, channels: Sequence[Channel], now: Callable[[], datetime]) -> int:
+        """Send what waits, each channel in its own order; say how many deliveries were made."""
+        return sum(self._send_all(channel, now) for channel in channels)
+
+    def waiting(self, channel: str) -> int:
+        """Count what a channel has not taken yet."""
+        row = self.database.execute(
+            "SELECT count(*) FROM deliveries WHERE channel = ? AND sent IS NULL", (channel,)
+        ).fetchone()
+        return int(row[0])
+
+    def why(self, channel: str) -> str | None:
+        """Tell why the last try of a channel failed."""
+        row = self._first(channel)
+        return None if row is None else row["error"]
+
+    def _send_all(self, channel: Channel, now: Callable[[], datetime]) -> int:
+        sent = 0
+        while (row := self._first(channel.name)) is not None:
+            if row["next_try"] is not None and row["next_try"] > stamp(now()):
+                break
+            try:
+                channel.send(Alert(row["key"], row["place"], row["made"], row["body"]))
+            except DeliveryFailed as error:
+                self._postpone(channel.name, row, str(error), now())
+                break
+            self._mark_sent(channel.name, row["number"], now())
+            sent += 1
+            log.info("alert sent", extra={"facts": {"channel": channel.name, "alert": row["key"]}})
+        return sent
+
+    def _first(self, channel: str) -> sqlite3.Row | None:
+        """Find the oldest alert that a channel has not taken yet."""
+        row: sqlite3.Row | None = self.database.execute(
+            "SELECT number, key, place, made, body, tries, next_try, error FROM deliveries "
+            "JOIN alerts ON number = alert WHERE channel = ? AND sent IS NULL "
+            "ORDER BY alert LIMIT 1",
+            (channel,),
+        ).fetchone()
+        return row
+
+    def _mark_sent(self, channel: str, number: int, now: datetime) -> None:
+        with transaction(self.database):
+            self.database.execute(
+                f"UPDATE deliveries SET sent = ?, tries = tries + 1, error = NULL {_MARK}",
+                (stamp(now), channel, number),
+            )
+
+    def _postpone(self, channel: str, row: sqlite3.Row, error: str, now: datetime) -> None:
+        tries = row["tries"] + 1
+        again = now + timedelta(seconds=self.wait.wait(tries))
+        with transaction(self.database):
+            self.database.execute(
+                f"UPDATE deliveries SET tries = ?, next_try = ?, error = ? {_MARK}",
+                (tries, stamp(again), error, channel, row["number"]),
+            )
+        facts = {"channel": channel, "alert": row["key"], "reason": error}
+        log.warning("alert not sent", extra={"facts": facts})
+
+
+def latest(database: sqlite3.Connection, count: int) -> list[Alert]:
+    """List the newest alerts, oldest first."""
+    rows = database.execute(
+        "SELECT key, place, made, body FROM (SELECT * FROM alerts ORDER BY number DESC LIMIT ?) "
+        "ORDER BY number",
+        (count,),
+    )
+    return [Alert(*row) for row in rows]

@@ -1,0 +1,185 @@
+"""What the state says to those who ask: how the watch is, and what became of each scene."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .database import opened_to_read
+from .lock import Holder, read_holder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "place, source, status, started, finished, seconds, valid, flagged, objects, threshold, tries, "
+    "next_try, error, map, scene, model, settings, quantiles"
+)
+
+
+@dataclass(frozen=True)
+class RunTold:
+    """A run."""
+
+    run: str
+    """Its id."""
+    began: str
+    """UTC."""
+    ended: str | None
+    """UTC; None where it runs, or has died."""
+    code: int | None
+    """Its exit code."""
+    done: int
+    """Scenes that it scored."""
+    failed: int
+    """Scenes that failed."""
+    known: int
+    """Scenes that were not due."""
+    alerts: int
+    """Alerts that it made."""
+
+
+@dataclass(frozen=True)
+class PlaceTold:
+    """A place."""
+
+    place: str
+    """Its name."""
+    done: int
+    """Scenes that were scored."""
+    failed: int
+    """Scenes that failed, and wait for another try or were given up."""
+    begun: int
+    """Scenes that are being scored, or at which a run died."""
+    newest: str | None
+    """When the last scene was done, UTC."""
+
+
+@dataclass(frozen=True)
+class FailureTold:
+    """A scene that failed."""
+
+    place: str
+    """Name of the place."""
+    source: str
+    """The scene."""
+    tries: int
+    """Times that it was tried."""
+    next_try: str | None
+    """When it is tried again, UTC; None: given up."""
+    error: str
+    """Why."""
+
+
+@dataclass(frozen=True)
+class WaitingTold:
+    """Alerts that a channel has not taken."""
+
+    channel: str
+    """Its name."""
+    waiting: int
+    """How many."""
+    error: str | None
+    """Why the last try failed."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How a watch is."""
+
+    holder: Holder | None
+    """The run that is at work, or that died without an end."""
+    last_run: RunTold | None
+    """The run that began last."""
+    last_success: str | None
+    """When the last run without failures ended, UTC."""
+    places: tuple[PlaceTold, ...]
+    """All places that are known."""
+    failures: tuple[FailureTold, ...]
+    """All scenes that failed and were not replaced."""
+    waiting: tuple[WaitingTold, ...]
+    """Channels that have not taken all alerts."""
+
+
+def overview(folder: str | Path) -> Overview:
+    """Tell how a watch is, from its state folder.
+
+    Raises
+    ------
+    FileError
+        If there is no state that can be read.
+    """
+    with opened_to_read(folder) as database:
+        last = _rows(database, f"SELECT {_names(RunTold)} FROM runs ORDER BY began DESC LIMIT 1")
+        success = database.execute("SELECT max(ended) FROM runs WHERE code = 0").fetchone()[0]
+        places = _rows(
+            database,
+            "SELECT place, sum(status = 'done'), sum(status = 'failed'), sum(status = 'new'), "
+            "max(finished) FILTER (WHERE status = 'done') FROM scenes "
+            "GROUP BY place ORDER BY place",
+        )
+        failures = _rows(
+            database,
+            f"SELECT {_names(FailureTold)} FROM scenes WHERE status = 'failed' "
+            "ORDER BY place, source",
+        )
+        # SQLite takes a bare column from the row that has the smallest number.
+        waiting = _rows(
+            database,
+            "SELECT channel, waiting, error FROM (SELECT channel, count(*) AS waiting, error, "
+            "min(alert) FROM deliveries WHERE sent IS NULL GROUP BY channel) ORDER BY channel",
+        )
+        return Overview(
+            holder=read_holder(Path(folder)),
+            last_run=RunTold(*last[0]) if last else None,
+            last_success=success,
+            places=tuple(PlaceTold(*row) for row in places),
+            failures=tuple(FailureTold(*row) for row in failures),
+            waiting=tuple(WaitingTold(*row) for row in waiting),
+        )
+
+
+def history(
+    folder: str | Path, *, place: str | None = None, last: int | None = None
+) -> pd.DataFrame:
+    """Tell what became of each scene, the latest first.
+
+    Parameters
+    ----------
+    folder : path
+        The state folder.
+    place : str, optional
+        Only this place.
+    last : int, optional
+        Only so many.
+
+    Returns
+    -------
+    DataFrame
+        A row for each scene, model and settings; times are UTC, as text.
+
+    Raises
+    ------
+    FileError
+        If there is no state that can be read.
+    """
+    import pandas as pd
+
+    with opened_to_read(folder) as database:
+        rows = database.execute(
+            f"SELECT {COLUMNS} FROM scenes WHERE ? IN (place, '') "
+            "ORDER BY started DESC, rowid DESC LIMIT ?",
+            (place or "", -1 if last is None else last),
+        )
+        names = [column[0] for column in rows.description]
+        return pd.DataFrame([tuple(row) for row in rows], columns=names).convert_dtypes()
+
+
+def _rows(database: sqlite3.Connection, query: str) -> list[sqlite3.Row]:
+    return database.execute(query).fetchall()
+
+
+def _names(kind: type[RunTold | FailureTold]) -> str:
+    return ", ".join(field.name for field in fields(kind))

@@ -1,0 +1,56 @@
+"""Calls by HTTP: bounded in time, and never redirected, so that a secret stays with its address."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from ..files import without_query
+
+MOST = 65_536  # bytes of an answer that are read
+
+
+class CallFailed(Exception):
+    """A call that was not answered as it should be; the message says why, without secrets."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Leave a redirect to the caller, who sees an error."""
+
+    def redirect_request(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        """Follow none."""
+        return
+
+
+def call(
+    url: str, *, timeout: float, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> None:
+    """Call an address, by POST where there is a body; anything but success is an error.
+
+    Raises
+    ------
+    CallFailed
+        If the address does not answer in time, or not with success.
+    """
+    opener = urllib.request.build_opener(_NoRedirect)
+    try:
+        request = urllib.request.Request(url, data=body, headers=dict(headers or {}))
+        with opener.open(request, timeout=timeout) as answer:
+            answer.read(MOST)
+    except urllib.error.HTTPError as error:
+        raise CallFailed(_status(error)) from error
+    except urllib.error.URLError as error:
+        raise CallFailed(str(error.reason)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise CallFailed(str(error) or type(error).__name__) from error
+
+
+def _status(error: urllib.error.HTTPError) -> str:
+    with error:
+        if 300 <= error.code < 400:
+            to = without_query(error.headers.get("Location", "nowhere"))
+            return f"it redirects to {to}; give the address that answers itself"
+        return f"it answers {error.code} {error.reason}"

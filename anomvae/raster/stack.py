@@ -1,0 +1,143 @@
+"""Several rasters as the bands of one: a GDAL VRT, which copies no pixel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rasterio.io import DatasetReader
+from rasterio.transform import array_bounds
+
+from ..errors import GridMismatch, RasterError
+from .gdal import open_dataset, session
+
+TYPES = {
+    "uint8": "Byte",
+    "int8": "Int8",
+    "uint16": "UInt16",
+    "int16": "Int16",
+    "uint32": "UInt32",
+    "int32": "Int32",
+    "float32": "Float32",
+    "float64": "Float64",
+}
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """A raster whose first band becomes a band."""
+
+    name: str
+    path: str
+    shape: tuple[int, int]
+    bounds: tuple[float, ...]
+    transform: tuple[float, ...]
+    crs: str
+    dtype: str
+    nodata: float | None
+    scale: float
+    offset: float
+
+
+def write_stack(target: Path, paths: Sequence[str], names: Sequence[str]) -> Path:
+    """Describe rasters as one whose bands are their first bands; equal rasters, equal bytes.
+
+    Parameters
+    ----------
+    target : path
+        The VRT to write; its time is set to 1970, because its content says all of it.
+    paths : sequence of str
+        Rasters of one extent; coarser ones are repeated on the grid of the finest.
+    names : sequence of str
+        Names of the bands.
+
+    Returns
+    -------
+    Path
+        ``target``.
+
+    Raises
+    ------
+    RasterError
+        If one cannot be read.
+    GridMismatch
+        If they do not cover the same ground in the same coordinates.
+    """
+    layers = [_layer(path, name) for path, name in zip(paths, names, strict=True)]
+    finest = max(layers, key=lambda layer: layer.shape)
+    for layer in layers:
+        _require_same_ground(layer, finest)
+    target.write_bytes(ElementTree.tostring(_document(layers, finest), encoding="utf-8"))
+    os.utime(target, (0, 0))
+    return target
+
+
+def _layer(path: str, name: str) -> _Layer:
+    dataset = open_dataset(path)
+    with dataset, session():
+        if dataset.count < 1 or dataset.dtypes[0] not in TYPES:
+            raise RasterError(f"{path} has no band of real numbers. Choose another asset.")
+        return _Layer(
+            name=name,
+            path=_gdal_name(dataset, path),
+            shape=dataset.shape,
+            bounds=array_bounds(*dataset.shape, dataset.transform),
+            transform=dataset.transform.to_gdal(),
+            crs="" if dataset.crs is None else dataset.crs.to_wkt(),
+            dtype=dataset.dtypes[0],
+            nodata=dataset.nodata,
+            scale=dataset.scales[0],
+            offset=dataset.offsets[0],
+        )
+
+
+def _gdal_name(dataset: DatasetReader, path: str) -> str:
+    """Name a raster as GDAL opens it: an address is one of its virtual files."""
+    return dataset.files[0] if dataset.files else path
+
+
+def _require_same_ground(layer: _Layer, finest: _Layer) -> None:
+    pixel = max(abs(size) for size in (finest.transform[1], finest.transform[5]))
+    apart = max(abs(a - b) for a, b in zip(layer.bounds, finest.bounds, strict=True))
+    if layer.crs != finest.crs or apart > pixel / 2:
+        raise GridMismatch(
+            f"{layer.name!r} and {finest.name!r} do not cover the same ground: extents "
+            f"{layer.bounds} and {finest.bounds}. Choose assets of one picture and one projection."
+        )
+
+
+def _document(layers: Sequence[_Layer], finest: _Layer) -> ElementTree.Element:
+    rows, cols = finest.shape
+    root = ElementTree.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
+    if finest.crs:
+        _add(root, "SRS", finest.crs)
+    _add(root, "GeoTransform", ", ".join(map(repr, finest.transform)))
+    for number, layer in enumerate(layers, start=1):
+        band = ElementTree.SubElement(
+            root, "VRTRasterBand", dataType=TYPES[layer.dtype], band=str(number)
+        )
+        _add(band, "Description", layer.name)
+        if layer.nodata is not None:
+            _add(band, "NoDataValue", repr(layer.nodata))
+        _add(band, "Scale", repr(layer.scale))
+        _add(band, "Offset", repr(layer.offset))
+        source = ElementTree.SubElement(band, "SimpleSource", resampling="nearest")
+        _add(source, "SourceFilename", layer.path).set("relativeToVRT", "0")
+        _add(source, "SourceBand", "1")
+        _rectangle(source, "SrcRect", layer.shape)
+        _rectangle(source, "DstRect", finest.shape)
+    return root
+
+
+def _add(parent: ElementTree.Element, tag: str, text: str) -> ElementTree.Element:
+    child = ElementTree.SubElement(parent, tag)
+    child.text = text
+    return child
+
+
+def _rectangle(parent: ElementTree.Element, tag: str, shape: tuple[int, int]) -> None:
+    rows, cols = shape
+    ElementTree.SubElement(parent, tag, xOff="0", yOff="0", xSize=str(cols), ySize=str(rows))

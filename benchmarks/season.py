@@ -1,0 +1,167 @@
+"""A season under watch: every good scene scored once, whatever happens to the process.
+
+Scenes of three places arrive one by one (`anomvae.season`), and the monitor makes a pass after each
+(`nights`).  Then the same again, while passes are killed (SIGKILL) at random moments: state, files
+and alerts must be equal in the end.  At last a pass over very many known files is measured::
+
+    python benchmarks/season.py --kills 50 --known 10000 --record
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
+
+from anomvae.config import read_monitoring
+from anomvae.monitoring.place import PlacePass
+from anomvae.monitoring.state import Finding, opened_state
+from anomvae.season import Season, arrivals
+from benchmarks.nights import End, Outcome, play, train
+from benchmarks.record import circumstances, keep
+
+WATCH = """
+[[place]]
+name = "known"
+model = "model.safetensors"
+out = "maps"
+[place.folder]
+path = "in"
+stable_seconds = 0
+"""
+MEASURE = """
+import resource, subprocess, sys
+command = [sys.executable, "-m", "anomvae", "monitor", "run", sys.argv[1]]
+subprocess.run(command, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+"""
+"""A small process in between: a child's peak counts what its parent held when it began."""
+
+
+@dataclass(frozen=True)
+class Idle:
+    """What a pass with nothing new costs."""
+
+    scenes: int
+    """Scenes that are known."""
+    cpu: float
+    """Time of the processor, s, from the start of Python to its end."""
+    memory: float
+    """Peak, MB."""
+
+
+def measure_idle(root: Path, scenes: int) -> Idle:
+    """Make so many known files, and a pass over them in a process of its own."""
+    (root / "in").mkdir(parents=True)
+    for number in range(scenes):
+        (root / "in" / f"scene-{number:06}.tif").write_text(f"scene {number}")
+    (root / "model.safetensors").write_text("none is loaded")
+    (root / "watch.toml").write_text(WATCH)
+    _make_known(root)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    command = [sys.executable, "-c", MEASURE, str(root / "watch.toml")]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    cpu, memory = map(float, told.stdout.split())
+    return Idle(scenes, cpu, memory)
+
+
+def _make_known(root: Path) -> None:
+    """Write into the state that every file was scored, as a season of passes would."""
+    config, now = read_monitoring(root / "watch.toml"), datetime.now(UTC)
+    finding = Finding(100, 100, 0, 0, 1.0, {"1": 1.0}, 1.0, "map.tif")
+    Path(config.state).mkdir()
+    with opened_state(config.state) as state:
+        state.database.execute("PRAGMA synchronous = OFF")
+        looked = PlacePass(config.place[0], state, config.retry, lambda: now, (), ())
+        for found, key, _ in looked.due():
+            state.begin(key, found.source, now)
+            state.finish(key, finding, now)
+        state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def differences(one: End, other: End) -> list[str]:
+    """Say in which parts two ends differ."""
+    return [name for name in vars(one) if getattr(one, name) != getattr(other, name)]
+
+
+def told(season: Season, calm: Outcome, killed: Outcome, idle: Idle | None, seed: int) -> str:
+    """Write what was measured."""
+    lines = [*_table(season, calm, killed, seed), ""]
+    apart = differences(calm.end, killed.end)
+    if apart:
+        lines.append(f"**The ends differ in {', '.join(apart)}.**")
+    else:
+        lines.append(
+            f"State ({len(calm.end.scenes)} rows), files ({len(calm.end.files)}) and alerts "
+            f"({len(calm.end.alerts)}, by key, in order) of both are equal, but for when and how "
+            f"often."
+        )
+    if idle is not None:
+        lines += [
+            "",
+            f"A pass over {idle.scenes:,} known files with nothing new, from the shell: "
+            f"{idle.cpu:.2f} s of CPU, {idle.memory:.0f} MB at the peak.",
+        ]
+    return "\n".join(lines)
+
+
+def _table(season: Season, calm: Outcome, killed: Outcome, seed: int) -> Iterator[str]:
+    faults = Counter(arrival.fault for arrival in arrivals(season, seed))
+    yield (
+        f"{season.scenes} scenes of {len(season.places)} places, {season.shape[0]} x "
+        f"{season.shape[1]} pixels, {len(season.sensor.wavelengths)} bands: {faults['damaged']} "
+        f"damaged for good, {faults['half']} that first arrive by half."
+    )
+    yield ""
+    yield "| season | done | failed | replaced | passes | killed | alerts | calls | s a pass |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for name, outcome in (("undisturbed", calm), ("killed", killed)):
+        count = Counter(row["status"] for row in outcome.end.scenes)
+        yield (
+            f"| {name} | {count['done']} | {count['failed']} | {count['replaced']} | "
+            f"{outcome.passes} | {outcome.kills} | {len(outcome.end.alerts)} | {outcome.calls} | "
+            f"{outcome.seconds:.2f} |"
+        )
+
+
+@click.command()
+@click.option("--scenes", default=60, show_default=True, type=click.IntRange(3))
+@click.option("--kills", default=50, show_default=True, type=click.IntRange(0))
+@click.option("--known", default=10_000, show_default=True, type=click.IntRange(0), help="0: none.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--record", is_flag=True, help="Keep the figures in benchmarks/results.md.")
+def main(scenes: int, kills: int, known: int, seed: int, record: bool) -> None:
+    """Watch a season, undisturbed and killed, and measure a pass with nothing to do."""
+    import torch
+
+    torch.set_num_threads(1)
+    season, when = Season(scenes=scenes), circumstances()
+    with tempfile.TemporaryDirectory() as folder:
+        calm, killed, idle = (Path(folder) / name for name in ("calm", "killed", "idle"))
+        for root in (calm, killed):
+            root.mkdir()
+            train(root, season, seed)
+        outcomes = play(calm, season, seed), play(killed, season, seed, kills)
+        text = told(season, *outcomes, measure_idle(idle, known) if known else None, seed)
+    text = f"{when}.\n\n{text}"
+    click.echo(text)
+    if record:
+        command = f"python benchmarks/season.py --scenes {scenes} --kills {kills} --known {known}"
+        keep("season", f"## A season under watch\n\n`{command} --record`\n\n{text}")
+    if differences(outcomes[0].end, outcomes[1].end):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The sample scenes, and the script that draws them."""

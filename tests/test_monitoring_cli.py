@@ -1,0 +1,292 @@
+"""``anomvae monitor`` from the shell: one line and an exit code for whatever is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from io import StringIO
+
+import pandas as pd
+import pytest
+from rasters import land, plant, run, trained, write
+from test_layers import after
+from watching import START, receiver
+
+from anomvae.monitoring.lock import only_run
+
+WATCH = """
+[[place]]
+name = "harbour"
+model = "model.safetensors"
+out = "maps"
+[place.folder]
+path = "in"
+stable_seconds = 0
+[place.alert]
+min_area_px = 4
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    trained().save(tmp_path / "model.safetensors")
+    write(tmp_path / "in" / "a.tif", plant(land(seed=1)))
+    (tmp_path / "watch.toml").write_text(WATCH)
+    return tmp_path
+
+
+def change(folder, before, now):
+    path = folder / "watch.toml"
+    path.write_text(path.read_text().replace(before, now))
+
+
+def monitor(folder, command="run", *options):
+    return run("monitor", command, folder / "watch.toml", *options)
+
+
+def test_a_new_scene_is_scored_told_of_and_then_known(folder):
+    first, second = monitor(folder), monitor(folder)
+
+    (line,) = first.out.splitlines()
+    told = json.loads(line)
+    assert (first.code, first.err, second.code, second.out, second.err) == (0, "", 0, "", "")
+    assert told["place"] == "harbour"
+    assert told["flagged"] >= 4
+    assert (folder / "maps").joinpath(*told["map"].split("/")[-2:]).exists()
+
+
+def test_status_and_history_say_what_was_done(folder):
+    monitor(folder)
+    (folder / "in" / "bad.tif").write_text("no raster")
+    monitor(folder)
+
+    status, table = monitor(folder, "status"), monitor(folder, "history")
+    told = json.loads(monitor(folder, "status", "--json").out)
+    rows = json.loads(monitor(folder, "history", "--json").out)
+    csv = pd.read_csv(StringIO(monitor(folder, "history", "--csv").out))
+
+    assert "harbour: 1 done, 1 failed" in status.out
+    assert "failed: harbour: bad.tif, 1 tries, again from" in status.out
+    assert (told["last_run"]["code"], told["last_run"]["failed"]) == (5, 1)
+    assert told["last_success"] is not None
+    assert [row["source"] for row in rows] == list(csv["source"]) == ["bad.tif", "a.tif"]
+    assert rows[1]["valid"] == csv["valid"][1] == 39 * 48
+    assert "a.tif" in table.out
+    assert monitor(folder, "history", "--place", "elsewhere").out == "no scenes\n"
+    assert monitor(folder, "history", "--csv", "--json").code == 2
+
+
+def test_without_a_scene_to_score_no_torch_is_loaded(folder):
+    monitor(folder)
+    config = folder / "watch.toml"
+
+    for command in ("run", "status"):
+        assert not after("monitor", command, config) & {"torch", "sklearn", "scipy", "pandas"}
+    assert "torch" not in after("monitor", "history", config)
+
+
+def truncated_model(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def other_bands(folder):
+    write(folder / "in" / "a.tif", land(bands=4))
+
+
+def broken_database(folder):
+    (folder / "state").mkdir()
+    (folder / "state" / "monitor.sqlite").write_text("no tables " * 500)
+
+
+def newer_database(folder):
+    import sqlite3
+
+    monitor(folder)
+    with sqlite3.connect(folder / "state" / "monitor.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code", "words"),
+    [
+        (lambda folder: change(folder, "model =", "modle ="), 2, "Did you mean 'model'?"),
+        (lambda folder: change(folder, '"in"', "in"), 2, "is not valid TOML"),
+        (lambda folder: (folder / "watch.toml").unlink(), 3, "cannot be read"),
+        (lambda folder: (folder / "model.safetensors").unlink(), 3, "harbour: "),
+        (truncated_model, 3, "damaged"),
+        (other_bands, 4, "harbour: "),
+        (broken_database, 3, "damaged or no database"),
+        (newer_database, 3, "written by a newer anomvae"),
+        (lambda folder: change(folder, '"in"', '"gone"'), 3, "gone cannot be read"),
+        (lambda folder: (folder / "maps").write_text("a file"), 3, "a file stands where"),
+        (lambda folder: (folder / "in" / "a.tif").write_text("no raster"), 5, "harbour: "),
+    ],
+)
+def test_whatever_is_wrong_is_told_in_one_line_with_its_exit_code(folder, spoil, code, words):
+    spoil(folder)
+
+    ran = monitor(folder)
+
+    assert ran.code == code, ran.err
+    (line,) = ran.err.splitlines()
+    assert line.startswith("Error: ")
+    assert words in line
+
+
+def test_what_was_wrong_costs_nothing_once_it_is_right(folder):
+    model = (folder / "model.safetensors").read_bytes()
+    truncated_model(folder)
+    for _ in range(7):  # more than a scene has tries
+        monitor(folder)
+    (folder / "model.safetensors").write_bytes(model)
+
+    assert monitor(folder).code == 0
+    assert "1 done, 0 failed" in monitor(folder, "status").out
+
+
+def test_a_second_run_exits_with_6_and_says_who_runs(folder):
+    with only_run(folder / "state", "first", START):
+        ran = monitor(folder)
+
+    assert ran.code == 6
+    assert f"process {os.getpid()} on " in ran.err
+    assert "since 2025-06-01T03:00:00" in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_lost(folder):
+    disk = folder / "maps"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk cannot be mounted here")
+    try:
+        codes = [monitor(folder).code for _ in range(3)]
+        lines = monitor(folder).err.splitlines()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+    assert codes == [3] * 3
+    assert len(lines) == 1
+    assert "cannot be written" in lines[0]
+    assert monitor(folder).code == 0
+    assert "1 done, 0 failed" in monitor(folder, "status").out
+
+
+def test_a_state_of_which_nothing_is_known_says_what_to_do(folder):
+    for command in ("status", "history"):
+        ran = monitor(folder, command)
+        assert ran.code == 3
+        assert "Run `anomvae monitor run` first" in ran.err
+
+
+def test_all_that_happens_is_logged_as_json_with_the_run(folder):
+    (folder / "in" / "bad.tif").write_text("no raster")
+    with (folder / "watch.toml").open("a") as file:
+        file.write('[health]\nlog = "watch.jsonl"\n')
+
+    monitor(folder)
+    monitor(folder)
+
+    lines = [json.loads(line) for line in (folder / "watch.jsonl").read_text().splitlines()]
+    assert len({line["run"] for line in lines}) == 2
+    assert {"run began", "scene done", "failed", "alert sent", "run ended"} == {
+        line["event"] for line in lines
+    }
+    assert lines[-1] | {"code": 0, "known": 2} == lines[-1]
+
+
+def test_a_log_that_cannot_be_written_is_told(folder):
+    with (folder / "watch.toml").open("a") as file:
+        file.write('[health]\nlog = "gone/watch.jsonl"\n')
+
+    ran = monitor(folder)
+
+    assert ran.code == 3
+    assert "watch.jsonl cannot be written" in ran.err
+
+
+def figures(folder):
+    lines = (folder / "watch.prom").read_text().splitlines()
+    return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+
+
+def test_figures_for_prometheus_and_a_heartbeat_tell_success_from_failure(folder):
+    with receiver() as server:
+        with (folder / "watch.toml").open("a") as file:
+            file.write(f'[health]\nprometheus = "watch.prom"\nheartbeat = "{server.url}/beat"\n')
+        monitor(folder)
+        good, beats = figures(folder), len(server.requests)
+        (folder / "in" / "bad.tif").write_text("no raster")
+        time.sleep(0.01)
+        monitor(folder)
+        bad = figures(folder)
+
+        assert [asked[:2] for asked in server.requests] == [("GET", "/beat")] * beats
+    assert beats == 1
+    assert good['anomvae_monitor_scenes{place="harbour",status="done"}'] == "1"
+    assert bad['anomvae_monitor_scenes{place="harbour",status="failed"}'] == "1"
+    assert float(good['anomvae_monitor_flagged_share{place="harbour"}']) > 0
+    assert float(good["anomvae_monitor_run_seconds"]) > 0
+    success, ended = (
+        f"anomvae_monitor_{name}_timestamp_seconds" for name in ("last_success", "last_run")
+    )
+    assert good[success] == good[ended]
+    assert float(bad[success]) == pytest.approx(float(good[success]), abs=0.01)
+    assert float(bad[success]) < float(bad[ended])
+
+
+def test_figures_that_cannot_be_written_are_told(folder):
+    (folder / "file").write_text("no folder")
+    with (folder / "watch.toml").open("a") as file:
+        file.write('[health]\nprometheus = "file/watch.prom"\n')
+
+    ran = monitor(folder)
+
+    assert ran.code == 3
+    assert "a file stands where a folder is expected" in ran.err
+    assert json.loads(monitor(folder, "status", "--json").out)["last_run"]["code"] == 3
+
+
+def test_a_heartbeat_that_is_not_answered_is_no_failure(folder):
+    with (folder / "watch.toml").open("a") as file:
+        file.write('[health]\nheartbeat = "http://127.0.0.1:1/"\n')
+
+    assert monitor(folder).code == 0
+
+
+def test_a_configuration_of_a_watch_can_be_checked(folder):
+    fits = run("config", "check", folder / "watch.toml")
+    change(folder, "path =", "pth =")
+    wrong = run("config", "check", folder / "watch.toml")
+
+    assert (fits.code, wrong.code) == (0, 2)
+    assert "Did you mean 'path'?" in wrong.err
+
+
+@pytest.mark.slow
+def test_a_terminated_run_ends_cleanly_and_its_scene_is_scored_next_time(folder):
+    with (folder / "watch.toml").open("a") as file:
+        file.write('[health]\nlog = "watch.jsonl"\n')
+    log = folder / "watch.jsonl"
+    with subprocess.Popen(
+        [sys.executable, "-m", "anomvae", "monitor", "run", folder / "watch.toml"],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not (log.exists() and "run began" in log.read_text()):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)  # torch is being loaded, or the scene scored
+        _, said = process.communicate(timeout=30)
+
+    assert process.returncode == 130, said
+    assert "run interrupted" in log.read_text()
+    assert not (folder / "state" / "running.json").exists()
+    assert json.loads(monitor(folder, "status", "--json").out)["last_run"]["code"] == 130
+    assert monitor(folder).code == 0
+    assert "1 done, 0 failed" in monitor(folder, "status").out

@@ -1,0 +1,481 @@
+"""One pass: what is new is scored once, whatever happens; a stub scores, so without torch."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from watching import START, Clock, Stub, drop, rows, run_watch, scenes, watch
+
+from anomvae.errors import (
+    BandMismatch,
+    FileError,
+    LockHeld,
+    ModelFileError,
+    NotWritten,
+    RasterError,
+)
+from anomvae.monitoring import history, overview
+from anomvae.monitoring.database import FILE
+from anomvae.monitoring.lock import only_run
+
+RETRY = {"tries": 3, "wait_seconds": 60, "max_wait_seconds": 100}
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_a_second_run_does_nothing(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    config, scoring = watch(tmp_path), Stub()
+
+    first = run_watch(config, clock, scoring)
+    second = run_watch(config, clock, scoring)
+
+    assert (first.done, first.code) == (1, 0)
+    assert (second.done, second.known, second.code) == (0, 1, 0)
+    assert scoring.scored == ["a.tif"]
+
+
+def test_with_nothing_new_no_detector_is_loaded(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    config = watch(tmp_path)
+    run_watch(config, clock)
+
+    again = run_watch(config, clock, lambda place: pytest.fail("a detector was loaded"))
+
+    assert again.code == 0
+
+
+def test_what_is_known_of_a_scene_is_recorded(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+
+    run_watch(watch(tmp_path), clock)
+
+    (row,) = history(tmp_path / "state").to_dict("records")
+    assert (row["place"], row["source"], row["status"]) == ("harbour", "a.tif", "done")
+    assert (row["valid"], row["flagged"], row["tries"]) == (100, 5, 1)
+    assert json.loads(row["quantiles"]) == {"1": 9.5}
+    assert row["map"].endswith("a.anomaly.tif")
+    assert row["finished"] == "2025-06-01T03:00:00.000+00:00"
+
+
+def test_a_changed_model_scores_again_and_keeps_what_was_there(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    config, scoring = watch(tmp_path), Stub()
+    run_watch(config, clock, scoring)
+    (tmp_path / "model").write_text("model 2")
+
+    run_watch(config, clock, scoring)
+
+    maps = {row[0] for row in rows(tmp_path, "SELECT map FROM scenes")}
+    assert scoring.scored == ["a.tif"] * 2
+    assert len(maps) == 2
+    assert len(list((tmp_path / "maps").iterdir())) == 2
+
+
+@pytest.mark.parametrize("change", ["threshold", "mask"])
+def test_other_settings_score_again(tmp_path, clock, change):
+    drop(tmp_path, "a.tif", 5)
+    scoring, mask = Stub(), tmp_path / "mask.tif"
+    mask.write_text("a mask")
+    run_watch(watch(tmp_path), clock, scoring)
+    value = "sigma:4" if change == "threshold" else "mask.tif"
+
+    run_watch(watch(tmp_path, place={change: value}), clock, scoring)
+    os.utime(mask, (0, 0))
+    run_watch(watch(tmp_path, place={change: value}), clock, scoring)
+
+    assert len(scoring.scored) == 2
+
+
+def test_a_scene_that_fails_does_not_stop_the_others_and_is_named(tmp_path, clock):
+    for name, content in (("a.tif", "bad"), ("b.tif", 5)):
+        drop(tmp_path, name, content)
+
+    done = run_watch(watch(tmp_path), clock)
+
+    assert scenes(tmp_path) == [("a.tif", "failed"), ("b.tif", "done")]
+    assert (done.done, done.failed, done.code) == (1, 1, 5)
+    assert done.lines == [f"harbour: {tmp_path / 'in' / 'a.tif'} is damaged. Fetch it again."]
+
+
+def test_a_scene_that_failed_is_tried_again_later_and_later_up_to_a_limit(tmp_path, clock):
+    drop(tmp_path, "a.tif", "bad")
+    config, scoring, begun = watch(tmp_path, retry=RETRY), Stub(), []
+
+    for _ in range(30):
+        before = len(scoring.scored)
+        run_watch(config, clock, scoring)
+        begun += [clock() - START] * (len(scoring.scored) - before)
+        clock.forward(seconds=20)
+
+    assert begun == [timedelta(seconds=wait) for wait in (0, 60, 160)]
+    (failure,) = overview(tmp_path / "state").failures
+    assert (failure.tries, failure.next_try) == (3, None)
+
+
+def test_between_tries_a_failed_scene_is_no_failure_of_the_run(tmp_path, clock):
+    drop(tmp_path, "a.tif", "bad")
+    config = watch(tmp_path)
+
+    assert run_watch(config, clock).code == 5
+    assert run_watch(config, clock).code == 0
+
+
+def test_a_damaged_file_that_is_replaced_is_scored(tmp_path, clock):
+    drop(tmp_path, "a.tif", "bad")
+    config = watch(tmp_path, retry=RETRY)
+    run_watch(config, clock)
+    drop(tmp_path, "a.tif", 5, START + timedelta(hours=1))
+    clock.forward(hours=2)
+
+    run_watch(config, clock)
+
+    assert scenes(tmp_path) in (
+        [("a.tif", "replaced"), ("a.tif", "done")],
+        [("a.tif", "done"), ("a.tif", "replaced")],
+    )
+    assert not overview(tmp_path / "state").failures
+
+
+def test_a_scene_that_does_not_fit_is_told_in_one_line_and_not_tried_again(tmp_path, clock):
+    for name in ("a.tif", "b.tif"):
+        drop(tmp_path, name, 5)
+    config, scoring = watch(tmp_path), Stub(error=BandMismatch("It lacks B8."))
+
+    first = run_watch(config, clock, scoring)
+    clock.forward(days=30)
+    second = run_watch(config, clock, scoring)
+
+    assert (first.code, first.lines) == (4, ["harbour: It lacks B8. (so do 1 more)"])
+    assert (second.code, len(scoring.scored)) == (0, 2)
+
+
+def test_a_scene_that_did_not_fit_is_scored_with_another_model(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    run_watch(watch(tmp_path), clock, Stub(error=BandMismatch("It lacks B8.")))
+    (tmp_path / "model").write_text("model 2")
+
+    assert run_watch(watch(tmp_path), clock).done == 1
+
+
+def two_places(tmp_path, **other):
+    """Watch a second place, too."""
+    places = [
+        {"name": name, "model": "model", "out": f"maps/{name}", "folder": {"path": f"in/{name}"}}
+        for name in ("fields", "harbour")
+    ]
+    places[0] |= other
+    for name in ("fields", "harbour"):
+        drop(tmp_path, f"{name}/a.tif", 5)
+    (tmp_path / "model").write_text("model 1")
+    from anomvae.config import MonitorConfig
+
+    return MonitorConfig.model_validate(
+        {"place": places, "alerts": {"stdout": False}}, context={"folder": tmp_path}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"model": "gone"}, "gone, the model, cannot be read: No such file"),
+        ({"mask": "gone"}, "gone, the mask, cannot be read: No such file"),
+        ({"folder": {"path": "gone"}}, "gone cannot be read: No such file"),
+        ({"urls": {"file": "gone"}, "folder": None}, "gone cannot be read"),
+    ],
+)
+def test_what_is_wrong_with_one_place_stops_no_other(tmp_path, clock, change, words):
+    done = run_watch(two_places(tmp_path, **change), clock)
+
+    assert (done.done, done.code) == (1, 3)
+    (line,) = done.lines
+    assert line.startswith("fields: ")
+    assert words in line
+    assert rows(tmp_path, "SELECT place FROM scenes") == [("harbour",)]
+
+
+def test_a_damaged_model_costs_its_scenes_no_try(tmp_path, clock):
+    config = two_places(tmp_path)
+
+    def loading(place):
+        if place.name == "fields":
+            raise ModelFileError("model is damaged. Copy it again.")
+        return Stub().score
+
+    done = run_watch(config, clock, loading)
+    again = run_watch(config, clock)
+
+    assert (done.done, done.code, done.lines) == (
+        1,
+        3,
+        ["fields: model is damaged. Copy it again."],
+    )
+    assert (again.done, again.code) == (1, 0)
+
+
+def test_problems_of_several_kinds_are_a_line_each_and_exit_with_5(tmp_path, clock):
+    config = two_places(tmp_path, model="gone")
+    drop(tmp_path, "harbour/b.tif", "bad")
+
+    done = run_watch(config, clock)
+
+    assert (done.code, len(done.lines)) == (5, 2)
+
+
+def test_a_full_disk_costs_no_try_and_nothing_is_lost(tmp_path, clock):
+    for name in ("a.tif", "b.tif"):
+        drop(tmp_path, name, 5)
+    config, full = watch(tmp_path, retry=RETRY), Stub(error=NotWritten("maps: disk is full."))
+
+    codes = [run_watch(config, clock, full).code for _ in range(9)]
+    done = run_watch(config, clock)
+
+    assert codes == [3] * 9
+    assert set(full.scored) == {"a.tif", "b.tif"}  # none keeps the other from its turn
+    assert (done.done, done.code) == (2, 0)
+
+
+def test_a_file_that_vanishes_before_it_is_read_is_no_failure(tmp_path, clock):
+    path = drop(tmp_path, "a.tif", 5)
+    drop(tmp_path, "b.tif", 5)
+
+    class Vanishing(Stub):
+        def score(self, found, folder):
+            path.unlink(missing_ok=True)
+            if found.source == "a.tif":
+                raise RasterError("a.tif does not exist.")
+            return super().score(found, folder)
+
+    done = run_watch(watch(tmp_path), clock, Vanishing())
+
+    assert (done.done, done.code) == (1, 0)
+    assert scenes(tmp_path) == [("b.tif", "done")]
+
+
+def test_a_file_that_changes_while_it_is_scored_is_scored_again(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    config = watch(tmp_path)
+
+    class Changing(Stub):
+        def score(self, found, folder):
+            result = super().score(found, folder)
+            drop(tmp_path, "a.tif", 7, START + timedelta(seconds=1))
+            return result
+
+    during = run_watch(config, clock, Changing())
+    clock.forward(hours=1)
+    after = run_watch(config, clock)
+
+    assert (during.done, after.done) == (0, 1)
+    assert rows(tmp_path, "SELECT status, flagged FROM scenes") == [("done", 7)]
+
+
+def test_an_internal_error_is_a_failure_of_its_scene_alone(tmp_path, clock):
+    for name, content in (("a.tif", "no number"), ("b.tif", 5)):
+        drop(tmp_path, name, content)
+
+    done = run_watch(watch(tmp_path), clock)
+
+    assert scenes(tmp_path) == [("a.tif", "failed"), ("b.tif", "done")]
+    assert "internal error (ValueError" in done.lines[0]
+
+
+def test_an_interrupted_run_leaves_its_scene_as_it_was(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    config = watch(tmp_path)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_watch(config, clock, Stub(error=KeyboardInterrupt()))
+
+    assert scenes(tmp_path) == []
+    assert overview(tmp_path / "state").last_run.code == 130
+    assert run_watch(config, clock).done == 1
+
+
+DYING = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from watching import Clock, Stub, run_watch, watch
+
+class Dying(Stub):
+    def score(self, found, folder):
+        if sys.argv[3] == "after":
+            super().score(found, folder)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+run_watch(watch(Path(sys.argv[1]), retry={"tries": 2}), Clock(), Dying())
+"""
+
+
+def die(folder, moment="before"):
+    """Run the watch in a process that is killed while it scores."""
+    tests = os.path.dirname(__file__)
+    died = subprocess.run([sys.executable, "-c", DYING, folder, tests, moment], check=False)
+    assert died.returncode == -9
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_run_that_was_killed_is_resumed(tmp_path, clock, moment):
+    drop(tmp_path, "a.tif", 5)
+
+    die(tmp_path, moment)
+    left = scenes(tmp_path)
+    resumed = run_watch(watch(tmp_path), clock)
+
+    assert left == [("a.tif", "new")]
+    assert overview(tmp_path / "state").last_run.done == 1
+    assert (resumed.done, resumed.code) == (1, 0)
+
+
+def test_a_scene_at_which_the_process_dies_is_given_up_and_others_come_first(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    die(tmp_path)
+    drop(tmp_path, "b.tif", 5)
+    scoring = Stub()
+
+    run_watch(watch(tmp_path, retry={"tries": 9}), clock, scoring)
+    drop(tmp_path, "c.tif", 5)
+    die(tmp_path)
+    die(tmp_path)
+    given_up = run_watch(watch(tmp_path, retry={"tries": 2}), clock)
+    again = run_watch(watch(tmp_path, retry={"tries": 2}), clock)
+
+    assert scoring.scored == ["b.tif", "a.tif"]
+    assert given_up.code == 5
+    assert "The process ended 2 times" in given_up.lines[0]
+    assert again.code == 0
+
+
+def test_a_second_run_ends_at_once_and_says_who_runs(tmp_path, clock):
+    config = watch(tmp_path)
+    told = rf"process {os.getpid()} on \S+, since 2025-06-01T03:00:00"
+
+    with only_run(tmp_path / "state", "first", START), pytest.raises(LockHeld, match=told) as error:
+        run_watch(config, clock)
+
+    assert error.value.exit_code == 6
+    assert run_watch(config, clock).code == 0
+    assert not (tmp_path / "state" / "running.json").exists()
+
+
+def test_the_lock_of_a_dead_process_is_free(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    die(tmp_path)
+
+    assert (tmp_path / "state" / "running.json").exists()
+    assert run_watch(watch(tmp_path), clock).code == 0
+
+
+TOGETHER = """
+import sys, time
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from anomvae.errors import LockHeld
+from watching import Clock, Stub, run_watch, watch
+
+class Slow(Stub):
+    def score(self, found, folder):
+        print("scoring", flush=True)
+        sys.stdin.readline()
+        return super().score(found, folder)
+
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print(run_watch(watch(Path(sys.argv[1])), Clock(), Slow()).done, flush=True)
+except LockHeld as error:
+    print("held:", error, flush=True)
+"""
+
+
+def test_of_two_runs_started_together_exactly_one_works(tmp_path):
+    drop(tmp_path, "a.tif", 5)
+    watch(tmp_path)
+    start = [sys.executable, "-c", TOGETHER, str(tmp_path), os.path.dirname(__file__)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    runs = [subprocess.Popen(start, **pipes) for _ in range(2)]
+    assert [run.stdout.readline() for run in runs] == ["ready\n"] * 2
+    for run in runs:
+        run.stdin.write("\n")
+        run.stdin.flush()
+    said = [run.stdout.readline() for run in runs]
+    rest = [run.communicate("\n")[0] for run in runs]
+
+    assert sorted(line.split()[0] for line in said) == ["held:", "scoring"]
+    assert [more for more in rest if more] == ["1\n"]
+    assert scenes(tmp_path) == [("a.tif", "done")]
+
+
+def test_a_state_of_a_newer_version_is_refused_before_anything_is_done(tmp_path, clock):
+    import sqlite3
+
+    drop(tmp_path, "a.tif", 5)
+    config, scoring = watch(tmp_path), Stub()
+    run_watch(config, clock)
+    with sqlite3.connect(tmp_path / "state" / FILE) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    drop(tmp_path, "b.tif", 5)
+
+    with pytest.raises(FileError, match="newer anomvae") as error:
+        run_watch(config, clock, scoring)
+
+    assert error.value.exit_code == 3
+    assert not scoring.scored
+
+
+def test_a_file_in_the_place_of_the_state_folder_is_refused(tmp_path, clock):
+    (tmp_path / "state").write_text("notes")
+
+    with pytest.raises(NotWritten, match="a file stands where a folder is expected"):
+        run_watch(watch(tmp_path), clock)
+
+
+def test_a_state_folder_that_cannot_be_written_is_refused(tmp_path, clock):
+    folder = tmp_path / "state"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        folder.chmod(0o500)
+        if os.access(folder, os.W_OK):
+            pytest.skip("nothing is read-only here")
+    try:
+        with pytest.raises(NotWritten, match=r"state cannot be written: .*writable") as error:
+            run_watch(watch(tmp_path), clock)
+    finally:
+        folder.chmod(0o700) if not os.path.ismount(folder) else subprocess.run(
+            ["umount", str(folder)], check=True
+        )
+
+    assert error.value.exit_code == 3
+
+
+def test_the_health_of_a_watch_is_told(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    drop(tmp_path, "b.tif", "bad")
+
+    run_watch(watch(tmp_path), clock)
+    told = overview(tmp_path / "state")
+
+    assert (told.last_run.done, told.last_run.failed, told.last_run.code) == (1, 1, 5)
+    assert told.last_success is None
+    assert told.holder is None
+    assert [(place.place, place.done, place.failed) for place in told.places] == [("harbour", 1, 1)]
+
+
+def test_the_history_can_be_narrowed(tmp_path, clock):
+    for name in ("a.tif", "b.tif", "c.tif"):
+        drop(tmp_path, name, 5)
+    run_watch(watch(tmp_path), clock)
+    state = tmp_path / "state"
+
+    assert list(history(state)["source"]) == ["c.tif", "b.tif", "a.tif"]
+    assert list(history(state, last=1)["source"]) == ["c.tif"]
+    assert len(history(state, place="elsewhere")) == 0

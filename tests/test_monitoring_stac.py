@@ -1,0 +1,306 @@
+"""Scenes from STAC catalogues, static and with a search, served on localhost."""
+
+import json
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from ranges import served_folder
+from rasters import BANDS, bands_of, land, plant, trained, write
+from watching import START, Clock, Stub, rows, run_watch, served, watch
+
+from anomvae.config import StacConfig
+from anomvae.errors import FileError
+from anomvae.monitoring.scoring import scoring_of
+
+pystac = pytest.importorskip("pystac")
+pytest.importorskip("pystac_client")
+from anomvae.monitoring.catalogue import catalogued  # noqa: E402 - what it needs is optional
+
+BOX = [14.0, 50.0, 14.1, 50.1]
+
+
+def item(name, *, days=1, cloud=10, box=BOX, assets=("data",), **properties):
+    west, south, east, north = box
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    made = pystac.Item(
+        id=name,
+        geometry={"type": "Polygon", "coordinates": [ring]},
+        bbox=list(box),
+        datetime=START - timedelta(days=days),
+        properties={"eo:cloud_cover": cloud, **properties},
+    )
+    for asset in assets:
+        made.add_asset(asset, pystac.Asset(href=f"../../{name}-{asset}.tif", roles=["data"]))
+    return made
+
+
+def publish(folder, items, collection="s2"):
+    """Write a static catalogue with one collection."""
+    extent = pystac.Extent(
+        pystac.SpatialExtent([BOX]), pystac.TemporalExtent([[START - timedelta(days=99), None]])
+    )
+    whole = pystac.Collection(id=collection, description="scenes", extent=extent)
+    for each in items:
+        whole.add_item(each)
+    catalogue = pystac.Catalog(id="archive", description="an archive")
+    catalogue.add_child(whole)
+    for each in items:
+        catalogue_path = folder / collection / each.id
+        for asset in each.assets.values():
+            asset.href = str(catalogue_path.parent.parent / asset.href.split("/")[-1])
+    catalogue.normalize_hrefs(str(folder))
+    catalogue.make_all_asset_hrefs_relative()
+    catalogue.save(catalog_type=pystac.CatalogType.SELF_CONTAINED)
+
+
+def found(url, now=START, assets=("data",), **config):
+    return catalogued(StacConfig(url=url, assets=assets, **config), now)
+
+
+def names(scenes):
+    return [scene.source.split("/")[-1] for scene in scenes]
+
+
+@pytest.fixture
+def archive(tmp_path):
+    with served_folder(tmp_path) as url:
+        yield f"{url}/catalog.json"
+
+
+def test_the_items_of_a_static_catalogue_are_scenes_oldest_first(tmp_path, archive):
+    publish(tmp_path, [item("b", days=1), item("a", days=3), item("c", days=2)])
+
+    scenes = found(archive)
+
+    assert [scene.identity for scene in scenes] == ["s2/a", "s2/c", "s2/b"]
+    assert scenes[0].read == (archive.replace("catalog.json", "a-data.tif"),)
+    assert scenes[0].bands == ()
+
+
+def test_a_catalogue_may_lie_in_a_folder(tmp_path):
+    publish(tmp_path, [item("a")])
+
+    (scene,) = found(str(tmp_path / "catalog.json"))
+
+    assert scene.read == (str(tmp_path / "a-data.tif"),)
+
+
+@pytest.mark.parametrize(
+    ("config", "left"),
+    [
+        ({"days": 10}, ["cloudy", "far", "near"]),
+        ({"max_cloud": 50}, ["old", "far", "near"]),
+        ({"bbox": [14.05, 50.05, 14.06, 50.06]}, ["old", "cloudy", "near"]),
+        ({"collection": "s2"}, ["old", "cloudy", "far", "near"]),
+        ({"collection": "s1"}, []),
+        ({"days": 10, "max_cloud": 50, "bbox": [14.1, 50.1, 15, 51]}, ["near"]),
+    ],
+)
+def test_a_static_catalogue_is_filtered_here(tmp_path, archive, config, left):
+    far = (20.0, 40.0, 20.1, 40.1)
+    publish(
+        tmp_path,
+        [
+            item("old", days=30),
+            item("cloudy", cloud=90, days=4),
+            item("far", box=far, days=3),
+            item("near", days=2),
+        ],
+    )
+
+    assert names(found(archive, **config)) == left
+
+
+def test_another_processing_baseline_is_another_scene(tmp_path, archive):
+    publish(tmp_path, [item("a", **{"s2:processing_baseline": "05.11"})])
+    first = found(archive)
+    publish(tmp_path, [item("a", **{"s2:processing_baseline": "05.12"})])
+    second = found(archive)
+
+    assert (first[0].identity, second[0].identity) == ("s2/a@05.11", "s2/a@05.12")
+    assert first[0].source == second[0].source
+
+
+def test_each_asset_may_be_a_band(tmp_path, archive):
+    publish(tmp_path, [item("a", assets=("red", "nir"))])
+
+    (scene,) = found(archive, assets=("nir", "red"))
+
+    assert scene.bands == ("nir", "red")
+    assert [path.rpartition("/")[2] for path in scene.read] == ["a-nir.tif", "a-red.tif"]
+
+
+def test_an_asset_that_no_item_has_is_answered(tmp_path, archive):
+    publish(tmp_path, [item("a", assets=("red", "nir"))])
+
+    with pytest.raises(FileError, match=r"a has no 'nirr'\. Did you mean 'nir'"):
+        found(archive, assets=("red", "nirr"))
+
+
+def test_an_item_without_an_asset_is_left_out_and_logged(tmp_path, archive, caplog):
+    publish(tmp_path, [item("a", assets=("red",)), item("b", assets=("red", "nir"))])
+
+    assert names(found(archive, assets=("red", "nir"))) == ["b"]
+    assert "1 items lack an asset" in caplog.text
+
+
+@pytest.mark.parametrize("content", ["{}", "not json", '{"type": "Feature"}'])
+def test_what_is_no_catalogue_is_named(tmp_path, archive, content):
+    (tmp_path / "catalog.json").write_text(content)
+
+    with pytest.raises(FileError, match="cannot be read as a STAC catalogue") as error:
+        found(archive)
+
+    assert "\n" not in str(error.value)
+
+
+def test_a_catalogue_that_is_not_there_is_named(archive):
+    with pytest.raises(FileError, match="cannot be read as a STAC catalogue"):
+        found(archive)
+    with pytest.raises(FileError, match="cannot be read as a STAC catalogue"):
+        found("http://127.0.0.1:1/")
+
+
+def searching(items, asked):
+    """Make a server with a search: it notes what it is asked, and gives pages of one item."""
+
+    class Search(BaseHTTPRequestHandler):
+        def do_GET(self):
+            base = f"http://{self.headers['Host']}"
+            path = urlparse(self.path)
+            page = int(parse_qs(path.query).get("page", ["0"])[0])
+            self.reply(landing(base) if path.path == "/" else self.page(base, page))
+
+        def do_POST(self):
+            text = self.rfile.read(int(self.headers["Content-Length"]))
+            asked.append(json.loads(text))
+            self.reply(self.page(f"http://{self.headers['Host']}", 0))
+
+        def page(self, base, number):
+            more = [{"rel": "next", "href": f"{base}/search?page={number + 1}", "method": "GET"}]
+            return {
+                "type": "FeatureCollection",
+                "features": [items[number].to_dict(include_self_link=False)],
+                "links": more if number + 1 < len(items) else [],
+            }
+
+        def reply(self, document):
+            body = json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            """Say nothing."""
+
+    return served(Search)
+
+
+def landing(base):
+    return {
+        "type": "Catalog",
+        "stac_version": "1.0.0",
+        "id": "api",
+        "description": "an API",
+        "conformsTo": [
+            "https://api.stacspec.org/v1.0.0/core",
+            "https://api.stacspec.org/v1.0.0/item-search",
+        ],
+        "links": [
+            {"rel": "self", "href": base},
+            {"rel": "root", "href": base},
+            {"rel": "search", "href": f"{base}/search", "type": "application/geo+json"},
+        ],
+    }
+
+
+def test_an_api_is_asked_for_what_is_wanted_and_all_pages_are_read():
+    asked, items = [], [item(name, days=days) for name, days in (("a", 3), ("b", 2), ("c", 1))]
+    for each in items:
+        each.collection_id = "s2"
+        each.assets["data"].href = f"https://eo.example/{each.id}.tif"
+
+    with searching(items, asked) as url:
+        scenes = found(url, collection="s2", days=30, bbox=BOX, max_cloud=50)
+
+    assert [scene.identity for scene in scenes] == ["s2/a", "s2/b", "s2/c"]
+    assert asked[0]["collections"] == ["s2"]
+    assert asked[0]["bbox"] == BOX
+    assert asked[0]["datetime"].startswith("2025-05-02T03:00:00Z/")
+
+
+def test_what_an_api_gives_is_checked_here_too():
+    items = [item("a", cloud=90), item("b", days=99), item("c")]
+    for each in items:
+        each.assets["data"].href = f"https://eo.example/{each.id}.tif"
+
+    with searching(items, []) as url:
+        scenes = found(url, days=30, max_cloud=50)
+
+    assert names(scenes) == ["c"]
+
+
+def place_of(archive, assets):
+    return {"folder": None, "stac": {"url": archive, "assets": list(assets)}}
+
+
+def test_a_scene_is_scored_once_and_again_after_reprocessing(tmp_path, archive):
+    publish(tmp_path, [item("a")])
+    config, scoring = watch(tmp_path, place=place_of(archive, ["data"])), Stub()
+    scoring.score = lambda found, folder: scored.append(found.identity) or give(found, folder)
+    give, scored = counted, []
+
+    run_watch(config, Clock(), scoring)
+    run_watch(config, Clock(), scoring)
+    publish(tmp_path, [item("a", **{"s2:processing_baseline": "05.12"})])
+    run_watch(config, Clock(), scoring)
+
+    assert scored == ["s2/a", "s2/a@05.12"]
+
+
+def counted(found, folder):
+    """Say that a scene without a file has five flagged pixels."""
+    from types import SimpleNamespace
+
+    from watching import result
+
+    folder.mkdir(parents=True)
+    return result(SimpleNamespace(folder=folder, stem="a"), 5)
+
+
+def test_an_archive_that_is_down_costs_no_scene_a_try(tmp_path, archive):
+    config = watch(tmp_path, place=place_of(archive, ["data"]))
+
+    down = run_watch(config, Clock())
+    publish(tmp_path, [item("a")])
+    scoring = Stub()
+    scoring.score = counted
+    up = run_watch(config, Clock(), scoring)
+
+    assert (down.code, down.done) == (3, 0)
+    assert (up.code, up.done) == (0, 1)
+
+
+@pytest.mark.parametrize("assets", [("data",), tuple(f"band_{n}" for n in range(1, BANDS + 1))])
+def test_bands_are_read_from_the_assets_over_http(tmp_path, archive, assets):
+    values = plant(land(seed=1))
+    for name, part in zip(assets, [values] if len(assets) == 1 else values[:, None], strict=True):
+        write(tmp_path / f"a-{name}.tif", part, tiled=True, blockxsize=16, blockysize=16)
+    local = write(tmp_path / "local.tif", values)
+    trained().save(tmp_path / "model")
+    publish(tmp_path, [item("a", assets=assets)])
+    config = watch(tmp_path, place=place_of(archive, assets))
+
+    done = run_watch(config, Clock(), scoring_of)
+
+    import anomvae
+
+    ((path,),) = rows(tmp_path, "SELECT map FROM scenes")
+    expected = anomvae.score_scene(trained(), local, tmp_path / "out")
+    assert (done.done, done.code) == (1, 0), done.lines
+    assert (bands_of(path)[:, 1:] == bands_of(expected.path)[:, 1:]).all()
+    assert not list(tmp_path.rglob("*.vrt"))

@@ -1,0 +1,138 @@
+"""A season, shortened: what arrives, and that a watch that is killed ends as one that is not."""
+
+from collections import Counter
+from dataclasses import replace
+from multiprocessing import get_all_start_methods
+
+import numpy as np
+import pytest
+
+from anomvae.season import Season, arrivals, normal
+from anomvae.simulate import Sensor
+from benchmarks.nights import SMALLEST, play, train
+from benchmarks.season import differences, measure_idle, told
+
+SHORT = Season(
+    scenes=12,
+    places=("harbour", "fields"),
+    shape=(24, 24),
+    sensor=Sensor(
+        wavelengths=(490.0, 560.0, 665.0, 842.0, 1610.0, 2205.0), wedge=0.02, shadow=0.02
+    ),
+    faults=0.25,
+)
+
+
+def drawn(season=SHORT, seed=0):
+    return list(arrivals(season, seed))
+
+
+def test_equal_arguments_give_equal_seasons():
+    for one, other in zip(drawn(), drawn(), strict=True):
+        assert np.array_equal(one.scene.block, other.scene.block, equal_nan=True)
+        assert (one.place, one.fault) == (other.place, other.fault)
+
+
+def test_another_seed_gives_other_land():
+    one, other = (normal(SHORT, "harbour", seed).block for seed in (0, 1))
+
+    assert not np.array_equal(one, other, equal_nan=True)
+
+
+def test_places_take_turns_and_the_first_sight_of_each_is_whole():
+    season = drawn()
+
+    assert [arrival.place for arrival in season[:4]] == ["harbour", "fields"] * 2
+    assert {arrival.fault for arrival in season[:2]} == {"none"}
+    assert {arrival.fault for arrival in season} == {"none", "damaged", "half"}
+
+
+def test_a_place_looks_alike_every_day_but_for_light_and_clouds():
+    quiet = replace(SHORT, clouds=0.0, changed="nowhere")
+    harbour = [arrival.scene.block for arrival in drawn(quiet) if arrival.place == "harbour"]
+    fields = [arrival.scene.block for arrival in drawn(quiet) if arrival.place == "fields"]
+
+    def apart(one, other):
+        return np.nanmean(np.abs(one - other))
+
+    assert 0 < apart(harbour[0], harbour[1]) < apart(harbour[0], fields[0])
+
+
+def test_one_place_is_changed_for_good_from_the_middle_on():
+    changed = [(arrival.place, arrival.number) for arrival in drawn() if arrival.scene.labels.any()]
+
+    assert changed == [("harbour", number) for number in (6, 8, 10)]
+    assert drawn()[6].scene.labels.sum() == 25
+
+
+def test_clouds_are_no_data():
+    cover = [1 - arrival.scene.valid.mean() for arrival in drawn()]
+    clear = [1 - arrival.scene.valid.mean() for arrival in drawn(replace(SHORT, clouds=0.0))]
+
+    assert np.mean(cover) > np.mean(clear) + 0.05
+    assert np.std(cover) > 0.02
+
+
+@pytest.fixture(scope="module")
+def seasons(tmp_path_factory):
+    """Watch a season undisturbed, and again while passes are killed."""
+    if "forkserver" not in get_all_start_methods():
+        pytest.skip("a process cannot be copied here")
+    roots = [tmp_path_factory.mktemp(name) for name in ("calm", "killed")]
+    train(roots[0], SHORT, 0)
+    for model in roots[0].glob("*.safetensors"):
+        (roots[1] / model.name).write_bytes(model.read_bytes())
+    return play(roots[0], SHORT, 0), play(roots[1], SHORT, 0, kills=8)
+
+
+@pytest.mark.slow
+def test_every_good_scene_is_scored_once_and_the_others_are_named(seasons):
+    calm = seasons[0]
+    faults = Counter(arrival.fault for arrival in drawn())
+
+    rows = calm.end.scenes
+    done = [row["source"] for row in rows if row["status"] == "done"]
+    failed = {row["source"] for row in rows if row["status"] == "failed"}
+    names = {f"{each.place}-{each.number:03}.tif": each.fault for each in drawn()}
+    assert sorted(done) == sorted(name for name, fault in names.items() if fault != "damaged")
+    assert failed == {name for name, fault in names.items() if fault == "damaged"}
+    assert Counter(row["status"] for row in rows)["replaced"] == faults["half"]
+    assert all(row["error"] for row in rows if row["status"] != "done")
+
+
+@pytest.mark.slow
+def test_the_lasting_change_is_told_every_time_it_is_seen(seasons):
+    seen = {
+        f"harbour-{each.number:03}.tif"
+        for each in drawn()
+        if each.fault != "damaged"
+        and (each.scene.valid & (each.scene.labels > 0)).sum() >= SMALLEST
+    }
+
+    bodies = " ".join(body for _, body in seasons[0].end.alerts)
+
+    assert seen
+    assert all(f'"{name}@' in bodies for name in seen)
+
+
+@pytest.mark.slow
+def test_a_season_that_is_killed_ends_as_one_that_is_not(seasons):
+    calm, killed = seasons
+
+    assert killed.kills >= 8
+    assert differences(calm.end, killed.end) == []
+    assert killed.end.told == [key for key, _ in calm.end.alerts]
+    assert calm.calls == len(calm.end.alerts)
+
+
+@pytest.mark.slow
+def test_the_report_says_whether_the_ends_are_equal(seasons, tmp_path):
+    calm, killed = seasons
+    other = replace(killed, end=replace(killed.end, told=[]))
+    idle = measure_idle(tmp_path / "idle", 20)
+
+    good, bad = told(SHORT, calm, killed, idle, 0), told(SHORT, calm, other, None, 0)
+
+    assert "of both are equal" in good
+    assert "A pass over 20 known files" in good
+    assert "**The ends differ in told.**" in bad

@@ -1,0 +1,166 @@
+"""What tests of the watch share: a clock, a scoring without torch, and receivers on localhost."""
+
+import io
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+from anomvae.config import MonitorConfig
+from anomvae.errors import RasterError
+from anomvae.monitoring import Surroundings, run_once
+from anomvae.monitoring.database import opened_to_read
+from anomvae.thresholds import Threshold
+
+START = datetime(2025, 6, 1, 3, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is set."""
+
+    time: datetime = START
+
+    def __call__(self):
+        return self.time
+
+    def forward(self, **span):
+        self.time += timedelta(**span)
+
+
+@dataclass
+class Stub:
+    """Scores files without torch: the first word is the number of flagged pixels, or ``bad``."""
+
+    scored: list = field(default_factory=list)
+    error: Exception | None = None
+
+    def __call__(self, place):
+        return self.score
+
+    def score(self, found, folder):
+        self.scored.append(found.source)
+        if self.error is not None:
+            raise self.error
+        word = Path(found.read[0]).read_text().split()[0]
+        if word == "bad":
+            raise RasterError(f"{found.read[0]} is damaged. Fetch it again.")
+        folder.mkdir(parents=True, exist_ok=True)
+        outputs = SimpleNamespace(folder=folder, stem=Path(found.source).stem)
+        return result(outputs, int(word))
+
+
+def result(outputs, flagged, valid=100):
+    """Say what scoring a scene of 100 pixels gave."""
+    return SimpleNamespace(
+        outputs=outputs,
+        path=outputs.folder / f"{outputs.stem}.anomaly.tif",
+        pixels=100,
+        valid=valid,
+        flagged=flagged,
+        quantiles={"1": 9.5},
+        threshold=Threshold(4.0, 0.001, "sigma:3", 1000, held_out=True),
+        seconds=0.5,
+    )
+
+
+def watch(folder, *, place=None, **tables):
+    """Watch one place, whose scenes are files in ``in``, whatever their time."""
+    (folder / "in").mkdir(exist_ok=True)
+    model = folder / "model"
+    if not model.exists():
+        model.write_text("model 1")
+    own = {"name": "harbour", "model": "model", "out": "maps", "folder": {"path": "in"}}
+    data = {"place": [own | (place or {})], "alerts": {"stdout": False}} | tables
+    return MonitorConfig.model_validate(data, context={"folder": folder})
+
+
+def drop(folder, name, content, time=START - timedelta(hours=1)):
+    """Put a scene into the folder that is watched."""
+    import os
+
+    path = folder / "in" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(content))
+    os.utime(path, (time.timestamp(), time.timestamp()))
+    return path
+
+
+def run_watch(config, clock, scoring=None, *, environment=None, stream=None):
+    """Make one pass."""
+    around = Surroundings(
+        run=uuid4().hex,
+        now=clock,
+        environment=environment or {},
+        stream=stream or io.StringIO(),
+        scoring=scoring or Stub(),
+    )
+    return run_once(config, around)
+
+
+def rows(folder, query):
+    """Ask the state."""
+    with opened_to_read(folder / "state") as database:
+        return [tuple(row) for row in database.execute(query)]
+
+
+def scenes(folder):
+    """List status by source."""
+    return rows(folder, "SELECT source, status FROM scenes ORDER BY source, scene")
+
+
+@dataclass
+class Receiver:
+    """What an HTTP server was asked, and what it answers."""
+
+    url: str = ""
+    status: int = 200
+    headers: dict = field(default_factory=dict)
+    requests: list = field(default_factory=list)
+    delay: threading.Event | None = None
+
+
+@contextmanager
+def receiver():
+    """Run an HTTP server on localhost."""
+    state = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            state.requests.append((self.command, self.path, dict(self.headers), body))
+            if state.delay is not None:
+                state.delay.wait(10)
+            self.send_response(state.status)
+            for name, value in state.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *arguments):
+            """Say nothing."""
+
+    with served(Handler) as url:
+        state.url = url
+        yield state
+
+
+@contextmanager
+def served(handler):
+    """Serve on localhost by a handler; gives the address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
