@@ -25,8 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .bands import Band, Bands, unnamed_bands
 from .config import TRIM, build_config
 from .detector import Detector, fit_detector
-from .errors import ConfigError
-from .families import family_named
+from .families import require_rows
 from .rx import RX, fit_rx
 from .sampling import HELD_OUT, Sample
 from .thresholds import Threshold, describe_scores, parse_rule
@@ -154,7 +153,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
         ``X`` then has the detector's bands as columns, in their order.
         """
-        _require_rows(detector.card.family, detector.reach)
+        require_rows(detector.card.family, detector.reach)
         vae = cls(family=detector.card.family)
         vae.detector_ = detector
         vae.columns_ = list(range(len(detector.bands)))
@@ -180,7 +179,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         NotEnoughPixels
             If every band is constant.
         """
-        _require_rows(self.family)
+        require_rows(self.family)
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
@@ -250,17 +249,6 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
             return unnamed_bands(self.n_features_in_)
         items = tuple(Band(i, name) for i, name in enumerate(self.feature_names_in_, start=1))
         return Bands(items, source=len(items), named=True)
-
-
-def _require_rows(family: str, reach: int = 0) -> None:
-    found = family_named(family)
-    alone = not (found.of_dates or found.of_patches or found.conditioned)
-    if reach or not alone:
-        what = "This detector" if alone else f"family = {family!r}"
-        raise ConfigError(
-            f"{what} looks at neighbours or dates, which rows of pixels do not have. "
-            f"Train it on rasters (anomvae.train) and use Detector.score on blocks."
-        )
 
 
 class RXDetector(_Scored):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import config
 from .context import Ring
 from .errors import ConfigError, hint
 from .models import (
@@ -26,7 +27,7 @@ from .models import (
 from .objectives import Adversarial, Elbo
 from .pixels import Patches, Series, Spectra, View
 
-PATCH = Ring(outer=7, guard=3)
+PATCH = Ring(*config.PATCH)
 """What a family of patches sees around a pixel, unless it is told otherwise."""
 
 
@@ -142,6 +143,24 @@ def require_dates(family: str, dates: int) -> None:
         raise ConfigError(
             f"model.family = {family!r} compares a date with those before it, but one date is "
             f"given. Give two or more rasters of one place, or take another family."
+        )
+
+
+def require_rows(family: str, reach: int = 0) -> None:
+    """Make sure that a detector can do with rows of pixels.
+
+    Raises
+    ------
+    ConfigError
+        If its family looks at neighbours or dates, or its score reaches ``reach`` pixels sideways.
+    """
+    found = family_named(family)
+    alone = not (found.of_dates or found.of_patches or found.conditioned)
+    if reach or not alone:
+        what = "This detector" if alone else f"family = {family!r}"
+        raise ConfigError(
+            f"{what} looks at neighbours or dates, which rows of pixels do not have. "
+            f"Train it on rasters (anomvae.train) and use Detector.score on blocks."
         )
 
 

@@ -24,9 +24,10 @@ from .reading import (
     shipped_configs,
 )
 from .receivers import MailConfig, WaitConfig, WebhookConfig
-from .tables import TRIM, Config, TrainingConfig
+from .tables import PATCH, TRIM, Config, TrainingConfig
 
 __all__ = [
+    "PATCH",
     "TRIM",
     "AlertRule",
     "Config",

@@ -19,6 +19,8 @@ from ..thresholds import parse_rule
 Auto = Literal["auto"]
 TRIM = 0.05
 """Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
+PATCH = (7, 3)
+"""Sides of a patch and of its hidden middle, pixels; wider ones cost more and were no better."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 WIDEST = 255  # every pixel of a ring is looked at, and tiles are read with it around them
 
@@ -69,7 +71,7 @@ class ModelConfig(Table):
     likelihood: Literal["student-t", "gaussian", "unit"] = "student-t"
     """student-t: noise learnt per band, with heavy tails; gaussian: without; unit: gaussian noise
     of 1, the textbook squared error."""
-    patch: Patch = (7, 3)
+    patch: Patch = PATCH
     """What spatial sees around a pixel: outer side, and side of the guard window in the middle that
     is hidden from it, pixels, odd; guard 0: the pixel, too, is seen."""
 
