@@ -216,7 +216,7 @@ def _one_thread_each() -> Iterator[None]:
     """Let torch do each operation on one thread.
 
     Its own threads wait for each other, busily, after every small operation.  Where another
-    program, or our reading and writing, takes one of the cores, that was up to 20 times slower.
+    program, or our reading and writing, takes one of the cores, that was three times slower.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
