@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rasters import bands_of, land, run, write
 
+import anomvae
 from anomvae import VAEDetector
 from anomvae.errors import ConfigError
 
@@ -74,6 +75,32 @@ def test_a_second_run_does_nothing_and_another_past_is_scored_again(dates, model
     assert "up to date" in again.out
     assert shorter.code == 3
     assert "--overwrite" in shorter.err
+
+
+def test_the_threshold_is_fitted_on_the_newest_dates_which_training_does_not_see(tmp_path):
+    noise, place = np.random.default_rng(0), land(seed=3)
+    days = [(place + noise.normal(0, 0.01, place.shape)).astype("float32") for _ in range(6)]
+    brighter = [*days[:5], 1.3 * days[5]]
+    detectors = []
+    for name, values in (("same", days), ("brighter", brighter)):
+        paths = [write(tmp_path / f"{name}_{n}.tif", day) for n, day in enumerate(values)]
+        ran = run("train", *paths, "-o", tmp_path / name, "--dates", "given", *SEQUENTIAL)
+        assert f"{40 * 48} held-out pixels" in ran.out
+        detectors.append(anomvae.load(tmp_path / name))
+
+    same, other = detectors
+    assert other.card.training.scenes == tuple(f"brighter_{n}.tif" for n in range(5))
+    assert other.threshold.value > 2 * same.threshold.value
+    weights = [detector.model.state_dict().values() for detector in detectors]
+    assert all((one == two).all() for one, two in zip(*weights, strict=True))
+
+
+def test_two_dates_are_too_few_to_hold_one_out(dates, tmp_path):
+    ran = run("train", *dates[:2], "-o", tmp_path / "m.safetensors", *SEQUENTIAL)
+
+    assert ran.code == 0
+    assert "too few dates to hold some out; the threshold is fitted in-sample" in ran.err
+    assert "training pixels" in ran.out
 
 
 def test_the_threshold_is_chosen_anew_on_dates(dates, model, tmp_path):

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..config import TRIM, resolve_config
 from ..context import Conditioned, Context, Ring
@@ -22,16 +21,15 @@ from ..errors import ConfigError, NotEnoughPixels, listed
 from ..families import family_named, require_dates
 from ..files import PathText, as_paths
 from ..parallel import Progress, quiet
-from ..pixels import matched
 from ..sampling import (
+    HELD_OUT,
     Blocks,
     Sample,
-    cut_blocks,
-    draw_blocks,
     draw_sample,
     held_out_blocks,
 )
 from ..thresholds import parse_rule
+from .cutoff import FEW, cut_at, everywhere, scores_of
 from .selection import EVERYTHING, SceneFile, Selection, found_scenes
 
 if TYPE_CHECKING:
@@ -41,9 +39,6 @@ log = logging.getLogger(__name__)
 
 FEWEST = 32
 """Valid pixels below which nothing is fitted."""
-FEW = 1000
-"""Pixels below which a warning says that a fit or a threshold is rough."""
-THRESHOLD_PIXELS = 1_000_000
 
 
 def train(
@@ -73,7 +68,7 @@ def train(
     Returns
     -------
     Detector
-        With a threshold fitted on held-out blocks.
+        With a threshold fitted on held-out blocks, or on the newest dates of a time series.
 
     Raises
     ------
@@ -83,6 +78,8 @@ def train(
     settings = _checked(config, seed, select)
     settings = settings.settled(in_sample=False, trim=0.0 if select.normal else TRIM)
     found = _found(scenes, select, settings.model.family)
+    if len(found[0].dates) > 1:
+        return _train_dates(found[0], settings, seed, progress)
     reach = _reach(settings, select)
     held_out = [
         held_out_blocks(scene.shape, seed, number, reach) for number, scene in enumerate(found)
@@ -90,13 +87,30 @@ def train(
     scores = np.empty(0, np.float32)
     try:
         detector = _fitted(found, held_out, settings, seed, progress)
-        scores = _scores(detector, found, held_out, seed, progress)
+        scores = scores_of(detector, found, held_out, seed, progress)
     except NotEnoughPixels as error:
         log.info("%s", error)
     if scores.size:
-        return _cut(detector, settings.threshold, scores, held_out=True)
+        return cut_at(detector, settings.threshold, scores, held_out=True)
     log.warning("too little data to hold some out; the threshold is fitted in-sample")
     return _in_sample(found, settings, seed, progress)
+
+
+def _train_dates(scene: SceneFile, config: Config, seed: int, progress: Progress) -> Detector:
+    """Learn the earlier dates of a place, and fit the threshold on the newest fifth of them.
+
+    New dates differ from those learnt in season, sun and air: the threshold must know by how much.
+    """
+    newest = max(1, round(HELD_OUT * len(scene.dates)))
+    earlier = replace(scene, dates=scene.dates[:-newest])
+    if len(earlier.dates) > 1:
+        detector = _fitted([earlier], None, config, seed, progress)
+        blocks = everywhere([scene], detector)
+        scores = scores_of(detector, [scene], blocks, seed, progress, newest=newest)
+        if scores.size:
+            return cut_at(detector, config.threshold, scores, held_out=True)
+    log.warning("too few dates to hold some out; the threshold is fitted in-sample")
+    return _in_sample([scene], config, seed, progress)
 
 
 def detect(
@@ -167,10 +181,10 @@ def refit_threshold(
         What is wrong with which scene, and what to do.
     """
     parse_rule(rule)  # before the work
-    everywhere = replace(select, bands=None)
-    found = _found(scenes, everywhere, detector.card.family, detector.covariates)
-    scores = _scores(detector, found, _everywhere(found, detector), seed, progress)
-    return _cut(detector, rule, scores, held_out=True)
+    chosen = replace(select, bands=None)
+    found = _found(scenes, chosen, detector.card.family, detector.covariates)
+    scores = scores_of(detector, found, everywhere(found, detector), seed, progress)
+    return cut_at(detector, rule, scores, held_out=True)
 
 
 def _checked(config: str | Config, seed: int, select: Selection) -> Config:
@@ -202,17 +216,13 @@ def _reach(config: Config, select: Selection) -> int:
     return patch.reach + (0 if plan is None else plan.reach)
 
 
-def _everywhere(scenes: Sequence[SceneFile], detector: Detector) -> list[Blocks]:
-    return [cut_blocks(scene.shape, detector.reach) for scene in scenes]
-
-
 def _in_sample(
     scenes: Sequence[SceneFile], config: Config, seed: int, progress: Progress
 ) -> Detector:
     """Fit a detector, and its threshold, to all pixels."""
     detector = _fitted(scenes, None, config, seed, progress)
-    scores = _scores(detector, scenes, _everywhere(scenes, detector), seed, progress)
-    return _cut(detector, config.threshold, scores, held_out=False)
+    scores = scores_of(detector, scenes, everywhere(scenes, detector), seed, progress)
+    return cut_at(detector, config.threshold, scores, held_out=False)
 
 
 def _drawn(
@@ -234,7 +244,8 @@ def _drawn(
     if context is not None:
         view = Conditioned(view, context)
         sample = draw_sample(scenes, view, count, held_out, seed, progress)
-    return sample, context
+    named = tuple(str(date) for scene in scenes for date in scene.dates)
+    return replace(sample, scenes=named), context
 
 
 def _fitted(
@@ -262,30 +273,3 @@ def _fitted(
     if pixels < FEW:
         log.warning("%s: only %d pixels to train on; expect a rough detector", names, pixels)
     return detector
-
-
-def _scores(
-    detector: Detector,
-    scenes: Sequence[SceneFile],
-    blocks: Sequence[Blocks],
-    seed: int,
-    progress: Progress,
-) -> NDArray[np.float32]:
-    """Score the pixels in chosen blocks, up to a million of them, shape (n,)."""
-    parts = [np.empty(0, np.float32)]
-    work = draw_blocks(scenes, blocks, THRESHOLD_PIXELS, detector.reach, seed)
-    total = sum(int(cut.chosen.sum()) for cut in blocks)
-    for done, (scene, tile) in enumerate(work, start=1):
-        fitting = replace(scene, reader=matched(scene.reader, detector.bands))
-        block, wanted = fitting.read(tile)
-        scores = detector.score(block).total[wanted]
-        parts.append(scores[np.isfinite(scores)])
-        progress("threshold", done, total)
-    return np.concatenate(parts)
-
-
-def _cut(detector: Detector, rule: str, scores: NDArray[np.float32], *, held_out: bool) -> Detector:
-    cut = detector.with_threshold(parse_rule(rule), scores, held_out=held_out)
-    if scores.size < FEW:
-        log.warning("the threshold rests on %d pixels only; expect it to be rough", scores.size)
-    return cut
