@@ -73,6 +73,8 @@ def main(  # noqa: PLR0913 - one argument per option
     """Measure families on labelled scenes, and `sequential` on changes planted in a series."""
     if scenes is None and series is None:
         raise click.UsageError("Give --scenes, --series, or both.")
+    if before and series is None:
+        raise click.UsageError("--before is for --series. Give it, or leave --before out.")
     try:
         if scenes is not None:
             text = on_scenes(
@@ -80,7 +82,8 @@ def main(  # noqa: PLR0913 - one argument per option
             )
             click.echo(text)
             if record:
-                keep(_section(families), f"## Families\n\n`{_command()}`\n\n{text}")
+                which = _which(families)
+                keep(f"families{which}", f"## Families{which}\n\n`{_command()}`\n\n{text}")
         if series is not None:
             protocol = "before" if before else "together"
             text = on_series(dated(series), protocol, seeds)
@@ -136,9 +139,9 @@ def on_series(dates: Sequence[Path], protocol: str, seeds: int) -> str:
     return f"{told}; {len(dates)} dates. {WAYS[protocol]}\n\n{table(found)}\n\n{SERIES_NOTE}"
 
 
-def _section(families: Sequence[str]) -> str:
-    """Name where tables are kept: some families do not replace the table of all."""
-    return "families" if set(families) >= set(OF_SCENES) else f"families: {', '.join(families)}"
+def _which(families: Sequence[str]) -> str:
+    """Name the families of a section, unless it has all: some do not replace the table of all."""
+    return "" if set(families) >= set(OF_SCENES) else f": {', '.join(families)}"
 
 
 def _command() -> str:

@@ -146,6 +146,8 @@ def test_a_series_with_gaps_is_refused():
 def test_one_of_both_is_needed_and_dates_need_a_series(place):
     alone = CliRunner().invoke(families.main, [])
     scenes = CliRunner().invoke(families.main, ["--scenes", str(place), "--family", "sequential"])
+    before = CliRunner().invoke(families.main, ["--scenes", str(place), "--before"])
 
     assert "Give --scenes, --series, or both" in alone.stderr
     assert "Measure it with --series" in scenes.stderr
+    assert "--before is for --series" in before.stderr
