@@ -41,7 +41,7 @@ class Training:
     """How a detector was fitted."""
 
     scenes: tuple[str, ...]
-    """File names of the training scenes, without folders; empty for arrays."""
+    """File names of the training scenes, of all dates, without folders; empty for arrays."""
     seed: int
     """Decides initial weights, shuffling and held-out blocks."""
     pixels: int
@@ -62,6 +62,8 @@ class Training:
     """Share of pixels without data in the training scenes."""
     code: CodeUse = NO_CODE
     """What the code carries; empty where it has no prior, or in a file of before."""
+    dates: int = 1
+    """Dates of an example; above 1 for a family that compares dates."""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ class TrainingScene:
     """Gives its pixels."""
     normal: NormalMask | None = None
     """Which pixels are normal; without it, all."""
+    dates: tuple[str, ...] = ()
+    """Names of the rasters that are read together, where there are several."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -191,7 +193,7 @@ def draw_sample(
         kept_out.start_scene(len(scenes) - number)
         away = None if held_out is None else held_out[number]
         with scene.opened() as opened:
-            names.append(opened.reader.name)
+            names.extend(opened.dates or (opened.reader.name,))
             for tile in _reading_tiles(opened.reader, view.reach):
                 block, wanted = opened.read(tile)
                 if away is None:

@@ -65,7 +65,7 @@ def beside_published(rows: Sequence[Row], ours: Sequence[str]) -> str:
     head = ["scene", "RX here", "RX there", "best classical", "best deep", *ours, "behind"]
     scenes = table["scene"].unique()
     lines = [_published_line(scene, means[scene].to_dict(), ours) for scene in scenes]
-    return f"### Beside published figures, AUC\n\n{_lines(head, lines)}\n\n{NOTE}"
+    return f"### Beside published figures, AUC\n\n{as_table(head, lines)}\n\n{NOTE}"
 
 
 def _published_line(scene: str, found: Mapping[str, float], ours: Sequence[str]) -> list[str]:
@@ -96,16 +96,17 @@ def _figure(table: pd.DataFrame, name: str, aside: Collection[str]) -> str:
         without = ", ".join(scene for scene in cells.index if scene in aside)
         label = f"**mean of {rest['scene'].nunique()}**, without {without}"
         lines.append([label, *_means(rest, name)])
-    return _lines(["scene", *detectors], lines)
+    return as_table(["scene", *detectors], lines)
 
 
 def _means(table: pd.DataFrame, name: str) -> list[str]:
     """Average over the scenes of each seed, then over the seeds."""
     by_seed = table.groupby(["detector", "seed"], sort=False)[name].mean()
-    return [_spread(by_seed[detector]) for detector in table["detector"].unique()]
+    return [spread(by_seed[detector]) for detector in table["detector"].unique()]
 
 
-def _spread(values: pd.Series[float]) -> str:
+def spread(values: pd.Series[float]) -> str:
+    """Write a mean over seeds, and the standard deviation where there are several."""
     return _number(values.mean()) + (f" ± {values.std():.4f}" if len(values) > 1 else "")
 
 
@@ -117,13 +118,14 @@ def _times(table: pd.DataFrame) -> str:
         between = f"{flagged.min():.1%} to {flagged.max():.1%}"
         seconds = [f"{rows[name].median():.2f}" for name in ("seconds", "fit_seconds")]
         lines.append([str(detector), seeds, f"{flagged.median():.1%}", between, *seconds])
-    return _lines(head, lines)
+    return as_table(head, lines)
 
 
 def _number(value: float) -> str:
     return "not defined" if math.isnan(value) else f"{value:.4f}"
 
 
-def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def as_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table: its head, and its rows."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -344,6 +344,20 @@ def test_families_are_measured_beside_rx_with_mean_and_worst(place):
     assert "**worst**" in done.output
 
 
+def test_some_families_do_not_replace_the_table_of_all(place, tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "RESULTS", tmp_path / "results.md")
+    record.keep("families", "all of them")
+    where = ["--scenes", str(place / "scenes"), "--config", str(place / "quick.toml")]
+
+    done = CliRunner().invoke(families.main, [*where, "--family", "ae", "--record"])
+
+    told = (tmp_path / "results.md").read_text()
+    assert done.exit_code == 0, done.output
+    assert "all of them" in told
+    assert "<!-- families: ae -->" in told
+    assert "--config quick.toml --family ae --seeds 1 --record" in told
+
+
 def test_an_unknown_family_is_refused_before_the_work(place):
     done = CliRunner().invoke(families.main, ["--scenes", str(place / "scenes"), "--family", "vea"])
 

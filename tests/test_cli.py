@@ -5,11 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from conftest import fit, spectra
+from conftest import fit, fit_scene, spectra
+from conftest import scene as block_of
 from rasters import QUICK, SAMPLES, land, plant, run, trained, write, write_labels
 
 import anomvae
 from anomvae.cli.group import COMMANDS
+from anomvae.config import resolve_config
 
 SHORT = tuple(part for setting in QUICK for part in ("--set", setting))
 
@@ -210,6 +212,38 @@ def test_info_tells_what_the_code_of_a_model_carries(tmp_path, family, told, oth
     assert facts.get("KL per level", []) == list(code.levels)
     assert facts.get("code perplexity") == code.perplexity
     assert facts.get("active units", 0) == code.active
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ([5, 3], "5 x 5 pixels, 3 x 3 hidden in the middle"),
+        ([3, 0], "3 x 3 pixels, nothing hidden in the middle"),
+    ],
+)
+def test_info_tells_what_is_seen_around_a_pixel(tmp_path, patch, expected):
+    path = tmp_path / "model.safetensors"
+    model = {"family": "spatial", "patch": patch}
+    fit_scene(block_of((12, 12)), model=model, training={"max_steps": 2}).save(path)
+
+    text, facts = run("info", path).out, json.loads(run("info", path, "--json").out)
+
+    assert facts["patch"] == expected
+    assert expected in text
+    assert "dates of each" not in facts
+
+
+def test_info_tells_how_many_dates_of_a_pixel_were_learnt(tmp_path):
+    dates = [write(tmp_path / f"{day}.tif", land((20, 20), seed=day)) for day in range(3)]
+    quick = resolve_config("timeseries", ["training.max_steps=2"]).config
+    anomvae.train(dates, quick).save(tmp_path / "model.safetensors")
+
+    facts = json.loads(run("info", tmp_path / "model.safetensors", "--json").out)
+
+    assert facts["trained on"] == ["0.tif", "1.tif", "2.tif"]
+    assert facts["dates of each"] == 3
+    assert 0 < facts["pixels"] < 400
+    assert "patch" not in facts
 
 
 def test_config_show_says_where_each_value_comes_from(tmp_path):

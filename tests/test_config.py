@@ -69,6 +69,21 @@ def test_by_default_each_pixel_is_scored_alone():
     assert (config.score.contrast, config.score.novelty) == (0, 0)
 
 
+def test_a_time_series_is_compared_date_by_date_with_more_passes_over_it():
+    config = resolve_config("timeseries").config
+
+    assert config.model.family == "sequential"
+    assert config.training.epochs > Config().training.epochs
+    assert config.training.learning_rate > Config().training.learning_rate
+
+
+def test_sentinel_2_differs_from_the_default_in_the_share_that_is_flagged_alone():
+    config = resolve_config("sentinel2").config
+
+    assert config.threshold == "quantile:0.001"
+    assert config.model_copy(update={"threshold": Config().threshold}) == Config()
+
+
 def test_the_default_file_says_what_holds_without_a_file():
     assert resolve_config("default").config == Config()
 

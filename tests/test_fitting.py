@@ -9,9 +9,10 @@ from rasters import BANDS, NODATA, land, plant, write, write_labels
 from scipy.ndimage import maximum_filter
 
 import anomvae
-from anomvae.config import resolve_config
+from anomvae.config import resolve_config, shipped_configs
 from anomvae.context import Ring
 from anomvae.errors import BandMismatch, GridMismatch, NotEnoughPixels, RasterError
+from anomvae.families import family_named
 from anomvae.fitting import FEW, Selection, detect, refit_threshold, train
 from anomvae.raster import RasterReader
 from anomvae.sampling import cut_blocks, held_out_blocks
@@ -418,6 +419,24 @@ def test_a_band_that_only_the_surroundings_have_is_no_part_of_their_context(tmp_
     assert detector.card.dead == ()
     assert not detector.threshold.held_out
     assert "too little data to hold some out" in caplog.text
+
+
+# Configurations
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_every_shipped_configuration_trains_and_scores(tmp_path, name):
+    config = resolve_config(name, ["training.max_steps=20"]).config
+    count = 4 if family_named(config.model.family).of_dates else 1
+    dates = [write(tmp_path / f"{day}.tif", land((80, 80), seed=day)) for day in range(count)]
+
+    detector = train(dates, config)
+    result = anomvae.score_scene(detector, dates, tmp_path / "out")
+
+    assert detector.card.family == config.model.family
+    assert detector.card.training.dates == count
+    assert detector.card.training.scenes == tuple(path.name for path in dates)
+    assert result.valid == 80 * 80
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64])

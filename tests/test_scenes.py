@@ -10,6 +10,7 @@ from rasterio.windows import Window
 from rasters import run
 
 import anomvae
+from anomvae.config import resolve_config
 
 SCENES = Path(os.environ.get("ANOMVAE_SCENES", "missing"))
 RASTERS = Path(os.environ.get("ANOMVAE_RASTERS", "missing"))
@@ -93,4 +94,41 @@ def test_any_raster_is_described_and_scored_or_refused_in_one_line(path, tmp_pat
         assert not (tmp_path / "out").exists()
     else:
         assert detected.code == 0, detected.err
-        assert len(list((tmp_path / "out").iterdir())) == 4
+        assert len(list((tmp_path / "out").iterdir())) == 5
+
+
+@with_rasters
+def test_sentinel_2_is_learnt_and_scored_by_its_configuration(tmp_path):
+    scene = RASTERS / "sentinel2_amazon_12b.tif"
+    bands = "B2,B3,B4,B5,B6,B7,B8,B8A,B11,B12"
+    options = ("--config", "sentinel2", "--bands", bands)
+
+    detected = run("detect", scene, "-o", tmp_path / "detected", *options)
+    trained = run("train", scene, "-o", tmp_path / "model.safetensors", *options)
+    scored = run("score", scene, "-m", tmp_path / "model.safetensors", "-o", tmp_path / "scored")
+
+    assert (detected.code, trained.code, scored.code) == (0, 0, 0)
+    assert "10 bands" in trained.out
+    for folder in ("detected", "scored"):
+        with rasterio.open(tmp_path / folder / f"{scene.stem}.flags.tif") as flags:
+            found = flags.read(1)
+        assert 0 < (found == 1).mean() < 0.005
+
+
+@with_rasters
+@pytest.mark.parametrize(("place", "count", "share"), [("cbers4", 24, 0.05), ("rapideye", 3, 0.05)])
+def test_the_newest_of_several_dates_is_scored_by_the_configuration_for_series(
+    place, count, share, tmp_path
+):
+    dates = sorted((RASTERS / "series" / place).glob("*.tif"))
+    quick = resolve_config("timeseries", ["training.max_steps=200"]).config
+
+    detector = anomvae.train(dates, quick)
+    result = anomvae.score_scene(detector, dates, tmp_path)
+
+    assert detector.card.training.dates == len(dates) == count
+    assert result.outputs.stem == dates[-1].stem
+    assert result.valid == result.pixels
+    assert 0 < result.flagged < share * result.valid
+    with rasterio.open(dates[-1]) as before, rasterio.open(result.path) as after:
+        assert (after.shape, after.crs) == (before.shape, before.crs)

@@ -15,6 +15,7 @@ from . import options
 
 if TYPE_CHECKING:
     from ..codeuse import CodeUse
+    from ..context import Ring
     from ..modelfile import Card
 
 
@@ -49,11 +50,13 @@ def _model(file: str) -> dict[str, Any]:
         "bands": _bands(card.bands),
         "left out": list(card.dead),
         "told": _told(card),
+        **({"patch": _patch(card.patch)} if card.patch else {}),
         "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
         "threshold": None if cut is None else asdict(cut),
         "trained on": list(training.scenes),
         "pixels": training.pixels,
+        **({"dates of each": training.dates} if training.dates > 1 else {}),
         "steps": training.steps,
         "seed": training.seed,
         "trim": training.trim,
@@ -96,6 +99,12 @@ def _told(card: Card) -> str | None:
         f"ring of {plan.ring.outer} without {plan.ring.guard} pixels: means of {plan.means} and "
         f"spreads of {plan.spreads} principal components"
     )
+
+
+def _patch(patch: Ring) -> str:
+    """Say what the model sees around a pixel."""
+    hidden = f"{patch.guard} x {patch.guard} hidden" if patch.guard else "nothing hidden"
+    return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
 
 
 def _scene(file: str) -> dict[str, Any]:

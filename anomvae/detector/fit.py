@@ -123,6 +123,7 @@ def fit_detector(
         elbo=_elbo(model, ready),
         nodata=sample.nodata,
         code=_code_use(model, scaled, told),
+        dates=scaled.shape[1] if family.of_dates else 1,
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
     if training.code.collapse:

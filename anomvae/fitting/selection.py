@@ -69,7 +69,8 @@ class SceneFile:
             normal = None
             if self.normal is not None:
                 normal = stack.enter_context(open_normal(self.normal, reader))
-            yield TrainingScene(matched(reader, self.bands), normal)
+            dates = tuple(date.name for date in reader.dates)
+            yield TrainingScene(matched(reader, self.bands), normal, dates)
 
 
 def found_scenes(
