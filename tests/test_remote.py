@@ -51,7 +51,7 @@ TRANSIENT = [
 
 @pytest.mark.parametrize("troubles", TRANSIENT)
 def test_a_server_that_fails_now_and_then_gives_the_same_pixels(folder, troubles):
-    with served(folder, troubles) as server:
+    with served(folder, *troubles) as server:
         found = read_in_tiles(f"{server.url}/scene.tif")
 
     assert np.array_equal(found, read_in_tiles(folder / "scene.tif"), equal_nan=True)

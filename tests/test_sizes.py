@@ -62,10 +62,10 @@ def test_many_bands_are_scored_on_few_threads(tmp_path, monkeypatch):
     class Wide:
         grid = type("", (), {"shape": (5000, 5000)})
         block_shape = (512, 512)
-        bands = range(200)
+        depth = 200
 
     class Narrow(Wide):
-        bands = range(12)
+        depth = 12
 
     assert pace(trained(), Wide()).threads == 1
     assert pace(trained(), Narrow()).threads == 4

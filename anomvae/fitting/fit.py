@@ -68,7 +68,7 @@ def train(
     Returns
     -------
     Detector
-        With a threshold fitted on held-out blocks, or on the newest dates of a time series.
+        With a threshold fitted on held-out blocks, or dates of a time series.
 
     Raises
     ------
@@ -97,17 +97,17 @@ def train(
 
 
 def _train_dates(scene: SceneFile, config: Config, seed: int, progress: Progress) -> Detector:
-    """Learn the earlier dates of a place, and fit the threshold on the newest fifth of them.
+    """Learn the dates of a place; the threshold is that of a twin that lacks the newest fifth.
 
     New dates differ from those learnt in season, sun and air: the threshold must know by how much.
     """
     newest = max(1, round(HELD_OUT * len(scene.dates)))
     earlier = replace(scene, dates=scene.dates[:-newest])
     if len(earlier.dates) > 1:
-        detector = _fitted([earlier], None, config, seed, progress)
-        blocks = everywhere([scene], detector)
-        scores = scores_of(detector, [scene], blocks, seed, progress, newest=newest)
+        twin = _fitted([earlier], None, config, seed, progress)
+        scores = scores_of(twin, [scene], everywhere([scene], twin), seed, progress, newest=newest)
         if scores.size:
+            detector = _fitted([scene], None, config, seed, progress)
             return cut_at(detector, config.threshold, scores, held_out=True)
     log.warning("too few dates to hold some out; the threshold is fitted in-sample")
     return _in_sample([scene], config, seed, progress)
@@ -244,8 +244,7 @@ def _drawn(
     if context is not None:
         view = Conditioned(view, context)
         sample = draw_sample(scenes, view, count, held_out, seed, progress)
-    named = tuple(str(date) for scene in scenes for date in scene.dates)
-    return replace(sample, scenes=named), context
+    return sample, context
 
 
 def _fitted(

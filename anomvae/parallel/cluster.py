@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -81,7 +82,10 @@ def dask(address: str) -> Iterator[Mapper]:
     if address == "local":
         with (
             distributed.LocalCluster(
-                _cores(), threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                _cores(),
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.ERROR,
             ) as cluster,
             distributed.Client(cluster, set_as_default=False) as client,
         ):
