@@ -62,8 +62,8 @@ class Finding:
     """Pixels with data."""
     flagged: int
     """Pixels above the threshold."""
-    objects: int | None
-    """Connected anomalies; None where they were not looked for."""
+    objects: int
+    """Connected anomalies that are large enough to be told."""
     threshold: float
     """The cut-off, nats."""
     quantiles: Mapping[str, float]
