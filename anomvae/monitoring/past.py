@@ -64,7 +64,7 @@ class Past:
         place = bisect_left(self._dated, when, key=lambda pair: pair[0])
         needed, chosen = self.dates - 1, list[Found]()
         earlier = [each for _, each in self._dated[max(0, place - LOOKED_AT * needed) : place]]
-        for candidate in reversed(earlier):
+        for candidate in reversed(earlier if _opens(found) else []):
             if len(chosen) < needed and self._goes_with(candidate, found):
                 chosen.append(candidate)
         return tuple(reversed(chosen)) or tuple(earlier[-needed:])
@@ -84,6 +84,17 @@ class Past:
             return False
         self.readable.add(earlier.identity)
         return True
+
+
+def _opens(found: Found) -> bool:
+    """Tell whether there is a scene at all: if not, no other one need be looked at for it."""
+    from ..raster import RasterReader
+
+    try:
+        with named_rasters([found]) as (name,), RasterReader(name):
+            return True
+    except AnomvaeError:
+        return False
 
 
 def _when(found: Found) -> When | None:

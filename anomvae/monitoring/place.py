@@ -19,6 +19,7 @@ from ..errors import (
     GridMismatch,
     LockHeld,
     NotWritten,
+    RasterError,
     ScenesFailed,
 )
 from .alerts import alert_of
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+UNREACHABLE = 3
+"""So many scenes of a server in a row cannot be read: the others wait for the next pass."""
 MISFITS = (BandMismatch, CovariateMismatch, GridMismatch, ConfigError)
 """What no other try will change: only another model, or other settings, will."""
 
@@ -89,6 +92,8 @@ class PlacePass:
     """Alerts that were made."""
     problems: list[Problem] = field(default_factory=list)
     """What failed."""
+    unread: int = 0
+    """Scenes in a row that could not be read from a server."""
     past: Past | None = None
     """Scenes in the order of their dates, where a scene is scored given those before it."""
 
@@ -182,7 +187,7 @@ class PlacePass:
             map=str(result.path),
         )
         self.state.finish(key, finding, self.now(), alert=alert, channels=self.channels)
-        self.done += 1
+        self.done, self.unread = self.done + 1, 0
         self.alerts += alert is not None
         if self.past is not None:
             self.past.readable.add(key.scene)
@@ -203,6 +208,12 @@ class PlacePass:
         again = None if last else now + timedelta(seconds=self.retry.wait(tries))
         self.state.fail(key, str(error), now, next_try=again)
         self._note(Problem(self.place.name, found.source, error))
+        self.unread += found.remote and isinstance(error, RasterError)
+        if self.unread == UNREACHABLE:  # each may have cost minutes
+            raise FileError(
+                f"{UNREACHABLE} scenes in a row cannot be read from their server. Those that are "
+                f"left wait for the next run."
+            )
 
     def _give_up(self, key: Key, found: Found, tries: int) -> None:
         """End the tries of a scene at which the process has died time and again."""

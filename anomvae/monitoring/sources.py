@@ -40,6 +40,13 @@ class Found:
     """Scenes of earlier dates, oldest first, given which it is scored."""
 
     @property
+    def remote(self) -> bool:
+        """Whether it lies on a server."""
+        from ..raster.gdal import is_remote
+
+        return is_remote(self.read[0])
+
+    @property
     def vanished(self) -> bool:
         """Whether it was a local file that is gone."""
         return self.state is not None and not Path(self.read[0]).exists()
