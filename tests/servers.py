@@ -4,8 +4,8 @@ It is another process: GDAL may hold Python's lock while it waits for an answer.
 
     python servers.py FOLDER LOG [TROUBLE ...]
 
-A trouble is ``404``, ``500``, ..., ``drop`` (in the middle of the answer) or ``stall`` (there it falls
-silent), and the numbers of the GETs that meet it: ``500:2,4`` or ``drop:3-``.
+A trouble is ``404``, ``500``, ..., or in the middle of the answer ``drop`` or ``stall`` (silence),
+and the numbers of the GETs that meet it: ``500:2,4`` or ``drop:3-``.
 """
 
 import re
