@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..config import AlertRule
-from ..objects import AnomalyObject, read_objects
-from ..objects.items import DEGREES
 from .state import Alert, Key, stamp
 
 if TYPE_CHECKING:
+    from ..objects import AnomalyObject
     from ..outputs import MapResult
 
 MOST_OBJECTS = 20  # that an alert lists, the highest scores first
@@ -58,6 +57,9 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
     """Tell the objects of a scene that have the highest scores."""
+    from ..objects import read_objects
+    from ..objects.items import DEGREES
+
     objects = read_objects(result.outputs.objects)
     located = objects.about.coordinates == DEGREES
     ordered = sorted(objects.items, key=lambda each: -each.score_max)

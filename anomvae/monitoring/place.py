@@ -236,6 +236,8 @@ class PlacePass:
 
 
 def _is_due(standing: Standing, now: datetime) -> bool:
+    if standing.status == "replaced":  # and what replaced it is gone, or asked for no more
+        return True
     again = standing.next_try
     return standing.status == "failed" and again is not None and again <= stamp(now)
 

@@ -77,6 +77,9 @@ def _require_dates(place: PlaceConfig, *, compared: bool) -> None:
 @contextmanager
 def named_rasters(scenes: Sequence[Found]) -> Iterator[list[str]]:
     """Name the raster to open of each scene; rasters of one band each become one meanwhile."""
+    if not any(found.bands for found in scenes):
+        yield [found.read[0] for found in scenes]
+        return
     with TemporaryDirectory() as temporary:
         yield [_raster(found, Path(temporary, str(number))) for number, found in enumerate(scenes)]
 
