@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from ..dates import date_of
 from ..errors import AnomvaeError, ConfigError
 from ..tiling import fitting_size, tiles
 from .scoring import named_rasters
 from .sources import Found
+
+if TYPE_CHECKING:
+    from ..raster import RasterReader
 
 When = tuple[date, str]
 
@@ -62,39 +67,39 @@ class Past:
                 f"it, as in harbour_2024-06-01.tif, or choose others by `pattern`."
             )
         place = bisect_left(self._dated, when, key=lambda pair: pair[0])
-        needed, chosen = self.dates - 1, list[Found]()
+        needed = self.dates - 1
         earlier = [each for _, each in self._dated[max(0, place - LOOKED_AT * needed) : place]]
-        for candidate in reversed(earlier if _opens(found) else []):
-            if len(chosen) < needed and self._goes_with(candidate, found):
-                chosen.append(candidate)
-        return tuple(reversed(chosen)) or tuple(earlier[-needed:])
+        return tuple(self._going_with(found, earlier)) or tuple(earlier[-needed:])
 
-    def _goes_with(self, earlier: Found, newest: Found) -> bool:
+    def _going_with(self, found: Found, earlier: Sequence[Found]) -> list[Found]:
+        """Choose the newest of the scenes that can be read with one; none if that is damaged."""
+        from ..raster import RasterReader
+
+        chosen: deque[Found] = deque()
+        try:
+            with named_rasters([found]) as (name,), RasterReader(name) as newest:
+                for candidate in reversed(earlier):
+                    if len(chosen) < self.dates - 1 and self._goes_with(candidate, newest):
+                        chosen.appendleft(candidate)
+        except AnomvaeError:
+            return []
+        return list(chosen)
+
+    def _goes_with(self, earlier: Found, newest: RasterReader) -> bool:
         """Tell whether two scenes can be read together; a new one is read whole."""
-        from ..raster import opened_dates
+        from ..raster import RasterReader, SeriesReader
 
         try:
-            with named_rasters((earlier, newest)) as names, opened_dates(names) as pair:
+            with named_rasters([earlier]) as (name,), RasterReader(name) as reader:
+                SeriesReader([reader, newest])
                 if earlier.identity not in self.readable:
-                    date = pair.dates[0]
-                    size = fitting_size(date.grid.shape, date.block_shape, date.depth)
-                    for tile in tiles(date.grid.shape, size):
-                        date.read(tile.keep)
+                    size = fitting_size(reader.shape, reader.block_shape, reader.depth)
+                    for tile in tiles(reader.shape, size):
+                        reader.read(tile.keep)
         except AnomvaeError:
             return False
         self.readable.add(earlier.identity)
         return True
-
-
-def _opens(found: Found) -> bool:
-    """Tell whether there is a scene at all: if not, no other one need be looked at for it."""
-    from ..raster import RasterReader
-
-    try:
-        with named_rasters([found]) as (name,), RasterReader(name):
-            return True
-    except AnomvaeError:
-        return False
 
 
 def _when(found: Found) -> When | None:
