@@ -27,6 +27,8 @@ class Season:
 
     scenes: int = 60
     """Scenes of all places together, taken in turns."""
+    before: int = 6
+    """Cloudless pictures of each place that were taken before, to learn what is normal."""
     places: tuple[str, ...] = ("harbour", "fields", "island")
     """Names of the places."""
     shape: Shape = (48, 48)
@@ -69,11 +71,11 @@ def arrivals(season: Season, seed: int) -> Iterator[Arrival]:
         yield Arrival(number, name, _seen(places[name], day, season, changed=changed), fault)
 
 
-def normal(season: Season, name: str, seed: int) -> Scene:
-    """Draw a cloudless picture of a place before the season, to learn what is normal."""
-    lands, _, before = np.random.default_rng(seed).spawn(3)
+def normal(season: Season, name: str, seed: int) -> list[Scene]:
+    """Draw the pictures of a place before the season; their light differs from day to day."""
+    lands, _, days = np.random.default_rng(seed).spawn(3)
     places = {place: draw_place(season.shape, rng) for place, rng in _each(season.places, lands)}
-    return observe(places[name], before, (), season.sensor)
+    return [observe(places[name], day, (), season.sensor) for day in days.spawn(season.before)]
 
 
 def _each(names: tuple[str, ...], rng: Rng) -> Iterator[tuple[str, Rng]]:

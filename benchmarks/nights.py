@@ -32,7 +32,9 @@ from data_samples.make import Sample, write_scene
 START = datetime(2025, 4, 1, 3, tzinfo=UTC)
 EVERY = timedelta(hours=6)
 """Between two arrivals, and so between two passes."""
-QUICK = ("training.max_steps=400", "training.trim=0")
+QUICK = ("training.max_steps=2000", "training.trim=0")
+RULE = "quantile:0.001"
+"""Of normal pixels so many are flagged; by mean + 3 sigma 2 % would be, and noise would touch."""
 STABLE = 600.0
 """Time that a file must rest, s."""
 SMALLEST = 12
@@ -77,9 +79,12 @@ def train(root: Path, season: Season, seed: int) -> None:
     """Train a detector for every place."""
     config = resolve_config("default", QUICK).config
     for name in season.places:
-        path = root / f"{name}-normal.tif"
-        write_scene(path, normal(season, name, seed), Sample(name, seed, 465_000.0))
-        anomvae.train([path], config, seed).save(root / f"{name}.safetensors")
+        sample = Sample(name, seed, 465_000.0)
+        paths = [
+            write_scene(root / f"{name}-before-{day:02}.tif", scene, sample)
+            for day, scene in enumerate(normal(season, name, seed))
+        ]
+        anomvae.train(paths, config, seed).save(root / f"{name}.safetensors")
 
 
 def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
@@ -91,6 +96,7 @@ def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
             "name": name,
             "model": f"{name}.safetensors",
             "out": f"maps/{name}",
+            "threshold": RULE,
             "folder": {"path": f"in/{name}", "stable_seconds": STABLE},
             "alert": {"min_area_px": SMALLEST},
         }
@@ -106,9 +112,20 @@ def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
     return MonitorConfig.model_validate(tables, context={"folder": root})
 
 
+def file_of(arrival: Arrival) -> str:
+    """Name the file of a scene."""
+    return f"{arrival.place}-{arrival.number:03}.tif"
+
+
+def shows_change(arrival: Arrival) -> bool:
+    """Tell whether a scene can be read and shows enough of the lasting change to be told of."""
+    shown = arrival.scene.valid & (arrival.scene.labels > 0)
+    return arrival.fault != "damaged" and int(shown.sum()) >= SMALLEST
+
+
 def arrive(root: Path, arrival: Arrival, now: datetime, *, late: bool = False) -> None:
     """Put a scene into its folder, as far as it arrives, beside one that is still fetched."""
-    folder, name = root / "in" / arrival.place, f"{arrival.place}-{arrival.number:03}.tif"
+    folder, name = root / "in" / arrival.place, file_of(arrival)
     fetched = folder / f"{name}.crdownload"
     fetched.unlink(missing_ok=True)
     sample = Sample(arrival.place, arrival.number, 465_000.0)

@@ -9,6 +9,7 @@ and alerts must be equal in the end.  At last a pass over very many known files 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from anomvae.config import read_monitoring
 from anomvae.monitoring.place import PlacePass
 from anomvae.monitoring.state import Finding, opened_state
 from anomvae.season import Season, arrivals
-from benchmarks.nights import End, Outcome, play, train
+from benchmarks.nights import RULE, SMALLEST, End, Outcome, file_of, play, shows_change, train
 from benchmarks.record import circumstances, keep
 
 WATCH = """
@@ -95,9 +96,14 @@ def differences(one: End, other: End) -> list[str]:
     return [name for name in vars(one) if getattr(one, name) != getattr(other, name)]
 
 
+def told_of(end: End) -> set[str]:
+    """Name the files of the scenes of which an alert tells."""
+    return {json.loads(body)["scene"].partition("@")[0] for _, body in end.alerts}
+
+
 def told(season: Season, calm: Outcome, killed: Outcome, idle: Idle | None, seed: int) -> str:
     """Write what was measured."""
-    lines = [*_table(season, calm, killed, seed), ""]
+    lines = [*_table(season, calm, killed, seed), "", _shares(season, calm.end, seed), ""]
     apart = differences(calm.end, killed.end)
     if apart:
         lines.append(f"**The ends differ in {', '.join(apart)}.**")
@@ -114,6 +120,20 @@ def told(season: Season, calm: Outcome, killed: Outcome, idle: Idle | None, seed
             f"{idle.cpu:.2f} s of CPU, {idle.memory:.0f} MB at the peak.",
         ]
     return "\n".join(lines)
+
+
+def _shares(season: Season, end: End, seed: int) -> str:
+    """Say of which scenes someone was told."""
+    drawn = list(arrivals(season, seed))
+    changed = {file_of(each) for each in drawn if shows_change(each)}
+    quiet = {file_of(each) for each in drawn if each.fault != "damaged"} - changed
+    found = told_of(end)
+    return (
+        f"Told of are {len(found & changed)} of {len(changed)} scenes that show {SMALLEST} pixels "
+        f"or more of the lasting change, and {len(found & quiet)} of the {len(quiet)} other whole "
+        f"ones; the rule is an object of {SMALLEST} pixels above {RULE}, the models have seen "
+        f"{season.before} days before."
+    )
 
 
 def _table(season: Season, calm: Outcome, killed: Outcome, seed: int) -> Iterator[str]:

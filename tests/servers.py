@@ -4,13 +4,14 @@ It is another process: GDAL may hold Python's lock while it waits for an answer.
 
     python servers.py FOLDER LOG [TROUBLE ...]
 
-A trouble is ``404``, ``500``, ... or ``drop`` (in the middle of the answer), and the numbers of the
-GETs that meet it: ``500:2,4`` or ``drop:3-``.
+A trouble is ``404``, ``500``, ..., or in the middle of the answer ``drop`` or ``stall`` (silence),
+and the numbers of the GETs that meet it: ``500:2,4`` or ``drop:3-``.
 """
 
 import re
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,8 +92,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if method == "GET":
             part = data[first : last + 1]
-            self.wfile.write(part[: len(part) // 2] if trouble == "drop" else part)
+            self.wfile.write(part[: len(part) // 2] if trouble else part)
             self.close_connection = trouble == "drop"
+            if trouble == "stall":
+                threading.Event().wait()
 
 
 if __name__ == "__main__":

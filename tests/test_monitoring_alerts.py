@@ -9,130 +9,58 @@ import socket
 import threading
 from email import message_from_bytes, policy
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from watching import START, Clock, Stub, drop, receiver, result, rows, run_watch, watch
+from watching import START, Clock, Stub, drop, feature, receiver, result, rows, run_watch, watch
 
 from anomvae.config import AlertRule, MailConfig, WebhookConfig
-from anomvae.monitoring.alerts import alert_of, is_unusual, read_objects
+from anomvae.monitoring.alerts import MOST_OBJECTS, alert_of, feature_collection, is_unusual
 from anomvae.monitoring.channels import DeliveryFailed, Lines, Mail, Webhook, letter
 from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.state import Alert, Key
+from anomvae.objects.items import DEGREES, PIXELS
 
-OBJECTS = {
-    "type": "FeatureCollection",
-    "features": [
-        {
-            "type": "Feature",
-            "properties": {"area_px": area, "area_m2": m2, "score_max": top, "score_mean": 5.0},
-            "geometry": {
-                "type": "Polygon",
-                "coordinates": [[[14, 50], [14.1, 50], [14.1, 50.1], [14, 50]]],
-            },
-        }
-        for area, m2, top in ((20, 2000.0, 7.5), (9, None, 30.0), (2, 200.0, 50.0))
-    ],
-}
+OBJECTS = (feature(20, 2000.0, 7.5), feature(9, None, 30.0), feature(2, 200.0, 50.0))
 ALERT = Alert("key-1", "harbour", "2025-06-01T03:00:00.000+00:00", '{"flagged": 5}')
 
 
-def scored(folder, flagged=30, objects=OBJECTS):
-    """Say what scoring a scene gave, with or without a file of its objects."""
-    if objects is not None:
-        (folder / "a.objects.geojson").write_text(json.dumps(objects))
-    return result(SimpleNamespace(folder=folder, stem="a"), flagged)
+def alert_from(folder, rule=AlertRule(), objects=OBJECTS, **how):  # noqa: B008 - frozen
+    given = result(folder, 30, objects=objects, **how)
+    return alert_of(Key("harbour", "a.tif@1", "m", "s"), given, rule, START)
 
 
-def alert_from(folder, rule=AlertRule(), **scene):  # noqa: B008 - frozen
-    from anomvae.monitoring.alerts import objects_path
-
-    given = scored(folder, **scene)
-    objects = read_objects(objects_path(given))
-    return alert_of(Key("harbour", "a.tif@1", "m", "s"), given, objects, rule, START)
+def geometries(alert):
+    return [each["geometry"] for each in json.loads(alert.body)["strongest_objects"]]
 
 
 # --- what is worth telling ---
-
-
-def test_objects_are_read_the_highest_score_first(tmp_path):
-    scored(tmp_path)
-
-    found = read_objects(tmp_path / "a.objects.geojson")
-
-    assert [(each.area_px, each.area_m2, each.score_max) for each in found] == [
-        (2, 200.0, 50.0),
-        (9, None, 30.0),
-        (20, 2000.0, 7.5),
-    ]
-    assert found[0].geometry["type"] == "Polygon"
-
-
-def test_without_a_file_of_objects_none_are_known(tmp_path):
-    assert read_objects(tmp_path / "gone.geojson") is None
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"features": [{}]}', '{"features": 3}'])
-def test_a_file_of_objects_that_cannot_be_read_is_logged_and_none_are_known(tmp_path, caplog, text):
-    (tmp_path / "a.objects.geojson").write_text(text)
-
-    assert read_objects(tmp_path / "a.objects.geojson") is None
-    assert "objects not read" in caplog.text
-
-
-def test_objects_in_pixels_have_no_place_on_earth(tmp_path):
-    scored(tmp_path, objects=OBJECTS | {"crs": None})
-
-    assert all(each.geometry is None for each in read_objects(tmp_path / "a.objects.geojson"))
-
-
-def test_a_long_outline_becomes_its_box(tmp_path):
-    ring = [[i / 1000, i % 7] for i in range(1000)]
-    feature = OBJECTS["features"][0] | {
-        "geometry": {"type": "MultiPolygon", "coordinates": [[ring]]}
-    }
-    scored(tmp_path, objects={"type": "FeatureCollection", "features": [feature]})
-
-    (found,) = read_objects(tmp_path / "a.objects.geojson")
-
-    assert found.geometry["coordinates"] == [
-        [[0.0, 0], [0.999, 0], [0.999, 6], [0.0, 6], [0.0, 0]],
-    ]
 
 
 @pytest.mark.parametrize(
     ("rule", "told"),
     [
         ({}, True),
-        ({"min_area_px": 20}, True),
-        ({"min_area_px": 21}, False),
-        ({"min_objects": 2}, True),
-        ({"min_objects": 3}, False),
-        ({"min_objects": 3, "min_area_px": 2}, True),
+        ({"min_objects": 3}, True),
+        ({"min_objects": 4}, False),
         ({"min_objects": 9, "min_share": 0.3}, True),
         ({"min_objects": 9, "min_share": 0.31}, False),
     ],
 )
-def test_so_many_objects_of_such_a_size_or_such_a_share_are_unusual(tmp_path, rule, told):
-    given = scored(tmp_path)
-    objects = read_objects(tmp_path / "a.objects.geojson")
-
-    assert is_unusual(AlertRule(**rule), given, objects) is told
-
-
-@pytest.mark.parametrize(("flagged", "told"), [(17, False), (18, True)])
-def test_where_objects_were_not_looked_for_pixels_count(tmp_path, flagged, told):
-    rule = AlertRule(min_objects=2, min_area_px=9)
-
-    assert (alert_from(tmp_path, rule, flagged=flagged, objects=None) is not None) is told
+def test_so_many_objects_or_such_a_share_are_unusual(tmp_path, rule, told):
+    assert is_unusual(AlertRule(**rule), result(tmp_path, 30, objects=OBJECTS)) is told
 
 
 def test_a_scene_without_data_is_not_unusual(tmp_path):
-    given = result(SimpleNamespace(folder=tmp_path, stem="a"), 0, valid=0)
+    assert not is_unusual(AlertRule(min_share=0.01), result(tmp_path, 0, valid=0))
 
-    assert not is_unusual(AlertRule(min_share=0.01), given, [])
+
+def test_of_a_scene_that_is_not_unusual_no_objects_are_read(tmp_path):
+    given = result(tmp_path, 30)
+    given.outputs.objects.unlink()
+
+    assert alert_of(Key("harbour", "a.tif@1", "m", "s"), given, AlertRule(), START) is None
 
 
 def test_an_alert_says_where_what_and_how_much(tmp_path):
@@ -142,10 +70,48 @@ def test_an_alert_says_where_what_and_how_much(tmp_path):
         "harbour",
         "a.tif@1",
         0.3,
-        2,
+        3,
     )
-    assert [each["area_px"] for each in body["largest_objects"]] == [9, 20]
     assert body["map"].endswith("a.anomaly.tif")
+
+
+def test_an_alert_tells_of_the_objects_with_the_highest_scores_first(tmp_path):
+    told = json.loads(alert_from(tmp_path).body)["strongest_objects"]
+    many = alert_from(tmp_path, objects=[feature(9)] * 50)
+
+    assert [(each["area_px"], each["area_m2"], each["score_max"]) for each in told] == [
+        (2, 200.0, 50.0),
+        (9, None, 30.0),
+        (20, 2000.0, 7.5),
+    ]
+    assert {each["geometry"]["type"] for each in told} == {"MultiPolygon"}
+    assert len(geometries(many)) == MOST_OBJECTS
+
+
+@pytest.mark.parametrize(
+    ("objects", "coordinates"), [([feature(9)], PIXELS), ([feature(9, ring=None)], DEGREES)]
+)
+def test_pixel_coordinates_are_never_passed_off_as_degrees(tmp_path, objects, coordinates):
+    alert = alert_from(tmp_path, objects=objects, coordinates=coordinates)
+
+    assert geometries(alert) == [None]
+
+
+def test_a_long_outline_becomes_its_box(tmp_path):
+    ring = [[number / 1000, number % 7] for number in range(1000)]
+
+    (found,) = geometries(alert_from(tmp_path, objects=[feature(9, ring=ring)]))
+
+    assert found["coordinates"] == [[[0.0, 0], [0.999, 0], [0.999, 6], [0.0, 6], [0.0, 0]]]
+
+
+def test_an_object_across_the_180th_meridian_is_told_in_one_piece(tmp_path):
+    ring = ((179.9, 50), (180.1, 50), (180.1, 50.1), (179.9, 50))
+
+    alert = alert_from(tmp_path, objects=[feature(9, ring=ring)])
+
+    (found,) = json.loads(feature_collection([alert]))["features"]
+    assert found["geometry"]["coordinates"] == [[[list(place) for place in ring]]]
 
 
 # --- webhook ---
@@ -288,7 +254,7 @@ def test_a_mail_says_what_was_found_and_is_known_by_its_key(tmp_path, mailbox):
     text = message.get_body().get_content()
     attached = next(message.iter_attachments())
     assert to == ["duty@eo.example", "team@eo.example"]
-    assert message["Subject"] == "[anomvae] harbour: 2 objects, 30.00% flagged in a.tif@1"
+    assert message["Subject"] == "[anomvae] harbour: 3 objects, 30.00% flagged in a.tif@1"
     assert message["Message-ID"] == f"<{alert.key}@anomvae.invalid>"
     assert message["Date"].datetime == START
     assert "20 pixels (2000 m2), score up to 7.5" in text
@@ -344,10 +310,8 @@ def test_a_server_that_is_down_is_told(tmp_path):
 
 
 def test_a_scene_s_name_cannot_write_headers_of_a_mail(tmp_path):
-    given = scored(tmp_path)
-    objects = read_objects(tmp_path / "a.objects.geojson")
     key = Key("harbour", "a\nBcc: all@eo.example\n.tif", "m", "s")
-    alert = alert_of(key, given, objects, AlertRule(), START)
+    alert = alert_of(key, result(tmp_path, 30, objects=OBJECTS), AlertRule(), START)
 
     message = letter(alert, MailConfig(host="h", sender="a@b.c", to=["c@d.e"]))
 
@@ -375,13 +339,11 @@ def test_a_stdout_that_is_closed_is_told():
 
 
 class WithObjects(Stub):
-    """Leaves a file of objects beside the maps."""
+    """Finds three objects in every scene."""
 
     def score(self, found, folder):
         made = super().score(found, folder)
-        path = folder / f"{made.outputs.stem}.objects.geojson"
-        path.write_text(json.dumps(OBJECTS))
-        return made
+        return result(folder, made.flagged, stem=made.outputs.stem, objects=OBJECTS)
 
 
 def feed_of(folder):
@@ -396,16 +358,17 @@ def test_the_feed_holds_the_objects_of_the_latest_alerts(tmp_path):
 
     features = feed_of(tmp_path)
 
-    assert [feature["properties"]["scene"][0] for feature in features] == ["1", "1", "2", "2"]
-    assert len({feature["id"] for feature in features}) == 4
-    assert features[0]["geometry"]["type"] == "Polygon"
+    assert [feature["properties"]["scene"][0] for feature in features] == ["1"] * 3 + ["2"] * 3
+    assert len({feature["id"] for feature in features}) == 6
+    assert features[0]["geometry"]["type"] == "MultiPolygon"
     assert rows(tmp_path, "SELECT objects FROM scenes")[0] == (3,)
 
 
 def test_an_alert_without_objects_is_a_feature_without_a_place(tmp_path):
-    drop(tmp_path, "a.tif", 50)
+    drop(tmp_path, "a.tif", 5)
+    rule = {"alert": {"min_share": 0.05}}
 
-    run_watch(watch(tmp_path, alerts={"feed": {"path": "feed.geojson"}}), Clock())
+    run_watch(watch(tmp_path, place=rule, alerts={"feed": {"path": "feed.geojson"}}), Clock())
 
     assert [feature["geometry"] for feature in feed_of(tmp_path)] == [None]
 
@@ -425,7 +388,7 @@ def test_the_feed_opens_in_gdal(tmp_path):
 
     facts = pyogrio.read_info(tmp_path / "feed.geojson")
 
-    assert (facts["features"], facts["crs"]) == (2, "EPSG:4326")
+    assert (facts["features"], facts["crs"]) == (3, "EPSG:4326")
 
 
 def test_a_feed_that_cannot_be_written_waits(tmp_path):

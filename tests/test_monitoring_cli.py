@@ -11,10 +11,14 @@ from io import StringIO
 import pandas as pd
 import pytest
 from rasters import land, plant, run, trained, write
+from servers import served
 from test_layers import after
 from watching import START, receiver
 
 from anomvae.monitoring.lock import only_run
+from anomvae.objects import read_objects
+from anomvae.raster import source
+from anomvae.raster.gdal import NETWORK
 
 WATCH = """
 [[place]]
@@ -56,6 +60,31 @@ def test_a_new_scene_is_scored_told_of_and_then_known(folder):
     assert told["place"] == "harbour"
     assert told["flagged"] >= 4
     assert (folder / "maps").joinpath(*told["map"].split("/")[-2:]).exists()
+
+
+def test_an_alert_tells_of_the_objects_that_the_objects_file_holds(folder):
+    told = json.loads(monitor(folder).out)
+
+    path = next((folder / "maps").rglob("*.objects.geojson"))
+    objects = read_objects(path)
+    areas = {each.area_px for each in objects.items}
+    shown = [each["geometry"]["coordinates"] for each in told["strongest_objects"]]
+    assert (objects.about.min_area, min(areas) >= 4) == (4, True)
+    assert told["objects"] == len(objects.items) == json.loads(history_of(folder))[0]["objects"]
+    assert all(14 < lon < 16 for place in shown for ring in place[0] for lon, _ in ring)
+
+
+def history_of(folder):
+    return monitor(folder, "history", "--json").out
+
+
+def test_a_scene_that_does_not_say_where_it_lies_is_told_of_without_a_place(folder):
+    write(folder / "in" / "a.tif", plant(land(seed=1)), crs=None, transform=None)
+
+    told = json.loads(monitor(folder).out)
+
+    assert told["objects"] > 0
+    assert {each["geometry"] for each in told["strongest_objects"]} == {None}
 
 
 def test_status_and_history_say_what_was_done(folder):
@@ -176,6 +205,28 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(folder):
     assert "cannot be written" in lines[0]
     assert monitor(folder).code == 0
     assert "1 done, 0 failed" in monitor(folder, "status").out
+
+
+def test_a_server_that_falls_silent_fails_its_scene_and_the_other_place_goes_on(
+    folder, monkeypatch
+):
+    for setting, value in {"LOW_SPEED_TIME": "1", "MAX_RETRY": "0"}.items():
+        monkeypatch.setitem(NETWORK, f"GDAL_HTTP_{setting}", value)
+    monkeypatch.setattr(source, "PAUSES", ())
+    with served(folder / "in", "stall:1-") as server:
+        remote = (
+            WATCH.replace("harbour", "remote")
+            .replace("folder]", "urls]")
+            .replace('path = "in"\nstable_seconds = 0', f'urls = ["{server.url}/a.tif"]')
+        )
+        (folder / "watch.toml").write_text(remote + WATCH)
+        ran = monitor(folder)
+
+    errors = [line for line in ran.err.splitlines() if line.startswith("Error: ")]
+    assert (ran.code, len(errors)) == (5, 1)
+    assert f"{server.url}/a.tif cannot be" in errors[0]
+    assert "remote: 0 done, 1 failed" in monitor(folder, "status").out
+    assert "harbour: 1 done, 0 failed" in monitor(folder, "status").out
 
 
 def test_a_state_of_which_nothing_is_known_says_what_to_do(folder):

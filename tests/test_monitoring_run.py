@@ -7,11 +7,13 @@ import sys
 from datetime import timedelta
 
 import pytest
-from watching import START, Clock, Stub, drop, rows, run_watch, scenes, watch
+from watching import START, Clock, Stub, drop, result, rows, run_watch, scenes, watch
 
 from anomvae.errors import (
     BandMismatch,
+    CovariateMismatch,
     FileError,
+    GridMismatch,
     LockHeld,
     ModelFileError,
     NotWritten,
@@ -22,6 +24,14 @@ from anomvae.monitoring.database import FILE
 from anomvae.monitoring.lock import only_run
 
 RETRY = {"tries": 3, "wait_seconds": 60, "max_wait_seconds": 100}
+
+
+class Good(Stub):
+    """Scores whatever it is given."""
+
+    def score(self, found, folder):
+        folder.mkdir(parents=True)
+        return result(folder, 0)
 
 
 @pytest.fixture
@@ -78,19 +88,30 @@ def test_a_changed_model_scores_again_and_keeps_what_was_there(tmp_path, clock):
     assert len(list((tmp_path / "maps").iterdir())) == 2
 
 
-@pytest.mark.parametrize("change", ["threshold", "mask"])
+@pytest.mark.parametrize(
+    "change", [{"threshold": "sigma:4"}, {"mask": "mask.tif"}, {"alert": {"min_area_px": 4}}]
+)
 def test_other_settings_score_again(tmp_path, clock, change):
     drop(tmp_path, "a.tif", 5)
     scoring, mask = Stub(), tmp_path / "mask.tif"
     mask.write_text("a mask")
     run_watch(watch(tmp_path), clock, scoring)
-    value = "sigma:4" if change == "threshold" else "mask.tif"
 
-    run_watch(watch(tmp_path, place={change: value}), clock, scoring)
+    run_watch(watch(tmp_path, place=change), clock, scoring)
     os.utime(mask, (0, 0))
-    run_watch(watch(tmp_path, place={change: value}), clock, scoring)
+    run_watch(watch(tmp_path, place=change), clock, scoring)
 
     assert len(scoring.scored) == 2
+
+
+def test_when_someone_is_told_is_no_reason_to_score_again(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    scoring = Stub()
+    run_watch(watch(tmp_path), clock, scoring)
+
+    run_watch(watch(tmp_path, place={"alert": {"min_objects": 3}}), clock, scoring)
+
+    assert len(scoring.scored) == 1
 
 
 def test_a_scene_that_fails_does_not_stop_the_others_and_is_named(tmp_path, clock):
@@ -143,10 +164,11 @@ def test_a_damaged_file_that_is_replaced_is_scored(tmp_path, clock):
     assert not overview(tmp_path / "state").failures
 
 
-def test_a_scene_that_does_not_fit_is_told_in_one_line_and_not_tried_again(tmp_path, clock):
+@pytest.mark.parametrize("kind", [BandMismatch, CovariateMismatch, GridMismatch])
+def test_a_scene_that_does_not_fit_is_told_in_one_line_and_not_tried_again(tmp_path, clock, kind):
     for name in ("a.tif", "b.tif"):
         drop(tmp_path, name, 5)
-    config, scoring = watch(tmp_path), Stub(error=BandMismatch("It lacks B8."))
+    config, scoring = watch(tmp_path), Stub(error=kind("It lacks B8."))
 
     first = run_watch(config, clock, scoring)
     clock.forward(days=30)
@@ -156,12 +178,26 @@ def test_a_scene_that_does_not_fit_is_told_in_one_line_and_not_tried_again(tmp_p
     assert (second.code, len(scoring.scored)) == (0, 2)
 
 
-def test_a_scene_that_did_not_fit_is_scored_with_another_model(tmp_path, clock):
+def test_a_scene_that_did_not_fit_is_scored_with_another_model_and_fails_no_longer(tmp_path, clock):
     drop(tmp_path, "a.tif", 5)
     run_watch(watch(tmp_path), clock, Stub(error=BandMismatch("It lacks B8.")))
     (tmp_path / "model").write_text("model 2")
 
     assert run_watch(watch(tmp_path), clock).done == 1
+    assert not overview(tmp_path / "state").failures
+
+
+def test_what_was_made_good_by_another_model_is_due_again_with_the_first(tmp_path, clock):
+    drop(tmp_path, "a.tif", "bad")
+    run_watch(watch(tmp_path), clock)
+    (tmp_path / "model").write_text("model 2")
+    run_watch(watch(tmp_path), clock, Good())
+    (tmp_path / "model").write_text("model 1")
+
+    again, then = run_watch(watch(tmp_path), clock), run_watch(watch(tmp_path), clock)
+
+    assert (again.done, again.code, then.code) == (0, 5, 0)
+    assert len(overview(tmp_path / "state").failures) == 1
 
 
 def two_places(tmp_path, **other):
@@ -179,6 +215,36 @@ def two_places(tmp_path, **other):
     return MonitorConfig.model_validate(
         {"place": places, "alerts": {"stdout": False}}, context={"folder": tmp_path}
     )
+
+
+@pytest.mark.parametrize("bad", [2, 3, 5])
+def test_a_server_of_which_three_scenes_in_a_row_cannot_be_read_is_left_for_this_run(
+    tmp_path, clock, bad
+):
+    urls = [f"https://eo.example/{number}.tif" for number in range(6)]
+
+    class Down(Good):
+        def score(self, found, folder):
+            self.scored.append(found.source)
+            if urls.index(found.source) < bad:
+                raise RasterError(f"{found.source} cannot be opened.")
+            return super().score(found, folder)
+
+    scoring = Down()
+    done = run_watch(
+        watch(tmp_path, place={"folder": None, "urls": {"urls": urls}}), clock, scoring
+    )
+
+    assert (len(scoring.scored), done.code) == ((6, 5) if bad < 3 else (3, 5))
+    assert ("wait for the next run" in done.lines[-1]) is (bad >= 3)
+
+
+def test_three_damaged_files_in_a_row_stop_nobody(tmp_path, clock):
+    for name in "abc":
+        drop(tmp_path, f"{name}.tif", "bad")
+    drop(tmp_path, "d.tif", 5)
+
+    assert run_watch(watch(tmp_path), clock).done == 1
 
 
 @pytest.mark.parametrize(
@@ -274,6 +340,21 @@ def test_a_file_that_changes_while_it_is_scored_is_scored_again(tmp_path, clock)
 
     assert (during.done, after.done) == (0, 1)
     assert rows(tmp_path, "SELECT status, flagged FROM scenes") == [("done", 7)]
+
+
+def test_a_damaged_file_of_objects_is_named_and_nobody_is_told(tmp_path, clock):
+    drop(tmp_path, "a.tif", 50)
+
+    class Damaging(Stub):
+        def score(self, found, folder):
+            made = super().score(found, folder)
+            made.outputs.objects.write_text("{")
+            return made
+
+    done = run_watch(watch(tmp_path), clock, Damaging())
+
+    assert (done.alerts, done.code, scenes(tmp_path)) == (0, 5, [("a.tif", "failed")])
+    assert "a.objects.geojson is no file of objects" in done.lines[0]
 
 
 def test_an_internal_error_is_a_failure_of_its_scene_alone(tmp_path, clock):

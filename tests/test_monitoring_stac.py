@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from ranges import served_folder
 from rasters import BANDS, bands_of, land, plant, trained, write
-from watching import START, Clock, Stub, rows, run_watch, served, watch
+from watching import START, Clock, Stub, result, rows, run_watch, served, watch
 
 from anomvae.config import StacConfig
 from anomvae.errors import FileError
@@ -264,12 +264,8 @@ def test_a_scene_is_scored_once_and_again_after_reprocessing(tmp_path, archive):
 
 def counted(found, folder):
     """Say that a scene without a file has five flagged pixels."""
-    from types import SimpleNamespace
-
-    from watching import result
-
     folder.mkdir(parents=True)
-    return result(SimpleNamespace(folder=folder, stem="a"), 5)
+    return result(folder, 5)
 
 
 def test_an_archive_that_is_down_costs_no_scene_a_try(tmp_path, archive):

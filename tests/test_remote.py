@@ -11,6 +11,7 @@ from anomvae.mapping import score_scene
 from anomvae.raster import RasterReader
 from anomvae.raster import source as source_module
 from anomvae.raster.gdal import NETWORK, is_remote, session
+from anomvae.raster.stack import write_stack
 from anomvae.tiling import tiles
 
 
@@ -78,6 +79,28 @@ def test_a_lasting_failure_ends_with_3_and_leaves_nothing(folder, troubles):
     assert all(line.startswith("WARNING: CPLE_AppDefined") for line in warnings)  # GDAL's attempts
     assert error.startswith(f"Error: {url} cannot be ")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_server_that_falls_silent_is_left_in_time(folder, monkeypatch, joined):
+    for setting, value in {"LOW_SPEED_TIME": "1", "MAX_RETRY": "0"}.items():
+        monkeypatch.setitem(NETWORK, f"GDAL_HTTP_{setting}", value)
+    monkeypatch.setattr(source_module, "PAUSES", ())
+    with served(folder, "stall:2-") as server:
+        name = f"{server.url}/scene.tif"
+        if joined:
+            name = write_stack(folder / "scene.vrt", [name], ["band_1"])
+
+        with pytest.raises(RasterError, match="The server or the network fails"):
+            read_in_tiles(name)
+
+
+def test_the_parts_of_a_vrt_are_read_again_where_they_lie_on_a_server(folder):
+    with served(folder, "drop:3,5") as server:
+        stack = write_stack(folder / "scene.vrt", [f"{server.url}/scene.tif"], ["band_1"])
+        found = read_in_tiles(stack)
+
+    assert np.array_equal(found, read_in_tiles(folder / "scene.tif")[..., :1], equal_nan=True)
 
 
 def test_a_server_that_fails_for_one_scene_does_not_stop_the_others(folder):

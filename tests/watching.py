@@ -1,6 +1,7 @@
 """What tests of the watch share: a clock, a scoring without torch, and receivers on localhost."""
 
 import io
+import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,10 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
-from anomvae.config import MonitorConfig
+from anomvae.config import AlertRule, MonitorConfig
 from anomvae.errors import RasterError
 from anomvae.monitoring import Surroundings, run_once
 from anomvae.monitoring.database import opened_to_read
+from anomvae.objects import About
+from anomvae.objects.items import DEGREES
+from anomvae.outputs import Outputs
 from anomvae.thresholds import Threshold
 
 START = datetime(2025, 6, 1, 3, tzinfo=UTC)
@@ -34,7 +38,10 @@ class Clock:
 
 @dataclass
 class Stub:
-    """Scores files without torch: the first word is the number of flagged pixels, or ``bad``."""
+    """Scores files without torch: the first word is the number of flagged pixels, or ``bad``.
+
+    They are one object, if they are as many as the smallest one that alerts tell of has by default.
+    """
 
     scored: list = field(default_factory=list)
     error: Exception | None = None
@@ -50,18 +57,52 @@ class Stub:
         if word == "bad":
             raise RasterError(f"{found.read[0]} is damaged. Fetch it again.")
         folder.mkdir(parents=True, exist_ok=True)
-        outputs = SimpleNamespace(folder=folder, stem=Path(found.source).stem)
-        return result(outputs, int(word))
+        flagged = int(word)
+        large = [feature(flagged)] if flagged >= AlertRule().min_area_px else []
+        return result(folder, flagged, stem=Path(found.source).stem, objects=large)
 
 
-def result(outputs, flagged, valid=100):
-    """Say what scoring a scene of 100 pixels gave."""
+SQUARE = ((14, 50), (14.1, 50), (14.1, 50.1), (14, 50))
+
+
+def feature(area, m2=None, top=9.5, ring=SQUARE):
+    """Tell an object as an objects file does; without a ring it is nowhere on Earth."""
+    properties = {
+        "id": 1,
+        "area_px": area,
+        "area_m2": m2,
+        "score_mean": 5.0,
+        "score_max": top,
+        "peak_row": 0,
+        "peak_col": 0,
+        "centroid_x": None,
+        "centroid_y": None,
+    }
+    if ring is None:
+        return {"type": "Feature", "properties": properties, "geometry": None}
+    (left, right), (low, high) = ((min(axis), max(axis)) for axis in zip(*ring, strict=True))
+    geometry = {"type": "MultiPolygon", "coordinates": [[ring]]}
+    box = [left, low, right, high]
+    return {"type": "Feature", "properties": properties, "bbox": box, "geometry": geometry}
+
+
+def write_features(path, features, coordinates=DEGREES):
+    """Write an objects file by hand."""
+    about = About("0.1.0", "d", "a.tif", "m", 4.0, "sigma:3", 1, coordinates)
+    path.write_text(about.to_json() + ",".join(map(json.dumps, features)) + "]}")
+
+
+def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
+    """Say what scoring a scene of 100 pixels gave, and leave its file of objects."""
+    outputs = Outputs(folder, stem)
+    write_features(outputs.objects, objects, **how)
     return SimpleNamespace(
         outputs=outputs,
-        path=outputs.folder / f"{outputs.stem}.anomaly.tif",
+        path=outputs.scores,
         pixels=100,
         valid=valid,
         flagged=flagged,
+        objects=len(objects),
         quantiles={"1": 9.5},
         threshold=Threshold(4.0, 0.001, "sigma:3", 1000, held_out=True),
         seconds=0.5,

@@ -91,7 +91,8 @@ class AlertRule(Table):
     min_objects: PositiveInt = 1
     """So many objects ..."""
     min_area_px: PositiveInt = 9
-    """... of so many pixels each, at least; connected, also at corners."""
+    """... of so many pixels each, at least; connected, also at corners.  Smaller ones are in no
+    objects file."""
     min_share: Annotated[float, Field(gt=0, le=1)] | None = None
     """Or at least this share of the valid pixels flagged, whatever the objects."""
 
@@ -109,6 +110,8 @@ class PlaceConfig(Table):
     """Raster on the grid of the scenes; 0 = ignore."""
     threshold: str | None = None
     """Rule that chooses the cut-off anew from the scores that the model keeps."""
+    dates: PositiveInt = 1
+    """A model of time series scores a scene given so many dates, its own and those before it."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute."""
     folder: FolderConfig | None = None

@@ -31,7 +31,7 @@ MIGRATIONS = (
         place     TEXT NOT NULL,
         scene     TEXT NOT NULL,    -- path and digest, address, or item and processing baseline
         model     TEXT NOT NULL,    -- digest of the model file
-        settings  TEXT NOT NULL,    -- digest of threshold rule and mask
+        settings  TEXT NOT NULL,    -- digest of threshold rule, mask, smallest object and dates
         source    TEXT NOT NULL,    -- scene without its state: another state may replace it
         status    TEXT NOT NULL CHECK (status IN ('new', 'done', 'failed', 'replaced')),
         tries     INTEGER NOT NULL, -- begun so often
@@ -42,7 +42,7 @@ MIGRATIONS = (
         pixels    INTEGER,
         valid     INTEGER,
         flagged   INTEGER CHECK (flagged BETWEEN 0 AND valid),
-        objects   INTEGER,          -- connected anomalies; NULL where they were not looked for
+        objects   INTEGER,          -- connected anomalies that are large enough to be told
         threshold REAL,             -- nats
         quantiles TEXT,             -- of the scores by level, JSON
         seconds   REAL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,23 +14,28 @@ from ..errors import (
     AnomvaeError,
     BandMismatch,
     ConfigError,
+    CovariateMismatch,
     FileError,
     GridMismatch,
     LockHeld,
     NotWritten,
+    RasterError,
     ScenesFailed,
 )
-from .alerts import alert_of, objects_path, read_objects
+from .alerts import alert_of
+from .past import Past
 from .scoring import Scoring
 from .sources import Found, digest_of_file, listed_urls, look_into
-from .state import Finding, Key, Standing, State, stamp
+from .state import Alert, Finding, Key, Standing, State, stamp
 
 if TYPE_CHECKING:
     from ..outputs import MapResult
 
 log = logging.getLogger(__name__)
 
-MISFITS = (BandMismatch, GridMismatch, ConfigError)
+UNREACHABLE = 3
+"""So many scenes of a server in a row cannot be read: the others wait for the next pass."""
+MISFITS = (BandMismatch, CovariateMismatch, GridMismatch, ConfigError)
 """What no other try will change: only another model, or other settings, will."""
 
 
@@ -87,6 +92,10 @@ class PlacePass:
     """Alerts that were made."""
     problems: list[Problem] = field(default_factory=list)
     """What failed."""
+    unread: int = 0
+    """Scenes in a row that could not be read from a server."""
+    past: Past | None = None
+    """Scenes in the order of their dates, where a scene is scored given those before it."""
 
     def run(self, scoring: Callable[[PlaceConfig], Scoring], tell: Callable[[], object]) -> None:
         """Score what is due; what is wrong with the place stops its own pass alone."""
@@ -104,6 +113,11 @@ class PlacePass:
         model, settings = _model_digest(self.place), _settings_digest(self.place)
         standings = self.state.standings(self.place.name, model, settings)
         offered = self._offered()
+        if self.place.dates > 1:
+            done = {scene for scene, standing in standings.items() if standing.status == "done"}
+            self.past = Past(self.place.dates, offered, done)
+            self.known += len(offered) - len(self.past.followers)
+            offered = self.past.followers
         ordered = sorted(offered, key=lambda found: _started(standings.get(found.identity)))
         for found in ordered:
             key = Key(self.place.name, found.identity, model, settings)
@@ -138,7 +152,9 @@ class PlacePass:
         """Score a scene and record what came of it; say whether there is something to tell."""
         self.state.begin(key, found.source, self.now())
         try:
-            result = score(found, self._folder(found, key))
+            given = self._with_past(found)
+            result = score(given, self._folder(found, key))
+            alert = alert_of(key, result, self.place.alert, self.now())
         except AnomvaeError as error:
             self._failed(found, key, tries + 1, error)
             return False
@@ -150,30 +166,33 @@ class PlacePass:
             told = f"{found.source}: internal error ({type(error).__name__}: {error})."
             self._failed(found, key, tries + 1, AnomvaeError(told))
             return False
-        if found.changed:  # the map is of neither the old state nor the new one
+        if given.changed:  # the map is of neither the old state nor the new one
             self.state.put_back(key, self.now())
             return False
-        return self._finished(key, result)
+        self._finished(key, result, alert)
+        return alert is not None
 
-    def _finished(self, key: Key, result: MapResult) -> bool:
-        objects, now = read_objects(objects_path(result)), self.now()
-        alert = alert_of(key, result, objects, self.place.alert, now)
+    def _with_past(self, found: Found) -> Found:
+        return found if self.past is None else replace(found, before=self.past.before(found))
+
+    def _finished(self, key: Key, result: MapResult, alert: Alert | None) -> None:
         finding = Finding(
             pixels=result.pixels,
             valid=result.valid,
             flagged=result.flagged,
-            objects=None if objects is None else len(objects),
+            objects=result.objects,
             threshold=result.threshold.value,
             quantiles=result.quantiles,
             seconds=result.seconds,
             map=str(result.path),
         )
-        self.state.finish(key, finding, now, alert=alert, channels=self.channels)
-        self.done += 1
+        self.state.finish(key, finding, self.now(), alert=alert, channels=self.channels)
+        self.done, self.unread = self.done + 1, 0
         self.alerts += alert is not None
+        if self.past is not None:
+            self.past.readable.add(key.scene)
         facts = {"flagged": result.flagged, "valid": result.valid, "seconds": result.seconds}
         log.info("scene done", extra={"facts": {**_facts(key), **facts, "alert": bool(alert)}})
-        return alert is not None
 
     def _failed(self, found: Found, key: Key, tries: int, error: AnomvaeError) -> None:
         """Record a failure: the place's, a passing one, or one that another try will not change."""
@@ -189,6 +208,12 @@ class PlacePass:
         again = None if last else now + timedelta(seconds=self.retry.wait(tries))
         self.state.fail(key, str(error), now, next_try=again)
         self._note(Problem(self.place.name, found.source, error))
+        self.unread += found.remote and isinstance(error, RasterError)
+        if self.unread == UNREACHABLE:  # each may have cost minutes
+            raise FileError(
+                f"{UNREACHABLE} scenes in a row cannot be read from their server. Those that are "
+                f"left wait for the next run."
+            )
 
     def _give_up(self, key: Key, found: Found, tries: int) -> None:
         """End the tries of a scene at which the process has died time and again."""
@@ -211,6 +236,8 @@ class PlacePass:
 
 
 def _is_due(standing: Standing, now: datetime) -> bool:
+    if standing.status == "replaced":  # and what replaced it is gone, or asked for no more
+        return True
     again = standing.next_try
     return standing.status == "failed" and again is not None and again <= stamp(now)
 
@@ -232,7 +259,14 @@ def _settings_digest(place: PlaceConfig) -> str:
     from ..outputs import digest_of
 
     mask = "" if place.mask is None else _digest(place.mask, "mask")
-    return digest_of("monitor", place.threshold or "", mask)
+    area, dates = place.alert.min_area_px, place.dates
+    return digest_of(
+        "monitor",
+        place.threshold or "",
+        mask,
+        *([] if area == 1 else [f"min_area={area}"]),
+        *([] if dates == 1 else [f"dates={dates}"]),
+    )
 
 
 def _digest(path: str, what: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..config import PlaceConfig
-from ..errors import AnomvaeError
+from ..errors import AnomvaeError, ConfigError
 from ..files import writing
 from .sources import Found
 
@@ -27,23 +28,30 @@ def scoring_of(place: PlaceConfig) -> Scoring:
     ModelFileError
         If the model is missing or damaged.
     ConfigError
-        If the threshold rule does not fit.
+        If the threshold rule or the number of dates does not fit.
     """
     from ..detector import Detector
     from ..mapping import score_scenes
     from ..thresholds import parse_rule
 
     detector = Detector.load(place.model)
+    _require_dates(place, compared=detector.compares_dates)
     if place.threshold is not None:
         rule = parse_rule(place.threshold)
         detector = detector.with_threshold(rule, held_out=detector.threshold.held_out)
     detector = detector.to(place.device)
 
     def score(found: Found, folder: Path) -> MapResult:
-        with TemporaryDirectory() as temporary:
-            raster = _raster(found, Path(temporary))
+        with named_rasters((*found.before, found)) as rasters:
             # The folder is this scene's own, so whatever lies there is an earlier try of it.
-            outcomes = score_scenes(detector, [raster], folder, mask=place.mask, overwrite=True)
+            outcomes = score_scenes(
+                detector,
+                [rasters],
+                folder,
+                mask=place.mask,
+                min_area=place.alert.min_area_px,
+                overwrite=True,
+            )
             outcome = next(outcomes)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
@@ -52,12 +60,36 @@ def scoring_of(place: PlaceConfig) -> Scoring:
     return score
 
 
+def _require_dates(place: PlaceConfig, *, compared: bool) -> None:
+    """Make sure that a model that compares dates is given several, and no other one."""
+    if compared and place.dates == 1:
+        raise ConfigError(
+            f"{place.model} compares dates, and {place.name!r} has dates = 1: set dates = 2 or "
+            f"more, the scene and those before it, about as many as it was trained on."
+        )
+    if not compared and place.dates > 1:
+        raise ConfigError(
+            f"{place.model} does not compare dates, but {place.name!r} has dates = {place.dates}: "
+            f"leave it out, or train a family that does (model.family = 'sequential')."
+        )
+
+
+@contextmanager
+def named_rasters(scenes: Sequence[Found]) -> Iterator[list[str]]:
+    """Name the raster to open of each scene; rasters of one band each become one meanwhile."""
+    if not any(found.bands for found in scenes):
+        yield [found.read[0] for found in scenes]
+        return
+    with TemporaryDirectory() as temporary:
+        yield [_raster(found, Path(temporary, str(number))) for number, found in enumerate(scenes)]
+
+
 def _raster(found: Found, temporary: Path) -> str:
-    """Name the raster to open; rasters of one band each become one."""
     if not found.bands:
         return found.read[0]
     from ..raster.stack import write_stack
 
     target = temporary / f"{Path(found.source).name}.vrt"
     with writing(target):
+        temporary.mkdir()
         return str(write_stack(target, found.read, found.bands))

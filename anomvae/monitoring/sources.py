@@ -36,6 +36,15 @@ class Found:
     """Names of the bands, where there is a raster for each."""
     state: FileIdentity | None = None
     """State of a local file when it was found."""
+    before: tuple[Found, ...] = ()
+    """Scenes of earlier dates, oldest first, given which it is scored."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether it lies on a server."""
+        from ..raster.gdal import is_remote
+
+        return is_remote(self.read[0])
 
     @property
     def vanished(self) -> bool:
@@ -44,8 +53,9 @@ class Found:
 
     @property
     def changed(self) -> bool:
-        """Whether it is a local file that is not what it was."""
-        return self.state is not None and identify(self.read[0]) != self.state
+        """Whether it, or one before it, is a local file that is not what it was."""
+        changed = self.state is not None and identify(self.read[0]) != self.state
+        return changed or any(earlier.changed for earlier in self.before)
 
 
 @dataclass(frozen=True)

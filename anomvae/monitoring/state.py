@@ -62,8 +62,8 @@ class Finding:
     """Pixels with data."""
     flagged: int
     """Pixels above the threshold."""
-    objects: int | None
-    """Connected anomalies; None where they were not looked for."""
+    objects: int
+    """Connected anomalies that are large enough to be told."""
     threshold: float
     """The cut-off, nats."""
     quantiles: Mapping[str, float]
@@ -146,11 +146,11 @@ class State:
                 f"error = NULL, {columns} WHERE {_WHERE_NAMED}",
                 {**row, **vars(key), "now": stamp(now)},
             )
-            # A whole file in the place of a damaged one: that one is no longer missing.
+            # A whole file in the place of a damaged one, or a model that fits: no longer missing.
             self.database.execute(
                 "UPDATE scenes SET status = 'replaced', next_try = NULL WHERE status = 'failed' "
-                "AND place = :place AND scene <> :scene AND source = (SELECT source FROM scenes "
-                f"WHERE {_WHERE_NAMED})",
+                "AND place = :place AND source = "
+                f"(SELECT source FROM scenes WHERE {_WHERE_NAMED})",
                 vars(key),
             )
             if alert is not None:

@@ -108,7 +108,7 @@ def read_objects(path: str | Path) -> Objects:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
         items = tuple(_item(feature) for feature in data["features"])
         return Objects(About(**data["anomvae"]), items)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise FileError(
             f"{path} is no file of objects as anomvae writes it ({type(error).__name__}: {error}). "
             f"Give a <scene>.objects.geojson."

@@ -102,10 +102,10 @@ def open_dataset(name: str, **options: int) -> DatasetReader:
     """
     if is_local(name) and not Path(name).exists():
         raise RasterError(f"{name} does not exist. Check the path.")
-    remote = is_remote(name)
+    remote = is_remote(name) or _is_vrt(name)
     advice = (
         "Check the address, the rights and the network."
-        if remote
+        if is_remote(name)
         else "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable."
     )
     with reporting(f"{name} cannot be opened as a raster", advice, remote=remote), unwarned():
@@ -125,6 +125,15 @@ def everywhere(name: str | Path) -> str:
 def is_remote(name: str) -> bool:
     """Tell what is read from a server from what lies on this machine, or is no path at all."""
     return bool(REMOTE.match(name))
+
+
+def reads_remotely(dataset: DatasetReader) -> bool:
+    """Tell an open raster that is read from a server, also if only the parts of a VRT are."""
+    return is_remote(dataset.name) or (_is_vrt(dataset.name) and any(map(is_remote, dataset.files)))
+
+
+def _is_vrt(name: str) -> bool:
+    return name.lower().endswith(".vrt")
 
 
 @cache

@@ -21,7 +21,7 @@ from ..bands import Bands
 from ..errors import RasterError
 from ..grid import Grid
 from .description import bands_of, data_indexes
-from .gdal import is_remote, open_dataset, reporting
+from .gdal import open_dataset, reads_remotely, reporting
 from .georeference import grid_of
 from .part import Part, whole
 from .validity import Validity, hide_masked, validity_of
@@ -51,6 +51,8 @@ class Source:
     """The file's masks."""
     options: Mapping[str, int]
     """GDAL's opening options."""
+    remote: bool
+    """Whether it, or what a VRT is made of, lies on a server."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -66,7 +68,7 @@ class Source:
         RasterError
             If the file is damaged there.
         """
-        if not is_remote(self.name):
+        if not self.remote:
             return self._read(bands, part, DAMAGED)
         try:
             return self._read(bands, part, UNREACHABLE)
@@ -91,8 +93,8 @@ class Source:
         raise error
 
     def _read(self, bands: Bands, part: Part, advice: str) -> NDArray[np.float32]:
-        found, remote = f"{self.name} cannot be read at {part}", is_remote(self.name)
-        with reporting(found, advice, remote=remote):
+        found = f"{self.name} cannot be read at {part}"
+        with reporting(found, advice, remote=self.remote):
             block = read_values(self.dataset, bands, part)
             hide_masked(block, self.dataset, validity=self.validity, bands=bands, part=part)
         return block
@@ -129,8 +131,15 @@ def _source(name: str, dataset: DatasetReader, options: Mapping[str, int]) -> So
     ):
         _require_real_bands(name, dataset)
         bands = bands_of(dataset)
-        validity = validity_of(dataset, bands)
-        return Source(name, dataset, grid_of(dataset), bands, validity, options)
+        return Source(
+            name=name,
+            dataset=dataset,
+            grid=grid_of(dataset),
+            bands=bands,
+            validity=validity_of(dataset, bands),
+            options=options,
+            remote=reads_remotely(dataset),
+        )
 
 
 def _require_real_bands(name: str, dataset: DatasetReader) -> None:

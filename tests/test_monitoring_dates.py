@@ -1,0 +1,249 @@
+"""Time series under watch: a scene is scored given those before it, by the dates in names."""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rasters import BANDS, bands_of, land, trained, write
+from watching import Clock, Stub, rows, run_watch, scenes, watch
+
+import anomvae
+from anomvae.config import resolve_config
+from anomvae.monitoring.past import Past
+from anomvae.monitoring.scoring import scoring_of
+from anomvae.monitoring.sources import Found
+
+DAYS = ("2024-06-01", "2024-06-11", "2024-06-21", "2024-07-01", "2024-07-11")
+SEQUENTIAL = ("model.family=sequential", "training.max_steps=60", "training.trim=0")
+SERIES = {"dates": 3, "folder": {"path": "in", "stable_seconds": 0}}
+
+
+def name_of(day):
+    return f"place_{day}.tif"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Write a place at five dates."""
+    folder, noise = tmp_path_factory.mktemp("dates"), np.random.default_rng(0)
+    for day in DAYS:
+        values = land(seed=3) + noise.normal(0, 0.01, (BANDS, 40, 48))
+        write(folder / name_of(day), values.astype("float32"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def detector(pictures):
+    config = resolve_config("default", SEQUENTIAL).config
+    return anomvae.train([pictures / name_of(day) for day in DAYS[:3]], config)
+
+
+@pytest.fixture
+def folder(tmp_path, detector):
+    (tmp_path / "in").mkdir()
+    detector.save(tmp_path / "model")
+    return tmp_path
+
+
+def arrive(folder, pictures, *days):
+    for day in days:
+        os.link(pictures / name_of(day), folder / "in" / name_of(day))
+
+
+def damage(folder, day):
+    path = folder / "in" / name_of(day)
+    content = path.read_bytes()
+    path.unlink()  # it is a link
+    path.write_bytes(content[: len(content) // 2])
+
+
+def run(folder, scoring=scoring_of, clock=None, **place):
+    return run_watch(watch(folder, place=SERIES | place), clock or Clock(), scoring)
+
+
+def map_of(folder, day):
+    ((path,),) = rows(folder, f"SELECT map FROM scenes WHERE source = '{name_of(day)}'")
+    return bands_of(path)
+
+
+def expected(detector, pictures, folder, *days):
+    made = anomvae.score_scene(detector, [pictures / name_of(day) for day in days], folder / "x")
+    return bands_of(made.path)
+
+
+def test_each_scene_is_scored_given_those_before_it_whenever_they_arrived(
+    folder, pictures, detector
+):
+    arrive(folder, pictures, *reversed(DAYS))
+
+    done = run(folder)
+
+    assert (done.done, done.known, done.lines) == (4, 1, [])
+    for given in (DAYS[:2], DAYS[:3], DAYS[1:4], DAYS[2:5]):
+        again = expected(detector, pictures, folder / given[-1], *given)
+        assert np.array_equal(map_of(folder, given[-1]), again, equal_nan=True)
+
+
+def test_a_new_scene_is_scored_given_known_ones_and_then_nothing_is_new(folder, pictures, detector):
+    arrive(folder, pictures, *DAYS[:3])
+    run(folder)
+    arrive(folder, pictures, DAYS[3])
+
+    done = run(folder)
+    again = run(folder, lambda place: pytest.fail("a detector was loaded"))
+
+    assert (done.done, done.code, again.known, again.code) == (1, 0, 4, 0)
+    same = expected(detector, pictures, folder, *DAYS[1:4])
+    assert np.array_equal(map_of(folder, DAYS[3]), same, equal_nan=True)
+
+
+def test_the_first_scene_of_a_place_waits_for_a_second(folder, pictures):
+    arrive(folder, pictures, DAYS[0])
+
+    alone = run(folder, lambda place: pytest.fail("a detector was loaded"))
+
+    assert (alone.done, alone.known, alone.code) == (0, 1, 0)
+
+
+def test_a_damaged_scene_fails_by_name_and_others_are_scored_without_it(folder, pictures, detector):
+    arrive(folder, pictures, *DAYS[:4])
+    damage(folder, DAYS[1])
+
+    done = run(folder)
+
+    assert (done.done, done.code) == (2, 5)
+    (line,) = done.lines
+    assert name_of(DAYS[1]) in line
+    same = expected(detector, pictures, folder, DAYS[0], *DAYS[2:4])
+    assert np.array_equal(map_of(folder, DAYS[3]), same, equal_nan=True)
+
+
+def test_a_damaged_first_scene_spoils_no_more_than_the_second(folder, pictures, detector):
+    arrive(folder, pictures, *DAYS[:4])
+    damage(folder, DAYS[0])
+
+    done = run(folder)
+
+    (line,) = done.lines
+    assert (done.done, done.code) == (2, 5)
+    assert line.startswith(f"harbour: {name_of(DAYS[1])}: ")
+    assert name_of(DAYS[0]) in line.partition(": ")[2].partition(": ")[2]
+    same = expected(detector, pictures, folder, *DAYS[1:3])
+    assert np.array_equal(map_of(folder, DAYS[2]), same, equal_nan=True)
+
+
+def test_a_scene_on_another_grid_does_not_fit_and_others_are_scored_without_it(folder, pictures):
+    arrive(folder, pictures, *DAYS[:2], DAYS[3])
+    write(folder / "in" / name_of(DAYS[2]), land((30, 48)))
+
+    done = run(folder)
+
+    assert (done.done, done.code) == (2, 4)
+    (line,) = done.lines
+    assert f"{name_of(DAYS[2])} has 30 x 48" in line
+
+
+def test_a_scene_without_a_date_in_its_name_is_named_once_and_others_go_on(folder, pictures):
+    arrive(folder, pictures, *DAYS[:2])
+    write(folder / "in" / "coast.tif", land())
+
+    first, second = run(folder), run(folder)
+
+    assert (first.done, first.code, second.code) == (1, 2, 0)
+    assert first.lines[0].startswith("harbour: coast.tif has no date in its name")
+
+
+@pytest.mark.parametrize(
+    ("compares", "dates", "words"),
+    [
+        (True, 1, "model compares dates, and 'harbour' has dates = 1: set dates = 2"),
+        (False, 3, "model does not compare dates, but 'harbour' has dates = 3: leave it out"),
+    ],
+)
+def test_dates_and_a_model_that_do_not_go_together_are_told_and_cost_no_try(
+    folder, pictures, compares, dates, words
+):
+    arrive(folder, pictures, *DAYS[:2])
+    if not compares:
+        trained().save(folder / "model")
+
+    done = run(folder, dates=dates)
+
+    assert (done.done, done.code, rows(folder, "SELECT * FROM scenes")) == (0, 2, [])
+    (line,) = done.lines
+    assert words in line
+
+
+def test_another_number_of_dates_scores_again(folder, pictures):
+    arrive(folder, pictures, *DAYS[:3])
+    run(folder, Written())
+
+    assert [run(folder, Written(), dates=dates).done for dates in (3, 2, 2)] == [0, 2, 0]
+
+
+def test_a_file_before_it_that_changes_meanwhile_puts_a_scene_back(folder, pictures):
+    arrive(folder, pictures, *DAYS[:2])
+
+    class Changing(Written):
+        def score(self, found, folder_):
+            os.utime(found.before[0].read[0], (0, 0))
+            return super().score(found, folder_)
+
+    done = run(folder, Changing())
+
+    assert (done.done, scenes(folder)) == (0, [])
+
+
+class Written(Stub):
+    """Scores rasters as if five pixels were flagged."""
+
+    def score(self, found, folder):
+        folder.mkdir(parents=True)
+        (folder / "five").write_text("5")
+        return super().score(replace(found, read=(str(folder / "five"),)), folder)
+
+
+def found_at(pictures, *days):
+    """Offer scenes, and one of the last day whose name is later."""
+    return [Found(name_of(day), name_of(day), (str(pictures / name_of(day)),)) for day in days]
+
+
+def test_scenes_of_one_day_are_in_the_order_of_their_names(pictures):
+    first, second = found_at(pictures, *DAYS[:2])
+    other = replace(second, identity="other", source=f"z{second.source}")
+
+    past = Past(9, [other, second, first], set())
+
+    assert past.followers == [second, other]
+    assert past.before(other) == (first, second)
+    assert past.before(second) == (first,)
+
+
+def test_only_so_many_scenes_are_looked_at(pictures):
+    known = found_at(pictures, *DAYS)
+    gone = [replace(each, read=("gone.tif",)) for each in known[1:4]]
+
+    past = Past(2, [known[0], *gone, known[4]], set())
+
+    assert past.before(known[4]) == (gone[-1],)  # which says what is wrong
+
+
+def test_bands_in_files_of_their_own_are_joined_for_every_date(folder, pictures, detector):
+    names = tuple(f"band_{number}" for number in range(1, BANDS + 1))
+    found = []
+    for day in DAYS[:2]:
+        values = bands_of(pictures / name_of(day))
+        read = [
+            str(write(folder / f"{day}-{name}.tif", band[None]))
+            for name, band in zip(names, values, strict=True)
+        ]
+        found.append(Found(day, f"s2/{name_of(day)}", tuple(read), names))
+    place = watch(folder, place=SERIES).place[0]
+
+    before = Past(3, found, set()).before(found[1])
+    made = scoring_of(place)(replace(found[1], before=before), folder / "maps")
+
+    assert before == (found[0],)
+    same = expected(detector, pictures, folder, *DAYS[:2])
+    assert np.array_equal(bands_of(made.path), same, equal_nan=True)
