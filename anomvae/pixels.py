@@ -116,8 +116,8 @@ class Spectra:
         return np.asarray(np.isfinite(block).all(axis=-1))
 
     def split(self, block: Block, where: Mask) -> Examples:
-        """Take the spectra at ``where``, shape (n, band); where that is all, without a copy."""
-        return block.reshape(-1, block.shape[-1]) if where.all() else np.asarray(block[where])
+        """Take the spectra at ``where``, shape (n, band)."""
+        return np.asarray(block[where])
 
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
         """Put one value per spectrum back to its place; NaN elsewhere."""
