@@ -1,7 +1,7 @@
 """The training loop: fixed budget, seeded, robust to anomalies among the examples.
 
-Mini-batches by index, AdamW (Loshchilov & Hutter 2019) under a one-cycle learning rate (Smith &
-Topin 2018), clipped gradients.  The worst examples of each batch are left out of its loss, so that
+Mini-batches by index, Adam under a one-cycle learning rate (`anomvae.optimiser`), clipped
+gradients.  The worst examples of each batch are left out of its loss, so that
 anomalies among the training pixels are not learnt.  There is no early stopping: choosing by the
 reconstruction error is what fails in this field.  Nothing here knows rasters.
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
 
 from .critic import Shown
 from .models import Autoencoder
 from .objectives import Elbo
+from .optimiser import Adam, OneCycle
 from .parallel import Progress, quiet
 
 SMALLEST_BATCH = 32
@@ -96,9 +96,9 @@ def fit_model(
     History
     """
     steps, batch = plan.steps_of(len(examples)), plan.batch_of(len(examples))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.learning_rate, weight_decay=0)
     rise = max(plan.warm_up, 2 / (steps + 1))  # over less than a step, it would divide by 0
-    schedule = OneCycleLR(optimiser, plan.learning_rate, total_steps=steps + 1, pct_start=rise)
+    optimiser = Adam(model.parameters())
+    schedule = OneCycle(plan.learning_rate, steps + 1, rise)
     losses = torch.empty(steps)
     model.train()
     with torch.random.fork_rng(devices=_cuda(examples)):
@@ -106,7 +106,7 @@ def fit_model(
         order = _Shuffled(len(examples), batch, examples.device)
         besides = objective.begin(examples)
         for step in range(steps):
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.forget()
             chosen = order.next()
             seen = model.look(examples[chosen], None if context is None else context[chosen])
             answer = model(seen.x, seen.context)
@@ -115,8 +115,7 @@ def fit_model(
             loss = each[kept].mean()
             (loss + besides(model, Shown(seen.x, seen.context, answer.mean, kept))).backward()
             nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
-            optimiser.step()
-            schedule.step()
+            optimiser.step(*schedule.at(step))
             losses[step] = loss.detach()
             if step % max(1, steps // 100) == 0:
                 progress("train", step, steps)

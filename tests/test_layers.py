@@ -31,7 +31,7 @@ LAYERS = [  # bottom to top, the order of design.md section 2; one line's names 
     {"outputs"},
     {"models"},
     {"critic"},
-    {"objectives"},
+    {"objectives", "optimiser"},
     {"families", "training"},
     {"sampling"},
     {"detector"},

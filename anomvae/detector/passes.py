@@ -16,9 +16,14 @@ from ..errors import BandMismatch, ConfigError, listed
 from ..pixels import Examples
 from ..tiling import Tile
 
-CHUNK = 1024
-"""Examples per pass.  Each pass has this very shape, padded: the matrix kernels then give an
-example the same bits whatever its neighbours, the tile and the number of threads."""
+CHUNK = 4096
+"""Examples per pass at the most.  All passes of a detector have one shape, the last one padded: the
+matrix kernels then give an example the same bits whatever its neighbours, the tile and the number
+of threads."""
+FEWEST = 1024
+"""Examples per pass at the least."""
+NUMBERS = 2**18
+"""Numbers of a layer's answer to a pass, so that the cache holds it: 1 MiB."""
 
 Array = NDArray[np.float32]
 
@@ -53,13 +58,26 @@ class Scores(NamedTuple):
         return Scores(*(term[:, rows, cols] for term in self))
 
 
-def passes(x: Examples) -> Iterator[Array]:
+def rows_of(widest: int) -> int:
+    """Choose the examples per pass for a model whose widest layer has so many outputs."""
+    fitting = 1 << max(1, NUMBERS // widest).bit_length() - 1
+    return min(CHUNK, max(FEWEST, fitting))
+
+
+def passes(x: Examples, rows: int) -> Iterator[Array]:
     """Cut examples into passes of one shape, the last one padded; at least one pass."""
-    for start in range(0, max(1, len(x)), CHUNK):
-        part = np.zeros((CHUNK, *x.shape[1:]), np.float32)
-        some = x[start : start + CHUNK]
-        part[: len(some)] = some
+    for start in range(0, max(1, len(x)), rows):
+        part = np.asarray(x[start : start + rows], np.float32)
+        if len(part) < rows:
+            spare = np.zeros((rows - len(part), *part.shape[1:]), np.float32)
+            part = np.concatenate([part, spare])
         yield part
+
+
+def sent(part: Array, device: torch.device) -> Tensor:
+    """Bring numbers to where they are computed; a GPU fetches pinned memory while it computes."""
+    tensor = torch.from_numpy(part if part.flags.writeable else part.copy())
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 def joined(parts: Iterable[Tensor], count: int) -> Array:

@@ -26,21 +26,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..bands import Bands
 from ..context import Conditioned, Context
 from ..covariates import Covariates
 from ..errors import ConfigError, ModelFileError
-from ..families import PATCH, Sizes, family_named, require_dates
+from ..families import family_named, require_dates
 from ..files import write_atomically
-from ..modelfile import Card, ModelFile, read_model, to_bytes
-from ..models import FEWEST_OUTPUTS, Autoencoder, Seen
+from ..modelfile import Card, read_model, to_bytes
+from ..models import Autoencoder, Seen
 from ..noise import Noise
 from ..pixels import Block, Examples, View
 from ..scaling import Scaler
 from ..thresholds import Rule, ScoreDistribution, Threshold, describe_scores
-from .passes import Array, Scores, Terms, available, joined, passes, require_bands
+from .lean import Lean, Said, folded
+from .passes import Array, Scores, Terms, available, joined, passes, require_bands, sent
+from .storing import Parts, restored, stored
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,31 +141,33 @@ class Detector:
             reconstruction, kl = reconstruction * factor, kl * factor
         return Scores(reconstruction + kl, reconstruction, kl)
 
+    @torch.inference_mode()
     def score_examples(self, x: Array) -> tuple[Array, Array]:
         """Give reconstruction and KL term of examples (n, ..., band) without NaN, each (n, ...).
 
         Examples have no surroundings: where these count, only `score` tells the whole.
         """
-        terms = self.examine(x)
-        return terms.reconstruction, terms.kl
+        pairs = zip(*((said.reconstruction, said.kl) for said in self._said(x)), strict=True)
+        reconstruction, kl = (joined(term, len(x)) for term in pairs)
+        return reconstruction, kl
 
     @torch.inference_mode()
     def examine(self, x: Examples) -> Terms:
         """Give all that the model says of examples (n, ..., band [+ context]) without NaN."""
-        parts = [self._terms(seen.x, seen.context) for seen in self._passes(x)]
-        reconstruction, kl, code = zip(*parts, strict=True)
-        return Terms(*(joined(term, len(x)) for term in (reconstruction, kl, code)))
+        terms = zip(*self._said(x), strict=True)
+        return Terms(*(joined(term, len(x)) for term in terms))
 
     @torch.inference_mode()
     def encode(self, x: Array) -> Array:
         """Give the posterior means of examples (n, ..., band), shape (n, ..., latent)."""
-        codes = [self.model.encode(seen.x, seen.context).z for seen in self._passes(x)]
+        codes = [self._lean.encode(seen).z for seen in self._seen(x)]
         return joined(codes, len(x))
 
     @torch.inference_mode()
     def reconstruct(self, x: Array) -> Array:
         """Give the means of p(x | z) at the posterior means, data units, the shape of ``x``."""
-        means = [self.model.mean(seen.x, seen.context) for seen in self._passes(x)]
+        lean, decode = self._lean, self.model.decode
+        means = [decode(lean.encode(seen).z, seen.context) for seen in self._seen(x)]
         return self.scaler.unscale(joined(means, len(x)))
 
     @torch.inference_mode()
@@ -226,19 +229,7 @@ class Detector:
 
     def to_bytes(self) -> bytes:
         """Give the content of the model file; equal detectors give equal bytes."""
-        tensors = {
-            "bands.quantiles": self.band_quantiles,
-            "noise.centre": self.noise.centre,
-            "noise.whitening": self.noise.whitening,
-            "scaler.centre": self.scaler.centre,
-            "scaler.spread": self.scaler.spread,
-        }
-        if self.scores is not None:
-            tensors |= {"scores.values": self.scores.values, "scores.weights": self.scores.weights}
-        if self.context is not None:
-            tensors |= self.context.tensors
-        weights = {f"model.{k}": v.cpu().numpy() for k, v in self.model.state_dict().items()}
-        return to_bytes(ModelFile(self.card, tensors | weights))
+        return to_bytes(stored(Parts(*(getattr(self, name) for name in Parts._fields))))
 
     def save(self, path: str | Path) -> None:
         """Write the detector to one safetensors file, whole or not at all.
@@ -261,59 +252,29 @@ class Detector:
         """
         file = read_model(path)
         try:
-            return _assemble(file)
+            return cls(*restored(file))
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"{path} does not hold the detector its card describes ({error}). "
                 f"Copy it again, or train it again."
             ) from error
 
-    def _passes(self, x: Examples) -> Iterator[Seen]:
-        """Give scaled examples and their context in passes of one shape."""
+    def _said(self, x: Examples) -> Iterator[Said]:
+        """Tell what the model says of examples, pass by pass."""
+        for seen in self._seen(x):
+            said = self._lean.say(seen)
+            yield said._replace(kl=self.card.kl_weight * said.kl)
+
+    def _seen(self, x: Examples) -> Iterator[Seen]:
+        """Give examples as the folded model sees them, in passes of one shape."""
         count = len(self.bands)
         require_bands(x, self.bands, 0 if self.context is None else self.context.width)
-        for part in passes(x):
+        for part in passes(x, self._lean.rows):
             told = None
             if self.context is not None:
-                numbers = self.context.standardised(part[..., count:])
-                told = torch.from_numpy(numbers).to(self.device)
-            scaled = torch.from_numpy(self.scaler.scale(part[..., :count])).to(self.device)
-            yield self.model.look(scaled, told)
-
-    def _terms(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        code = self.model.encode(x, context)
-        centre, whitening = self._residuals
-        residual = x - self.model.decode(code.z, context) - centre
-        white = residual @ whitening if whitening.ndim == 2 else residual * whitening
-        reconstruction = self.model.likelihood.cost(white.square()).sum(-1)
-        return reconstruction, self.card.kl_weight * code.kl, code.z
+                told = sent(self.context.standardised(part[..., count:]), self.device)
+            yield self._lean.look(sent(part[..., :count], self.device), told)
 
     @cached_property
-    def _residuals(self) -> tuple[Tensor, Tensor]:
-        arrays = (self.noise.centre, self.noise.whitening)
-        centre, whitening = (torch.from_numpy(a).float().to(self.device) for a in arrays)
-        spare = max(0, FEWEST_OUTPUTS - whitening.shape[-1]) if whitening.ndim == 2 else 0
-        return centre, torch.nn.functional.pad(whitening, (0, spare))  # for the reason in `Dense`
-
-
-def _assemble(file: ModelFile) -> Detector:
-    card, tensors = file.card, file.tensors
-    plan = card.context
-    context = None if plan is None else Context.of(plan, tensors, card.covariates)
-    told = context.width if context else 0
-    sizes = Sizes(len(card.bands), card.latent, card.hidden, told, card.patch or PATCH)
-    model = family_named(card.family).build(sizes, card.likelihood)
-    weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
-    model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
-    scores = None
-    if card.threshold is not None:
-        scores = ScoreDistribution(tensors["scores.values"], tensors["scores.weights"])
-    return Detector(
-        card,
-        Scaler(tensors["scaler.centre"], tensors["scaler.spread"]),
-        model.eval(),
-        Noise(tensors["noise.centre"], tensors["noise.whitening"]),
-        tensors["bands.quantiles"],
-        scores,
-        context,
-    )
+    def _lean(self) -> Lean:
+        return folded(self.model, self.scaler, self.noise)

@@ -69,7 +69,7 @@ class StudentBands(GaussianBands):
     )
 
     def cost(self, squares: Tensor) -> Tensor:
-        return (DEGREES + 1) / 2 * torch.log1p(squares / DEGREES)
+        return torch.log1p(squares / DEGREES).mul_((DEGREES + 1) / 2)
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         chi_squared = _normal((DEGREES, *mean.shape), generator, mean).square().sum(0)
