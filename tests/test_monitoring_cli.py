@@ -335,7 +335,8 @@ def test_a_terminated_run_ends_cleanly_and_its_scene_is_scored_next_time(folder)
         process.send_signal(signal.SIGTERM)  # torch is being loaded, or the scene scored
         _, said = process.communicate(timeout=30)
 
-    assert process.returncode == 130, said
+    # Both are 130 to a shell: Python ends itself by the signal if it came while `exec` ran a text.
+    assert process.returncode in {130, -signal.SIGINT}, said
     assert "run interrupted" in log.read_text()
     assert not (folder / "state" / "running.json").exists()
     assert json.loads(monitor(folder, "status", "--json").out)["last_run"]["code"] == 130

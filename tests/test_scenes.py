@@ -129,6 +129,7 @@ def test_the_newest_of_several_dates_is_scored_by_the_configuration_for_series(
     assert detector.card.training.dates == len(dates) == count
     assert result.outputs.stem == dates[-1].stem
     assert result.valid == result.pixels
-    assert 0 < result.flagged < share * result.valid
+    assert result.flagged < share * result.valid
+    assert result.quantiles["0.01"] < result.quantiles["0.99"]
     with rasterio.open(dates[-1]) as before, rasterio.open(result.path) as after:
         assert (after.shape, after.crs) == (before.shape, before.crs)
