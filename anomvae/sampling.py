@@ -242,7 +242,9 @@ def draw_blocks(
         share = min(1.0, quota / max(held, 1))
         some = cut if share == 1.0 else choose_blocks(cut, share, (seed, number, 2))
         with scene.opened() as opened:
-            for tile in some.tiles(halo):
+            # Blocks are small beside those of the file, which would be unpacked for each of them.
+            whole = some.chosen.all()
+            for tile in _reading_tiles(opened.reader, halo) if whole else some.tiles(halo):
                 yield opened, tile
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -39,12 +40,13 @@ def scores_of(
     """Score the pixels in chosen blocks, of all or the ``newest`` dates, up to a million, (n,)."""
     parts = [np.empty(0, np.float32)]
     work = draw_blocks(scenes, blocks, THRESHOLD_PIXELS, detector.reach, seed)
-    total = sum(int(cut.chosen.sum()) for cut in blocks)
-    for done, (scene, tile) in enumerate(work, start=1):
+    total, done = sum(int(cut.chosen.sum()) * cut.side**2 for cut in blocks), 0
+    for scene, tile in work:
         fitting = replace(scene, reader=matched(scene.reader, detector.bands))
         block, wanted = fitting.read(tile)
         scores = detector.score(block).total[-newest:][wanted[-newest:]]
         parts.append(scores[np.isfinite(scores)])
+        done = min(total, done + math.prod(tile.shape))
         progress("threshold", done, total)
     return np.concatenate(parts)
 

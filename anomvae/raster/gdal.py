@@ -22,8 +22,9 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from ..errors import RasterError
 
-CACHE_BYTES = 64_000_000
-"""Of GDAL's block cache; by default it would take 5 % of the machine's memory."""
+CACHE_BYTES = 128_000_000
+"""Of GDAL's block cache, by default 5 % of the machine's memory.  A block of 512 x 512 pixels
+and 200 bands of 16 bits must fit, or each look at a part of it unpacks it whole."""
 
 STORES = ("curl", "s3", "gs", "az", "adls", "oss", "swift")
 """What GDAL reads by HTTP, in its words."""
