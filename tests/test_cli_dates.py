@@ -66,6 +66,16 @@ def test_the_order_of_the_files_does_not_count_but_that_of_the_dates_does(dates,
     ]
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_read_all_dates_themselves(dates, model, tmp_path, workers):
+    run("score", *dates, "-m", model, "-o", tmp_path / "here")
+    ran = run("score", *dates, "-m", model, "-o", tmp_path / "away", "--workers", workers)
+
+    assert (ran.code, ran.err) == (0, "")
+    one, other = (tmp_path / name / "place_2024-07-01.anomaly.tif" for name in ("here", "away"))
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_a_second_run_does_nothing_and_another_past_is_scored_again(dates, model, tmp_path):
     run("score", *dates, "-m", model, "-o", tmp_path)
 

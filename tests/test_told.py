@@ -16,6 +16,7 @@ from anomvae.errors import BandMismatch, ConfigError, CovariateMismatch
 from anomvae.fitting import Selection
 from anomvae.mapping import score_scenes
 from anomvae.modelfile import read_card
+from anomvae.parallel import processes
 
 SHAPE = (64, 64)
 BANDS = 5
@@ -108,6 +109,22 @@ def test_a_told_detector_is_saved_and_loaded_to_the_bit(land):
     np.testing.assert_array_equal(bands_of(one.path), bands_of(other.path))
     assert detector.covariates[0].classes == (1.0, 2.0)
     assert read_card(land / "model.safetensors").covariates == detector.covariates
+
+
+@pytest.mark.parametrize("scenes", [1, 2])
+def test_workers_open_covariates_themselves(land, scenes, monkeypatch):
+    detector = trained(land, asked(land), land / "dem.tif", "day")
+    monkeypatch.chdir(land)
+    paths = ["new_20240601.tif", "normal_20240401.tif"][:scenes]
+    arguments = {"covariates": ["classes:cover.tif", "dem.tif", "day"], "tile": 40}
+
+    here = list(score_scenes(detector, paths, "here", **arguments))
+    with processes(2) as two:
+        away = list(score_scenes(detector, paths, "away", mapper=two, **arguments))
+
+    for one, other in zip(here, away, strict=True):
+        assert (one.error, other.error) == (None, None)
+        np.testing.assert_array_equal(bands_of(one.result.path), bands_of(other.result.path))
 
 
 @pytest.mark.parametrize("settings", [ALONE, ("context.means=3", "score.contrast=0.5")])

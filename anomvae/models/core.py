@@ -17,6 +17,7 @@ A family is a choice of the parts; see `anomvae.families`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -61,7 +62,7 @@ class Seen(NamedTuple):
     """Where there are data to reconstruct, (...), bool."""
 
 
-class ContextNetwork(nn.Module):
+class ContextNetwork(nn.Module, ABC):
     """What parts examples into that which is reconstructed and numbers of all that is beside it."""
 
     def __init__(self, width: int, blind: bool = True) -> None:
@@ -69,9 +70,9 @@ class ContextNetwork(nn.Module):
         super().__init__()
         self.width, self.blind = width, blind
 
+    @abstractmethod
     def blank(self, count: int) -> Tensor:
         """Tell what there is to tell of nothing beside a pixel, (count, width)."""
-        raise NotImplementedError
 
 
 class Bottleneck(nn.Module):
@@ -86,8 +87,8 @@ class Bottleneck(nn.Module):
         self.width = width
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw codes from the prior, (count, width)."""
-        raise NotImplementedError
+        """Draw codes from the prior, (count, width); for a bottleneck that has one."""
+        raise NotImplementedError(f"{type(self).__name__} has no prior: ask `has_prior` first.")
 
     def use(self, h: Tensor) -> CodeUse:
         """Tell what codes of these features carry; nothing without a prior."""

@@ -227,8 +227,8 @@ def _reopened(
 ) -> CovariateReader:
     """Open what another process had open; it stays so as long as the reader is there."""
     with ExitStack() as files:
-        layers = [files.enter_context(_layer(one, scene)) for one in requested(texts)]
-        reader = CovariateReader(scene, layers, texts, expected)
+        reader = files.enter_context(with_covariates(scene, texts, expected or None))
+        assert isinstance(reader, CovariateReader)  # there were covariates to send
         reader._files = files.pop_all()
     return reader
 
