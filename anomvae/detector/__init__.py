@@ -5,7 +5,7 @@ Nothing here knows rasters.
 """
 
 from .fit import context_plan, fit_detector, fit_surroundings
-from .passes import CHUNK, Scores, available
+from .passes import CHUNK, Scores, available, one_thread_each
 from .scoring import Detector
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "context_plan",
     "fit_detector",
     "fit_surroundings",
+    "one_thread_each",
 ]

@@ -21,11 +21,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
-from ..models import FEWEST_OUTPUTS, Autoencoder, Code, Dense, Seen
+from ..models import Autoencoder, Code, Dense, Seen
 from ..noise import Noise
 from ..scaling import FARTHEST, Scaler
+from .fused import fuse
 from .passes import FEWEST, rows_of
 
 
@@ -52,14 +52,14 @@ class Lean:
     """Largest distance from it, data units, (band,)."""
     spread: Tensor | None
     """What distances are divided by for a context network, (band,)."""
-    gain: Tensor
-    """What whitens examples: (band,), multiplied, or (band, number), from the right."""
+    gain: Tensor | nn.Module
+    """What whitens examples: (band,), to be multiplied, or a layer."""
     rows: int
     """Examples per pass."""
 
     def look(self, x: Tensor, told: Tensor | None) -> Seen:
         """Centre examples (n, ..., band) in data units, and say what else is told of them."""
-        away = torch.clamp(x - self.centre, -self.farthest, self.farthest)
+        away = (x - self.centre).clamp_(-self.farthest, self.farthest)
         return self.model.look(away if self.spread is None else away.div_(self.spread), told)
 
     def encode(self, seen: Seen) -> Code:
@@ -70,14 +70,13 @@ class Lean:
         """Give the terms of examples."""
         code = self.encode(seen)
         against = self.model.decode(code.z, seen.context)
-        white = self._white(seen.x, against)
-        return Said(self.model.likelihood.cost(white.square_()).sum(-1), code.kl, code.z)
+        squares = self._white(seen.x, against).square_()
+        return Said(self.model.likelihood.cost(squares, out=squares).sum(-1), code.kl, code.z)
 
     def _white(self, x: Tensor, against: Tensor) -> Tensor:
-        if self.gain.ndim == 1:
+        if isinstance(self.gain, Tensor):
             return against.addcmul_(x, self.gain)
-        flat = against.flatten(0, -2).addmm_(x.flatten(0, -2), self.gain)
-        return flat.reshape(against.shape)
+        return against.add_(self.gain(x))
 
 
 def folded(model: Autoencoder, scaler: Scaler, noise: Noise) -> Lean:
@@ -90,15 +89,20 @@ def folded(model: Autoencoder, scaler: Scaler, noise: Noise) -> Lean:
     def placed(array: Tensor) -> Tensor:
         return array.float().to(device)
 
-    if model.context_network is None:
-        shift = centre - centre.float()
+    alone = model.context_network is None
+    unit = spread if alone else torch.ones_like(spread)
+    shift = centre - centre.float() if alone else torch.zeros_like(centre)
+    if alone:
         _fold_input(lean.encoder, spread, shift)
-        gain = _fold_output(lean, noise, spread, shift)
-        widest = max(layer.out_features for layer in lean.modules() if isinstance(layer, Dense))
-        arrays = placed(centre), placed(farthest), None, placed(gain)
-        return Lean(lean, *arrays, rows_of(max(widest, len(spread))))
-    gain = _fold_output(lean, noise, torch.ones_like(spread), torch.zeros_like(centre))
-    return Lean(lean, placed(centre), placed(farthest), placed(spread), placed(gain), FEWEST)
+    gain = _fold_output(lean, noise, unit, shift)
+    widest = max(layer.out_features for layer in lean.modules() if isinstance(layer, Dense))
+    rows = rows_of(max(widest, len(spread))) if alone else FEWEST
+    bounds = placed(centre), placed(farthest), None if alone else placed(spread)
+    gain = placed(gain) if isinstance(gain, Tensor) else gain.to(device)
+    for part in (lean, gain):
+        if isinstance(part, nn.Module):
+            fuse(part)
+    return Lean(lean, *bounds, gain, rows)
 
 
 def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
@@ -111,16 +115,20 @@ def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
     layer.bias.copy_(bias)
 
 
-def _fold_output(lean: Autoencoder, noise: Noise, unit: Tensor, shift: Tensor) -> Tensor:
+def _fold_output(
+    lean: Autoencoder, noise: Noise, unit: Tensor, shift: Tensor
+) -> Tensor | nn.Module:
     """Let the decoder give the whitened mean, its sign turned; tell what whitens examples."""
     root = torch.from_numpy(noise.whitening)
     square = torch.diag(root) if root.ndim == 1 else root
-    square = pad(square, (0, max(0, FEWEST_OUTPUTS - len(root))))  # for the reason in `Dense`
     layer = lean.likelihood.to_mean
     weight, bias = (part.double().cpu() for part in (layer.weight, layer.bias))
-    made = Dense(layer.in_features, square.shape[1]).requires_grad_(False)
-    made.weight.copy_(-(square.T @ weight))
-    made.bias.copy_(-((bias + torch.from_numpy(noise.centre) + shift / unit) @ square))
-    lean.likelihood.to_mean = made.to(layer.weight.device)
-    many = root.ndim == 1 and len(root) >= FEWEST_OUTPUTS
-    return root / unit if many else square / unit[:, None]
+    bias += torch.from_numpy(noise.centre) + shift / unit
+    layer.weight.copy_(-(square.T @ weight))
+    layer.bias.copy_(-(bias @ square))
+    if root.ndim == 1:
+        return root / unit
+    whitening = Dense(*square.shape).requires_grad_(False)
+    whitening.weight.copy_((square / unit[:, None]).T)
+    whitening.bias.zero_()
+    return nn.Sequential(whitening)

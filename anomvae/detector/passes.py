@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -13,19 +14,24 @@ from torch import Tensor
 from ..bands import Bands
 from ..covariates import Covariates, require_values
 from ..errors import BandMismatch, ConfigError, listed
+from ..parallel import ahead
 from ..pixels import Examples
 from ..tiling import Tile
 
-CHUNK = 4096
+CHUNK = 8192
 """Examples per pass at the most.  All passes of a detector have one shape, the last one padded: the
 matrix kernels then give an example the same bits whatever its neighbours, the tile and the number
 of threads."""
 FEWEST = 1024
 """Examples per pass at the least."""
-NUMBERS = 2**18
-"""Numbers of a layer's answer to a pass, so that the cache holds it: 1 MiB."""
+NUMBERS = 2**19
+"""Numbers of a layer's answer to a pass, so that the cache holds it: 2 MiB."""
+
+RUNS = 4
+"""Runs of passes for each thread: the last ones are not waited for long."""
 
 Array = NDArray[np.float32]
+Work = TypeVar("Work")
 
 
 class Terms(NamedTuple):
@@ -72,6 +78,32 @@ def passes(x: Examples, rows: int) -> Iterator[Array]:
             spare = np.zeros((rows - len(part), *part.shape[1:]), np.float32)
             part = np.concatenate([part, spare])
         yield part
+
+
+def spread(work: Callable[[Examples], Work], x: Examples, rows: int) -> list[Work]:
+    """Do the work on runs of whole passes, on as many threads as torch may use, one run on each.
+
+    torch's own threads divide each operation, and wait for each other busily after every one.
+    """
+    threads = torch.get_num_threads()
+    many = -(-len(x) // rows)
+    if threads == 1 or many < 2:
+        return [work(x)]
+    step = rows * -(-many // (threads * RUNS))
+    runs = (slice(start, start + step) for start in range(0, len(x), step))
+    with one_thread_each(), closing(ahead(lambda run: work(x[run]), runs, threads=threads)) as done:
+        return list(done)
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Let torch do each operation on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def sent(part: Array, device: torch.device) -> Tensor:

@@ -17,7 +17,7 @@ Blocks have axes (time, row, col, band), examples (n, ..., band), both float32 i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..bands import Bands
 from ..context import Conditioned, Context
@@ -40,7 +41,17 @@ from ..pixels import Block, Examples, View
 from ..scaling import Scaler
 from ..thresholds import Rule, ScoreDistribution, Threshold, describe_scores
 from .lean import Lean, Said, folded
-from .passes import Array, Scores, Terms, available, joined, passes, require_bands, sent
+from .passes import (
+    Array,
+    Scores,
+    Terms,
+    available,
+    joined,
+    passes,
+    require_bands,
+    sent,
+    spread,
+)
 from .storing import Parts, restored, stored
 
 
@@ -133,42 +144,38 @@ class Detector:
         require_bands(block, self.bands, covariates=self.covariates)
         view = self.view
         where = view.where(block)
-        terms = self.examine(view.split(block, where))
-        reconstruction, kl = view.join(terms.reconstruction, where), view.join(terms.kl, where)
-        if self.card.prominence is not None:
+        examples = view.split(block, where)
+        if self.card.prominence is None:
+            reconstruction, kl = (view.join(t, where) for t in self.score_examples(examples))
+        else:
+            terms = self.examine(examples)
+            reconstruction, kl = view.join(terms.reconstruction, where), view.join(terms.kl, where)
             planes = [view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
             factor = self.card.prominence.factor(reconstruction + kl, np.stack(planes, axis=-1))
             reconstruction, kl = reconstruction * factor, kl * factor
         return Scores(reconstruction + kl, reconstruction, kl)
 
-    @torch.inference_mode()
-    def score_examples(self, x: Array) -> tuple[Array, Array]:
+    def score_examples(self, x: Examples) -> tuple[Array, Array]:
         """Give reconstruction and KL term of examples (n, ..., band) without NaN, each (n, ...).
 
         Examples have no surroundings: where these count, only `score` tells the whole.
         """
-        pairs = zip(*((said.reconstruction, said.kl) for said in self._said(x)), strict=True)
-        reconstruction, kl = (joined(term, len(x)) for term in pairs)
+        reconstruction, kl = self._gathered(lambda seen: self._said(seen)[:2], x)
         return reconstruction, kl
 
-    @torch.inference_mode()
     def examine(self, x: Examples) -> Terms:
         """Give all that the model says of examples (n, ..., band [+ context]) without NaN."""
-        terms = zip(*self._said(x), strict=True)
-        return Terms(*(joined(term, len(x)) for term in terms))
+        return Terms(*self._gathered(self._said, x))
 
-    @torch.inference_mode()
     def encode(self, x: Array) -> Array:
         """Give the posterior means of examples (n, ..., band), shape (n, ..., latent)."""
-        codes = [self._lean.encode(seen).z for seen in self._seen(x)]
-        return joined(codes, len(x))
+        return self._gathered(lambda seen: (self._lean.encode(seen).z,), x)[0]
 
-    @torch.inference_mode()
     def reconstruct(self, x: Array) -> Array:
         """Give the means of p(x | z) at the posterior means, data units, the shape of ``x``."""
         lean, decode = self._lean, self.model.decode
-        means = [decode(lean.encode(seen).z, seen.context) for seen in self._seen(x)]
-        return self.scaler.unscale(joined(means, len(x)))
+        means = self._gathered(lambda seen: (decode(lean.encode(seen).z, seen.context),), x)[0]
+        return self.scaler.unscale(means)
 
     @torch.inference_mode()
     def sample(self, count: int, seed: int) -> Array:
@@ -259,11 +266,21 @@ class Detector:
                 f"Copy it again, or train it again."
             ) from error
 
-    def _said(self, x: Examples) -> Iterator[Said]:
-        """Tell what the model says of examples, pass by pass."""
-        for seen in self._seen(x):
-            said = self._lean.say(seen)
-            yield said._replace(kl=self.card.kl_weight * said.kl)
+    def _gathered(self, tell: Callable[[Seen], tuple[Tensor, ...]], x: Examples) -> list[Array]:
+        """Put together what is told of examples, pass by pass."""
+
+        @torch.inference_mode()
+        def told(run: Examples) -> list[Array]:
+            parts = zip(*map(tell, self._seen(run)), strict=True)
+            return [joined(part, len(run)) for part in parts]
+
+        runs = zip(*spread(told, x, self._lean.rows), strict=True)
+        return [run[0] if len(run) == 1 else np.concatenate(run) for run in runs]
+
+    def _said(self, seen: Seen) -> Said:
+        """Tell what the model says of a pass."""
+        said = self._lean.say(seen)
+        return said._replace(kl=self.card.kl_weight * said.kl)
 
     def _seen(self, x: Examples) -> Iterator[Seen]:
         """Give examples as the folded model sees them, in passes of one shape."""

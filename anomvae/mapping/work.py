@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
@@ -19,7 +19,7 @@ import torch
 
 from ..bands import Bands
 from ..covariates import Covariates
-from ..detector import Scores
+from ..detector import Scores, one_thread_each
 from ..errors import ConfigError, RasterError
 from ..parallel import Mapper, ahead, serial
 from ..pixels import Block, Reader
@@ -175,7 +175,9 @@ def score_tiles(
     if mapper.workers:
         yield from mapper(SentWork(pickle.dumps(work)), cut)
         return
-    with _one_thread_each(), closing(ahead(work.read, cut)) as blocks:
+    # torch's own threads wait busily for each other; where another program, or our reading and
+    # writing, takes one of the cores, that was three times slower.
+    with one_thread_each(), closing(ahead(work.read, cut)) as blocks:
         if how.threads == 1:
             yield from map(work.score, blocks)
             return
@@ -209,18 +211,3 @@ def require_threads(threads: int | None) -> None:
 
 def _on_gpu(detector: Scorer) -> bool:
     return str(getattr(detector, "device", "cpu")) != "cpu"
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let torch do each operation on one thread.
-
-    Its own threads wait for each other, busily, after every small operation.  Where another
-    program, or our reading and writing, takes one of the cores, that was three times slower.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

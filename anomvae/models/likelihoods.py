@@ -50,9 +50,12 @@ class GaussianBands(nn.Module):
         sigma = self.sigma
         return self.cost(((x - mean) / sigma).square()) + sigma.log() + self.at_mode
 
-    def cost(self, squares: Tensor) -> Tensor:
-        """Give -log p minus its value at the mode, nats, for squared whitened residuals."""
-        return 0.5 * squares
+    def cost(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
+        """Give -log p minus its value at the mode, nats, for squared whitened residuals.
+
+        A score puts it where the squares are: new memory costs more than these few operations.
+        """
+        return torch.mul(squares, 0.5, out=out)
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         """Draw x from p(x | z), the shape of ``mean``."""
@@ -68,8 +71,9 @@ class StudentBands(GaussianBands):
         + 0.5 * math.log(DEGREES * math.pi)
     )
 
-    def cost(self, squares: Tensor) -> Tensor:
-        return torch.log1p(squares / DEGREES).mul_((DEGREES + 1) / 2)
+    def cost(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
+        tail = torch.log1p(torch.div(squares, DEGREES, out=out), out=out)
+        return tail.mul_((DEGREES + 1) / 2)
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         chi_squared = _normal((DEGREES, *mean.shape), generator, mean).square().sum(0)
