@@ -10,8 +10,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 Window = tuple[slice, slice]
 """Rows and columns of a grid, half-open, pixels."""
+Places = NDArray[np.int_]
 
 TILE_BYTES = 16 * 2**20
 
@@ -76,6 +80,43 @@ def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Itera
         for col in range(0, shape[1], size[1]):
             cols = slice(col, min(col + size[1], shape[1]))
             yield tile_at((rows, cols), shape, halo)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """The pixels of a grid that a smaller picture of it shows: the middle one of each of its own.
+
+    Examples
+    --------
+    >>> Lattice((9, 9), (3, 3)).part((slice(2, 9), slice(0, 4)))
+    ((slice(1, 3, None), slice(0, 1, None)), (array([2, 5]), array([1])))
+    """
+
+    grid: tuple[int, int]
+    """Rows and columns of the grid."""
+    shape: tuple[int, int]
+    """Rows and columns of the picture."""
+
+    @classmethod
+    def fitting(cls, grid: tuple[int, int], side: int) -> Lattice:
+        """Make a picture of a grid with at most ``side`` pixels on its longer side."""
+        step = max(1.0, max(grid) / side)
+        rows, cols = (max(1, int(pixels / step)) for pixels in grid)
+        return cls(grid, (rows, cols))
+
+    def part(self, window: Window) -> tuple[Window, tuple[Places, Places]]:
+        """Tell which pixels of the picture lie in a window, and where in the window they are."""
+        rows, cols = (
+            _seen(side, wanted, part)
+            for side, wanted, part in zip(self.grid, self.shape, window, strict=True)
+        )
+        return (rows[0], cols[0]), (rows[1], cols[1])
+
+
+def _seen(side: int, wanted: int, part: slice) -> tuple[slice, Places]:
+    middles = ((np.arange(wanted) + 0.5) * side / wanted).astype(int)
+    first, last = np.searchsorted(middles, [part.start, part.stop])
+    return slice(int(first), int(last)), middles[first:last] - part.start
 
 
 def fitting_size(

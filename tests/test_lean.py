@@ -10,11 +10,13 @@ import torch
 from conftest import fit_scene, scene, spectra
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from anomvae.detector import CHUNK
-from anomvae.detector.passes import FEWEST, NUMBERS, passes, rows_of
+from anomvae.detector.fused import OneCall, fuse
+from anomvae.detector.passes import FEWEST, NUMBERS, passes, rows_of, spread
 from anomvae.families import FAMILIES
-from anomvae.models import LIKELIHOODS
+from anomvae.models import LIKELIHOODS, MLP
 from anomvae.noise import KINDS
 from anomvae.scaling import FARTHEST, Scaler
 
@@ -137,6 +139,73 @@ def test_only_the_last_pass_is_padded_and_whole_ones_are_not_copied(count):
     assert np.array_equal(np.concatenate(parts)[:count], x)
     assert not np.concatenate(parts)[count:].any()
     assert all(np.shares_memory(part, x) for part in parts[: count // 8])
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 64), (12, 5), (12, 64), (64, 12), (200, 128)])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_layer_in_one_call_gives_an_example_the_same_bits_wherever_it_lies(
+    inputs, outputs, threads
+):
+    torch.manual_seed(0)
+    network = MLP(inputs, [outputs]).requires_grad_(False)
+    fused, x = nn.Sequential(deepcopy(network)), torch.randn(37, inputs)
+    fuse(fused)
+    expected = network.double()(x.double())
+
+    torch.set_num_threads(threads)
+    try:
+        answers = fused(x.repeat(28, 1)[:1024]).split(37)
+    finally:
+        torch.set_num_threads(1)
+
+    assert any(isinstance(part, OneCall) for part in fused.modules())
+    assert answers[0].numpy() == pytest.approx(expected.numpy(), rel=1e-5, abs=1e-5)
+    assert all(torch.equal(part, answers[0][: len(part)]) for part in answers)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_where_torch_lacks_the_call_scores_are_the_same_but_for_rounding(family, monkeypatch):
+    detector = fitted(family)
+    x = examples_of(detector)
+    expected = np.stack(detector.score_examples(x))
+
+    monkeypatch.setattr("anomvae.detector.fused.OPERATOR", "_missing")
+    without = replace(detector)  # folded anew
+
+    assert np.stack(without.score_examples(x)) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
+def test_runs_on_threads_come_in_order_and_are_of_whole_passes(count):
+    x, seen = spectra(count), []
+
+    def work(run):
+        seen.append((len(run), torch.get_num_threads()))
+        return run
+
+    torch.set_num_threads(2)
+    try:
+        done = spread(work, x, 8)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+    assert np.array_equal(np.concatenate(done), x)
+    assert sum(len(run) % 8 > 0 for run in done) <= 1
+    assert all(threads == 1 for _, threads in seen) or len(seen) == 1
+
+
+def test_a_failure_on_a_thread_is_told_and_torch_has_its_threads_again():
+    def work(run):
+        raise RuntimeError("broken")
+
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(RuntimeError, match="broken"):
+            spread(work, spectra(100), 8)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_examples_that_may_not_be_written_to_are_scored():

@@ -44,11 +44,12 @@ from anomvae.mapping import (
 from anomvae.mapping import scene as scene_module
 from anomvae.mapping.quicklook import draw, picture_bands, stretched
 from anomvae.mapping.tally import Tally
+from anomvae.mapping.work import Picture
 from anomvae.objects import read_objects
 from anomvae.outputs import Outputs
 from anomvae.raster import RasterReader, read_map
 from anomvae.thresholds import Threshold, parse_rule
-from anomvae.tiling import tiles
+from anomvae.tiling import Lattice, tiles
 
 SIX = unnamed_bands(BANDS)
 ONE = Threshold(1.0, 0.0, "fixed:1", 1, True)
@@ -778,6 +779,29 @@ def test_a_picture_of_a_scene_without_data_can_be_drawn():
     png = draw("empty", np.full((10, 12, 3), np.nan, "float32"), nothing, ONE)
 
     assert png.startswith(b"\x89PNG")
+
+
+@given(
+    shape=st.tuples(st.integers(1, 30), st.integers(1, 30)),
+    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    halo=st.integers(0, 3),
+    side=st.integers(1, 40),
+)
+def test_a_picture_is_taken_from_the_middle_of_each_of_its_pixels(shape, size, halo, side):
+    scene = np.random.default_rng(0).uniform(size=(2, *shape, 4)).astype("float32")
+    picture = Picture(Lattice.fitting(shape, side), [2, 0])
+    image = np.full((*picture.lattice.shape, 2), np.nan, "float32")
+
+    for tile in tiles(shape, size, halo):
+        place, _ = picture.lattice.part(tile.keep)
+        image[place] = picture.part(tile, scene[:, *tile.read])
+
+    rows, cols = (
+        [int((place + 0.5) * pixels / wanted) for place in range(wanted)]
+        for pixels, wanted in zip(shape, image.shape, strict=False)
+    )
+    assert max(image.shape[:2]) <= side
+    np.testing.assert_array_equal(image, scene[-1][np.ix_(rows, cols, [2, 0])])
 
 
 def test_a_picture_takes_red_green_and_blue_where_wavelengths_are_known(tmp_path):

@@ -162,7 +162,7 @@ def evaluate_detector(
         scores = np.full(reader.grid.shape, np.nan, np.float32)
         told_bands = matched(told, detector.bands)
         with closing(score_tiles(detector, told_bands, pace(detector, told_bands))) as scored:
-            for tile, found in scored:
+            for tile, found, _ in scored:
                 scores[tile.keep] = found.total[-1]
                 progress("score", tile.keep[0].stop, reader.grid.shape[0])
         rows = {OURS: measure(truth, scores, detector.threshold.value)}

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..detector import Scores
 from ..files import Staging
+from ..objects import Piece
 from ..outputs import Outputs
 from ..raster import Category, Georeference, Layout, MapWriter
 from ..raster.maps import LAYERS
 from ..thresholds import Threshold
-from ..tiling import Tile
 from .tally import Tally
+from .work import Picture, Scored
 
 NO_DATA = 255
 FLAGS = (
@@ -38,16 +39,23 @@ class Maps:
     """What is flagged."""
     tally: Tally
     """Counts what goes by."""
+    picture: Picture
+    """What a picture shows."""
+    image: NDArray[np.float32]
+    """The scene as it is shown, axes (row, col, band)."""
 
-    def write(self, part: tuple[Tile, Scores]) -> None:
+    def write(self, part: Scored) -> Piece:
         """Write and count the newest date of a tile."""
-        tile, scores = part
+        tile, scores, shown = part
         newest = np.stack([term[-1] for term in scores])
-        flagged = self.threshold.flag(newest[0])
+        seen = np.isfinite(newest[0])
+        flagged = self.threshold.flag(newest[0]) & seen
         self.scores.write(tile.keep, newest)
-        classes = np.where(np.isfinite(newest[0]), flagged, NO_DATA).astype(np.uint8)
+        classes = np.where(seen, flagged, NO_DATA).astype(np.uint8)
         self.flags.write(tile.keep, classes[np.newaxis])
         self.tally.add(tile, newest[0], flagged)
+        self.image[self.picture.lattice.part(tile.keep)[0]] = shown
+        return Piece(tile.keep, newest[0], flagged)
 
 
 @contextmanager
@@ -57,13 +65,15 @@ def opened_maps(
     where: Georeference,
     tags: dict[str, str],
     threshold: Threshold,
+    picture: Picture,
 ) -> Iterator[Maps]:
     """Begin the maps of a scene in a staging folder; on a clean exit they are whole."""
+    image = np.full((*picture.lattice.shape, len(picture.bands)), np.nan, np.float32)
     with (
         MapWriter(stage.path(outputs.scores.name), where, _score_layout(tags)) as scores,
         MapWriter(stage.path(outputs.flags.name), where, _flag_layout(tags)) as flags,
     ):
-        yield Maps(scores, flags, threshold, Tally(where.grid.shape))
+        yield Maps(scores, flags, threshold, Tally(where.grid.shape), picture, image)
 
 
 def _score_layout(tags: dict[str, str]) -> Layout:

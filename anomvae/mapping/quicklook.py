@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bands import Bands
+from ..pixels import Reader
 from ..thresholds import Threshold
+from ..tiling import Lattice
+from .work import Picture
 
 SIDE = 512
 RED_GREEN_BLUE = (650.0, 550.0, 470.0)  # nm
@@ -21,6 +24,11 @@ FLAG = (0.84, 0.10, 0.11)
 NO_DATA = (0.75, 0.75, 0.75)
 
 Array = NDArray[np.float32]
+
+
+def picture_of(reader: Reader) -> Picture:
+    """Choose what a picture shows of a scene."""
+    return Picture(Lattice.fitting(reader.grid.shape, SIDE), picture_bands(reader.bands))
 
 
 def picture_bands(bands: Bands) -> list[int]:

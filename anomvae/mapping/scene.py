@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .. import __version__
 from ..bands import Bands
@@ -30,15 +33,15 @@ from ..files import (
     writing,
 )
 from ..fitting import EVERYTHING, Selection, detect
-from ..objects import require_min_area, write_objects
+from ..objects import Piece, require_min_area, write_objects
 from ..outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
 from ..parallel import Mapper, Progress, ahead, quiet, serial
 from ..pixels import matched
 from ..raster import RasterReader, SeriesReader, opened_dates, with_covariates
-from .maps import opened_maps
-from .quicklook import SIDE, draw, picture_bands
+from .maps import Maps, opened_maps
+from .quicklook import SIDE, draw, picture_of
 from .tally import Tally
-from .work import Scorer, pace, require_threads, require_tile, score_tiles
+from .work import Pace, Scorer, pace, require_threads, require_tile, score_tiles
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -214,11 +217,11 @@ class _Job:
             known = finished(self.outputs, self.recipe.digest, overwrite=self.overwrite)
             if known is not None:
                 return known
-            tally = self._write_maps(stage)
-            objects = self._write_objects(stage)
+            maps, objects = self._write_maps(stage)
             with writing(self.outputs.quicklook):
-                stage.path(self.outputs.quicklook.name).write_bytes(self._picture(stage))
-            result = self._result(tally, objects, time.perf_counter() - start)
+                image = self._drawn(stage, maps.image)
+                stage.path(self.outputs.quicklook.name).write_bytes(image)
+            result = self._result(maps.tally, objects, time.perf_counter() - start)
             with writing(self.outputs.summary):
                 stage.path(self.outputs.summary.name).write_text(result.to_json(), encoding="utf-8")
             stage.publish(*(path.name for path in self.outputs.all))
@@ -229,20 +232,28 @@ class _Job:
         """Name of the scene without its folder."""
         return Path(without_query(self.reader.name)).name
 
-    def _write_maps(self, stage: Staging) -> Tally:
-        """Score tile by tile into both maps, which one thread writes while others score."""
-        where, threshold = self.reader.georeference, self.detector.threshold
-        shape = self.reader.grid.shape
-        how = pace(self.detector, self.reader, self.how.tile, self.how.threads)
-        total = math.prod(-(-side // step) for side, step in zip(shape, how.tile, strict=True))
+    def _write_maps(self, stage: Staging) -> tuple[Maps, int]:
+        """Score tile by tile, while one thread writes the maps, and this one finds objects."""
+        detector, reader, tags = self.detector, self.reader, self._tags()
+        how = pace(detector, reader, self.how.tile, self.how.threads)
+        picture = picture_of(reader)
+        objects, where = stage.path(self.outputs.objects.name), reader.georeference
         with (
-            opened_maps(self.outputs, stage, where, self._tags(), threshold) as maps,
-            closing(score_tiles(self.detector, self.reader, how, self.how.mapper)) as scored,
+            opened_maps(self.outputs, stage, where, tags, detector.threshold, picture) as maps,
+            closing(score_tiles(detector, reader, how, self.how.mapper, picture)) as scored,
             closing(ahead(maps.write, scored)) as written,
         ):
-            for done, _ in enumerate(written, start=1):
-                self.progress("score", done, total)
-        return maps.tally
+            return maps, write_objects(
+                objects, self._counted(written, how), where, tags, self.min_area
+            )
+
+    def _counted(self, pieces: Iterable[Piece], how: Pace) -> Iterator[Piece]:
+        """Tell how far the work has come."""
+        shape = self.reader.grid.shape
+        total = math.prod(-(-side // step) for side, step in zip(shape, how.tile, strict=True))
+        for done, piece in enumerate(pieces, start=1):
+            yield piece
+            self.progress("score", done, total)
 
     def _tags(self) -> dict[str, str]:
         """Say where the maps come from; no times, so that the same run gives the same bytes."""
@@ -257,13 +268,7 @@ class _Job:
             "ANOMVAE_THRESHOLD_RULE": threshold.rule,
         }
 
-    def _write_objects(self, stage: Staging) -> int:
-        """Find what is connected in the finished maps."""
-        scores, flags, objects, *_ = (stage.path(path.name) for path in self.outputs.all)
-        return write_objects(objects, flags, scores, self.min_area)
-
-    def _picture(self, stage: Staging) -> bytes:
-        image = _picture_bands(self.reader).preview(SIDE)[-1]
+    def _drawn(self, stage: Staging, image: NDArray[np.float32]) -> bytes:
         with RasterReader(stage.path(self.outputs.scores.name)) as scores:
             layer = scores.preview(SIDE)[0, ..., 0]
         return draw(self._title, image, layer, self.detector.threshold)
@@ -293,9 +298,3 @@ def _asked(*told: str, min_area: int) -> str:
 
 def _input(bands: Bands, files: Iterable[FileIdentity]) -> str:
     return digest_of(repr(bands), *map(repr, files))
-
-
-def _picture_bands(reader: SeriesReader) -> SeriesReader:
-    """Read three bands alone: a picture needs no more of two hundred."""
-    bands = list(reader.bands)
-    return reader.using(reader.bands.keep([bands[place] for place in picture_bands(reader.bands)]))

@@ -13,9 +13,11 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..bands import Bands
 from ..covariates import Covariates
@@ -24,7 +26,7 @@ from ..errors import ConfigError, RasterError
 from ..parallel import Mapper, ahead, serial
 from ..pixels import Block, Reader
 from ..thresholds import Threshold
-from ..tiling import TILE_BYTES, Tile, fitting_size, tiles
+from ..tiling import TILE_BYTES, Lattice, Tile, fitting_size, tiles
 
 THREADS = 4
 """Threads that score, at the most, unless more are asked for; beyond, Python stands in the way."""
@@ -69,6 +71,32 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
+class Picture:
+    """What a picture of a scene shows of it."""
+
+    lattice: Lattice
+    """Which pixels."""
+    bands: list[int]
+    """Which bands, positions from 0."""
+
+    def part(self, tile: Tile, block: Block) -> NDArray[np.float32]:
+        """Take what it shows of a tile's newest date, axes (row, col, band)."""
+        _, (rows, cols) = self.lattice.part(tile.keep)
+        return np.asarray(block[-1][tile.inner][rows[:, np.newaxis], cols][..., self.bands])
+
+
+class Scored(NamedTuple):
+    """A tile that has been scored."""
+
+    tile: Tile
+    """Where it lies."""
+    scores: Scores
+    """The scores of its kept pixels, axes (time, row, col)."""
+    picture: NDArray[np.float32] | None
+    """What a picture shows of the scene there, if one is asked for; axes (row, col, band)."""
+
+
+@dataclass(frozen=True)
 class TileWork:
     """What is done to a tile: whole in itself, so that it can be sent to another process."""
 
@@ -76,19 +104,22 @@ class TileWork:
     """Scores what is read."""
     reader: Reader
     """Reads the tile and its halo."""
+    picture: Picture | None = None
+    """What is taken of the scene besides."""
 
-    def __call__(self, tile: Tile) -> tuple[Tile, Scores]:
-        """Score a tile; the scores are those of its kept pixels, axes (time, row, col)."""
+    def __call__(self, tile: Tile) -> Scored:
+        """Read and score a tile."""
         return self.score(self.read(tile))
 
     def read(self, tile: Tile) -> tuple[Tile, Block]:
         """Read a tile and its halo."""
         return tile, self.reader.read(tile.read)
 
-    def score(self, part: tuple[Tile, Block]) -> tuple[Tile, Scores]:
+    def score(self, part: tuple[Tile, Block]) -> Scored:
         """Score what was read of a tile."""
         tile, block = part
-        return tile, self.detector.score(block).inner(tile)
+        shown = None if self.picture is None else self.picture.part(tile, block)
+        return Scored(tile, self.detector.score(block).inner(tile), shown)
 
 
 @dataclass(frozen=True)
@@ -98,7 +129,7 @@ class SentWork:
     content: bytes = field(repr=False)
     """A pickle of a `TileWork`: made and read by one run, never a file."""
 
-    def __call__(self, tile: Tile) -> tuple[Tile, Scores]:
+    def __call__(self, tile: Tile) -> Scored:
         """Score a tile where this is run."""
         return _unpacked(self.content, threading.get_ident())(tile)
 
@@ -160,18 +191,22 @@ def pace(
 
 
 def score_tiles(
-    detector: Scorer, reader: Reader, how: Pace, mapper: Mapper = serial
-) -> Generator[tuple[Tile, Scores], None, None]:
+    detector: Scorer,
+    reader: Reader,
+    how: Pace,
+    mapper: Mapper = serial,
+    picture: Picture | None = None,
+) -> Generator[Scored, None, None]:
     """Score tile by tile; every kept pixel comes once, in the order of `tiles`.
 
     Close the iterator before the reader: then no thread reads any more.
 
     Yields
     ------
-    Tile, Scores
-        The scores of the kept pixels, axes (time, row, col).
+    Scored
     """
-    work, cut = TileWork(detector, reader), tiles(reader.grid.shape, how.tile, detector.reach)
+    work = TileWork(detector, reader, picture)
+    cut = tiles(reader.grid.shape, how.tile, detector.reach)
     if mapper.workers:
         yield from mapper(SentWork(pickle.dumps(work)), cut)
         return

@@ -7,7 +7,7 @@ between their text waits in a temporary file beside the one to write.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -16,23 +16,34 @@ import numpy as np
 
 from .. import __version__
 from ..errors import ConfigError
-from ..files import PathText, writing
-from ..raster import FlaggedMap, opened_flags
+from ..files import writing
+from ..raster import Georeference
 from .features import features
 from .items import DEGREES, PIXELS, About
-from .labelling import connected
+from .labelling import Found, connected
 from .places import Placing, placing
+from .strips import Piece, strips_of
 
 
-def write_objects(path: Path, flags: PathText, scores: PathText, min_area: int = 1) -> int:
-    """Write the connected anomalies of a finished scene.
+def write_objects(
+    path: Path,
+    pieces: Iterable[Piece],
+    where: Georeference,
+    tags: Mapping[str, str],
+    min_area: int = 1,
+) -> int:
+    """Write the connected anomalies of a scene while it is scored.
 
     Parameters
     ----------
     path : path
         The file to make, in a staging folder (see `anomvae.files.staging`).
-    flags, scores : path
-        The scene's flags raster and its anomaly map.
+    pieces : iterable of Piece
+        The tiles of the scene, row by row.
+    where : Georeference
+        Where the scene lies.
+    tags : mapping
+        Those of its maps, which say how it was scored.
     min_area : int, default 1
         Objects of fewer pixels are left out.
 
@@ -43,20 +54,18 @@ def write_objects(path: Path, flags: PathText, scores: PathText, min_area: int =
 
     Raises
     ------
-    RasterError
-        If a map cannot be read, or the file not be written.
-    GridMismatch
-        If the maps are of different scenes.
+    NotWritten
+        If the file cannot be written.
     """
+    place, shape = placing(where), where.grid.shape
     with (
-        opened_flags(flags, scores) as maps,
         writing(path),
         TemporaryFile(dir=path.parent) as waiting,
         path.open("wb") as file,
     ):
-        place = placing(maps.georeference)
-        file.write(_about(maps.tags, min_area, place).to_json().encode())
-        firsts, sizes = _write_waiting(waiting, maps, place, min_area)
+        file.write(_about(tags, min_area, place).to_json().encode())
+        found = connected(strips_of(pieces, shape[1]), shape)
+        firsts, sizes = _write_waiting(waiting, found, place, shape[1], min_area)
         return _write_in_order(file, waiting, firsts, sizes)
 
 
@@ -87,14 +96,14 @@ def _about(tags: Mapping[str, str], min_area: int, place: Placing) -> About:
 
 
 def _write_waiting(
-    waiting: IO[bytes], maps: FlaggedMap, place: Placing, min_area: int
+    waiting: IO[bytes], objects: Iterable[Found], place: Placing, width: int, min_area: int
 ) -> tuple[array[int], array[int]]:
     """Write the text of all objects; also tell the first pixel and the size of each, bytes."""
     firsts, sizes = array("q"), array("q")
-    for found in connected(maps.strips(), maps.flags.grid.shape):
+    for found in objects:
         kept, _ = found.only(found.objects["area"] >= min_area)
         firsts.extend(kept.objects["first"].tolist())
-        for text in features(kept, place, maps.flags.grid.shape[1]):
+        for text in features(kept, place, width):
             sizes.append(waiting.write(text.encode()))
     return firsts, sizes
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..raster import Strip
 from .outlines import CORNER, Corners, corners_of
+from .strips import Strip
 
 Numbers = NDArray[np.int64]
 Table = NDArray[np.void]

@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ..raster import Strip
+from .strips import Strip
 
 CORNER = np.dtype(
     [

@@ -6,7 +6,6 @@ window by window, axes (band, row, col), and becomes a valid COG or nothing.
 
 from .covariates import CovariateReader, SceneReader, found_anywhere, with_covariates
 from .earth import in_degrees, on_earth, to_degrees
-from .flagged import FlaggedMap, Strip, opened_flags
 from .gdal import everywhere
 from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
@@ -19,7 +18,6 @@ __all__ = [
     "AnomalyMap",
     "Category",
     "CovariateReader",
-    "FlaggedMap",
     "Georeference",
     "Layout",
     "MapWriter",
@@ -27,14 +25,12 @@ __all__ = [
     "RasterReader",
     "SceneReader",
     "SeriesReader",
-    "Strip",
     "everywhere",
     "found_anywhere",
     "in_degrees",
     "on_earth",
     "open_normal",
     "opened_dates",
-    "opened_flags",
     "read_labels",
     "read_map",
     "stem_of",

@@ -156,10 +156,6 @@ class CovariateReader:
         self._unseen.look(values)
         return np.concatenate([block, values[np.newaxis]], axis=-1)
 
-    def preview(self, side: int) -> Block:
-        """Read the whole scene, without covariates, as `RasterReader.preview` does."""
-        return self._scene.preview(side)
-
     def warn_of_unknown(self) -> None:
         """Say which covariates had no value in all that was read."""
         for place, one in enumerate(self.covariates):

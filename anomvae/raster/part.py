@@ -7,7 +7,7 @@ from typing import Any
 
 from rasterio.enums import Resampling
 
-from ..tiling import Window
+from ..tiling import Lattice, Window
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,4 @@ def whole(shape: tuple[int, int]) -> Part:
 
 def reduced(shape: tuple[int, int], side: int) -> Part:
     """Read a whole grid into at most ``side`` pixels on its longer side."""
-    step = max(1.0, max(shape) / side)
-    rows, cols = (max(1, int(pixels / step)) for pixels in shape)
-    return Part(whole(shape).window, (rows, cols))
+    return Part(whole(shape).window, Lattice.fitting(shape, side).shape)

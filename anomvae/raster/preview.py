@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..bands import Bands
-from ..tiling import tiles
+from ..tiling import Lattice, tiles
 from .part import part_at
 from .source import Source, opened
 
@@ -27,25 +27,13 @@ def draw(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np.flo
 
 def _sampled(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:
     picture = np.empty((*shape, len(bands)), np.float32)
-    rows, cols = (
-        ((np.arange(wanted) + 0.5) * side / wanted).astype(int)
-        for side, wanted in zip(source.grid.shape, shape, strict=True)
-    )
+    lattice = Lattice(source.grid.shape, shape)
     # Block by block, so that nothing is decoded twice, or in vain between the sampled rows.
     for tile in tiles(source.grid.shape, source.block_shape):
-        down, right = (_within(*pair) for pair in zip((rows, cols), tile.keep, strict=True))
-        if rows[down].size and cols[right].size:
-            top, left = rows[down][0], cols[right][0]
-            window = slice(top, rows[down][-1] + 1), slice(left, cols[right][-1] + 1)
-            block = source.read(bands, part_at(window))
-            picture[down, right] = block[np.ix_(rows[down] - top, cols[right] - left)]
+        place, (rows, cols) = lattice.part(tile.keep)
+        if rows.size and cols.size:
+            picture[place] = source.read(bands, part_at(tile.keep))[np.ix_(rows, cols)]
     return picture
-
-
-def _within(places: NDArray[np.int_], part: slice) -> slice:
-    """Find which of the sampled rows (or columns) lie in a tile."""
-    first, last = np.searchsorted(places, [part.start, part.stop])
-    return slice(int(first), int(last))
 
 
 @contextmanager

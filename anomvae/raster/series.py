@@ -94,11 +94,8 @@ class SeriesReader:
 
     def read(self, window: Window) -> Block:
         """Read a window of every date."""
-        return np.concatenate([date.read(window) for date in self.dates])
-
-    def preview(self, side: int) -> Block:
-        """Read the newest date into at most ``side`` pixels on its longer side."""
-        return self.dates[-1].preview(side)
+        first, *later = (date.read(window) for date in self.dates)
+        return np.concatenate([first, *later]) if later else first
 
 
 @contextmanager
