@@ -48,6 +48,11 @@ class Scene:
         """Exactly how many pixels."""
         return self.side**2
 
+    @property
+    def block(self) -> int:
+        """Side of the file's blocks: a small scene is not padded to a large one."""
+        return min(BLOCK, -(-self.side // 16) * 16)
+
     def made(self, folder: Path) -> Path:
         """Find the file in a folder, or make it there."""
         name = f"{self.bands}-bands-{self.megapixels:g}-mpixel.tif"
@@ -68,8 +73,8 @@ class Scene:
             "crs": "EPSG:32633",
             "transform": Affine(10, 0, 5e5, 0, -10, 5e6),
             "tiled": True,
-            "blockxsize": BLOCK,
-            "blockysize": BLOCK,
+            "blockxsize": self.block,
+            "blockysize": self.block,
             "num_threads": "all_cpus",
             "bigtiff": "if_safer",
         }
