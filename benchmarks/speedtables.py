@@ -42,6 +42,8 @@ class Figure:
     """MB; NaN where it was not watched."""
     when: str = ""
     """Date, commit and machine."""
+    multiplied: int = 0
+    """Multiply-adds of a network for a pixel; 0 where there is none."""
 
     @property
     def rate(self) -> float:
@@ -140,6 +142,10 @@ def _against(figures: Figures) -> list[str]:
                 found.append(
                     f"| {one.what} / {other} | {one.bands} | {one.rate / peer.rate:.3g} x |"
                 )
+        if one.multiplied and not math.isnan(figures.rate):
+            bound = figures.rate * 1e3 / (2 * one.multiplied)  # Mpixel/s
+            label = f"{one.what} / bound of its multiply-adds, {bound:.3g} Mpixel/s"
+            found.append(f"| {label} | {one.bands} | {one.rate / bound:.2f} x |")
     return found
 
 

@@ -30,14 +30,31 @@ class Cost:
 
 def of(work: Callable[[], object], repeats: int = 3) -> Cost:
     """Take the time of a function, once it has been called in vain."""
+    return _median(_times(work, repeats))
+
+
+def in_turns(works: Sequence[Callable[[], object]], repeats: int = 3, turns: int = 3) -> list[Cost]:
+    """Take the times of functions in turns, so that what else the machine does meets all alike.
+
+    In each turn a function is called in vain and then ``repeats`` times: memory that it is the
+    first to touch for a while is slow on some machines.
+    """
+    rounds = [[_times(work, repeats) for work in works] for _ in range(turns)]
+    return [_median([one for times in turn for one in times]) for turn in zip(*rounds, strict=True)]
+
+
+def _times(work: Callable[[], object], repeats: int) -> list[tuple[float, float]]:
     work()
-    walls, cpus = [], []
+    found = []
     for _ in range(repeats):
         wall, cpu = time.perf_counter(), time.process_time()
         work()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    return Cost(statistics.median(walls), statistics.median(cpus))
+        found.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return found
+
+
+def _median(times: Sequence[tuple[float, float]]) -> Cost:
+    return Cost(*map(statistics.median, zip(*times, strict=True)))
 
 
 def of_command(arguments: Callable[[int], Sequence[str | Path]], repeats: int = 3) -> Cost:

@@ -5,16 +5,17 @@ Nothing here knows rasters.
 """
 
 from .fit import context_plan, fit_detector, fit_surroundings
-from .passes import CHUNK, Scores, available, one_thread_each
+from .passes import CHUNK, THREADS, Scores, available, torch_threads
 from .scoring import Detector
 
 __all__ = [
     "CHUNK",
+    "THREADS",
     "Detector",
     "Scores",
     "available",
     "context_plan",
     "fit_detector",
     "fit_surroundings",
-    "one_thread_each",
+    "torch_threads",
 ]

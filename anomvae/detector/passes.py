@@ -27,6 +27,8 @@ FEWEST = 1024
 NUMBERS = 2**19
 """Numbers of a layer's answer to a pass, so that the cache holds it: 2 MiB."""
 
+THREADS = 4
+"""Threads of ours, at the most; beyond, Python stands in the way."""
 RUNS = 4
 """Runs of passes for each thread: the last ones are not waited for long."""
 
@@ -81,25 +83,28 @@ def passes(x: Examples, rows: int) -> Iterator[Array]:
 
 
 def spread(work: Callable[[Examples], Work], x: Examples, rows: int) -> list[Work]:
-    """Do the work on runs of whole passes, on as many threads as torch may use, one run on each.
+    """Do the work on runs of whole passes, which threads of ours share among them.
 
     torch's own threads divide each operation, and wait for each other busily after every one.
     """
-    threads = torch.get_num_threads()
-    many = -(-len(x) // rows)
+    most = torch.get_num_threads()
+    threads, many = min(most, THREADS), -(-len(x) // rows)
     if threads == 1 or many < 2:
         return [work(x)]
     step = rows * -(-many // (threads * RUNS))
     runs = (slice(start, start + step) for start in range(0, len(x), step))
-    with one_thread_each(), closing(ahead(lambda run: work(x[run]), runs, threads=threads)) as done:
+    with (
+        torch_threads(most // threads),
+        closing(ahead(lambda run: work(x[run]), runs, threads=threads)) as done,
+    ):
         return list(done)
 
 
 @contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Let torch do each operation on one thread."""
+def torch_threads(count: int) -> Iterator[None]:
+    """Let torch do each operation on so many threads."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -274,7 +274,9 @@ class Detector:
             parts = zip(*map(tell, self._seen(run)), strict=True)
             return [joined(part, len(run)) for part in parts]
 
-        runs = zip(*spread(told, x, self._lean.rows), strict=True)
+        alone = self.device.type != "cpu"  # a GPU takes one pass after the other
+        parts = [told(x)] if alone else spread(told, x, self._lean.rows)
+        runs = zip(*parts, strict=True)
         return [run[0] if len(run) == 1 else np.concatenate(run) for run in runs]
 
     def _said(self, seen: Seen) -> Said:

@@ -21,15 +21,13 @@ from numpy.typing import NDArray
 
 from ..bands import Bands
 from ..covariates import Covariates
-from ..detector import Scores, one_thread_each
+from ..detector import THREADS, Scores, torch_threads
 from ..errors import ConfigError, RasterError
 from ..parallel import Mapper, ahead, serial
 from ..pixels import Block, Reader
 from ..thresholds import Threshold
 from ..tiling import TILE_BYTES, Lattice, Tile, fitting_size, tiles
 
-THREADS = 4
-"""Threads that score, at the most, unless more are asked for; beyond, Python stands in the way."""
 AT_ONCE = 320 * 2**20
 """Bytes of float32 of all tiles that are read or scored at a time, if it can be helped."""
 WIDER = 4
@@ -212,7 +210,7 @@ def score_tiles(
         return
     # torch's own threads wait busily for each other; where another program, or our reading and
     # writing, takes one of the cores, that was three times slower.
-    with one_thread_each(), closing(ahead(work.read, cut)) as blocks:
+    with torch_threads(1), closing(ahead(work.read, cut)) as blocks:
         if how.threads == 1:
             yield from map(work.score, blocks)
             return
