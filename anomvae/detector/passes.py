@@ -29,8 +29,8 @@ NUMBERS = 2**19
 
 THREADS = 4
 """Threads of ours, at the most; beyond, Python stands in the way."""
-RUNS = 4
-"""Runs of passes for each thread: the last ones are not waited for long."""
+RUNS = 2
+"""Runs of passes for each thread, so that one that is held up is not waited for long."""
 
 Array = NDArray[np.float32]
 Work = TypeVar("Work")
