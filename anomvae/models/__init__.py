@@ -10,10 +10,9 @@ from .codebook import Codebook
 from .contexts import Convolution, Recurrent
 from .core import Autoencoder, Bottleneck, Code, ContextNetwork, Reconstruction, Seen
 from .likelihoods import LIKELIHOODS, GaussianBands, StudentBands
-from .networks import FEWEST_OUTPUTS, MLP, Dense
+from .networks import MLP, Dense
 
 __all__ = [
-    "FEWEST_OUTPUTS",
     "LIKELIHOODS",
     "MLP",
     "Autoencoder",
