@@ -114,7 +114,7 @@ class Spectra:
     def where(self, block: Block) -> Mask:
         """Tell which pixels have data in every band, axes (time, row, col)."""
         finite = np.isfinite(block)
-        # Most blocks lack nothing, and to see that is ten times faster than to ask every pixel.
+        # Most blocks lack nothing, and to see that costs less than to ask every pixel.
         if finite.all():
             return np.ones(block.shape[:-1], np.bool_)
         return np.asarray(finite.all(axis=-1))

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -43,7 +43,6 @@ from benchmarks import inputs, peers, stopwatch
 from benchmarks.record import circumstances, keep
 from benchmarks.speedtables import ALONE, START, Figure, Figures, markdown
 
-OURS = "anomvae vae"
 ARRAY_PIXELS = 300_000  # enough for a second, little enough for PyOD
 TRAINED_ON = inputs.Scene(12, 1)
 
@@ -115,39 +114,49 @@ def measure_arrays(bench: Bench) -> None:
     """Score pixels in memory, ours and other detectors."""
     for scene in bench.once_each():
         x = _pixels(scene, bench.folder)
-        contenders = dict(_contenders(bench, scene, x))
-        costs = stopwatch.in_turns(list(contenders.values()), bench.repeats)
-        for name, cost in zip(contenders, costs, strict=True):
-            macs = _multiplied(bench, scene, name.split()[-2]) if name.startswith(OURS) else 0
-            bench.add(name, scene, len(x), cost, macs)
+        contenders = list(_contenders(bench, scene, x))
+        costs = stopwatch.in_turns([one.work for one in contenders], bench.repeats)
+        for one, cost in zip(contenders, costs, strict=True):
+            bench.add(one.name, scene, len(x), cost, one.macs)
 
 
-def _multiplied(bench: Bench, scene: inputs.Scene, noise: str) -> int:
+class Contender(NamedTuple):
+    """What scores pixels in memory."""
+
+    name: str
+    """What tables call it."""
+    work: Callable[[], object]
+    """Scores them."""
+    macs: int = 0
+    """Multiply-adds of a network for a pixel; 0 where there is none."""
+
+
+def _multiplied(detector: Detector) -> int:
     """Count the multiply-adds that the network and the whitening take for a pixel."""
-    detector = Detector.load(bench.model(scene.bands, noise))
     layers = (layer for layer in detector.model.modules() if isinstance(layer, Dense))
     return sum(one.in_features * one.out_features for one in layers) + detector.noise.whitening.size
 
 
-def _contenders(
-    bench: Bench, scene: inputs.Scene, x: NDArray[np.float32]
-) -> Iterator[tuple[str, Callable[[], object]]]:
+def _contenders(bench: Bench, scene: inputs.Scene, x: NDArray[np.float32]) -> Iterator[Contender]:
     for noise in ("band", "covariance"):
         detector = Detector.load(bench.model(scene.bands, noise))
         block = x.reshape(1, 1, *x.shape)
-        yield f"{OURS}, {noise} noise", partial(detector.score, block)
+        work = partial(detector.score, block)
+        yield Contender(f"anomvae vae, {noise} noise", work, _multiplied(detector))
     try:
         from spectral import rx
 
-        yield "spectral rx", partial(rx, x.reshape(1, *x.shape))
+        yield Contender("spectral rx", partial(rx, x.reshape(1, *x.shape)))
     except ImportError:
         click.echo("spectral is not installed: left out.", err=True)
     from sklearn.ensemble import IsolationForest
 
     some = x[:: max(1, len(x) // 20_000)]
-    yield "scikit-learn IsolationForest", partial(IsolationForest().fit(some).score_samples, x)
+    forest = IsolationForest().fit(some)
+    yield Contender("scikit-learn IsolationForest", partial(forest.score_samples, x))
     try:
-        yield "PyOD VAE decision_function", partial(peers.fit_pyod("pyod-vae", some, 0).score, x)
+        vae = peers.fit_pyod("pyod-vae", some, 0)
+        yield Contender("PyOD VAE decision_function", partial(vae.score, x))
     except AnomvaeError as error:
         click.echo(f"{error} Left out.", err=True)
 

@@ -1,12 +1,14 @@
 """Dense layers as a score computes them: product, bias and activation in one call of oneDNN.
 
-torch multiplies matrices of float32 by MKL, which leaves half of the vector unit of AMD's
-processors idle.  oneDNN, which comes with torch too, does not, and gives an example the same bits
-wherever it lies in a batch, however few the outputs.  torch has it for its compiler, under a name
-that is not public: where that is missing, and on a GPU, layers stay as they are.
+torch multiplies matrices of float32 by MKL.  oneDNN, which comes with torch too, is up to twice as
+fast on an AMD processor (docs/decisions/0014), and gives an example the same bits wherever it lies
+in a batch, however few the outputs.  torch has it for its compiler, under a name that is not
+public: where that is missing, and on a GPU, layers stay as they are.
 """
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,8 @@ from torch import Tensor, nn
 from ..models import MLP, Dense
 
 OPERATOR = "_linear_pointwise"
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 class OneCall(nn.Module):
@@ -30,10 +34,10 @@ class OneCall(nn.Module):
         return y
 
 
-def fuse(part: nn.Module) -> None:
-    """Compute the dense layers inside a part of a model, which is changed, in one call each."""
+def fuse(part: Part) -> Part:
+    """Compute the dense layers inside a part of a model in one call each; give it, changed."""
     if not _possible(part):
-        return
+        return part
     for name, inner in part.named_children():
         if isinstance(inner, MLP):
             dense = (layer for layer in inner.layers if isinstance(layer, Dense))
@@ -42,6 +46,7 @@ def fuse(part: nn.Module) -> None:
             setattr(part, name, OneCall(inner))
         else:
             fuse(inner)
+    return part
 
 
 def _possible(part: nn.Module) -> bool:

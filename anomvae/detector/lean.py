@@ -98,11 +98,8 @@ def folded(model: Autoencoder, scaler: Scaler, noise: Noise) -> Lean:
     widest = max(layer.out_features for layer in lean.modules() if isinstance(layer, Dense))
     rows = rows_of(max(widest, len(spread))) if alone else FEWEST
     bounds = placed(centre), placed(farthest), None if alone else placed(spread)
-    gain = placed(gain) if isinstance(gain, Tensor) else gain.to(device)
-    for part in (lean, gain):
-        if isinstance(part, nn.Module):
-            fuse(part)
-    return Lean(lean, *bounds, gain, rows)
+    whiten = placed(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
+    return Lean(fuse(lean), *bounds, whiten, rows)
 
 
 def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:

@@ -25,7 +25,7 @@ of threads."""
 FEWEST = 1024
 """Examples per pass at the least."""
 NUMBERS = 2**19
-"""Numbers of a layer's answer to a pass, so that the cache holds it: 2 MiB."""
+"""Numbers of a layer's answer to a pass, 2 MiB: more stay in no cache, fewer take more calls."""
 
 THREADS = 4
 """Threads of ours, at the most; beyond, Python stands in the way."""

@@ -53,7 +53,7 @@ def _stored(dataset: DatasetReader, bands: Bands, part: Part) -> Numbers:
 class _Radiometry:
     """What turns stored numbers into values, each an array with axis (band,).
 
-    What is the same for all bands stands there once: numpy is ten times faster then.
+    What is the same for all bands stands there once: numpy is several times faster then.
     """
 
     scale: NDArray[np.float64]
@@ -86,7 +86,7 @@ class _Radiometry:
             return np.asarray(stored != 0)
         # As GDAL compares: a nodata value has often been text, and lost its last digit there.
         tolerance = 4 * np.finfo(stored.dtype).eps * np.abs(self.nodata)
-        away = stored - self.nodata
+        away = stored - self.nodata  # NaN for a band without nodata, which hides nothing
         return np.asarray(~(np.abs(away, out=away) <= tolerance))
 
 
