@@ -8,18 +8,19 @@
 Names are looked up when they are first used, so that importing anomvae loads no torch.
 """
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .detector import Detector, Scores
     from .errors import AnomvaeError
-    from .estimators import RXDetector, VAEDetector
     from .evaluation import Evaluation, evaluate, evaluate_detector
+    from .evaluation.estimators import RXDetector, VAEDetector
     from .fitting import Selection, detect, refit_threshold, train
     from .mapping import detect_scene, score_scene
+    from .mapping.outputs import MapResult
     from .objects import AnomalyObject, Objects, read_objects
-    from .outputs import MapResult
 
 __version__ = "0.1.0"
 
@@ -28,12 +29,12 @@ _HOME = {
     "AnomvaeError": "errors",
     "Detector": "detector",
     "Evaluation": "evaluation",
-    "MapResult": "outputs",
+    "MapResult": "mapping",
     "Objects": "objects",
-    "RXDetector": "estimators",
+    "RXDetector": "evaluation.estimators",
     "Scores": "detector",
     "Selection": "fitting",
-    "VAEDetector": "estimators",
+    "VAEDetector": "evaluation.estimators",
     "detect": "fitting",
     "detect_scene": "mapping",
     "evaluate": "evaluation",
@@ -75,11 +76,26 @@ def load(path: str) -> "Detector":
     return Detector.load(path)
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
-    """Import a public name when it is first used (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+def lazily(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
+    """Make the ``__getattr__`` of a package that imports names when they are first used (PEP 562).
+
+    Parameters
+    ----------
+    package : str
+        Its ``__name__``.
+    home : mapping
+        Public name to the module inside the package that holds it.
+    """
+
+    def found(name: str) -> Any:  # noqa: ANN401 - any public name
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f".{home[name]}", package), name)
+
+    return found
+
+
+__getattr__ = lazily(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

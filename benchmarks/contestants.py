@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from anomvae.errors import ConfigError, hint
 from anomvae.evaluation import BASELINES
-from anomvae.metrics import Metrics, measure
 from anomvae.raster import RasterReader, read_labels
-from anomvae.thresholds import describe_scores, sigma
+from anomvae.stats.metrics import Metrics, measure
+from anomvae.stats.thresholds import describe_scores, sigma
 from benchmarks.peers import PYOD, Fitted, Spectra, fit_pyod, pyod_class, pyod_version
 from benchmarks.record import commit
 from benchmarks.scenes import Task, spectra

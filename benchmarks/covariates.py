@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout ne
 from anomvae.config import resolve_config
 from anomvae.evaluation import evaluate_detector
 from anomvae.fitting import Selection, train
-from anomvae.metrics import Metrics
-from anomvae.simulate import BACKGROUND, Place, Sensor, draw_place, observe
+from anomvae.stats.metrics import Metrics
+from anomvae.testing.simulate import BACKGROUND, Place, Sensor, draw_place, observe
 from benchmarks.record import circumstances, keep
 
 SHAPE = (128, 128)

@@ -20,7 +20,7 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
 from anomvae.errors import AnomvaeError, ConfigError
-from anomvae.families import FAMILIES, family_named
+from anomvae.models.families import FAMILIES, family_named
 from benchmarks.accuracy import measure_all
 from benchmarks.contestants import other, our
 from benchmarks.ledger import Ledger

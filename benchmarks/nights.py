@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 import anomvae
-from anomvae.config import MonitorConfig, resolve_config
+from anomvae.config import resolve_config
 from anomvae.monitoring import Surroundings, run_once
+from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
-from anomvae.season import Arrival, Season, arrivals, normal
+from anomvae.testing.season import Arrival, Season, arrivals, normal
 from benchmarks.hook import hooked, keys_in
 from data_samples.make import Sample, write_scene
 

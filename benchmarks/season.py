@@ -1,6 +1,7 @@
 """A season under watch: every good scene scored once, whatever happens to the process.
 
-Scenes of three places arrive one by one (`anomvae.season`), and the monitor makes a pass after each
+Scenes of three places arrive one by one (`anomvae.testing.season`), and the monitor
+makes a pass after each
 (`nights`).  Then the same again, while passes are killed (SIGKILL) at random moments: state, files
 and alerts must be equal in the end.  At last a pass over very many known files is measured::
 
@@ -24,10 +25,10 @@ import click
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
-from anomvae.config import read_monitoring
+from anomvae.monitoring.config import read_monitoring
 from anomvae.monitoring.place import PlacePass
 from anomvae.monitoring.state import Finding, opened_state
-from anomvae.season import Season, arrivals
+from anomvae.testing.season import Season, arrivals
 from benchmarks.nights import RULE, SMALLEST, End, Outcome, file_of, play, shows_change, train
 from benchmarks.record import circumstances, keep
 

@@ -23,13 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomvae.config import resolve_config
-from anomvae.dates import date_of
 from anomvae.errors import ConfigError
 from anomvae.fitting import train
-from anomvae.metrics import measure
-from anomvae.pixels import Block, matched
+from anomvae.pixels.dates import date_of
+from anomvae.pixels.views import Block, matched
 from anomvae.raster import opened_dates
-from anomvae.rx import fit_rx
+from anomvae.stats.metrics import measure
+from anomvae.stats.rx import fit_rx
 from benchmarks.tables import as_table, spread
 
 CLASSES = 5

@@ -36,9 +36,9 @@ from anomvae.detector.fused import fuse
 from anomvae.errors import AnomvaeError
 from anomvae.mapping import pace
 from anomvae.models import Dense
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import Category, Layout, MapWriter, RasterReader
 from anomvae.raster.maps import LAYERS
-from anomvae.tiling import tiles
 from benchmarks import inputs, peers, stopwatch
 from benchmarks.record import circumstances, keep
 from benchmarks.speedtables import ALONE, START, Figure, Figures, markdown

@@ -17,7 +17,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from anomvae.simulate import ANOMALIES, Anomaly, Scene, simulate
+from anomvae.testing.simulate import ANOMALIES, Anomaly, Scene, simulate
 
 SHAPE = (96, 96)
 """Rows and columns of a scene, pixels."""

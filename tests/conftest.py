@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from anomvae.bands import Bands, unnamed_bands
-from anomvae.grid import Grid
+from anomvae.pixels.bands import Bands, unnamed_bands
+from anomvae.pixels.grid import Grid
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -41,7 +41,7 @@ def fit(examples, *, held_out=None, bands=None, seed=0, in_sample=False, trim=0.
     """Fit a detector to examples; ``tables`` is the configuration."""
     from anomvae.config import Config
     from anomvae.detector import fit_detector
-    from anomvae.sampling import Sample
+    from anomvae.training.sampling import Sample
 
     sample = Sample(examples, examples[:0] if held_out is None else held_out)
     bands = bands or unnamed_bands(examples.shape[-1])
@@ -52,10 +52,10 @@ def fit(examples, *, held_out=None, bands=None, seed=0, in_sample=False, trim=0.
 def fit_scene(block, *, seed=0, in_sample=False, trim=0.05, **tables):
     """Fit a detector to all pixels of a block, surroundings and all, as `fitting` does."""
     from anomvae.config import Config
-    from anomvae.context import Conditioned, Ring
     from anomvae.detector import fit_detector, fit_surroundings
-    from anomvae.families import family_named
-    from anomvae.sampling import TrainingScene, draw_sample
+    from anomvae.models.families import family_named
+    from anomvae.stats.context import Conditioned, Ring
+    from anomvae.training.sampling import TrainingScene, draw_sample
 
     config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
     scenes, bands = [TrainingScene(ArrayReader(block))], unnamed_bands(block.shape[-1])

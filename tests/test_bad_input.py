@@ -12,7 +12,7 @@ import pytest
 import torch
 from rasters import BANDS, NODATA, bands_of, land, plant, run, trained, write, write_labels
 
-from anomvae.modelfile import FORMAT, KEY
+from anomvae.detector.modelfile import FORMAT, KEY
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.bands import Band, Bands, unnamed_bands
 from anomvae.errors import BandMismatch, ConfigError
+from anomvae.pixels.bands import Band, Bands, unnamed_bands
 
 NAMES = ("blue", "green", "red", "nir", "swir")
 WAVELENGTHS = (490.0, 560.0, 665.0, 842.0, 1610.0)

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from anomvae.codeuse import CodeUse
 from anomvae.models import Codebook
 from anomvae.models.codebook import CODES, DEAD
+from anomvae.stats.latent import CodeUse
 
 PLACES = torch.tensor([[0.0, 0.0], [5.0, 1.0], [-3.0, 4.0]])
 

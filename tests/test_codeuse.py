@@ -4,9 +4,9 @@ import pytest
 import torch
 from conftest import fit, spectra
 
-from anomvae.codeuse import CodeUse
 from anomvae.detector import Detector
 from anomvae.models import Gaussian, Ladder
+from anomvae.stats.latent import CodeUse
 
 
 @pytest.mark.parametrize(("part", "units"), [(Gaussian, 3), (Ladder, 4)])

@@ -5,16 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomvae.config import (
-    Config,
-    build_config,
-    is_monitoring,
-    read_monitoring,
-    resolve_config,
-    shipped,
-    shipped_configs,
-)
+from anomvae.config import Config, build_config, resolve_config, shipped, shipped_configs
 from anomvae.errors import ConfigError, FileError
+from anomvae.monitoring.config import is_monitoring, read_monitoring
 
 DEFAULT = shipped("configs") / "default.toml"
 TABLES = ("model", "training", "context", "score")

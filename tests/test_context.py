@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from anomvae.context import LEAST, Conditioned, Context, ContextPlan, Ring, fit_context
-from anomvae.pixels import Spectra
-from anomvae.tiling import tiles
+from anomvae.pixels.tiling import tiles
+from anomvae.pixels.views import Spectra
+from anomvae.stats.context import LEAST, Conditioned, Context, ContextPlan, Ring, fit_context
 
 BANDS = 6
 STEP = 2.0**-16

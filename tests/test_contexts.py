@@ -5,9 +5,9 @@ import pytest
 import torch
 from conftest import around, fit_scene, scene
 
-from anomvae.context import Ring
 from anomvae.errors import ConfigError
-from anomvae.families import Sizes, family_named, require_dates
+from anomvae.models.families import Sizes, family_named, require_dates
+from anomvae.stats.context import Ring
 
 BANDS = 4
 DATES = 5

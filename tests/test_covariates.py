@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from anomvae.covariates import (
+from anomvae.errors import ConfigError, CovariateMismatch
+from anomvae.pixels.covariates import (
     Covariate,
     Request,
     Unseen,
@@ -21,7 +22,6 @@ from anomvae.covariates import (
     require_values,
     values_of,
 )
-from anomvae.errors import ConfigError, CovariateMismatch
 
 HEIGHT = Covariate("numbers", "dem.tif", "height")
 COVER = Covariate("classes", "cover.tif", classes=(1.0, 4.0, 7.0))

@@ -7,14 +7,15 @@ import pytest
 import torch
 from conftest import fit, spectra
 
-from anomvae.critic import Critic, Shown, Unopposed, judge
-from anomvae.families import FAMILIES, Sizes
-from anomvae.modelfile import read_model
-from anomvae.objectives import Adversarial, Elbo
-from anomvae.training import Plan, fit_model
+from anomvae.detector.modelfile import read_model
+from anomvae.models.families import FAMILIES, Sizes
+from anomvae.models.objectives import Elbo
+from anomvae.training.discriminator import Critic, Shown, judge
+from anomvae.training.loop import Plan, fit_model
 
 BANDS = 4
 WEIGHT = 2.0
+ADVERSARIAL = Elbo(adversarial=1.0)
 
 
 def untrained(family="vae-gan", context=0):
@@ -53,23 +54,23 @@ class Spy(Critic):
         self.norms += norms(self.judge)
 
 
-@pytest.fixture
-def spies(monkeypatch):
-    """Have `Adversarial` begin with spies, and give those that did."""
+def spied(*arguments, **options):
+    """Fit a model against a spy, and give the spy."""
     found = []
 
-    def begin(self, examples):
-        found.append(Spy(examples, self.weight))
+    def begin(examples, weight):
+        found.append(Spy(examples, weight))
         return found[-1]
 
-    monkeypatch.setattr(Adversarial, "begin", begin)
-    return found
+    fit_model(*arguments, **options, discriminator=begin)
+    (spy,) = found
+    return spy
 
 
 def test_the_loss_of_an_example_is_that_of_the_elbo():
     answer, asked = untrained()(examples(5)), {"beta": 3.0, "warm_up": 0.5, "free_bits": 1.0}
 
-    loss = replace(Adversarial(), **asked)(answer, 0.2)
+    loss = replace(ADVERSARIAL, **asked)(answer, 0.2)
 
     assert torch.equal(loss, Elbo(**asked)(answer, 0.2))
 
@@ -89,11 +90,10 @@ def weight_of(detector):
     return detector.model.likelihood.to_mean.weight
 
 
-def test_without_a_critic_the_model_pays_nothing_besides():
-    nobody, model = Elbo().begin(examples(5)), untrained("vae")
-
-    assert type(nobody) is Unopposed
-    assert nobody(model, shown(model, examples(5))) == 0
+def test_an_objective_without_an_adversarial_term_has_no_critic():
+    fit_model(
+        untrained("vae"), Elbo(), examples(300), Plan(max_steps=2), 0, discriminator=pytest.fail
+    )
 
 
 def test_what_the_critic_learns_gives_the_model_no_gradient():
@@ -187,7 +187,7 @@ def test_all_axes_but_the_last_are_batch():
 def test_a_model_that_is_told_a_context_is_opposed_too():
     model, x = untrained("cvae", context=BANDS), examples(300)
 
-    history = fit_model(model, Adversarial(), x, Plan(max_steps=20), seed=0, context=x)
+    history = fit_model(model, ADVERSARIAL, x, Plan(max_steps=20), seed=0, context=x)
 
     assert np.isfinite(history.loss).all()
 
@@ -197,29 +197,30 @@ def test_spectral_norms_of_a_judge_begin_at_1():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_spectral_norms_stay_at_1(spies, seed):
-    fit_model(untrained(), Adversarial(), examples(300), Plan(epochs=100, max_steps=300), seed)
+def test_spectral_norms_stay_at_1(seed):
+    plan = Plan(epochs=100, max_steps=300)
 
-    (spy,) = spies
+    spy = spied(untrained(), ADVERSARIAL, examples(300), plan, seed)
+
     assert spy.norms == pytest.approx([1] * 900, abs=1e-5)
 
 
-def test_what_is_trimmed_does_not_reach_the_critic(spies):
+def test_what_is_trimmed_does_not_reach_the_critic():
     x = examples(320)
     x[::80] += 50
 
-    fit_model(untrained(), Adversarial(), x, Plan(max_steps=30, batch=320, trim=0.1), seed=0)
+    spy = spied(untrained(), ADVERSARIAL, x, Plan(max_steps=30, batch=320, trim=0.1), seed=0)
 
-    for real, made in spies[0].taught:
+    for real, made in spy.taught:
         assert len(real) == 36  # of an eighth
         assert len(made) == 72
-    assert max(float(real.max()) for real, _ in spies[0].taught) < 40
+    assert max(float(real.max()) for real, _ in spy.taught) < 40
 
 
 def test_the_loss_of_the_history_is_that_of_the_elbo():
     losses = [
-        fit_model(untrained(), Adversarial(weight=weight), examples(300), Plan(max_steps=1), 0).loss
-        for weight in (0.0, 1000.0)
+        fit_model(untrained(), Elbo(adversarial=weight), examples(300), Plan(max_steps=1), 0).loss
+        for weight in (1.0, 1000.0)
     ]
 
     assert losses[0] == losses[1]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.dates import date_of, oldest_first
 from anomvae.errors import ConfigError
+from anomvae.pixels.dates import date_of, oldest_first
 
 days = st.dates(date(1950, 1, 1), date(2099, 12, 31))
 

@@ -12,16 +12,16 @@ import torch
 from conftest import ArrayReader, fit, fit_scene, scene, spectra
 from scipy import stats
 
-from anomvae.bands import Band, Bands
 from anomvae.detector import CHUNK, Detector
 from anomvae.detector import fit as fit_module
+from anomvae.detector.modelfile import ModelFile, read_model, to_bytes
 from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughPixels
-from anomvae.modelfile import ModelFile, read_model, to_bytes
 from anomvae.models import LIKELIHOODS
-from anomvae.noise import KINDS
-from anomvae.pixels import matched
-from anomvae.thresholds import parse_rule
-from anomvae.tiling import tiles
+from anomvae.pixels.bands import Band, Bands
+from anomvae.pixels.tiling import tiles
+from anomvae.pixels.views import matched
+from anomvae.stats.noise import KINDS
+from anomvae.stats.thresholds import parse_rule
 
 BANDS = 6
 

@@ -25,6 +25,6 @@ def test_the_examples_of_a_module_hold(name):
 
 
 def test_examples_are_found():
-    found = doctest.DocTestFinder().find(import_module("anomvae.thresholds"))
+    found = doctest.DocTestFinder().find(import_module("anomvae.stats.thresholds"))
 
     assert any(test.examples for test in found)

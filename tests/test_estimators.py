@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from anomvae import RXDetector, VAEDetector
 from anomvae.detector import Detector
 from anomvae.errors import ConfigError, NotEnoughPixels
-from anomvae.sampling import HELD_OUT
+from anomvae.training.sampling import HELD_OUT
 
 BANDS = 6
 both = pytest.mark.parametrize(

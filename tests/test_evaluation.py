@@ -9,11 +9,11 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
 from anomvae.errors import ConfigError, GridMismatch, RasterError
-from anomvae.estimators import RXDetector
 from anomvae.evaluation import BASELINES, evaluate, evaluate_detector
+from anomvae.evaluation.estimators import RXDetector
 from anomvae.mapping import score_scene
 from anomvae.raster import read_map
-from anomvae.rx import fit_robust_rx
+from anomvae.stats.rx import fit_robust_rx
 
 
 @pytest.fixture

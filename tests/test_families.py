@@ -8,14 +8,14 @@ import pytest
 import torch
 from conftest import around, fit_scene, scene, spectra
 
-from anomvae.context import Ring
 from anomvae.detector import Detector
 from anomvae.errors import BandMismatch, ConfigError
-from anomvae.families import FAMILIES, Sizes, family_named, fitting_sizes
 from anomvae.models import LIKELIHOODS
 from anomvae.models.core import join
-from anomvae.simulate import Anomaly, Sensor, draw_place, observe, simulate
-from anomvae.tiling import tiles
+from anomvae.models.families import FAMILIES, Sizes, family_named, fitting_sizes
+from anomvae.pixels.tiling import tiles
+from anomvae.stats.context import Ring
+from anomvae.testing.simulate import Anomaly, Sensor, draw_place, observe, simulate
 
 BANDS = 6
 CONTEXT = 5

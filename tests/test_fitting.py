@@ -10,14 +10,14 @@ from scipy.ndimage import maximum_filter
 
 import anomvae
 from anomvae.config import resolve_config, shipped_configs
-from anomvae.context import Ring
 from anomvae.errors import BandMismatch, GridMismatch, NotEnoughPixels, RasterError
-from anomvae.families import family_named
 from anomvae.fitting import FEW, Selection, detect, refit_threshold, train
+from anomvae.models.families import family_named
+from anomvae.pixels.tiling import Tile
 from anomvae.raster import RasterReader
-from anomvae.sampling import cut_blocks, held_out_blocks
-from anomvae.thresholds import describe_scores, parse_rule
-from anomvae.tiling import Tile
+from anomvae.stats.context import Ring
+from anomvae.stats.thresholds import describe_scores, parse_rule
+from anomvae.training.sampling import cut_blocks, held_out_blocks
 
 SHORT = resolve_config("default", ["training.max_steps=30"]).config
 SMALL = resolve_config("small-objects", ["training.max_steps=40"]).config

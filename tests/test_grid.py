@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomvae.errors import GridMismatch
-from anomvae.grid import Grid
+from anomvae.pixels.grid import Grid
 
 UTM = Grid((50, 80), (10.0, 0.0, 500_000.0, 0.0, -10.0, 4_000_000.0), "EPSG:32633")
 

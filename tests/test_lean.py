@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from anomvae.detector import CHUNK
+from anomvae.detector.batches import FEWEST, NUMBERS, passes, rows_of, spread
 from anomvae.detector.fused import OneCall, fuse
-from anomvae.detector.passes import FEWEST, NUMBERS, passes, rows_of, spread
-from anomvae.families import FAMILIES
 from anomvae.models import LIKELIHOODS, MLP
-from anomvae.noise import KINDS
-from anomvae.scaling import FARTHEST, Scaler
+from anomvae.models.families import FAMILIES
+from anomvae.stats.noise import KINDS
+from anomvae.stats.scaler import FARTHEST, Scaler
 
 
 @cache

@@ -20,7 +20,6 @@ from rasters import BANDS, NODATA, QUICK, bands_of, land, plant, run, trained, w
 from rio_cogeo import cog_validate
 from scipy.ndimage import label
 
-from anomvae.bands import Bands, unnamed_bands
 from anomvae.config import resolve_config
 from anomvae.detector import Detector, Scores
 from anomvae.errors import (
@@ -41,15 +40,16 @@ from anomvae.mapping import (
     score_scene,
     score_scenes,
 )
-from anomvae.mapping import scene as scene_module
+from anomvae.mapping import score as scene_module
+from anomvae.mapping.outputs import Outputs
 from anomvae.mapping.quicklook import draw, picture_bands, stretched
-from anomvae.mapping.tally import Tally
-from anomvae.mapping.work import Picture
+from anomvae.mapping.statistics import Tally
+from anomvae.mapping.tiles import Picture
 from anomvae.objects import read_objects
-from anomvae.outputs import Outputs
+from anomvae.pixels.bands import Bands, unnamed_bands
+from anomvae.pixels.tiling import Lattice, tiles
 from anomvae.raster import RasterReader, read_map
-from anomvae.thresholds import Threshold, parse_rule
-from anomvae.tiling import Lattice, tiles
+from anomvae.stats.thresholds import Threshold, parse_rule
 
 SIX = unnamed_bands(BANDS)
 ONE = Threshold(1.0, 0.0, "fixed:1", 1, True)
@@ -496,10 +496,10 @@ def test_an_update_of_anomvae_leaves_an_archive_as_it_is(scene, tmp_path, monkey
     score_scene(trained(), scene, tmp_path / "out")
 
     with monkeypatch.context() as patch:
-        patch.setattr("anomvae.outputs.__version__", "9.9.9")
+        patch.setattr("anomvae.mapping.outputs.__version__", "9.9.9")
         patch.setattr(scene_module, "__version__", "9.9.9")
         kept = score_scene(trained(), scene, tmp_path / "out")
-    monkeypatch.setattr("anomvae.outputs.SCORE_DEFINITION", 2)
+    monkeypatch.setattr("anomvae.mapping.outputs.SCORE_DEFINITION", 2)
     with pytest.raises(OutputExists):
         score_scene(trained(), scene, tmp_path / "out")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from anomvae.metrics import Metrics, measure, table
+from anomvae.stats.metrics import Metrics, measure, table
 
 FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_1e2", "tpr_at_fpr_1e3", "best_f1")
 

@@ -11,12 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.numpy import save
 
-from anomvae.bands import Band, Bands, unnamed_bands
-from anomvae.codeuse import CodeUse
-from anomvae.context import ContextPlan, Ring
-from anomvae.covariates import Covariate
-from anomvae.errors import ModelFileError
-from anomvae.modelfile import (
+from anomvae.detector.modelfile import (
     FORMAT,
     KEY,
     Card,
@@ -27,8 +22,13 @@ from anomvae.modelfile import (
     read_model,
     to_bytes,
 )
-from anomvae.prominence import Prominence
-from anomvae.thresholds import Threshold
+from anomvae.errors import ModelFileError
+from anomvae.pixels.bands import Band, Bands, unnamed_bands
+from anomvae.pixels.covariates import Covariate
+from anomvae.stats.context import ContextPlan, Ring
+from anomvae.stats.latent import CodeUse
+from anomvae.stats.local_contrast import Prominence
+from anomvae.stats.thresholds import Threshold
 
 TRAINING = Training(("a.tif", "b.tif"), 7, 900, 40, 32, 0.05, 1.0, (3.5, 1 / 3), None, 0.1)
 CARD = Card(

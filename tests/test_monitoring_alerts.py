@@ -15,10 +15,11 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from watching import START, Clock, Stub, drop, feature, receiver, result, rows, run_watch, watch
 
-from anomvae.config import AlertRule, MailConfig, WebhookConfig
 from anomvae.monitoring.alerts import MOST_OBJECTS, alert_of, feature_collection, is_unusual
 from anomvae.monitoring.channels import DeliveryFailed, Lines, Mail, Webhook, letter
+from anomvae.monitoring.config import AlertRule
 from anomvae.monitoring.outbox import Outbox
+from anomvae.monitoring.receivers import MailConfig, WebhookConfig
 from anomvae.monitoring.state import Alert, Key
 from anomvae.objects.items import DEGREES, PIXELS
 

@@ -17,7 +17,7 @@ from watching import START, receiver
 
 from anomvae.monitoring.lock import only_run
 from anomvae.objects import read_objects
-from anomvae.raster import source
+from anomvae.raster import dataset as source
 from anomvae.raster.gdal import NETWORK
 
 WATCH = """

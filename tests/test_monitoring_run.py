@@ -210,7 +210,7 @@ def two_places(tmp_path, **other):
     for name in ("fields", "harbour"):
         drop(tmp_path, f"{name}/a.tif", 5)
     (tmp_path / "model").write_text("model 1")
-    from anomvae.config import MonitorConfig
+    from anomvae.monitoring.config import MonitorConfig
 
     return MonitorConfig.model_validate(
         {"place": places, "alerts": {"stdout": False}}, context={"folder": tmp_path}

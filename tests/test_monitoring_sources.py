@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watching import START, drop
 
-from anomvae.config import FolderConfig, UrlsConfig
 from anomvae.errors import FileError
 from anomvae.monitoring import sources
+from anomvae.monitoring.config import FolderConfig, UrlsConfig
 from anomvae.monitoring.sources import UNFINISHED, look_into
 from anomvae.monitoring.state import stamp
 

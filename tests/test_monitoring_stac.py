@@ -10,8 +10,8 @@ from ranges import served_folder
 from rasters import BANDS, bands_of, land, plant, trained, write
 from watching import START, Clock, Stub, result, rows, run_watch, served, watch
 
-from anomvae.config import StacConfig
 from anomvae.errors import FileError
+from anomvae.monitoring.config import StacConfig
 from anomvae.monitoring.scoring import scoring_of
 
 pystac = pytest.importorskip("pystac")

@@ -14,7 +14,7 @@ from rasters import QUICK, land, plant, run, write
 
 import anomvae
 from anomvae.config import resolve_config
-from anomvae.families import FAMILIES, Family
+from anomvae.models.families import FAMILIES, Family
 
 STEPS = (Path(__file__).parent.parent / "docs" / "contributing.md").read_text(encoding="utf-8")
 TOY = "laplace"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from anomvae.errors import ConfigError
-from anomvae.noise import KINDS, fit_noise
+from anomvae.stats.noise import KINDS, fit_noise
 
 BANDS = 8
 SIGMA = np.geomspace(0.01, 3.0, BANDS).astype(np.float32)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from anomvae.models import Reconstruction
-from anomvae.objectives import Elbo
+from anomvae.models.objectives import Elbo
 
 
 def answer(kl=(0.0, 2.0, 5.0), penalty=0.0):

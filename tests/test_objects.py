@@ -13,15 +13,15 @@ from rasters import write
 from scipy.ndimage import label
 
 from anomvae.errors import FileError, RasterError
-from anomvae.grid import Grid
 from anomvae.objects import Piece, objects_digest, read_objects, write_objects
 from anomvae.objects.features import features
 from anomvae.objects.labelling import FRACTION, connected
 from anomvae.objects.places import placing
 from anomvae.objects.strips import Strip, strips_of
+from anomvae.pixels.grid import Grid
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import Georeference, RasterReader
 from anomvae.raster.gdal import session
-from anomvae.tiling import tiles
 
 EIGHT = np.ones((3, 3))
 UTM = {"crs": "EPSG:32633", "transform": Affine(10, 0, 5e5, 0, -10, 4e6)}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
-from anomvae.optimiser import Adam, OneCycle
+from anomvae.training.optimiser import Adam, OneCycle
 
 
 def parameters():

@@ -10,8 +10,7 @@ from rasters import land, write
 from anomvae.errors import ConfigError, OutputExists
 from anomvae.files import identify
 from anomvae.mapping import MapResult as Exported
-from anomvae.objects.items import DEGREES, About
-from anomvae.outputs import (
+from anomvae.mapping.outputs import (
     MapResult,
     Outputs,
     Recipe,
@@ -20,7 +19,8 @@ from anomvae.outputs import (
     read_summary,
     require_apart,
 )
-from anomvae.thresholds import Threshold
+from anomvae.objects.items import DEGREES, About
+from anomvae.stats.thresholds import Threshold
 
 NOW, BEFORE = Recipe("detector", "settings", "now"), Recipe("detector", "settings", "before")
 ONE = Threshold(1.0, 0.0, "fixed:1", 1, True)

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from anomvae.bands import unnamed_bands
 from anomvae.errors import BandMismatch
-from anomvae.pixels import Patches, Series, Spectra, matched
+from anomvae.pixels.bands import unnamed_bands
+from anomvae.pixels.views import Patches, Series, Spectra, matched
 
 blocks = npst.arrays(
     np.float32,

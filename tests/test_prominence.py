@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from anomvae.context import LEAST, Ring
-from anomvae.prominence import NEAREST, STEEPEST, Prominence, fitted_prominence
-from anomvae.tiling import tiles
+from anomvae.pixels.tiling import tiles
+from anomvae.stats.context import LEAST, Ring
+from anomvae.stats.local_contrast import NEAREST, STEEPEST, Prominence, fitted_prominence
 
 WEIGHTS = {"contrast": (0.65, 0.0), "novelty": (0.0, 1.5), "both": (0.65, 1.5)}
 shapes = npst.array_shapes(min_dims=2, max_dims=2, max_side=9)

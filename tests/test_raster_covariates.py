@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rasterio.warp import transform
 from rasters import NODATA, land, write
 
-from anomvae.covariates import Covariate, day_values
 from anomvae.errors import ConfigError, CovariateMismatch, GridMismatch, RasterError
+from anomvae.pixels.covariates import Covariate, day_values
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import RasterReader, SeriesReader, with_covariates
 from anomvae.raster import warped as warped_module
-from anomvae.tiling import tiles
 
 SHAPE = (70, 60)
 UTM = Affine(10, 0, 5e5, 0, -10, 4e6)

@@ -11,10 +11,10 @@ from rasterio.control import GroundControlPoint
 from rasterio.warp import transform
 
 from anomvae.errors import GridMismatch, RasterError
-from anomvae.grid import IDENTITY, Grid
+from anomvae.pixels.grid import IDENTITY, Grid
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import RasterReader, open_normal, read_labels
 from anomvae.raster.gdal import unwarned
-from anomvae.tiling import tiles
 
 ROWS, COLS = 20, 30
 UTM = {"crs": "EPSG:32618", "transform": Affine(10, 0, 5e5, 0, -10, 4e6)}

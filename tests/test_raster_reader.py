@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 from rasterio.enums import ColorInterp, Resampling
 
 from anomvae.errors import ConfigError, GridMismatch, RasterError
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import RasterReader, stem_of
 from anomvae.raster.description import nanometres
 from anomvae.raster.gdal import unwarned
-from anomvae.tiling import tiles
 
 UTM = {"crs": "EPSG:32618", "transform": rasterio.Affine(3.5, 0, 5e5, 0, -3.5, 4e6)}
 

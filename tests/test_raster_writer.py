@@ -11,9 +11,9 @@ from rasterio.rpc import RPC
 from rio_cogeo import cog_validate
 
 from anomvae.errors import RasterError
-from anomvae.grid import Grid
+from anomvae.pixels.grid import Grid
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import Category, Georeference, Layout, MapWriter, RasterReader, read_map
-from anomvae.tiling import tiles
 
 SCORES = Layout(
     dtype="float32",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rasters import SAMPLES, run
 
-from anomvae.config import read_monitoring
+from anomvae.monitoring.config import read_monitoring
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")

@@ -8,11 +8,11 @@ from servers import served
 
 from anomvae.errors import RasterError
 from anomvae.mapping import score_scene
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import RasterReader
-from anomvae.raster import source as source_module
+from anomvae.raster import dataset as source_module
 from anomvae.raster.gdal import NETWORK, is_remote, session
 from anomvae.raster.stack import write_stack
-from anomvae.tiling import tiles
 
 
 @pytest.fixture(autouse=True)

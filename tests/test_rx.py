@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomvae.rx import (
+from anomvae.stats.rx import (
     fit_robust_rx,
     fit_rx,
     mahalanobis,

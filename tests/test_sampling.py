@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from conftest import ArrayReader, numbered, scene
 
-from anomvae import sampling
-from anomvae.pixels import Patches, Series, Spectra
-from anomvae.sampling import (
+from anomvae.pixels.tiling import tile_at
+from anomvae.pixels.views import Patches, Series, Spectra
+from anomvae.training import sampling
+from anomvae.training.sampling import (
     Blocks,
     TrainingScene,
     choose_blocks,
@@ -18,7 +19,6 @@ from anomvae.sampling import (
     draw_sample,
     held_out_blocks,
 )
-from anomvae.tiling import tile_at
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anomvae.scaling import Scaler, band_statistics, stream_statistics
+from anomvae.stats.scaler import Scaler, band_statistics, stream_statistics
 
 FAR = np.array([0.0, 1e4, -3e5, 1e-6])
 SPREAD = np.array([1.0, 2.0, 50.0, 1e-8])

@@ -7,8 +7,8 @@ from multiprocessing import get_all_start_methods
 import numpy as np
 import pytest
 
-from anomvae.season import Season, arrivals, normal
-from anomvae.simulate import Sensor
+from anomvae.testing.season import Season, arrivals, normal
+from anomvae.testing.simulate import Sensor
 from benchmarks.nights import file_of, play, shows_change, train
 from benchmarks.season import differences, measure_idle, told, told_of
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 from sklearn.metrics import roc_auc_score
 
 from anomvae.errors import ConfigError
-from anomvae.simulate import (
+from anomvae.testing.simulate import (
     ANOMALIES,
     BACKGROUND,
     FOREIGN,

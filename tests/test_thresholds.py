@@ -4,7 +4,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomvae.errors import ConfigError, NotEnoughPixels
-from anomvae.thresholds import GROUPS, RULES, TAIL, Rule, Threshold, describe_scores, parse_rule
+from anomvae.stats.thresholds import (
+    GROUPS,
+    RULES,
+    TAIL,
+    Rule,
+    Threshold,
+    describe_scores,
+    parse_rule,
+)
 
 EXACT = GROUPS + TAIL
 USED = ("sigma", "clipped", "mad", "quantile:0.01", "fixed:12.5")

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.tiling import Tile, fitting_size, tile_at, tiles
+from anomvae.pixels.tiling import Tile, fitting_size, tile_at, tiles
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides)

@@ -12,10 +12,10 @@ from test_bad_input import refused
 
 import anomvae
 from anomvae.config import resolve_config
+from anomvae.detector.modelfile import read_card
 from anomvae.errors import BandMismatch, ConfigError, CovariateMismatch
 from anomvae.fitting import Selection
 from anomvae.mapping import score_scenes
-from anomvae.modelfile import read_card
 from anomvae.parallel import processes
 
 SHAPE = (64, 64)

@@ -16,12 +16,12 @@ from test_mapping import Neighbours
 
 from anomvae.errors import RasterError, WorkersLost
 from anomvae.mapping import score_scene, score_scenes
-from anomvae.mapping.work import SentWork, TileWork
-from anomvae.outputs import Outputs
+from anomvae.mapping.outputs import Outputs
+from anomvae.mapping.tiles import SentWork, TileWork
 from anomvae.parallel import processes
 from anomvae.parallel.cluster import Cluster
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import RasterReader, everywhere
-from anomvae.tiling import tiles
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
-from anomvae.config import AlertRule, MonitorConfig
 from anomvae.errors import RasterError
+from anomvae.mapping.outputs import Outputs
 from anomvae.monitoring import Surroundings, run_once
+from anomvae.monitoring.config import AlertRule, MonitorConfig
 from anomvae.monitoring.database import opened_to_read
 from anomvae.objects import About
 from anomvae.objects.items import DEGREES
-from anomvae.outputs import Outputs
-from anomvae.thresholds import Threshold
+from anomvae.stats.thresholds import Threshold
 
 START = datetime(2025, 6, 1, 3, tzinfo=UTC)
 

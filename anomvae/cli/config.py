@@ -43,8 +43,9 @@ def check(name: str, settings: tuple[str, ...]) -> None:
 
     A file of places to watch, as for `anomvae monitor`, is known by its [[place]].
     """
-    from ..config import is_monitoring, read_monitoring, resolve_config
-    from ..families import family_named
+    from ..config import resolve_config
+    from ..models.families import family_named
+    from ..monitoring.config import is_monitoring, read_monitoring
 
     if not settings and is_monitoring(name):
         read_monitoring(name)

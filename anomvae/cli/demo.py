@@ -19,11 +19,11 @@ def demo(folder: str, seed: int) -> None:
     from pathlib import Path
 
     from ..config import resolve_config, shipped
+    from ..detector.modelfile import read_card
     from ..errors import FileError
     from ..evaluation import evaluate
     from ..fitting import train
     from ..mapping import score_scene
-    from ..modelfile import read_card
 
     samples, out = shipped("data_samples"), Path(folder)
     model = out / "model.safetensors"

@@ -58,11 +58,11 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif -o metrics.json
         anomvae evaluate scene.tif -m coast.safetensors --labels labels.tif --baselines rx,pca
     """
-    from ..covariates import rasters_of
     from ..detector import Detector
     from ..evaluation import evaluate as measure_map
     from ..evaluation import evaluate_detector
     from ..files import write_atomically
+    from ..pixels.covariates import rasters_of
 
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..bands import Bands
 from ..errors import listed
+from ..pixels.bands import Bands
 from . import options
 
 if TYPE_CHECKING:
-    from ..codeuse import CodeUse
-    from ..context import Ring
-    from ..modelfile import Card
+    from ..detector.modelfile import Card
+    from ..stats.context import Ring
+    from ..stats.latent import CodeUse
 
 
 @click.command()
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @options.verbose_opt
 def info(file: str, as_json: bool) -> None:
     """Say what FILE is: a model or a scene."""
-    from ..modelfile import is_model
+    from ..detector.modelfile import is_model
 
     facts = _model(file) if Path(file).suffix == ".safetensors" or is_model(file) else _scene(file)
     if as_json:
@@ -37,7 +37,7 @@ def info(file: str, as_json: bool) -> None:
 
 
 def _model(file: str) -> dict[str, Any]:
-    from ..modelfile import read_card
+    from ..detector.modelfile import read_card
 
     card = read_card(file)
     training, cut = card.training, card.threshold
@@ -147,7 +147,7 @@ def _item(item: dict[str, Any]) -> str:
 
 
 def _covariate(item: dict[str, Any]) -> str:
-    from ..covariates import Covariate
+    from ..pixels.covariates import Covariate
 
     classes = f" ({len(item['classes'])} classes)" if item["classes"] else ""
     return f"{Covariate(**item)}{classes}"

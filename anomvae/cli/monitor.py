@@ -45,8 +45,8 @@ def run(config: str) -> None:
     from datetime import UTC, datetime
     from uuid import uuid4
 
-    from ..config import read_monitoring
     from ..monitoring import Surroundings, run_once
+    from ..monitoring.config import read_monitoring
 
     watch, run_id = read_monitoring(config), uuid4().hex[:12]
     around = Surroundings(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
@@ -65,8 +65,8 @@ def status(config: str, as_json: bool) -> None:
     """Say how the watch of CONFIG is: the last run, each place, what failed, what waits."""
     from dataclasses import asdict
 
-    from ..config import read_monitoring
     from ..monitoring import overview
+    from ..monitoring.config import read_monitoring
 
     told = overview(read_monitoring(config).state)
     click.echo(json.dumps(asdict(told), indent=2) if as_json else "\n".join(_status(told)))
@@ -80,8 +80,8 @@ def status(config: str, as_json: bool) -> None:
 @options.json_opt
 def history(config: str, place: str | None, last: int | None, as_csv: bool, as_json: bool) -> None:
     """Say what became of each scene of CONFIG, the latest first."""
-    from ..config import read_monitoring
     from ..monitoring import history as told_history
+    from ..monitoring.config import read_monitoring
 
     if as_csv and as_json:
         raise click.UsageError("Give either --csv or --json, not both.")

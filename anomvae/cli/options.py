@@ -143,9 +143,9 @@ def ordered(scenes: tuple[str, ...], family: str, dates: str) -> tuple[str, ...]
     ConfigError
         If a date is not known, or dates are given to a family that does not compare them.
     """
-    from ..dates import oldest_first
     from ..errors import ConfigError
-    from ..families import family_named
+    from ..models.families import family_named
+    from ..pixels.dates import oldest_first
 
     if family_named(family).of_dates:
         return tuple(oldest_first(scenes, dates))

@@ -69,7 +69,7 @@ def score(  # noqa: PLR0913 - one argument per option
     from ..detector import Detector
     from ..errors import ScenesFailed
     from ..mapping import score_scenes
-    from ..thresholds import parse_rule
+    from ..stats.thresholds import parse_rule
 
     with options.spread(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model)

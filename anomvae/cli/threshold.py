@@ -37,9 +37,9 @@ def threshold(  # noqa: PLR0913 - one argument per option
     Example:
         anomvae threshold coast.safetensors 2025/*.tif -o coast2025.safetensors
     """
-    from ..covariates import rasters_of
     from ..detector import Detector
     from ..fitting import refit_threshold
+    from ..pixels.covariates import rasters_of
 
     read = [*scenes, *normal, mask, *rasters_of(covariates)]  # the model may be replaced
     options.require_place(out, overwrite, read)

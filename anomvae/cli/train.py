@@ -43,8 +43,8 @@ def train(  # noqa: PLR0913 - one argument per option
         anomvae train 2024/*.tif --set model.family=cvae --covariates dem.tif -o hills.safetensors
     """
     from ..config import resolve_config
-    from ..covariates import rasters_of
     from ..fitting import train as fit
+    from ..pixels.covariates import rasters_of
 
     options.require_place(model, overwrite, [*scenes, *normal, mask, *rasters_of(covariates)])
     chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))

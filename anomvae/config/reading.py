@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import ConfigError, FileError, hint
-from .monitoring import MonitorConfig
 from .tables import Config
 
 MONITOR = "monitor"
@@ -72,7 +71,7 @@ def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resol
         If the file cannot be read.
     """
     path = _path(name)
-    data = _read(path)
+    data = read_toml(path)
     sources = {key: str(path) for key, _ in _flat(data)}
     for setting in settings:
         key, value = _setting(setting)
@@ -84,31 +83,13 @@ def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resol
 
 def build_config(data: Mapping[str, Any], where: str) -> Config:
     """Check a nested mapping; ``where`` says in messages what it came from."""
-    return _validated(Config, data, where, {})
+    return validated(Config, data, where, {})
 
 
-def read_monitoring(path: str | Path) -> MonitorConfig:
-    """Read what is watched; paths in the file are told from its own folder.
-
-    Raises
-    ------
-    ConfigError
-        Names every key and value that does not fit.
-    FileError
-        If the file cannot be read.
-    """
-    file = Path(path)
-    return _validated(MonitorConfig, _read(file), str(file), {"folder": file.absolute().parent})
-
-
-def is_monitoring(path: str | Path) -> bool:
-    """Tell a file of places to watch from the configuration of a detector."""
-    return Path(path).is_file() and "place" in _read(Path(path))
-
-
-def _validated(
+def validated(
     kind: type[Whole], data: Mapping[str, Any], where: str, context: Mapping[str, Any]
 ) -> Whole:
+    """Check a nested mapping against the tables of a configuration."""
     try:
         return kind.model_validate(data, context=dict(context))
     except ValidationError as error:
@@ -220,7 +201,8 @@ def _path(name: str) -> Path:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -14,7 +14,7 @@ from pydantic import (
     PositiveInt,
 )
 
-from ..thresholds import parse_rule
+from ..stats.thresholds import parse_rule
 
 Auto = Literal["auto"]
 TRIM = 0.05
@@ -63,7 +63,7 @@ class ModelConfig(Table):
     """Which autoencoder to build."""
 
     family: str = "vae"
-    """A name in `anomvae.families.FAMILIES`."""
+    """A name in `anomvae.models.families.FAMILIES`."""
     latent: PositiveInt | Auto = "auto"
     """Latent features per pixel; auto: min(8, bands / 2)."""
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | Auto = "auto"

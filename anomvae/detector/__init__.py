@@ -1,12 +1,17 @@
 """The detector: fitted on examples, applied to blocks, kept in one file.
 
-`Detector` scores, saves and loads (`scoring`); `fit_detector` makes one from examples (`fit`).
-Nothing here knows rasters.
+`Detector` scores, saves and loads (`detector`); `fit_detector` makes one from examples (`fit`).
+Nothing here knows rasters.  Names are resolved lazily: the model file is read without torch.
 """
 
-from .fit import context_plan, fit_detector, fit_surroundings
-from .passes import CHUNK, THREADS, Scores, available, torch_threads
-from .scoring import Detector
+from typing import TYPE_CHECKING
+
+from .. import lazily
+
+if TYPE_CHECKING:
+    from .batches import CHUNK, THREADS, Scores, available, torch_threads
+    from .detector import Detector
+    from .fit import context_plan, fit_detector, fit_surroundings
 
 __all__ = [
     "CHUNK",
@@ -19,3 +24,18 @@ __all__ = [
     "fit_surroundings",
     "torch_threads",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "CHUNK": "batches",
+        "Detector": "detector",
+        "Scores": "batches",
+        "THREADS": "batches",
+        "available": "batches",
+        "context_plan": "fit",
+        "fit_detector": "fit",
+        "fit_surroundings": "fit",
+        "torch_threads": "batches",
+    },
+)

@@ -18,23 +18,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import __version__
-from ..bands import Bands
-from ..codeuse import CodeUse
-from ..context import Context, ContextPlan, Ring, fit_context
-from ..covariates import Covariates, fit_covariates
 from ..errors import ConfigError
-from ..families import Family, Sizes, family_named, fitting_sizes
-from ..modelfile import Card, Training
 from ..models import Autoencoder, Seen
-from ..noise import Noise, fit_noise
-from ..objectives import Elbo
+from ..models.families import Family, Sizes, family_named, fitting_sizes
+from ..models.objectives import Elbo
 from ..parallel import Progress, quiet
-from ..prominence import Prominence, fitted_prominence
-from ..sampling import Sample
-from ..training import Plan, fit_model
-from .passes import Array, available
-from .ready import Ready, prepared
-from .scoring import Detector
+from ..pixels.bands import Bands
+from ..pixels.covariates import Covariates, fit_covariates
+from ..stats.context import Context, ContextPlan, Ring, fit_context
+from ..stats.latent import CodeUse
+from ..stats.local_contrast import Prominence, fitted_prominence
+from ..stats.noise import Noise, fit_noise
+from ..training.loop import Plan, fit_model
+from ..training.sampling import Sample
+from .batches import Array, available
+from .detector import Detector
+from .modelfile import Card, Training
+from .training_set import Ready, prepared
 
 if TYPE_CHECKING:
     from ..config import Config, TrainingConfig

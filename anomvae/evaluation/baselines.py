@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, hint
-from ..rx import fit_robust_rx, fit_rx, stream_moments
+from ..stats.rx import fit_robust_rx, fit_rx, stream_moments
 
 Spectra = NDArray[np.float32]
 Stream = Callable[[], Iterator[Spectra]]

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 
 from ..files import PathText
 from ..mapping import MapResult, Scorer, pace, score_tiles
-from ..metrics import Metrics, measure, table
 from ..parallel import Progress, quiet
-from ..pixels import Mask, matched
+from ..pixels.tiling import Window, fitting_size, tiles
+from ..pixels.views import Mask, matched
 from ..raster import RasterReader, read_labels, read_map, with_covariates
-from ..scaling import stream_statistics
-from ..thresholds import describe_scores, sigma
-from ..tiling import Window, fitting_size, tiles
+from ..stats.metrics import Metrics, measure, table
+from ..stats.scaler import stream_statistics
+from ..stats.thresholds import describe_scores, sigma
 from .baselines import Spectra, baseline, require_baselines
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@
 and bands count (`selection`).
 """
 
-from .cutoff import FEW
 from .fit import FEWEST, detect, refit_threshold, train
 from .selection import EVERYTHING, Selection
+from .threshold import FEW
 
 __all__ = ["EVERYTHING", "FEW", "FEWEST", "Selection", "detect", "refit_threshold", "train"]

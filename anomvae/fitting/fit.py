@@ -14,23 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..config import TRIM, resolve_config
-from ..context import Conditioned, Context, Ring
-from ..covariates import Covariates
 from ..detector import Detector, available, context_plan, fit_detector, fit_surroundings
 from ..errors import ConfigError, NotEnoughPixels, listed
-from ..families import family_named, require_dates
 from ..files import PathText, as_paths
+from ..models.families import family_named, require_dates
 from ..parallel import Progress, quiet
-from ..sampling import (
-    HELD_OUT,
-    Blocks,
-    Sample,
-    draw_sample,
-    held_out_blocks,
-)
-from ..thresholds import parse_rule
-from .cutoff import FEW, cut_at, everywhere, scores_of
+from ..pixels.covariates import Covariates
+from ..stats.context import Conditioned, Context, Ring
+from ..stats.thresholds import parse_rule
+from ..training.sampling import HELD_OUT, Blocks, Sample, draw_sample, held_out_blocks
 from .selection import EVERYTHING, SceneFile, Selection, found_scenes
+from .threshold import FEW, cut_at, everywhere, scores_of
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -167,7 +161,7 @@ def refit_threshold(
         Rasters with the detector's bands; for a detector of time series the dates of one place,
         oldest first.
     rule : str
-        A rule of `anomvae.thresholds`, such as ``sigma:3``.
+        A rule of `anomvae.stats.thresholds`, such as ``sigma:3``.
     select : Selection, optional
         Masks, normal areas, and the detector's covariates; the bands are the detector's.
     seed : int, default 0

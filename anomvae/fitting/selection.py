@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..bands import Bands
-from ..covariates import Covariates
 from ..errors import ConfigError
 from ..files import PathText
-from ..pixels import matched
+from ..pixels.bands import Bands
+from ..pixels.covariates import Covariates
+from ..pixels.views import matched
 from ..raster import open_normal, opened_dates
-from ..sampling import TrainingScene
+from ..training.sampling import TrainingScene
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Selection:
     normal: Sequence[PathText] = ()
     """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
     covariates: Sequence[PathText] = ()
-    """What else is told to a family that takes it, as `anomvae.covariates.requested` reads it: one
+    """What a conditioned family is given, as `anomvae.pixels.covariates.requested` reads it: one
     raster for all scenes, ``day``, ..."""
 
 

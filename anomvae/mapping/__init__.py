@@ -2,13 +2,19 @@
 
 `score_scene` applies a detector (`scene`) tile by tile (`work`) and counts what comes out
 (`tally`); a picture gives a first look (`quicklook`); many scenes are a `batch`.  What
-lies in the folder then, and whether it is up to date, is told by `anomvae.outputs`.
+lies in the folder then, and whether it is up to date, is known to `outputs`, which needs no torch:
+names are resolved lazily.
 """
 
-from ..outputs import MapResult, read_summary
-from .batch import Outcome, score_scenes
-from .scene import detect_scene, score_scene
-from .work import Pace, Scorer, TileWork, pace, score_tiles
+from typing import TYPE_CHECKING
+
+from .. import lazily
+
+if TYPE_CHECKING:
+    from .batch import Outcome, score_scenes
+    from .outputs import MapResult, read_summary
+    from .score import detect_scene, score_scene
+    from .tiles import Pace, Scorer, TileWork, pace, score_tiles
 
 __all__ = [
     "MapResult",
@@ -23,3 +29,20 @@ __all__ = [
     "score_scenes",
     "score_tiles",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "MapResult": "outputs",
+        "Outcome": "batch",
+        "Pace": "tiles",
+        "Scorer": "tiles",
+        "TileWork": "tiles",
+        "detect_scene": "score",
+        "pace": "tiles",
+        "read_summary": "outputs",
+        "score_scene": "score",
+        "score_scenes": "batch",
+        "score_tiles": "tiles",
+    },
+)

@@ -15,15 +15,15 @@ from typing import Any
 
 import torch
 
-from ..covariates import rasters_of
 from ..errors import AnomvaeError, ConfigError, RasterError, WorkersLost
 from ..files import PathText, SceneText, as_paths, identify
 from ..objects import require_min_area
-from ..outputs import MapResult, Outputs, require_apart
 from ..parallel import Mapper, Progress, quiet, serial
+from ..pixels.covariates import rasters_of
 from ..raster import everywhere, found_anywhere, stem_of
-from .scene import score_scene
-from .work import Scorer, require_threads, require_tile
+from .outputs import MapResult, Outputs, require_apart
+from .score import score_scene
+from .tiles import Scorer, require_threads, require_tile
 
 
 @dataclass(frozen=True)

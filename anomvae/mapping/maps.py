@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from ..files import Staging
 from ..objects import Piece
-from ..outputs import Outputs
 from ..raster import Category, Georeference, Layout, MapWriter
 from ..raster.maps import LAYERS
-from ..thresholds import Threshold
-from .tally import Tally
-from .work import Picture, Scored
+from ..stats.thresholds import Threshold
+from .outputs import Outputs
+from .statistics import Tally
+from .tiles import Picture, Scored
 
 NO_DATA = 255
 FLAGS = (

@@ -11,11 +11,11 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bands import Bands
-from ..pixels import Reader
-from ..thresholds import Threshold
-from ..tiling import Lattice
-from .work import Picture
+from ..pixels.bands import Bands
+from ..pixels.tiling import Lattice
+from ..pixels.views import Reader
+from ..stats.thresholds import Threshold
+from .tiles import Picture
 
 SIDE = 512
 RED_GREEN_BLUE = (650.0, 550.0, 470.0)  # nm

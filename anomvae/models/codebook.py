@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..codeuse import CodeUse
+from ..stats.latent import CodeUse
 from .core import Bottleneck, Code
 from .networks import Dense
 

@@ -12,7 +12,7 @@ Where an example holds more than what is reconstructed, the dates before it or t
 a context network (van den Oord, Li & Vinyals 2018) makes numbers of that which encoder and decoder
 are conditioned on (Sohn, Lee & Yan 2015).
 
-A family is a choice of the parts; see `anomvae.families`.
+A family is a choice of the parts; see `anomvae.models.families`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..codeuse import NO_CODE, CodeUse
+from ..stats.latent import NO_CODE, CodeUse
 from .likelihoods import GaussianBands
 
 

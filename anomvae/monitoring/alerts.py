@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..config import AlertRule
+from .config import AlertRule
 from .state import Alert, Key, stamp
 
 if TYPE_CHECKING:
+    from ..mapping.outputs import MapResult
     from ..objects import AnomalyObject
-    from ..outputs import MapResult
 
 MOST_OBJECTS = 20  # that an alert lists, the highest scores first
 MOST_CORNERS = 200  # of an outline in an alert; a longer one is told by its box

@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from ..config import StacConfig
 from ..errors import FileError, hint
 from ..files import without_query
+from .config import StacConfig
 from .sources import Found
 
 log = logging.getLogger(__name__)

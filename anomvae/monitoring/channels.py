@@ -19,11 +19,11 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Protocol, TextIO
 
-from ..config import MailConfig, WebhookConfig
-from ..config.checks import require_safe
 from ..errors import AnomvaeError
 from ..files import write_atomically
 from .alerts import feature_collection, headline, told
+from .checks import require_safe
+from .receivers import MailConfig, WebhookConfig
 from .state import Alert
 from .web import CallFailed, call
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ..config import HealthConfig
 from ..files import write_atomically
 from .channels import DeliveryFailed, Environment, secret_of
+from .config import HealthConfig
 from .state import stamp
 from .web import CallFailed, call
 

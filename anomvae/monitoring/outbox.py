@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..config import WaitConfig
 from .channels import Channel, DeliveryFailed
 from .database import transaction
+from .receivers import WaitConfig
 from .state import Alert, stamp
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from ..dates import date_of
 from ..errors import AnomvaeError, ConfigError
-from ..tiling import fitting_size, tiles
+from ..pixels.dates import date_of
+from ..pixels.tiling import fitting_size, tiles
 from .scoring import named_rasters
 from .sources import Found
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import PlaceConfig, RetryConfig
 from ..errors import (
     AnomvaeError,
     BandMismatch,
@@ -23,13 +22,14 @@ from ..errors import (
     ScenesFailed,
 )
 from .alerts import alert_of
+from .config import PlaceConfig, RetryConfig
 from .past import Past
 from .scoring import Scoring
 from .sources import Found, digest_of_file, listed_urls, look_into
 from .state import Alert, Finding, Key, Standing, State, stamp
 
 if TYPE_CHECKING:
-    from ..outputs import MapResult
+    from ..mapping.outputs import MapResult
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +256,7 @@ def _model_digest(place: PlaceConfig) -> str:
 
 def _settings_digest(place: PlaceConfig) -> str:
     """Sum up what is asked for besides the model, with the version of what a score is."""
-    from ..outputs import digest_of
+    from ..mapping.outputs import digest_of
 
     mask = "" if place.mask is None else _digest(place.mask, "mask")
     area, dates = place.alert.min_area_px, place.dates

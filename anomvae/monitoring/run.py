@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from ..config import MonitorConfig, PlaceConfig
 from ..errors import AnomvaeError, NotDelivered
 from .channels import Channel, DeliveryFailed, Feed, Lines, Mail, Webhook
+from .config import MonitorConfig, PlaceConfig
 from .health import Figures, beat, write_metrics
 from .lock import only_run
 from .outbox import Outbox, latest

@@ -8,13 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from ..config import PlaceConfig
 from ..errors import AnomvaeError, ConfigError
 from ..files import writing
+from .config import PlaceConfig
 from .sources import Found
 
 if TYPE_CHECKING:
-    from ..outputs import MapResult
+    from ..mapping.outputs import MapResult
 
 Scoring = Callable[[Found, Path], "MapResult"]
 """Scores a scene into a folder; raises an `AnomvaeError` where that fails."""
@@ -32,7 +32,7 @@ def scoring_of(place: PlaceConfig) -> Scoring:
     """
     from ..detector import Detector
     from ..mapping import score_scenes
-    from ..thresholds import parse_rule
+    from ..stats.thresholds import parse_rule
 
     detector = Detector.load(place.model)
     _require_dates(place, compared=detector.compares_dates)

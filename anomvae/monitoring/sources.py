@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
-from ..config import FolderConfig, UrlsConfig
 from ..errors import FileError
 from ..files import FileIdentity, identify, without_query
+from .config import FolderConfig, UrlsConfig
 from .state import Sighting, stamp
 
 UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp")

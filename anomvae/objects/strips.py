@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tiling import Window
+from ..pixels.tiling import Window
 
 STRIP_PIXELS = 2**20
 """What is looked at together: about a hundred bytes a pixel where all are anomalous."""
@@ -50,7 +50,7 @@ def strips_of(pieces: Iterable[Piece], width: int, pixels: int = STRIP_PIXELS) -
     Parameters
     ----------
     pieces : iterable of Piece
-        Tiles of a scene, row by row, as `anomvae.tiling.tiles` cuts it.
+        Tiles of a scene, row by row, as `anomvae.pixels.tiling.tiles` cuts it.
     width : int
         The scene's columns.
     pixels : int

@@ -1,7 +1,7 @@
 """CovariateReader: a scene with what else is known of its pixels, axes (time, row, col, value).
 
 The values of a block are the scene's bands, then those of each covariate in the order in which they
-were asked for (`anomvae.covariates`); NaN = no data, or not known.
+were asked for (`anomvae.pixels.covariates`); NaN = no data, or not known.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bands import Bands
-from ..covariates import (
+from ..errors import GridMismatch
+from ..files import FileIdentity, PathText
+from ..pixels.bands import Bands
+from ..pixels.covariates import (
     CLASSES,
     DAY,
     Covariate,
@@ -29,16 +31,14 @@ from ..covariates import (
     require_covariates,
     split_values,
 )
-from ..errors import GridMismatch
-from ..files import FileIdentity, PathText
-from ..grid import Grid
-from ..pixels import Block
-from ..tiling import Window
+from ..pixels.grid import Grid
+from ..pixels.tiling import Window
+from ..pixels.views import Block
+from .dataset import Source, opened
 from .gdal import everywhere, session
 from .georeference import Georeference
 from .part import part_at
 from .reader import RasterReader, fingerprint_of
-from .source import Source, opened
 from .warped import Warped, warped
 
 log = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ def with_covariates(
     scene : RasterReader
         The open scene.
     texts : sequence of str
-        As `anomvae.covariates.requested` reads them; without any the scene is given as it is.
+        As `anomvae.pixels.covariates.requested` reads them; without any the scene stays as it is.
     expected : Covariates, optional
         Those of a detector: others are refused.
 

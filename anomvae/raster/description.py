@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from ..bands import Band, Bands
+from ..pixels.bands import Band, Bands
 
 UNITS = (
     (r"nm|nanomet(?:er|re)s?", 1.0),

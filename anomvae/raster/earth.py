@@ -8,7 +8,7 @@ from rasterio._err import CPLE_AppDefinedError
 from rasterio.crs import CRS
 from rasterio.warp import transform
 
-from ..grid import IDENTITY
+from ..pixels.grid import IDENTITY
 from .gdal import GDAL_ERRORS, session
 from .georeference import Georeference
 from .vector import LONGITUDE_LATITUDE

@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.rpc import RPC
 
-from ..grid import IDENTITY, Grid
+from ..pixels.grid import IDENTITY, Grid
 
 
 @dataclass(frozen=True)

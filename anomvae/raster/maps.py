@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RasterError
-from ..grid import Grid
+from ..pixels.grid import Grid
+from .dataset import Source, opened
 from .gdal import session
 from .part import whole
-from .source import Source, opened
 
 LAYERS = ("score", "reconstruction", "kl")
 """Bands of an anomaly map, in order, nats."""

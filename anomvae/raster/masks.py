@@ -11,12 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..grid import Grid
-from ..tiling import Window
+from ..pixels.grid import Grid
+from ..pixels.tiling import Window
+from .dataset import Source, opened
 from .georeference import Georeference
 from .part import Part, part_at
 from .polygons import is_vector, read_polygons
-from .source import Source, opened
 
 
 class NormalMask(Protocol):

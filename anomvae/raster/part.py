@@ -7,7 +7,7 @@ from typing import Any
 
 from rasterio.enums import Resampling
 
-from ..tiling import Lattice, Window
+from ..pixels.tiling import Lattice, Window
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from rasterio.features import rasterize
 from rasterio.warp import transform
 
 from ..errors import RasterError
-from ..grid import Grid
-from ..tiling import Window
+from ..pixels.grid import Grid
+from ..pixels.tiling import Window
 from .gdal import reporting, session
 from .georeference import Georeference
 from .vector import Outlines, read_outlines

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bands import Bands
-from ..tiling import Lattice, tiles
+from ..pixels.bands import Bands
+from ..pixels.tiling import Lattice, tiles
+from .dataset import Source, opened
 from .part import part_at
-from .source import Source, opened
 
 
 def draw(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 
-from ..bands import Bands
-from ..covariates import Covariates
 from ..errors import RasterError
 from ..files import FileIdentity, identify
-from ..grid import Grid
-from ..pixels import Block
-from ..tiling import Window
+from ..pixels.bands import Bands
+from ..pixels.covariates import Covariates
+from ..pixels.grid import Grid
+from ..pixels.tiling import Window
+from ..pixels.views import Block
+from .dataset import Source, opened
 from .gdal import everywhere, is_local, session
 from .georeference import Georeference, georeference_of
 from .masks import RasterMask, opened_mask
 from .part import Part, part_at, reduced
 from .preview import draw
-from .source import Source, opened
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class RasterReader:
     path : str or path
         Whatever GDAL opens: a file, an URI, ``/vsi...``, one of a container's rasters.
     bands : str, optional
-        Bands to use, as in `anomvae.bands.Bands.choose`; by default all but alpha.
+        Bands to use, as in `anomvae.pixels.bands.Bands.choose`; by default all but alpha.
     mask : path, optional
         A raster on the same grid; pixels that are 0 or no data in its first band are ignored.
 

@@ -8,12 +8,12 @@ from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
-from ..bands import Bands
-from ..covariates import Covariates
 from ..files import FileIdentity, PathText
-from ..grid import Grid
-from ..pixels import Block, matched
-from ..tiling import Window
+from ..pixels.bands import Bands
+from ..pixels.covariates import Covariates
+from ..pixels.grid import Grid
+from ..pixels.tiling import Window
+from ..pixels.views import Block, matched
 from .covariates import SceneReader, with_covariates
 from .georeference import Georeference
 from .reader import RasterReader

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
-from ..bands import Bands
+from ..pixels.bands import Bands
 from .description import alpha_indexes
 from .part import Part
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from ..bands import Bands
+from ..pixels.bands import Bands
 from .part import Part
 
 EXACT = {"int8", "uint8", "int16", "uint16", "float32"}

@@ -19,13 +19,13 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
-from ..bands import Bands
-from ..grid import Grid
-from ..tiling import Window
+from ..pixels.bands import Bands
+from ..pixels.grid import Grid
+from ..pixels.tiling import Window
+from .dataset import Source
 from .description import alpha_indexes
 from .gdal import reporting
 from .part import part_at
-from .source import Source
 from .validity import validity_of
 
 SIDE = 256

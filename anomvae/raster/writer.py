@@ -22,7 +22,7 @@ from rasterio.shutil import copy
 
 from ..errors import NotWritten
 from ..files import sync
-from ..tiling import Window
+from ..pixels.tiling import Window
 from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
 

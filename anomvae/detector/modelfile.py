@@ -1,0 +1,272 @@
+"""The one-file model: a JSON card and tensors in the safetensors format; no pickle, no times.
+
+The card is the only metadata entry, ``anomvae``, so that the same detector gives the same bytes.
+Format 1 is told field by field in docs/model-file.md.  It grows by optional fields: one that holds
+its default is not written, so older files stay readable, and older versions read newer files that
+do not use what they do not know.  An unknown field is refused.  Reading needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..errors import ModelFileError
+from ..pixels.bands import Band, Bands
+from ..pixels.covariates import Covariate, Covariates
+from ..stats.context import ContextPlan, Ring
+from ..stats.latent import NO_CODE, CodeUse
+from ..stats.local_contrast import Prominence
+from ..stats.thresholds import Threshold
+
+FORMAT = 1
+KEY = "anomvae"
+PICKLES = (b"PK\x03\x04", b"\x80")
+LONGEST_HEADER = 100_000_000  # the bound of the safetensors format
+
+Tensors = Mapping[str, NDArray[Any]]
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a detector was fitted."""
+
+    scenes: tuple[str, ...]
+    """File names of the training scenes, of all dates, without folders; empty for arrays."""
+    seed: int
+    """Decides initial weights, shuffling and held-out blocks."""
+    pixels: int
+    """Pixels trained on."""
+    steps: int
+    """Optimiser steps."""
+    batch: int
+    """Pixels per step."""
+    trim: float
+    """Share of each batch that did not count."""
+    beta: float
+    """Weight of the KL term in training."""
+    loss: tuple[float, ...]
+    """Mean loss of about fifty equal parts of training, nats per pixel."""
+    elbo: float | None
+    """Evidence lower bound of held-out pixels, nats per pixel in scaled units; higher is better."""
+    nodata: float
+    """Share of pixels without data in the training scenes."""
+    code: CodeUse = NO_CODE
+    """What the code carries; empty where it has no prior, or in a file of before."""
+    dates: int = 1
+    """Dates of an example; above 1 for a family that compares dates."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a detector is; the JSON entry of its file."""
+
+    family: str
+    """A name in `anomvae.models.families.FAMILIES`."""
+    latent: int
+    """Latent features per pixel."""
+    hidden: tuple[int, ...]
+    """Widths of the encoder's layers."""
+    likelihood: str
+    """``gaussian``, ``student-t`` or ``unit``."""
+    bands: Bands
+    """The radiometric contract: the bands a scene must have, in order."""
+    dead: tuple[str, ...]
+    """Bands of the training scenes that carry nothing and are left out."""
+    noise: str
+    """Noise model of the score: ``unit``, ``band`` or ``covariance``."""
+    kl_weight: float
+    """Weight of the KL term in the score."""
+    training: Training
+    """How it was fitted."""
+    anomvae: str
+    """Version that wrote the file."""
+    torch: str
+    """Version of torch that trained the weights."""
+    threshold: Threshold | None = None
+    """The cut-off; none before it is fitted."""
+    context: ContextPlan | None = None
+    """What surroundings the model is conditioned on; none for a family that is not."""
+    prominence: Prominence | None = None
+    """How surroundings count in the score; none where each pixel is scored alone."""
+    patch: Ring | None = None
+    """Side of a patch, and of the middle that its context does not see; none without patches."""
+    covariates: Covariates = ()
+    """What else the model is told, in the order of the values behind the bands of a block."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file in memory."""
+
+    card: Card
+    """What the detector is."""
+    tensors: Tensors
+    """Arrays by name; empty when only the card was read."""
+
+
+def to_bytes(model: ModelFile) -> bytes:
+    """Serialise a model; equal models give equal bytes."""
+    from safetensors.numpy import save
+
+    tensors = {name: np.asarray(array, order="C") for name, array in model.tensors.items()}
+    entry = {"format": FORMAT, "tensors": _digest(tensors)} | _told(model.card)
+    sealed = entry | {"checksum": _checksum(entry)}
+    return save(tensors, metadata={KEY: json.dumps(sealed, sort_keys=True, allow_nan=False)})
+
+
+def read_card(path: str | Path) -> Card:
+    """Read what a model is, without its tensors.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, foreign, a pickle, or of a newer format.
+    """
+    return _card(_entry(_header(Path(path)), path), path)
+
+
+def read_model(path: str | Path) -> ModelFile:
+    """Read a whole model and check that its tensors are those that were written.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, foreign, a pickle, or of a newer format.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    entry = _entry(_header(Path(path)), path)
+    card = _card(entry, path)
+    try:
+        tensors = load(Path(path).read_bytes())
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if _digest(tensors) != entry["tensors"]:
+        raise _damaged(path, "its tensors do not match their checksum")
+    return ModelFile(card, tensors)
+
+
+def is_model(path: str | Path) -> bool:
+    """Whether a file begins as a safetensors file does; it may still be damaged."""
+    try:
+        _header(Path(path))
+    except ModelFileError:
+        return False
+    return True
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Read the JSON header of a safetensors file: eight bytes of length, then the text."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            size = int.from_bytes(start, "little")
+            text = file.read(size) if size <= LONGEST_HEADER else b""
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        header = None
+    if isinstance(header, dict):
+        return header
+    # Not before: the length of a header may begin as a pickle does.
+    if start.startswith(PICKLES):
+        raise ModelFileError(
+            f"{path} is a pickle or a zip archive; anomvae reads models only from the safetensors "
+            f"files it writes, because a pickle can run any code. Train the model with anomvae."
+        )
+    raise _damaged(path, "it does not begin as a safetensors file")
+
+
+def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
+    try:
+        entry = json.loads(header["__metadata__"][KEY])
+        version = int(entry["format"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{path} is a safetensors file, but not one of anomvae's. "
+            f"Give a file written by `anomvae train`."
+        ) from error
+    if version > FORMAT:
+        raise ModelFileError(
+            f"{path} has format {version}, written by anomvae {entry.get('anomvae', '?')}; this "
+            f"version reads up to {FORMAT}. Update anomvae (pip install -U anomvae)."
+        )
+    rest = {key: value for key, value in entry.items() if key != "checksum"}
+    if entry.get("checksum") != _checksum(rest):
+        raise _damaged(path, "its card does not match its checksum")
+    return rest
+
+
+def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
+    data = {key: value for key, value in entry.items() if key not in {"format", "tensors"}}
+    try:
+        bands, training = data["bands"], data["training"]
+        code = _built(CodeUse, training.get("code", {}))
+        parts = {
+            "bands": _built(Bands, bands | {"items": [_built(Band, b) for b in bands["items"]]}),
+            "training": _built(Training, training | {"code": code}),
+        }
+        if "threshold" in data:
+            parts["threshold"] = _built(Threshold, data["threshold"])
+        if "covariates" in data:
+            parts["covariates"] = tuple(_built(Covariate, one) for one in data["covariates"])
+        for name, kind in (("context", ContextPlan), ("prominence", Prominence)):
+            if name in data:
+                ring = _built(Ring, data[name]["ring"])
+                parts[name] = _built(kind, data[name] | {"ring": ring})
+        if "patch" in data:
+            parts["patch"] = _built(Ring, data["patch"])
+        return _built(Card, data | parts)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(
+            f"{path} does not fit format {FORMAT} as anomvae {__version__} knows it ({error}); it "
+            f"was written by anomvae {entry.get('anomvae', '?')}. Update anomvae, or train again."
+        ) from error
+
+
+def _told(part: Any) -> Any:  # noqa: ANN401 - a dataclass, or what its fields hold
+    """Turn a dataclass into a mapping, without optional fields that hold their default."""
+    if isinstance(part, tuple):
+        return [_told(item) for item in part]
+    if not is_dataclass(part):
+        return part
+    held = {field.name: getattr(part, field.name) for field in fields(part)}
+    optional = {field.name: field.default for field in fields(part)}
+    return {name: _told(value) for name, value in held.items() if value != optional[name]}
+
+
+def _built(kind: Callable[..., Part], data: Mapping[str, Any]) -> Part:
+    """Make a dataclass; an unknown field, or one without a default that is missing, is an error."""
+    return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in data.items()})
+
+
+def _checksum(entry: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(tensors: Tensors) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _damaged(path: str | Path, why: str) -> ModelFileError:
+    return ModelFileError(
+        f"{path} is damaged or no model file: {why}. Copy it again, or train it again."
+    )

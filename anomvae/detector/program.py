@@ -1,0 +1,131 @@
+"""A model folded for scoring: data units in, terms out, and little that is linear in between.
+
+For an example ``x`` in data units, with the scaler's centre m and spread s, the encoder's first
+layer (W, b), the decoder's last (V, v) on features h, and the noise (c, S)::
+
+    d = clip(x - m)
+    first layer   W (d / s) + b                  = (W / s) d + b
+    whitened      (d / s - V h - v - c) S^-1/2   = d (S^-1/2 / s) - (V h + v + c) S^-1/2
+
+The brackets are made once, in float64.  The centre is taken away first, because a band far from
+zero would lose its digits in the sums; what float32 cannot hold of it goes into b and v.  A context
+network sees examples before the encoder does, so it is given d / s, and W stays.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models import Autoencoder, Code, Dense, Seen
+from ..stats.noise import Noise
+from ..stats.scaler import FARTHEST, Scaler
+from .batches import FEWEST, rows_of
+from .fused import fuse
+
+
+class Said(NamedTuple):
+    """What a model says of a pass, each example alone."""
+
+    reconstruction: Tensor
+    """The reconstruction term, (n, ...), nats."""
+    kl: Tensor
+    """The KL term, without its weight, (n, ...), nats."""
+    code: Tensor
+    """Posterior means, (n, ..., latent)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Lean:
+    """A folded model, on the device of the one it was made of."""
+
+    model: Autoencoder
+    """Encodes what `look` gives; decodes to the whitened mean, its sign turned."""
+    centre: Tensor
+    """Mean per band, data units, (band,)."""
+    farthest: Tensor
+    """Largest distance from it, data units, (band,)."""
+    spread: Tensor | None
+    """What distances are divided by for a context network, (band,)."""
+    gain: Tensor | nn.Module
+    """What whitens examples: (band,), to be multiplied, or a layer."""
+    rows: int
+    """Examples per pass."""
+
+    def look(self, x: Tensor, told: Tensor | None) -> Seen:
+        """Centre examples (n, ..., band) in data units, and say what else is told of them."""
+        away = (x - self.centre).clamp_(-self.farthest, self.farthest)
+        return self.model.look(away if self.spread is None else away.div_(self.spread), told)
+
+    def encode(self, seen: Seen) -> Code:
+        """Turn examples into codes."""
+        return self.model.encode(seen.x, seen.context)
+
+    def say(self, seen: Seen) -> Said:
+        """Give the terms of examples."""
+        code = self.encode(seen)
+        against = self.model.decode(code.z, seen.context)
+        squares = self._white(seen.x, against).square_()
+        return Said(self.model.likelihood.cost(squares, out=squares).sum(-1), code.kl, code.z)
+
+    def _white(self, x: Tensor, against: Tensor) -> Tensor:
+        if isinstance(self.gain, Tensor):
+            return against.addcmul_(x, self.gain)
+        return against.add_(self.gain(x))
+
+
+def folded(model: Autoencoder, scaler: Scaler, noise: Noise) -> Lean:
+    """Fold scaling and whitening into a copy of a model."""
+    lean = deepcopy(model).requires_grad_(False)
+    centre, spread = torch.from_numpy(scaler.centre), torch.from_numpy(scaler.spread)
+    farthest = (FARTHEST * spread).clamp_max(float(np.finfo(np.float32).max))
+    device = next(model.parameters()).device
+
+    def placed(array: Tensor) -> Tensor:
+        return array.float().to(device)
+
+    alone = model.context_network is None
+    unit = spread if alone else torch.ones_like(spread)
+    shift = centre - centre.float() if alone else torch.zeros_like(centre)
+    if alone:
+        _fold_input(lean.encoder, spread, shift)
+    gain = _fold_output(lean, noise, unit, shift)
+    widest = max(layer.out_features for layer in lean.modules() if isinstance(layer, Dense))
+    rows = rows_of(max(widest, len(spread))) if alone else FEWEST
+    bounds = placed(centre), placed(farthest), None if alone else placed(spread)
+    whiten = placed(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
+    return Lean(fuse(lean), *bounds, whiten, rows)
+
+
+def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
+    """Let the first layer take bands in other units, and ``shift`` too much."""
+    layer = next(part for part in encoder.modules() if isinstance(part, Dense))
+    weight, bias = layer.weight.double().cpu(), layer.bias.double().cpu()
+    weight[:, : len(unit)] /= unit
+    bias -= weight[:, : len(unit)] @ shift
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)
+
+
+def _fold_output(
+    lean: Autoencoder, noise: Noise, unit: Tensor, shift: Tensor
+) -> Tensor | nn.Module:
+    """Let the decoder give the whitened mean, its sign turned; tell what whitens examples."""
+    root = torch.from_numpy(noise.whitening)
+    square = torch.diag(root) if root.ndim == 1 else root
+    layer = lean.likelihood.to_mean
+    weight, bias = (part.double().cpu() for part in (layer.weight, layer.bias))
+    bias += torch.from_numpy(noise.centre) + shift / unit
+    layer.weight.copy_(-(square.T @ weight))
+    layer.bias.copy_(-(bias @ square))
+    if root.ndim == 1:
+        return root / unit
+    whitening = Dense(*square.shape).requires_grad_(False)
+    whitening.weight.copy_((square / unit[:, None]).T)
+    whitening.bias.zero_()
+    return nn.Sequential(whitening)

@@ -1,0 +1,295 @@
+"""scikit-learn faces of the detectors, on pixel rows.
+
+``X`` has shape (n_pixels, n_bands), data units, without NaN.  The signs are scikit-learn's: higher
+is more normal, -1 is an outlier.  `anomaly_score` has the sign of the maps: nats, higher is worse.
+Rows carry no neighbours and no dates, so families that need them are refused here; use
+`Detector.score` on blocks instead.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    OutlierMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..config import TRIM, build_config
+from ..detector import Detector, fit_detector
+from ..models.families import require_rows
+from ..pixels.bands import Band, Bands, unnamed_bands
+from ..stats.rx import RX, fit_rx
+from ..stats.thresholds import Threshold, describe_scores, parse_rule
+from ..training.sampling import HELD_OUT, Sample
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+Array = NDArray[np.float64]
+
+
+class _Scored(OutlierMixin, BaseEstimator, ABC):
+    """What both detectors derive from their anomaly score and threshold."""
+
+    def score_samples(self, X: ArrayLike) -> Array:
+        """Give the negative anomaly score, shape (n_pixels,): higher is more normal."""
+        return -self.anomaly_score(X)
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """Give the distance to the threshold, shape (n_pixels,): negative for outliers."""
+        scores = self.score_samples(X)
+        return scores - self.offset_
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Give -1 for outliers and 1 for inliers, shape (n_pixels,)."""
+        return np.where(self.decision_function(X) >= 0, 1, -1)
+
+    @abstractmethod
+    def anomaly_score(self, X: ArrayLike) -> Array:
+        """Give the anomaly score, shape (n_pixels,): higher is worse."""
+
+    def _rows(self, X: ArrayLike) -> NDArray[np.float32]:
+        check_is_fitted(self)
+        return np.asarray(validate_data(self, X, reset=False, dtype=np.float32))
+
+
+class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
+    """An autoencoder that scores spectra by reconstruction and KL term.
+
+    Parameters
+    ----------
+    family : str, default "vae"
+        A family of `anomvae.models.families` that looks at each pixel alone.
+    latent : int or "auto", default "auto"
+        Latent features; auto: min(8, bands / 2).
+    hidden : tuple of int or "auto", default "auto"
+        Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32.
+    likelihood : {"student-t", "gaussian", "unit"}, default "student-t"
+        Noise learnt per band, with or without heavy tails, or held at 1.
+    epochs, max_steps, batch, learning_rate, trim, beta
+        As in the configuration's table ``[training]``.
+    noise : {"band", "unit", "covariance"}, default "band"
+        Noise model of the score.
+    kl_weight : float, default 1.0
+        Weight of the KL term in the score.
+    threshold : str, default "sigma:3"
+        A rule of `anomvae.stats.thresholds`, fitted on a fifth of the rows, which training does
+        not see.
+    device : {"cpu", "cuda"}, default "cpu"
+        Where to compute.
+    random_state : int, RandomState or None, default None
+        Decides weights, shuffling and held-out rows; an int repeats to the bit.
+
+    Attributes
+    ----------
+    detector_ : Detector
+        The fitted detector; ``detector_.save(path)`` writes a model file for the command line.
+    columns_ : list of int
+        Columns of ``X`` that carry something, from 0.
+    offset_ : float
+        Minus the threshold.
+    n_features_in_ : int
+        Bands.
+
+    References
+    ----------
+    Kingma & Welling (2014), Auto-encoding variational Bayes.
+    An & Cho (2015), Variational autoencoder based anomaly detection using reconstruction
+    probability.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(500, 6))
+    >>> vae = VAEDetector(max_steps=50, random_state=0).fit(X)
+    >>> bool(vae.anomaly_score(X + 5).mean() > vae.anomaly_score(X).mean())
+    True
+    """
+
+    def __init__(  # noqa: PLR0913 - scikit-learn asks for every parameter by name
+        self,
+        *,
+        family: str = "vae",
+        latent: int | str = "auto",
+        hidden: tuple[int, ...] | str = "auto",
+        likelihood: str = "student-t",
+        epochs: int = 40,
+        max_steps: int = 4000,
+        batch: int = 1024,
+        learning_rate: float = 2e-3,
+        trim: float = TRIM,
+        beta: float | str = "auto",
+        noise: str = "band",
+        kl_weight: float = 1.0,
+        threshold: str = "sigma:3",
+        device: str = "cpu",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.family = family
+        self.latent = latent
+        self.hidden = hidden
+        self.likelihood = likelihood
+        self.epochs = epochs
+        self.max_steps = max_steps
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.trim = trim
+        self.beta = beta
+        self.noise = noise
+        self.kl_weight = kl_weight
+        self.threshold = threshold
+        self.device = device
+        self.random_state = random_state
+
+    @classmethod
+    def from_detector(cls, detector: Detector) -> VAEDetector:
+        """Wrap a fitted detector, such as one read by `Detector.load`.
+
+        ``X`` then has the detector's bands as columns, in their order.
+        """
+        require_rows(detector.card.family, detector.reach)
+        vae = cls(family=detector.card.family)
+        vae.detector_ = detector
+        vae.columns_ = list(range(len(detector.bands)))
+        vae.n_features_in_ = len(detector.bands)
+        if detector.bands.named:
+            vae.feature_names_in_ = np.array(detector.bands.names, dtype=object)
+        vae.offset_ = -detector.threshold.value
+        return vae
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Learn normal spectra, mostly normal is enough, and fit the threshold.
+
+        Parameters
+        ----------
+        X : array or DataFrame, shape (n_pixels, n_bands)
+            Data units; column names become band names.
+        y : ignored
+
+        Raises
+        ------
+        ConfigError
+            If a parameter does not fit.
+        NotEnoughPixels
+            If every band is constant.
+        """
+        require_rows(self.family)
+        rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        random = check_random_state(self.random_state)
+        seed = int(random.randint(2**31 - 1))
+        order = np.random.default_rng(seed).permutation(len(rows))
+        cut = max(1, round(HELD_OUT * len(rows)))
+        held_out, examples = rows[np.sort(order[:cut])], rows[np.sort(order[cut:])]
+        config = self._config()
+        detector = fit_detector(Sample(examples, held_out), self._bands(), config, seed)
+        self.columns_ = [index - 1 for index in detector.bands.indexes]
+        scores = np.add(*detector.score_examples(held_out[:, self.columns_]))
+        self.detector_ = detector.with_threshold(
+            parse_rule(config.threshold), scores, held_out=True
+        )
+        self.offset_ = -self.detector_.threshold.value
+        return self
+
+    def anomaly_score(self, X: ArrayLike) -> Array:
+        """Give the anomaly score, nats, shape (n_pixels,): higher is worse, as in the maps."""
+        rows = self._rows(X)
+        terms = self.detector_.score_examples(rows[:, self.columns_])
+        return np.add(*terms).astype(np.float64)
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Give the latent means, shape (n_pixels, latent)."""
+        rows = self._rows(X)
+        return self.detector_.encode(rows[:, self.columns_])
+
+    def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Give the reconstructed spectra, data units, shape (n_pixels, n_bands).
+
+        A band that carried nothing in training comes back as it is.
+        """
+        rows = self._rows(X).copy()
+        rows[:, self.columns_] = self.detector_.reconstruct(rows[:, self.columns_])
+        return rows
+
+    def sample(self, n_samples: int = 1) -> NDArray[np.float32]:
+        """Draw spectra from the model, data units, shape (n_samples, living bands)."""
+        check_is_fitted(self)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return self.detector_.sample(n_samples, seed)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.detector_.card.latent
+
+    def __sklearn_tags__(self) -> Any:  # noqa: ANN401 - scikit-learn has no stubs
+        """Tell scikit-learn that the code is float32."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+    def _config(self) -> Config:
+        training = ("epochs", "max_steps", "batch", "learning_rate", "trim", "beta")
+        data = {
+            "model": {k: getattr(self, k) for k in ("family", "latent", "hidden", "likelihood")},
+            "training": {key: getattr(self, key) for key in training},
+            "score": {"noise": self.noise, "kl_weight": self.kl_weight},
+            "threshold": self.threshold,
+            "device": self.device,
+        }
+        return build_config(data, "VAEDetector").settled(in_sample=False, trim=TRIM)
+
+    def _bands(self) -> Bands:
+        """Call bands by the columns of a DataFrame, or by their position."""
+        if not hasattr(self, "feature_names_in_"):
+            return unnamed_bands(self.n_features_in_)
+        items = tuple(Band(i, name) for i, name in enumerate(self.feature_names_in_, start=1))
+        return Bands(items, source=len(items), named=True)
+
+
+class RXDetector(_Scored):
+    """Global RX: the squared Mahalanobis distance to the mean of the training pixels.
+
+    Parameters
+    ----------
+    threshold : str, default "sigma:3"
+        A rule of `anomvae.stats.thresholds`, fitted on the training pixels.
+
+    Attributes
+    ----------
+    rx_ : RX
+        Mean and whitening.
+    threshold_ : Threshold
+        The cut-off, squared distance.
+    offset_ : float
+        Minus the threshold.
+
+    References
+    ----------
+    Reed & Yu (1990), Adaptive multiple-band CFAR detection of an optical pattern with unknown
+    spectral distribution.
+    """
+
+    def __init__(self, *, threshold: str = "sigma:3") -> None:
+        self.threshold = threshold
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
+        """Take mean and covariance of spectra of shape (n_pixels, n_bands); ``y`` is ignored."""
+        rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
+        self.rx_: RX = fit_rx([rows])
+        scores = describe_scores(self.rx_.score(rows))
+        self.threshold_: Threshold = parse_rule(str(self.threshold)).threshold(
+            scores, held_out=False
+        )
+        self.offset_ = -self.threshold_.value
+        return self
+
+    def anomaly_score(self, X: ArrayLike) -> Array:
+        """Give the squared Mahalanobis distance, shape (n_pixels,): higher is worse."""
+        rows = self._rows(X)
+        return self.rx_.score(rows)

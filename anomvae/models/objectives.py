@@ -1,0 +1,53 @@
+"""What training minimises, example by example.
+
+The negative evidence lower bound (Kingma & Welling 2014), with the weight of the KL term (beta-VAE,
+Higgins et al. 2017), its linear warm-up (Sonderby et al. 2016) and free bits (Kingma et al. 2016,
+here a hinge per example)::
+
+    loss = sum_band error + beta * w(t) * max(kl, free_bits) + penalty       nats
+
+    w(t) = min(1, t / warm_up), t = share of training done
+
+A family may add an adversarial term (`anomvae.training.discriminator`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .core import Reconstruction
+
+
+@dataclass(frozen=True)
+class Elbo:
+    """The negative evidence lower bound and its usual variations."""
+
+    beta: float = 1.0
+    """Weight of the KL term."""
+    warm_up: float = 0.0
+    """Share of training over which the weight rises from 0, in [0, 1]."""
+    free_bits: float = 0.0
+    """Nats of KL per example that cost nothing; against a collapsed code."""
+    adversarial: float = 0.0
+    """Weight of the adversarial term, nats for a verdict lower by 1; 0: no discriminator."""
+
+    def __call__(self, output: Reconstruction, done: float = 1.0) -> Tensor:
+        """Return the loss of every example.
+
+        Parameters
+        ----------
+        output : Reconstruction
+            The model's output for examples of shape (..., band).
+        done : float, default 1
+            Share of training done, in [0, 1].
+
+        Returns
+        -------
+        Tensor, shape (...)
+            Nats, lower is better; without the adversarial term.
+        """
+        weight = self.beta * (min(1.0, done / self.warm_up) if self.warm_up else 1.0)
+        kl = output.kl.clamp_min(self.free_bits)
+        return output.error.sum(-1) + weight * kl + output.penalty

@@ -1,0 +1,219 @@
+"""The tables of a monitoring configuration: what is watched, and who is told.
+
+Paths are told from the folder of the file, so that cron finds them wherever it starts.  A secret is
+the name of an environment variable, never a value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from ..config.reading import read_toml, validated
+from ..config.tables import Table
+from ..errors import listed
+from ..stats.thresholds import parse_rule
+from .checks import Name, PathText, require_safe
+from .receivers import AlertsConfig, WaitConfig
+
+SOURCES = ("folder", "urls", "stac")
+
+
+def _within(pattern: str) -> str:
+    if not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise ValueError(f"pattern = {pattern!r}: expected names in the folder, such as '*.tif'.")
+    return pattern
+
+
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+
+
+class FolderConfig(Table):
+    """Scenes that arrive in a folder."""
+
+    path: PathText
+    """The folder."""
+    pattern: Annotated[str, AfterValidator(_within)] = "*.tif"
+    """Which names in it are scenes; ``**/*.tif`` looks into its folders, too."""
+    stable_seconds: NonNegativeFloat = 60.0
+    """A file is taken when its size and time have not changed for so long, s."""
+
+
+class UrlsConfig(Table):
+    """Scenes at known addresses."""
+
+    urls: tuple[str, ...] = ()
+    """Addresses that GDAL opens."""
+    file: PathText | None = None
+    """A text file with an address in each line."""
+
+    @model_validator(mode="after")
+    def _some(self) -> UrlsConfig:
+        if not self.urls and self.file is None:
+            raise ValueError("no addresses: give `urls`, or the `file` that lists them.")
+        return self
+
+
+class StacConfig(Table):
+    """Scenes of a STAC API or a static catalogue."""
+
+    url: PathText
+    """The API, or the catalogue's file."""
+    collection: str | None = None
+    """Only items of this collection."""
+    bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
+    """Only items that meet this box: west, south, east, north, degrees."""
+    days: PositiveFloat | None = None
+    """Only items of so many days until now."""
+    max_cloud: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Only items with at most this ``eo:cloud_cover``, percent."""
+    assets: Annotated[tuple[str, ...], Field(min_length=1)]
+    """One asset that holds all bands, or one asset for each band, in the detector's order."""
+    limit: PositiveInt = 10_000
+    """Items to look at, at the most."""
+    timeout: PositiveFloat = 30.0
+    """To wait for an answer, s."""
+
+
+class AlertRule(Table):
+    """When someone is told of a scene."""
+
+    min_objects: PositiveInt = 1
+    """So many objects ..."""
+    min_area_px: PositiveInt = 9
+    """... of so many pixels each, at least; connected, also at corners.  Smaller ones are in no
+    objects file."""
+    min_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Or at least this share of the valid pixels flagged, whatever the objects."""
+
+
+class PlaceConfig(Table):
+    """A place that is watched."""
+
+    name: Name
+    """What it is called in the state, in alerts and in metrics."""
+    model: PathText
+    """The detector's file."""
+    out: PathText
+    """Folder for the deliverables; each scene has a folder of its own in it."""
+    mask: PathText | None = None
+    """Raster on the grid of the scenes; 0 = ignore."""
+    threshold: str | None = None
+    """Rule that chooses the cut-off anew from the scores that the model keeps."""
+    dates: PositiveInt = 1
+    """A model of time series scores a scene given so many dates, its own and those before it."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where to compute."""
+    folder: FolderConfig | None = None
+    """Scenes from a folder ..."""
+    urls: UrlsConfig | None = None
+    """... or from a list of addresses ..."""
+    stac: StacConfig | None = None
+    """... or from a catalogue."""
+    alert: AlertRule = AlertRule()
+    """When someone is told."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> PlaceConfig:
+        if self.threshold is not None:
+            parse_rule(self.threshold)
+        given = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"{self.name!r} has {len(given)} sources: give one of "
+                f"{', '.join(f'[place.{name}]' for name in SOURCES)}."
+            )
+        return self
+
+
+class RetryConfig(WaitConfig):
+    """When a scene that failed is tried again."""
+
+    wait_seconds: PositiveFloat = 300.0
+    """After the first failure; each further one doubles it."""
+    max_wait_seconds: PositiveFloat = 86_400.0
+    """At the most."""
+    tries: PositiveInt = 5
+    """Times a scene is tried before it is given up."""
+
+
+class HealthConfig(Table):
+    """How the watch itself is watched."""
+
+    log: PathText | None = None
+    """File that a JSON line is added to for everything that happens."""
+    prometheus: PathText | None = None
+    """Textfile for the node exporter, ``*.prom``."""
+    heartbeat: str | None = None
+    """Address that is called after a run without failures ..."""
+    heartbeat_env: str | None = None
+    """... or the environment variable that holds it."""
+    timeout: PositiveFloat = 10.0
+    """To wait for an answer, s."""
+
+    @model_validator(mode="after")
+    def _one_heartbeat(self) -> HealthConfig:
+        if self.heartbeat is not None and self.heartbeat_env is not None:
+            raise ValueError("[health] has both `heartbeat` and `heartbeat_env`: give one of them.")
+        if self.heartbeat is not None:
+            require_safe(self.heartbeat, allow_http=True)
+        return self
+
+
+class MonitorConfig(Table):
+    """Everything that a pass over new scenes needs."""
+
+    state: PathText = Field("state", validate_default=True)
+    """Folder of the database and the lock."""
+    place: Annotated[tuple[PlaceConfig, ...], Field(min_length=1)]
+    """The places that are watched."""
+    retry: RetryConfig = RetryConfig()
+    """When a scene that failed is tried again."""
+    alerts: AlertsConfig = AlertsConfig()
+    """Who is told."""
+    health: HealthConfig = HealthConfig()
+    """How the watch itself is watched."""
+
+    @model_validator(mode="after")
+    def _own_names(self) -> MonitorConfig:
+        posted = [webhook.name for webhook in self.alerts.webhook]
+        written = [mail.name for mail in self.alerts.mail]
+        _require_once("places", [place.name for place in self.place])
+        _require_once("receivers of alerts", ["stdout", "feed", *posted, *written])
+        return self
+
+
+def read_monitoring(path: str | Path) -> MonitorConfig:
+    """Read what is watched; paths in the file are told from its own folder.
+
+    Raises
+    ------
+    ConfigError
+        Names every key and value that does not fit.
+    FileError
+        If the file cannot be read.
+    """
+    file = Path(path)
+    return validated(MonitorConfig, read_toml(file), str(file), {"folder": file.absolute().parent})
+
+
+def is_monitoring(path: str | Path) -> bool:
+    """Tell a file of places to watch from the configuration of a detector."""
+    return Path(path).is_file() and "place" in read_toml(Path(path))
+
+
+def _require_once(what: str, names: list[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"several {what} are called {listed(twice)}: give each its own name.")

@@ -1,0 +1,1 @@
+"""Arrays of pixels, without files: grids, tiles, bands, dates, covariates, views."""

@@ -1,0 +1,299 @@
+"""Covariates: what else is known of a pixel, and a model may be told (``--covariates``).
+
+A block of a scene with covariates has their values behind its bands, on the last axis.  Of three
+kinds, each value of a pixel becomes numbers that a model can be told::
+
+    numbers   one value for each band of a raster, such as elevation   the value itself
+    classes   one value, the class in the first band of a raster      1 for its class, 0 for others
+    day       two values, of the scene's day of the year              sin, cos of 2 pi day / 365.25
+
+NaN is unknown.  A class that training did not see is none of the classes: all its numbers are 0.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError, CovariateMismatch, listed
+from .dates import date_of
+
+log = logging.getLogger(__name__)
+
+NUMBERS, CLASSES, DAY = "numbers", "classes", "day"
+MOST_CLASSES = 64
+YEAR = 365.25  # days
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """One thing that is known of every pixel, as a detector keeps it."""
+
+    kind: str
+    """``numbers``, ``classes`` or ``day``."""
+    file: str = ""
+    """Name of the training scenes' raster, without its folder; empty for a day."""
+    band: str = ""
+    """Name of its band; empty where the raster has no names of its own, and for a day."""
+    classes: tuple[float, ...] = ()
+    """The classes that training saw, in ascending order; empty for other kinds."""
+
+    @property
+    def values(self) -> int:
+        """Values on the last axis of a block."""
+        return 2 if self.kind == DAY else 1
+
+    @property
+    def width(self) -> int:
+        """Numbers that a model is told."""
+        return len(self.classes) if self.kind == CLASSES else self.values
+
+    def numbers(self, values: Array) -> Array:
+        """Turn values (..., value) into numbers (..., number); NaN where a value is unknown."""
+        if self.kind != CLASSES:
+            return values
+        told: Array = np.equal(values, np.asarray(self.classes, np.float32)).astype(np.float32)
+        told[np.isnan(values[..., 0])] = np.nan
+        return told
+
+    def __str__(self) -> str:
+        """Name it as an option does."""
+        if self.kind == DAY:
+            return DAY
+        return f"{self.kind}:{self.file}{f' ({self.band})' if self.band else ''}"
+
+
+Covariates = tuple[Covariate, ...]
+"""In the order of their values on the last axis of a block."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A covariate as a user asks for it."""
+
+    kind: str
+    """``numbers``, ``classes`` or ``day``."""
+    source: str = ""
+    """Path or URI of the raster, or a day such as 2024-06-01; empty: the day in a scene's name."""
+
+    def day_of(self, scene: str) -> date:
+        """Give the day of a scene.
+
+        Raises
+        ------
+        CovariateMismatch
+            If it is not given, and not in the scene's name.
+        """
+        found = date.fromisoformat(self.source) if self.source else date_of(scene)
+        if found is None:
+            raise CovariateMismatch(
+                f"{scene} has no date in its name, such as 2024-06-01 or 20240601, but its day is "
+                f"a covariate. Rename it, or give the day: --covariates day:2024-06-01."
+            )
+        return found
+
+
+def requested(texts: Sequence[str | Path]) -> tuple[Request, ...]:
+    """Read covariates as users write them.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        ``FILE`` or ``numbers:FILE``, ``classes:FILE``, ``day`` or ``day:2024-06-01``.
+
+    Raises
+    ------
+    ConfigError
+        If one names no file, or no day.
+
+    Examples
+    --------
+    >>> requested(["dem.tif", "day"])
+    (Request(kind='numbers', source='dem.tif'), Request(kind='day', source=''))
+    """
+    texts = [texts] if isinstance(texts, str | Path) else texts
+    return tuple(_request(str(text)) for text in texts)
+
+
+def rasters_of(texts: Sequence[str | Path]) -> list[str]:
+    """List the rasters among covariates, as their paths were given."""
+    return [one.source for one in requested(texts) if one.kind != DAY]
+
+
+def values_of(covariates: Covariates) -> int:
+    """Count the values on the last axis of a block."""
+    return sum(one.values for one in covariates)
+
+
+def split_values(covariates: Covariates, values: Array) -> Iterator[tuple[Covariate, Array]]:
+    """Go through covariates, each with its own part of values (..., value)."""
+    start = 0
+    for one in covariates:
+        yield one, values[..., start : start + one.values]
+        start += one.values
+
+
+def numbers_of(covariates: Covariates, values: Array) -> Array:
+    """Turn the values (..., value) of a block into what a model is told, (..., number)."""
+    parts = [one.numbers(own) for one, own in split_values(covariates, values)]
+    return np.concatenate([values[..., :0], *parts], axis=-1)
+
+
+def fit_covariates(covariates: Covariates, values: Array) -> Covariates:
+    """Find the classes in the values (..., value) of training pixels; warn of what is not known.
+
+    Raises
+    ------
+    CovariateMismatch
+        If there are none.
+    ConfigError
+        If there are too many to be classes.
+    """
+    return tuple(_fitted(one, own) for one, own in split_values(covariates, values))
+
+
+def require_covariates(found: Covariates, expected: Covariates, scene: str) -> None:
+    """Make sure that the covariates of a scene are those of a detector.
+
+    Raises
+    ------
+    CovariateMismatch
+        If the count, a kind, or the name of a named band differs.
+    """
+    fits = len(found) == len(expected) and all(map(_alike, found, expected))
+    if fits:
+        return
+    given = f"the covariates {_named(found)}" if found else "no covariates"
+    if not expected:
+        raise CovariateMismatch(
+            f"{scene} is given {given}, but this detector was trained without any. "
+            f"Leave --covariates out, or train a cvae with them."
+        )
+    raise CovariateMismatch(
+        f"{scene} is given {given}, but this detector was trained with {_named(expected)}. "
+        f"Give the same in this order: {_options(expected)}."
+    )
+
+
+def require_values(count: int, bands: int, covariates: Covariates) -> None:
+    """Make sure that the last axis of an array holds bands and the values of covariates.
+
+    Raises
+    ------
+    CovariateMismatch
+        If it has another length.
+    """
+    if count != bands + values_of(covariates):
+        raise CovariateMismatch(
+            f"The array has {count} values per pixel, but this detector was trained on {bands} "
+            f"bands and {values_of(covariates)} values of covariates. Give the bands, then "
+            f"{', '.join(map(_value_names, covariates))}, in this order."
+        )
+
+
+def day_values(day: date) -> Array:
+    """Lay the day of the year on a circle: sin and cos, shape (2,)."""
+    angle = 2 * math.pi * day.timetuple().tm_yday / YEAR
+    return np.array([math.sin(angle), math.cos(angle)], np.float32)
+
+
+class Unseen:
+    """Tells, once for each, which classes of a scene training did not see."""
+
+    def __init__(self, expected: Covariates, scene: str) -> None:
+        """Watch the values of a scene against what a detector knows."""
+        self._expected, self._scene = expected, scene
+        self._told: set[tuple[int, float]] = set()
+
+    def look(self, values: NDArray[Any]) -> None:
+        """Look at values (..., value)."""
+        for place, (one, own) in enumerate(split_values(self._expected, values)):
+            if one.kind == CLASSES:
+                strange = set(np.unique(own[np.isfinite(own)]).tolist()) - set(one.classes)
+                self._tell(place, one, sorted(strange))
+
+    def _tell(self, place: int, one: Covariate, strange: Sequence[float]) -> None:
+        new = [number for number in strange if (place, number) not in self._told]
+        if new:
+            self._told.update((place, number) for number in new)
+            log.warning(
+                "%s: %s has classes that training did not see (%s); they count as none of them",
+                *(self._scene, one.file, listed([f"{number:g}" for number in new])),
+            )
+
+
+def _request(text: str) -> Request:
+    match = re.fullmatch(rf"({NUMBERS}|{CLASSES}|{DAY})(?::(.*))?", text, re.DOTALL)
+    if match is None and text:
+        return Request(NUMBERS, text)
+    kind, source = match.groups() if match else (NUMBERS, "")
+    if kind != DAY and not source:
+        raise ConfigError(
+            f"covariates = {text!r} names no file: give FILE, numbers:FILE, classes:FILE, day or "
+            f"day:2024-06-01."
+        )
+    if kind == DAY and source is not None:
+        _require_day(text, source)
+    return Request(kind, source or "")
+
+
+def _require_day(text: str, day: str) -> None:
+    try:
+        date.fromisoformat(day)
+    except ValueError as error:
+        raise ConfigError(
+            f"covariates = {text!r} is no day: write year, month and day, as in day:2024-06-01."
+        ) from error
+
+
+def _fitted(one: Covariate, values: Array) -> Covariate:
+    if one.kind == CLASSES:
+        return replace(one, classes=_classes(one, values))
+    if not np.isfinite(values).any():
+        log.warning("%s has no value at any pixel to train on, so it tells nothing", one)
+    return one
+
+
+def _classes(one: Covariate, values: Array) -> tuple[float, ...]:
+    found = np.unique(values[np.isfinite(values)])
+    if not len(found):
+        raise CovariateMismatch(
+            f"{one.file} has no class at any pixel to train on. Give a raster that covers the "
+            f"scenes, or leave it out."
+        )
+    if len(found) > MOST_CLASSES:
+        raise ConfigError(
+            f"{one.file} has {len(found)} classes at the pixels to train on, but at most "
+            f"{MOST_CLASSES} can be told. Merge some, or give it as numbers:{one.file}."
+        )
+    return tuple(found.tolist())
+
+
+def _alike(found: Covariate, expected: Covariate) -> bool:
+    named = bool(found.band and expected.band)
+    return found.kind == expected.kind and (not named or found.band == expected.band)
+
+
+def _named(covariates: Covariates) -> str:
+    return listed([str(one) for one in covariates])
+
+
+def _options(covariates: Covariates) -> str:
+    """Write the options that give covariates; the bands of one raster are given together."""
+    texts = [DAY if one.kind == DAY else f"{one.kind}:{one.file}" for one in covariates]
+    return " ".join(f"--covariates {text}" for text in dict.fromkeys(texts))
+
+
+def _value_names(one: Covariate) -> str:
+    return "day (sin, cos)" if one.kind == DAY else str(one)

@@ -1,0 +1,99 @@
+"""The date in a scene's name, and the order of dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from itertools import pairwise
+
+from ..errors import ConfigError
+
+GIVEN = "given"
+"""Says that rasters are given oldest first."""
+
+DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?=(?:\d{4}(?:\d\d)?)?(?!\d))")
+"""Year, month and day with one separator or none; hours and minutes may follow."""
+
+
+def date_of(name: str) -> date | None:
+    """Find the date in a file's name: 2024-06-01, 20240601 or 2024_06_01; of several the first.
+
+    The names of Sentinel-2 and Landsat products begin with the day of the picture; the day of its
+    processing follows.  Folders, and what follows an URL, do not count.
+
+    Examples
+    --------
+    >>> date_of("fields/S2A_MSIL2A_20240601T103021_N0510_R108_T32UNA_20240601T160103.tif")
+    datetime.date(2024, 6, 1)
+    >>> date_of("2024/LC08_L2SP_193027_20230714_20230719_02_T1.tif")
+    datetime.date(2023, 7, 14)
+    >>> date_of("coast.tif") is None
+    True
+    """
+    last = re.split(r"[/\\]", name.partition("?")[0].rstrip("/\\"))[-1]
+    for year, _, month, day in DATE.findall(last):
+        try:
+            return date(int(year), int(month), int(day))
+        except ValueError:
+            continue  # such as a tile number
+    return None
+
+
+def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
+    """Put rasters of one place in the order of their dates.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        One raster for each date.
+    dates : str, optional
+        Their dates in the order of ``paths``, as in ``2024-06-01,2024-06-11``, or ``given`` if they
+        are in order; by default the dates in their names.
+
+    Raises
+    ------
+    ConfigError
+        If a date is not known, or two rasters have the same.
+
+    Examples
+    --------
+    >>> oldest_first(["b_2024-06-11.tif", "a_2024-06-21.tif", "c_2024-06-01.tif"])
+    ['c_2024-06-01.tif', 'b_2024-06-11.tif', 'a_2024-06-21.tif']
+    """
+    if dates == GIVEN:
+        return list(paths)
+    days = [_named(path) for path in paths] if not dates else _listed(dates, len(paths))
+    order = sorted(range(len(paths)), key=lambda place: days[place])
+    for one, other in pairwise(order):
+        if days[one] == days[other]:
+            raise ConfigError(
+                f"{paths[one]} and {paths[other]} are both of {days[one]}: give one raster of each "
+                f"date (gdalbuildvrt joins parts), or --dates {GIVEN} if they are oldest first."
+            )
+    return [paths[place] for place in order]
+
+
+def _named(path: str) -> date:
+    found = date_of(path)
+    if found is None:
+        raise ConfigError(
+            f"{path} has no date in its name, and the order of dates counts. Give --dates "
+            f"2024-06-01,2024-06-11,... in the order of the files, or --dates {GIVEN} if they are "
+            f"oldest first."
+        )
+    return found
+
+
+def _listed(dates: str, count: int) -> list[date]:
+    texts = [text.strip() for text in dates.split(",")]
+    if len(texts) != count:
+        raise ConfigError(
+            f"--dates names {len(texts)} dates for {count} rasters: name one of each."
+        )
+    try:
+        return [date.fromisoformat(text) for text in texts]
+    except ValueError as error:
+        raise ConfigError(
+            f"--dates {dates}: {error}. Give dates as in 2024-06-01,2024-06-11, or {GIVEN}."
+        ) from error

@@ -1,0 +1,95 @@
+"""Where pixels are on Earth.
+
+A grid is told in numbers alone: rows and columns, the six numbers of the affine transform, and the
+coordinate reference system as WKT.  Two rasters fit together when their grids agree.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import GridMismatch
+
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+"""The transform of a raster that says nothing about where it lies."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows, columns, and where they lie."""
+
+    shape: tuple[int, int]
+    """Rows and columns, pixels."""
+    transform: tuple[float, float, float, float, float, float] = IDENTITY
+    """``x = a*col + b*row + c; y = d*col + e*row + f``, in units of ``crs``."""
+    crs: str = ""
+    """Coordinate reference system as WKT; empty when unknown."""
+
+    @property
+    def located(self) -> bool:
+        """Whether the grid says where on Earth it lies."""
+        return bool(self.crs) or self.transform != IDENTITY
+
+    @property
+    def epsg(self) -> str:
+        """The code by which ``crs`` says it is known; empty when it says none."""
+        # The last one: those before belong to datums, axes and units.
+        code = re.search(r'(?:ID|AUTHORITY)\["EPSG","?(\d+)"?\]\]\s*$', self.crs)
+        return code[1] if code else ""
+
+    @property
+    def pixel_area(self) -> float:
+        """Area of a pixel in squared units of ``crs``."""
+        a, b, _, d, e, _ = self.transform
+        return abs(a * e - b * d)
+
+    def require_same(self, other: Grid, name: str, other_name: str) -> None:
+        """Make sure that ``other`` has the same pixels.
+
+        A grid that does not say where it lies fits any other of its shape: labels and masks drawn
+        in an image editor lose their georeference.
+
+        Raises
+        ------
+        GridMismatch
+            If the shapes differ, or both grids are located and lie a tenth of a pixel apart, or in
+        systems that say different codes.
+        """
+        if self.shape != other.shape:
+            raise GridMismatch(
+                f"{other_name} has {_size(other)} pixels, but {name} has {_size(self)}. "
+                f"Cut or resample it to the same grid (gdalwarp -te -ts)."
+            )
+        if self.epsg and other.epsg and self.epsg != other.epsg:
+            raise GridMismatch(
+                f"{other_name} is in EPSG:{other.epsg}, but {name} in EPSG:{self.epsg}. "
+                f"Warp it to the same grid (gdalwarp -t_srs -te -ts)."
+            )
+        if self.located and other.located and not self._close(other):
+            raise GridMismatch(
+                f"{other_name} lies elsewhere than {name}: transform {_numbers(other)} against "
+                f"{_numbers(self)}. Warp it to the same grid (gdalwarp -t_srs -te -ts)."
+            )
+
+    def _close(self, other: Grid) -> bool:
+        rows, cols = self.shape
+        tolerance = 0.1 * self.pixel_area**0.5
+        corners = [(0, 0), (rows, 0), (0, cols), (rows, cols)]
+        return all(
+            abs(here - there) <= tolerance
+            for corner in corners
+            for here, there in zip(self._at(*corner), other._at(*corner), strict=True)
+        )
+
+    def _at(self, row: float, col: float) -> tuple[float, float]:
+        a, b, c, d, e, f = self.transform
+        return a * col + b * row + c, d * col + e * row + f
+
+
+def _size(grid: Grid) -> str:
+    return f"{grid.shape[0]} x {grid.shape[1]}"
+
+
+def _numbers(grid: Grid) -> str:
+    return "(" + ", ".join(f"{number:g}" for number in grid.transform) + ")"

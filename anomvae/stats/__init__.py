@@ -1,0 +1,1 @@
+"""Statistics of bands, residuals and scores, without files and without torch."""

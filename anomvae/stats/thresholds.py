@@ -1,0 +1,227 @@
+"""Cut-offs for scores, and the rules that choose them from the scores of normal pixels.
+
+A rule is written ``name`` or ``name:number``:
+
+========== ====================================================== =======
+rule       cut-off                                                default
+========== ====================================================== =======
+sigma      mean + k standard deviations                           3
+clipped    the same of log(1 + score), over the scores left by    3
+           iterated clipping at it (sigma clipping)
+mad        median + k * 1.4826 * median absolute deviation        5
+quantile   the score that a share ``fpr`` of the pixels exceeds   0.001
+fixed      the number itself                                      none
+========== ====================================================== =======
+
+``sigma`` is for scores of normal pixels that the detector was not fitted on; ``clipped`` for scores
+that may hold anomalies.  It clips the logarithm because scores are skewed as a chi-squared is:
+clipped as they are, it would flag a tenth of every scene (docs/decisions/0002).  Scores are nats,
+higher is more anomalous; NaN is no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError, NotEnoughPixels, hint
+
+GROUPS = 4096
+TAIL = 1024
+MAD_TO_SIGMA = 1.4826  # of a normal distribution
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+ROUNDS = 50  # clipping converges in about ten
+
+
+@dataclass(frozen=True)
+class ScoreDistribution:
+    """The scores of normal pixels, small enough to be kept in a model file.
+
+    The largest `TAIL` scores are kept one by one; the others in up to `GROUPS` groups of neighbours
+    in rank, each told by its mean.  Up to GROUPS + TAIL scores nothing is lost.
+    """
+
+    values: NDArray[np.float64]
+    """Scores or means of groups, ascending, nats."""
+    weights: NDArray[np.float64]
+    """How many scores each value stands for."""
+
+    @property
+    def count(self) -> int:
+        """Scores described."""
+        return int(self.weights.sum())
+
+    def moments(self, below: float = np.inf) -> tuple[float, float]:
+        """Mean and standard deviation of the scores up to ``below``, nats."""
+        chosen = self.values <= below
+        values, weights = self.values[chosen], self.weights[chosen]
+        mean = np.average(values, weights=weights)
+        return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
+
+    def quantile(self, share: float) -> float:
+        """Give the score that a share of the scores does not exceed, nats; a share in [0, 1]."""
+        rank = np.cumsum(self.weights)
+        place = np.searchsorted(rank, share * rank[-1] * (1 - 1e-12))
+        return float(self.values[place])
+
+    def exceeding(self, value: float) -> float:
+        """Give the share of scores above ``value``, in [0, 1]."""
+        return float(self.weights[self.values > value].sum() / self.weights.sum())
+
+    def deviations(self, centre: float) -> ScoreDistribution:
+        """Describe the absolute deviations from ``centre``."""
+        deviation = np.abs(self.values - centre)
+        order = np.argsort(deviation, kind="stable")
+        return ScoreDistribution(deviation[order], self.weights[order])
+
+
+def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
+    """Sum up scores of any shape; NaN marks no data.
+
+    Raises
+    ------
+    NotEnoughPixels
+        If no score is finite.
+    """
+    ordered = np.sort(scores[np.isfinite(scores)].astype(np.float64))
+    if ordered.size == 0:
+        raise NotEnoughPixels(
+            "No valid pixel has a score, but a threshold needs some. Give scenes with data."
+        )
+    body, tail = ordered[:-TAIL], ordered[-TAIL:]
+    if body.size > GROUPS:
+        edges = np.linspace(0, body.size, GROUPS + 1).astype(int)
+        sizes = np.diff(edges).astype(np.float64)
+        body = np.add.reduceat(body, edges[:-1]) / sizes
+    else:
+        sizes = np.ones(body.size)
+    return ScoreDistribution(
+        np.concatenate([body, tail]), np.concatenate([sizes, np.ones(tail.size)])
+    )
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A cut-off, and how it was reached."""
+
+    value: float
+    """Scores above this are anomalous, nats."""
+    fpr: float
+    """Share of the normal pixels it was chosen on that lie above ``value``, in [0, 1]."""
+    rule: str
+    """The rule that chose ``value``, such as ``sigma:3``."""
+    pixels: int
+    """Normal pixels the rule saw."""
+    held_out: bool
+    """Whether the detector was fitted without these pixels."""
+
+    def flag(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Flag anomalous scores; NaN (no data) is never anomalous."""
+        return np.asarray(scores > np.float32(self.value))
+
+
+def sigma(scores: ScoreDistribution, k: float) -> float:
+    """Mean plus k standard deviations."""
+    mean, spread = scores.moments()
+    return mean + k * spread
+
+
+def clipped(scores: ScoreDistribution, k: float) -> float:
+    """Mean plus k standard deviations of the log scores that do not exceed it themselves."""
+    logs = ScoreDistribution(np.log1p(scores.values), scores.weights)
+    cut = np.inf
+    for _ in range(ROUNDS):
+        mean, spread = logs.moments(below=cut)
+        lower = max(mean + k * spread, logs.values[0])  # or rounding could leave no score
+        if lower >= cut:
+            break
+        cut = lower
+    return float(np.expm1(cut))
+
+
+def mad(scores: ScoreDistribution, k: float) -> float:
+    """Median plus k robust standard deviations."""
+    median = scores.quantile(0.5)
+    return median + k * MAD_TO_SIGMA * scores.deviations(median).quantile(0.5)
+
+
+def quantile(scores: ScoreDistribution, fpr: float) -> float:
+    """Give the score that a share ``fpr`` of the scores exceeds."""
+    if scores.count * fpr < 1:
+        raise NotEnoughPixels(
+            f"{scores.count} normal pixels cannot show a false-positive rate of {fpr:g}: "
+            f"raise it, or fit the threshold on {int(np.ceil(1 / fpr))} (anomvae threshold)."
+        )
+    return scores.quantile(1 - fpr)
+
+
+def fixed(scores: ScoreDistribution, value: float) -> float:
+    """Take the number as it is."""
+    return value
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How to choose a cut-off; a row of `RULES` with its number."""
+
+    name: str
+    """A name in `RULES`."""
+    number: float
+    """The rule's k, rate or value."""
+
+    def __str__(self) -> str:
+        """Write the rule as a user does."""
+        return f"{self.name}:{str(self.number).removesuffix('.0')}"
+
+    def threshold(self, scores: ScoreDistribution, held_out: bool = True) -> Threshold:
+        """Choose a cut-off for scores of normal pixels."""
+        value = RULES[self.name][0](scores, self.number)
+        return Threshold(value, scores.exceeding(value), str(self), scores.count, held_out)
+
+
+RULES: dict[str, tuple[Callable[[ScoreDistribution, float], float], float | None]] = {
+    "sigma": (sigma, 3.0),
+    "clipped": (clipped, 3.0),
+    "mad": (mad, 5.0),
+    "quantile": (quantile, 1e-3),
+    "fixed": (fixed, None),
+}
+"""Each rule and its default number."""
+
+
+def parse_rule(text: str) -> Rule:
+    """Read a rule as a user writes it.
+
+    Raises
+    ------
+    ConfigError
+        If the rule is unknown, or its number is missing, not finite, or a rate outside (0, 1).
+
+    Examples
+    --------
+    >>> parse_rule("sigma")
+    Rule(name='sigma', number=3.0)
+    >>> parse_rule("mad:4.5").number
+    4.5
+    """
+    name, _, number = (part.strip() for part in text.partition(":"))
+    if name not in RULES:
+        raise ConfigError(f"threshold = {text!r}: no rule is called {name!r}. {hint(name, RULES)}")
+    default = RULES[name][1]
+    if not number and default is not None:
+        return Rule(name, default)
+    try:
+        value = float(number)
+    except ValueError:
+        value = np.nan
+    if not abs(value) <= FLOAT32_MAX:  # a score is float32
+        raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
+    if name == "quantile" and not 0 < value < 1:  # here: not only after an hour of training
+        raise ConfigError(
+            f"threshold = {text!r} promises a false-positive rate of {value:g}; "
+            f"give one between 0 and 1, such as quantile:0.001."
+        )
+    return Rule(name, value)

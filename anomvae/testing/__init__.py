@@ -1,0 +1,1 @@
+"""Simulated scenes and seasons, for samples, the demo, tests and benchmarks."""

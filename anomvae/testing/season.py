@@ -1,0 +1,118 @@
+"""A season of made-up scenes of a few places: what a watch sees, night after night.
+
+Each place keeps its land; light, noise and clouds change from day to day.  One place is changed for
+good in the middle of the season.  Now and then a file arrives damaged, or only half of it, and the
+whole one a little later.  Axes are those of `simulate`; equal arguments, equal seasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .simulate import MATERIALS, Place, Scene, Sensor, Shape, draw_place, observe
+
+Fault = Literal["none", "damaged", "half"]
+Rng = np.random.Generator
+SENSOR = Sensor(wedge=0.02, shadow=0.02)
+
+
+@dataclass(frozen=True)
+class Season:
+    """What happens, where and when."""
+
+    scenes: int = 60
+    """Scenes of all places together, taken in turns."""
+    before: int = 6
+    """Cloudless pictures of each place that were taken before, to learn what is normal."""
+    places: tuple[str, ...] = ("harbour", "fields", "island")
+    """Names of the places."""
+    shape: Shape = (48, 48)
+    """Rows and columns of a scene, pixels."""
+    sensor: Sensor = SENSOR
+    """What takes the pictures."""
+    clouds: float = 0.15
+    """Share of the pixels without data under clouds, on average."""
+    faults: float = 0.15
+    """Share of the scenes that arrive damaged, and as many of which first a half arrives."""
+    changed: str = "harbour"
+    """Name of the place that is changed for good."""
+    size: Shape = (5, 5)
+    """Rows and columns of the change, pixels."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A scene as it arrives."""
+
+    number: int
+    """From 0, in order of time."""
+    place: str
+    """Name of the place."""
+    scene: Scene
+    """The picture, and the truth about it."""
+    fault: Fault
+    """``damaged``: never readable; ``half``: first a half of the file, then the whole."""
+
+
+def arrivals(season: Season, seed: int) -> Iterator[Arrival]:
+    """Draw the scenes of a season one after the other."""
+    lands, days, luck = np.random.default_rng(seed).spawn(3)
+    places = {name: draw_place(season.shape, rng) for name, rng in _each(season.places, lands)}
+    for number, day in enumerate(days.spawn(season.scenes)):
+        name = season.places[number % len(season.places)]
+        changed = name == season.changed and number >= season.scenes // 2
+        # The first sight of every place is whole, so that each has something to show.
+        fault = _fault(luck, season.faults) if number >= len(season.places) else "none"
+        yield Arrival(number, name, _seen(places[name], day, season, changed=changed), fault)
+
+
+def normal(season: Season, name: str, seed: int) -> list[Scene]:
+    """Draw the pictures of a place before the season; their light differs from day to day."""
+    lands, _, days = np.random.default_rng(seed).spawn(3)
+    places = {place: draw_place(season.shape, rng) for place, rng in _each(season.places, lands)}
+    return [observe(places[name], day, (), season.sensor) for day in days.spawn(season.before)]
+
+
+def _each(names: tuple[str, ...], rng: Rng) -> Iterator[tuple[str, Rng]]:
+    return zip(names, rng.spawn(len(names)), strict=True)
+
+
+def _fault(luck: Rng, share: float) -> Fault:
+    drawn = luck.uniform()
+    return "damaged" if drawn < share else "half" if drawn < 2 * share else "none"
+
+
+def _seen(place: Place, day: Rng, season: Season, *, changed: bool) -> Scene:
+    light, sky = day.spawn(2)
+    scene = observe(place, light, (), season.sensor)
+    if changed:
+        scene = _changed(scene, season.size)
+    block = np.where(_cloudy(sky, season)[..., None], np.nan, scene.block)
+    return replace(scene, block=block.astype(np.float32))
+
+
+def _changed(scene: Scene, size: Shape) -> Scene:
+    """Put a roof where none was, always in the same place."""
+    block, fraction = scene.block.copy(), scene.fraction.copy()
+    rows, cols = (slice(side // 3, side // 3 + wide) for side, wide in _sides(scene, size))
+    block[:, rows, cols] = MATERIALS["blue roof"].at(np.array(scene.wavelengths, float))
+    fraction[rows, cols] = 1
+    return replace(scene, block=block, fraction=fraction)
+
+
+def _sides(scene: Scene, size: Shape) -> Iterator[tuple[int, int]]:
+    return zip(scene.fraction.shape, size, strict=True)
+
+
+def _cloudy(sky: Rng, season: Season) -> NDArray[np.bool_]:
+    """Draw clouds: how many there are differs from day to day, (row, col)."""
+    from scipy import ndimage
+
+    cover = min(0.9, sky.exponential(season.clouds)) if season.clouds else 0.0
+    noise = ndimage.gaussian_filter(sky.normal(size=season.shape), 4)
+    return np.asarray(noise > np.quantile(noise, 1 - cover))
