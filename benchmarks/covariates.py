@@ -1,6 +1,6 @@
 """What covariates are worth: simulated land where the usual spectrum depends on what is told.
 
-Two kinds of land.  ``classes``: fields, woods, towns and water, told as a land-cover map.
+Two kinds of land.  ``categorical``: fields, woods, towns and water, told as a land-cover map.
 ``height``: crop that ripens earlier in the valleys, told as elevation.  Everywhere some pixels are
 given the spectrum of a pixel of another class, or of another height: usual, but not there.
 A detector is trained on one scene and measured on another one::
@@ -33,8 +33,8 @@ PLANTED = 0.01  # share of the pixels
 APART = 1.5  # standard deviations of height that count as another height
 RIPENING = 2.0  # logits of ripe crop for each standard deviation of height
 CRS = "EPSG:32633"
-NO_RING = ("context.means=0", "context.spreads=0")
-LANDS = ("classes", "height")
+NO_RING = ("context.mean_components=0", "context.std_components=0")
+LANDS = ("categorical", "height")
 DETECTORS = {
     "vae": ((), False),
     "cvae, ring": (("model.family=cvae",), False),
@@ -74,7 +74,7 @@ def draw_land(kind: str, folder: Path, seed: int, *, plant: bool) -> Land:
     return Land(
         _write(folder / f"{name}.tif", block),
         _write(folder / f"{name}-labels.tif", labels[..., None]),
-        f"{'classes' if kind == 'classes' else 'numbers'}:{covariate}",
+        f"{'categorical' if kind == 'categorical' else 'numbers'}:{covariate}",
     )
 
 

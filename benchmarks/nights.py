@@ -23,7 +23,7 @@ import numpy as np
 
 import anomvae
 from anomvae.config import resolve_config
-from anomvae.monitoring import Surroundings, run_once
+from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
 from anomvae.testing.season import Arrival, Season, arrivals, normal
@@ -42,7 +42,7 @@ SMALLEST = 12
 """Pixels of an object that is told of; the lasting change has 25, where no cloud hides it."""
 PATIENCE = 120.0
 """No pass takes so long, s."""
-VOLATILE = {"tries", "started", "finished", "next_try", "seconds"}
+VOLATILE = {"tries", "started", "cached_result", "next_try", "seconds"}
 """What may differ between two runs of one season: when, and how often."""
 
 
@@ -182,7 +182,7 @@ def one_pass(config: MonitorConfig, now: datetime) -> None:
     logging.getLogger("anomvae").setLevel(logging.CRITICAL)  # what failed is in the state
     run = f"{time.time_ns():x}-{os.getpid()}"
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        run_once(config, Surroundings(run, lambda: now, {}, nowhere))
+        run_once(config, RunEnvironment(run, lambda: now, {}, nowhere))
 
 
 def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:

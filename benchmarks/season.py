@@ -26,18 +26,18 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
 from anomvae.monitoring.config import read_monitoring
-from anomvae.monitoring.place import PlacePass
-from anomvae.monitoring.state import Finding, opened_state
+from anomvae.monitoring.site import SitePass
+from anomvae.monitoring.state import SceneResult, opened_state
 from anomvae.testing.season import Season, arrivals
 from benchmarks.nights import RULE, SMALLEST, End, Outcome, file_of, play, shows_change, train
 from benchmarks.record import circumstances, keep
 
 WATCH = """
-[[place]]
+[[site]]
 name = "known"
 model = "model.safetensors"
 out = "maps"
-[place.folder]
+[site.folder]
 path = "in"
 stable_seconds = 0
 """
@@ -81,14 +81,14 @@ def measure_idle(root: Path, scenes: int) -> Idle:
 def _make_known(root: Path) -> None:
     """Write into the state that every file was scored, as a season of passes would."""
     config, now = read_monitoring(root / "watch.toml"), datetime.now(UTC)
-    finding = Finding(100, 100, 0, 0, 1.0, {"1": 1.0}, 1.0, "map.tif")
+    result = SceneResult(100, 100, 0, 0, 1.0, {"1": 1.0}, 1.0, "map.tif")
     Path(config.state).mkdir()
     with opened_state(config.state) as state:
         state.database.execute("PRAGMA synchronous = OFF")
-        looked = PlacePass(config.place[0], state, config.retry, lambda: now, (), ())
+        looked = SitePass(config.site[0], state, config.retry, lambda: now, (), ())
         for found, key, _ in looked.due():
             state.begin(key, found.source, now)
-            state.finish(key, finding, now)
+            state.finish(key, result, now)
         state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

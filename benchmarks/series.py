@@ -32,7 +32,7 @@ from anomvae.stats.metrics import measure
 from anomvae.stats.rx import fit_rx
 from benchmarks.tables import as_table, spread
 
-CLASSES = 5
+CATEGORICAL = 5
 BLOCKS = 8  # changes in a series
 SIDE = 4  # of a block, pixels
 APART = 2  # pixels between two blocks
@@ -120,7 +120,7 @@ def classes_of(block: Block) -> NDArray[np.intp]:
         raise ConfigError("The series has pixels without data. Give one that is whole.")
     series = np.moveaxis(block, 0, 2).reshape(block.shape[1] * block.shape[2], -1)
     scaled = (series - series.mean(axis=0)) / (series.std(axis=0) + 1e-9)
-    found = KMeans(CLASSES, n_init=5, random_state=0).fit_predict(scaled)
+    found = KMeans(CATEGORICAL, n_init=5, random_state=0).fit_predict(scaled)
     return np.asarray(found, np.intp).reshape(block.shape[1:3])
 
 

@@ -34,14 +34,14 @@ from anomvae.config import resolve_config
 from anomvae.detector import Detector
 from anomvae.detector.fused import fuse
 from anomvae.errors import AnomvaeError
-from anomvae.mapping import pace
+from anomvae.mapping import plan_tiles
 from anomvae.models import Dense
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Category, Layout, MapWriter, RasterReader
 from anomvae.raster.maps import LAYERS
 from benchmarks import inputs, peers, stopwatch
 from benchmarks.record import circumstances, keep
-from benchmarks.speedtables import ALONE, START, Figure, Figures, markdown
+from benchmarks.speedtables import ALONE, START, Figure, RunMetrics, markdown
 
 ARRAY_PIXELS = 300_000  # enough for a second, little enough for PyOD
 TRAINED_ON = inputs.Scene(12, 1)
@@ -55,7 +55,7 @@ class Bench:
     """Where the scenes lie."""
     scenes: tuple[inputs.Scene, ...]
     """Those that are measured."""
-    figures: Figures
+    figures: RunMetrics
     """Where figures go."""
     repeats: int
     """How often each piece of work is done."""
@@ -191,7 +191,7 @@ def _gdal(path: Path) -> None:
 
 def _read(path: Path, detector: Detector) -> None:
     with RasterReader(path) as reader:
-        for tile in tiles(reader.shape, pace(detector, reader).tile):
+        for tile in tiles(reader.shape, plan_tiles(detector, reader).tile):
             reader.read(tile.read)
 
 
@@ -200,7 +200,7 @@ def _score_alone(bench: Bench, scene: inputs.Scene) -> tuple[int, stopwatch.Cost
     detector, before = Detector.load(bench.model(scene.bands)), torch.get_num_threads()
     torch.set_num_threads(1)
     with RasterReader(scene.made(bench.folder)) as reader:
-        tile = next(tiles(reader.shape, pace(detector, reader).tile))
+        tile = next(tiles(reader.shape, plan_tiles(detector, reader).tile))
         block = reader.read(tile.read)
     cost = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
     torch.set_num_threads(before)
@@ -257,7 +257,7 @@ def measure_start(bench: Bench) -> None:
 def measure_workers(bench: Bench) -> None:
     """Score with one and with two processes, and on a cluster of this machine.
 
-    Surroundings count in these scores, so that the work is bound by computing.
+    RunEnvironment count in these scores, so that the work is bound by computing.
     """
     for scene in bench.scenes:
         model = bench.fitted(scene, "small-objects")
@@ -318,7 +318,7 @@ def main(
 ) -> None:
     """Measure how fast everything is on this machine."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = Figures(out)
+    figures = RunMetrics(out)
     bench = Bench(folder, tuple(map(_scene, scenes)), figures, repeats)
     for part in parts:
         PARTS[part](bench)

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from rasters import BANDS, NODATA, bands_of, land, plant, run, trained, write, write_labels
+from support.rasters import BANDS, NODATA, bands_of, land, plant, run, trained, write, write_labels
 
 from anomvae.detector.modelfile import FORMAT, KEY
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from rasters import bands_of
+from support.rasters import bands_of
 
 from benchmarks import covariates
 from benchmarks.covariates import LANDS, draw_land, main
@@ -34,11 +34,11 @@ def test_a_planted_spectrum_is_usual_at_another_value_of_the_covariate(tmp_path,
 
 
 def test_normal_land_has_nothing_planted(tmp_path):
-    assert not bands_of(draw_land("classes", tmp_path, 0, plant=False).labels).any()
+    assert not bands_of(draw_land("categorical", tmp_path, 0, plant=False).labels).any()
 
 
 def test_the_table_has_a_row_for_every_detector_and_rx():
-    done = CliRunner().invoke(main, ["--seeds", "1", "--land", "classes"])
+    done = CliRunner().invoke(main, ["--seeds", "1", "--land", "categorical"])
 
     assert done.exit_code == 0, done.output
     rows = [line.split(" | ")[0] for line in done.output.splitlines() if line.startswith("| ")]

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from rasters import land, write
+from support.rasters import land, write
 
 from anomvae.errors import ConfigError
 from benchmarks import families, record, series

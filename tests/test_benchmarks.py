@@ -14,7 +14,7 @@ import pytest
 import rasterio
 from click.testing import CliRunner
 from rasterio.windows import Window
-from rasters import NODATA, bands_of, land, plant, trained, write, write_labels
+from support.rasters import NODATA, bands_of, land, plant, trained, write, write_labels
 
 from anomvae.evaluation import evaluate_detector
 from benchmarks import contestants, families, record
@@ -34,7 +34,7 @@ def run(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-def rows_of(path):
+def batch_rows(path):
     return json.loads(path.read_text())["rows"]
 
 
@@ -80,7 +80,7 @@ def row(scene="a", detector="rx", seed=0, **figures):
 
 
 def test_the_file_holds_every_fit(measured):
-    rows = rows_of(measured[0])
+    rows = batch_rows(measured[0])
 
     found = {(row["scene"], row["detector"], row["seed"]) for row in rows}
     seeds = {"quick": (0, 1), "rx": (0,), "rrx": (0,)}  # plain detectors know no chance
@@ -115,13 +115,13 @@ def test_a_second_run_measures_nothing_again(measured, copied, place):
 
 
 def test_a_run_that_was_cut_off_goes_on_where_it_was(copied, place):
-    rows = rows_of(copied)
+    rows = batch_rows(copied)
     copied.write_text(json.dumps({"rows": [row for row in rows if row["detector"] != "rx"]}))
 
     done = run(*asked(place), "--out", copied, *CHEAP)
 
     assert done.stderr.count("AUC") == done.stderr.count(" rx seed 0: AUC") == 2
-    assert len(rows_of(copied)) == len(rows)
+    assert len(batch_rows(copied)) == len(rows)
 
 
 def test_a_changed_configuration_is_measured_anew_and_nothing_else(copied, place, tmp_path):
@@ -162,7 +162,7 @@ def test_a_baseline_has_the_figures_that_evaluate_gives_it(measured, place):
         trained(), folder / "scene.tif", folder / "labels.tif", baselines=["rx", "rrx"]
     ).rows
 
-    found = {r["detector"]: r for r in rows_of(measured[0]) if r["scene"] == "left"}
+    found = {r["detector"]: r for r in batch_rows(measured[0]) if r["scene"] == "left"}
     for name in ("rx", "rrx"):
         metrics = rows[name]
         assert found[name]["roc_auc"] == pytest.approx(metrics.roc_auc, abs=1e-4)
@@ -174,7 +174,7 @@ def test_split_learns_the_left_half_and_measures_the_right_one(copied, place):
     done = run(*asked(place), "--split", "--out", copied, *CHEAP)
 
     assert done.exit_code == 0, done.output
-    rows = [row for row in rows_of(copied) if row["mode"] == "split"]
+    rows = [row for row in batch_rows(copied) if row["mode"] == "split"]
     assert {(row["scene"], row["pixels"], row["anomalous"]) for row in rows} == {
         ("abu-airport-1", 39 * 24, 4)
     }
@@ -220,7 +220,7 @@ def test_a_figure_that_is_not_defined_is_null_in_the_file_and_said_in_the_table(
 
     ledger.add(row(roc_auc=float("nan")))
 
-    assert rows_of(tmp_path / "out.json")[0]["roc_auc"] is None
+    assert batch_rows(tmp_path / "out.json")[0]["roc_auc"] is None
     found = Ledger(tmp_path / "out.json")[row().key]
     assert np.isnan(found.roc_auc)
     assert "| a | not defined |" in markdown([found])
@@ -232,7 +232,7 @@ def test_runs_that_share_a_file_keep_each_other_s_rows(tmp_path):
     first.add(row("a"))
     second.add(row("b"))
 
-    assert {found["scene"] for found in rows_of(tmp_path / "out.json")} == {"a", "b"}
+    assert {found["scene"] for found in batch_rows(tmp_path / "out.json")} == {"a", "b"}
 
 
 def test_the_spread_is_that_of_the_mean_over_scenes():
@@ -296,7 +296,7 @@ def test_a_peer_gets_a_seed_and_nothing_else_and_prints_nothing(monkeypatch, cap
 
 def test_a_machine_that_took_part_of_the_seconds_is_named(copied, place):
     ledger = Ledger(copied)
-    found = Row(**rows_of(copied)[0])
+    found = Row(**batch_rows(copied)[0])
     ledger.add(replace(found, machine="another machine"))
 
     done = run(*asked(place), "--out", copied, *CHEAP)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import fit, spectra
+from support.spectra import fit, spectra
 from torch.distributions import Normal, kl_divergence
 
 from anomvae.models import Ladder
@@ -37,7 +37,9 @@ def test_kl_of_a_ladder_is_the_sum_over_its_levels():
     levels = kl_divergence(q2, Normal(0.0, 1.0)).sum(-1), kl_divergence(q1, p1).sum(-1)
     assert torch.allclose(code.kl, sum(levels), atol=1e-5)
     assert torch.allclose(code.z, q1.mean, atol=1e-6)
-    assert made.use(h).levels == pytest.approx([float(level.mean()) for level in levels], abs=1e-4)
+    assert made.latent_statistics(h).levels == pytest.approx(
+        [float(level.mean()) for level in levels], abs=1e-4
+    )
 
 
 def test_kl_of_a_ladder_is_what_draws_say_it_is():

@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import fit, fit_scene, spectra
-from conftest import scene as block_of
-from rasters import QUICK, SAMPLES, land, plant, run, trained, write, write_labels
+from support.rasters import QUICK, SAMPLES, land, plant, run, trained, write, write_labels
+from support.spectra import fit, fit_scene, spectra
+from support.spectra import scene as block_of
 
 import anomvae
 from anomvae.cli.group import COMMANDS
@@ -203,7 +203,7 @@ def test_info_tells_what_the_code_of_a_model_carries(tmp_path, family, told, oth
 
     text, facts = run("info", path).out, json.loads(run("info", path, "--json").out)
 
-    code = detector.card.training.code
+    code = detector.card.training.latent
     assert facts.keys() >= told
     assert not facts.keys() & others
     assert all(f"\n{name} " in text for name in told)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from rasters import bands_of, land, run, write
+from support.rasters import bands_of, land, run, write
 
 import anomvae
 from anomvae import VAEDetector
@@ -94,7 +94,7 @@ def test_the_threshold_knows_how_new_dates_differ_from_those_learnt(tmp_path):
     detectors = []
     for name, values in (("same", days), ("brighter", brighter)):
         paths = [write(tmp_path / f"{name}_{n}.tif", day) for n, day in enumerate(values)]
-        ran = run("train", *paths, "-o", tmp_path / name, "--dates", "given", *SEQUENTIAL)
+        ran = run("train", *paths, "-o", tmp_path / name, "--dates", "as-listed", *SEQUENTIAL)
         assert f"{40 * 48} held-out pixels" in ran.out
         detectors.append(anomvae.load(tmp_path / name))
 
@@ -162,7 +162,7 @@ def test_a_raster_without_a_date_is_named(dates, model, tmp_path):
 
 
 def test_dates_are_refused_where_they_do_not_count(dates, tmp_path):
-    ran = run("train", *dates, "-o", tmp_path / "m.safetensors", "--dates", "given")
+    ran = run("train", *dates, "-o", tmp_path / "m.safetensors", "--dates", "as-listed")
 
     assert ran.code == 2
     assert "does not compare dates" in ran.err

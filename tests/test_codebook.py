@@ -3,7 +3,7 @@ import torch
 
 from anomvae.models import Codebook
 from anomvae.models.codebook import CODES, DEAD
-from anomvae.stats.latent import CodeUse
+from anomvae.stats.latent import LatentStatistics
 
 PLACES = torch.tensor([[0.0, 0.0], [5.0, 1.0], [-3.0, 4.0]])
 
@@ -157,5 +157,5 @@ def test_codes_are_drawn_as_often_as_in_training():
 def test_perplexity_is_the_number_of_codes_that_are_as_good_as_in_use():
     made = given(PLACES.tolist(), [0.6, 0.3, 0.1])
 
-    assert made.use(PLACES) == CodeUse(perplexity=3.0)
-    assert made.use(PLACES[:1].expand(2, 5, 2)) == CodeUse(perplexity=1.0)
+    assert made.latent_statistics(PLACES) == LatentStatistics(perplexity=3.0)
+    assert made.latent_statistics(PLACES[:1].expand(2, 5, 2)) == LatentStatistics(perplexity=1.0)

@@ -44,22 +44,22 @@ def test_what_watches_places_is_no_configuration_of_a_detector():
     assert "monitor" not in shipped_configs()
     assert is_monitoring(shipped("configs") / "monitor.toml")
     assert not is_monitoring(DEFAULT)
-    assert read_monitoring(shipped("configs") / "monitor.toml").place
+    assert read_monitoring(shipped("configs") / "monitor.toml").site
 
 
 def test_small_objects_are_found_among_their_surroundings():
     config = resolve_config("small-objects").config
 
     assert config.model.family == "cvae"
-    assert config.score.contrast > 0
-    assert config.score.novelty > 0
+    assert config.score.local_contrast > 0
+    assert config.score.latent_distance > 0
 
 
 def test_by_default_each_pixel_is_scored_alone():
     config = resolve_config("default").config
 
     assert config.model.family == "vae"
-    assert (config.score.contrast, config.score.novelty) == (0, 0)
+    assert (config.score.local_contrast, config.score.latent_distance) == (0, 0)
 
 
 def test_a_time_series_is_compared_date_by_date_with_more_passes_over_it():
@@ -116,18 +116,30 @@ def test_every_field_is_documented():
         ("model.hidden=[]", "model.hidden = []: expected at least one entry or 'auto'."),
         ("training.trim=1", "training.trim = 1: expected less than 1 or 'auto'."),
         ("training.learning_rate=nan", "training.learning_rate = nan: expected a finite number"),
-        ("score.contrast=1.5", "score.contrast = 1.5: expected less than or equal to 1."),
-        ("score.contrast=-0.1", "score.contrast = -0.1: expected greater than or equal to 0."),
-        ("score.novelty=-1", "score.novelty = -1: expected greater than or equal to 0."),
-        ("score.ring=[21]", "score.ring = [21]: expected two numbers."),
-        ("score.ring=[21, 7, 3]", "score.ring = [21, 7, 3]: expected two numbers."),
-        ("score.ring=21", "score.ring = 21: expected a list."),
-        ("context.means=-1", "context.means = -1: expected greater than or equal to 0."),
-        ("context.rng=[5, 3]", "[context] has no key 'rng'. Did you mean 'ring'?"),
+        (
+            "score.local_contrast=1.5",
+            "score.local_contrast = 1.5: expected less than or equal to 1.",
+        ),
+        (
+            "score.local_contrast=-0.1",
+            "score.local_contrast = -0.1: expected greater than or equal to 0.",
+        ),
+        (
+            "score.latent_distance=-1",
+            "score.latent_distance = -1: expected greater than or equal to 0.",
+        ),
+        ("score.annulus=[21]", "score.annulus = [21]: expected two numbers."),
+        ("score.annulus=[21, 7, 3]", "score.annulus = [21, 7, 3]: expected two numbers."),
+        ("score.annulus=21", "score.annulus = 21: expected a list."),
+        (
+            "context.mean_components=-1",
+            "context.mean_components = -1: expected greater than or equal to 0.",
+        ),
+        ("context.anulus=[5, 3]", "[context] has no key 'anulus'. Did you mean 'annulus'?"),
         ("device=gpu", "device = 'gpu': expected 'cpu' or 'cuda'."),
         ("model=3", "model = 3: expected a table."),
         ("threshold.k=3", "threshold is a value, not a table"),
-        ("training.pixels", "write it as key=value"),
+        ("training.max_pixels", "write it as key=value"),
         ("=3", "the top level has no key ''"),
     ],
 )
@@ -143,13 +155,15 @@ def test_a_setting_that_does_not_fit_is_answered(setting, answer):
     guard=st.integers(-3, 12),
 )
 def test_a_ring_has_two_odd_sides_the_outer_one_larger(table, outer, guard):
-    setting = f"{table}.ring=[{outer}, {guard}]"
+    setting = f"{table}.annulus=[{outer}, {guard}]"
 
     if 0 < guard < outer and guard % 2 == outer % 2 == 1:
-        ring = value_of(resolve_config("default", [setting]).config, f"{table}.ring")
-        assert ring == (outer, guard)
+        annulus = value_of(resolve_config("default", [setting]).config, f"{table}.annulus")
+        assert annulus == (outer, guard)
     else:
-        with pytest.raises(ConfigError, match=rf"\[{outer}, {guard}\] is no ring: .*odd") as error:
+        with pytest.raises(
+            ConfigError, match=rf"\[{outer}, {guard}\] is no annulus: .*odd"
+        ) as error:
             resolve_config("default", [setting])
         assert "\n" not in str(error.value)
 
@@ -180,7 +194,7 @@ def test_any_setting_is_accepted_or_refused_by_an_error_of_ours(key, value):
         ('model.family="ae"', "model.family", "ae"),
         (" model.family = ae ", "model.family", "ae"),
         ("training.trim=0", "training.trim", 0.0),
-        ("training.pixels=10_000", "training.pixels", 10_000),
+        ("training.max_pixels=10_000", "training.max_pixels", 10_000),
         ("threshold=quantile:0.01", "threshold", "quantile:0.01"),
         ("threshold=sigma", "threshold", "sigma:3"),
         ("threshold=fixed:1234567.25", "threshold", "fixed:1234567.25"),
@@ -242,7 +256,7 @@ def test_a_file_that_is_not_toml_is_named(tmp_path, content):
 
 @pytest.mark.parametrize(
     ("in_sample", "noise", "threshold"),
-    [(True, "covariance", "clipped:3"), (False, "band", "sigma:3")],
+    [(True, "covariance", "sigma-clip:3"), (False, "band", "sigma:3")],
 )
 def test_fitting_decides_what_is_left_open(in_sample, noise, threshold):
     settled = Config().settled(in_sample=in_sample, trim=0.05)

@@ -5,20 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import around, scene, spectra
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from support.spectra import around, scene, spectra
 
 from anomvae.pixels.tiling import tiles
 from anomvae.pixels.views import Spectra
-from anomvae.stats.context import LEAST, Conditioned, Context, ContextPlan, Ring, fit_context
+from anomvae.stats.context import LEAST, Annulus, Conditioned, Context, ContextPlan, fit_context
 
 BANDS = 6
 STEP = 2.0**-16
-PLAN = ContextPlan(Ring(5, 3), means=3, spreads=2, limit=2.0)
+PLAN = ContextPlan(Annulus(5, 3), mean_components=3, std_components=2, clip_sigma=2.0)
 rings = st.builds(
-    lambda guard, width: Ring(2 * (guard + width) + 1, 2 * guard + 1),
+    lambda guard, width: Annulus(2 * (guard + width) + 1, 2 * guard + 1),
     st.integers(0, 4),
     st.integers(1, 4),
 )
@@ -29,9 +29,11 @@ few_examples = settings(deadline=None, max_examples=30)
 def fitted(plan=PLAN, bands=BANDS, used=None):
     used = np.ones(bands, bool) if used is None else used
     context = fit_context(plan, spectra(500, int(used.sum())), used)
-    blank = np.zeros((1, 20, 25, bands), np.float32)
-    blank[..., used] = scene((20, 25), int(used.sum()))
-    return context.fitted_to(Spectra().split(context.describe(blank), np.ones((1, 20, 25), bool)))
+    empty_context = np.zeros((1, 20, 25, bands), np.float32)
+    empty_context[..., used] = scene((20, 25), int(used.sum()))
+    return context.fitted_to(
+        Spectra().split(context.describe(empty_context), np.ones((1, 20, 25), bool))
+    )
 
 
 def gaps(shape, share, seed=0):
@@ -44,34 +46,34 @@ def gaps(shape, share, seed=0):
 
 @few_examples
 @given(rings, npst.arrays(np.int64, shapes, elements=st.integers(-(2**50), 2**50)))
-def test_a_sum_is_that_of_the_pixels_of_the_scene_between_guard_and_outer_side(ring, values):
-    sums = ring.sums(values)
+def test_a_sum_is_that_of_the_pixels_of_the_scene_between_guard_and_outer_side(annulus, values):
+    sums = annulus.sums(values)
 
     for place in np.ndindex(values.shape):
-        assert sums[place] == values[around(ring, values.shape, place)].sum()
+        assert sums[place] == values[around(annulus, values.shape, place)].sum()
 
 
 @given(rings)
-def test_a_ring_counts_its_pixels_and_its_reach(ring):
-    side = ring.outer + 4
-    held = around(ring, (side, side), (side // 2, side // 2))
+def test_a_ring_counts_its_pixels_and_its_reach(annulus):
+    side = annulus.outer + 4
+    held = around(annulus, (side, side), (side // 2, side // 2))
 
-    assert ring.pixels == held.sum()
-    assert np.abs(np.argwhere(held) - side // 2).max() == ring.reach
+    assert annulus.pixels == held.sum()
+    assert np.abs(np.argwhere(held) - side // 2).max() == annulus.radius
 
 
 @few_examples
 @given(rings, shapes, st.floats(0, 1))
-def test_a_mean_is_that_of_known_pixels_and_counts_where_a_quarter_is_known(ring, shape, share):
+def test_a_mean_is_that_of_known_pixels_and_counts_where_a_quarter_is_known(annulus, shape, share):
     values = np.random.default_rng(0).normal(size=shape)
     known = ~gaps(shape, share)[0]
     values[~known] = np.nan
 
-    means, seen = ring.means(values, known)
+    means, seen = annulus.means(values, known)
 
     for place in np.ndindex(shape):
-        held = values[around(ring, shape, place) & known]
-        assert seen[place] == (len(held) >= LEAST * ring.pixels)
+        held = values[around(annulus, shape, place) & known]
+        assert seen[place] == (len(held) >= LEAST * annulus.pixels)
         if len(held):
             assert means[place] == pytest.approx(held.mean(), abs=STEP)
         else:
@@ -83,20 +85,20 @@ def test_a_mean_is_that_of_known_pixels_and_counts_where_a_quarter_is_known(ring
 
 @few_examples
 @given(rings, shapes, st.floats(0, 1))
-def test_a_context_is_mean_and_spread_of_the_components_in_the_ring(ring, shape, share):
-    context = fitted(replace(PLAN, ring=ring))
+def test_a_context_is_mean_and_spread_of_the_components_in_the_ring(annulus, shape, share):
+    context = fitted(replace(PLAN, annulus=annulus))
     block = scene(shape, BANDS, seed=3)
     block[gaps(shape, share)] = np.nan
     block[0, 0, 0, 2] = np.nan  # one band is enough for a pixel not to count
 
     numbers = context.describe(block)[0]
 
-    scaled = (block[0] - context.centre) / context.spread
+    scaled = (block[0] - context.centre) / context.std
     components = scaled @ context.basis / context.scale
     for place in np.ndindex(shape):
-        held = components[around(ring, shape, place)]
+        held = components[around(annulus, shape, place)]
         held = held[np.isfinite(held).all(axis=1)]
-        if len(held) < LEAST * ring.pixels:
+        if len(held) < LEAST * annulus.pixels:
             assert np.isnan(numbers[place]).all()
         else:
             told = np.stack([held.mean(0)[:2], held.std(0)[:2]], axis=-1).ravel()
@@ -115,7 +117,7 @@ def test_too_few_known_pixels_tell_the_training_mean():
 
 
 def test_a_block_of_few_bands_is_described_in_a_dozen_times_its_memory():
-    context, block = fitted(ContextPlan(Ring(15, 7), 10, 5, 2.0), bands=4), scene((256, 256), 4)
+    context, block = fitted(ContextPlan(Annulus(15, 7), 10, 5, 2.0), bands=4), scene((256, 256), 4)
     tracemalloc.start()
 
     context.describe(block)
@@ -138,14 +140,14 @@ def test_components_are_fitted_without_a_second_copy_of_the_spectra():
 
 @few_examples
 @given(rings, shapes, st.tuples(st.integers(1, 9), st.integers(1, 9)), st.integers(1, 2))
-def test_tiles_are_invisible_to_the_bit(ring, shape, size, dates):
-    context = fitted(replace(PLAN, ring=ring))
+def test_tiles_are_invisible_to_the_bit(annulus, shape, size, dates):
+    context = fitted(replace(PLAN, annulus=annulus))
     block = scene(shape, BANDS, dates, seed=3)
     block[0][gaps(shape, 0.3)[0]] = np.nan
     whole = context.describe(block)
     mosaic = np.full_like(whole, np.inf)
 
-    for tile in tiles(shape, size, halo=context.reach):
+    for tile in tiles(shape, size, halo=context.radius):
         mosaic[:, *tile.keep] = context.describe(block[:, *tile.read])[:, *tile.inner]
 
     assert mosaic.tobytes() == whole.tobytes()
@@ -153,13 +155,13 @@ def test_tiles_are_invisible_to_the_bit(ring, shape, size, dates):
 
 @pytest.mark.parametrize("change", [0.3, np.nan, np.inf, 3e38])
 def test_a_pixel_is_seen_by_the_rings_that_hold_it_and_by_no_other(change):
-    context, block = fitted(replace(PLAN, ring=Ring(9, 5))), scene((21, 21), seed=3)
+    context, block = fitted(replace(PLAN, annulus=Annulus(9, 5))), scene((21, 21), seed=3)
     before = context.describe(block)
     block[0, 10, 10] = change
 
     changed = (context.describe(block) != before).any(axis=-1)[0]
 
-    assert np.array_equal(changed, around(Ring(9, 5), (21, 21), (10, 10)))
+    assert np.array_equal(changed, around(Annulus(9, 5), (21, 21), (10, 10)))
 
 
 def test_bands_that_are_not_used_do_not_count():
@@ -184,7 +186,7 @@ def test_kept_bands_tell_the_same_as_all():
 
 @pytest.mark.parametrize("value", [np.inf, -1e20, 3.4e38, 50.0])
 def test_no_number_is_larger_than_the_limit(value):
-    context, block = fitted(replace(PLAN, limit=1.5)), scene((9, 9), seed=3)
+    context, block = fitted(replace(PLAN, clip_sigma=1.5)), scene((9, 9), seed=3)
     block[0, ::2, ::3] = value
 
     told = context.standardised(context.describe(block))
@@ -195,7 +197,7 @@ def test_no_number_is_larger_than_the_limit(value):
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 12))
 def test_a_scene_of_few_bands_has_fewer_numbers(bands, means, spreads):
-    context = fitted(ContextPlan(Ring(3, 1), means, spreads, 2.0), bands)
+    context = fitted(ContextPlan(Annulus(3, 1), means, spreads, 2.0), bands)
 
     assert context.width == min(means, bands) + min(spreads, bands)
     assert context.describe(scene((4, 5), bands)).shape == (1, 4, 5, context.width)
@@ -206,7 +208,7 @@ def test_components_have_mean_0_and_variance_1_over_the_training_spectra():
 
     context = fit_context(PLAN, x, np.ones(BANDS, bool))
 
-    components = (x - context.centre) / context.spread @ context.basis / context.scale
+    components = (x - context.centre) / context.std @ context.basis / context.scale
     assert components.mean(0) == pytest.approx(0, abs=1e-6)
     assert np.cov(components.T) == pytest.approx(np.eye(3), abs=1e-6)
 
@@ -214,7 +216,7 @@ def test_components_have_mean_0_and_variance_1_over_the_training_spectra():
 def test_copied_bands_have_finite_numbers():
     x = np.repeat(spectra(500, 2), 3, axis=1)
 
-    context = fit_context(replace(PLAN, means=6), x, np.ones(BANDS, bool))
+    context = fit_context(replace(PLAN, mean_components=6), x, np.ones(BANDS, bool))
 
     assert np.isfinite(context.describe(x.reshape(1, 20, 25, BANDS))).all()
 
@@ -223,14 +225,16 @@ def test_the_numbers_of_training_pixels_have_mean_0_and_spread_1():
     numbers = np.random.default_rng(0).normal(5, 3, (1000, 5)).astype(np.float32)
     numbers[3] = np.nan
 
-    context = replace(fitted(), plan=replace(PLAN, limit=100.0)).fitted_to(numbers)
+    context = replace(fitted(), plan=replace(PLAN, clip_sigma=100.0)).fitted_to(numbers)
 
     told = context.standardised(np.delete(numbers, 3, axis=0))
     assert told.mean(0) == pytest.approx(0, abs=1e-5)
     assert told.std(0) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("numbers", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]])
+@pytest.mark.parametrize(
+    "continuous", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]]
+)
 def test_numbers_that_say_nothing_can_be_fitted_to(numbers):
     numbers = np.asarray(numbers, np.float32)
 
@@ -245,7 +249,7 @@ def test_a_context_comes_back_from_its_tensors():
     again = Context.of(context.plan, context.tensors)
 
     assert all(name.startswith("context.") for name in context.tensors)
-    assert (again.width, again.reach) == (context.width, context.reach)
+    assert (again.width, again.radius) == (context.width, context.radius)
     assert again.describe(block).tobytes() == context.describe(block).tobytes()
 
 
@@ -317,4 +321,4 @@ def test_an_example_is_whole_though_nothing_is_known_around_it():
 
 
 def test_the_reaches_of_view_and_ring_add_up():
-    assert Conditioned(Spectra(reach=3), fitted()).reach == 3 + 2
+    assert Conditioned(Spectra(radius=3), fitted()).radius == 3 + 2

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from conftest import around, fit_scene, scene
+from support.spectra import around, fit_scene, scene
 
 from anomvae.errors import ConfigError
 from anomvae.models.families import Sizes, family_named, require_dates
-from anomvae.stats.context import Ring
+from anomvae.stats.context import Annulus
 
 BANDS = 4
 DATES = 5
 
 
-PATCH = Ring(outer=5, guard=3)
+PATCH = Annulus(outer=5, guard=3)
 
 
 def model(family, patch=PATCH):
@@ -34,7 +34,7 @@ def changed(made, x, place, value):
     """Tell which numbers of the contexts change with one pixel."""
     other = x.clone()
     other[place] = value
-    return made.look(other).context != made.look(x).context
+    return made.prepare(other).context != made.prepare(x).context
 
 
 @pytest.mark.parametrize("date", range(DATES))
@@ -50,9 +50,9 @@ def test_a_date_is_told_to_those_after_it_and_to_no_other(date, value):
 def test_before_the_first_date_there_is_nothing_to_tell():
     made = model("sequential")
 
-    first = made.look(series()).context[:, 0]
+    first = made.prepare(series()).context[:, 0]
 
-    assert torch.equal(first, made.usual(3))
+    assert torch.equal(first, made.mean_context(3))
     assert (first == 0).all()
 
 
@@ -60,7 +60,7 @@ def test_the_latest_known_date_is_told_across_a_gap():
     made, x = model("sequential"), series()
     x[0, 2:4] = torch.nan
 
-    seen = made.look(x)
+    seen = made.prepare(x)
 
     assert torch.equal(seen.context[0, 4, -BANDS:], x[0, 1])
     assert torch.equal(seen.context[1, 4, -BANDS:], x[1, 3])
@@ -97,7 +97,7 @@ def test_a_missing_date_is_masked_and_the_others_are_scored():
 
 @pytest.mark.parametrize(("side", "guard"), [(5, 1), (7, 3), (7, 5), (9, 3), (3, 1)])
 def test_a_patch_shows_what_lies_outside_the_guard_window(side, guard):
-    made, x = model("spatial", Ring(side, guard)), patches(side)
+    made, x = model("spatial", Annulus(side, guard)), patches(side)
 
     seen = [
         changed(made, x, (1, *place), value).any()
@@ -105,27 +105,27 @@ def test_a_patch_shows_what_lies_outside_the_guard_window(side, guard):
         for value in (5.0,)
     ]
 
-    expected = around(Ring(side, guard), (side, side), (side // 2, side // 2))
+    expected = around(Annulus(side, guard), (side, side), (side // 2, side // 2))
     assert np.array_equal(np.reshape(seen, (side, side)), expected)
 
 
 def test_without_a_guard_the_pixel_is_seen_and_the_decoder_is_told_nothing():
-    made, x = model("spatial", Ring(5, 0)), patches(5)
+    made, x = model("spatial", Annulus(5, 0)), patches(5)
 
     assert changed(made, x, (1, 2, 2), 5.0).any()
     z = torch.zeros(3, 2)
-    assert torch.equal(made.decode(z, made.look(x).context), made.decode(z))
+    assert torch.equal(made.decode(z, made.prepare(x).context), made.decode(z))
 
 
 def test_neighbours_without_data_are_told_as_such():
     made = model("spatial")
     made.context_network.unseen.data.uniform_()
 
-    nothing = made.look(torch.full((2, 5, 5, BANDS), torch.nan))
+    nothing = made.prepare(torch.full((2, 5, 5, BANDS), torch.nan))
 
     assert not nothing.known.any()
-    assert torch.allclose(nothing.context, made.usual(2), atol=1e-6)
-    told = made.look(torch.zeros(2, 5, 5, BANDS)).context
+    assert torch.allclose(nothing.context, made.mean_context(2), atol=1e-6)
+    told = made.prepare(torch.zeros(2, 5, 5, BANDS)).context
     assert not torch.allclose(told, nothing.context, atol=1e-6)
 
 
@@ -142,8 +142,8 @@ def test_a_patch_is_kept_with_the_detector():
         training={"max_steps": 2},
     )
 
-    assert detector.card.patch == Ring(5, 0)
-    assert detector.reach == 2
+    assert detector.card.patch == Annulus(5, 0)
+    assert detector.radius == 2
 
 
 def test_one_date_is_refused_by_a_family_that_compares_dates_alone():

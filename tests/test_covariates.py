@@ -12,19 +12,19 @@ from hypothesis.extra import numpy as npst
 from anomvae.errors import ConfigError, CovariateMismatch
 from anomvae.pixels.covariates import (
     Covariate,
-    Request,
-    Unseen,
+    CovariateSpec,
+    UnknownClassWarning,
     day_values,
     fit_covariates,
     numbers_of,
-    requested,
+    parse_covariates,
     require_covariates,
     require_values,
     values_of,
 )
 
-HEIGHT = Covariate("numbers", "dem.tif", "height")
-COVER = Covariate("classes", "cover.tif", classes=(1.0, 4.0, 7.0))
+HEIGHT = Covariate("continuous", "dem.tif", "height")
+COVER = Covariate("categorical", "cover.tif", classes=(1.0, 4.0, 7.0))
 DAY = Covariate("day")
 ALL = (HEIGHT, COVER, DAY)
 
@@ -32,41 +32,41 @@ ALL = (HEIGHT, COVER, DAY)
 @pytest.mark.parametrize(
     ("text", "request_"),
     [
-        ("dem.tif", Request("numbers", "dem.tif")),
-        ("numbers:dem.tif", Request("numbers", "dem.tif")),
-        ("classes:a/cover.tif", Request("classes", "a/cover.tif")),
-        ("s3://eo/dem.tif", Request("numbers", "s3://eo/dem.tif")),
-        ("C:\\dem.tif", Request("numbers", "C:\\dem.tif")),
-        ('classes:NETCDF:"a.nc":cover', Request("classes", 'NETCDF:"a.nc":cover')),
-        ("daylight.tif", Request("numbers", "daylight.tif")),
-        ("day", Request("day")),
-        ("day:2024-06-01", Request("day", "2024-06-01")),
+        ("dem.tif", CovariateSpec("continuous", "dem.tif")),
+        ("continuous:dem.tif", CovariateSpec("continuous", "dem.tif")),
+        ("categorical:a/cover.tif", CovariateSpec("categorical", "a/cover.tif")),
+        ("s3://eo/dem.tif", CovariateSpec("continuous", "s3://eo/dem.tif")),
+        ("C:\\dem.tif", CovariateSpec("continuous", "C:\\dem.tif")),
+        ('categorical:NETCDF:"a.nc":cover', CovariateSpec("categorical", 'NETCDF:"a.nc":cover')),
+        ("daylight.tif", CovariateSpec("continuous", "daylight.tif")),
+        ("day", CovariateSpec("day")),
+        ("day:2024-06-01", CovariateSpec("day", "2024-06-01")),
     ],
 )
 def test_a_covariate_is_asked_for_by_kind_and_source(text, request_):
-    assert requested([text]) == (request_,)
+    assert parse_covariates([text]) == (request_,)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "classes", "numbers:", "day:", "day:tomorrow", "day:2024-13-01"]
+    "text", ["", "categorical", "continuous:", "day:", "day:tomorrow", "day:2024-13-01"]
 )
 def test_a_covariate_without_a_source_is_refused(text):
     with pytest.raises(ConfigError, match=r"day:2024-06-01"):
-        requested([text])
+        parse_covariates([text])
 
 
 def test_one_path_alone_is_one_covariate():
-    assert requested("dem.tif") == (Request("numbers", "dem.tif"),)
+    assert parse_covariates("dem.tif") == (CovariateSpec("continuous", "dem.tif"),)
 
 
 def test_the_day_is_given_or_in_the_name():
-    assert Request("day", "2024-06-01").day_of("2020-01-01.tif") == date(2024, 6, 1)
-    assert Request("day").day_of("scene_20200101.tif") == date(2020, 1, 1)
+    assert CovariateSpec("day", "2024-06-01").day_of("2020-01-01.tif") == date(2024, 6, 1)
+    assert CovariateSpec("day").day_of("scene_20200101.tif") == date(2020, 1, 1)
 
 
 def test_a_scene_without_a_date_is_told_how_to_give_one():
     with pytest.raises(CovariateMismatch, match=r"scene.tif has no date .* day:2024-06-01"):
-        Request("day").day_of("scene.tif")
+        CovariateSpec("day").day_of("scene.tif")
 
 
 @given(day=st.dates(date(1970, 1, 1), date(2100, 1, 1)))
@@ -103,14 +103,14 @@ def test_no_covariates_give_no_numbers():
 
 
 def test_training_finds_its_classes_in_ascending_order():
-    asked = (HEIGHT, Covariate("classes", "cover.tif"))
+    asked = (HEIGHT, Covariate("categorical", "cover.tif"))
     values = np.array([[1, 7], [2, np.nan], [3, 1], [4, 7], [5, 4]], np.float32)
 
     assert fit_covariates(asked, values) == (HEIGHT, COVER)
 
 
 def test_too_many_classes_are_numbers():
-    with pytest.raises(ConfigError, match=r"cover.tif has 65 classes .* at most 64 .* numbers:"):
+    with pytest.raises(ConfigError, match=r"cover.tif has 65 classes .* at most 64 .* continuous:"):
         fit_covariates((COVER,), np.arange(65, dtype=np.float32)[:, None])
 
 
@@ -129,10 +129,10 @@ def test_a_number_that_is_nowhere_known_is_warned_of(caplog):
     ("found", "words"),
     [
         ((), "no covariates"),
-        ((HEIGHT, COVER), "numbers:dem.tif (height), classes:cover.tif"),
-        ((COVER, HEIGHT, DAY), "classes:cover.tif"),
+        ((HEIGHT, COVER), "continuous:dem.tif (height), categorical:cover.tif"),
+        ((COVER, HEIGHT, DAY), "categorical:cover.tif"),
         ((*ALL, DAY), "day, day"),
-        ((Covariate("numbers", "dem.tif", "slope"), COVER, DAY), "slope"),
+        ((Covariate("continuous", "dem.tif", "slope"), COVER, DAY), "slope"),
     ],
 )
 def test_covariates_that_do_not_fit_are_named_with_what_to_give(found, words):
@@ -140,7 +140,7 @@ def test_covariates_that_do_not_fit_are_named_with_what_to_give(found, words):
         require_covariates(found, ALL, "scene.tif")
 
     assert words in str(told.value)
-    options = "--covariates numbers:dem.tif --covariates classes:cover.tif --covariates day"
+    options = "--covariates continuous:dem.tif --covariates categorical:cover.tif --covariates day"
     assert options in str(told.value)
 
 
@@ -150,13 +150,19 @@ def test_covariates_for_a_detector_without_any_are_refused():
 
 
 def test_another_file_without_band_names_fits():
-    newer = (Covariate("numbers", "dem_2025.tif"), Covariate("classes", "cover_2025.tif"), DAY)
+    newer = (
+        Covariate("continuous", "dem_2025.tif"),
+        Covariate("categorical", "cover_2025.tif"),
+        DAY,
+    )
 
     require_covariates(newer, ALL, "scene.tif")
 
 
 def test_an_array_without_the_values_is_told_their_order():
-    order = r"the bands, then numbers:dem.tif \(height\), classes:cover.tif, day \(sin, cos\)"
+    order = (
+        r"the bands, then continuous:dem.tif \(height\), categorical:cover.tif, day \(sin, cos\)"
+    )
     with pytest.raises(CovariateMismatch, match=order):
         require_values(6, 6, ALL)
 
@@ -164,7 +170,7 @@ def test_an_array_without_the_values_is_told_their_order():
 
 
 def test_a_class_unseen_in_training_is_warned_of_once(caplog):
-    watch = Unseen(ALL, "scene.tif")
+    watch = UnknownClassWarning(ALL, "scene.tif")
     values = np.array([[[0, 4, 0, 1], [0, 9, 0, 1], [0, np.nan, 0, 1]]], np.float32)
 
     with caplog.at_level(logging.WARNING):

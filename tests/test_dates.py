@@ -50,7 +50,7 @@ def test_dates_beside_the_rasters_come_before_those_in_their_names():
     paths = ["2024-06-01.tif", "2024-06-11.tif"]
 
     assert oldest_first(paths, "2024-07-01, 2023-07-01") == paths[::-1]
-    assert oldest_first(["b.tif", "a.tif"], "given") == ["b.tif", "a.tif"]
+    assert oldest_first(["b.tif", "a.tif"], "as-listed") == ["b.tif", "a.tif"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from conftest import ArrayReader, fit, fit_scene, scene, spectra
 from scipy import stats
+from support.spectra import ArrayReader, fit, fit_scene, scene, spectra
 
 from anomvae.detector import CHUNK, Detector
 from anomvae.detector import fit as fit_module
@@ -28,11 +28,11 @@ BANDS = 6
 
 NOT_ALONE = {
     "context": {"model": {"family": "cvae"}},
-    "contrast": {"score": {"contrast": 0.65, "ring": (9, 5)}},
-    "novelty": {"score": {"novelty": 1.0, "ring": (9, 5)}},
+    "local_contrast": {"score": {"local_contrast": 0.65, "annulus": (9, 5)}},
+    "latent_distance": {"score": {"latent_distance": 1.0, "annulus": (9, 5)}},
     "all": {
         "model": {"family": "cvae", "likelihood": "student-t"},
-        "score": {"contrast": 0.65, "novelty": 1.0, "noise": "covariance"},
+        "score": {"local_contrast": 0.65, "latent_distance": 1.0, "noise": "covariance"},
     },
 }
 every_way_to_look_around = pytest.mark.parametrize("way", NOT_ALONE)
@@ -305,7 +305,7 @@ def test_dead_and_constant_bands_are_left_out_and_named_in_the_log(caplog):
         detector = fit(x, bands=named_bands(*"ABCDEF"), training={"max_steps": 5})
 
     assert "left out, no data or one value everywhere: B, E" in caplog.messages
-    assert detector.card.dead == ("B", "E")
+    assert detector.card.dropped == ("B", "E")
     assert detector.bands.names == ("A", "C", "D", "F")
     assert detector.bands.indexes == [1, 3, 4, 6]
     assert detector.model.encoder.layers[0].in_features == 4
@@ -331,7 +331,7 @@ def test_a_band_that_is_constant_where_all_bands_have_data_is_left_out():
 
     detector = fit(x, training={"max_steps": 5})
 
-    assert detector.card.dead == ("band_1",)
+    assert detector.card.dropped == ("band_1",)
     assert detector.card.training.pixels == 200
 
 
@@ -613,24 +613,25 @@ def test_tiles_are_invisible_however_far_a_detector_looks(way, size):
     whole = detector.score(block)
     mosaic = np.full((3, 1, 30, 40), np.inf, np.float32)
 
-    for tile in tiles((30, 40), size, halo=detector.reach):
+    for tile in tiles((30, 40), size, halo=detector.radius):
         mosaic[:, :, *tile.keep] = np.stack(detector.score(block[:, *tile.read]).inner(tile))
 
     assert mosaic.tobytes() == np.stack(whole).tobytes()
 
 
 @pytest.mark.parametrize(
-    ("way", "reach"), [("context", 7), ("contrast", 4), ("novelty", 4), ("all", 7 + 2 * 10)]
+    ("way", "reach"),
+    [("context", 7), ("local_contrast", 4), ("latent_distance", 4), ("all", 7 + 2 * 10)],
 )
-def test_reaches_add_up(way, reach):
+def test_reaches_add_up(way, radius):
     detector, block = among_surroundings(way), scene((71, 71), seed=2)
     before = detector.score(block).total
     block[0, 35, 35] *= 5
 
     rows, cols = np.nonzero((detector.score(block).total != before)[0])
 
-    assert detector.reach == reach
-    assert np.abs([rows - 35, cols - 35]).max() == reach
+    assert detector.radius == radius
+    assert np.abs([rows - 35, cols - 35]).max() == radius
 
 
 @every_way_to_look_around
@@ -654,7 +655,7 @@ def test_saved_and_loaded_it_looks_around_as_before(way, tmp_path):
 
     loaded = Detector.load(tmp_path / "model.safetensors")
 
-    assert (loaded.card, loaded.id, loaded.reach) == (detector.card, detector.id, detector.reach)
+    assert (loaded.card, loaded.id, loaded.radius) == (detector.card, detector.id, detector.radius)
     assert np.stack(loaded.score(block)).tobytes() == np.stack(detector.score(block)).tobytes()
 
 
@@ -663,7 +664,7 @@ def test_a_detector_says_whether_its_scores_are_nats(way):
     detector = among_surroundings(way)
 
     assert ("nats" in detector.meaning) == (way == "context")
-    assert ("prominence" in detector.meaning) == (way != "context")
+    assert ("weighting" in detector.meaning) == (way != "context")
     assert "nats" in fitted().meaning
 
 
@@ -680,7 +681,7 @@ def test_no_finite_value_has_a_score_that_is_not_however_it_is_made(way, value):
     assert scores.total[0, 15, 15] > 100 * np.median(scores.total)
 
 
-@pytest.mark.parametrize("way", ["contrast", "novelty"])
+@pytest.mark.parametrize("way", ["local_contrast", "latent_distance"])
 def test_surroundings_count_on_top_of_the_same_scores(way):
     alone = fit_scene(scene((25, 40)), training={"max_steps": 40})
     block = scene((25, 40), seed=2)
@@ -699,7 +700,7 @@ def test_dead_bands_are_named_once_though_scenes_are_read_twice(caplog):
     detector = fit_scene(block, model={"family": "cvae"}, training={"max_steps": 5})
 
     assert caplog.text.count("left out, no data or one value everywhere: band_2, band_5") == 1
-    assert caplog.text.count("left out") == 1
+    assert caplog.text.count("dropped") == 1
     assert len(detector.context.basis) == BANDS - 2
     assert np.isfinite(detector.score(np.delete(block, [1, 4], axis=-1)).total).all()
 
@@ -721,7 +722,7 @@ def test_a_halo_that_is_too_small_would_show():
 
     half = detector.score(block[:, :, :16]).total
 
-    assert np.array_equal(half[..., : 16 - detector.reach], whole[..., : 16 - detector.reach])
+    assert np.array_equal(half[..., : 16 - detector.radius], whole[..., : 16 - detector.radius])
     assert not np.array_equal(half[..., 15], whole[..., 15])
 
 

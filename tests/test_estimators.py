@@ -6,12 +6,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import fit, fit_scene, scene, spectra
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
+from support.spectra import fit, fit_scene, scene, spectra
 
 from anomvae import RXDetector, VAEDetector
 from anomvae.detector import Detector
@@ -146,8 +146,8 @@ def test_a_family_that_is_told_the_surroundings_is_refused():
     ("tables", "what"),
     [
         ({"model": {"family": "cvae"}}, "family = 'cvae'"),
-        ({"score": {"contrast": 0.5}}, "This detector"),
-        ({"score": {"novelty": 1.0}}, "This detector"),
+        ({"score": {"local_contrast": 0.5}}, "This detector"),
+        ({"score": {"latent_distance": 1.0}}, "This detector"),
     ],
     ids=str,
 )
@@ -221,7 +221,7 @@ def test_parameters_reach_the_detector():
         hidden=(12, 9),
         likelihood="unit",
         epochs=1,
-        batch=50,
+        batch_size=50,
         trim=0.0,
         beta=3.0,
         noise="unit",
@@ -233,7 +233,7 @@ def test_parameters_reach_the_detector():
 
     assert (card.family, card.latent, card.hidden) == ("beta-vae", 2, (12, 9))
     assert (card.likelihood, card.noise, card.kl_weight) == ("unit", "unit", 0.5)
-    assert (card.training.batch, card.training.steps) == (50, 8)
+    assert (card.training.batch_size, card.training.steps) == (50, 8)
     assert (card.training.trim, card.training.beta) == (0.0, 3.0)
     assert card.threshold.rule == "quantile:0.05"
 
@@ -254,7 +254,7 @@ def test_numbers_of_numpy_are_numbers():
         ({"likelihood": "bernoulli"}, r"model\.likelihood = 'bernoulli'.*'gaussian' or 'unit'"),
         ({"epochs": 0}, r"training\.epochs = 0"),
         ({"max_steps": -1}, r"training\.max_steps = -1"),
-        ({"batch": 0.5}, r"training\.batch = 0\.5"),
+        ({"batch_size": 0.5}, r"training\.batch = 0\.5"),
         ({"learning_rate": 0}, r"training\.learning_rate = 0"),
         ({"learning_rate": float("nan")}, r"training\.learning_rate = nan"),
         ({"trim": 1.0}, r"training\.trim = 1\.0"),
@@ -333,7 +333,7 @@ def test_columns_become_bands():
 
     assert vae.detector_.bands.names == ("A", "B", "D", "E", "F")
     assert vae.detector_.bands.named
-    assert vae.detector_.card.dead == ("C",)
+    assert vae.detector_.card.dropped == ("C",)
     assert list(vae.feature_names_in_) == list("ABCDEF")
 
 

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from rasters import NODATA, land, plant, trained, write, write_labels
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
+from support.rasters import NODATA, land, plant, trained, write, write_labels
 
 from anomvae.errors import ConfigError, GridMismatch, RasterError
 from anomvae.evaluation import BASELINES, evaluate, evaluate_detector

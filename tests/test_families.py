@@ -6,7 +6,7 @@ from functools import cache, partial
 import numpy as np
 import pytest
 import torch
-from conftest import around, fit_scene, scene, spectra
+from support.spectra import around, fit_scene, scene, spectra
 
 from anomvae.detector import Detector
 from anomvae.errors import BandMismatch, ConfigError
@@ -14,13 +14,13 @@ from anomvae.models import LIKELIHOODS
 from anomvae.models.core import join
 from anomvae.models.families import FAMILIES, Sizes, family_named, fitting_sizes
 from anomvae.pixels.tiling import tiles
-from anomvae.stats.context import Ring
+from anomvae.stats.context import Annulus
 from anomvae.testing.simulate import Anomaly, Sensor, draw_place, observe, simulate
 
 BANDS = 6
 CONTEXT = 5
 DATES = 3
-SIZES = Sizes(BANDS, latent=3, hidden=(16, 8), patch=Ring(outer=5, guard=1))
+SIZES = Sizes(BANDS, latent=3, hidden=(16, 8), patch=Annulus(outer=5, guard=1))
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 every_likelihood = pytest.mark.parametrize("likelihood", LIKELIHOODS)
@@ -50,7 +50,7 @@ def batch(family, count=40, sizes=SIZES):
 
 def answered(model, x, context=None):
     """Look at examples, and let the model answer."""
-    seen = model.look(x, context)
+    seen = model.prepare(x, context)
     return seen, model(seen.x, seen.context)
 
 
@@ -89,10 +89,10 @@ def test_all_axes_but_the_last_are_batch(family):
 
     _, flat = answered(model, x, context)
     parts = (part if part is None else part.unflatten(0, (5, 4, 2)) for part in (x, context))
-    _, folded = answered(model, *parts)
+    _, scoring_program = answered(model, *parts)
 
-    assert torch.allclose(folded.mean.flatten(0, 2), flat.mean, atol=1e-6)
-    assert torch.allclose(folded.kl.flatten(0, 2), flat.kl, atol=1e-6)
+    assert torch.allclose(scoring_program.mean.flatten(0, 2), flat.mean, atol=1e-6)
+    assert torch.allclose(scoring_program.kl.flatten(0, 2), flat.kl, atol=1e-6)
 
 
 @every_family
@@ -101,7 +101,7 @@ def test_all_axes_but_the_last_are_batch(family):
     [
         ("gaussian", torch.distributions.Normal),
         ("student-t", partial(torch.distributions.StudentT, 4.0)),
-        ("unit", torch.distributions.Normal),
+        ("mse", torch.distributions.Normal),
     ],
 )
 def test_error_is_the_negative_log_density_of_the_likelihood(family, likelihood, distribution):
@@ -164,7 +164,7 @@ def test_gradient_reaches_every_trainable_parameter(family, likelihood):
 def test_unit_likelihood_has_noise_1_and_keeps_it(family):
     detector = fit_scene(
         block_for(family, (10, 20)),
-        model={"family": family, "likelihood": "unit"},
+        model={"family": family, "likelihood": "mse"},
         training={"max_steps": 5},
     )
 
@@ -233,7 +233,7 @@ def test_tiles_are_invisible_to_the_bit(family, size):
     whole = detector.score(block)
     mosaic = np.full((3, *block.shape[:-1]), np.inf, np.float32)
 
-    for tile in tiles(block.shape[1:3], size, halo=detector.reach):
+    for tile in tiles(block.shape[1:3], size, halo=detector.radius):
         terms = detector.score(block[:, *tile.read]).inner(tile)
         mosaic[:, :, *tile.keep] = np.stack(terms)
 
@@ -289,7 +289,7 @@ def test_a_planted_anomaly_ranks_near_the_top_of_another_scene(family, seed):
     # To a conditioned model the surroundings in another scene are news, too.
     share = 0.02 if FAMILIES[family].conditioned else 0.01
 
-    scores = train(family, normal, seed, max_steps=150, batch=256).score(block).total[-1]
+    scores = train(family, normal, seed, max_steps=150, batch_size=256).score(block).total[-1]
 
     planted = scores[other.labels == 1]
     assert planted.min() > np.quantile(scores[other.valid], 1 - share)
@@ -303,12 +303,12 @@ def test_a_conditioned_family_is_told_what_surrounds_a_pixel():
     changed = (detector.score(block).total != before)[0]
 
     changed[10, 10] = False
-    assert np.array_equal(changed, around(detector.context.plan.ring, (21, 21), (10, 10)))
+    assert np.array_equal(changed, around(detector.context.plan.annulus, (21, 21), (10, 10)))
 
 
 def test_a_family_that_is_not_conditioned_sees_each_pixel_alone():
     for family in FAMILIES.keys() - {"cvae", "spatial"}:
-        assert fitted(family).reach == 0
+        assert fitted(family).radius == 0
         assert fitted(family).context is None
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rasters import BANDS, NODATA, land, plant, write, write_labels
 from scipy.ndimage import maximum_filter
+from support.rasters import BANDS, NODATA, land, plant, write, write_labels
 
 import anomvae
 from anomvae.config import resolve_config, shipped_configs
@@ -15,7 +15,7 @@ from anomvae.fitting import FEW, Selection, detect, refit_threshold, train
 from anomvae.models.families import family_named
 from anomvae.pixels.tiling import Tile
 from anomvae.raster import RasterReader
-from anomvae.stats.context import Ring
+from anomvae.stats.context import Annulus
 from anomvae.stats.thresholds import describe_scores, parse_rule
 from anomvae.training.sampling import cut_blocks, held_out_blocks
 
@@ -47,13 +47,13 @@ def test_the_same_seed_gives_the_same_file(scene, config):
 def test_the_threshold_is_mean_plus_three_sigma_over_held_out_blocks(scene, config):
     detector = train([scene], config, seed=3)
 
-    blocks = held_out_blocks((64, 64), seed=3, scene=0, reach=detector.view.reach)
+    blocks = held_out_blocks((64, 64), seed=3, scene=0, radius=detector.view.radius)
     away = blocks.inside((slice(0, 64), slice(0, 64)))
     scores = scores_of(detector, scene)[away].astype(float)
     assert detector.threshold.value == pytest.approx(scores.mean() + 3 * scores.std(), rel=1e-6)
     assert detector.threshold.pixels == away.sum()
     assert detector.threshold.held_out
-    near = maximum_filter(away, 2 * detector.view.reach + 1, mode="constant")
+    near = maximum_filter(away, 2 * detector.view.radius + 1, mode="constant")
     assert detector.card.training.pixels == (~near).sum()
 
 
@@ -68,7 +68,7 @@ def test_a_detector_that_looks_sideways_still_learns_half_of_what_is_there():
     for shape in ((100, 50), (100, 100), (400, 300)):
         window = slice(0, shape[0]), slice(0, shape[1])
         shares = [
-            maximum_filter(held_out_blocks(shape, seed, 0, reach=7).inside(window), 15).mean()
+            maximum_filter(held_out_blocks(shape, seed, 0, radius=7).inside(window), 15).mean()
             for seed in range(5)
         ]
         assert max(shares) < 0.6
@@ -81,7 +81,7 @@ def test_detect_learns_every_valid_pixel(scene, config):
     assert detector.card.training.pixels == 64 * 64
     assert detector.card.noise == "covariance"
     assert detector.card.training.trim == 0.05
-    assert detector.threshold.rule == "clipped:3"
+    assert detector.threshold.rule == "sigma-clip:3"
     assert not detector.threshold.held_out
 
 
@@ -111,9 +111,9 @@ def test_polygons_say_what_is_normal(tmp_path, scene):
     xs, ys = transform(
         "EPSG:32633", "EPSG:4326", [5e5 + x for x, _ in corners], [4e6 + y for _, y in corners]
     )
-    ring = [list(point) for point in zip(xs, ys, strict=True)]
+    annulus = [list(point) for point in zip(xs, ys, strict=True)]
     area = tmp_path / "normal.geojson"
-    area.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    area.write_text(json.dumps({"type": "Polygon", "coordinates": [annulus]}))
 
     detector = train([scene], SHORT, select=Selection(normal=[area]))
 
@@ -133,7 +133,7 @@ def test_a_mask_takes_pixels_out_of_training(tmp_path, scene):
 def test_scenes_are_learnt_evenly(tmp_path):
     small = write(tmp_path / "small.tif", land((24, 24), seed=1))
     large = write(tmp_path / "large.tif", land((96, 96), seed=2) + 10)
-    few = resolve_config("default", ["training.pixels=200", "training.max_steps=2"]).config
+    few = resolve_config("default", ["training.max_pixels=200", "training.max_steps=2"]).config
 
     detector = train([small, large], few)
 
@@ -180,7 +180,7 @@ def test_dead_bands_are_named_left_out_and_not_needed(tmp_path, caplog, config):
     detector = train([path], config)
     result = anomvae.score_scene(detector, path, tmp_path / "out")
 
-    assert detector.card.dead == ("band_4", "band_6")
+    assert detector.card.dropped == ("band_4", "band_6")
     assert caplog.text.count("band_4, band_6") == 1
     assert result.valid == 64 * 64
 
@@ -328,7 +328,7 @@ def test_a_band_with_hardly_any_data_is_left_out(tmp_path, caplog):
 
     detector = train([path], SHORT)
 
-    assert detector.card.dead == ("band_3",)
+    assert detector.card.dropped == ("band_3",)
     assert "band_3" in caplog.text
 
 
@@ -372,27 +372,31 @@ def test_a_single_path_is_one_scene(scene):
     assert train(str(scene), SHORT).card.training.scenes == ("scene.tif",)
 
 
-# Surroundings
+# RunEnvironment
 
 
 def test_a_small_objects_detector_is_what_its_configuration_says(scene):
     card = train([scene], SMALL).card
 
     assert card.family == "cvae"
-    assert (card.context.ring, card.prominence.ring) == (Ring(15, 7), Ring(21, 7))
-    assert (card.context.means, card.context.spreads, card.context.limit) == (10, 5, 2.0)
-    assert (card.prominence.contrast, card.prominence.novelty) == (0.65, 1.0)
+    assert (card.context.annulus, card.weighting.annulus) == (Annulus(15, 7), Annulus(21, 7))
+    assert (card.context.mean_components, card.context.std_components, card.context.clip_sigma) == (
+        10,
+        5,
+        2.0,
+    )
+    assert (card.weighting.local_contrast, card.weighting.latent_distance) == (0.65, 1.0)
 
 
 def test_training_sees_no_held_out_pixel_even_around_another(tmp_path):
     values = land((64, 64), seed=1)
-    away = held_out_blocks((64, 64), 0, scene=0, reach=7).inside((slice(0, 64), slice(0, 64)))
+    away = held_out_blocks((64, 64), 0, scene=0, radius=7).inside((slice(0, 64), slice(0, 64)))
     other = np.where(away, values[::-1] * 3, values)
     paths = [write(tmp_path / name, part) for name, part in (("a.tif", values), ("b.tif", other))]
 
     one, same = (train([path], SMALL) for path in paths)
 
-    assert one.card.prominence == same.card.prominence
+    assert one.card.weighting == same.card.weighting
     for name, weight in one.model.state_dict().items():
         assert weight.equal(same.model.state_dict()[name]), name
     for name, array in one.context.tensors.items():
@@ -408,7 +412,7 @@ def test_a_scene_narrower_than_the_ring_is_learnt_and_scored(tmp_path, shape):
 
 
 def test_a_band_that_only_the_surroundings_have_is_no_part_of_their_context(tmp_path, caplog):
-    away = held_out_blocks((64, 64), 0, scene=0, reach=7).inside((slice(0, 64), slice(0, 64)))
+    away = held_out_blocks((64, 64), 0, scene=0, radius=7).inside((slice(0, 64), slice(0, 64)))
     near = maximum_filter(away, 15, mode="constant")
     values = land((64, 64))
     values[2] = np.where(near & ~away, values[2], 0.3)  # constant in what is trained on
@@ -416,7 +420,7 @@ def test_a_band_that_only_the_surroundings_have_is_no_part_of_their_context(tmp_
 
     detector = train([path], SMALL)
 
-    assert detector.card.dead == ()
+    assert detector.card.dropped == ()
     assert not detector.threshold.held_out
     assert "too little data to hold some out" in caplog.text
 

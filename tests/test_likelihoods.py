@@ -8,8 +8,8 @@ from scipy import stats
 from anomvae.models import LIKELIHOODS
 
 BANDS = 3
-DENSITIES = {"gaussian": stats.norm, "student-t": stats.t(df=4), "unit": stats.norm}
-SPREADS = {"gaussian": 1.0, "student-t": np.sqrt(2.0), "unit": 1.0}  # in units of sigma
+DENSITIES = {"gaussian": stats.norm, "student-t": stats.t(df=4), "mse": stats.norm}
+SPREADS = {"gaussian": 1.0, "student-t": np.sqrt(2.0), "mse": 1.0}  # in units of sigma
 
 every_likelihood = pytest.mark.parametrize("name", LIKELIHOODS)
 
@@ -38,7 +38,7 @@ def test_the_error_is_the_negative_log_density(name):
 def test_the_cost_is_0_at_the_mode_and_never_below(name):
     built = likelihood(name)
 
-    costs = built.cost(torch.tensor([0.0, 1e-12, 1.0, 1e18, 1e30]))
+    costs = built.nll_above_mode(torch.tensor([0.0, 1e-12, 1.0, 1e18, 1e30]))
 
     assert costs[0] == 0
     assert (costs >= 0).all()
@@ -50,15 +50,15 @@ def test_the_cost_is_the_error_minus_its_value_at_the_mode(name):
     built = likelihood(name)
     mean, x = torch.zeros(7, BANDS), torch.linspace(-3, 3, 7 * BANDS).reshape(7, BANDS)
 
-    cost = built.cost((x / built.sigma).square())
+    nll_above_mode = built.nll_above_mode((x / built.sigma).square())
 
-    torch.testing.assert_close(cost, built.error(mean, x) - built.error(mean, mean))
+    torch.testing.assert_close(nll_above_mode, built.error(mean, x) - built.error(mean, mean))
 
 
 def test_student_t_charges_less_for_a_band_that_errs_a_lot():
     squares = torch.tensor([0.01, 100.0])
 
-    heavy, normal = (likelihood(name).cost(squares) for name in ("student-t", "gaussian"))
+    heavy, normal = (likelihood(name).nll_above_mode(squares) for name in ("student-t", "gaussian"))
 
     assert float(heavy[0] / normal[0]) == pytest.approx(1.25, rel=1e-2)  # (v + 1) / v
     assert heavy[1] < 0.2 * normal[1]

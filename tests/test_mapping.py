@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from conftest import ArrayReader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
-from rasters import BANDS, NODATA, QUICK, bands_of, land, plant, run, trained, write
 from rio_cogeo import cog_validate
 from scipy.ndimage import label
+from support.rasters import BANDS, NODATA, QUICK, bands_of, land, plant, run, trained, write
+from support.spectra import ArrayReader
 
 from anomvae.config import resolve_config
 from anomvae.detector import Detector, Scores
@@ -34,7 +34,7 @@ from anomvae.files import staging
 from anomvae.fitting import Selection
 from anomvae.mapping import (
     MapResult,
-    TileWork,
+    TileTask,
     detect_scene,
     read_summary,
     score_scene,
@@ -43,11 +43,11 @@ from anomvae.mapping import (
 from anomvae.mapping import score as scene_module
 from anomvae.mapping.outputs import Outputs
 from anomvae.mapping.quicklook import draw, picture_bands, stretched
-from anomvae.mapping.statistics import Tally
-from anomvae.mapping.tiles import Picture
+from anomvae.mapping.statistics import RunningStatistics
+from anomvae.mapping.tiles import QuickLookSpec
 from anomvae.objects import read_objects
 from anomvae.pixels.bands import Bands, unnamed_bands
-from anomvae.pixels.tiling import Lattice, tiles
+from anomvae.pixels.tiling import SamplingGrid, tiles
 from anomvae.raster import RasterReader, read_map
 from anomvae.stats.thresholds import Threshold, parse_rule
 
@@ -60,7 +60,7 @@ either = pytest.mark.parametrize("config", ["default", "small-objects"])
 class Neighbours:
     """A detector that looks sideways: a pixel against the mean of a window around it."""
 
-    reach: int = 3
+    radius: int = 3
     id: str = "neighbours"
     meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
@@ -75,13 +75,13 @@ class Neighbours:
         filled = np.where(valid[..., None], block, 0).astype(np.float64)
         total = np.zeros(filled.shape)
         count = np.zeros(valid.shape)
-        side = range(-self.reach, self.reach + 1)
+        side = range(-self.radius, self.radius + 1)
         for down in side:
             for right in side:
                 total += shifted(filled, down, right)
                 count += shifted(valid, down, right)
-        ring = total / np.maximum(count, 1)[..., None]
-        distance = np.abs(filled - ring).sum(axis=-1)
+        annulus = total / np.maximum(count, 1)[..., None]
+        distance = np.abs(filled - annulus).sum(axis=-1)
         terms = np.where(valid, distance, np.nan).astype(np.float32)
         return Scores(terms, terms, np.zeros_like(terms))
 
@@ -90,7 +90,7 @@ class Neighbours:
 class Changes:
     """A detector of several dates: the newest against the mean of those before."""
 
-    reach: int = 0
+    radius: int = 0
     id: str = "changes"
     meaning: str = "a distance, higher is more anomalous"
     bands: Bands = SIX
@@ -278,7 +278,7 @@ def test_a_halo_that_is_too_small_would_show(scene, tmp_path):
     @dataclass(frozen=True)
     class Nearsighted(Neighbours):
         def score(self, block):
-            return Neighbours(reach=5).score(block)
+            return Neighbours(radius=5).score(block)
 
     whole = score_scene(Nearsighted(), scene, tmp_path / "whole")
     tiled = score_scene(Nearsighted(), scene, tmp_path / "tiled", tile=16)
@@ -432,13 +432,13 @@ def test_the_shell_tells_another_run_s_lock_by_its_exit_code(scene, tmp_path):
 
 def test_what_another_run_finished_meanwhile_is_not_replaced(scene, tmp_path, monkeypatch):
     first = score_scene(trained(), scene, tmp_path / "out")
-    answers = iter([None, *[scene_module.finished] * 9])
+    answers = iter([None, *[scene_module.cached_result] * 9])
 
     def late(*arguments, **options):
         answer = next(answers)
         return answer and answer(*arguments, **options)
 
-    monkeypatch.setattr(scene_module, "finished", late)
+    monkeypatch.setattr(scene_module, "cached_result", late)
 
     assert not score_scene(trained(), scene, tmp_path / "out").fresh
     assert sorted((tmp_path / "out").iterdir()) == sorted(first.outputs.all)
@@ -508,7 +508,7 @@ def test_an_update_of_anomvae_leaves_an_archive_as_it_is(scene, tmp_path, monkey
 
 def test_the_work_on_a_tile_can_be_sent_to_another_process():
     block = np.random.default_rng(0).uniform(size=(1, 20, 24, BANDS)).astype("float32")
-    work = TileWork(trained(), ArrayReader(block))
+    work = TileTask(trained(), ArrayReader(block))
     tile = next(tiles((20, 24), (7, 9), 3))
 
     sent = pickle.loads(pickle.dumps(work))
@@ -728,7 +728,7 @@ def test_detect_fits_a_scene_to_itself_and_finds_what_is_planted(scene, tmp_path
 
     flags = bands_of(result.outputs.flags)[0]
     assert (flags[10:12, 12:14] == 1).all()
-    assert result.threshold.rule == "clipped:3"
+    assert result.threshold.rule == "sigma-clip:3"
     assert not result.threshold.held_out
     assert not detect_scene(scene, tmp_path / "out", config).fresh
 
@@ -761,12 +761,12 @@ def test_the_tally_of_a_scene_does_not_depend_on_its_tiles(shape, size):
     scores = np.random.default_rng(0).exponential(size=shape).astype("float32")
     scores[0, 0] = np.nan
     flags = scores > 2
-    whole, cut = Tally(shape), Tally(shape)
+    whole, cut = RunningStatistics(shape), RunningStatistics(shape)
     whole.step = cut.step = 3
 
-    for tally, sides in ((whole, shape), (cut, size)):
+    for statistics, sides in ((whole, shape), (cut, size)):
         for tile in tiles(shape, sides):
-            tally.add(tile, scores[tile.keep], flags[tile.keep])
+            statistics.add(tile, scores[tile.keep], flags[tile.keep])
 
     assert (whole.valid, whole.flagged) == (cut.valid, cut.flagged)
     assert whole.valid == np.isfinite(scores).sum()
@@ -789,7 +789,7 @@ def test_a_picture_of_a_scene_without_data_can_be_drawn():
 )
 def test_a_picture_is_taken_from_the_middle_of_each_of_its_pixels(shape, size, halo, side):
     scene = np.random.default_rng(0).uniform(size=(2, *shape, 4)).astype("float32")
-    picture = Picture(Lattice.fitting(shape, side), [2, 0])
+    picture = QuickLookSpec(SamplingGrid.fitting(shape, side), [2, 0])
     image = np.full((*picture.lattice.shape, 2), np.nan, "float32")
 
     for tile in tiles(shape, size, halo):

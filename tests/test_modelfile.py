@@ -25,9 +25,9 @@ from anomvae.detector.modelfile import (
 from anomvae.errors import ModelFileError
 from anomvae.pixels.bands import Band, Bands, unnamed_bands
 from anomvae.pixels.covariates import Covariate
-from anomvae.stats.context import ContextPlan, Ring
-from anomvae.stats.latent import CodeUse
-from anomvae.stats.local_contrast import Prominence
+from anomvae.stats.context import Annulus, ContextPlan
+from anomvae.stats.latent import LatentStatistics
+from anomvae.stats.local_contrast import LocalContrastWeighting
 from anomvae.stats.thresholds import Threshold
 
 TRAINING = Training(("a.tif", "b.tif"), 7, 900, 40, 32, 0.05, 1.0, (3.5, 1 / 3), None, 0.1)
@@ -37,7 +37,7 @@ CARD = Card(
     hidden=(8, 4),
     likelihood="gaussian",
     bands=Bands((Band(2, "nir", 842.0, 1e-4, -0.1, -9999.0), Band(1, "blü")), 3, True),
-    dead=("red",),
+    dropped=("red",),
     noise="band",
     kl_weight=1.0,
     training=TRAINING,
@@ -45,21 +45,23 @@ CARD = Card(
     anomvae="0.1.0",
     torch="2.13.0",
 )
-PLAN = ContextPlan(Ring(15, 7), means=10, spreads=5, limit=2.0)
-PROMINENCE = Prominence(Ring(21, 7), 0.65, 1.0, variance=1 / 3, distance=-2.5, level=1e-300)
+PLAN = ContextPlan(Annulus(15, 7), mean_components=10, std_components=5, clip_sigma=2.0)
+PROMINENCE = LocalContrastWeighting(
+    Annulus(21, 7), 0.65, 1.0, variance=1 / 3, distance=-2.5, level=1e-300
+)
 TOLD = (
-    Covariate("numbers", "dem.tif", "höhe"),
-    Covariate("classes", "cover.tif", classes=(1.0, 2.5)),
+    Covariate("continuous", "dem.tif", "höhe"),
+    Covariate("categorical", "cover.tif", classes=(1.0, 2.5)),
     Covariate("day"),
 )
 AMONG_SURROUNDINGS = replace(
-    CARD, family="cvae", context=PLAN, prominence=PROMINENCE, covariates=TOLD
+    CARD, family="cvae", context=PLAN, weighting=PROMINENCE, covariates=TOLD
 )
-CODE = CodeUse(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
+CODE = LatentStatistics(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
 DESCRIBED = replace(
-    AMONG_SURROUNDINGS, training=replace(TRAINING, code=CODE), patch=Ring(outer=7, guard=3)
+    AMONG_SURROUNDINGS, training=replace(TRAINING, latent=CODE), patch=Annulus(outer=7, guard=3)
 )
-OPTIONAL = {"threshold", "context", "prominence", "patch", "covariates"}
+OPTIONAL = {"threshold", "context", "weighting", "patch", "covariates"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),
@@ -121,13 +123,13 @@ def test_tensors_come_back_to_the_bit(write, tensors):
     "card",
     [
         CARD,
-        replace(CARD, threshold=None, dead=(), anomvae="", torch=""),
+        replace(CARD, threshold=None, dropped=(), anomvae="", torch=""),
         replace(CARD, bands=unnamed_bands(400)),
         replace(CARD, training=replace(TRAINING, scenes=(), elbo=-3.25)),
         AMONG_SURROUNDINGS,
         DESCRIBED,
-        replace(CARD, training=replace(TRAINING, code=CodeUse(perplexity=1 / 3))),
-        replace(CARD, prominence=Prominence(Ring(3, 1), 0.0, 1.0)),
+        replace(CARD, training=replace(TRAINING, latent=LatentStatistics(perplexity=1 / 3))),
+        replace(CARD, weighting=LocalContrastWeighting(Annulus(3, 1), 0.0, 1.0)),
         replace(CARD, context=PLAN),
     ],
 )
@@ -205,14 +207,14 @@ def test_a_field_that_holds_its_default_is_not_written():
     assert not OPTIONAL & without.keys()
     assert entry.keys() >= OPTIONAL
     assert entry["context"] == asdict(PLAN)
-    assert entry["prominence"] == asdict(PROMINENCE)
+    assert entry["weighting"] == asdict(PROMINENCE)
 
 
 def test_what_a_code_does_not_have_is_not_written():
     without, entry = (entry_of(to_bytes(ModelFile(card, TENSORS))) for card in (CARD, DESCRIBED))
 
-    assert "code" not in without["training"]
-    assert entry["training"]["code"] == {"units": [1.25, 0.0, 0.5], "levels": [1.25, 0.5]}
+    assert "latent" not in without["training"]
+    assert entry["training"]["latent"] == {"units": [1.25, 0.0, 0.5], "levels": [1.25, 0.5]}
 
 
 def test_a_field_that_is_not_written_holds_its_default(write):
@@ -315,12 +317,12 @@ class TestForeignFiles:
         [
             (),
             ("training",),
-            ("training", "code"),
+            ("training", "latent"),
             ("threshold",),
             ("bands",),
             ("context",),
-            ("prominence",),
-            ("prominence", "ring"),
+            ("weighting",),
+            ("weighting", "annulus"),
             ("patch",),
         ],
     )

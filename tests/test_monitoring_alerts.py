@@ -13,10 +13,21 @@ from pathlib import Path
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from watching import START, Clock, Stub, drop, feature, receiver, result, rows, run_watch, watch
+from support.watching import (
+    START,
+    Clock,
+    Stub,
+    drop,
+    feature,
+    receiver,
+    result,
+    rows,
+    run_watch,
+    watch,
+)
 
 from anomvae.monitoring.alerts import MOST_OBJECTS, alert_of, feature_collection, is_unusual
-from anomvae.monitoring.channels import DeliveryFailed, Lines, Mail, Webhook, letter
+from anomvae.monitoring.channels import DeliveryFailed, Mail, StdoutChannel, Webhook, email_message
 from anomvae.monitoring.config import AlertRule
 from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WebhookConfig
@@ -67,7 +78,7 @@ def test_of_a_scene_that_is_not_unusual_no_objects_are_read(tmp_path):
 def test_an_alert_says_where_what_and_how_much(tmp_path):
     body = json.loads(alert_from(tmp_path).body)
 
-    assert (body["place"], body["scene"], body["share"], body["objects"]) == (
+    assert (body["site"], body["scene"], body["share"], body["objects"]) == (
         "harbour",
         "a.tif@1",
         0.3,
@@ -112,7 +123,7 @@ def test_an_object_across_the_180th_meridian_is_told_in_one_piece(tmp_path):
     alert = alert_from(tmp_path, objects=[feature(9, ring=ring)])
 
     (found,) = json.loads(feature_collection([alert]))["features"]
-    assert found["geometry"]["coordinates"] == [[[list(place) for place in ring]]]
+    assert found["geometry"]["coordinates"] == [[[list(site) for site in ring]]]
 
 
 # --- webhook ---
@@ -314,7 +325,7 @@ def test_a_scene_s_name_cannot_write_headers_of_a_mail(tmp_path):
     key = Key("harbour", "a\nBcc: all@eo.example\n.tif", "m", "s")
     alert = alert_of(key, result(tmp_path, 30, objects=OBJECTS), AlertRule(), START)
 
-    message = letter(alert, MailConfig(host="h", sender="a@b.c", to=["c@d.e"]))
+    message = email_message(alert, MailConfig(host="h", sender="a@b.c", to=["c@d.e"]))
 
     assert message["Bcc"] is None
     assert "\n" not in message["Subject"]
@@ -326,7 +337,7 @@ def test_a_scene_s_name_cannot_write_headers_of_a_mail(tmp_path):
 def test_an_alert_is_a_line_of_json():
     stream = io.StringIO()
 
-    Lines(stream).send(ALERT)
+    StdoutChannel(stream).send(ALERT)
 
     assert stream.getvalue() == '{"flagged": 5}\n'
 
@@ -336,7 +347,7 @@ def test_a_stdout_that_is_closed_is_told():
     stream.close()
 
     with pytest.raises(DeliveryFailed, match="stdout"):
-        Lines(stream).send(ALERT)
+        StdoutChannel(stream).send(ALERT)
 
 
 class WithObjects(Stub):
@@ -369,7 +380,7 @@ def test_an_alert_without_objects_is_a_feature_without_a_place(tmp_path):
     drop(tmp_path, "a.tif", 5)
     rule = {"alert": {"min_share": 0.05}}
 
-    run_watch(watch(tmp_path, place=rule, alerts={"feed": {"path": "feed.geojson"}}), Clock())
+    run_watch(watch(tmp_path, site=rule, alerts={"feed": {"path": "feed.geojson"}}), Clock())
 
     assert [feature["geometry"] for feature in feed_of(tmp_path)] == [None]
 

@@ -10,10 +10,10 @@ from io import StringIO
 
 import pandas as pd
 import pytest
-from rasters import land, plant, run, trained, write
-from servers import served
+from support.rasters import land, plant, run, trained, write
+from support.servers import served
+from support.watching import START, receiver
 from test_layers import after
-from watching import START, receiver
 
 from anomvae.monitoring.lock import only_run
 from anomvae.objects import read_objects
@@ -21,14 +21,14 @@ from anomvae.raster import dataset as source
 from anomvae.raster.gdal import NETWORK
 
 WATCH = """
-[[place]]
+[[site]]
 name = "harbour"
 model = "model.safetensors"
 out = "maps"
-[place.folder]
+[site.folder]
 path = "in"
 stable_seconds = 0
-[place.alert]
+[site.alert]
 min_area_px = 4
 """
 
@@ -57,7 +57,7 @@ def test_a_new_scene_is_scored_told_of_and_then_known(folder):
     (line,) = first.out.splitlines()
     told = json.loads(line)
     assert (first.code, first.err, second.code, second.out, second.err) == (0, "", 0, "", "")
-    assert told["place"] == "harbour"
+    assert told["site"] == "harbour"
     assert told["flagged"] >= 4
     assert (folder / "maps").joinpath(*told["map"].split("/")[-2:]).exists()
 
@@ -71,7 +71,7 @@ def test_an_alert_tells_of_the_objects_that_the_objects_file_holds(folder):
     shown = [each["geometry"]["coordinates"] for each in told["strongest_objects"]]
     assert (objects.about.min_area, min(areas) >= 4) == (4, True)
     assert told["objects"] == len(objects.items) == json.loads(history_of(folder))[0]["objects"]
-    assert all(14 < lon < 16 for place in shown for ring in place[0] for lon, _ in ring)
+    assert all(14 < lon < 16 for site in shown for ring in site[0] for lon, _ in ring)
 
 
 def history_of(folder):
@@ -104,7 +104,7 @@ def test_status_and_history_say_what_was_done(folder):
     assert [row["source"] for row in rows] == list(csv["source"]) == ["bad.tif", "a.tif"]
     assert rows[1]["valid"] == csv["valid"][1] == 39 * 48
     assert "a.tif" in table.out
-    assert monitor(folder, "history", "--place", "elsewhere").out == "no scenes\n"
+    assert monitor(folder, "history", "--site", "elsewhere").out == "no scenes\n"
     assert monitor(folder, "history", "--csv", "--json").code == 2
 
 
@@ -262,7 +262,7 @@ def test_a_log_that_cannot_be_written_is_told(folder):
     assert "watch.jsonl cannot be written" in ran.err
 
 
-def figures(folder):
+def metrics(folder):
     lines = (folder / "watch.prom").read_text().splitlines()
     return dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
 
@@ -272,17 +272,17 @@ def test_figures_for_prometheus_and_a_heartbeat_tell_success_from_failure(folder
         with (folder / "watch.toml").open("a") as file:
             file.write(f'[health]\nprometheus = "watch.prom"\nheartbeat = "{server.url}/beat"\n')
         monitor(folder)
-        good, beats = figures(folder), len(server.requests)
+        good, beats = metrics(folder), len(server.requests)
         (folder / "in" / "bad.tif").write_text("no raster")
         time.sleep(0.01)
         monitor(folder)
-        bad = figures(folder)
+        bad = metrics(folder)
 
         assert [asked[:2] for asked in server.requests] == [("GET", "/beat")] * beats
     assert beats == 1
-    assert good['anomvae_monitor_scenes{place="harbour",status="done"}'] == "1"
-    assert bad['anomvae_monitor_scenes{place="harbour",status="failed"}'] == "1"
-    assert float(good['anomvae_monitor_flagged_share{place="harbour"}']) > 0
+    assert good['anomvae_monitor_scenes{site="harbour",status="done"}'] == "1"
+    assert bad['anomvae_monitor_scenes{site="harbour",status="failed"}'] == "1"
+    assert float(good['anomvae_monitor_flagged_share{site="harbour"}']) > 0
     assert float(good["anomvae_monitor_run_seconds"]) > 0
     success, ended = (
         f"anomvae_monitor_{name}_timestamp_seconds" for name in ("last_success", "last_run")

@@ -9,17 +9,17 @@ from anomvae.errors import ConfigError, FileError
 from anomvae.monitoring.config import (
     FolderConfig,
     MonitorConfig,
-    PlaceConfig,
     RetryConfig,
+    SiteConfig,
     read_monitoring,
 )
 
-PLACE = """
-[[place]]
+SITE = """
+[[site]]
 name = "harbour"
 model = "m.safetensors"
 out = "maps"
-[place.folder]
+[site.folder]
 path = "in"
 """
 
@@ -31,9 +31,9 @@ def read(folder, text):
 
 
 def test_a_place_with_a_source_is_enough(tmp_path):
-    config = read(tmp_path, PLACE)
+    config = read(tmp_path, SITE)
 
-    assert config.place[0].folder.pattern == "*.tif"
+    assert config.site[0].folder.pattern == "*.tif"
     assert config.alerts.stdout
 
 
@@ -41,45 +41,45 @@ def test_paths_are_told_from_the_folder_of_the_file(tmp_path, monkeypatch):
     (tmp_path / "etc").mkdir()
     monkeypatch.chdir(tmp_path)
 
-    config = read(tmp_path / "etc", PLACE.replace("maps", "/srv/maps"))
+    config = read(tmp_path / "etc", SITE.replace("maps", "/srv/maps"))
 
-    assert config.place[0].model == str(tmp_path / "etc" / "m.safetensors")
-    assert config.place[0].folder.path == str(tmp_path / "etc" / "in")
-    assert config.place[0].out == "/srv/maps"
+    assert config.site[0].model == str(tmp_path / "etc" / "m.safetensors")
+    assert config.site[0].folder.path == str(tmp_path / "etc" / "in")
+    assert config.site[0].out == "/srv/maps"
     assert config.state == str(tmp_path / "etc" / "state")
 
 
 def test_addresses_are_not_paths(tmp_path):
-    text = PLACE.replace('[place.folder]\npath = "in"', '[place.stac]\nurl = "https://eo.example/"')
+    text = SITE.replace('[site.folder]\npath = "in"', '[site.stac]\nurl = "https://eo.example/"')
 
     config = read(tmp_path, f'{text}\nassets = ["data"]')
 
-    assert config.place[0].stac.url == "https://eo.example/"
+    assert config.site[0].stac.url == "https://eo.example/"
 
 
 @pytest.mark.parametrize(
     ("change", "answer"),
     [
-        (("model =", "modle ="), "[place.1] has no key 'modle'. Did you mean 'model'?"),
-        (("model =", "modle ="), "[place.1] lacks the key 'model'."),
-        (("path =", "pth ="), "[place.1.folder] has no key 'pth'. Did you mean 'path'?"),
-        (('"in"', '"in"\nstable_seconds = -1'), "place.1.folder.stable_seconds = -1: expected"),
+        (("model =", "modle ="), "[site.1] has no key 'modle'. Did you mean 'model'?"),
+        (("model =", "modle ="), "[site.1] lacks the key 'model'."),
+        (("path =", "pth ="), "[site.1.folder] has no key 'pth'. Did you mean 'path'?"),
+        (('"in"', '"in"\nstable_seconds = -1'), "site.1.folder.stable_seconds = -1: expected"),
         (('"in"', '"in"\npattern = "../*.tif"'), "pattern = '../*.tif': expected names in the"),
-        (("[[place]]", "[[plce]]"), "the top level has no key 'plce'. Did you mean 'place'?"),
+        (("[[site]]", "[[sit]]"), "the top level has no key 'sit'. Did you mean 'site'?"),
         (
-            ("[[place]]", "[[plce]]"),
-            "place = {'folder': {'path': 'in'}}: expected a list of tables",
+            ("[[site]]", "[[sit]]"),
+            "site = {'folder': {'path': 'in'}}: expected a list of tables",
         ),
         (("harbour", "a/b"), "name = 'a/b': expected letters"),
         (('"maps"', '""'), "a path is empty"),
-        (('"in"', '"in"\n[place.urls]\nurls = ["a"]'), "'harbour' has 2 sources: give one of"),
+        (('"in"', '"in"\n[site.urls]\nurls = ["a"]'), "'harbour' has 2 sources: give one of"),
         (
-            ('[place.folder]\npath = "in"', ""),
-            "'harbour' has 0 sources: give one of [place.folder]",
+            ('[site.folder]\npath = "in"', ""),
+            "'harbour' has 0 sources: give one of [site.folder]",
         ),
         (('"maps"', '"maps"\nthreshold = "sgma:3"'), "Did you mean 'sigma'"),
         (('"in"', '"in"\n[retry]\ntrys = 3'), "[retry] has no key 'trys'. Did you mean 'tries'?"),
-        (('"in"', f'"in"\n{PLACE}'), "several places are called harbour"),
+        (('"in"', f'"in"\n{SITE}'), "several sites are called harbour"),
         (
             ('"in"', '"in"\n[[alerts.webhook]]\nurl = "http://eo.example/?key=secret"'),
             "'http://eo.example/' is not a safe address: give https://",
@@ -101,14 +101,14 @@ def test_addresses_are_not_paths(tmp_path):
             "both `heartbeat` and `heartbeat_env`",
         ),
         (
-            ('[place.folder]\npath = "in"', '[place.stac]\nurl = "x"\nassets = ["a"]\nbbox = [1]'),
-            "place.1.stac.bbox = [1]: expected four numbers",
+            ('[site.folder]\npath = "in"', '[site.stac]\nurl = "x"\nassets = ["a"]\nbbox = [1]'),
+            "site.1.stac.bbox = [1]: expected four numbers",
         ),
     ],
 )
 def test_what_does_not_fit_is_answered_in_one_line(tmp_path, change, answer):
     with pytest.raises(ConfigError, match=re.escape(answer)) as error:
-        read(tmp_path, PLACE.replace(*change, 1))
+        read(tmp_path, SITE.replace(*change, 1))
 
     assert "\n" not in str(error.value)
     assert "secret" not in str(error.value)
@@ -116,7 +116,7 @@ def test_what_does_not_fit_is_answered_in_one_line(tmp_path, change, answer):
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080"])
 def test_this_machine_may_be_called_without_encryption(tmp_path, host):
-    config = read(tmp_path, f'{PLACE}\n[[alerts.webhook]]\nurl = "http://{host}/hook"')
+    config = read(tmp_path, f'{SITE}\n[[alerts.webhook]]\nurl = "http://{host}/hook"')
 
     assert config.alerts.webhook[0].url == f"http://{host}/hook"
 
@@ -134,13 +134,13 @@ def test_this_machine_may_be_called_without_encryption(tmp_path, host):
 )
 def test_an_address_that_is_not_safe_is_refused(tmp_path, url):
     with pytest.raises(ConfigError, match="safe address"):
-        read(tmp_path, f'{PLACE}\n[[alerts.webhook]]\nurl = "{url}"')
+        read(tmp_path, f'{SITE}\n[[alerts.webhook]]\nurl = "{url}"')
 
 
 @pytest.mark.parametrize(("host", "fits"), [("localhost", True), ("smtp.example.org", False)])
 def test_a_password_leaves_this_machine_only_encrypted(tmp_path, host, fits):
     mail = f'host = "{host}"\nsecurity = "none"\nsender = "a@b"\nto = ["c@d"]'
-    text = f'{PLACE}\n[[alerts.mail]]\n{mail}\nuser = "u"\npassword_env = "P"'
+    text = f'{SITE}\n[[alerts.mail]]\n{mail}\nuser = "u"\npassword_env = "P"'
 
     if fits:
         assert read(tmp_path, text).alerts.mail
@@ -150,7 +150,7 @@ def test_a_password_leaves_this_machine_only_encrypted(tmp_path, host, fits):
 
 
 def test_a_file_without_a_place_is_answered(tmp_path):
-    with pytest.raises(ConfigError, match="the top level lacks the key 'place'"):
+    with pytest.raises(ConfigError, match="the top level lacks the key 'site'"):
         read(tmp_path, 'state = "state"')
 
 
@@ -167,12 +167,12 @@ def test_waits_double_up_to_a_limit():
 
 def test_the_shipped_example_shows_every_key():
     text = (shipped("configs") / "monitor.toml").read_text(encoding="utf-8")
-    tables = [MonitorConfig, PlaceConfig, FolderConfig]
+    tables = [MonitorConfig, SiteConfig, FolderConfig]
 
     config = read_monitoring(shipped("configs") / "monitor.toml")
 
-    place, alerts = config.place, config.alerts
-    parts = [place[1].stac, place[2].urls, place[0].alert, config.retry, alerts, alerts.feed]
+    site, alerts = config.site, config.alerts
+    parts = [site[1].stac, site[2].urls, site[0].alert, config.retry, alerts, alerts.feed]
     tables += [type(part) for part in [*parts, alerts.webhook[0], alerts.mail[0], config.health]]
     keys = {key for table in tables for key in table.model_fields} - {"url_env"}
     assert not {key for key in keys if not re.search(rf"\b{key}\b", text)}

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from rasters import BANDS, bands_of, land, trained, write
-from watching import Clock, Stub, rows, run_watch, scenes, watch
+from support.rasters import BANDS, bands_of, land, trained, write
+from support.watching import Clock, Stub, rows, run_watch, scenes, watch
 
 import anomvae
 from anomvae.config import resolve_config
-from anomvae.monitoring.past import Past
+from anomvae.monitoring.date_history import DateHistory
 from anomvae.monitoring.scoring import scoring_of
 from anomvae.monitoring.sources import Found
 
@@ -25,7 +25,7 @@ def name_of(day):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Write a place at five dates."""
+    """Write a site at five dates."""
     folder, noise = tmp_path_factory.mktemp("dates"), np.random.default_rng(0)
     for day in DAYS:
         values = land(seed=3) + noise.normal(0, 0.01, (BANDS, 40, 48))
@@ -58,8 +58,8 @@ def damage(folder, day):
     path.write_bytes(content[: len(content) // 2])
 
 
-def run(folder, scoring=scoring_of, clock=None, **place):
-    return run_watch(watch(folder, place=SERIES | place), clock or Clock(), scoring)
+def run(folder, scoring=scoring_of, clock=None, **site):
+    return run_watch(watch(folder, site=SERIES | site), clock or Clock(), scoring)
 
 
 def map_of(folder, day):
@@ -91,7 +91,7 @@ def test_a_new_scene_is_scored_given_known_ones_and_then_nothing_is_new(folder, 
     arrive(folder, pictures, DAYS[3])
 
     done = run(folder)
-    again = run(folder, lambda place: pytest.fail("a detector was loaded"))
+    again = run(folder, lambda site: pytest.fail("a detector was loaded"))
 
     assert (done.done, done.code, again.known, again.code) == (1, 0, 4, 0)
     same = expected(detector, pictures, folder, *DAYS[1:4])
@@ -101,7 +101,7 @@ def test_a_new_scene_is_scored_given_known_ones_and_then_nothing_is_new(folder, 
 def test_the_first_scene_of_a_place_waits_for_a_second(folder, pictures):
     arrive(folder, pictures, DAYS[0])
 
-    alone = run(folder, lambda place: pytest.fail("a detector was loaded"))
+    alone = run(folder, lambda site: pytest.fail("a detector was loaded"))
 
     assert (alone.done, alone.known, alone.code) == (0, 1, 0)
 
@@ -213,20 +213,20 @@ def test_scenes_of_one_day_are_in_the_order_of_their_names(pictures):
     first, second = found_at(pictures, *DAYS[:2])
     other = replace(second, identity="other", source=f"z{second.source}")
 
-    past = Past(9, [other, second, first], set())
+    date_history = DateHistory(9, [other, second, first], set())
 
-    assert past.followers == [second, other]
-    assert past.before(other) == (first, second)
-    assert past.before(second) == (first,)
+    assert date_history.followers == [second, other]
+    assert date_history.before(other) == (first, second)
+    assert date_history.before(second) == (first,)
 
 
 def test_only_so_many_scenes_are_looked_at(pictures):
     known = found_at(pictures, *DAYS)
     gone = [replace(each, read=("gone.tif",)) for each in known[1:4]]
 
-    past = Past(2, [known[0], *gone, known[4]], set())
+    date_history = DateHistory(2, [known[0], *gone, known[4]], set())
 
-    assert past.before(known[4]) == (gone[-1],)  # which says what is wrong
+    assert date_history.before(known[4]) == (gone[-1],)  # which says what is wrong
 
 
 def test_bands_in_files_of_their_own_are_joined_for_every_date(folder, pictures, detector):
@@ -239,10 +239,10 @@ def test_bands_in_files_of_their_own_are_joined_for_every_date(folder, pictures,
             for name, band in zip(names, values, strict=True)
         ]
         found.append(Found(day, f"s2/{name_of(day)}", tuple(read), names))
-    place = watch(folder, place=SERIES).place[0]
+    site = watch(folder, site=SERIES).site[0]
 
-    before = Past(3, found, set()).before(found[1])
-    made = scoring_of(place)(replace(found[1], before=before), folder / "maps")
+    before = DateHistory(3, found, set()).before(found[1])
+    made = scoring_of(site)(replace(found[1], before=before), folder / "maps")
 
     assert before == (found[0],)
     same = expected(detector, pictures, folder, *DAYS[:2])

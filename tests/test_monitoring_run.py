@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from watching import START, Clock, Stub, drop, result, rows, run_watch, scenes, watch
+from support.watching import START, Clock, Stub, drop, result, rows, run_watch, scenes, watch
 
 from anomvae.errors import (
     BandMismatch,
@@ -56,7 +56,7 @@ def test_with_nothing_new_no_detector_is_loaded(tmp_path, clock):
     config = watch(tmp_path)
     run_watch(config, clock)
 
-    again = run_watch(config, clock, lambda place: pytest.fail("a detector was loaded"))
+    again = run_watch(config, clock, lambda site: pytest.fail("a detector was loaded"))
 
     assert again.code == 0
 
@@ -67,7 +67,7 @@ def test_what_is_known_of_a_scene_is_recorded(tmp_path, clock):
     run_watch(watch(tmp_path), clock)
 
     (row,) = history(tmp_path / "state").to_dict("records")
-    assert (row["place"], row["source"], row["status"]) == ("harbour", "a.tif", "done")
+    assert (row["site"], row["source"], row["status"]) == ("harbour", "a.tif", "done")
     assert (row["valid"], row["flagged"], row["tries"]) == (100, 5, 1)
     assert json.loads(row["quantiles"]) == {"1": 9.5}
     assert row["map"].endswith("a.anomaly.tif")
@@ -97,9 +97,9 @@ def test_other_settings_score_again(tmp_path, clock, change):
     mask.write_text("a mask")
     run_watch(watch(tmp_path), clock, scoring)
 
-    run_watch(watch(tmp_path, place=change), clock, scoring)
+    run_watch(watch(tmp_path, site=change), clock, scoring)
     os.utime(mask, (0, 0))
-    run_watch(watch(tmp_path, place=change), clock, scoring)
+    run_watch(watch(tmp_path, site=change), clock, scoring)
 
     assert len(scoring.scored) == 2
 
@@ -109,7 +109,7 @@ def test_when_someone_is_told_is_no_reason_to_score_again(tmp_path, clock):
     scoring = Stub()
     run_watch(watch(tmp_path), clock, scoring)
 
-    run_watch(watch(tmp_path, place={"alert": {"min_objects": 3}}), clock, scoring)
+    run_watch(watch(tmp_path, site={"alert": {"min_objects": 3}}), clock, scoring)
 
     assert len(scoring.scored) == 1
 
@@ -201,19 +201,19 @@ def test_what_was_made_good_by_another_model_is_due_again_with_the_first(tmp_pat
 
 
 def two_places(tmp_path, **other):
-    """Watch a second place, too."""
-    places = [
+    """Watch a second site, too."""
+    sites = [
         {"name": name, "model": "model", "out": f"maps/{name}", "folder": {"path": f"in/{name}"}}
         for name in ("fields", "harbour")
     ]
-    places[0] |= other
+    sites[0] |= other
     for name in ("fields", "harbour"):
         drop(tmp_path, f"{name}/a.tif", 5)
     (tmp_path / "model").write_text("model 1")
     from anomvae.monitoring.config import MonitorConfig
 
     return MonitorConfig.model_validate(
-        {"place": places, "alerts": {"stdout": False}}, context={"folder": tmp_path}
+        {"site": sites, "alerts": {"stdout": False}}, context={"folder": tmp_path}
     )
 
 
@@ -231,9 +231,7 @@ def test_a_server_of_which_three_scenes_in_a_row_cannot_be_read_is_left_for_this
             return super().score(found, folder)
 
     scoring = Down()
-    done = run_watch(
-        watch(tmp_path, place={"folder": None, "urls": {"urls": urls}}), clock, scoring
-    )
+    done = run_watch(watch(tmp_path, site={"folder": None, "urls": {"urls": urls}}), clock, scoring)
 
     assert (len(scoring.scored), done.code) == ((6, 5) if bad < 3 else (3, 5))
     assert ("wait for the next run" in done.lines[-1]) is (bad >= 3)
@@ -263,14 +261,14 @@ def test_what_is_wrong_with_one_place_stops_no_other(tmp_path, clock, change, wo
     (line,) = done.lines
     assert line.startswith("fields: ")
     assert words in line
-    assert rows(tmp_path, "SELECT place FROM scenes") == [("harbour",)]
+    assert rows(tmp_path, "SELECT site FROM scenes") == [("harbour",)]
 
 
 def test_a_damaged_model_costs_its_scenes_no_try(tmp_path, clock):
     config = two_places(tmp_path)
 
-    def loading(place):
-        if place.name == "fields":
+    def loading(site):
+        if site.name == "fields":
             raise ModelFileError("model is damaged. Copy it again.")
         return Stub().score
 
@@ -383,7 +381,7 @@ DYING = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from watching import Clock, Stub, run_watch, watch
+from support.watching import Clock, Stub, run_watch, watch
 
 class Dying(Stub):
     def score(self, found, folder):
@@ -459,7 +457,7 @@ import sys, time
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from anomvae.errors import LockHeld
-from watching import Clock, Stub, run_watch, watch
+from support.watching import Clock, Stub, run_watch, watch
 
 class Slow(Stub):
     def score(self, found, folder):
@@ -547,8 +545,8 @@ def test_the_health_of_a_watch_is_told(tmp_path, clock):
 
     assert (told.last_run.done, told.last_run.failed, told.last_run.code) == (1, 1, 5)
     assert told.last_success is None
-    assert told.holder is None
-    assert [(place.place, place.done, place.failed) for place in told.places] == [("harbour", 1, 1)]
+    assert told.owner is None
+    assert [(site.site, site.done, site.failed) for site in told.sites] == [("harbour", 1, 1)]
 
 
 def test_the_history_can_be_narrowed(tmp_path, clock):
@@ -559,4 +557,4 @@ def test_the_history_can_be_narrowed(tmp_path, clock):
 
     assert list(history(state)["source"]) == ["c.tif", "b.tif", "a.tif"]
     assert list(history(state, last=1)["source"]) == ["c.tif"]
-    assert len(history(state, place="elsewhere")) == 0
+    assert len(history(state, site="elsewhere")) == 0

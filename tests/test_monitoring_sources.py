@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from watching import START, drop
+from support.watching import START, drop
 
 from anomvae.errors import FileError
 from anomvae.monitoring import sources
 from anomvae.monitoring.config import FolderConfig, UrlsConfig
-from anomvae.monitoring.sources import UNFINISHED, look_into
+from anomvae.monitoring.sources import UNFINISHED, scan_folder
 from anomvae.monitoring.state import stamp
 
 
-def look(folder, known=None, now=START, aside=(), **config):
+def scan(folder, known=None, now=START, aside=(), **config):
     (folder / "in").mkdir(exist_ok=True)
     asked = FolderConfig.model_validate(
         {"path": "in", "stable_seconds": 60} | config, context={"folder": folder}
     )
-    return look_into(asked, known or {}, now, aside=aside)
+    return scan_folder(asked, known or {}, now, aside=aside)
 
 
 def names(found):
@@ -35,7 +35,7 @@ def seconds(count):
 def test_a_file_that_rests_is_a_scene(tmp_path):
     drop(tmp_path, "a.tif", "5", START - seconds(61))
 
-    (found,) = look(tmp_path).found
+    (found,) = scan(tmp_path).found
 
     assert found.source == "a.tif"
     assert found.identity.startswith("a.tif@")
@@ -45,8 +45,8 @@ def test_a_file_that_rests_is_a_scene(tmp_path):
 def test_a_file_that_was_just_written_is_none_yet(tmp_path):
     drop(tmp_path, "a.tif", "5", START - seconds(59))
 
-    first = look(tmp_path)
-    later = look(tmp_path, first.seen, START + seconds(61))
+    first = scan(tmp_path)
+    later = scan(tmp_path, first.seen, START + seconds(61))
 
     assert names(first) == []
     assert first.seen["a.tif"].digest is None
@@ -56,12 +56,12 @@ def test_a_file_that_was_just_written_is_none_yet(tmp_path):
 def test_a_file_that_grows_under_an_old_time_waits_until_it_rests(tmp_path):
     path, old = drop(tmp_path, "a.tif", "1"), START - timedelta(days=9)
     os.utime(path, (old.timestamp(),) * 2)
-    known = look(tmp_path, now=old + seconds(1)).seen  # seen, not yet stable
+    known = scan(tmp_path, now=old + seconds(1)).seen  # seen, not yet stable
     path.write_text("1 and more")
     os.utime(path, (old.timestamp(),) * 2)
 
-    soon = look(tmp_path, known)
-    later = look(tmp_path, soon.seen, START + seconds(60))
+    soon = scan(tmp_path, known)
+    later = scan(tmp_path, soon.seen, START + seconds(60))
 
     assert names(soon) == []
     assert names(later) == ["a.tif"]
@@ -70,8 +70,8 @@ def test_a_file_that_grows_under_an_old_time_waits_until_it_rests(tmp_path):
 def test_a_file_from_the_future_is_a_scene_once_it_was_seen_to_rest(tmp_path):
     drop(tmp_path, "a.tif", "1", START + timedelta(days=1))
 
-    first = look(tmp_path)
-    later = look(tmp_path, first.seen, START + seconds(60))
+    first = scan(tmp_path)
+    later = scan(tmp_path, first.seen, START + seconds(60))
 
     assert names(first) == []
     assert names(later) == ["a.tif"]
@@ -79,10 +79,10 @@ def test_a_file_from_the_future_is_a_scene_once_it_was_seen_to_rest(tmp_path):
 
 @given(age=st.integers(-100, 200), span=st.integers(0, 100))
 def test_at_first_sight_only_the_age_counts(tmp_path_factory, age, span):
-    folder = tmp_path_factory.mktemp("look")
+    folder = tmp_path_factory.mktemp("scan")
     drop(folder, "a.tif", "1", START - seconds(age))
 
-    found = look(folder, stable_seconds=span)
+    found = scan(folder, stable_seconds=span)
 
     assert bool(found.found) == (age >= span or span == 0)
 
@@ -94,37 +94,37 @@ def test_a_name_of_something_unfinished_is_never_a_scene(tmp_path, name):
     drop(tmp_path, name, "5")
     drop(tmp_path, "b.tif", "5")
 
-    assert names(look(tmp_path, pattern="**/*")) == ["b.tif"]
+    assert names(scan(tmp_path, pattern="**/*")) == ["b.tif"]
 
 
 def test_results_are_no_scenes(tmp_path):
     drop(tmp_path, "a.tif", "5")
     drop(tmp_path, "maps/a.anomaly.tif", "5")
 
-    assert names(look(tmp_path, pattern="**/*.tif", aside=[tmp_path / "in" / "maps"])) == ["a.tif"]
+    assert names(scan(tmp_path, pattern="**/*.tif", aside=[tmp_path / "in" / "maps"])) == ["a.tif"]
 
 
 def test_a_pattern_chooses_and_may_look_into_folders(tmp_path):
     for name in ("a.tif", "b.txt", "2025/c.tif"):
         drop(tmp_path, name, "5")
 
-    assert names(look(tmp_path)) == ["a.tif"]
-    assert names(look(tmp_path, pattern="**/*.tif")) == ["2025/c.tif", "a.tif"]
+    assert names(scan(tmp_path)) == ["a.tif"]
+    assert names(scan(tmp_path, pattern="**/*.tif")) == ["2025/c.tif", "a.tif"]
 
 
 def test_older_files_come_first(tmp_path):
     for name, age in (("a.tif", 100), ("b.tif", 300), ("c.tif", 200)):
         drop(tmp_path, name, "5", START - seconds(age))
 
-    assert names(look(tmp_path)) == ["b.tif", "c.tif", "a.tif"]
+    assert names(scan(tmp_path)) == ["b.tif", "c.tif", "a.tif"]
 
 
 def test_a_known_file_is_not_read_again(tmp_path, monkeypatch):
     drop(tmp_path, "a.tif", "5")
-    first = look(tmp_path)
+    first = scan(tmp_path)
     monkeypatch.setattr(sources, "digest_of_file", lambda path: pytest.fail("it was read"))
 
-    second = look(tmp_path, first.seen)
+    second = scan(tmp_path, first.seen)
 
     assert second.found == first.found
     assert not second.seen
@@ -132,21 +132,21 @@ def test_a_known_file_is_not_read_again(tmp_path, monkeypatch):
 
 def test_a_touched_file_is_read_again_and_is_the_same_scene(tmp_path):
     drop(tmp_path, "a.tif", "5")
-    first = look(tmp_path)
+    first = scan(tmp_path)
     drop(tmp_path, "a.tif", "5", START - timedelta(minutes=30))
 
-    waiting = look(tmp_path, first.seen)
-    second = look(tmp_path, first.seen | waiting.seen, START + seconds(60))
+    waiting = scan(tmp_path, first.seen)
+    second = scan(tmp_path, first.seen | waiting.seen, START + seconds(60))
 
     assert [each.identity for each in second.found] == [each.identity for each in first.found]
 
 
 def test_another_content_is_another_scene(tmp_path):
     drop(tmp_path, "a.tif", "5")
-    first = look(tmp_path)
+    first = scan(tmp_path)
     drop(tmp_path, "a.tif", "6", START + timedelta(hours=1))
 
-    second = look(tmp_path, first.seen, START + timedelta(hours=2))
+    second = scan(tmp_path, first.seen, START + timedelta(hours=2))
 
     assert second.found[0].source == first.found[0].source
     assert second.found[0].identity != first.found[0].identity
@@ -164,7 +164,7 @@ def test_a_file_that_vanishes_while_it_is_looked_at_stops_nobody(tmp_path, monke
 
     monkeypatch.setattr(sources, "digest_of_file", vanishing)
 
-    assert names(look(tmp_path)) == ["b.tif"]
+    assert names(scan(tmp_path)) == ["b.tif"]
 
 
 def test_a_file_that_is_written_while_it_is_read_is_not_stable(tmp_path, monkeypatch):
@@ -174,7 +174,7 @@ def test_a_file_that_is_written_while_it_is_read_is_not_stable(tmp_path, monkeyp
         sources, "digest_of_file", lambda file: (path.write_text("more"), digest(file))[1]
     )
 
-    assert names(look(tmp_path)) == []
+    assert names(scan(tmp_path)) == []
 
 
 def test_a_file_that_cannot_be_read_is_offered_and_so_fails_by_name(tmp_path, monkeypatch):
@@ -185,27 +185,27 @@ def test_a_file_that_cannot_be_read_is_offered_and_so_fails_by_name(tmp_path, mo
 
     monkeypatch.setattr(sources, "digest_of_file", denied)
 
-    assert names(look(tmp_path)) == ["a.tif"]
+    assert names(scan(tmp_path)) == ["a.tif"]
 
 
 def test_files_that_are_gone_are_forgotten(tmp_path):
     path = drop(tmp_path, "a.tif", "5")
-    first = look(tmp_path)
+    first = scan(tmp_path)
     path.unlink()
 
-    assert look(tmp_path, first.seen).gone == ["a.tif"]
+    assert scan(tmp_path, first.seen).gone == ["a.tif"]
 
 
 def test_a_missing_folder_is_an_error_and_not_an_empty_one(tmp_path):
     with pytest.raises(FileError, match="No such file"):
-        look(tmp_path, path="gone")
+        scan(tmp_path, path="gone")
 
 
 def test_the_time_of_first_sight_is_kept(tmp_path):
     drop(tmp_path, "a.tif", "5", START)
 
-    first = look(tmp_path)
-    second = look(tmp_path, first.seen, START + seconds(30))
+    first = scan(tmp_path)
+    second = scan(tmp_path, first.seen, START + seconds(30))
 
     assert first.seen["a.tif"].since == stamp(START)
     assert not second.seen

@@ -6,9 +6,9 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from ranges import served_folder
-from rasters import BANDS, bands_of, land, plant, trained, write
-from watching import START, Clock, Stub, result, rows, run_watch, served, watch
+from support.ranges import served_folder
+from support.rasters import BANDS, bands_of, land, plant, trained, write
+from support.watching import START, Clock, Stub, result, rows, run_watch, served, watch
 
 from anomvae.errors import FileError
 from anomvae.monitoring.config import StacConfig
@@ -250,7 +250,7 @@ def place_of(archive, assets):
 
 def test_a_scene_is_scored_once_and_again_after_reprocessing(tmp_path, archive):
     publish(tmp_path, [item("a")])
-    config, scoring = watch(tmp_path, place=place_of(archive, ["data"])), Stub()
+    config, scoring = watch(tmp_path, site=place_of(archive, ["data"])), Stub()
     scoring.score = lambda found, folder: scored.append(found.identity) or give(found, folder)
     give, scored = counted, []
 
@@ -269,7 +269,7 @@ def counted(found, folder):
 
 
 def test_an_archive_that_is_down_costs_no_scene_a_try(tmp_path, archive):
-    config = watch(tmp_path, place=place_of(archive, ["data"]))
+    config = watch(tmp_path, site=place_of(archive, ["data"]))
 
     down = run_watch(config, Clock())
     publish(tmp_path, [item("a")])
@@ -289,7 +289,7 @@ def test_bands_are_read_from_the_assets_over_http(tmp_path, archive, assets):
     local = write(tmp_path / "local.tif", values)
     trained().save(tmp_path / "model")
     publish(tmp_path, [item("a", assets=assets)])
-    config = watch(tmp_path, place=place_of(archive, assets))
+    config = watch(tmp_path, site=place_of(archive, assets))
 
     done = run_watch(config, Clock(), scoring_of)
 

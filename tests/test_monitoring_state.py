@@ -6,15 +6,15 @@ import subprocess
 from contextlib import suppress
 
 import pytest
-from watching import START
+from support.watching import START
 
 from anomvae.errors import FileError, NotWritten
 from anomvae.monitoring import database as tables
 from anomvae.monitoring.database import FILE, opened_to_read
-from anomvae.monitoring.state import Alert, Finding, Key, Sighting, opened_state
+from anomvae.monitoring.state import Alert, FileRecord, Key, SceneResult, opened_state
 
 KEY = Key("harbour", "a.tif@1", "model", "settings")
-FINDING = Finding(100, 90, 5, 2, 4.0, {"1": 9.0}, 0.5, "maps/a.anomaly.tif")
+FINDING = SceneResult(100, 90, 5, 2, 4.0, {"1": 9.0}, 0.5, "maps/a.anomaly.tif")
 ALERT = Alert(KEY.digest, "harbour", "2025-06-01T03:00:00.000+00:00", "{}")
 
 
@@ -42,7 +42,7 @@ def test_what_is_committed_is_there_after_the_process(tmp_path):
         state.finish(KEY, FINDING, START, alert=ALERT, channels=["duty", "team"])
 
     with opened_state(tmp_path) as state:
-        standing = state.standings("harbour", "model", "settings")["a.tif@1"]
+        standing = state.scene_statuses("harbour", "model", "settings")["a.tif@1"]
         assert (standing.status, standing.tries) == ("done", 1)
         assert count(state, "alerts") == 1
         assert count(state, "deliveries") == 2
@@ -76,7 +76,7 @@ def test_another_model_or_other_settings_are_another_scene(tmp_path):
 
     with opened_state(tmp_path) as state:
         state.begin(KEY, "a.tif", START)
-        assert not state.standings("harbour", "other", "settings")
+        assert not state.scene_statuses("harbour", "other", "settings")
 
     assert len(keys) == 3
 
@@ -84,9 +84,9 @@ def test_another_model_or_other_settings_are_another_scene(tmp_path):
 def test_a_scene_that_could_not_be_tried_keeps_its_tries(tmp_path):
     with opened_state(tmp_path) as state:
         state.begin(KEY, "a.tif", START)
-        state.put_back(KEY, START, "the disk is full")
+        state.requeue(KEY, START, "the disk is full")
         tries, status = column(state, "tries"), column(state, "status")
-        state.put_back(KEY, START)
+        state.requeue(KEY, START)
 
     assert (tries, status) == (0, "failed")
 
@@ -94,7 +94,7 @@ def test_a_scene_that_could_not_be_tried_keeps_its_tries(tmp_path):
 def test_a_scene_that_was_only_begun_and_put_back_is_forgotten(tmp_path):
     with opened_state(tmp_path) as state:
         state.begin(KEY, "a.tif", START)
-        state.put_back(KEY, START)
+        state.requeue(KEY, START)
 
         assert count(state, "scenes") == 0
 
@@ -107,26 +107,26 @@ def test_a_whole_file_replaces_the_damaged_one(tmp_path):
         error = column(state, "error")
         state.begin(whole, "a.tif", START)
         state.finish(whole, FINDING, START)
-        standings = state.standings("harbour", "model", "settings")
+        scene_statuses = state.scene_statuses("harbour", "model", "settings")
 
     assert error == "damaged badly"
-    assert {name: known.status for name, known in standings.items()} == {
+    assert {name: known.status for name, known in scene_statuses.items()} == {
         "a.tif@1": "replaced",
         "a.tif@2": "done",
     }
 
 
 def test_files_are_remembered_as_they_were_seen(tmp_path):
-    seen = {"a.tif": Sighting(1, 2, "now"), "b.tif": Sighting(3, 4, "then", "digest")}
+    seen = {"a.tif": FileRecord(1, 2, "now"), "b.tif": FileRecord(3, 4, "then", "digest")}
 
     with opened_state(tmp_path) as state:
         state.see("harbour", seen, gone=[])
-        before = state.sightings("harbour")
+        before = state.file_records("harbour")
         state.see("harbour", {}, gone=["a.tif"])
 
         assert before == seen
-        assert set(state.sightings("harbour")) == {"b.tif"}
-        assert state.sightings("elsewhere") == {}
+        assert set(state.file_records("harbour")) == {"b.tif"}
+        assert state.file_records("elsewhere") == {}
 
 
 def test_a_report_reads_while_a_run_writes(tmp_path):
@@ -258,5 +258,5 @@ def test_on_a_disk_that_is_really_full_nothing_is_lost(small_disk):
     rest.unlink()
 
     with opened_state(small_disk) as state:
-        assert list(state.standings("harbour", "model", "settings")) == ["a.tif@1"]
+        assert list(state.scene_statuses("harbour", "model", "settings")) == ["a.tif@1"]
         state.finish(KEY, FINDING, START)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import test_families as contract
 import torch
-from conftest import spectra
-from rasters import QUICK, land, plant, run, write
+from support.rasters import QUICK, land, plant, run, write
+from support.spectra import spectra
 
 import anomvae
 from anomvae.config import resolve_config

@@ -9,14 +9,14 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.features import rasterize
-from rasters import write
 from scipy.ndimage import label
+from support.rasters import write
 
 from anomvae.errors import FileError, RasterError
-from anomvae.objects import Piece, objects_digest, read_objects, write_objects
+from anomvae.objects import ScoredTile, objects_digest, read_objects, write_objects
 from anomvae.objects.features import features
+from anomvae.objects.georeferencing import georeferencer
 from anomvae.objects.labelling import FRACTION, connected
-from anomvae.objects.places import placing
 from anomvae.objects.strips import Strip, strips_of
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
@@ -44,7 +44,7 @@ def strips(flags, scores, rows):
 
 def told(flags, scores, rows, georeference=None):
     """Tell the objects of a scene in memory, in reading order of their highest pixels."""
-    place = placing(georeference or Georeference(Grid(flags.shape)))
+    place = georeferencer(georeference or Georeference(Grid(flags.shape)))
     found = connected(strips(flags, scores, rows), flags.shape)
     texts = [text for some in found for text in features(some, place, flags.shape[1])]
     parsed = [json.loads('{"properties": {' + text) for text in texts]
@@ -62,7 +62,7 @@ def drawn(lines):
 def pieces(flags, scores, size):
     """Cut a scene in memory into tiles."""
     keeps = [tile.keep for tile in tiles(flags.shape, size)]
-    return [Piece(keep, scores[keep], flags[keep]) for keep in keeps]
+    return [ScoredTile(keep, scores[keep], flags[keep]) for keep in keeps]
 
 
 def lay(folder, flags, scores=None, size=(2, 3), **where):
@@ -205,7 +205,7 @@ def test_small_objects_are_left_out(tmp_path):
     found = read_objects(paths[0])
     assert [one.area_px for one in found.items] == [2, 3]
     assert [one.id for one in found.items] == [1, 2]
-    assert (found.about.min_area, count) == (2, 2)
+    assert (found.provenance.min_area, count) == (2, 2)
 
 
 def test_a_scene_without_anomalies_has_a_file_without_features(tmp_path):

@@ -5,24 +5,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rasters import land, write
+from support.rasters import land, write
 
 from anomvae.errors import ConfigError, OutputExists
 from anomvae.files import identify
 from anomvae.mapping import MapResult as Exported
 from anomvae.mapping.outputs import (
+    CacheKey,
     MapResult,
     Outputs,
-    Recipe,
+    cached_result,
     digest_of,
-    finished,
     read_summary,
     require_apart,
 )
-from anomvae.objects.items import DEGREES, About
+from anomvae.objects.items import DEGREES, Provenance
 from anomvae.stats.thresholds import Threshold
 
-NOW, BEFORE = Recipe("detector", "settings", "now"), Recipe("detector", "settings", "before")
+NOW, BEFORE = CacheKey("detector", "settings", "now"), CacheKey("detector", "settings", "before")
 ONE = Threshold(1.0, 0.0, "fixed:1", 1, True)
 
 
@@ -59,7 +59,7 @@ def a_map(path, recipe=None):
 
 
 def about(recipe):
-    return About("1", recipe.digest, "coast.tif", "detector", 1.0, "fixed:1", 1, DEGREES)
+    return Provenance("1", recipe.digest, "coast.tif", "detector", 1.0, "fixed:1", 1, DEGREES)
 
 
 def lay(outputs, recipe=NOW):
@@ -86,7 +86,7 @@ def test_a_summary_keeps_detector_settings_and_input_apart(outputs):
 
 @pytest.mark.parametrize("part", ["detector", "settings", "input"])
 def test_each_part_of_a_recipe_decides_its_digest(part):
-    assert Recipe(**(vars(NOW) | {part: "other"})).digest != NOW.digest
+    assert CacheKey(**(vars(NOW) | {part: "other"})).digest != NOW.digest
 
 
 def test_a_summary_tells_no_secret_of_a_signed_url(outputs):
@@ -110,14 +110,14 @@ def test_what_is_no_summary_is_none(outputs, text):
 def test_whole_results_of_the_same_digest_are_found(outputs, overwrite):
     lay(outputs)
 
-    found = finished(outputs, NOW.digest, overwrite=overwrite)
+    found = cached_result(outputs, NOW.digest, overwrite=overwrite)
 
     assert found.digest == NOW.digest
     assert not found.fresh
 
 
 def test_an_empty_folder_is_free(outputs):
-    assert finished(outputs, NOW.digest, overwrite=False) is None
+    assert cached_result(outputs, NOW.digest, overwrite=False) is None
 
 
 @pytest.mark.parametrize("left", range(6))
@@ -128,7 +128,7 @@ def test_our_files_without_their_commit_mark_are_made_again(outputs, left, recip
         path.unlink()
     outputs.summary.unlink(missing_ok=True)
 
-    assert finished(outputs, NOW.digest, overwrite=False) is None
+    assert cached_result(outputs, NOW.digest, overwrite=False) is None
 
 
 @pytest.mark.parametrize("name", ["scores", "flags", "objects", "quicklook"])
@@ -136,16 +136,16 @@ def test_a_deliverable_that_is_missing_is_made_again(outputs, name):
     lay(outputs)
     getattr(outputs, name).unlink()
 
-    assert finished(outputs, NOW.digest, overwrite=False) is None
+    assert cached_result(outputs, NOW.digest, overwrite=False) is None
 
 
 def test_results_of_other_settings_are_kept_unless_overwritten(outputs):
     lay(outputs, BEFORE)
 
     with pytest.raises(OutputExists, match="made with other settings"):
-        finished(outputs, NOW.digest, overwrite=False)
+        cached_result(outputs, NOW.digest, overwrite=False)
 
-    assert finished(outputs, NOW.digest, overwrite=True) is None
+    assert cached_result(outputs, NOW.digest, overwrite=True) is None
 
 
 @pytest.mark.parametrize("name", ["scores", "flags"])
@@ -154,7 +154,7 @@ def test_a_summary_beside_a_map_of_other_settings_marks_nothing(outputs, name):
     a_map(getattr(outputs, name), BEFORE)
 
     with pytest.raises(OutputExists, match="made with other settings"):
-        finished(outputs, NOW.digest, overwrite=False)
+        cached_result(outputs, NOW.digest, overwrite=False)
 
 
 def test_objects_of_other_settings_beside_a_summary_mark_nothing(outputs):
@@ -162,7 +162,7 @@ def test_objects_of_other_settings_beside_a_summary_mark_nothing(outputs):
     outputs.objects.write_text(about(BEFORE).to_json() + "\n]}\n")
 
     with pytest.raises(OutputExists, match="made with other settings"):
-        finished(outputs, NOW.digest, overwrite=False)
+        cached_result(outputs, NOW.digest, overwrite=False)
 
 
 def test_results_of_a_version_that_told_no_objects_are_made_again_unasked(outputs):
@@ -173,7 +173,7 @@ def test_results_of_a_version_that_told_no_objects_are_made_again_unasked(output
     outputs.summary.write_text(json.dumps(told))
 
     assert read_summary(outputs) is None
-    assert finished(outputs, NOW.digest, overwrite=False) is None
+    assert cached_result(outputs, NOW.digest, overwrite=False) is None
 
 
 @pytest.mark.parametrize("others", [False, True])
@@ -185,18 +185,18 @@ def test_a_file_that_is_not_ours_is_kept_unless_overwritten(outputs, name, other
     path.write_text('{"precious": true}')
 
     with pytest.raises(OutputExists, match="not written by anomvae") as error:
-        finished(outputs, NOW.digest, overwrite=False)
+        cached_result(outputs, NOW.digest, overwrite=False)
 
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
-    assert finished(outputs, NOW.digest, overwrite=True) is None
+    assert cached_result(outputs, NOW.digest, overwrite=True) is None
 
 
 def test_a_raster_of_others_is_not_ours(outputs):
     a_map(outputs.flags)
 
     with pytest.raises(OutputExists, match="not written by anomvae"):
-        finished(outputs, NOW.digest, overwrite=False)
+        cached_result(outputs, NOW.digest, overwrite=False)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -207,7 +207,7 @@ def test_a_folder_in_the_place_of_a_file_is_never_replaced(outputs, overwrite):
     outputs.summary.write_text(result(outputs, BEFORE).to_json())
 
     with pytest.raises(OutputExists, match="is a folder"):
-        finished(outputs, NOW.digest, overwrite=overwrite)
+        cached_result(outputs, NOW.digest, overwrite=overwrite)
 
 
 def test_a_file_that_is_read_is_never_written(outputs, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.warp import transform
-from rasters import NODATA, land, write
+from support.rasters import NODATA, land, write
 
 from anomvae.errors import ConfigError, CovariateMismatch, GridMismatch, RasterError
 from anomvae.pixels.covariates import Covariate, day_values
@@ -109,7 +109,7 @@ def test_classes_are_those_of_the_nearest_pixel(scene, tmp_path):
     cover = degrees(tmp_path / "cover.tif", classes, nodata=0)
     row, col = places("EPSG:4326", GLOBE)
 
-    found = read(scene, f"classes:{cover}")[..., 0]
+    found = read(scene, f"categorical:{cover}")[..., 0]
 
     inside = (row > 0) & (row < 60) & (col > 0) & (col < 60)
     expected = classes[0][row[inside].astype(int), col[inside].astype(int)]
@@ -154,11 +154,11 @@ def test_tiles_do_not_show_in_a_warped_value(tmp_path, size, halo, side):
         write(dem, values, crs="EPSG:3035", transform=LAEA)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(warped_module, "SIDE", side)
-        whole = read(scene, dem, f"classes:{dem}")
+        whole = read(scene, dem, f"categorical:{dem}")
         by_tiles = np.zeros_like(whole)
         with (
             RasterReader(scene) as plain,
-            with_covariates(plain, [dem, f"classes:{dem}"]) as reader,
+            with_covariates(plain, [dem, f"categorical:{dem}"]) as reader,
         ):
             for tile in tiles(SHAPE, size, halo):
                 by_tiles[tile.keep] = reader.read(tile.read)[0, ..., 6:][tile.inner]
@@ -183,7 +183,7 @@ def test_a_scene_without_a_reference_needs_its_own_grid(tmp_path):
         read(scene, degrees(tmp_path / "dem.tif", hills()))
 
 
-@pytest.mark.parametrize("text", ["{}", "classes:{}"])
+@pytest.mark.parametrize("text", ["{}", "categorical:{}"])
 def test_a_missing_file_is_named(scene, tmp_path, text):
     with pytest.raises(RasterError, match=r"gone.tif does not exist"):
         read(scene, text.format(tmp_path / "gone.tif"))
@@ -224,8 +224,8 @@ def test_bands_are_named_where_the_file_names_them(scene, tmp_path):
         found = reader.covariates
 
     assert found == (
-        Covariate("numbers", "dem.tif", "height"),
-        Covariate("numbers", "dem.tif", "slope"),
+        Covariate("continuous", "dem.tif", "height"),
+        Covariate("continuous", "dem.tif", "slope"),
         Covariate("day"),
     )
 
@@ -253,17 +253,19 @@ def test_without_covariates_a_scene_is_given_as_it_is(scene):
 def test_covariates_are_those_of_the_detector_or_refused(scene, tmp_path):
     dem = degrees(tmp_path / "dem.tif", hills())
 
-    with pytest.raises(CovariateMismatch, match=r"--covariates numbers:dem.tif --covariates day"):
-        read(scene, dem, expected=(Covariate("numbers", "dem.tif"), Covariate("day")))
-    with pytest.raises(ConfigError, match=r"classes"):
-        read(scene, "classes:")
+    with pytest.raises(
+        CovariateMismatch, match=r"--covariates continuous:dem.tif --covariates day"
+    ):
+        read(scene, dem, expected=(Covariate("continuous", "dem.tif"), Covariate("day")))
+    with pytest.raises(ConfigError, match=r"categorical"):
+        read(scene, "categorical:")
 
 
 def test_a_raster_that_lies_elsewhere_is_unknown_and_warned_of(scene, tmp_path, caplog):
     far = write(tmp_path / "far.tif", hills(), transform=Affine(10, 0, 6e5, 0, -10, 4.2e6))
 
     with caplog.at_level(logging.WARNING):
-        found = read(scene, far, expected=(Covariate("numbers", "dem.tif"),))
+        found = read(scene, far, expected=(Covariate("continuous", "dem.tif"),))
 
     assert np.isnan(found).all()
-    assert "numbers:far.tif has no value at any pixel read" in caplog.text
+    assert "continuous:far.tif has no value at any pixel read" in caplog.text

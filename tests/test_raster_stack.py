@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from affine import Affine
-from rasters import NODATA, land, plant, write
+from support.rasters import NODATA, land, plant, write
 
 from anomvae.errors import GridMismatch, RasterError
 from anomvae.raster import RasterReader

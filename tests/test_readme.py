@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from rasters import SAMPLES, run
+from support.rasters import SAMPLES, run
 
 from anomvae.monitoring.config import read_monitoring
 
@@ -54,7 +54,7 @@ def test_every_configuration_of_a_watch_fits(tmp_path):
     for number, text in enumerate(blocks("toml")):
         path = tmp_path / f"{number}.toml"
         path.write_text(text, encoding="utf-8")
-        assert read_monitoring(path).place
+        assert read_monitoring(path).site
 
 
 def test_every_make_target_is_there():

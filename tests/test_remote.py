@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import rasterio
-from rasters import bands_of, land, plant, run, trained, write
-from servers import served
+from support.rasters import bands_of, land, plant, run, trained, write
+from support.servers import served
 
 from anomvae.errors import RasterError
 from anomvae.mapping import score_scene

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from conftest import ArrayReader, numbered, scene
+from support.spectra import ArrayReader, numbered, scene
 
 from anomvae.pixels.tiling import tile_at
 from anomvae.pixels.views import Patches, Series, Spectra
@@ -239,7 +239,7 @@ def test_held_out_pixels_are_never_in_the_sample(view):
     assert set(centres(view, sample.held_out)) == set(block[:, where].ravel())
     seen = sample.examples[np.isfinite(sample.examples)]
     assert not set(seen) & set(block[:, where].ravel())
-    if view.reach == 0:
+    if view.radius == 0:
         assert set(centres(view, sample.examples)) == set(block[:, ~where].ravel())
 
 

@@ -19,7 +19,7 @@ def examples(count, seed=0, nodata=0.1):
 def assert_same(found, expected):
     np.testing.assert_array_equal(found.count, expected.count)
     np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-12, atol=1e-18)
-    np.testing.assert_allclose(found.spread, expected.spread, rtol=1e-9)
+    np.testing.assert_allclose(found.std, expected.std, rtol=1e-9)
     np.testing.assert_array_equal(found.largest, expected.largest)
 
 
@@ -30,7 +30,7 @@ def test_statistics_are_those_of_numpy_without_the_missing_values():
 
     np.testing.assert_array_equal(found.count, np.isfinite(x).sum(axis=0))
     np.testing.assert_allclose(found.mean, np.nanmean(x, axis=0), rtol=1e-12, atol=1e-18)
-    np.testing.assert_allclose(found.spread, np.nanstd(x, axis=0), rtol=1e-9)
+    np.testing.assert_allclose(found.std, np.nanstd(x, axis=0), rtol=1e-9)
     np.testing.assert_array_equal(found.largest, np.nanmax(np.abs(x), axis=0))
 
 
@@ -90,9 +90,9 @@ def test_a_band_that_carries_nothing_is_dead(band):
     assert stream_statistics(np.array_split(x, 7)).dead.tolist() == [True, False]
 
 
-@pytest.mark.parametrize("spread", [1e-8, 1e-3, 1.0, 1e6])
-def test_a_band_is_not_dead_because_its_values_are_small_or_large(spread):
-    x = (spread * np.random.default_rng(0).normal(size=(1000, 1))).astype(np.float32)
+@pytest.mark.parametrize("std", [1e-8, 1e-3, 1.0, 1e6])
+def test_a_band_is_not_dead_because_its_values_are_small_or_large(std):
+    x = (std * np.random.default_rng(0).normal(size=(1000, 1))).astype(np.float32)
 
     assert not band_statistics(x).dead.any()
 
@@ -117,11 +117,11 @@ def test_scaled_examples_have_mean_0_and_standard_deviation_1():
 @given(
     x=st.lists(st.floats(-1e4, 1e4, width=32), min_size=2, max_size=2),
     centre=st.floats(-1e3, 1e3),
-    spread=st.floats(1e-2, 1e3),
+    std=st.floats(1e-2, 1e3),
 )
-def test_unscaling_undoes_scaling(x, centre, spread):
+def test_unscaling_undoes_scaling(x, centre, std):
     data = np.array(x, np.float32)
-    scaler = Scaler(np.full(2, centre), np.full(2, spread))
+    scaler = Scaler(np.full(2, centre), np.full(2, std))
 
     back = scaler.unscale(scaler.scale(data))
 

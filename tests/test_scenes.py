@@ -7,7 +7,7 @@ import pytest
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
-from rasters import run
+from support.rasters import run
 
 import anomvae
 from anomvae.config import resolve_config

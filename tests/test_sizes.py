@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rasters import bands_of, land, plant, run, trained, write
+from support.rasters import bands_of, land, plant, run, trained, write
 
-from anomvae.mapping import pace, score_scene
+from anomvae.mapping import plan_tiles, score_scene
 from anomvae.raster import RasterReader
 
 STRIPS = {"blockysize": 1}
@@ -48,10 +48,10 @@ def test_a_scene_of_any_shape_is_scored_the_same_in_tiles_of_any_size(
 def test_tiles_and_threads_are_chosen_by_the_scene_and_can_be_set(tmp_path):
     scene = write(tmp_path / "scene.tif", land((300, 400)))
     with RasterReader(scene) as reader:
-        assert pace(trained(), reader).tile == (300, 400)
-        assert pace(trained(), reader, 64, 3).tile == (64, 64)
-        assert pace(trained(), reader, 1000, 3).tile == (300, 400)
-        assert pace(trained(), reader, 64, 3).threads == 3
+        assert plan_tiles(trained(), reader).tile == (300, 400)
+        assert plan_tiles(trained(), reader, 64, 3).tile == (64, 64)
+        assert plan_tiles(trained(), reader, 1000, 3).tile == (300, 400)
+        assert plan_tiles(trained(), reader, 64, 3).threads == 3
 
 
 def test_many_bands_are_scored_on_few_threads(tmp_path, monkeypatch):
@@ -62,13 +62,13 @@ def test_many_bands_are_scored_on_few_threads(tmp_path, monkeypatch):
     class Wide:
         grid = type("", (), {"shape": (5000, 5000)})
         block_shape = (512, 512)
-        depth = 200
+        values_per_pixel = 200
 
     class Narrow(Wide):
-        depth = 12
+        values_per_pixel = 12
 
-    assert pace(trained(), Wide()).threads == 1
-    assert pace(trained(), Narrow()).threads == 4
+    assert plan_tiles(trained(), Wide()).threads == 1
+    assert plan_tiles(trained(), Narrow()).threads == 4
 
 
 @pytest.fixture

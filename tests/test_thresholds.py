@@ -15,7 +15,7 @@ from anomvae.stats.thresholds import (
 )
 
 EXACT = GROUPS + TAIL
-USED = ("sigma", "clipped", "mad", "quantile:0.01", "fixed:12.5")
+USED = ("sigma", "sigma-clip", "mad", "quantile:0.01", "fixed:12.5")
 
 values = st.lists(
     st.one_of(st.floats(0, 1e6, width=32), st.sampled_from([0.0, 1.0, 1.0, 7.5])),
@@ -114,21 +114,23 @@ def test_clipped_ignores_planted_anomalies(share):
     polluted = scores.copy()
     polluted[: int(share * scores.size)] = 500.0
 
-    clean, found = (parse_rule("clipped").threshold(describe_scores(s)) for s in (scores, polluted))
+    clean, found = (
+        parse_rule("sigma-clip").threshold(describe_scores(s)) for s in (scores, polluted)
+    )
 
     assert found.value == pytest.approx(clean.value, rel=0.05)
     assert found.fpr == pytest.approx(share, abs=0.01)
 
 
 def test_clipped_flags_few_of_the_scores_of_normal_pixels():
-    assert parse_rule("clipped").threshold(describe_scores(normal_scores(50_000))).fpr < 0.01
+    assert parse_rule("sigma-clip").threshold(describe_scores(normal_scores(50_000))).fpr < 0.01
 
 
 @given(values, st.floats(-3, 6))
 def test_clipped_ends_for_any_scores(values, k):
     scores = np.array(values)
 
-    cut = Rule("clipped", k).threshold(describe_scores(scores)).value
+    cut = Rule("sigma-clip", k).threshold(describe_scores(scores)).value
 
     assert np.isfinite(cut)
     assert cut >= scores.min() * (1 - 1e-6)
@@ -188,7 +190,7 @@ def test_flags_are_the_scores_above_the_value_and_never_no_data():
     assert threshold.flag(scores).tolist() == [[False, False], [True, False]]
 
 
-@given(st.sampled_from(["sigma", "clipped", "mad", "fixed"]), st.floats(-1e9, 1e9))
+@given(st.sampled_from(["sigma", "sigma-clip", "mad", "fixed"]), st.floats(-1e9, 1e9))
 def test_a_rule_reads_what_it_writes_without_losing_a_digit(name, number):
     rule = Rule(name, number)
 
@@ -214,7 +216,7 @@ def test_a_rule_is_written_as_a_user_does(text, rule):
     ("text", "answer"),
     [
         ("sgma:3", "Did you mean 'sigma'"),
-        ("", "Known: sigma, clipped, mad, quantile, fixed"),
+        ("", "Known: sigma, sigma-clip, mad, quantile, fixed"),
         ("7", "no rule is called '7'"),
         ("fixed", "write a number behind it, such as fixed:3"),
         ("sigma:three", "write a number behind it"),

@@ -98,7 +98,7 @@ def _shape(tile):
     return tile.shape
 
 
-def _largest_nearby(raster, reach):
-    padded = np.pad(raster, reach, constant_values=-1)
-    views = np.lib.stride_tricks.sliding_window_view(padded, (2 * reach + 1, 2 * reach + 1))
+def _largest_nearby(raster, radius):
+    padded = np.pad(raster, radius, constant_values=-1)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (2 * radius + 1, 2 * radius + 1))
     return views.max(axis=(2, 3))

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from conftest import fit, spectra
+from support.spectra import fit, spectra
 
 from anomvae.errors import ConfigError
-from anomvae.models import Reconstruction, Seen
+from anomvae.models import ModelInput, Reconstruction
 from anomvae.models.families import FAMILIES, Sizes
 from anomvae.models.objectives import Elbo
 from anomvae.training.loop import Plan, best, fit_model
@@ -95,8 +95,8 @@ def test_fitting_a_detector_leaves_the_global_generator_as_it_was():
 def test_the_budget_is_the_least_of_40_epochs_and_4000_steps(count, batch, steps):
     plan = Plan()
 
-    assert plan.batch_of(count) == batch
-    assert plan.steps_of(count) == steps
+    assert plan.batch_size_for(count) == batch
+    assert plan.steps_for(count) == steps
 
 
 def test_history_tells_the_steps_made_and_the_loss_in_about_fifty_parts():
@@ -105,15 +105,15 @@ def test_history_tells_the_steps_made_and_the_loss_in_about_fifty_parts():
     _, history = trained(Plan(epochs=100, max_steps=120), objective=calls)
 
     assert len(calls.calls) == history.steps == 120
-    assert history.batch == len(calls.calls[0][0].kl) == 37
+    assert history.batch_size == len(calls.calls[0][0].kl) == 37
     assert 40 <= len(history.loss) <= 50
     assert history.loss[-1] < history.loss[0]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 9, 10, 19])
-@pytest.mark.parametrize("warm_up", [0.01, 0.05, 0.1, 0.5, 0.99])
-def test_any_number_of_steps_can_be_trained(steps, warm_up):
-    _, history = trained(Plan(max_steps=steps, warm_up=warm_up))
+@pytest.mark.parametrize("lr_warmup", [0.01, 0.05, 0.1, 0.5, 0.99])
+def test_any_number_of_steps_can_be_trained(steps, lr_warmup):
+    _, history = trained(Plan(max_steps=steps, lr_warmup=lr_warmup))
 
     assert history.steps == steps
     assert len(history.loss) == steps
@@ -141,8 +141,8 @@ def test_each_epoch_shows_every_example_once():
             self.weight = torch.nn.Parameter(torch.ones(()))
             self.seen = []
 
-        def look(self, x, told):
-            return Seen(x, told, torch.ones(len(x), dtype=torch.bool))
+        def prepare(self, x, told):
+            return ModelInput(x, told, torch.ones(len(x), dtype=torch.bool))
 
         def forward(self, x, context=None):
             self.seen += x[:, 0].tolist()

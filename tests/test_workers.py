@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rasters import bands_of, land, plant, run, trained, write
+from support.rasters import bands_of, land, plant, run, trained, write
 from test_mapping import Neighbours
 
 from anomvae.errors import RasterError, WorkersLost
 from anomvae.mapping import score_scene, score_scenes
 from anomvae.mapping.outputs import Outputs
-from anomvae.mapping.tiles import SentWork, TileWork
+from anomvae.mapping.tiles import RemoteTask, TileTask
 from anomvae.parallel import processes
 from anomvae.parallel.cluster import Cluster
 from anomvae.pixels.tiling import tiles
-from anomvae.raster import RasterReader, everywhere
+from anomvae.raster import RasterReader, absolute_uri
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
@@ -166,8 +166,8 @@ def test_results_that_a_cluster_leaves_elsewhere_are_missed(tmp_path, two):
 
 def test_workers_that_lack_the_file_say_so_in_a_line(scene, tmp_path, two):
     with RasterReader(scene) as reader:
-        work = TileWork(trained(), reader)
-        sent = SentWork(pickle.dumps(work))
+        work = TileTask(trained(), reader)
+        sent = RemoteTask(pickle.dumps(work))
         tile = next(tiles(reader.shape, (20, 20)))
         scene.unlink()
 
@@ -180,8 +180,8 @@ def test_workers_that_lack_the_file_say_so_in_a_line(scene, tmp_path, two):
 
 def test_workers_that_find_another_raster_under_the_name_say_so(scene, two):
     with RasterReader(scene) as reader:
-        work = TileWork(trained(), reader)
-        sent = SentWork(pickle.dumps(work))
+        work = TileTask(trained(), reader)
+        sent = RemoteTask(pickle.dumps(work))
         write(scene, plant(land((70, 70))))
 
     with pytest.raises(RasterError, match="is another raster on this machine"):
@@ -195,7 +195,7 @@ def test_a_reader_is_sent_with_its_bands_and_its_mask(scene, tmp_path):
         RasterReader(scene, bands="2,5", mask=mask) as reader,
         pickle.loads(pickle.dumps(reader)) as sent,
     ):
-        assert sent.name == everywhere(scene)
+        assert sent.name == absolute_uri(scene)
         assert np.array_equal(reader.read(window), sent.read(window), equal_nan=True)
 
 

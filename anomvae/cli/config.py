@@ -41,7 +41,7 @@ def show(name: str, settings: tuple[str, ...], as_json: bool) -> None:
 def check(name: str, settings: tuple[str, ...]) -> None:
     """Check that the configuration NAME fits, down to the name of its family.
 
-    A file of places to watch, as for `anomvae monitor`, is known by its [[place]].
+    A file of places to watch, as for `anomvae monitor`, is known by its [[site]].
     """
     from ..config import resolve_config
     from ..models.families import family_named

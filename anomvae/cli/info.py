@@ -15,8 +15,8 @@ from . import options
 
 if TYPE_CHECKING:
     from ..detector.modelfile import Card
-    from ..stats.context import Ring
-    from ..stats.latent import CodeUse
+    from ..stats.context import Annulus
+    from ..stats.latent import LatentStatistics
 
 
 @click.command()
@@ -48,8 +48,8 @@ def _model(file: str) -> dict[str, Any]:
         "hidden": list(card.hidden),
         "likelihood": card.likelihood,
         "bands": _bands(card.bands),
-        "left out": list(card.dead),
-        "told": _told(card),
+        "dropped": list(card.dropped),
+        "conditioned on": _conditions(card),
         **({"patch": _patch(card.patch)} if card.patch else {}),
         "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
@@ -62,12 +62,12 @@ def _model(file: str) -> dict[str, Any]:
         "trim": training.trim,
         "final loss": training.loss[-1],
         "held-out ELBO": training.elbo,
-        **_code(training.code),
+        **_code(training.latent),
         "written by": f"anomvae {card.anomvae}, torch {card.torch}",
     }
 
 
-def _code(use: CodeUse) -> dict[str, Any]:
+def _code(use: LatentStatistics) -> dict[str, Any]:
     """Tell what the code carries, as far as it has such parts."""
     told: dict[str, Any] = {}
     if use.units:
@@ -81,27 +81,31 @@ def _code(use: CodeUse) -> dict[str, Any]:
 
 def _score(card: Card) -> str:
     terms = f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL"
-    found = card.prominence
+    found = card.weighting
     if found is None:
         return f"{terms}, nats"
     return (
-        f"({terms}) x prominence in a ring of {found.ring.outer} without {found.ring.guard} pixels "
-        f"(contrast {found.contrast:g}, novelty {found.novelty:g})"
+        f"({terms}) x local-contrast weighting in {_annulus(found.annulus)} "
+        f"(local contrast {found.local_contrast:g}, latent distance {found.latent_distance:g})"
     )
 
 
-def _told(card: Card) -> str | None:
-    """Say what the model is told of the surroundings of a pixel."""
+def _annulus(annulus: Annulus) -> str:
+    return f"an annulus of {annulus.outer} without {annulus.guard} pixels"
+
+
+def _conditions(card: Card) -> str | None:
+    """Describe the surroundings of a pixel that the model is conditioned on."""
     plan = card.context
-    if plan is None or not (plan.means or plan.spreads):
+    if plan is None or not (plan.mean_components or plan.std_components):
         return None
     return (
-        f"ring of {plan.ring.outer} without {plan.ring.guard} pixels: means of {plan.means} and "
-        f"spreads of {plan.spreads} principal components"
+        f"{_annulus(plan.annulus)}: mean of {plan.mean_components} and standard deviation of "
+        f"{plan.std_components} principal components"
     )
 
 
-def _patch(patch: Ring) -> str:
+def _patch(patch: Annulus) -> str:
     """Say what the model sees around a pixel."""
     hidden = f"{patch.guard} x {patch.guard} hidden" if patch.guard else "nothing hidden"
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"

@@ -18,13 +18,13 @@ from . import options
 if TYPE_CHECKING:
     from ..monitoring import Overview
 
-SHORT = ["place", "source", "status", "finished", "valid", "flagged", "objects", "error"]
+SHORT = ["site", "source", "status", "finished", "valid", "flagged", "objects", "error"]
 config_arg = click.argument("config")
 
 
 @click.group()
 def monitor() -> None:
-    """Watch places: score what is new, once, and tell of what is unusual.
+    """Watch sites: score what is new, once, and tell of what is unusual.
 
     \b
     CONFIG is a TOML file; configs/monitor.toml is a commented example:
@@ -38,18 +38,18 @@ def monitor() -> None:
 @config_arg
 @options.verbose_opt
 def run(config: str) -> None:
-    """Make one pass over the places of CONFIG, and end.
+    """Make one pass over the sites of CONFIG, and end.
 
     Alerts are printed on stdout, a JSON line each; what failed is told on stderr, a line each.
     """
     from datetime import UTC, datetime
     from uuid import uuid4
 
-    from ..monitoring import Surroundings, run_once
+    from ..monitoring import RunEnvironment, run_once
     from ..monitoring.config import read_monitoring
 
     watch, run_id = read_monitoring(config), uuid4().hex[:12]
-    around = Surroundings(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
+    around = RunEnvironment(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
     with _logged(watch.health.log, run_id):
         done = run_once(watch, around)
     for line in done.lines:
@@ -62,7 +62,7 @@ def run(config: str) -> None:
 @config_arg
 @options.json_opt
 def status(config: str, as_json: bool) -> None:
-    """Say how the watch of CONFIG is: the last run, each place, what failed, what waits."""
+    """Say how the watch of CONFIG is: the last run, each site, what failed, what waits."""
     from dataclasses import asdict
 
     from ..monitoring import overview
@@ -74,18 +74,18 @@ def status(config: str, as_json: bool) -> None:
 
 @monitor.command()
 @config_arg
-@click.option("--place", help="Only this place.")
+@click.option("--site", help="Only this site.")
 @click.option("-n", "--last", type=click.IntRange(1), help="Only so many scenes, the latest.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @options.json_opt
-def history(config: str, place: str | None, last: int | None, as_csv: bool, as_json: bool) -> None:
+def history(config: str, site: str | None, last: int | None, as_csv: bool, as_json: bool) -> None:
     """Say what became of each scene of CONFIG, the latest first."""
     from ..monitoring import history as told_history
     from ..monitoring.config import read_monitoring
 
     if as_csv and as_json:
         raise click.UsageError("Give either --csv or --json, not both.")
-    rows = told_history(read_monitoring(config).state, place=place, last=last)
+    rows = told_history(read_monitoring(config).state, site=site, last=last)
     if as_json:
         click.echo(rows.to_json(orient="records", indent=2))
     elif as_csv:
@@ -135,8 +135,8 @@ class _Steady(logging.FileHandler):
 
 def _status(told: Overview) -> Iterator[str]:
     run = told.last_run
-    if told.holder is not None:
-        yield f"at work: process {told.holder.pid} on {told.holder.host}, since {told.holder.since}"
+    if told.owner is not None:
+        yield f"at work: process {told.owner.pid} on {told.owner.host}, since {told.owner.since}"
     if run is not None:
         end = "no end is known" if run.ended is None else f"ended {run.ended} with code {run.code}"
         yield (
@@ -144,13 +144,13 @@ def _status(told: Overview) -> Iterator[str]:
             f"{run.known} known, {run.alerts} alerts"
         )
     yield f"last success: {told.last_success or 'never'}"
-    for place in told.places:
-        newest = "" if place.newest is None else f", newest {place.newest}"
-        begun = f", {place.begun} begun" if place.begun else ""
-        yield f"{place.place}: {place.done} done, {place.failed} failed{begun}{newest}"
+    for site in told.sites:
+        newest = "" if site.newest is None else f", newest {site.newest}"
+        begun = f", {site.begun} begun" if site.begun else ""
+        yield f"{site.site}: {site.done} done, {site.failed} failed{begun}{newest}"
     for failure in told.failures:
         again = "given up" if failure.next_try is None else f"again from {failure.next_try}"
-        yield f"failed: {failure.place}: {failure.source}, {failure.tries} tries, {again}"
+        yield f"failed: {failure.site}: {failure.source}, {failure.tries} tries, {again}"
         yield f"  {failure.error}"
     for waiting in told.waiting:
         yield f"waiting: {waiting.waiting} alerts for {waiting.channel}: {waiting.error}"

@@ -97,7 +97,7 @@ threshold_opt = click.option(
     "--threshold",
     "rule",
     metavar="RULE",
-    help="sigma:K, clipped:K, mad:K, quantile:FPR or fixed:VALUE.",
+    help="sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE.",
 )
 tile_opt = click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 min_area_opt = click.option(
@@ -120,8 +120,8 @@ overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results 
 dates_opt = click.option(
     "--dates",
     default="",
-    metavar="DATES|given",
-    help="Dates of SCENES for a family that compares them, as in 2024-06-01,2024-06-11; given: "
+    metavar="DATES|as-listed",
+    help="Dates of SCENES for a family that compares them, as in 2024-06-01,2024-06-11; as-listed: "
     "SCENES are oldest first.  [default: from their names]",
 )
 json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
@@ -199,7 +199,7 @@ def require_place(path: str, overwrite: bool, read: Iterable[str | None]) -> Non
 
 
 @contextmanager
-def spread(workers: int | None, address: str | None) -> Iterator[Mapper]:
+def open_workers(workers: int | None, address: str | None) -> Iterator[Mapper]:
     """Start what does the work: processes, a cluster, or nothing but this process."""
     from ..parallel import dask, processes, serial
 

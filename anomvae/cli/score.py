@@ -71,7 +71,7 @@ def score(  # noqa: PLR0913 - one argument per option
     from ..mapping import score_scenes
     from ..stats.thresholds import parse_rule
 
-    with options.spread(workers, dask) as mapper, options.progress_bar() as progress:
+    with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model)
         if rule is not None:
             held_out = detector.threshold.held_out

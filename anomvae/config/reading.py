@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from ..errors import ConfigError, FileError, hint
-from .tables import Config
+from .tables import Config, Table
 
 MONITOR = "monitor"
 """The shipped file that is no configuration of a detector, but of `anomvae.monitoring`."""
 
-Whole = TypeVar("Whole", bound=BaseModel)
+Whole = TypeVar("Whole", bound=Table)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def validated(
         raise ConfigError(f"{where} does not fit: {explain(error.errors(), kind)}") from error
 
 
-def explain(details: Sequence[ErrorDetails], root: type[BaseModel]) -> str:
+def explain(details: Sequence[ErrorDetails], root: type[Table]) -> str:
     """Say what was found and expected; for an unknown key, name the nearest known one."""
     problems: dict[str, list[str]] = {}
     for detail in details:
@@ -121,9 +121,9 @@ class _Spot:
 
     keys: tuple[str, ...]
     """The way there, tables and positions in lists from 1."""
-    holder: type[BaseModel]
+    holder: type[Table]
     """The table that holds it."""
-    inner: type[BaseModel] | None
+    inner: type[Table] | None
     """The table that it should be, if any."""
     whole: bool
     """Whether it is a key; otherwise it is a part of a key's value."""
@@ -140,7 +140,7 @@ class _Spot:
         return f"[{'.'.join(self.keys)}]: " if numbered else ""
 
 
-def _spot(loc: tuple[int | str, ...], root: type[BaseModel]) -> _Spot:
+def _spot(loc: tuple[int | str, ...], root: type[Table]) -> _Spot:
     """Follow the way pydantic names, up to a key that holds no table."""
     holder, inner, keys = root, root, list[str]()
     for place, step in enumerate(loc, start=1):
@@ -157,9 +157,9 @@ def _spot(loc: tuple[int | str, ...], root: type[BaseModel]) -> _Spot:
     return _Spot(tuple(keys), holder, inner, True)
 
 
-def _table_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - any type
+def _table_in(annotation: Any) -> type[Table] | None:  # noqa: ANN401 - any type
     """Find the table that a field holds, alone, in a list, or not at all."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Table):
         return annotation
     return next(filter(None, map(_table_in, get_args(annotation))), None)
 
@@ -187,6 +187,8 @@ def _wanted(detail: ErrorDetails, spot: _Spot) -> str:
 
 def _unknown(spot: _Spot) -> str:
     key = spot.keys[-1]
+    if key in spot.holder.renamed:
+        return f"{spot.table}: {key} is now called {spot.holder.renamed[key]}."
     return f"{spot.table} has no key {key!r}. {hint(key, spot.holder.model_fields)}"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -25,14 +26,14 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 WIDEST = 255  # every pixel of a ring is looked at, and tiles are read with it around them
 
 
-def _sides(ring: tuple[int, int]) -> tuple[int, int]:
-    outer, guard = ring
+def _sides(annulus: tuple[int, int]) -> tuple[int, int]:
+    outer, guard = annulus
     if not 0 < guard < outer <= WIDEST or guard % 2 == 0 or outer % 2 == 0:
         raise ValueError(
-            f"ring = [{outer}, {guard}] is no ring: give two odd sides in pixels, the outer one "
-            f"first and larger, up to {WIDEST}, such as [21, 7]."
+            f"annulus = [{outer}, {guard}] is no annulus: give two odd sides in pixels, the outer "
+            f"one first and larger, up to {WIDEST}, such as [21, 7]."
         )
-    return ring
+    return annulus
 
 
 Sides = Annotated[tuple[int, int], AfterValidator(_sides)]
@@ -57,6 +58,8 @@ class Table(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Keys by the names that they had before 0.2; they are answered with the new name."""
 
 
 class ModelConfig(Table):
@@ -68,8 +71,8 @@ class ModelConfig(Table):
     """Latent features per pixel; auto: min(8, bands / 2)."""
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | Auto = "auto"
     """Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32."""
-    likelihood: Literal["student-t", "gaussian", "unit"] = "student-t"
-    """student-t: noise learnt per band, with heavy tails; gaussian: without; unit: gaussian noise
+    likelihood: Literal["student-t", "gaussian", "mse"] = "student-t"
+    """student-t: noise learnt per band, with heavy tails; gaussian: without; mse: gaussian noise
     of 1, the textbook squared error."""
     patch: Patch = PATCH
     """What spatial sees around a pixel: outer side, and side of the guard window in the middle that
@@ -79,32 +82,47 @@ class ModelConfig(Table):
 class ContextConfig(Table):
     """Which surroundings a conditioned family, such as cvae, is told."""
 
-    ring: Sides = (15, 7)
+    renamed = {
+        "ring": "annulus",
+        "means": "mean_components",
+        "spreads": "std_components",
+        "limit": "clip_sigma",
+    }
+
+    annulus: Sides = (15, 7)
     """Outer side, and side of the guard window that is left out, pixels, odd."""
-    means: Annotated[int, Field(ge=0)] = 10
-    """Principal components whose mean over the ring is told; 0, and spreads = 0: no ring."""
-    spreads: Annotated[int, Field(ge=0)] = 5
-    """Principal components whose spread over the ring is told."""
-    limit: PositiveFloat = 2.0
+    mean_components: Annotated[int, Field(ge=0)] = 10
+    """Principal components whose mean over the annulus is given; with std_components = 0 and this 0
+    there is no annulus."""
+    std_components: Annotated[int, Field(ge=0)] = 5
+    """Principal components whose standard deviation over the annulus is given."""
+    clip_sigma: PositiveFloat = 2.0
     """Spreads beyond which a number is cut off: what training never saw says no more."""
 
 
 class TrainingConfig(Table):
     """How long and how carefully to train."""
 
-    pixels: Annotated[int, Field(ge=32)] = 1_000_000
+    renamed = {
+        "pixels": "max_pixels",
+        "batch": "batch_size",
+        "warm_up": "lr_warmup",
+        "clip": "grad_clip",
+    }
+
+    max_pixels: Annotated[int, Field(ge=32)] = 1_000_000
     """Pixels to train on at the most, drawn evenly over the scenes."""
     epochs: PositiveInt = 40
     """Passes over them, unless max_steps ends training sooner."""
     max_steps: PositiveInt = 4000
     """Optimiser steps at the most."""
-    batch: PositiveInt = 1024
+    batch_size: PositiveInt = 1024
     """Pixels per step, at the most an eighth of them all."""
     learning_rate: PositiveFloat = 2e-3
     """Peak of the one-cycle schedule."""
-    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    lr_warmup: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the steps in which the learning rate rises."""
-    clip: PositiveFloat = 5.0
+    grad_clip: PositiveFloat = 5.0
     """Largest norm of the gradient."""
     trim: Share | Auto = "auto"
     """Share of each batch, the worst, that is not learnt; auto: 0.05, 0 with --normal."""
@@ -119,15 +137,17 @@ class TrainingConfig(Table):
 class ScoreConfig(Table):
     """How a score is made of reconstruction and KL."""
 
+    renamed = {"ring": "annulus", "contrast": "local_contrast", "novelty": "latent_distance"}
+
     noise: Literal["unit", "band", "covariance", "auto"] = "auto"
     """Noise model of the residual; auto: band, covariance in detect."""
     kl_weight: NonNegativeFloat = 1.0
     """Weight of the KL term in the score."""
-    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    local_contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Weight of the ring's mean log score, taken away from a pixel's; 0: each pixel alone."""
-    novelty: NonNegativeFloat = 0.0
+    latent_distance: NonNegativeFloat = 0.0
     """Weight of the log distance of a pixel's code to those of its ring; 0: each pixel alone."""
-    ring: Sides = (21, 7)
+    annulus: Sides = (21, 7)
     """Ring of contrast and novelty: outer side and guard side, pixels, odd."""
 
 
@@ -143,8 +163,8 @@ class Config(Table):
     score: ScoreConfig = ScoreConfig()
     """How a score is made of reconstruction and KL."""
     threshold: Annotated[str, AfterValidator(lambda text: str(_rule(text)))] = "auto"
-    """auto, sigma:K, clipped:K, mad:K, quantile:FPR or fixed:VALUE (docs/design.md, section 8);
-    auto: sigma:3, clipped:3 in detect."""
+    """auto, sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE (docs/design.md, section 8);
+    auto: sigma:3, sigma-clip:3 in detect."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute; results repeat to the bit on one machine and device."""
 
@@ -159,7 +179,7 @@ class Config(Table):
             Share to trim where the configuration leaves it open.
         """
         noise = "covariance" if in_sample else "band"
-        rule = "clipped:3" if in_sample else "sigma:3"
+        rule = "sigma-clip:3" if in_sample else "sigma:3"
         return self.model_copy(
             update={
                 "training": _filled(self.training, trim=trim),

@@ -66,13 +66,13 @@ class Scores(NamedTuple):
         return Scores(*(term[:, rows, cols] for term in self))
 
 
-def rows_of(widest: int) -> int:
+def batch_rows(widest: int) -> int:
     """Choose the examples per pass for a model whose widest layer has so many outputs."""
     fitting = 1 << max(1, NUMBERS // widest).bit_length() - 1
     return min(CHUNK, max(FEWEST, fitting))
 
 
-def passes(x: Examples, rows: int) -> Iterator[Array]:
+def batches(x: Examples, rows: int) -> Iterator[Array]:
     """Cut examples into passes of one shape, the last one padded; at least one pass."""
     for start in range(0, max(1, len(x)), rows):
         part = np.asarray(x[start : start + rows], np.float32)
@@ -82,7 +82,7 @@ def passes(x: Examples, rows: int) -> Iterator[Array]:
         yield part
 
 
-def spread(work: Callable[[Examples], Work], x: Examples, rows: int) -> list[Work]:
+def run_in_threads(work: Callable[[Examples], Work], x: Examples, rows: int) -> list[Work]:
     """Do the work on runs of whole passes, which threads of ours share among them.
 
     torch's own threads divide each operation, and wait for each other busily after every one.
@@ -111,13 +111,13 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def sent(part: Array, device: torch.device) -> Tensor:
+def to_device(part: Array, device: torch.device) -> Tensor:
     """Bring numbers to where they are computed; a GPU fetches pinned memory while it computes."""
     tensor = torch.from_numpy(part if part.flags.writeable else part.copy())
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
-def joined(parts: Iterable[Tensor], count: int) -> Array:
+def concatenated(parts: Iterable[Tensor], count: int) -> Array:
     """Put passes together and cut the padding off."""
     return np.asarray(torch.cat(list(parts))[:count].cpu().numpy())
 

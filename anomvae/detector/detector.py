@@ -30,7 +30,7 @@ from torch import Tensor
 
 from ..errors import ConfigError, ModelFileError
 from ..files import write_atomically
-from ..models import Autoencoder, Seen
+from ..models import Autoencoder, ModelInput
 from ..models.families import family_named, require_dates
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
@@ -39,10 +39,20 @@ from ..stats.context import Conditioned, Context
 from ..stats.noise import Noise
 from ..stats.scaler import Scaler
 from ..stats.thresholds import Rule, ScoreDistribution, Threshold, describe_scores
-from .batches import Array, Scores, Terms, available, joined, passes, require_bands, sent, spread
+from .batches import (
+    Array,
+    Scores,
+    Terms,
+    available,
+    batches,
+    concatenated,
+    require_bands,
+    run_in_threads,
+    to_device,
+)
 from .modelfile import Card, read_model, to_bytes
-from .program import Lean, Said, folded
-from .state import Parts, restored, stored
+from .program import Said, ScoringProgram, scoring_program
+from .state import DetectorState, from_model_file, to_model_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,16 +98,16 @@ class Detector:
         return view if self.context is None else Conditioned(view, self.context)
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far a score looks sideways, pixels: the halo a tile needs."""
-        prominence = self.card.prominence
-        beyond = 0 if prominence is None else prominence.reach
-        return self.view.reach + beyond
+        weighting = self.card.weighting
+        beyond = 0 if weighting is None else weighting.radius
+        return self.view.radius + beyond
 
     @property
     def meaning(self) -> str:
         """What a score is, in a line."""
-        if self.card.prominence is None:
+        if self.card.weighting is None:
             return "score = reconstruction + kl, nats, higher is more anomalous"
         return (
             "score = reconstruction + kl, each times the prominence among the surroundings, "
@@ -135,13 +145,13 @@ class Detector:
         view = self.view
         where = view.where(block)
         examples = view.split(block, where)
-        if self.card.prominence is None:
+        if self.card.weighting is None:
             reconstruction, kl = (view.join(t, where) for t in self.score_examples(examples))
         else:
             terms = self.examine(examples)
             reconstruction, kl = view.join(terms.reconstruction, where), view.join(terms.kl, where)
             planes = [view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
-            factor = self.card.prominence.factor(reconstruction + kl, np.stack(planes, axis=-1))
+            factor = self.card.weighting.factor(reconstruction + kl, np.stack(planes, axis=-1))
             reconstruction, kl = reconstruction * factor, kl * factor
         return Scores(reconstruction + kl, reconstruction, kl)
 
@@ -150,21 +160,21 @@ class Detector:
 
         Examples have no surroundings: where these count, only `score` tells the whole.
         """
-        reconstruction, kl = self._gathered(lambda seen: self._said(seen)[:2], x)
+        reconstruction, kl = self._gathered(lambda seen: self._score_terms(seen)[:2], x)
         return reconstruction, kl
 
     def examine(self, x: Examples) -> Terms:
         """Give all that the model says of examples (n, ..., band [+ context]) without NaN."""
-        return Terms(*self._gathered(self._said, x))
+        return Terms(*self._gathered(self._score_terms, x))
 
     def encode(self, x: Array) -> Array:
         """Give the posterior means of examples (n, ..., band), shape (n, ..., latent)."""
-        return self._gathered(lambda seen: (self._lean.encode(seen).z,), x)[0]
+        return self._gathered(lambda seen: (self._program.encode(seen).z,), x)[0]
 
     def reconstruct(self, x: Array) -> Array:
         """Give the means of p(x | z) at the posterior means, data units, the shape of ``x``."""
-        lean, decode = self._lean, self.model.decode
-        means = self._gathered(lambda seen: (decode(lean.encode(seen).z, seen.context),), x)[0]
+        program, decode = self._program, self.model.decode
+        means = self._gathered(lambda seen: (decode(program.encode(seen).z, seen.context),), x)[0]
         return self.scaler.unscale(means)
 
     @torch.inference_mode()
@@ -196,8 +206,8 @@ class Detector:
         draw = torch.Generator().manual_seed(seed)
         z = self.model.bottleneck.draw(count, draw)
         told = None if self.context is None else z.new_zeros(count, self.context.width)
-        usual = self.model.usual(count, told)
-        x = self.model.likelihood.draw(self.model.decode(z, usual), draw)
+        mean_context = self.model.mean_context(count, told)
+        x = self.model.likelihood.draw(self.model.decode(z, mean_context), draw)
         return self.scaler.unscale(x.cpu().numpy())
 
     def with_threshold(
@@ -226,7 +236,9 @@ class Detector:
 
     def to_bytes(self) -> bytes:
         """Give the content of the model file; equal detectors give equal bytes."""
-        return to_bytes(stored(Parts(*(getattr(self, name) for name in Parts._fields))))
+        return to_bytes(
+            to_model_file(DetectorState(*(getattr(self, name) for name in DetectorState._fields)))
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the detector to one safetensors file, whole or not at all.
@@ -249,41 +261,43 @@ class Detector:
         """
         file = read_model(path)
         try:
-            return cls(*restored(file))
+            return cls(*from_model_file(file))
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"{path} does not hold the detector its card describes ({error}). "
                 f"Copy it again, or train it again."
             ) from error
 
-    def _gathered(self, tell: Callable[[Seen], tuple[Tensor, ...]], x: Examples) -> list[Array]:
+    def _gathered(
+        self, tell: Callable[[ModelInput], tuple[Tensor, ...]], x: Examples
+    ) -> list[Array]:
         """Put together what is told of examples, pass by pass."""
 
         @torch.inference_mode()
         def told(run: Examples) -> list[Array]:
             parts = zip(*map(tell, self._seen(run)), strict=True)
-            return [joined(part, len(run)) for part in parts]
+            return [concatenated(part, len(run)) for part in parts]
 
         alone = self.device.type != "cpu"  # a GPU takes one pass after the other
-        parts = [told(x)] if alone else spread(told, x, self._lean.rows)
+        parts = [told(x)] if alone else run_in_threads(told, x, self._program.rows)
         runs = zip(*parts, strict=True)
         return [run[0] if len(run) == 1 else np.concatenate(run) for run in runs]
 
-    def _said(self, seen: Seen) -> Said:
+    def _score_terms(self, seen: ModelInput) -> Said:
         """Tell what the model says of a pass."""
-        said = self._lean.say(seen)
+        said = self._program.score_terms(seen)
         return said._replace(kl=self.card.kl_weight * said.kl)
 
-    def _seen(self, x: Examples) -> Iterator[Seen]:
+    def _seen(self, x: Examples) -> Iterator[ModelInput]:
         """Give examples as the folded model sees them, in passes of one shape."""
         count = len(self.bands)
         require_bands(x, self.bands, 0 if self.context is None else self.context.width)
-        for part in passes(x, self._lean.rows):
+        for part in batches(x, self._program.rows):
             told = None
             if self.context is not None:
-                told = sent(self.context.standardised(part[..., count:]), self.device)
-            yield self._lean.look(sent(part[..., :count], self.device), told)
+                told = to_device(self.context.standardised(part[..., count:]), self.device)
+            yield self._program.prepare(to_device(part[..., :count], self.device), told)
 
     @cached_property
-    def _lean(self) -> Lean:
-        return folded(self.model, self.scaler, self.noise)
+    def _program(self) -> ScoringProgram:
+        return scoring_program(self.model, self.scaler, self.noise)

@@ -19,22 +19,22 @@ from torch import Tensor
 
 from .. import __version__
 from ..errors import ConfigError
-from ..models import Autoencoder, Seen
+from ..models import Autoencoder, ModelInput
 from ..models.families import Family, Sizes, family_named, fitting_sizes
 from ..models.objectives import Elbo
 from ..parallel import Progress, quiet
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, fit_covariates
-from ..stats.context import Context, ContextPlan, Ring, fit_context
-from ..stats.latent import CodeUse
-from ..stats.local_contrast import Prominence, fitted_prominence
+from ..stats.context import Annulus, Context, ContextPlan, fit_context
+from ..stats.latent import LatentStatistics
+from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise
 from ..training.loop import Plan, fit_model
 from ..training.sampling import Sample
 from .batches import Array, available
 from .detector import Detector
 from .modelfile import Card, Training
-from .training_set import Ready, prepared
+from .training_set import TrainingSet, training_set
 
 if TYPE_CHECKING:
     from ..config import Config, TrainingConfig
@@ -90,10 +90,10 @@ def fit_detector(
         If the family is unknown, the device is not there, or training diverged.
     """
     family = family_named(config.model.family)
-    patch = Ring(*config.model.patch)
-    ready = prepared(sample, bands, family.seen(patch).known, fewest, context)
-    if ready.dead:
-        log.warning("left out, no data or one value everywhere: %s", ", ".join(ready.dead))
+    patch = Annulus(*config.model.patch)
+    ready = training_set(sample, bands, family.seen(patch).known, fewest, context)
+    if ready.dropped:
+        log.warning("dropped, no data or one value everywhere: %s", ", ".join(ready.dropped))
     device = available(config.device)
     scaled, told = ready.tensors(ready.examples, device)
     sizes = fitting_sizes(
@@ -116,18 +116,18 @@ def fit_detector(
         seed=seed,
         pixels=len(scaled),
         steps=history.steps,
-        batch=history.batch,
+        batch_size=history.batch_size,
         trim=float(config.training.trim),
         beta=objective.beta,
         loss=history.loss,
         elbo=_elbo(model, ready),
         nodata=sample.nodata,
-        code=_code_use(model, scaled, told),
+        latent=_latent_statistics(model, scaled, told),
         dates=scaled.shape[1] if family.of_dates else 1,
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
-    if training.code.collapse:
-        log.warning(training.code.collapse)
+    if training.latent.collapse:
+        log.warning(training.latent.collapse)
     card = _card(config, sizes, ready, training)
     noise = _noise(model, scaled, told, config.score.noise)
     levels = _quantiles(ready.spectra)
@@ -158,7 +158,7 @@ def fit_surroundings(
     if plan is None:
         return None
     view = family_named(config.model.family).seen(None)
-    ready = prepared(sample, bands, view.known, fewest, None)
+    ready = training_set(sample, bands, view.known, fewest, None)
     known = fit_covariates(covariates, ready.examples[..., len(ready.bands) :])
     return fit_context(plan, ready.spectra.reshape(-1, len(ready.bands)), ready.alive, known)
 
@@ -179,12 +179,15 @@ def context_plan(config: Config, *, covariates: bool) -> ContextPlan | None:
                 f"leave --covariates out."
             )
         return None
-    if not (asked.means or asked.spreads or covariates):
+    if not (asked.mean_components or asked.std_components or covariates):
         raise ConfigError(
-            f"model.family = {name!r} is told nothing: context.means and context.spreads are 0, "
-            f"and there are no covariates. Give --covariates, or raise context.means."
+            f"model.family = {name!r} is conditioned on nothing: context.mean_components and "
+            f"context.std_components are 0, and there are no "
+            f"covariates. Give --covariates, or raise context.mean_components."
         )
-    return ContextPlan(Ring(*asked.ring), asked.means, asked.spreads, asked.limit)
+    return ContextPlan(
+        Annulus(*asked.annulus), asked.mean_components, asked.std_components, asked.clip_sigma
+    )
 
 
 def _given(value: Any) -> Any:  # noqa: ANN401 - a number or a tuple of them
@@ -220,39 +223,41 @@ def _noise(model: Autoencoder, scaled: Tensor, told: Tensor | None, kind: str) -
 
 
 @torch.inference_mode()
-def _code_use(model: Autoencoder, scaled: Tensor, told: Tensor | None) -> CodeUse:
+def _latent_statistics(model: Autoencoder, scaled: Tensor, told: Tensor | None) -> LatentStatistics:
     seen = _some(model, CODES, scaled, told)
     context = None if seen.context is None else seen.context[seen.known]
-    return model.code_use(seen.x[seen.known], context)
+    return model.latent_statistics(seen.x[seen.known], context)
 
 
-def _some(model: Autoencoder, most: int, scaled: Tensor, told: Tensor | None) -> Seen:
+def _some(model: Autoencoder, most: int, scaled: Tensor, told: Tensor | None) -> ModelInput:
     """Look at some examples, evenly spaced, because they lie in the order of the scene."""
     some = slice(None, None, -(-len(scaled) // most))
-    return model.look(scaled[some], None if told is None else told[some])
+    return model.prepare(scaled[some], None if told is None else told[some])
 
 
 @torch.inference_mode()
-def _elbo(model: Autoencoder, ready: Ready) -> float | None:
+def _elbo(model: Autoencoder, ready: TrainingSet) -> float | None:
     """Give the held-out evidence lower bound, nats per pixel; None without held-out ones."""
     if not len(ready.held_out):
         return None
     device = next(model.parameters()).device
-    seen = model.look(*ready.tensors(ready.held_out, device))
+    seen = model.prepare(*ready.tensors(ready.held_out, device))
     return -float(Elbo()(model(seen.x, seen.context))[seen.known].mean())
 
 
 def _among_surroundings(detector: Detector, examples: Array, config: Config, seed: int) -> Detector:
     """Let surroundings count in the score as the configuration says."""
     asked = config.score
-    if not (asked.contrast or asked.novelty):
+    if not (asked.local_contrast or asked.latent_distance):
         return detector
     some = examples[:: -(-len(examples) // EXAMINED)]
     terms, known = detector.examine(some), detector.view.known(some)
     code, score = terms.code[known], (terms.reconstruction + terms.kl)[known]
-    wanted = Prominence(Ring(*asked.ring), asked.contrast, asked.novelty)
-    prominence = fitted_prominence(wanted, score, code, seed)
-    return replace(detector, card=replace(detector.card, prominence=prominence))
+    wanted = LocalContrastWeighting(
+        Annulus(*asked.annulus), asked.local_contrast, asked.latent_distance
+    )
+    weighting = fit_local_contrast(wanted, score, code, seed)
+    return replace(detector, card=replace(detector.card, weighting=weighting))
 
 
 def _quantiles(examples: Array) -> NDArray[np.float64]:
@@ -262,14 +267,14 @@ def _quantiles(examples: Array) -> NDArray[np.float64]:
     return np.asarray(np.quantile(whole.astype(np.float64), LEVELS, axis=0))
 
 
-def _card(config: Config, sizes: Sizes, ready: Ready, training: Training) -> Card:
+def _card(config: Config, sizes: Sizes, ready: TrainingSet, training: Training) -> Card:
     return Card(
         family=config.model.family,
         latent=sizes.latent,
         hidden=sizes.hidden,
         likelihood=config.model.likelihood,
         bands=ready.bands,
-        dead=ready.dead,
+        dropped=ready.dropped,
         noise=config.score.noise,
         kl_weight=config.score.kl_weight,
         training=training,

@@ -20,7 +20,7 @@ OPERATOR = "_linear_pointwise"
 Part = TypeVar("Part", bound=nn.Module)
 
 
-class OneCall(nn.Module):
+class FusedDense(nn.Module):
     """A dense layer, and the activation behind it."""
 
     def __init__(self, layer: Dense, activation: str = "none") -> None:
@@ -41,9 +41,9 @@ def fuse(part: Part) -> Part:
     for name, inner in part.named_children():
         if isinstance(inner, MLP):
             dense = (layer for layer in inner.layers if isinstance(layer, Dense))
-            setattr(part, name, nn.Sequential(*(OneCall(layer, "gelu") for layer in dense)))
+            setattr(part, name, nn.Sequential(*(FusedDense(layer, "gelu") for layer in dense)))
         elif isinstance(inner, Dense):
-            setattr(part, name, OneCall(inner))
+            setattr(part, name, FusedDense(inner))
         else:
             fuse(inner)
     return part

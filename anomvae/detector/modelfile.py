@@ -22,12 +22,13 @@ from .. import __version__
 from ..errors import ModelFileError
 from ..pixels.bands import Band, Bands
 from ..pixels.covariates import Covariate, Covariates
-from ..stats.context import ContextPlan, Ring
-from ..stats.latent import NO_CODE, CodeUse
-from ..stats.local_contrast import Prominence
+from ..stats.context import Annulus, ContextPlan
+from ..stats.latent import NO_LATENT_STATISTICS, LatentStatistics
+from ..stats.local_contrast import LocalContrastWeighting
 from ..stats.thresholds import Threshold
+from .format1 import renamed_card, renamed_tensors
 
-FORMAT = 1
+FORMAT = 2
 KEY = "anomvae"
 PICKLES = (b"PK\x03\x04", b"\x80")
 LONGEST_HEADER = 100_000_000  # the bound of the safetensors format
@@ -48,7 +49,7 @@ class Training:
     """Pixels trained on."""
     steps: int
     """Optimiser steps."""
-    batch: int
+    batch_size: int
     """Pixels per step."""
     trim: float
     """Share of each batch that did not count."""
@@ -60,7 +61,7 @@ class Training:
     """Evidence lower bound of held-out pixels, nats per pixel in scaled units; higher is better."""
     nodata: float
     """Share of pixels without data in the training scenes."""
-    code: CodeUse = NO_CODE
+    latent: LatentStatistics = NO_LATENT_STATISTICS
     """What the code carries; empty where it has no prior, or in a file of before."""
     dates: int = 1
     """Dates of an example; above 1 for a family that compares dates."""
@@ -77,10 +78,10 @@ class Card:
     hidden: tuple[int, ...]
     """Widths of the encoder's layers."""
     likelihood: str
-    """``gaussian``, ``student-t`` or ``unit``."""
+    """``gaussian``, ``student-t`` or ``mse``."""
     bands: Bands
     """The radiometric contract: the bands a scene must have, in order."""
-    dead: tuple[str, ...]
+    dropped: tuple[str, ...]
     """Bands of the training scenes that carry nothing and are left out."""
     noise: str
     """Noise model of the score: ``unit``, ``band`` or ``covariance``."""
@@ -96,9 +97,9 @@ class Card:
     """The cut-off; none before it is fitted."""
     context: ContextPlan | None = None
     """What surroundings the model is conditioned on; none for a family that is not."""
-    prominence: Prominence | None = None
+    weighting: LocalContrastWeighting | None = None
     """How surroundings count in the score; none where each pixel is scored alone."""
-    patch: Ring | None = None
+    patch: Annulus | None = None
     """Side of a patch, and of the middle that its context does not see; none without patches."""
     covariates: Covariates = ()
     """What else the model is told, in the order of the values behind the bands of a block."""
@@ -154,6 +155,8 @@ def read_model(path: str | Path) -> ModelFile:
         raise _damaged(path, str(error)) from error
     if _digest(tensors) != entry["tensors"]:
         raise _damaged(path, "its tensors do not match their checksum")
+    if entry["format"] == 1:
+        tensors = renamed_tensors(tensors)
     return ModelFile(card, tensors)
 
 
@@ -213,22 +216,24 @@ def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
 def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
     data = {key: value for key, value in entry.items() if key not in {"format", "tensors"}}
     try:
+        if entry["format"] == 1:
+            data = renamed_card(data)
         bands, training = data["bands"], data["training"]
-        code = _built(CodeUse, training.get("code", {}))
+        latent = _built(LatentStatistics, training.get("latent", {}))
         parts = {
             "bands": _built(Bands, bands | {"items": [_built(Band, b) for b in bands["items"]]}),
-            "training": _built(Training, training | {"code": code}),
+            "training": _built(Training, training | {"latent": latent}),
         }
         if "threshold" in data:
             parts["threshold"] = _built(Threshold, data["threshold"])
         if "covariates" in data:
             parts["covariates"] = tuple(_built(Covariate, one) for one in data["covariates"])
-        for name, kind in (("context", ContextPlan), ("prominence", Prominence)):
+        for name, kind in (("context", ContextPlan), ("weighting", LocalContrastWeighting)):
             if name in data:
-                ring = _built(Ring, data[name]["ring"])
-                parts[name] = _built(kind, data[name] | {"ring": ring})
+                annulus = _built(Annulus, data[name]["annulus"])
+                parts[name] = _built(kind, data[name] | {"annulus": annulus})
         if "patch" in data:
-            parts["patch"] = _built(Ring, data["patch"])
+            parts["patch"] = _built(Annulus, data["patch"])
         return _built(Card, data | parts)
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(

@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models import Autoencoder, Code, Dense, Seen
+from ..models import Autoencoder, Code, Dense, ModelInput
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
-from .batches import FEWEST, rows_of
+from .batches import FEWEST, batch_rows
 from .fused import fuse
 
 
@@ -41,7 +41,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Lean:
+class ScoringProgram:
     """A folded model, on the device of the one it was made of."""
 
     model: Autoencoder
@@ -50,28 +50,30 @@ class Lean:
     """Mean per band, data units, (band,)."""
     farthest: Tensor
     """Largest distance from it, data units, (band,)."""
-    spread: Tensor | None
+    std: Tensor | None
     """What distances are divided by for a context network, (band,)."""
     gain: Tensor | nn.Module
     """What whitens examples: (band,), to be multiplied, or a layer."""
     rows: int
     """Examples per pass."""
 
-    def look(self, x: Tensor, told: Tensor | None) -> Seen:
+    def prepare(self, x: Tensor, told: Tensor | None) -> ModelInput:
         """Centre examples (n, ..., band) in data units, and say what else is told of them."""
         away = (x - self.centre).clamp_(-self.farthest, self.farthest)
-        return self.model.look(away if self.spread is None else away.div_(self.spread), told)
+        return self.model.prepare(away if self.std is None else away.div_(self.std), told)
 
-    def encode(self, seen: Seen) -> Code:
+    def encode(self, seen: ModelInput) -> Code:
         """Turn examples into codes."""
         return self.model.encode(seen.x, seen.context)
 
-    def say(self, seen: Seen) -> Said:
+    def score_terms(self, seen: ModelInput) -> Said:
         """Give the terms of examples."""
         code = self.encode(seen)
         against = self.model.decode(code.z, seen.context)
         squares = self._white(seen.x, against).square_()
-        return Said(self.model.likelihood.cost(squares, out=squares).sum(-1), code.kl, code.z)
+        return Said(
+            self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1), code.kl, code.z
+        )
 
     def _white(self, x: Tensor, against: Tensor) -> Tensor:
         if isinstance(self.gain, Tensor):
@@ -79,27 +81,27 @@ class Lean:
         return against.add_(self.gain(x))
 
 
-def folded(model: Autoencoder, scaler: Scaler, noise: Noise) -> Lean:
+def scoring_program(model: Autoencoder, scaler: Scaler, noise: Noise) -> ScoringProgram:
     """Fold scaling and whitening into a copy of a model."""
-    lean = deepcopy(model).requires_grad_(False)
-    centre, spread = torch.from_numpy(scaler.centre), torch.from_numpy(scaler.spread)
-    farthest = (FARTHEST * spread).clamp_max(float(np.finfo(np.float32).max))
+    program = deepcopy(model).requires_grad_(False)
+    centre, std = torch.from_numpy(scaler.centre), torch.from_numpy(scaler.std)
+    farthest = (FARTHEST * std).clamp_max(float(np.finfo(np.float32).max))
     device = next(model.parameters()).device
 
     def placed(array: Tensor) -> Tensor:
         return array.float().to(device)
 
     alone = model.context_network is None
-    unit = spread if alone else torch.ones_like(spread)
+    unit = std if alone else torch.ones_like(std)
     shift = centre - centre.float() if alone else torch.zeros_like(centre)
     if alone:
-        _fold_input(lean.encoder, spread, shift)
-    gain = _fold_output(lean, noise, unit, shift)
-    widest = max(layer.out_features for layer in lean.modules() if isinstance(layer, Dense))
-    rows = rows_of(max(widest, len(spread))) if alone else FEWEST
-    bounds = placed(centre), placed(farthest), None if alone else placed(spread)
+        _fold_input(program.encoder, std, shift)
+    gain = _fold_output(program, noise, unit, shift)
+    widest = max(layer.out_features for layer in program.modules() if isinstance(layer, Dense))
+    rows = batch_rows(max(widest, len(std))) if alone else FEWEST
+    bounds = placed(centre), placed(farthest), None if alone else placed(std)
     whiten = placed(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
-    return Lean(fuse(lean), *bounds, whiten, rows)
+    return ScoringProgram(fuse(program), *bounds, whiten, rows)
 
 
 def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
@@ -113,12 +115,12 @@ def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
 
 
 def _fold_output(
-    lean: Autoencoder, noise: Noise, unit: Tensor, shift: Tensor
+    program: Autoencoder, noise: Noise, unit: Tensor, shift: Tensor
 ) -> Tensor | nn.Module:
     """Let the decoder give the whitened mean, its sign turned; tell what whitens examples."""
     root = torch.from_numpy(noise.whitening)
     square = torch.diag(root) if root.ndim == 1 else root
-    layer = lean.likelihood.to_mean
+    layer = program.likelihood.to_mean
     weight, bias = (part.double().cpu() for part in (layer.weight, layer.bias))
     bias += torch.from_numpy(noise.centre) + shift / unit
     layer.weight.copy_(-(square.T @ weight))

@@ -17,7 +17,7 @@ from ..stats.thresholds import ScoreDistribution
 from .modelfile import Card, ModelFile
 
 
-class Parts(NamedTuple):
+class DetectorState(NamedTuple):
     """What a detector is made of; see `Detector` for each."""
 
     card: Card
@@ -29,14 +29,14 @@ class Parts(NamedTuple):
     context: Context | None
 
 
-def stored(parts: Parts) -> ModelFile:
+def to_model_file(parts: DetectorState) -> ModelFile:
     """Name every array."""
     tensors = {
         "bands.quantiles": parts.band_quantiles,
         "noise.centre": parts.noise.centre,
         "noise.whitening": parts.noise.whitening,
         "scaler.centre": parts.scaler.centre,
-        "scaler.spread": parts.scaler.spread,
+        "scaler.spread": parts.scaler.std,
     }
     if parts.scores is not None:
         tensors |= {"scores.values": parts.scores.values, "scores.weights": parts.scores.weights}
@@ -46,7 +46,7 @@ def stored(parts: Parts) -> ModelFile:
     return ModelFile(parts.card, tensors | weights)
 
 
-def restored(file: ModelFile) -> Parts:
+def from_model_file(file: ModelFile) -> DetectorState:
     """Build what a file describes.
 
     Raises
@@ -65,7 +65,7 @@ def restored(file: ModelFile) -> Parts:
     scores = None
     if card.threshold is not None:
         scores = ScoreDistribution(tensors["scores.values"], tensors["scores.weights"])
-    return Parts(
+    return DetectorState(
         card,
         Scaler(tensors["scaler.centre"], tensors["scaler.spread"]),
         model.eval(),

@@ -20,7 +20,7 @@ from .batches import Array
 EMPTY = 0.01  # a band with data in a smaller share of the pixels has none worth waiting for
 
 
-class Ready(NamedTuple):
+class TrainingSet(NamedTuple):
     """Examples that can be trained on, and what they consist of."""
 
     examples: Array
@@ -29,7 +29,7 @@ class Ready(NamedTuple):
     """The same of examples that training does not see."""
     bands: Bands
     """The living bands."""
-    dead: tuple[str, ...]
+    dropped: tuple[str, ...]
     """Names of the others."""
     alive: NDArray[np.bool_]
     """Which of the sample's bands are living, shape (band,)."""
@@ -53,13 +53,13 @@ class Ready(NamedTuple):
         return scaled, torch.from_numpy(told).to(device)
 
 
-def prepared(
+def training_set(
     sample: Sample,
     bands: Bands,
     known: Callable[[Array], NDArray[np.bool_]],
     fewest: int,
     context: Context | None,
-) -> Ready:
+) -> TrainingSet:
     """Leave out bands that carry nothing, and examples that lack data in any other."""
     examples, fewest = sample.examples, max(1, fewest)
     _require(len(examples) + len(sample.held_out), fewest)
@@ -82,13 +82,13 @@ def prepared(
             f"All {len(bands)} bands have one value in all {len(examples)} pixels, so there is "
             f"nothing to learn. Give other scenes, or check the masks."
         )
-    left_out = tuple(band.name for band, kept in zip(bands, alive, strict=True) if not kept)
+    dropped = tuple(band.name for band, kept in zip(bands, alive, strict=True) if not kept)
     used = bands.keep([band for band, kept in zip(bands, alive, strict=True) if kept])
     scaler = _describe(examples[..., : len(used)]).scaler()
     if context is not None:
         _require_told(context, bands, alive)
         context = context.keep(alive).fitted_to(examples[..., len(used) :])
-    return Ready(examples, held_out, used, left_out, alive, scaler, context)
+    return TrainingSet(examples, held_out, used, dropped, alive, scaler, context)
 
 
 def _any(known: NDArray[np.bool_]) -> NDArray[np.bool_]:

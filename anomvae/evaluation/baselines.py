@@ -41,15 +41,15 @@ def robust_rx(stream: Stream) -> Score:
 def pca(stream: Stream) -> Score:
     """Fit principal components: the squared residual of standardised bands beyond the first ten."""
     moments = stream_moments(stream())
-    spread = np.sqrt(np.diag(moments.covariance))
-    spread[spread == 0] = 1.0
-    correlation = moments.covariance / np.outer(spread, spread)
-    kept = min(COMPONENTS, len(spread) // 2)
+    std = np.sqrt(np.diag(moments.covariance))
+    std[std == 0] = 1.0
+    correlation = moments.covariance / np.outer(std, std)
+    kept = min(COMPONENTS, len(std) // 2)
     _, directions = np.linalg.eigh(correlation)
-    rest = directions[:, : len(spread) - kept]
+    rest = directions[:, : len(std) - kept]
 
     def score(x: Spectra) -> NDArray[np.float64]:
-        residual = ((x - moments.mean) / spread) @ rest
+        residual = ((x - moments.mean) / std) @ rest
         return np.asarray(np.einsum("ij,ij->i", residual, residual))
 
     return score

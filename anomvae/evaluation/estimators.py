@@ -74,7 +74,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32.
     likelihood : {"student-t", "gaussian", "unit"}, default "student-t"
         Noise learnt per band, with or without heavy tails, or held at 1.
-    epochs, max_steps, batch, learning_rate, trim, beta
+    epochs, max_steps, batch_size, learning_rate, trim, beta
         As in the configuration's table ``[training]``.
     noise : {"band", "unit", "covariance"}, default "band"
         Noise model of the score.
@@ -122,7 +122,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         likelihood: str = "student-t",
         epochs: int = 40,
         max_steps: int = 4000,
-        batch: int = 1024,
+        batch_size: int = 1024,
         learning_rate: float = 2e-3,
         trim: float = TRIM,
         beta: float | str = "auto",
@@ -138,7 +138,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         self.likelihood = likelihood
         self.epochs = epochs
         self.max_steps = max_steps
-        self.batch = batch
+        self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.trim = trim
         self.beta = beta
@@ -154,7 +154,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
         ``X`` then has the detector's bands as columns, in their order.
         """
-        require_rows(detector.card.family, detector.reach)
+        require_rows(detector.card.family, detector.radius)
         vae = cls(family=detector.card.family)
         vae.detector_ = detector
         vae.columns_ = list(range(len(detector.bands)))
@@ -234,7 +234,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         return tags
 
     def _config(self) -> Config:
-        training = ("epochs", "max_steps", "batch", "learning_rate", "trim", "beta")
+        training = ("epochs", "max_steps", "batch_size", "learning_rate", "trim", "beta")
         data = {
             "model": {k: getattr(self, k) for k in ("family", "latent", "hidden", "likelihood")},
             "training": {key: getattr(self, key) for key in training},

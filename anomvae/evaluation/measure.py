@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import PathText
-from ..mapping import MapResult, Scorer, pace, score_tiles
+from ..mapping import MapResult, Scorer, plan_tiles, score_tiles
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window, fitting_size, tiles
 from ..pixels.views import Mask, matched
@@ -161,7 +161,7 @@ def evaluate_detector(
         truth = read_labels(labels, reader.grid, reader.name)
         scores = np.full(reader.grid.shape, np.nan, np.float32)
         told_bands = matched(told, detector.bands)
-        with closing(score_tiles(detector, told_bands, pace(detector, told_bands))) as scored:
+        with closing(score_tiles(detector, told_bands, plan_tiles(detector, told_bands))) as scored:
             for tile, found, _ in scored:
                 scores[tile.keep] = found.total[-1]
                 progress("score", tile.keep[0].stop, reader.grid.shape[0])

@@ -20,11 +20,11 @@ from ..files import PathText, as_paths
 from ..models.families import family_named, require_dates
 from ..parallel import Progress, quiet
 from ..pixels.covariates import Covariates
-from ..stats.context import Conditioned, Context, Ring
+from ..stats.context import Annulus, Conditioned, Context
 from ..stats.thresholds import parse_rule
 from ..training.sampling import HELD_OUT, Blocks, Sample, draw_sample, held_out_blocks
 from .selection import EVERYTHING, SceneFile, Selection, found_scenes
-from .threshold import FEW, cut_at, everywhere, scores_of
+from .threshold import FEW, all_blocks, cut_at, scores_of
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -74,9 +74,9 @@ def train(
     found = _found(scenes, select, settings.model.family)
     if len(found[0].dates) > 1:
         return _train_dates(found[0], settings, seed, progress)
-    reach = _reach(settings, select)
+    radius = _radius(settings, select)
     held_out = [
-        held_out_blocks(scene.shape, seed, number, reach) for number, scene in enumerate(found)
+        held_out_blocks(scene.shape, seed, number, radius) for number, scene in enumerate(found)
     ]
     scores = np.empty(0, np.float32)
     try:
@@ -99,7 +99,7 @@ def _train_dates(scene: SceneFile, config: Config, seed: int, progress: Progress
     earlier = replace(scene, dates=scene.dates[:-newest])
     if len(earlier.dates) > 1:
         twin = _fitted([earlier], None, config, seed, progress)
-        scores = scores_of(twin, [scene], everywhere([scene], twin), seed, progress, newest=newest)
+        scores = scores_of(twin, [scene], all_blocks([scene], twin), seed, progress, newest=newest)
         if scores.size:
             detector = _fitted([scene], None, config, seed, progress)
             return cut_at(detector, config.threshold, scores, held_out=True)
@@ -177,7 +177,7 @@ def refit_threshold(
     parse_rule(rule)  # before the work
     chosen = replace(select, bands=None)
     found = _found(scenes, chosen, detector.card.family, detector.covariates)
-    scores = scores_of(detector, found, everywhere(found, detector), seed, progress)
+    scores = scores_of(detector, found, all_blocks(found, detector), seed, progress)
     return cut_at(detector, rule, scores, held_out=True)
 
 
@@ -203,11 +203,11 @@ def _found(
     return found_scenes(paths, select, expected, of_dates=family_named(family).of_dates)
 
 
-def _reach(config: Config, select: Selection) -> int:
+def _radius(config: Config, select: Selection) -> int:
     """Say how far an example looks sideways, pixels."""
     plan = context_plan(config, covariates=bool(select.covariates))
-    patch = family_named(config.model.family).seen(Ring(*config.model.patch))
-    return patch.reach + (0 if plan is None else plan.reach)
+    patch = family_named(config.model.family).seen(Annulus(*config.model.patch))
+    return patch.radius + (0 if plan is None else plan.radius)
 
 
 def _in_sample(
@@ -215,7 +215,7 @@ def _in_sample(
 ) -> Detector:
     """Fit a detector, and its threshold, to all pixels."""
     detector = _fitted(scenes, None, config, seed, progress)
-    scores = scores_of(detector, scenes, everywhere(scenes, detector), seed, progress)
+    scores = scores_of(detector, scenes, all_blocks(scenes, detector), seed, progress)
     return cut_at(detector, config.threshold, scores, held_out=False)
 
 
@@ -230,8 +230,8 @@ def _drawn(
 
     These are known only once bands and classes are: then scenes are read a second time.
     """
-    view = family_named(config.model.family).seen(Ring(*config.model.patch))
-    count = config.training.pixels
+    view = family_named(config.model.family).seen(Annulus(*config.model.patch))
+    count = config.training.max_pixels
     sample = draw_sample(scenes, view, count, held_out, seed, progress)
     first = scenes[0]
     context = fit_surroundings(sample, first.bands, config, FEWEST, first.covariates)

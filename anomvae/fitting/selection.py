@@ -27,8 +27,8 @@ class Selection:
     normal: Sequence[PathText] = ()
     """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
     covariates: Sequence[PathText] = ()
-    """What a conditioned family is given, as `anomvae.pixels.covariates.requested` reads it: one
-    raster for all scenes, ``day``, ..."""
+    """What a conditioned family is given, as `parse_covariates` reads it: one raster for all,
+    ``day``, ..."""
 
 
 EVERYTHING = Selection()

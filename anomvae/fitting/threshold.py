@@ -24,9 +24,9 @@ FEW = 1000
 THRESHOLD_PIXELS = 1_000_000
 
 
-def everywhere(scenes: Sequence[SceneFile], detector: Detector) -> list[Blocks]:
+def all_blocks(scenes: Sequence[SceneFile], detector: Detector) -> list[Blocks]:
     """Choose all blocks of every scene."""
-    return [cut_blocks(scene.shape, detector.reach) for scene in scenes]
+    return [cut_blocks(scene.shape, detector.radius) for scene in scenes]
 
 
 def scores_of(
@@ -39,7 +39,7 @@ def scores_of(
 ) -> NDArray[np.float32]:
     """Score the pixels in chosen blocks, of all or the ``newest`` dates, up to a million, (n,)."""
     parts = [np.empty(0, np.float32)]
-    work = draw_blocks(scenes, blocks, THRESHOLD_PIXELS, detector.reach, seed)
+    work = draw_blocks(scenes, blocks, THRESHOLD_PIXELS, detector.radius, seed)
     total, done = sum(int(cut.chosen.sum()) * cut.side**2 for cut in blocks), 0
     for scene, tile in work:
         fitting = replace(scene, reader=matched(scene.reader, detector.bands))

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from .batch import Outcome, score_scenes
     from .outputs import MapResult, read_summary
     from .score import detect_scene, score_scene
-    from .tiles import Pace, Scorer, TileWork, pace, score_tiles
+    from .tiles import Scorer, TilePlan, TileTask, plan_tiles, score_tiles
 
 __all__ = [
     "MapResult",
     "Outcome",
-    "Pace",
     "Scorer",
-    "TileWork",
+    "TilePlan",
+    "TileTask",
     "detect_scene",
-    "pace",
+    "plan_tiles",
     "read_summary",
     "score_scene",
     "score_scenes",
@@ -35,11 +35,11 @@ __getattr__ = lazily(
     {
         "MapResult": "outputs",
         "Outcome": "batch",
-        "Pace": "tiles",
+        "TilePlan": "tiles",
         "Scorer": "tiles",
-        "TileWork": "tiles",
+        "TileTask": "tiles",
         "detect_scene": "score",
-        "pace": "tiles",
+        "plan_tiles": "tiles",
         "read_summary": "outputs",
         "score_scene": "score",
         "score_scenes": "batch",

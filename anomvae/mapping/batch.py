@@ -20,7 +20,7 @@ from ..files import PathText, SceneText, as_paths, identify
 from ..objects import require_min_area
 from ..parallel import Mapper, Progress, quiet, serial
 from ..pixels.covariates import rasters_of
-from ..raster import everywhere, found_anywhere, stem_of
+from ..raster import absolute_specs, absolute_uri, stem_of
 from .outputs import MapResult, Outputs, require_apart
 from .score import score_scene
 from .tiles import Scorer, require_threads, require_tile
@@ -94,11 +94,11 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
     if 0 < mapper.workers <= len(scenes):
         place = Path(folder).absolute()
         options |= {
-            "mask": None if mask is None else everywhere(mask),
-            "covariates": found_anywhere(covariates),
+            "mask": None if mask is None else absolute_uri(mask),
+            "covariates": absolute_specs(covariates),
         }
         away = _Away(partial(score_scene, detector, folder=place, **options))
-        outcomes = mapper(away, (tuple(map(everywhere, as_paths(scene))) for scene in scenes))
+        outcomes = mapper(away, (tuple(map(absolute_uri, as_paths(scene))) for scene in scenes))
         return _gathered(outcomes, scenes, Path(folder), progress)
     options |= {"mask": mask, "covariates": covariates, "progress": progress, "mapper": mapper}
     here = partial(score_scene, detector, folder=folder, **options)

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..files import Staging
-from ..objects import Piece
+from ..objects import ScoredTile
 from ..raster import Category, Georeference, Layout, MapWriter
 from ..raster.maps import LAYERS
 from ..stats.thresholds import Threshold
 from .outputs import Outputs
-from .statistics import Tally
-from .tiles import Picture, Scored
+from .statistics import RunningStatistics
+from .tiles import QuickLookSpec, Scored
 
 NO_DATA = 255
 FLAGS = (
@@ -37,14 +37,14 @@ class Maps:
     """Takes the flags."""
     threshold: Threshold
     """What is flagged."""
-    tally: Tally
+    statistics: RunningStatistics
     """Counts what goes by."""
-    picture: Picture
+    picture: QuickLookSpec
     """What a picture shows."""
     image: NDArray[np.float32]
     """The scene as it is shown, axes (row, col, band)."""
 
-    def write(self, part: Scored) -> Piece:
+    def write(self, part: Scored) -> ScoredTile:
         """Write and count the newest date of a tile."""
         tile, scores, shown = part
         newest = np.stack([term[-1] for term in scores])
@@ -53,9 +53,9 @@ class Maps:
         self.scores.write(tile.keep, newest)
         classes = np.where(seen, flagged, NO_DATA).astype(np.uint8)
         self.flags.write(tile.keep, classes[np.newaxis])
-        self.tally.add(tile, newest[0], flagged)
+        self.statistics.add(tile, newest[0], flagged)
         self.image[self.picture.lattice.part(tile.keep)[0]] = shown
-        return Piece(tile.keep, newest[0], flagged)
+        return ScoredTile(tile.keep, newest[0], flagged)
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def opened_maps(
     where: Georeference,
     tags: dict[str, str],
     threshold: Threshold,
-    picture: Picture,
+    picture: QuickLookSpec,
 ) -> Iterator[Maps]:
     """Begin the maps of a scene in a staging folder; on a clean exit they are whole."""
     image = np.full((*picture.lattice.shape, len(picture.bands)), np.nan, np.float32)
@@ -73,7 +73,7 @@ def opened_maps(
         MapWriter(stage.path(outputs.scores.name), where, _score_layout(tags)) as scores,
         MapWriter(stage.path(outputs.flags.name), where, _flag_layout(tags)) as flags,
     ):
-        yield Maps(scores, flags, threshold, Tally(where.grid.shape), picture, image)
+        yield Maps(scores, flags, threshold, RunningStatistics(where.grid.shape), picture, image)
 
 
 def _score_layout(tags: dict[str, str]) -> Layout:

@@ -66,7 +66,7 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CacheKey:
     """What decides a result."""
 
     detector: str
@@ -163,7 +163,7 @@ def read_summary(outputs: Outputs) -> MapResult | None:
         return None
 
 
-def finished(outputs: Outputs, digest: str, *, overwrite: bool) -> MapResult | None:
+def cached_result(outputs: Outputs, digest: str, *, overwrite: bool) -> MapResult | None:
     """Find a result that need not be made again.
 
     Returns

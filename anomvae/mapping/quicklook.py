@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.bands import Bands
-from ..pixels.tiling import Lattice
+from ..pixels.tiling import SamplingGrid
 from ..pixels.views import Reader
 from ..stats.thresholds import Threshold
-from .tiles import Picture
+from .tiles import QuickLookSpec
 
 SIDE = 512
 RED_GREEN_BLUE = (650.0, 550.0, 470.0)  # nm
@@ -26,9 +26,9 @@ NO_DATA = (0.75, 0.75, 0.75)
 Array = NDArray[np.float32]
 
 
-def picture_of(reader: Reader) -> Picture:
+def picture_of(reader: Reader) -> QuickLookSpec:
     """Choose what a picture shows of a scene."""
-    return Picture(Lattice.fitting(reader.grid.shape, SIDE), picture_bands(reader.bands))
+    return QuickLookSpec(SamplingGrid.fitting(reader.grid.shape, SIDE), picture_bands(reader.bands))
 
 
 def picture_bands(bands: Bands) -> list[int]:

@@ -31,17 +31,17 @@ from ..files import (
     writing,
 )
 from ..fitting import EVERYTHING, Selection, detect
-from ..objects import Piece, require_min_area, write_objects
+from ..objects import ScoredTile, require_min_area, write_objects
 from ..parallel import Mapper, Progress, ahead, quiet, serial
 from ..pixels.bands import Bands
-from ..pixels.covariates import requested
+from ..pixels.covariates import parse_covariates
 from ..pixels.views import matched
 from ..raster import RasterReader, SeriesReader, opened_dates, with_covariates
 from .maps import Maps, opened_maps
-from .outputs import MapResult, Outputs, Recipe, digest_of, finished, require_apart
+from .outputs import CacheKey, MapResult, Outputs, cached_result, digest_of, require_apart
 from .quicklook import SIDE, draw, picture_of
-from .statistics import Tally
-from .tiles import Pace, Scorer, pace, require_threads, require_tile, score_tiles
+from .statistics import RunningStatistics
+from .tiles import Scorer, TilePlan, plan_tiles, require_threads, require_tile, score_tiles
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -75,7 +75,7 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
     covariates : sequence of path, optional
-        Those of the detector, such as ``["dem.tif", "classes:landcover.tif", "day"]``.
+        Those of the detector, such as ``["dem.tif", "categorical:landcover.tif", "day"]``.
     tile : int, optional
         Side of a tile, pixels; by default about 16 MiB of whole file blocks.  It does not show in
         the map.
@@ -120,17 +120,17 @@ def score_scene(  # noqa: PLR0913 - keywords, each with a default
     ) as opened:
         reader = matched(opened, detector.bands)
         outputs = Outputs(Path(folder), reader.stem)
-        recipe = Recipe(
+        key = CacheKey(
             detector.id,
             _asked("score", min_area=min_area),
             _input(reader.bands, reader.fingerprint),
         )
         require_apart(outputs, reader.fingerprint)
-        known = finished(outputs, recipe.digest, overwrite=overwrite)
+        known = cached_result(outputs, key.digest, overwrite=overwrite)
         if known is not None:
             return known
         how = _How(tile, threads, mapper)
-        return _Job(detector, reader, outputs, recipe, min_area, overwrite, progress, how).run()
+        return _Job(detector, reader, outputs, key, min_area, overwrite, progress, how).run()
 
 
 def detect_scene(  # noqa: PLR0913 - keywords, each with a default
@@ -174,18 +174,18 @@ def detect_scene(  # noqa: PLR0913 - keywords, each with a default
         outputs = Outputs(Path(folder), opened.stem)
         read = (*opened.fingerprint, *map(identify, select.normal))
         normal = repr([identify(path) for path in select.normal])  # learnt, not only read
-        kinds = [one.kind for one in requested(select.covariates)]
+        kinds = [one.kind for one in parse_covariates(select.covariates)]
         told = settings.model_dump_json(), str(seed), normal, *kinds
         asked = _asked("detect", *told, min_area=min_area)
-        recipe = Recipe("", asked, _input(opened.bands, read))
+        key = CacheKey("", asked, _input(opened.bands, read))
         require_apart(outputs, read)
-        known = finished(outputs, recipe.digest, overwrite=overwrite)
+        known = cached_result(outputs, key.digest, overwrite=overwrite)
         if known is not None:
             return known
         detector = detect(scene, settings, seed, select=select, progress=progress)
         reader = SeriesReader([matched(opened, detector.bands)])
         how = _How()
-        return _Job(detector, reader, outputs, recipe, min_area, overwrite, progress, how).run()
+        return _Job(detector, reader, outputs, key, min_area, overwrite, progress, how).run()
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class _Job:
     detector: Scorer
     reader: SeriesReader
     outputs: Outputs
-    recipe: Recipe
+    key: CacheKey
     min_area: int
     overwrite: bool
     progress: Progress
@@ -214,14 +214,14 @@ class _Job:
         start = time.perf_counter()
         with staging(self.outputs.folder, self.outputs.stem) as stage:
             # Another run may have come first; from here on the lock keeps it out.
-            known = finished(self.outputs, self.recipe.digest, overwrite=self.overwrite)
+            known = cached_result(self.outputs, self.key.digest, overwrite=self.overwrite)
             if known is not None:
                 return known
             maps, objects = self._write_maps(stage)
             with writing(self.outputs.quicklook):
                 image = self._drawn(stage, maps.image)
                 stage.path(self.outputs.quicklook.name).write_bytes(image)
-            result = self._result(maps.tally, objects, time.perf_counter() - start)
+            result = self._result(maps.statistics, objects, time.perf_counter() - start)
             with writing(self.outputs.summary):
                 stage.path(self.outputs.summary.name).write_text(result.to_json(), encoding="utf-8")
             stage.publish(*(path.name for path in self.outputs.all))
@@ -235,7 +235,7 @@ class _Job:
     def _write_maps(self, stage: Staging) -> tuple[Maps, int]:
         """Score tile by tile, while one thread writes the maps, and this one finds objects."""
         detector, reader, tags = self.detector, self.reader, self._tags()
-        how = pace(detector, reader, self.how.tile, self.how.threads)
+        how = plan_tiles(detector, reader, self.how.tile, self.how.threads)
         picture = picture_of(reader)
         objects, where = stage.path(self.outputs.objects.name), reader.georeference
         with (
@@ -247,7 +247,7 @@ class _Job:
                 objects, self._counted(written, how), where, tags, self.min_area
             )
 
-    def _counted(self, pieces: Iterable[Piece], how: Pace) -> Iterator[Piece]:
+    def _counted(self, pieces: Iterable[ScoredTile], how: TilePlan) -> Iterator[ScoredTile]:
         """Tell how far the work has come."""
         shape = self.reader.grid.shape
         total = math.prod(-(-side // step) for side, step in zip(shape, how.tile, strict=True))
@@ -261,7 +261,7 @@ class _Job:
         return {
             "ANOMVAE_VERSION": __version__,
             "ANOMVAE_DETECTOR": self.detector.id,
-            "ANOMVAE_DIGEST": self.recipe.digest,
+            "ANOMVAE_DIGEST": self.key.digest,
             "ANOMVAE_SCENE": self._title,
             "ANOMVAE_SCORE": self.detector.meaning,
             "ANOMVAE_THRESHOLD": repr(threshold.value),
@@ -273,20 +273,20 @@ class _Job:
             layer = scores.preview(SIDE)[0, ..., 0]
         return draw(self._title, image, layer, self.detector.threshold)
 
-    def _result(self, tally: Tally, objects: int, seconds: float) -> MapResult:
+    def _result(self, statistics: RunningStatistics, objects: int, seconds: float) -> MapResult:
         return MapResult(
             scene=self.reader.name,
             outputs=self.outputs,
             detector=self.detector.id,
-            settings=self.recipe.settings,
-            input=self.recipe.input,
-            digest=self.recipe.digest,
+            settings=self.key.settings,
+            input=self.key.input,
+            digest=self.key.digest,
             threshold=self.detector.threshold,
-            pixels=tally.pixels,
-            valid=tally.valid,
-            flagged=tally.flagged,
+            pixels=statistics.pixels,
+            valid=statistics.valid,
+            flagged=statistics.flagged,
             objects=objects,
-            quantiles=tally.quantiles,
+            quantiles=statistics.quantiles,
             seconds=seconds,
         )
 

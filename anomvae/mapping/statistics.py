@@ -11,7 +11,7 @@ LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 SAMPLED = 1_000_000  # scores kept for the quantiles of a scene
 
 
-class Tally:
+class RunningStatistics:
     """Counts pixels and keeps scores for quantiles while tiles go by.
 
     Scores are kept on a lattice of the scene, so that the tile size does not show in the quantiles.

@@ -24,7 +24,7 @@ from ..errors import ConfigError, RasterError
 from ..parallel import Mapper, ahead, serial
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
-from ..pixels.tiling import TILE_BYTES, Lattice, Tile, fitting_size, tiles
+from ..pixels.tiling import TILE_BYTES, SamplingGrid, Tile, fitting_size, tiles
 from ..pixels.views import Block, Reader
 from ..stats.thresholds import Threshold
 
@@ -50,7 +50,7 @@ class Scorer(Protocol):
         """What a scene must have besides, in this order; mostly nothing."""
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far a score looks sideways, pixels."""
 
     @property
@@ -69,10 +69,10 @@ class Scorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Picture:
+class QuickLookSpec:
     """What a picture of a scene shows of it."""
 
-    lattice: Lattice
+    lattice: SamplingGrid
     """Which pixels."""
     bands: list[int]
     """Which bands, positions from 0."""
@@ -95,14 +95,14 @@ class Scored(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TileWork:
+class TileTask:
     """What is done to a tile: whole in itself, so that it can be sent to another process."""
 
     detector: Scorer
     """Scores what is read."""
     reader: Reader
     """Reads the tile and its halo."""
-    picture: Picture | None = None
+    picture: QuickLookSpec | None = None
     """What is taken of the scene besides."""
 
     def __call__(self, tile: Tile) -> Scored:
@@ -121,11 +121,11 @@ class TileWork:
 
 
 @dataclass(frozen=True)
-class SentWork:
+class RemoteTask:
     """The work on tiles as other processes get it, with each tile; they unpack it once."""
 
     content: bytes = field(repr=False)
-    """A pickle of a `TileWork`: made and read by one run, never a file."""
+    """A pickle of a `TileTask`: made and read by one run, never a file."""
 
     def __call__(self, tile: Tile) -> Scored:
         """Score a tile where this is run."""
@@ -133,11 +133,11 @@ class SentWork:
 
 
 @lru_cache(maxsize=16)
-def _unpacked(content: bytes, thread: int) -> TileWork:
+def _unpacked(content: bytes, thread: int) -> TileTask:
     """Open the rasters in this process, for one thread of it, as they serve one only."""
     torch.set_num_threads(1)  # the other cores have workers of their own
     try:
-        work: TileWork = pickle.loads(content)
+        work: TileTask = pickle.loads(content)
     except RasterError as error:
         raise RasterError(
             f"{error} Workers open rasters themselves: put them where every worker finds them "
@@ -147,7 +147,7 @@ def _unpacked(content: bytes, thread: int) -> TileWork:
 
 
 @dataclass(frozen=True)
-class Pace:
+class TilePlan:
     """How much of a scene is worked on at a time; it does not show in the map."""
 
     tile: tuple[int, int]
@@ -156,9 +156,9 @@ class Pace:
     """Threads that score, each a tile."""
 
 
-def pace(
+def plan_tiles(
     detector: Scorer, reader: Reader, tile: int | None = None, threads: int | None = None
-) -> Pace:
+) -> TilePlan:
     """Choose tiles and threads by the file's blocks, the bands, and the processors.
 
     Parameters
@@ -176,24 +176,24 @@ def pace(
     """
     shape = reader.grid.shape
     if tile is None:
-        budget = TILE_BYTES * (WIDER if detector.reach else 1)
-        size = fitting_size(shape, reader.block_shape, reader.depth, budget)
+        budget = TILE_BYTES * (WIDER if detector.radius else 1)
+        size = fitting_size(shape, reader.block_shape, reader.values_per_pixel, budget)
     else:
         size = min(tile, shape[0]), min(tile, shape[1])
     if threads is None:
-        rows, cols = (side + 2 * detector.reach for side in size)
-        one = 4 * reader.depth * rows * cols
+        rows, cols = (side + 2 * detector.radius for side in size)
+        one = 4 * reader.values_per_pixel * rows * cols
         most = min(torch.get_num_threads(), THREADS, AT_ONCE // one - 2)
         threads = 1 if _on_gpu(detector) else max(1, most)
-    return Pace(size, threads)
+    return TilePlan(size, threads)
 
 
 def score_tiles(
     detector: Scorer,
     reader: Reader,
-    how: Pace,
+    how: TilePlan,
     mapper: Mapper = serial,
-    picture: Picture | None = None,
+    picture: QuickLookSpec | None = None,
 ) -> Generator[Scored, None, None]:
     """Score tile by tile; every kept pixel comes once, in the order of `tiles`.
 
@@ -203,10 +203,10 @@ def score_tiles(
     ------
     Scored
     """
-    work = TileWork(detector, reader, picture)
-    cut = tiles(reader.grid.shape, how.tile, detector.reach)
+    work = TileTask(detector, reader, picture)
+    cut = tiles(reader.grid.shape, how.tile, detector.radius)
     if mapper.workers:
-        yield from mapper(SentWork(pickle.dumps(work)), cut)
+        yield from mapper(RemoteTask(pickle.dumps(work)), cut)
         return
     # torch's own threads wait busily for each other; where another program, or our reading and
     # writing, takes one of the cores, that was three times slower.

@@ -8,7 +8,7 @@ Context networks part an example into a pixel and what is beside it.
 from .bottlenecks import Deterministic, Gaussian, Ladder
 from .codebook import Codebook
 from .contexts import Convolution, Recurrent
-from .core import Autoencoder, Bottleneck, Code, ContextNetwork, Reconstruction, Seen
+from .core import Autoencoder, Bottleneck, Code, ContextNetwork, ModelInput, Reconstruction
 from .likelihoods import LIKELIHOODS, GaussianBands, StudentBands
 from .networks import MLP, Dense
 
@@ -26,8 +26,8 @@ __all__ = [
     "Gaussian",
     "GaussianBands",
     "Ladder",
+    "ModelInput",
     "Reconstruction",
     "Recurrent",
-    "Seen",
     "StudentBands",
 ]

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..stats.latent import CodeUse
+from ..stats.latent import LatentStatistics
 from .core import Bottleneck, Code
 from .networks import Dense
 
@@ -48,8 +48,8 @@ class Gaussian(Bottleneck):
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         return _standard(count, self.width, generator, self.to_q.weight)
 
-    def use(self, h: Tensor) -> CodeUse:
-        return CodeUse(units=_rounded(Normal.of(self.to_q(h)).kl()))
+    def latent_statistics(self, h: Tensor) -> LatentStatistics:
+        return LatentStatistics(units=_rounded(Normal.of(self.to_q(h)).kl()))
 
 
 class Ladder(Bottleneck):
@@ -81,9 +81,9 @@ class Ladder(Bottleneck):
         p1 = self.prior(z2)
         return p1.mean + p1.log_sigma.exp() * _standard(count, self.width, generator, z2)
 
-    def use(self, h: Tensor) -> CodeUse:
+    def latent_statistics(self, h: Tensor) -> LatentStatistics:
         upper, lower = self._levels(h)[1:]
-        return CodeUse(
+        return LatentStatistics(
             units=_rounded(upper) + _rounded(lower),
             levels=_rounded(torch.stack([upper.sum(-1), lower.sum(-1)], -1)),
         )

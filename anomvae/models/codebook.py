@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..stats.latent import CodeUse
+from ..stats.latent import LatentStatistics
 from .core import Bottleneck, Code
 from .networks import Dense
 
@@ -61,10 +61,10 @@ class Codebook(Bottleneck):
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         return self.codes[torch.multinomial(self.frequency.cpu(), count, True, generator=generator)]
 
-    def use(self, h: Tensor) -> CodeUse:
+    def latent_statistics(self, h: Tensor) -> LatentStatistics:
         counts = torch.bincount(self.nearest(self.to_e(h)).flatten(), minlength=CODES)
         share = counts / counts.sum()
-        return CodeUse(perplexity=round(float(torch.special.entr(share).sum().exp()), 4))
+        return LatentStatistics(perplexity=round(float(torch.special.entr(share).sum().exp()), 4))
 
     @torch.no_grad()
     def nearest(self, e: Tensor) -> Tensor:

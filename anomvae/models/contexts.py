@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import ContextNetwork, Seen
+from .core import ContextNetwork, ModelInput
 from .networks import Dense
 
 WIDTH = 16  # features of a neighbour
@@ -36,15 +36,15 @@ class Recurrent(ContextNetwork):
         super().__init__(width + bands)
         self.gru = nn.GRU(bands + 1, width, batch_first=True)
 
-    def forward(self, x: Tensor) -> Seen:
+    def forward(self, x: Tensor) -> ModelInput:
         filled, known = _filled(x)
         dates = torch.cat([filled, known[..., None].to(x.dtype)], dim=-1)
         states = self.gru(dates.reshape(-1, *dates.shape[-2:]))[0]
         before = torch.cat([states.reshape(*x.shape[:-1], -1), _latest(filled, known)], dim=-1)
         with_past = known & (known.cumsum(dim=-1) > 1)
-        return Seen(filled, F.pad(before[..., :-1, :], (0, 0, 1, 0)), with_past)
+        return ModelInput(filled, F.pad(before[..., :-1, :], (0, 0, 1, 0)), with_past)
 
-    def blank(self, count: int) -> Tensor:
+    def empty_context(self, count: int) -> Tensor:
         return next(self.parameters()).new_zeros(count, self.width)
 
 
@@ -62,7 +62,7 @@ class Convolution(ContextNetwork):
 
     def __init__(self, bands: int, side: int, guard: int, width: int = WIDTH) -> None:
         """Look at ``side`` x ``side`` pixels without those of ``guard`` x ``guard``."""
-        super().__init__(width, blind=guard > 0)
+        super().__init__(width, centre_masked=guard > 0)
         self.bands, self.side = bands, side
         self.to_features = Dense(bands, width)
         self.unseen = nn.Parameter(torch.zeros(width))
@@ -73,7 +73,7 @@ class Convolution(ContextNetwork):
         inside = torch.maximum(distance[:, None], distance) <= (guard - 1) // 2
         self.register_buffer("hidden", inside, persistent=False)
 
-    def forward(self, x: Tensor) -> Seen:
+    def forward(self, x: Tensor) -> ModelInput:
         middle = self.side // 2
         filled, known = _filled(x)
         seen = (known & ~self.hidden)[..., None]
@@ -81,9 +81,9 @@ class Convolution(ContextNetwork):
         for span in self.spans:
             features = F.gelu(span(_neighbours(features)))
         context = F.gelu(self.to_context(features.mean(dim=(-3, -2))))
-        return Seen(filled[..., middle, middle, :], context, known[..., middle, middle])
+        return ModelInput(filled[..., middle, middle, :], context, known[..., middle, middle])
 
-    def blank(self, count: int) -> Tensor:
+    def empty_context(self, count: int) -> Tensor:
         nothing = self.to_features.weight.new_full((1, self.side, self.side, self.bands), torch.nan)
         return self(nothing).context.expand(count, -1)
 

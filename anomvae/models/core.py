@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..stats.latent import NO_CODE, CodeUse
+from ..stats.latent import NO_LATENT_STATISTICS, LatentStatistics
 from .likelihoods import GaussianBands
 
 
@@ -51,7 +51,7 @@ class Reconstruction(NamedTuple):
     """See `Code`."""
 
 
-class Seen(NamedTuple):
+class ModelInput(NamedTuple):
     """What examples are to a model."""
 
     x: Tensor
@@ -65,13 +65,13 @@ class Seen(NamedTuple):
 class ContextNetwork(nn.Module, ABC):
     """What parts examples into that which is reconstructed and numbers of all that is beside it."""
 
-    def __init__(self, width: int, blind: bool = True) -> None:
-        """Tell ``width`` numbers; unless they are ``blind`` to the pixel, the encoder alone."""
+    def __init__(self, width: int, centre_masked: bool = True) -> None:
+        """Make ``width`` features; without ``centre_masked`` they go to the encoder alone."""
         super().__init__()
-        self.width, self.blind = width, blind
+        self.width, self.centre_masked = width, centre_masked
 
     @abstractmethod
-    def blank(self, count: int) -> Tensor:
+    def empty_context(self, count: int) -> Tensor:
         """Tell what there is to tell of nothing beside a pixel, (count, width)."""
 
 
@@ -90,9 +90,9 @@ class Bottleneck(nn.Module):
         """Draw codes from the prior, (count, width); for a bottleneck that has one."""
         raise NotImplementedError(f"{type(self).__name__} has no prior: ask `has_prior` first.")
 
-    def use(self, h: Tensor) -> CodeUse:
+    def latent_statistics(self, h: Tensor) -> LatentStatistics:
         """Tell what codes of these features carry; nothing without a prior."""
-        return NO_CODE
+        return NO_LATENT_STATISTICS
 
 
 class Autoencoder(nn.Module):
@@ -117,30 +117,32 @@ class Autoencoder(nn.Module):
         """Whether there is a distribution over codes to draw from."""
         return self.bottleneck.has_prior
 
-    def look(self, examples: Tensor, told: Tensor | None = None) -> Seen:
+    def prepare(self, examples: Tensor, told: Tensor | None = None) -> ModelInput:
         """Part scaled examples (n, ..., band), and say what else is told of them."""
         if self.context_network is None:
-            return Seen(examples, told, examples.new_ones(examples.shape[:-1], dtype=torch.bool))
+            return ModelInput(
+                examples, told, examples.new_ones(examples.shape[:-1], dtype=torch.bool)
+            )
         seen = self.context_network(examples)
         return seen._replace(context=join(seen.context, told))
 
-    def usual(self, count: int, told: Tensor | None = None) -> Tensor | None:
+    def mean_context(self, count: int, told: Tensor | None = None) -> Tensor | None:
         """Say what a model is told with nothing beside a pixel, (count, number)."""
         if self.context_network is None:
             return told
-        return join(self.context_network.blank(count), told)
+        return join(self.context_network.empty_context(count), told)
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
         """Turn examples (..., band) into codes."""
         return self.bottleneck(self.encoder(join(x, context)))
 
-    def code_use(self, x: Tensor, context: Tensor | None = None) -> CodeUse:
+    def latent_statistics(self, x: Tensor, context: Tensor | None = None) -> LatentStatistics:
         """Tell what the codes of examples (..., band) carry."""
-        return self.bottleneck.use(self.encoder(join(x, context)))
+        return self.bottleneck.latent_statistics(self.encoder(join(x, context)))
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Give the mean of p(x | z), (..., band), for codes (..., latent)."""
-        if self.context_network is not None and not self.context_network.blind:
+        if self.context_network is not None and not self.context_network.centre_masked:
             context = None
         return self.likelihood(self.decoder(join(z, context)))
 

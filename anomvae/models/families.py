@@ -12,7 +12,7 @@ from typing import Any
 from .. import config
 from ..errors import ConfigError, hint
 from ..pixels.views import Patches, Series, Spectra, View
-from ..stats.context import Ring
+from ..stats.context import Annulus
 from . import (
     LIKELIHOODS,
     MLP,
@@ -27,7 +27,7 @@ from . import (
 )
 from .objectives import Elbo
 
-PATCH = Ring(*config.PATCH)
+PATCH = Annulus(*config.PATCH)
 """What a family of patches sees around a pixel, unless it is told otherwise."""
 
 
@@ -43,7 +43,7 @@ class Sizes:
     """Widths of the encoder's layers; the decoder mirrors them."""
     context: int = 0
     """Numbers per pixel, told from outside, that encoder and decoder are conditioned on."""
-    patch: Ring = PATCH
+    patch: Annulus = PATCH
     """Side of a patch, and of its middle that is not seen; for a family of patches."""
 
 
@@ -84,9 +84,9 @@ class Family:
         """Whether an example holds the neighbours of a pixel."""
         return self.view is Patches
 
-    def seen(self, patch: Ring | None) -> View:
+    def seen(self, patch: Annulus | None) -> View:
         """Give the view; one of patches looks as far as ``patch``."""
-        return self.view((patch or PATCH).reach) if self.of_patches else self.view()
+        return self.view((patch or PATCH).radius) if self.of_patches else self.view()
 
     def build(self, sizes: Sizes, likelihood: str = "student-t") -> Autoencoder:
         """Assemble an untrained model; the decoder mirrors the encoder."""
@@ -94,7 +94,7 @@ class Family:
         bottleneck = self.bottleneck(hidden[-1], sizes.latent)
         beside = self.context_network(sizes) if self.context_network else None
         seen = 0 if beside is None else beside.width
-        shown = 0 if beside is None or not beside.blind else beside.width
+        shown = 0 if beside is None or not beside.centre_masked else beside.width
         return Autoencoder(
             encoder=self.network(sizes.bands + sizes.context + seen, hidden),
             bottleneck=bottleneck,
@@ -146,17 +146,17 @@ def require_dates(family: str, dates: int) -> None:
         )
 
 
-def require_rows(family: str, reach: int = 0) -> None:
+def require_rows(family: str, radius: int = 0) -> None:
     """Make sure that a detector can do with rows of pixels.
 
     Raises
     ------
     ConfigError
-        If its family looks at neighbours or dates, or its score reaches ``reach`` pixels sideways.
+        If its family looks at neighbours or dates, or its score reaches ``radius`` pixels sideways.
     """
     found = family_named(family)
     alone = not (found.of_dates or found.of_patches or found.conditioned)
-    if reach or not alone:
+    if radius or not alone:
         what = "This detector" if alone else f"family = {family!r}"
         raise ConfigError(
             f"{what} looks at neighbours or dates, which rows of pixels do not have. "
@@ -169,7 +169,7 @@ def fitting_sizes(
     latent: int | None = None,
     hidden: tuple[int, ...] | None = None,
     context: int = 0,
-    patch: Ring = PATCH,
+    patch: Annulus = PATCH,
 ) -> Sizes:
     """Choose what is not given by the number of bands."""
     return Sizes(

@@ -48,9 +48,9 @@ class GaussianBands(nn.Module):
     def error(self, mean: Tensor, x: Tensor) -> Tensor:
         """Give -log p(x | z) per band, (..., band), nats."""
         sigma = self.sigma
-        return self.cost(((x - mean) / sigma).square()) + sigma.log() + self.at_mode
+        return self.nll_above_mode(((x - mean) / sigma).square()) + sigma.log() + self.at_mode
 
-    def cost(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
+    def nll_above_mode(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
         """Give -log p minus its value at the mode, nats, for squared whitened residuals.
 
         A score puts it where the squares are: new memory costs more than these few operations.
@@ -71,7 +71,7 @@ class StudentBands(GaussianBands):
         + 0.5 * math.log(DEGREES * math.pi)
     )
 
-    def cost(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
+    def nll_above_mode(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
         tail = torch.log1p(torch.div(squares, DEGREES, out=out), out=out)
         return tail.mul_((DEGREES + 1) / 2)
 
@@ -83,7 +83,7 @@ class StudentBands(GaussianBands):
 LIKELIHOODS: dict[str, Callable[[int, int], GaussianBands]] = {
     "gaussian": GaussianBands,
     "student-t": StudentBands,
-    "unit": partial(GaussianBands, learn_noise=False),
+    "mse": partial(GaussianBands, learn_noise=False),
 }
 """Each likelihood by the name that a configuration and a model file give it."""
 

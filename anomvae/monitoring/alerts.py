@@ -38,7 +38,7 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
         return None
     body = {
         "key": key.digest,
-        "place": key.place,
+        "site": key.site,
         "scene": key.scene,
         "scored": stamp(now),
         "valid": result.valid,
@@ -52,7 +52,7 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
         "model": key.model,
         "settings": key.settings,
     }
-    return Alert(key.digest, key.place, stamp(now), json.dumps(body))
+    return Alert(key.digest, key.site, stamp(now), json.dumps(body))
 
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ def _strongest(result: MapResult) -> list[dict[str, Any]]:
     from ..objects.items import DEGREES
 
     objects = read_objects(result.outputs.objects)
-    located = objects.about.coordinates == DEGREES
+    located = objects.provenance.coordinates == DEGREES
     ordered = sorted(objects.items, key=lambda each: -each.score_max)
     return [
         {
@@ -90,7 +90,7 @@ def headline(alert: Alert) -> str:
     """Tell an alert in a few words."""
     body = json.loads(alert.body)
     what = f"{body['objects']} objects, {body['share']:.2%} flagged"
-    text = f"{body['place']}: {what} in {body['scene']}"
+    text = f"{body['site']}: {what} in {body['scene']}"
     return " ".join(text.split())  # a mail's subject is one line
 
 

@@ -55,7 +55,7 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True)
-class Lines:
+class StdoutChannel:
     """A JSON line for each alert."""
 
     stream: TextIO
@@ -153,7 +153,7 @@ class Mail:
         """Hand the mail to the server."""
         try:
             with self._server() as server:
-                refused = server.send_message(letter(alert, self.config))
+                refused = server.send_message(email_message(alert, self.config))
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise DeliveryFailed(f"{self.config.host} does not take it: {_plain(error)}") from error
         if refused:  # the others have it: another try would write to them again
@@ -181,7 +181,7 @@ class Mail:
         return server
 
 
-def letter(alert: Alert, config: MailConfig) -> EmailMessage:
+def email_message(alert: Alert, config: MailConfig) -> EmailMessage:
     """Write an alert as a mail; its Message-ID is always the same."""
     message = EmailMessage()
     message["Subject"] = f"[anomvae] {headline(alert)}"

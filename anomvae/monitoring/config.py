@@ -7,8 +7,9 @@ the name of an environment variable, never a value.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -98,8 +99,8 @@ class AlertRule(Table):
     """Or at least this share of the valid pixels flagged, whatever the objects."""
 
 
-class PlaceConfig(Table):
-    """A place that is watched."""
+class SiteConfig(Table):
+    """A site that is watched."""
 
     name: Name
     """What it is called in the state, in alerts and in metrics."""
@@ -125,14 +126,14 @@ class PlaceConfig(Table):
     """When someone is told."""
 
     @model_validator(mode="after")
-    def _one_source(self) -> PlaceConfig:
+    def _one_source(self) -> SiteConfig:
         if self.threshold is not None:
             parse_rule(self.threshold)
         given = [name for name in SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(
                 f"{self.name!r} has {len(given)} sources: give one of "
-                f"{', '.join(f'[place.{name}]' for name in SOURCES)}."
+                f"{', '.join(f'[site.{name}]' for name in SOURCES)}."
             )
         return self
 
@@ -174,10 +175,12 @@ class HealthConfig(Table):
 class MonitorConfig(Table):
     """Everything that a pass over new scenes needs."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"place": "site"}
+
     state: PathText = Field("state", validate_default=True)
     """Folder of the database and the lock."""
-    place: Annotated[tuple[PlaceConfig, ...], Field(min_length=1)]
-    """The places that are watched."""
+    site: Annotated[tuple[SiteConfig, ...], Field(min_length=1)]
+    """The sites that are watched."""
     retry: RetryConfig = RetryConfig()
     """When a scene that failed is tried again."""
     alerts: AlertsConfig = AlertsConfig()
@@ -189,7 +192,7 @@ class MonitorConfig(Table):
     def _own_names(self) -> MonitorConfig:
         posted = [webhook.name for webhook in self.alerts.webhook]
         written = [mail.name for mail in self.alerts.mail]
-        _require_once("places", [place.name for place in self.place])
+        _require_once("sites", [site.name for site in self.site])
         _require_once("receivers of alerts", ["stdout", "feed", *posted, *written])
         return self
 
@@ -209,8 +212,8 @@ def read_monitoring(path: str | Path) -> MonitorConfig:
 
 
 def is_monitoring(path: str | Path) -> bool:
-    """Tell a file of places to watch from the configuration of a detector."""
-    return Path(path).is_file() and "place" in read_toml(Path(path))
+    """Tell a file of sites to watch from the configuration of a detector."""
+    return Path(path).is_file() and not {"site", "place"}.isdisjoint(read_toml(Path(path)))
 
 
 def _require_once(what: str, names: list[str]) -> None:

@@ -79,6 +79,11 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX runs_by_time ON runs (began);
     """,
+    """
+    ALTER TABLE files RENAME COLUMN place TO site;
+    ALTER TABLE scenes RENAME COLUMN place TO site;
+    ALTER TABLE alerts RENAME COLUMN place TO site;
+    """,
 )
 """Steps from each version of the tables to the next; ``user_version`` counts those done."""
 

@@ -44,7 +44,7 @@ class JsonLines(logging.Formatter):
 
 
 @dataclass(frozen=True)
-class Figures:
+class RunMetrics:
     """What a run tells Prometheus."""
 
     now: datetime
@@ -53,13 +53,13 @@ class Figures:
     """How long it took."""
     success: bool
     """Whether nothing failed."""
-    places: tuple[str, ...]
-    """Names of the places that are watched."""
+    sites: tuple[str, ...]
+    """Names of the sites that are watched."""
     waiting: Mapping[str, int]
     """Alerts that each channel has not taken yet."""
 
 
-def write_metrics(path: str, database: sqlite3.Connection, figures: Figures) -> None:
+def write_metrics(path: str, database: sqlite3.Connection, metrics: RunMetrics) -> None:
     """Write the textfile of the node exporter, whole or not at all.
 
     Raises
@@ -67,16 +67,16 @@ def write_metrics(path: str, database: sqlite3.Connection, figures: Figures) -> 
     NotWritten
         If it cannot be written.
     """
-    lines = [*_run_lines(database, figures), *_scene_lines(database, figures.places)]
+    lines = [*_run_lines(database, metrics), *_scene_lines(database, metrics.sites)]
     lines += _metric(
         "alerts_waiting",
         "Alerts that a channel has not taken yet.",
-        [({"channel": name}, count) for name, count in figures.waiting.items()],
+        [({"channel": name}, count) for name, count in metrics.waiting.items()],
     )
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 
-def beat(config: HealthConfig, environment: Environment) -> None:
+def send_heartbeat(config: HealthConfig, environment: Environment) -> None:
     """Call the heartbeat, if there is one; that it cannot be reached is only logged.
 
     Who waits for it raises the alarm when it does not come, whatever the reason.
@@ -90,31 +90,31 @@ def beat(config: HealthConfig, environment: Environment) -> None:
         log.warning("heartbeat not sent", extra={"facts": {"reason": str(error)}})
 
 
-def _run_lines(database: sqlite3.Connection, figures: Figures) -> Iterator[str]:
+def _run_lines(database: sqlite3.Connection, metrics: RunMetrics) -> Iterator[str]:
     yield from _metric(
-        "last_run_timestamp_seconds", "When the last run ended.", [({}, figures.now)]
+        "last_run_timestamp_seconds", "When the last run ended.", [({}, metrics.now)]
     )
-    success = figures.now if figures.success else last_success(database)
+    success = metrics.now if metrics.success else last_success(database)
     if success is not None:
         told = "When the last run without failures ended."
         yield from _metric("last_success_timestamp_seconds", told, [({}, success)])
-    yield from _metric("run_seconds", "How long the last run took.", [({}, figures.seconds)])
+    yield from _metric("run_seconds", "How long the last run took.", [({}, metrics.seconds)])
 
 
-def _scene_lines(database: sqlite3.Connection, places: Iterable[str]) -> Iterator[str]:
+def _scene_lines(database: sqlite3.Connection, sites: Iterable[str]) -> Iterator[str]:
     counts, shares = [], []
-    for place in places:
+    for site in sites:
         rows = database.execute(
-            "SELECT status, count(*) FROM scenes WHERE place = ? GROUP BY status", (place,)
+            "SELECT status, count(*) FROM scenes WHERE site = ? GROUP BY status", (site,)
         )
         found = {"done": 0, "failed": 0, "new": 0, "replaced": 0} | dict(map(tuple, rows))
-        counts += [({"place": place, "status": name}, count) for name, count in found.items()]
+        counts += [({"site": site, "status": name}, count) for name, count in found.items()]
         newest = database.execute(
-            "SELECT flagged * 1.0 / max(valid, 1) FROM scenes WHERE place = ? AND status = 'done' "
+            "SELECT flagged * 1.0 / max(valid, 1) FROM scenes WHERE site = ? AND status = 'done' "
             "ORDER BY finished DESC, rowid DESC LIMIT 1",
-            (place,),
+            (site,),
         ).fetchone()
-        shares += [] if newest is None else [({"place": place}, newest[0])]
+        shares += [] if newest is None else [({"site": site}, newest[0])]
     yield from _metric("scenes", "Scenes by what became of them.", counts)
     yield from _metric("flagged_share", "Share of valid pixels flagged, newest scene.", shares)
 

@@ -15,11 +15,11 @@ from ..errors import LockHeld
 from ..files import locked, write_atomically, writing
 from .state import stamp
 
-HOLDER = "running.json"
+OWNER_FILE = "running.json"
 
 
 @dataclass(frozen=True)
-class Holder:
+class LockOwner:
     """The run that is at work."""
 
     run: str
@@ -50,26 +50,26 @@ def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
             stack.enter_context(locked(folder, "monitor", patience=0))
         except LockHeld as error:
             raise LockHeld(
-                f"Another run of anomvae monitor is at work{_told(read_holder(folder))}. "
+                f"Another run of anomvae monitor is at work{_told(read_lock_owner(folder))}. "
                 f"Wait until it has ended, or end it."
             ) from error
-        holder = Holder(run, os.getpid(), platform.node(), stamp(now))
-        write_atomically(folder / HOLDER, json.dumps(asdict(holder)).encode())
+        owner = LockOwner(run, os.getpid(), platform.node(), stamp(now))
+        write_atomically(folder / OWNER_FILE, json.dumps(asdict(owner)).encode())
         try:
             yield
         finally:
-            (folder / HOLDER).unlink(missing_ok=True)
+            (folder / OWNER_FILE).unlink(missing_ok=True)
 
 
-def read_holder(folder: Path) -> Holder | None:
+def read_lock_owner(folder: Path) -> LockOwner | None:
     """Read who holds the lock, or held it and died; None where nobody does."""
     try:
-        return Holder(**json.loads((folder / HOLDER).read_text(encoding="utf-8")))
+        return LockOwner(**json.loads((folder / OWNER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _told(holder: Holder | None) -> str:
-    if holder is None:
+def _told(owner: LockOwner | None) -> str:
+    if owner is None:
         return ""
-    return f": process {holder.pid} on {holder.host}, since {holder.since}"
+    return f": process {owner.pid} on {owner.host}, since {owner.since}"

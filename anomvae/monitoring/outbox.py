@@ -54,7 +54,7 @@ class Outbox:
             if row["next_try"] is not None and row["next_try"] > stamp(now()):
                 break
             try:
-                channel.send(Alert(row["key"], row["place"], row["made"], row["body"]))
+                channel.send(Alert(row["key"], row["site"], row["made"], row["body"]))
             except DeliveryFailed as error:
                 self._postpone(channel.name, row, str(error), now())
                 break
@@ -66,7 +66,7 @@ class Outbox:
     def _first(self, channel: str) -> sqlite3.Row | None:
         """Find the oldest alert that a channel has not taken yet."""
         row: sqlite3.Row | None = self.database.execute(
-            "SELECT number, key, place, made, body, tries, next_try, error FROM deliveries "
+            "SELECT number, key, site, made, body, tries, next_try, error FROM deliveries "
             "JOIN alerts ON number = alert WHERE channel = ? AND sent IS NULL "
             "ORDER BY alert LIMIT 1",
             (channel,),
@@ -95,7 +95,7 @@ class Outbox:
 def latest(database: sqlite3.Connection, count: int) -> list[Alert]:
     """List the newest alerts, oldest first."""
     rows = database.execute(
-        "SELECT key, place, made, body FROM (SELECT * FROM alerts ORDER BY number DESC LIMIT ?) "
+        "SELECT key, site, made, body FROM (SELECT * FROM alerts ORDER BY number DESC LIMIT ?) "
         "ORDER BY number",
         (count,),
     )

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .database import opened_to_read
-from .lock import Holder, read_holder
+from .lock import LockOwner, read_lock_owner
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
-    "place, source, status, started, finished, seconds, valid, flagged, objects, threshold, tries, "
+    "site, source, status, started, finished, seconds, valid, flagged, objects, threshold, tries, "
     "next_try, error, map, scene, model, settings, quantiles"
 )
 
 
 @dataclass(frozen=True)
-class RunTold:
+class RunSummary:
     """A run."""
 
     run: str
@@ -42,10 +42,10 @@ class RunTold:
 
 
 @dataclass(frozen=True)
-class PlaceTold:
-    """A place."""
+class SiteSummary:
+    """A site."""
 
-    place: str
+    site: str
     """Its name."""
     done: int
     """Scenes that were scored."""
@@ -58,11 +58,11 @@ class PlaceTold:
 
 
 @dataclass(frozen=True)
-class FailureTold:
+class FailureSummary:
     """A scene that failed."""
 
-    place: str
-    """Name of the place."""
+    site: str
+    """Name of the site."""
     source: str
     """The scene."""
     tries: int
@@ -74,7 +74,7 @@ class FailureTold:
 
 
 @dataclass(frozen=True)
-class WaitingTold:
+class WaitingSummary:
     """Alerts that a channel has not taken."""
 
     channel: str
@@ -89,17 +89,17 @@ class WaitingTold:
 class Overview:
     """How a watch is."""
 
-    holder: Holder | None
+    owner: LockOwner | None
     """The run that is at work, or that died without an end."""
-    last_run: RunTold | None
+    last_run: RunSummary | None
     """The run that began last."""
     last_success: str | None
     """When the last run without failures ended, UTC."""
-    places: tuple[PlaceTold, ...]
-    """All places that are known."""
-    failures: tuple[FailureTold, ...]
+    sites: tuple[SiteSummary, ...]
+    """All sites that are known."""
+    failures: tuple[FailureSummary, ...]
     """All scenes that failed and were not replaced."""
-    waiting: tuple[WaitingTold, ...]
+    waiting: tuple[WaitingSummary, ...]
     """Channels that have not taken all alerts."""
 
 
@@ -112,18 +112,18 @@ def overview(folder: str | Path) -> Overview:
         If there is no state that can be read.
     """
     with opened_to_read(folder) as database:
-        last = _rows(database, f"SELECT {_names(RunTold)} FROM runs ORDER BY began DESC LIMIT 1")
+        last = _rows(database, f"SELECT {_names(RunSummary)} FROM runs ORDER BY began DESC LIMIT 1")
         success = database.execute("SELECT max(ended) FROM runs WHERE code = 0").fetchone()[0]
-        places = _rows(
+        sites = _rows(
             database,
-            "SELECT place, sum(status = 'done'), sum(status = 'failed'), sum(status = 'new'), "
+            "SELECT site, sum(status = 'done'), sum(status = 'failed'), sum(status = 'new'), "
             "max(finished) FILTER (WHERE status = 'done') FROM scenes "
-            "GROUP BY place ORDER BY place",
+            "GROUP BY site ORDER BY site",
         )
         failures = _rows(
             database,
-            f"SELECT {_names(FailureTold)} FROM scenes WHERE status = 'failed' "
-            "ORDER BY place, source",
+            f"SELECT {_names(FailureSummary)} FROM scenes WHERE status = 'failed' "
+            "ORDER BY site, source",
         )
         # SQLite takes a bare column from the row that has the smallest number.
         waiting = _rows(
@@ -132,17 +132,17 @@ def overview(folder: str | Path) -> Overview:
             "min(alert) FROM deliveries WHERE sent IS NULL GROUP BY channel) ORDER BY channel",
         )
         return Overview(
-            holder=read_holder(Path(folder)),
-            last_run=RunTold(*last[0]) if last else None,
+            owner=read_lock_owner(Path(folder)),
+            last_run=RunSummary(*last[0]) if last else None,
             last_success=success,
-            places=tuple(PlaceTold(*row) for row in places),
-            failures=tuple(FailureTold(*row) for row in failures),
-            waiting=tuple(WaitingTold(*row) for row in waiting),
+            sites=tuple(SiteSummary(*row) for row in sites),
+            failures=tuple(FailureSummary(*row) for row in failures),
+            waiting=tuple(WaitingSummary(*row) for row in waiting),
         )
 
 
 def history(
-    folder: str | Path, *, place: str | None = None, last: int | None = None
+    folder: str | Path, *, site: str | None = None, last: int | None = None
 ) -> pd.DataFrame:
     """Tell what became of each scene, the latest first.
 
@@ -150,8 +150,8 @@ def history(
     ----------
     folder : path
         The state folder.
-    place : str, optional
-        Only this place.
+    site : str, optional
+        Only this site.
     last : int, optional
         Only so many.
 
@@ -169,9 +169,9 @@ def history(
 
     with opened_to_read(folder) as database:
         rows = database.execute(
-            f"SELECT {COLUMNS} FROM scenes WHERE ? IN (place, '') "
+            f"SELECT {COLUMNS} FROM scenes WHERE ? IN (site, '') "
             "ORDER BY started DESC, rowid DESC LIMIT ?",
-            (place or "", -1 if last is None else last),
+            (site or "", -1 if last is None else last),
         )
         names = [column[0] for column in rows.description]
         return pd.DataFrame([tuple(row) for row in rows], columns=names).convert_dtypes()
@@ -181,5 +181,5 @@ def _rows(database: sqlite3.Connection, query: str) -> list[sqlite3.Row]:
     return database.execute(query).fetchall()
 
 
-def _names(kind: type[RunTold | FailureTold]) -> str:
+def _names(kind: type[RunSummary | FailureSummary]) -> str:
     return ", ".join(field.name for field in fields(kind))

@@ -1,4 +1,4 @@
-"""One pass over all places: what is new is scored, recorded and told, and the pass ends.
+"""One pass over all sites: what is new is scored, recorded and told, and the pass ends.
 
 Who calls it decides when; the state decides what.  A scene's row says done only after its
 deliverables are on disk, in the transaction that also holds the alert about it.
@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import AnomvaeError, NotDelivered
-from .channels import Channel, DeliveryFailed, Feed, Lines, Mail, Webhook
-from .config import MonitorConfig, PlaceConfig
-from .health import Figures, beat, write_metrics
+from .channels import Channel, DeliveryFailed, Feed, Mail, StdoutChannel, Webhook
+from .config import MonitorConfig, SiteConfig
+from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
 from .outbox import Outbox, latest
-from .place import PlacePass, Problem
 from .scoring import Scoring, scoring_of
+from .site import Problem, SitePass
 from .state import State, opened_state
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunEnvironment:
     """What a run takes from the outside."""
 
     run: str
@@ -42,8 +42,8 @@ class Surroundings:
     """Where secrets are."""
     stream: TextIO
     """Where alerts are printed."""
-    scoring: Callable[[PlaceConfig], Scoring] = scoring_of
-    """Loads the detector of a place."""
+    scoring: Callable[[SiteConfig], Scoring] = scoring_of
+    """Loads the detector of a site."""
 
 
 @dataclass(frozen=True)
@@ -72,28 +72,28 @@ class Pass:
 
     @property
     def lines(self) -> list[str]:
-        """What failed, in a line each; scenes of a place that its model does not fit in one."""
+        """What failed, in a line each; scenes of a site that its model does not fit in one."""
         misfits: dict[str | None, list[Problem]] = {}
         lines = []
         for problem in self.problems:
             if problem.misfit:
-                misfits.setdefault(problem.place, []).append(problem)
+                misfits.setdefault(problem.site, []).append(problem)
             else:
                 lines.append(str(problem))
-        for place, group in misfits.items():
+        for site, group in misfits.items():
             more = f" (so do {len(group) - 1} more)" if len(group) > 1 else ""
-            lines.append(f"{place}: {group[0].error}{more}")
+            lines.append(f"{site}: {group[0].error}{more}")
         return lines
 
 
-def run_once(config: MonitorConfig, around: Surroundings) -> Pass:
+def run_once(config: MonitorConfig, around: RunEnvironment) -> Pass:
     """Score the scenes that are new, tell of what is unusual, and end.
 
     Parameters
     ----------
     config : MonitorConfig
         From `anomvae.config.read_monitoring`.
-    around : Surroundings
+    around : RunEnvironment
         Clock, secrets, stdout.
 
     Returns
@@ -117,7 +117,7 @@ class _Run:
     """A run that holds the lock."""
 
     config: MonitorConfig
-    around: Surroundings
+    around: RunEnvironment
     state: State
 
     def whole(self) -> Pass:
@@ -134,32 +134,30 @@ class _Run:
         return self._told(done, time.perf_counter() - start)
 
     def _work(self) -> Pass:
-        """Send what waits; look at each place, and send what it gives; say what could not be."""
+        """Send what waits; look at each site, and send what it gives; say what could not be."""
         outbox, channels = self._outbox, self.channels
         tell = partial(outbox.send, channels, self.around.now)
         tell()
-        places = [self._place(place, channels, tell) for place in self.config.place]
+        sites = [self._site(site, channels, tell) for site in self.config.site]
         tell()
-        problems = [problem for place in places for problem in place.problems]
+        problems = [problem for site in sites for problem in site.problems]
         problems += self._undelivered(outbox, channels)
         problems += self._missing_feed(channels)
         return Pass(
-            done=sum(place.done for place in places),
-            known=sum(place.known for place in places),
-            alerts=sum(place.alerts for place in places),
+            done=sum(site.done for site in sites),
+            known=sum(site.known for site in sites),
+            alerts=sum(site.alerts for site in sites),
             problems=tuple(problems),
         )
 
-    def _place(
-        self, place: PlaceConfig, channels: list[Channel], tell: Callable[[], int]
-    ) -> PlacePass:
-        looked = PlacePass(
-            place=place,
+    def _site(self, site: SiteConfig, channels: list[Channel], tell: Callable[[], int]) -> SitePass:
+        looked = SitePass(
+            site=site,
             state=self.state,
             retry=self.config.retry,
             now=self.around.now,
             channels=tuple(channel.name for channel in channels),
-            aside=tuple(Path(other.out) for other in self.config.place),
+            aside=tuple(Path(other.out) for other in self.config.site),
         )
         looked.run(self.around.scoring, tell)
         return looked
@@ -172,7 +170,7 @@ class _Run:
     def channels(self) -> list[Channel]:
         """Everyone who is told."""
         alerts, secrets = self.config.alerts, self.around.environment
-        found: list[Channel] = [Lines(self.around.stream)] if alerts.stdout else []
+        found: list[Channel] = [StdoutChannel(self.around.stream)] if alerts.stdout else []
         if alerts.feed is not None:
             listed = partial(latest, self.state.database, alerts.feed.alerts)
             found.append(Feed(alerts.feed.path, listed))
@@ -207,10 +205,10 @@ class _Run:
         if config.prometheus is not None:
             outbox = self._outbox
             waiting = {channel.name: outbox.waiting(channel.name) for channel in self.channels}
-            names = tuple(place.name for place in self.config.place)
-            figures = Figures(now, seconds, done.code == 0, names, waiting)
+            names = tuple(site.name for site in self.config.site)
+            metrics = RunMetrics(now, seconds, done.code == 0, names, waiting)
             try:
-                write_metrics(config.prometheus, self.state.database, figures)
+                write_metrics(config.prometheus, self.state.database, metrics)
             except AnomvaeError as error:
                 problem = Problem(None, None, error)
                 done = Pass(done.done, done.known, done.alerts, (*done.problems, problem))
@@ -218,5 +216,5 @@ class _Run:
         self.state.end_run(self.around.run, now, done.code, alerts=done.alerts, **counts)
         log.info("run ended", extra={"facts": {**counts, "alerts": done.alerts, "code": done.code}})
         if done.code == 0:
-            beat(config, self.around.environment)
+            send_heartbeat(config, self.around.environment)
         return done

@@ -1,4 +1,4 @@
-"""Score one scene of a place: the only part of a watch that needs torch."""
+"""Score one scene of a site: the only part of a watch that needs torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
 from ..files import writing
-from .config import PlaceConfig
+from .config import SiteConfig
 from .sources import Found
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ Scoring = Callable[[Found, Path], "MapResult"]
 """Scores a scene into a folder; raises an `AnomvaeError` where that fails."""
 
 
-def scoring_of(place: PlaceConfig) -> Scoring:
-    """Load the detector of a place.
+def scoring_of(site: SiteConfig) -> Scoring:
+    """Load the detector of a site.
 
     Raises
     ------
@@ -34,12 +34,12 @@ def scoring_of(place: PlaceConfig) -> Scoring:
     from ..mapping import score_scenes
     from ..stats.thresholds import parse_rule
 
-    detector = Detector.load(place.model)
-    _require_dates(place, compared=detector.compares_dates)
-    if place.threshold is not None:
-        rule = parse_rule(place.threshold)
+    detector = Detector.load(site.model)
+    _require_dates(site, compared=detector.compares_dates)
+    if site.threshold is not None:
+        rule = parse_rule(site.threshold)
         detector = detector.with_threshold(rule, held_out=detector.threshold.held_out)
-    detector = detector.to(place.device)
+    detector = detector.to(site.device)
 
     def score(found: Found, folder: Path) -> MapResult:
         with named_rasters((*found.before, found)) as rasters:
@@ -48,8 +48,8 @@ def scoring_of(place: PlaceConfig) -> Scoring:
                 detector,
                 [rasters],
                 folder,
-                mask=place.mask,
-                min_area=place.alert.min_area_px,
+                mask=site.mask,
+                min_area=site.alert.min_area_px,
                 overwrite=True,
             )
             outcome = next(outcomes)
@@ -60,16 +60,16 @@ def scoring_of(place: PlaceConfig) -> Scoring:
     return score
 
 
-def _require_dates(place: PlaceConfig, *, compared: bool) -> None:
+def _require_dates(site: SiteConfig, *, compared: bool) -> None:
     """Make sure that a model that compares dates is given several, and no other one."""
-    if compared and place.dates == 1:
+    if compared and site.dates == 1:
         raise ConfigError(
-            f"{place.model} compares dates, and {place.name!r} has dates = 1: set dates = 2 or "
+            f"{site.model} compares dates, and {site.name!r} has dates = 1: set dates = 2 or "
             f"more, the scene and those before it, about as many as it was trained on."
         )
-    if not compared and place.dates > 1:
+    if not compared and site.dates > 1:
         raise ConfigError(
-            f"{place.model} does not compare dates, but {place.name!r} has dates = {place.dates}: "
+            f"{site.model} does not compare dates, but {site.name!r} has dates = {site.dates}: "
             f"leave it out, or train a family that does (model.family = 'sequential')."
         )
 

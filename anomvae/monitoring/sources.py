@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from ..errors import FileError
 from ..files import FileIdentity, identify, without_query
 from .config import FolderConfig, UrlsConfig
-from .state import Sighting, stamp
+from .state import FileRecord, stamp
 
 UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp")
 """Endings of names that a file has while it is copied or fetched."""
@@ -59,24 +59,24 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Look:
+class Scan:
     """What a look into a folder gave."""
 
     found: list[Found]
     """Scenes that are whole, oldest first."""
-    seen: dict[str, Sighting] = field(default_factory=dict)
+    seen: dict[str, FileRecord] = field(default_factory=dict)
     """Files that the state does not know like this."""
     gone: list[str] = field(default_factory=list)
     """Files that the state knows and that are no longer there."""
 
 
-def look_into(
+def scan_folder(
     config: FolderConfig,
-    known: Mapping[str, Sighting],
+    known: Mapping[str, FileRecord],
     now: datetime,
     *,
     aside: Sequence[Path] = (),
-) -> Look:
+) -> Scan:
     """Find the scenes of a folder whose files are stable; files below ``aside`` are none.
 
     Raises
@@ -85,21 +85,21 @@ def look_into(
         If the folder cannot be read.
     """
     folder, span = Path(config.path), timedelta(seconds=config.stable_seconds)
-    look, listed = Look([]), set[str]()
+    scan, listed = Scan([]), set[str]()
     for path in _files(folder, config.pattern, aside):
         try:
             name, state = path.relative_to(folder).as_posix(), identify(path)
-            sighting = _sighted(path, state, known.get(name), now, span)
+            record = _recorded(path, state, known.get(name), now, span)
         except FileNotFoundError:
             continue  # it vanished meanwhile
         listed.add(name)
-        if sighting != known.get(name):
-            look.seen[name] = sighting
-        if sighting.digest is not None:
-            look.found.append(Found(f"{name}@{sighting.digest}", name, (str(path),), state=state))
-    look.found.sort(key=lambda each: (each.state.mtime_ns if each.state else 0, each.identity))
-    look.gone.extend(known.keys() - listed)
-    return look
+        if record != known.get(name):
+            scan.seen[name] = record
+        if record.digest is not None:
+            scan.found.append(Found(f"{name}@{record.digest}", name, (str(path),), state=state))
+    scan.found.sort(key=lambda each: (each.state.mtime_ns if each.state else 0, each.identity))
+    scan.gone.extend(known.keys() - listed)
+    return scan
 
 
 def listed_urls(config: UrlsConfig) -> list[Found]:
@@ -141,9 +141,9 @@ def _is_unfinished(name: PurePath) -> bool:
     return hidden or name.name.endswith("~") or name.suffix.lower() in UNFINISHED
 
 
-def _sighted(
-    path: Path, state: FileIdentity, before: Sighting | None, now: datetime, span: timedelta
-) -> Sighting:
+def _recorded(
+    path: Path, state: FileIdentity, before: FileRecord | None, now: datetime, span: timedelta
+) -> FileRecord:
     """Compare a file with how it was seen last; once it is stable, with its digest."""
     if state.size is None or state.mtime_ns is None:
         raise FileNotFoundError(path)
@@ -160,7 +160,7 @@ def _sighted(
     honest = before is None or same or stamp(changed) >= before.since
     stable = since <= rests or (old and honest)
     digest = _digest(path, state) if stable else None
-    return Sighting(size, mtime_ns, since, digest if identify(path) == state else None)
+    return FileRecord(size, mtime_ns, since, digest if identify(path) == state else None)
 
 
 def _digest(path: Path, state: FileIdentity) -> str:

@@ -22,8 +22,8 @@ from .database import opened, transaction
 class Key:
     """What makes a scene one that is scored once."""
 
-    place: str
-    """Name of the place."""
+    site: str
+    """Name of the site."""
     scene: str
     """Identity of the scene."""
     model: str
@@ -34,12 +34,12 @@ class Key:
     @property
     def digest(self) -> str:
         """Sixteen hexadecimal digits: the key of its alert, and a part of its folder's name."""
-        parts = json.dumps([self.place, self.scene, self.model, self.settings])
+        parts = json.dumps([self.site, self.scene, self.model, self.settings])
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
-class Standing:
+class SceneStatus:
     """How far a scene has come."""
 
     status: str
@@ -53,7 +53,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Finding:
+class SceneResult:
     """What scoring a scene gave, as the state keeps it."""
 
     pixels: int
@@ -80,7 +80,7 @@ class Alert:
 
     key: str
     """The same whenever it is sent; who receives it twice drops one."""
-    place: str
+    site: str
     """Where."""
     made: str
     """When its scene was scored, UTC."""
@@ -89,7 +89,7 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class FileRecord:
     """A local file as it was seen."""
 
     size: int
@@ -109,20 +109,20 @@ class State:
     database: sqlite3.Connection
     """Connected."""
 
-    def standings(self, place: str, model: str, settings: str) -> dict[str, Standing]:
-        """Tell how far each known scene of a place has come with a model and settings."""
+    def scene_statuses(self, site: str, model: str, settings: str) -> dict[str, SceneStatus]:
+        """Tell how far each known scene of a site has come with a model and settings."""
         rows = self.database.execute(
             "SELECT scene, status, tries, started, next_try FROM scenes "
-            "WHERE place = ? AND model = ? AND settings = ?",
-            (place, model, settings),
+            "WHERE site = ? AND model = ? AND settings = ?",
+            (site, model, settings),
         )
-        return {scene: Standing(*rest) for scene, *rest in rows}
+        return {scene: SceneStatus(*rest) for scene, *rest in rows}
 
     def begin(self, key: Key, source: str, now: datetime) -> None:
         """Note that a scene is being scored, before anything else of it is done."""
         with transaction(self.database):
             self.database.execute(
-                "INSERT INTO scenes (place, scene, model, settings, source, status, tries, started)"
+                "INSERT INTO scenes (site, scene, model, settings, source, status, tries, started)"
                 " VALUES (?, ?, ?, ?, ?, 'new', 1, ?) ON CONFLICT DO UPDATE SET status = 'new', "
                 "tries = tries + 1, started = excluded.started, next_try = NULL",
                 (*_columns(key), source, stamp(now)),
@@ -131,14 +131,14 @@ class State:
     def finish(
         self,
         key: Key,
-        finding: Finding,
+        result: SceneResult,
         now: datetime,
         *,
         alert: Alert | None = None,
         channels: Sequence[str] = (),
     ) -> None:
         """Note that a scene is done, and who is to be told of it, at once."""
-        row = {**vars(finding), "quantiles": json.dumps(dict(finding.quantiles))}
+        row = {**vars(result), "quantiles": json.dumps(dict(result.quantiles))}
         columns = ", ".join(f"{name} = :{name}" for name in row)
         with transaction(self.database):
             self.database.execute(
@@ -149,7 +149,7 @@ class State:
             # A whole file in the place of a damaged one, or a model that fits: no longer missing.
             self.database.execute(
                 "UPDATE scenes SET status = 'replaced', next_try = NULL WHERE status = 'failed' "
-                "AND place = :place AND source = "
+                "AND site = :site AND source = "
                 f"(SELECT source FROM scenes WHERE {_WHERE_NAMED})",
                 vars(key),
             )
@@ -166,7 +166,7 @@ class State:
                 (stamp(now), again, _line(error), *_columns(key)),
             )
 
-    def put_back(self, key: Key, now: datetime, error: str | None = None) -> None:
+    def requeue(self, key: Key, now: datetime, error: str | None = None) -> None:
         """Note that a scene that was begun could not be tried, for no fault of its own."""
         with transaction(self.database):
             self.database.execute(
@@ -179,23 +179,23 @@ class State:
                     f"DELETE FROM scenes WHERE tries = 0 AND {_WHERE}", _columns(key)
                 )
 
-    def sightings(self, place: str) -> dict[str, Sighting]:
-        """Tell which local files of a place were seen, by their paths."""
+    def file_records(self, site: str) -> dict[str, FileRecord]:
+        """Tell which local files of a site were seen, by their paths."""
         rows = self.database.execute(
-            "SELECT path, size, mtime_ns, since, digest FROM files WHERE place = ?", (place,)
+            "SELECT path, size, mtime_ns, since, digest FROM files WHERE site = ?", (site,)
         )
-        return {path: Sighting(*rest) for path, *rest in rows}
+        return {path: FileRecord(*rest) for path, *rest in rows}
 
-    def see(self, place: str, seen: Mapping[str, Sighting], gone: Iterable[str]) -> None:
+    def see(self, site: str, seen: Mapping[str, FileRecord], gone: Iterable[str]) -> None:
         """Note which files were seen, and forget those that are gone."""
         with transaction(self.database):
             self.database.executemany(
-                "INSERT OR REPLACE INTO files (place, path, size, mtime_ns, since, digest) "
+                "INSERT OR REPLACE INTO files (site, path, size, mtime_ns, since, digest) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                [(place, path, *vars(sighting).values()) for path, sighting in seen.items()],
+                [(site, path, *vars(record).values()) for path, record in seen.items()],
             )
             self.database.executemany(
-                "DELETE FROM files WHERE place = ? AND path = ?", [(place, path) for path in gone]
+                "DELETE FROM files WHERE site = ? AND path = ?", [(site, path) for path in gone]
             )
 
     def begin_run(self, run: str, now: datetime) -> None:
@@ -214,8 +214,8 @@ class State:
 
     def _tell(self, alert: Alert, channels: Sequence[str]) -> None:
         number = self.database.execute(
-            "INSERT INTO alerts (key, place, made, body) VALUES (?, ?, ?, ?) RETURNING number",
-            (alert.key, alert.place, alert.made, alert.body),
+            "INSERT INTO alerts (key, site, made, body) VALUES (?, ?, ?, ?) RETURNING number",
+            (alert.key, alert.site, alert.made, alert.body),
         ).fetchone()[0]
         self.database.executemany(
             "INSERT INTO deliveries (alert, channel) VALUES (?, ?)",
@@ -223,8 +223,8 @@ class State:
         )
 
 
-_WHERE = "place = ? AND scene = ? AND model = ? AND settings = ?"
-_WHERE_NAMED = "place = :place AND scene = :scene AND model = :model AND settings = :settings"
+_WHERE = "site = ? AND scene = ? AND model = ? AND settings = ?"
+_WHERE_NAMED = "site = :site AND scene = :scene AND model = :model AND settings = :settings"
 
 
 @contextmanager
@@ -252,7 +252,7 @@ def stamp(now: datetime) -> str:
 
 
 def _columns(key: Key) -> tuple[str, str, str, str]:
-    return key.place, key.scene, key.model, key.settings
+    return key.site, key.scene, key.model, key.settings
 
 
 def _line(text: str | None) -> str | None:

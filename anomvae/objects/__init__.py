@@ -6,14 +6,14 @@
 """
 
 from .geojson import require_min_area, write_objects
-from .items import About, AnomalyObject, Objects, objects_digest, read_objects
-from .strips import Piece
+from .items import AnomalyObject, Objects, Provenance, objects_digest, read_objects
+from .strips import ScoredTile
 
 __all__ = [
-    "About",
     "AnomalyObject",
     "Objects",
-    "Piece",
+    "Provenance",
+    "ScoredTile",
     "objects_digest",
     "read_objects",
     "require_min_area",

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .labelling import FRACTION, Found
+from .georeferencing import GeoreferencedObjects, Georeferencer
+from .labelling import FRACTION, ObjectTable
 from .outlines import rings_of
-from .places import Placed, Placing
 
 DECIMALS = 7
 """Of coordinates: a centimetre in degrees."""
@@ -18,7 +18,7 @@ DECIMALS = 7
 Line = list[list[float]]
 
 
-def features(found: Found, place: Placing, width: int) -> Iterator[str]:
+def features(found: ObjectTable, georeferencer: Georeferencer, width: int) -> Iterator[str]:
     """Write each object as a feature without its beginning, which ends after the property ``id``.
 
     Parameters
@@ -35,10 +35,10 @@ def features(found: Found, place: Placing, width: int) -> Iterator[str]:
     table = found.objects
     sums = np.stack([table["cols"], table["rows"]], axis=1)
     rings = rings_of(found.corners, found.parts)
-    placed = place(rings, sums / table["area"][:, np.newaxis] + 0.5)
-    boxes = placed.boxes.round(DECIMALS).tolist()
+    located = georeferencer(rings, sums / table["area"][:, np.newaxis] + 0.5)
+    boxes = located.boxes.round(DECIMALS).tolist()
     for told, box, outline in zip(
-        _properties(found, placed, width), boxes, _multipolygons(placed), strict=True
+        _properties(found, located, width), boxes, _multipolygons(located), strict=True
     ):
         shape: dict[str, Any] = {"geometry": None}
         if box[0] == box[0]:  # not NaN
@@ -47,19 +47,21 @@ def features(found: Found, place: Placing, width: int) -> Iterator[str]:
         yield f"{json.dumps(told)[1:]}, {json.dumps(shape)[1:]}"
 
 
-def _properties(found: Found, placed: Placed, width: int) -> Iterator[dict[str, Any]]:
+def _properties(
+    found: ObjectTable, located: GeoreferencedObjects, width: int
+) -> Iterator[dict[str, Any]]:
     """Tell each object in numbers; what is not known is null."""
     table = found.objects
     means = (table["nats"] + table["rest"] / FRACTION) / table["area"]
     columns = {
         "area_px": table["area"].tolist(),
-        "area_m2": _rounded(placed.areas, 3),
+        "area_m2": _rounded(located.areas, 3),
         "score_mean": [float(f"{mean:.7g}") for mean in means.tolist()],
         "score_max": [float(str(peak)) for peak in table["peak"]],
         "peak_row": (table["peak_at"] // width).tolist(),
         "peak_col": (table["peak_at"] % width).tolist(),
-        "centroid_x": _rounded(placed.centroids[:, 0], DECIMALS),
-        "centroid_y": _rounded(placed.centroids[:, 1], DECIMALS),
+        "centroid_x": _rounded(located.centroids[:, 0], DECIMALS),
+        "centroid_y": _rounded(located.centroids[:, 1], DECIMALS),
     }
     for values in zip(*columns.values(), strict=True):
         yield dict(zip(columns, values, strict=True))
@@ -69,12 +71,12 @@ def _rounded(values: np.ndarray[Any, np.dtype[np.float64]], decimals: int) -> li
     return [None if value != value else value for value in values.round(decimals).tolist()]
 
 
-def _multipolygons(placed: Placed) -> Iterator[list[list[Line]]]:
+def _multipolygons(located: GeoreferencedObjects) -> Iterator[list[list[Line]]]:
     """Put the rings of each object into polygons: outlines counter-clockwise, holes clockwise."""
-    rings = placed.rings
+    rings = located.rings
     points = rings.places.round(DECIMALS).tolist()
     starts, stops = rings.starts.tolist(), rings.stops.tolist()
-    holes, clockwise = rings.holes.tolist(), placed.clockwise.tolist()
+    holes, clockwise = rings.holes.tolist(), located.clockwise.tolist()
     ends = [*rings.first.tolist()[1:], len(starts)]
     number = 0
     for end, turn in zip(ends, clockwise, strict=True):

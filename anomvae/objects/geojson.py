@@ -19,15 +19,15 @@ from ..errors import ConfigError
 from ..files import writing
 from ..raster import Georeference
 from .features import features
-from .items import DEGREES, PIXELS, About
-from .labelling import Found, connected
-from .places import Placing, placing
-from .strips import Piece, strips_of
+from .georeferencing import Georeferencer, georeferencer
+from .items import DEGREES, PIXELS, Provenance
+from .labelling import ObjectTable, connected
+from .strips import ScoredTile, strips_of
 
 
 def write_objects(
     path: Path,
-    pieces: Iterable[Piece],
+    pieces: Iterable[ScoredTile],
     where: Georeference,
     tags: Mapping[str, str],
     min_area: int = 1,
@@ -57,15 +57,15 @@ def write_objects(
     NotWritten
         If the file cannot be written.
     """
-    place, shape = placing(where), where.grid.shape
+    placed, shape = georeferencer(where), where.grid.shape
     with (
         writing(path),
         TemporaryFile(dir=path.parent) as waiting,
         path.open("wb") as file,
     ):
-        file.write(_about(tags, min_area, place).to_json().encode())
+        file.write(_provenance(tags, min_area, placed).to_json().encode())
         found = connected(strips_of(pieces, shape[1]), shape)
-        firsts, sizes = _write_waiting(waiting, found, place, shape[1], min_area)
+        firsts, sizes = _write_waiting(waiting, found, placed, shape[1], min_area)
         return _write_in_order(file, waiting, firsts, sizes)
 
 
@@ -81,9 +81,9 @@ def require_min_area(min_area: int) -> None:
         raise ConfigError(f"min_area = {min_area}: an object has at least 1 pixel.")
 
 
-def _about(tags: Mapping[str, str], min_area: int, place: Placing) -> About:
+def _provenance(tags: Mapping[str, str], min_area: int, georeferencer: Georeferencer) -> Provenance:
     threshold = tags.get("ANOMVAE_THRESHOLD")
-    return About(
+    return Provenance(
         version=__version__,
         digest=tags.get("ANOMVAE_DIGEST", ""),
         scene=tags.get("ANOMVAE_SCENE", ""),
@@ -91,19 +91,23 @@ def _about(tags: Mapping[str, str], min_area: int, place: Placing) -> About:
         threshold=None if threshold is None else float(threshold),
         threshold_rule=tags.get("ANOMVAE_THRESHOLD_RULE", ""),
         min_area=min_area,
-        coordinates=DEGREES if place.earthly else PIXELS,
+        coordinates=DEGREES if georeferencer.earthly else PIXELS,
     )
 
 
 def _write_waiting(
-    waiting: IO[bytes], objects: Iterable[Found], place: Placing, width: int, min_area: int
+    waiting: IO[bytes],
+    objects: Iterable[ObjectTable],
+    georeferencer: Georeferencer,
+    width: int,
+    min_area: int,
 ) -> tuple[array[int], array[int]]:
     """Write the text of all objects; also tell the first pixel and the size of each, bytes."""
     firsts, sizes = array("q"), array("q")
     for found in objects:
         kept, _ = found.only(found.objects["area"] >= min_area)
         firsts.extend(kept.objects["first"].tolist())
-        for text in features(kept, place, width):
+        for text in features(kept, georeferencer, width):
             sizes.append(waiting.write(text.encode()))
     return firsts, sizes
 

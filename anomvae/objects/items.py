@@ -24,7 +24,7 @@ Polygon = tuple[Ring, ...]
 
 
 @dataclass(frozen=True)
-class About:
+class Provenance:
     """What a file of objects was made from."""
 
     version: str
@@ -46,8 +46,8 @@ class About:
 
     def to_json(self) -> str:
         """Write the file's first line, up to its features."""
-        about = json.dumps(asdict(self))
-        return f'{{"type": "FeatureCollection", "anomvae": {about}, "features": ['
+        provenance = json.dumps(asdict(self))
+        return f'{{"type": "FeatureCollection", "anomvae": {provenance}, "features": ['
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class AnomalyObject:
 class Objects:
     """The objects of a scene."""
 
-    about: About
+    provenance: Provenance
     """What they were made from."""
     items: tuple[AnomalyObject, ...]
     """In order of their ids."""
@@ -107,7 +107,7 @@ def read_objects(path: str | Path) -> Objects:
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
         items = tuple(_item(feature) for feature in data["features"])
-        return Objects(About(**data["anomvae"]), items)
+        return Objects(Provenance(**data["anomvae"]), items)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise FileError(
             f"{path} is no file of objects as anomvae writes it ({type(error).__name__}: {error}). "

@@ -39,7 +39,7 @@ SUMS = ("area", "rows", "cols", "nats", "rest")
 
 
 @dataclass(frozen=True)
-class Found:
+class ObjectTable:
     """Some objects."""
 
     objects: Table
@@ -49,17 +49,17 @@ class Found:
     corners: Corners
     """Corners of the outlines of all parts."""
 
-    def only(self, objects: NDArray[np.bool_]) -> tuple[Found, Numbers]:
+    def only(self, objects: NDArray[np.bool_]) -> tuple[ObjectTable, Numbers]:
         """Take some of the objects; also tell their parts' new numbers, -1 of those left out."""
         parts = objects[self.parts]
         number = np.where(parts, np.cumsum(parts) - 1, -1)
         corners = self.corners[parts[self.corners["part"]]].copy()
         corners["part"] = number[corners["part"]]
         rows = np.cumsum(objects) - 1
-        return Found(self.objects[objects], rows[self.parts[parts]], corners), number
+        return ObjectTable(self.objects[objects], rows[self.parts[parts]], corners), number
 
 
-def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Found]:
+def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[ObjectTable]:
     """Find the 8-connected objects of a scene.
 
     Parameters
@@ -75,7 +75,7 @@ def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Found
         The objects that end in a strip, or in the row before it.
     """
     nothing = np.empty(0, np.int64)
-    waiting = Found(np.empty(0, OBJECT), nothing, np.empty(0, CORNER))
+    waiting = ObjectTable(np.empty(0, OBJECT), nothing, np.empty(0, CORNER))
     edge = np.full(shape[1], -1, np.int64)
     for strip in strips:
         both, labels = _joined(waiting, edge, strip, shape[1])
@@ -88,7 +88,9 @@ def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Found
         edge = np.append(number, -1)[edge]
 
 
-def _joined(waiting: Found, edge: Numbers, strip: Strip, width: int) -> tuple[Found, Numbers]:
+def _joined(
+    waiting: ObjectTable, edge: Numbers, strip: Strip, width: int
+) -> tuple[ObjectTable, Numbers]:
     """Join the open objects and a strip; also tell the part of each of its pixels, -1 = none."""
     from scipy.ndimage import label
 
@@ -112,7 +114,7 @@ def _joined(waiting: Found, edge: Numbers, strip: Strip, width: int) -> tuple[Fo
     group = np.concatenate([objects[first], objects[raw.ravel()[at]]])
     outline = np.concatenate([waiting.corners, corners_of(strip, raw)])
     outline["part"] = parts[outline["part"]]
-    return Found(_merged(table, group), of_part, outline), labels
+    return ObjectTable(_merged(table, group), of_part, outline), labels
 
 
 def _touching(labels: Numbers) -> tuple[Numbers, Numbers]:

@@ -101,7 +101,7 @@ def rings_of(corners: Corners, objects: Numbers) -> Rings:
     number = corners["row"].astype(np.int64) * width + corners["col"]
     points, following = number.tolist(), _following(corners).tolist()
     loops = [loop for cycle in _cycles(following) for loop in _simple(cycle, points)]
-    order = np.array([place for loop in loops for place in loop], np.int64)
+    order = np.array([georeferencer for loop in loops for georeferencer in loop], np.int64)
     sizes = np.array([len(loop) for loop in loops], np.int64)
     starts = np.cumsum(sizes) - sizes
     places = np.stack([corners["col"], corners["row"]], axis=1)[order].astype(np.float64)
@@ -157,24 +157,24 @@ def _cycles(following: list[int]) -> Iterator[list[int]]:
     fresh = bytearray(b"\1") * len(following)
     for start in range(len(following)):
         cycle = []
-        place = start
-        while fresh[place]:
-            fresh[place] = 0
-            cycle.append(place)
-            place = following[place]
+        georeferencer = start
+        while fresh[georeferencer]:
+            fresh[georeferencer] = 0
+            cycle.append(georeferencer)
+            georeferencer = following[georeferencer]
         if cycle:
             yield cycle
 
 
 def _simple(cycle: list[int], number: list[int]) -> Iterator[list[int]]:
     """Cut a ring where it meets itself: GeoJSON wants a hole that touches the outline instead."""
-    if len({number[place] for place in cycle}) == len(cycle):
+    if len({number[georeferencer] for georeferencer in cycle}) == len(cycle):
         yield cycle
         return
     open_: list[int] = []
     met: dict[int, int] = {}
-    for place in cycle:
-        point = number[place]
+    for georeferencer in cycle:
+        point = number[georeferencer]
         if point in met:
             loop = open_[met[point] :]
             del open_[met[point] :]
@@ -182,11 +182,11 @@ def _simple(cycle: list[int], number: list[int]) -> Iterator[list[int]]:
                 del met[number[passed]]
             yield _from_first(loop, number)
         met[point] = len(open_)
-        open_.append(place)
+        open_.append(georeferencer)
     yield _from_first(open_, number)
 
 
 def _from_first(loop: list[int], number: list[int]) -> list[int]:
     """Begin a loop at its first point in reading order."""
-    first = min(range(len(loop)), key=lambda place: number[loop[place]])
+    first = min(range(len(loop)), key=lambda georeferencer: number[loop[georeferencer]])
     return loop[first:] + loop[:first]

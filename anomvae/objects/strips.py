@@ -21,7 +21,7 @@ Flags = NDArray[np.bool_]
 Values = NDArray[np.float32]
 
 
-class Piece(NamedTuple):
+class ScoredTile(NamedTuple):
     """What is known of a tile."""
 
     keep: Window
@@ -44,7 +44,9 @@ class Strip:
     """Scores of the rows themselves, nats; NaN = no data."""
 
 
-def strips_of(pieces: Iterable[Piece], width: int, pixels: int = STRIP_PIXELS) -> Iterator[Strip]:
+def strips_of(
+    pieces: Iterable[ScoredTile], width: int, pixels: int = STRIP_PIXELS
+) -> Iterator[Strip]:
     """Put pieces together to strips, top to bottom.
 
     Parameters
@@ -68,7 +70,7 @@ def strips_of(pieces: Iterable[Piece], width: int, pixels: int = STRIP_PIXELS) -
     yield from _cut(Strip(top, np.concatenate([above, flagged, edge]), scores), rows)
 
 
-def _whole_rows(pieces: Iterable[Piece], width: int) -> Iterator[tuple[Flags, Values]]:
+def _whole_rows(pieces: Iterable[ScoredTile], width: int) -> Iterator[tuple[Flags, Values]]:
     """Put pieces side by side."""
     for piece in pieces:
         _, cols = piece.keep

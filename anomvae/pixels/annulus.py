@@ -17,7 +17,7 @@ def in_steps(values: NDArray[np.float64], known: NDArray[np.bool_]) -> Integers:
     return np.rint(finite / STEP).astype(np.int64)
 
 
-def window_sums(values: Integers, side: int) -> Integers:
+def box_sums(values: Integers, side: int) -> Integers:
     """Sum over a square of odd ``side`` around every pixel, axes (..., row, col); outside is 0.
 
     Sums may wrap; differences of them undo it.

@@ -29,8 +29,10 @@ from .dates import date_of
 
 log = logging.getLogger(__name__)
 
-NUMBERS, CLASSES, DAY = "numbers", "classes", "day"
-MOST_CLASSES = 64
+CONTINUOUS, CATEGORICAL, DAY = "continuous", "categorical", "day"
+MAX_CLASSES = 64
+RENAMED = {"numbers": CONTINUOUS, "classes": CATEGORICAL}
+"""Kinds by the names that they had before 0.2."""
 YEAR = 365.25  # days
 
 Array = NDArray[np.float32]
@@ -41,7 +43,7 @@ class Covariate:
     """One thing that is known of every pixel, as a detector keeps it."""
 
     kind: str
-    """``numbers``, ``classes`` or ``day``."""
+    """``continuous``, ``categorical`` or ``day``."""
     file: str = ""
     """Name of the training scenes' raster, without its folder; empty for a day."""
     band: str = ""
@@ -57,11 +59,11 @@ class Covariate:
     @property
     def width(self) -> int:
         """Numbers that a model is told."""
-        return len(self.classes) if self.kind == CLASSES else self.values
+        return len(self.classes) if self.kind == CATEGORICAL else self.values
 
     def numbers(self, values: Array) -> Array:
         """Turn values (..., value) into numbers (..., number); NaN where a value is unknown."""
-        if self.kind != CLASSES:
+        if self.kind != CATEGORICAL:
             return values
         told: Array = np.equal(values, np.asarray(self.classes, np.float32)).astype(np.float32)
         told[np.isnan(values[..., 0])] = np.nan
@@ -79,11 +81,11 @@ Covariates = tuple[Covariate, ...]
 
 
 @dataclass(frozen=True)
-class Request:
+class CovariateSpec:
     """A covariate as a user asks for it."""
 
     kind: str
-    """``numbers``, ``classes`` or ``day``."""
+    """``continuous``, ``categorical`` or ``day``."""
     source: str = ""
     """Path or URI of the raster, or a day such as 2024-06-01; empty: the day in a scene's name."""
 
@@ -104,7 +106,7 @@ class Request:
         return found
 
 
-def requested(texts: Sequence[str | Path]) -> tuple[Request, ...]:
+def parse_covariates(texts: Sequence[str | Path]) -> tuple[CovariateSpec, ...]:
     """Read covariates as users write them.
 
     Parameters
@@ -128,7 +130,7 @@ def requested(texts: Sequence[str | Path]) -> tuple[Request, ...]:
 
 def rasters_of(texts: Sequence[str | Path]) -> list[str]:
     """List the rasters among covariates, as their paths were given."""
-    return [one.source for one in requested(texts) if one.kind != DAY]
+    return [one.source for one in parse_covariates(texts) if one.kind != DAY]
 
 
 def values_of(covariates: Covariates) -> int:
@@ -208,7 +210,7 @@ def day_values(day: date) -> Array:
     return np.array([math.sin(angle), math.cos(angle)], np.float32)
 
 
-class Unseen:
+class UnknownClassWarning:
     """Tells, once for each, which classes of a scene training did not see."""
 
     def __init__(self, expected: Covariates, scene: str) -> None:
@@ -219,7 +221,7 @@ class Unseen:
     def look(self, values: NDArray[Any]) -> None:
         """Look at values (..., value)."""
         for place, (one, own) in enumerate(split_values(self._expected, values)):
-            if one.kind == CLASSES:
+            if one.kind == CATEGORICAL:
                 strange = set(np.unique(own[np.isfinite(own)]).tolist()) - set(one.classes)
                 self._tell(place, one, sorted(strange))
 
@@ -233,11 +235,14 @@ class Unseen:
             )
 
 
-def _request(text: str) -> Request:
-    match = re.fullmatch(rf"({NUMBERS}|{CLASSES}|{DAY})(?::(.*))?", text, re.DOTALL)
+def _request(text: str) -> CovariateSpec:
+    old, _, rest = text.partition(":")
+    if old in RENAMED:
+        raise ConfigError(f"covariates = {text!r}: write {RENAMED[old]}:{rest}.")
+    match = re.fullmatch(rf"({CONTINUOUS}|{CATEGORICAL}|{DAY})(?::(.*))?", text, re.DOTALL)
     if match is None and text:
-        return Request(NUMBERS, text)
-    kind, source = match.groups() if match else (NUMBERS, "")
+        return CovariateSpec(CONTINUOUS, text)
+    kind, source = match.groups() if match else (CONTINUOUS, "")
     if kind != DAY and not source:
         raise ConfigError(
             f"covariates = {text!r} names no file: give FILE, numbers:FILE, classes:FILE, day or "
@@ -245,7 +250,7 @@ def _request(text: str) -> Request:
         )
     if kind == DAY and source is not None:
         _require_day(text, source)
-    return Request(kind, source or "")
+    return CovariateSpec(kind, source or "")
 
 
 def _require_day(text: str, day: str) -> None:
@@ -258,7 +263,7 @@ def _require_day(text: str, day: str) -> None:
 
 
 def _fitted(one: Covariate, values: Array) -> Covariate:
-    if one.kind == CLASSES:
+    if one.kind == CATEGORICAL:
         return replace(one, classes=_classes(one, values))
     if not np.isfinite(values).any():
         log.warning("%s has no value at any pixel to train on, so it tells nothing", one)
@@ -272,10 +277,10 @@ def _classes(one: Covariate, values: Array) -> tuple[float, ...]:
             f"{one.file} has no class at any pixel to train on. Give a raster that covers the "
             f"scenes, or leave it out."
         )
-    if len(found) > MOST_CLASSES:
+    if len(found) > MAX_CLASSES:
         raise ConfigError(
             f"{one.file} has {len(found)} classes at the pixels to train on, but at most "
-            f"{MOST_CLASSES} can be told. Merge some, or give it as numbers:{one.file}."
+            f"{MAX_CLASSES} can be told. Merge some, or give it as continuous:{one.file}."
         )
     return tuple(found.tolist())
 

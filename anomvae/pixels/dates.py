@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ..errors import ConfigError
 
-GIVEN = "given"
+AS_LISTED = "as-listed"
 """Says that rasters are given oldest first."""
 
 DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?=(?:\d{4}(?:\d\d)?)?(?!\d))")
@@ -61,7 +61,9 @@ def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
     >>> oldest_first(["b_2024-06-11.tif", "a_2024-06-21.tif", "c_2024-06-01.tif"])
     ['c_2024-06-01.tif', 'b_2024-06-11.tif', 'a_2024-06-21.tif']
     """
-    if dates == GIVEN:
+    if dates == "given":
+        raise ConfigError(f"--dates given is now called --dates {AS_LISTED}.")
+    if dates == AS_LISTED:
         return list(paths)
     days = [_named(path) for path in paths] if not dates else _listed(dates, len(paths))
     order = sorted(range(len(paths)), key=lambda place: days[place])
@@ -69,7 +71,7 @@ def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
         if days[one] == days[other]:
             raise ConfigError(
                 f"{paths[one]} and {paths[other]} are both of {days[one]}: give one raster of each "
-                f"date (gdalbuildvrt joins parts), or --dates {GIVEN} if they are oldest first."
+                f"date (gdalbuildvrt joins parts), or --dates {AS_LISTED} if they are oldest first."
             )
     return [paths[place] for place in order]
 
@@ -79,8 +81,8 @@ def _named(path: str) -> date:
     if found is None:
         raise ConfigError(
             f"{path} has no date in its name, and the order of dates counts. Give --dates "
-            f"2024-06-01,2024-06-11,... in the order of the files, or --dates {GIVEN} if they are "
-            f"oldest first."
+            f"2024-06-01,2024-06-11,... in the order of the files, or --dates {AS_LISTED} if they "
+            f"are oldest first."
         )
     return found
 
@@ -95,5 +97,5 @@ def _listed(dates: str, count: int) -> list[date]:
         return [date.fromisoformat(text) for text in texts]
     except ValueError as error:
         raise ConfigError(
-            f"--dates {dates}: {error}. Give dates as in 2024-06-01,2024-06-11, or {GIVEN}."
+            f"--dates {dates}: {error}. Give dates as in 2024-06-01,2024-06-11, or {AS_LISTED}."
         ) from error

@@ -83,12 +83,12 @@ def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Itera
 
 
 @dataclass(frozen=True)
-class Lattice:
+class SamplingGrid:
     """The pixels of a grid that a smaller picture of it shows: the middle one of each of its own.
 
     Examples
     --------
-    >>> Lattice((9, 9), (3, 3)).part((slice(2, 9), slice(0, 4)))
+    >>> SamplingGrid((9, 9), (3, 3)).part((slice(2, 9), slice(0, 4)))
     ((slice(1, 3, None), slice(0, 1, None)), (array([2, 5]), array([1])))
     """
 
@@ -98,7 +98,7 @@ class Lattice:
     """Rows and columns of the picture."""
 
     @classmethod
-    def fitting(cls, grid: tuple[int, int], side: int) -> Lattice:
+    def fitting(cls, grid: tuple[int, int], side: int) -> SamplingGrid:
         """Make a picture of a grid with at most ``side`` pixels on its longer side."""
         step = max(1.0, max(grid) / side)
         rows, cols = (max(1, int(pixels / step)) for pixels in grid)

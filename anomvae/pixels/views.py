@@ -42,7 +42,7 @@ class Reader(Protocol):
         """Rows and columns that are cheap to read together."""
 
     @property
-    def depth(self) -> int:
+    def values_per_pixel(self) -> int:
         """Numbers that `read` gives of a pixel: the bands of all dates."""
 
     def read(self, window: Window) -> Block:
@@ -84,7 +84,7 @@ class View(Protocol):
     """How a model looks at a block."""
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far an example looks sideways, pixels."""
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -104,7 +104,7 @@ class View(Protocol):
 class Spectra:
     """Each pixel of each date alone; an example has axes (band,)."""
 
-    reach: int = 0
+    radius: int = 0
     """A spectrum looks no further than its own pixel."""
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -172,11 +172,11 @@ class Patches(Spectra):
     @property
     def side(self) -> int:
         """Side of a patch, pixels, odd."""
-        return 2 * self.reach + 1
+        return 2 * self.radius + 1
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Tell which patches have data in every band of the pixel in the middle, (n,)."""
-        return super().known(examples[:, self.reach, self.reach])
+        return super().known(examples[:, self.radius, self.radius])
 
     def split(self, block: Block, where: Mask) -> Examples:
         """Take the patches around ``where``, shape (n, side, side, band), when they are read."""

@@ -4,9 +4,9 @@ A scene is read as blocks, axes (time, row, col, band), float32, NaN = no data; 
 window by window, axes (band, row, col), and becomes a valid COG or nothing.
 """
 
-from .covariates import CovariateReader, SceneReader, found_anywhere, with_covariates
+from .covariates import CovariateReader, SceneReader, absolute_specs, with_covariates
 from .earth import in_degrees, on_earth, to_degrees
-from .gdal import everywhere
+from .gdal import absolute_uri
 from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
 from .masks import NormalMask, open_normal
@@ -25,8 +25,8 @@ __all__ = [
     "RasterReader",
     "SceneReader",
     "SeriesReader",
-    "everywhere",
-    "found_anywhere",
+    "absolute_specs",
+    "absolute_uri",
     "in_degrees",
     "on_earth",
     "open_normal",

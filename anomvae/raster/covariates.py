@@ -20,22 +20,22 @@ from ..errors import GridMismatch
 from ..files import FileIdentity, PathText
 from ..pixels.bands import Bands
 from ..pixels.covariates import (
-    CLASSES,
+    CATEGORICAL,
     DAY,
     Covariate,
     Covariates,
-    Request,
-    Unseen,
+    CovariateSpec,
+    UnknownClassWarning,
     day_values,
-    requested,
+    parse_covariates,
     require_covariates,
     split_values,
 )
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
 from ..pixels.views import Block
-from .dataset import Source, opened
-from .gdal import everywhere, session
+from .dataset import Dataset, opened
+from .gdal import absolute_uri, session
 from .georeference import Georeference
 from .part import part_at
 from .reader import RasterReader, fingerprint_of
@@ -86,7 +86,7 @@ class CovariateReader:
         self._scene, self._layers = scene, tuple(layers)
         self._texts, self._expected = texts, expected
         self._files = ExitStack()
-        self._unseen = Unseen(expected, scene.name)
+        self._unseen = UnknownClassWarning(expected, scene.name)
         self._found: set[int] = set()
         self._looked: set[int] = set()
 
@@ -126,9 +126,9 @@ class CovariateReader:
         return self._scene.block_shape
 
     @property
-    def depth(self) -> int:
+    def values_per_pixel(self) -> int:
         """Numbers of a pixel: the bands in use, and the values of covariates."""
-        return self._scene.depth + sum(one.values for one in self.covariates)
+        return self._scene.values_per_pixel + sum(one.values for one in self.covariates)
 
     @property
     def fingerprint(self) -> tuple[FileIdentity, ...]:
@@ -137,7 +137,7 @@ class CovariateReader:
 
     def __reduce__(self) -> tuple[Callable[..., CovariateReader], tuple[object, ...]]:
         """Send the names of the files to another process, which opens them itself."""
-        return _reopened, (self._scene, found_anywhere(self._texts), self._expected)
+        return _reopened, (self._scene, absolute_specs(self._texts), self._expected)
 
     def using(self, bands: Bands) -> CovariateReader:
         """Read only ``bands``, in their order; the covariates stay."""
@@ -180,7 +180,7 @@ def with_covariates(
     scene : RasterReader
         The open scene.
     texts : sequence of str
-        As `anomvae.pixels.covariates.requested` reads them; without any the scene stays as it is.
+        As `parse_covariates` reads them; without any the scene stays as it is.
     expected : Covariates, optional
         Those of a detector: others are refused.
 
@@ -198,7 +198,7 @@ def with_covariates(
         If the covariates are not those expected, or a day is not known.
     """
     with ExitStack() as files:
-        layers = [files.enter_context(_layer(one, scene)) for one in requested(texts)]
+        layers = [files.enter_context(_layer(one, scene)) for one in parse_covariates(texts)]
         reader = CovariateReader(scene, layers, texts, expected or ())
         if expected is not None:
             require_covariates(reader.covariates, expected, scene.name)
@@ -210,11 +210,11 @@ def with_covariates(
             reader.warn_of_unknown()
 
 
-def found_anywhere(texts: Sequence[PathText]) -> tuple[str, ...]:
+def absolute_specs(texts: Sequence[PathText]) -> tuple[str, ...]:
     """Name covariates so that they are found from any folder."""
     return tuple(
-        f"{one.kind}:{everywhere(one.source)}" if one.kind != DAY else str(text)
-        for text, one in zip(texts, requested(texts), strict=True)
+        f"{one.kind}:{absolute_uri(one.source)}" if one.kind != DAY else str(text)
+        for text, one in zip(texts, parse_covariates(texts), strict=True)
     )
 
 
@@ -246,7 +246,7 @@ class _Day:
 class _Raster:
     """Values of a raster on the scene's grid, or brought onto it."""
 
-    source: Source | Warped
+    source: Dataset | Warped
     bands: Bands
     covariates: Covariates
     fingerprint: tuple[FileIdentity, ...]
@@ -258,30 +258,30 @@ class _Raster:
 
 
 @contextmanager
-def _layer(request: Request, scene: RasterReader) -> Iterator[Layer]:
+def _layer(request: CovariateSpec, scene: RasterReader) -> Iterator[Layer]:
     if request.kind == DAY:
         day = request.day_of(scene.name)
         yield _Day(day_values(day), (FileIdentity(f"day:{day.isoformat()}"),))
         return
     with ExitStack() as files:
         source = files.enter_context(opened(request.source))
-        bands = source.first() if request.kind == CLASSES else source.bands
+        bands = source.first() if request.kind == CATEGORICAL else source.bands
         with session():
             state = fingerprint_of(source)
-        shown: Source | Warped = source
+        shown: Dataset | Warped = source
         if not _same_grid(scene, source):
-            nearest = request.kind == CLASSES
+            nearest = request.kind == CATEGORICAL
             shown = files.enter_context(warped(source, scene.grid, scene.name, nearest=nearest))
         yield _Raster(shown, bands, _described(request, source, bands), state)
 
 
-def _described(request: Request, source: Source, bands: Bands) -> Covariates:
+def _described(request: CovariateSpec, source: Dataset, bands: Bands) -> Covariates:
     file = PurePath(source.name.partition("?")[0]).name
     named = source.bands.named
     return tuple(Covariate(request.kind, file, band.name if named else "") for band in bands)
 
 
-def _same_grid(scene: RasterReader, source: Source) -> bool:
+def _same_grid(scene: RasterReader, source: Dataset) -> bool:
     """Tell whether a raster is on the scene's grid; if not, it must be possible to bring it there.
 
     Raises

@@ -36,7 +36,7 @@ UNREACHABLE = "The server or the network fails, or the file is damaged: try agai
 
 
 @dataclass(frozen=True)
-class Source:
+class Dataset:
     """An open raster."""
 
     name: str
@@ -109,7 +109,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: str | Path, **options: int) -> Iterator[Source]:
+def opened(path: str | Path, **options: int) -> Iterator[Dataset]:
     """Open a raster of real numbers for reading, closed in the end; ``options`` are GDAL's.
 
     Raises
@@ -120,18 +120,18 @@ def opened(path: str | Path, **options: int) -> Iterator[Source]:
     name = str(path)
     dataset = open_dataset(name, **options)
     try:
-        yield _source(name, dataset, options)
+        yield _dataset_of(name, dataset, options)
     finally:
         dataset.close()
 
 
-def _source(name: str, dataset: DatasetReader, options: Mapping[str, int]) -> Source:
+def _dataset_of(name: str, dataset: DatasetReader, options: Mapping[str, int]) -> Dataset:
     with reporting(
         f"{name} cannot be described", "The file seems damaged: fetch or copy it again."
     ):
         _require_real_bands(name, dataset)
         bands = bands_of(dataset)
-        return Source(
+        return Dataset(
             name=name,
             dataset=dataset,
             grid=grid_of(dataset),

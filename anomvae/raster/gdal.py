@@ -118,7 +118,7 @@ def is_local(name: str) -> bool:
     return not re.match(r"/vsi|<|\w{2,}:", name)
 
 
-def everywhere(name: str | Path) -> str:
+def absolute_uri(name: str | Path) -> str:
     """Name a raster so that it is found from any folder."""
     return str(Path(name).absolute()) if is_local(str(name)) else str(name)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import RasterError
 from ..pixels.grid import Grid
-from .dataset import Source, opened
+from .dataset import Dataset, opened
 from .gdal import session
 from .part import whole
 
@@ -69,7 +69,7 @@ def read_labels(path: str | Path, grid: Grid, name: str) -> NDArray[np.float32]:
         return source.read_first()
 
 
-def _layers(source: Source) -> list[NDArray[np.float32]]:
+def _layers(source: Dataset) -> list[NDArray[np.float32]]:
     if source.bands.names != LAYERS:
         raise RasterError(
             f"{source.name} has the bands {', '.join(source.bands.names[:8])}, but an anomaly map "

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
-from .dataset import Source, opened
+from .dataset import Dataset, opened
 from .georeference import Georeference
 from .part import Part, part_at
 from .polygons import is_vector, read_polygons
@@ -42,7 +42,7 @@ class Scene(Protocol):
 class RasterMask:
     """A pixel counts where the first band of a raster is data and not 0."""
 
-    source: Source
+    source: Dataset
     """The open raster."""
 
     @property

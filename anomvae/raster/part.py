@@ -7,7 +7,7 @@ from typing import Any
 
 from rasterio.enums import Resampling
 
-from ..pixels.tiling import Lattice, Window
+from ..pixels.tiling import SamplingGrid, Window
 
 
 @dataclass(frozen=True)
@@ -49,4 +49,4 @@ def whole(shape: tuple[int, int]) -> Part:
 
 def reduced(shape: tuple[int, int], side: int) -> Part:
     """Read a whole grid into at most ``side`` pixels on its longer side."""
-    return Part(whole(shape).window, Lattice.fitting(shape, side).shape)
+    return Part(whole(shape).window, SamplingGrid.fitting(shape, side).shape)

@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.bands import Bands
-from ..pixels.tiling import Lattice, tiles
-from .dataset import Source, opened
+from ..pixels.tiling import SamplingGrid, tiles
+from .dataset import Dataset, opened
 from .part import part_at
 
 
-def draw(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:
+def draw(source: Dataset, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:
     """Draw some bands of a whole raster into ``shape`` pixels, axes (row, col, band)."""
     step = min(side / wanted for side, wanted in zip(source.grid.shape, shape, strict=True))
     with _overview(source, step) as smaller:
         return _sampled(smaller, bands, shape)
 
 
-def _sampled(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:
+def _sampled(source: Dataset, bands: Bands, shape: tuple[int, int]) -> NDArray[np.float32]:
     picture = np.empty((*shape, len(bands)), np.float32)
-    lattice = Lattice(source.grid.shape, shape)
+    lattice = SamplingGrid(source.grid.shape, shape)
     # Block by block, so that nothing is decoded twice, or in vain between the sampled rows.
     for tile in tiles(source.grid.shape, source.block_shape):
         place, (rows, cols) = lattice.part(tile.keep)
@@ -37,7 +37,7 @@ def _sampled(source: Source, bands: Bands, shape: tuple[int, int]) -> NDArray[np
 
 
 @contextmanager
-def _overview(source: Source, step: float) -> Iterator[Source]:
+def _overview(source: Dataset, step: float) -> Iterator[Dataset]:
     """Open the smallest overview that still has a pixel for every pixel of the picture."""
     factors = source.dataset.overviews(source.bands.items[0].index)
     levels = [level for level, factor in enumerate(factors) if factor <= step]

@@ -20,8 +20,8 @@ from ..pixels.covariates import Covariates
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
 from ..pixels.views import Block
-from .dataset import Source, opened
-from .gdal import everywhere, is_local, session
+from .dataset import Dataset, opened
+from .gdal import absolute_uri, is_local, session
 from .georeference import Georeference, georeference_of
 from .masks import RasterMask, opened_mask
 from .part import Part, part_at, reduced
@@ -68,7 +68,7 @@ class RasterReader:
     ) -> None:
         with ExitStack() as files:
             source = files.enter_context(opened(path))
-            self._source = source
+            self._dataset_of = source
             self._mask = _open_mask(files, mask, source)
             self.name = source.name
             self.bands = source.bands if bands is None else source.bands.choose(bands)
@@ -98,8 +98,8 @@ class RasterReader:
 
     def __reduce__(self) -> tuple[Callable[..., RasterReader], tuple[object, ...]]:
         """Send the names of the files to another process, which opens them itself."""
-        mask = None if self._mask is None else everywhere(self._mask.name)
-        return _reopened, (everywhere(self.name), mask, self.bands, self.grid)
+        mask = None if self._mask is None else absolute_uri(self._mask.name)
+        return _reopened, (absolute_uri(self.name), mask, self.bands, self.grid)
 
     @property
     def stem(self) -> str:
@@ -109,7 +109,7 @@ class RasterReader:
     @property
     def grid(self) -> Grid:
         """Rows, columns, and where they lie."""
-        return self._source.grid
+        return self._dataset_of.grid
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -119,10 +119,10 @@ class RasterReader:
     @property
     def block_shape(self) -> tuple[int, int]:
         """Rows and columns of the blocks in which the file is stored."""
-        return self._source.block_shape
+        return self._dataset_of.block_shape
 
     @property
-    def depth(self) -> int:
+    def values_per_pixel(self) -> int:
         """Numbers of a pixel: the bands in use."""
         return len(self.bands)
 
@@ -134,13 +134,13 @@ class RasterReader:
     @property
     def types(self) -> tuple[str, ...]:
         """Types in which the bands in use are stored, each once."""
-        dtypes = self._source.dataset.dtypes
+        dtypes = self._dataset_of.dataset.dtypes
         return tuple(sorted({dtypes[index - 1] for index in self.bands.indexes}))
 
     @property
     def tags(self) -> dict[str, str]:
         """The file's tags."""
-        return dict(self._source.dataset.tags())
+        return dict(self._dataset_of.dataset.tags())
 
     def using(self, bands: Bands) -> RasterReader:
         """Read only ``bands``, in their order, from the same open file.
@@ -179,7 +179,7 @@ class RasterReader:
             If the file is damaged there.
         """
         part = part_at(window)
-        return self._masked(self._source.read(self.bands, part), part)
+        return self._masked(self._dataset_of.read(self.bands, part), part)
 
     def preview(self, side: int) -> Block:
         """Read the whole raster into at most ``side`` pixels on its longer side.
@@ -192,7 +192,7 @@ class RasterReader:
             As from `read`.
         """
         part = reduced(self.shape, side)
-        return self._masked(draw(self._source, self.bands, part.shape), part)
+        return self._masked(draw(self._dataset_of, self.bands, part.shape), part)
 
     def _masked(self, block: NDArray[np.float32], part: Part) -> Block:
         """Apply the mask raster to a block, axes (row, col, band), and give it a time axis."""
@@ -227,13 +227,13 @@ def _reopened(name: str, mask: str | None, bands: Bands, grid: Grid) -> RasterRe
     return reader.using(bands)
 
 
-def _open_mask(files: ExitStack, mask: str | Path | None, source: Source) -> RasterMask | None:
+def _open_mask(files: ExitStack, mask: str | Path | None, source: Dataset) -> RasterMask | None:
     if mask is None:
         return None
     return files.enter_context(opened_mask(mask, source.grid, source.name))
 
 
-def fingerprint_of(*sources: Source) -> tuple[FileIdentity, ...]:
+def fingerprint_of(*sources: Dataset) -> tuple[FileIdentity, ...]:
     """Tell the state of every file that some rasters' pixels come from."""
     # What viewers leave beside a raster (statistics, overviews) does not change its pixels.
     return tuple(
@@ -244,7 +244,7 @@ def fingerprint_of(*sources: Source) -> tuple[FileIdentity, ...]:
     )
 
 
-def _warn_of_palette(source: Source) -> None:
+def _warn_of_palette(source: Dataset) -> None:
     if ColorInterp.palette in source.dataset.colorinterp:
         log.warning(
             "%s has a colour table; its numbers are read as they are. "

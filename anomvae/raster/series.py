@@ -77,9 +77,9 @@ class SeriesReader:
         return self.dates[-1].covariates
 
     @property
-    def depth(self) -> int:
+    def values_per_pixel(self) -> int:
         """Numbers of a pixel: bands and covariates of all dates."""
-        return sum(date.depth for date in self.dates)
+        return sum(date.values_per_pixel for date in self.dates)
 
     @property
     def fingerprint(self) -> tuple[FileIdentity, ...]:

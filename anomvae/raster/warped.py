@@ -22,7 +22,7 @@ from rasterio.warp import transform
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
-from .dataset import Source
+from .dataset import Dataset
 from .description import alpha_indexes
 from .gdal import reporting
 from .part import part_at
@@ -38,7 +38,7 @@ EXACT = 1e-6
 class Warped:
     """A raster that is read in the pixels of another grid."""
 
-    source: Source
+    source: Dataset
     """The raster as GDAL shows it on that grid."""
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
@@ -61,7 +61,7 @@ class Warped:
 
 
 @contextmanager
-def warped(source: Source, grid: Grid, scene: str, *, nearest: bool) -> Iterator[Warped]:
+def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterator[Warped]:
     """Show a raster on the grid of a scene; both have a coordinate reference system.
 
     Parameters

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.annulus import STEP, Integers, in_steps, window_sums
+from ..pixels.annulus import STEP, Integers, box_sums, in_steps
 from ..pixels.covariates import Covariates, numbers_of
 from ..pixels.views import Block, Examples, Mask, View
 from .rx import stream_moments
@@ -37,14 +37,14 @@ from .scaler import in_parts
 LEAST = 0.25
 """Share of a ring that must have data for its statistics to count."""
 SCALED = 2.0**9  # the same of a scaled band
-ARRAYS = ("centre", "spread", "basis", "scale", "mean", "deviation")
+ARRAYS = ("centre", "std", "basis", "scale", "mean", "deviation")
 BAND_STEP, BASIS_STEP = 2.0**-12, 2.0**-20  # their product and its sums stay below 2^53: exact
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Ring:
+class Annulus:
     """A square window without its middle."""
 
     outer: int
@@ -53,7 +53,7 @@ class Ring:
     """Side of the middle that is left out, pixels, odd."""
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far it looks sideways, pixels."""
         return self.outer // 2
 
@@ -64,7 +64,7 @@ class Ring:
 
     def sums(self, values: Integers) -> Integers:
         """Sum integers (..., row, col) over the ring of every pixel; exact, and outside is 0."""
-        return window_sums(values, self.outer) - window_sums(values, self.guard)
+        return box_sums(values, self.outer) - box_sums(values, self.guard)
 
     def means(self, values: Floats, known: Mask) -> tuple[Floats, Mask]:
         """Average numbers (..., row, col) that are ``known``, in steps of 2^-16.
@@ -88,19 +88,19 @@ class Ring:
 class ContextPlan:
     """How a context is made."""
 
-    ring: Ring
+    annulus: Annulus
     """Which surroundings; it is not used where neither means nor spreads are given."""
-    means: int
+    mean_components: int
     """Principal components whose mean over the ring is given."""
-    spreads: int
+    std_components: int
     """Principal components whose standard deviation over the ring is given."""
-    limit: float
+    clip_sigma: float
     """Training spreads beyond which a number is cut off: what was never seen says nothing more."""
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far it looks sideways, pixels."""
-        return self.ring.reach if self.means or self.spreads else 0
+        return self.annulus.radius if self.mean_components or self.std_components else 0
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Context:
     """Ring and numbers."""
     centre: Floats
     """Per band, data units, shape (band,)."""
-    spread: Floats
+    std: Floats
     """Per band, data units, shape (band,)."""
     basis: Floats
     """Principal components of scaled bands, shape (band, component); unit columns."""
@@ -125,9 +125,9 @@ class Context:
     """What is told besides the ring."""
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far it looks sideways, pixels."""
-        return self.plan.reach
+        return self.plan.radius
 
     @property
     def bands(self) -> int:
@@ -162,49 +162,49 @@ class Context:
         return np.concatenate([around, told], axis=-1) if self.covariates else around
 
     @property
-    def _ring_width(self) -> int:
+    def _annulus_width(self) -> int:
         return self.width - sum(one.width for one in self.covariates)
 
     def _around(self, block: Block) -> NDArray[np.float32]:
         known = np.asarray(np.isfinite(block).all(axis=-1, where=self.basis.any(axis=1)))
         components = np.moveaxis(self._components(block), -1, 0)
-        ring = self.plan.ring
-        count = ring.sums(known.astype(np.int64))
-        told = np.empty((*known.shape, self._ring_width), np.float32)
+        annulus = self.plan.annulus
+        count = annulus.sums(known.astype(np.int64))
+        told = np.empty((*known.shape, self._annulus_width), np.float32)
         numbers = iter(np.moveaxis(told, -1, 0))  # float64 of them all would take a gigabyte
         for place, component in enumerate(components):
             values = in_steps(component, known)
-            mean = _mean(ring, values, count)
-            if place < self.plan.means:
+            mean = _mean(annulus, values, count)
+            if place < self.plan.mean_components:
                 next(numbers)[...] = mean * STEP
-            if place < self.plan.spreads:
-                squares = _mean(ring, values * values, count)
+            if place < self.plan.std_components:
+                squares = _mean(annulus, values * values, count)
                 next(numbers)[...] = np.sqrt(np.maximum(squares - mean * mean, 0)) * STEP
-        told[~ring.enough(count)] = np.nan
+        told[~annulus.enough(count)] = np.nan
         return told
 
     def standardised(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bring numbers (..., number) to training spreads, cut off; NaN becomes the mean, 0."""
-        limit = self.plan.limit
+        limit = self.plan.clip_sigma
         known = np.clip((numbers - self.mean) / self.deviation, -limit, limit)
         return np.nan_to_num(known, nan=0.0).astype(np.float32)
 
     def fitted_to(self, numbers: NDArray[np.float32]) -> Context:
         """Take mean and spread from the numbers (n, number) of training pixels, as far as known."""
         mean, deviation = self.mean.copy(), self.deviation.copy()
-        widths = [self._ring_width, *(one.width for one in self.covariates)]
+        widths = [self._annulus_width, *(one.width for one in self.covariates)]
         for end, width in zip(np.cumsum(widths), widths, strict=True):
             own = numbers[..., end - width : end]  # known together, or not at all
             known = own[np.isfinite(own).all(axis=-1)].astype(np.float64)
             if len(known):
-                spread = known.std(axis=0)
-                deviation[end - width : end] = np.where(spread == 0, 1.0, spread)
+                std = known.std(axis=0)
+                deviation[end - width : end] = np.where(std == 0, 1.0, std)
                 mean[end - width : end] = known.mean(axis=0)
         return replace(self, mean=mean, deviation=deviation)
 
     def keep(self, bands: Mask) -> Context:
         """Read blocks of some of the bands only, a mask of shape (band,)."""
-        kept = {name: getattr(self, name)[bands] for name in ("centre", "spread", "basis")}
+        kept = {name: getattr(self, name)[bands] for name in ("centre", "std", "basis")}
         return replace(self, **kept)
 
     def _components(self, block: Block) -> Floats:
@@ -215,7 +215,7 @@ class Context:
         basis = np.rint(self.basis / BASIS_STEP)
         exact = np.empty((*block.shape[:-1], basis.shape[1]))
         for row in range(block.shape[1]):  # float64 of a whole block would take twice its memory
-            scaled = np.clip((block[:, row] - self.centre) / self.spread, -SCALED, SCALED)
+            scaled = np.clip((block[:, row] - self.centre) / self.std, -SCALED, SCALED)
             exact[:, row] = np.rint(np.nan_to_num(scaled) / BAND_STEP) @ basis
         exact *= BAND_STEP * BASIS_STEP
         exact /= self.scale
@@ -249,15 +249,19 @@ def fit_context(
     """
     bands = spectra.shape[-1]
     found = stream_moments(in_parts(spectra))
-    spread = np.sqrt(np.diag(found.covariance))
-    variances, directions = np.linalg.eigh(found.covariance / np.outer(spread, spread))
-    count = min(max(plan.means, plan.spreads), bands)
+    std = np.sqrt(np.diag(found.covariance))
+    variances, directions = np.linalg.eigh(found.covariance / np.outer(std, std))
+    count = min(max(plan.mean_components, plan.std_components), bands)
     centre, scatter = np.zeros(len(used)), np.ones(len(used))
-    centre[used], scatter[used] = found.mean, spread
+    centre[used], scatter[used] = found.mean, std
     basis = np.zeros((len(used), count))
     basis[used] = directions[:, ::-1][:, :count]
     scale = np.sqrt(np.maximum(variances[::-1][:count], np.finfo(np.float32).eps))
-    widths = (min(plan.means, count), min(plan.spreads, count), *(one.width for one in covariates))
+    widths = (
+        min(plan.mean_components, count),
+        min(plan.std_components, count),
+        *(one.width for one in covariates),
+    )
     unit = (np.zeros(sum(widths)), np.ones(sum(widths)))
     return Context(plan, centre, scatter, basis, scale, *unit, covariates)
 
@@ -272,9 +276,9 @@ class Conditioned:
     """What is joined to it."""
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far an example looks sideways, pixels."""
-        return self.view.reach + self.context.reach
+        return self.view.radius + self.context.radius
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Tell what of examples can be scored; a context is never missing."""
@@ -294,6 +298,6 @@ class Conditioned:
         return self.view.join(values, where)
 
 
-def _mean(ring: Ring, values: Integers, count: Integers) -> Floats:
+def _mean(annulus: Annulus, values: Integers, count: Integers) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(ring.sums(values) / count)
+        return np.asarray(annulus.sums(values) / count)

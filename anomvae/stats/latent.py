@@ -9,7 +9,7 @@ FEWEST = 1.5  # codes; below, nearly all examples have the same one
 
 
 @dataclass(frozen=True)
-class CodeUse:
+class LatentStatistics:
     """What a code carries, averaged over training examples; empty where it has no prior."""
 
     units: tuple[float, ...] = ()
@@ -42,4 +42,4 @@ class CodeUse:
         return None
 
 
-NO_CODE = CodeUse()
+NO_LATENT_STATISTICS = LatentStatistics()

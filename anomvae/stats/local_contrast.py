@@ -2,7 +2,7 @@
 
 Large structures are unusual in a scene, but not where they are; small objects are unusual in both.
 So a score s, made of each pixel alone, is multiplied by a factor f that the ring around the pixel
-gives (`anomvae.stats.context.Ring`)::
+gives (`anomvae.stats.context.Annulus`)::
 
     log f = n (log d - D) - c (mean_ring(log(1 + s) + n (log d - D)) - L)
 
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.views import Mask
-from .context import Ring
+from .context import Annulus
 
 NEAREST = 1e-3  # e: copies of a pixel are at no distance
 STEEPEST = 20.0  # log f beyond which float32 scores could overflow
@@ -39,14 +39,14 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Prominence:
+class LocalContrastWeighting:
     """The factor that surroundings give a score."""
 
-    ring: Ring
+    annulus: Annulus
     """Which surroundings."""
-    contrast: float
+    local_contrast: float
     """Weight c of the contrast; 0 = off."""
-    novelty: float
+    latent_distance: float
     """Weight n of the novelty; 0 = off."""
     variance: float = 1.0
     """V: the variances of the training codes, summed over the latent features."""
@@ -56,9 +56,9 @@ class Prominence:
     """L: the same of log(1 + s) + n (log d - D)."""
 
     @property
-    def reach(self) -> int:
+    def radius(self) -> int:
         """How far the factor looks sideways, pixels: the novelty of the ring's pixels counts."""
-        return self.ring.reach * ((self.contrast > 0) + (self.novelty > 0))
+        return self.annulus.radius * ((self.local_contrast > 0) + (self.latent_distance > 0))
 
     def factor(self, score: Floats, code: Floats) -> Floats:
         """Give f for the pixels of a block.
@@ -77,25 +77,29 @@ class Prominence:
         """
         known = np.isfinite(score)
         told = np.log1p(np.where(known, score, 0.0).astype(np.float64))
-        steep = self._novelty(code, known) if self.novelty else np.zeros(score.shape)
-        if self.contrast:
-            usual, seen = self.ring.means(told + steep, known)
-            steep = steep - self.contrast * np.where(seen, usual - self.level, 0.0)
+        steep = self._log_distance(code, known) if self.latent_distance else np.zeros(score.shape)
+        if self.local_contrast:
+            usual, seen = self.annulus.means(told + steep, known)
+            steep = steep - self.local_contrast * np.where(seen, usual - self.level, 0.0)
         factor = np.exp(np.clip(steep, -STEEPEST, STEEPEST)).astype(np.float32)
         factor[~known] = np.nan
         return factor
 
-    def _novelty(self, code: Floats, known: Mask) -> NDArray[np.float64]:
+    def _log_distance(self, code: Floats, known: Mask) -> NDArray[np.float64]:
         """Give n (log d - D), (time, row, col)."""
         scaled = code / np.float32(np.sqrt(self.variance))
-        near = np.stack([_nearness(*date, self.ring) for date in zip(scaled, known, strict=True)])
-        count = self.ring.sums(known.astype(np.int64))
-        seen = self.ring.enough(count) & (near > 0)
+        near = np.stack(
+            [_nearness(*date, self.annulus) for date in zip(scaled, known, strict=True)]
+        )
+        count = self.annulus.sums(known.astype(np.int64))
+        seen = self.annulus.enough(count) & (near > 0)
         distance = -np.log(np.where(seen, near, 1.0) / np.maximum(count, 1))
-        return self.novelty * np.where(seen, distance - self.distance, 0.0)
+        return self.latent_distance * np.where(seen, distance - self.distance, 0.0)
 
 
-def fitted_prominence(wanted: Prominence, score: Floats, code: Floats, seed: int) -> Prominence:
+def fit_local_contrast(
+    wanted: LocalContrastWeighting, score: Floats, code: Floats, seed: int
+) -> LocalContrastWeighting:
     """Find V, D and L among training pixels, whatever their place.
 
     Parameters
@@ -120,11 +124,11 @@ def fitted_prominence(wanted: Prominence, score: Floats, code: Floats, seed: int
         np.fill_diagonal(near, np.nan)
     log_distance = -np.log(np.nanmean(near, axis=1))
     distance = float(np.mean(log_distance))
-    level = float(np.mean(told + wanted.novelty * (log_distance - distance)))
+    level = float(np.mean(told + wanted.latent_distance * (log_distance - distance)))
     return replace(wanted, variance=variance, distance=distance, level=level)
 
 
-def _nearness(code: Floats, known: Mask, ring: Ring) -> Floats:
+def _nearness(code: Floats, known: Mask, annulus: Annulus) -> Floats:
     """Sum 1 / (|z - z_ring|^2 + e) over the known pixels of each ring.
 
     Scaled codes have axes (row, col, latent).  Each number is made by the same operations in the
@@ -133,7 +137,7 @@ def _nearness(code: Floats, known: Mask, ring: Ring) -> Floats:
     planes = np.moveaxis(np.where(known[..., None], code, 0.0), -1, 0).astype(np.float32, order="C")
     weights = known.astype(np.float32)
     near = np.zeros(known.shape, np.float32)
-    for place in _half(ring):
+    for place in _half(annulus):
         here, there = zip(*map(_overlap, known.shape, place), strict=True)
         apart = np.full(weights[here].shape, NEAREST, np.float32)
         for plane in planes:
@@ -145,11 +149,11 @@ def _nearness(code: Floats, known: Mask, ring: Ring) -> Floats:
     return near
 
 
-def _half(ring: Ring) -> Iterator[tuple[int, int]]:
+def _half(annulus: Annulus) -> Iterator[tuple[int, int]]:
     """Give one of each two opposite places of a ring, (row, col) from its middle."""
-    reach, guard = ring.reach, ring.guard // 2
-    for row in range(reach + 1):
-        for col in range(-reach if row else 1, reach + 1):
+    radius, guard = annulus.radius, annulus.guard // 2
+    for row in range(radius + 1):
+        for col in range(-radius if row else 1, radius + 1):
             if max(row, abs(col)) > guard:
                 yield row, col
 

@@ -36,14 +36,14 @@ class BandStatistics:
     """Largest magnitude."""
 
     @property
-    def spread(self) -> NDArray[np.float64]:
+    def std(self) -> NDArray[np.float64]:
         """Standard deviation, data units."""
         return np.asarray(np.sqrt(self.scatter / np.maximum(self.count, 1)))
 
     @property
     def dead(self) -> NDArray[np.bool_]:
         """Bands without data, or with one value everywhere."""
-        return np.asarray(self.spread <= DEAD * self.largest)
+        return np.asarray(self.std <= DEAD * self.largest)
 
     def merged(self, other: BandStatistics) -> BandStatistics:
         """Add what another part of the stream says."""
@@ -59,7 +59,7 @@ class BandStatistics:
 
     def scaler(self) -> Scaler:
         """Scale by these figures; none of the bands may be dead."""
-        return Scaler(self.mean, self.spread)
+        return Scaler(self.mean, self.std)
 
 
 def band_statistics(examples: NDArray[np.float32]) -> BandStatistics:
@@ -94,16 +94,16 @@ class Scaler:
 
     centre: NDArray[np.float64]
     """Mean, data units, shape (band,)."""
-    spread: NDArray[np.float64]
+    std: NDArray[np.float64]
     """Standard deviation, data units, above 0."""
 
     def scale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn data units into standard deviations from the mean, shape (..., band)."""
         with np.errstate(over="ignore"):  # what overflows is clipped
             scaled = np.subtract(x, self.centre.astype(np.float32), dtype=np.float32)
-            scaled /= self.spread.astype(np.float32)
+            scaled /= self.std.astype(np.float32)
         return np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
 
     def unscale(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Undo `scale`."""
-        return np.asarray(x * self.spread + self.centre, np.float32)
+        return np.asarray(x * self.std + self.centre, np.float32)

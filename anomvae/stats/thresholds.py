@@ -6,17 +6,17 @@ A rule is written ``name`` or ``name:number``:
 rule       cut-off                                                default
 ========== ====================================================== =======
 sigma      mean + k standard deviations                           3
-clipped    the same of log(1 + score), over the scores left by    3
+sigma-clip the same of log(1 + score), over the scores left by    3
            iterated clipping at it (sigma clipping)
 mad        median + k * 1.4826 * median absolute deviation        5
 quantile   the score that a share ``fpr`` of the pixels exceeds   0.001
 fixed      the number itself                                      none
 ========== ====================================================== =======
 
-``sigma`` is for scores of normal pixels that the detector was not fitted on; ``clipped`` for scores
-that may hold anomalies.  It clips the logarithm because scores are skewed as a chi-squared is:
-clipped as they are, it would flag a tenth of every scene (docs/decisions/0002).  Scores are nats,
-higher is more anomalous; NaN is no data.
+``sigma`` is for scores of normal pixels that the detector was not fitted on; ``sigma-clip`` for
+scores that may hold anomalies.  It clips the logarithm because scores are skewed as a chi-squared
+is: clipped as they are, it would flag a tenth of every scene (docs/decisions/0002).  Scores are
+nats, higher is more anomalous; NaN is no data.
 """
 
 from __future__ import annotations
@@ -125,17 +125,17 @@ class Threshold:
 
 def sigma(scores: ScoreDistribution, k: float) -> float:
     """Mean plus k standard deviations."""
-    mean, spread = scores.moments()
-    return mean + k * spread
+    mean, std = scores.moments()
+    return mean + k * std
 
 
-def clipped(scores: ScoreDistribution, k: float) -> float:
+def sigma_clip(scores: ScoreDistribution, k: float) -> float:
     """Mean plus k standard deviations of the log scores that do not exceed it themselves."""
     logs = ScoreDistribution(np.log1p(scores.values), scores.weights)
     cut = np.inf
     for _ in range(ROUNDS):
-        mean, spread = logs.moments(below=cut)
-        lower = max(mean + k * spread, logs.values[0])  # or rounding could leave no score
+        mean, std = logs.moments(below=cut)
+        lower = max(mean + k * std, logs.values[0])  # or rounding could leave no score
         if lower >= cut:
             break
         cut = lower
@@ -184,7 +184,7 @@ class Rule:
 
 RULES: dict[str, tuple[Callable[[ScoreDistribution, float], float], float | None]] = {
     "sigma": (sigma, 3.0),
-    "clipped": (clipped, 3.0),
+    "sigma-clip": (sigma_clip, 3.0),
     "mad": (mad, 5.0),
     "quantile": (quantile, 1e-3),
     "fixed": (fixed, None),
@@ -208,6 +208,8 @@ def parse_rule(text: str) -> Rule:
     4.5
     """
     name, _, number = (part.strip() for part in text.partition(":"))
+    if name == "clipped":
+        raise ConfigError(f"threshold = {text!r}: clipped is now called sigma-clip.")
     if name not in RULES:
         raise ConfigError(f"threshold = {text!r}: no rule is called {name!r}. {hint(name, RULES)}")
     default = RULES[name][1]

@@ -222,11 +222,11 @@ def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor
     return Scene(block[None], fraction, sensor.wavelengths)
 
 
-def _smooth(rng: Rng, shape: tuple[int, ...], reach: float) -> Floats:
-    """Draw noise (row, col, ...) of mean 0 and deviation 1, alike over ``reach`` pixels."""
+def _smooth(rng: Rng, shape: tuple[int, ...], radius: float) -> Floats:
+    """Draw noise (row, col, ...) of mean 0 and deviation 1, alike over ``radius`` pixels."""
     from scipy import ndimage
 
-    noise = ndimage.gaussian_filter(rng.normal(size=shape), reach, axes=(0, 1))
+    noise = ndimage.gaussian_filter(rng.normal(size=shape), radius, axes=(0, 1))
     return np.asarray((noise - noise.mean((0, 1))) / noise.std((0, 1)))
 
 

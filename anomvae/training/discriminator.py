@@ -27,7 +27,7 @@ RATE = 1e-3
 BETAS = (0.0, 0.9)  # Adam without momentum: what the critic learns against moves
 
 
-class Shown(NamedTuple):
+class CriticBatch(NamedTuple):
     """A batch that a model has answered."""
 
     x: Tensor
@@ -40,7 +40,7 @@ class Shown(NamedTuple):
     """Indexes of the examples that count, all axes but the last being one."""
 
 
-class Critic:
+class Discriminator:
     """What training keeps of a critic from step to step; no detector holds any of it."""
 
     def __init__(self, like: Tensor, weight: float) -> None:
@@ -50,14 +50,14 @@ class Critic:
         self.optimiser = torch.optim.Adam(self.judge.parameters(), RATE, BETAS)
         self.draws = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
 
-    def __call__(self, model: Autoencoder, shown: Shown) -> Tensor:
+    def __call__(self, model: Autoencoder, shown: CriticBatch) -> Tensor:
         """Learn from a batch, then say what the model pays for what it made of it."""
         made = self.made(model, shown)
         self.learn(shown.x.flatten(0, -2)[shown.kept], made.detach())
         self.judge.requires_grad_(False)
         return -self.weight * self.judge(made).mean()
 
-    def made(self, model: Autoencoder, shown: Shown) -> Tensor:
+    def made(self, model: Autoencoder, shown: CriticBatch) -> Tensor:
         """Give reconstructions and, from a prior, as many draws, (number, band)."""
         means = [shown.mean]
         if model.has_prior:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..models import Autoencoder
 from ..models.objectives import Elbo
 from ..parallel import Progress, quiet
-from .discriminator import Critic, Shown
+from .discriminator import CriticBatch, Discriminator
 from .optimiser import Adam, OneCycle
 
 SMALLEST_BATCH = 32
@@ -32,24 +32,24 @@ class Plan:
     """Passes over the examples, unless ``max_steps`` ends them sooner."""
     max_steps: int = 4000
     """Optimiser steps at the most."""
-    batch: int = 1024
+    batch_size: int = 1024
     """Examples per step, at the most an eighth of them all."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule."""
-    warm_up: float = 0.1
+    lr_warmup: float = 0.1
     """Share of the steps in which the learning rate rises."""
-    clip: float = 5.0
+    grad_clip: float = 5.0
     """Largest norm of the gradient."""
     trim: float = 0.05
     """Share of each batch, the worst by loss, that does not count."""
 
-    def batch_of(self, examples: int) -> int:
+    def batch_size_for(self, examples: int) -> int:
         """Give the examples per step for a training set of this size."""
-        return min(examples, self.batch, max(SMALLEST_BATCH, examples // BATCHES))
+        return min(examples, self.batch_size, max(SMALLEST_BATCH, examples // BATCHES))
 
-    def steps_of(self, examples: int) -> int:
+    def steps_for(self, examples: int) -> int:
         """Give the steps for a training set of this size."""
-        return min(self.max_steps, self.epochs * max(1, examples // self.batch_of(examples)))
+        return min(self.max_steps, self.epochs * max(1, examples // self.batch_size_for(examples)))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class History:
 
     steps: int
     """Optimiser steps made."""
-    batch: int
+    batch_size: int
     """Examples per step."""
     loss: tuple[float, ...]
     """Mean trimmed loss of about fifty equal parts of training, nats per example."""
@@ -72,7 +72,7 @@ def fit_model(  # noqa: PLR0913 - one fewer once the plan holds the objective
     seed: int,
     progress: Progress = quiet,
     context: Tensor | None = None,
-    discriminator: Callable[[Tensor, float], Critic] = Critic,
+    discriminator: Callable[[Tensor, float], Discriminator] = Discriminator,
 ) -> History:
     """Train a model in place.
 
@@ -99,37 +99,37 @@ def fit_model(  # noqa: PLR0913 - one fewer once the plan holds the objective
     -------
     History
     """
-    steps, batch = plan.steps_of(len(examples)), plan.batch_of(len(examples))
-    rise = max(plan.warm_up, 2 / (steps + 1))  # over less than a step, it would divide by 0
+    steps, batch_size = plan.steps_for(len(examples)), plan.batch_size_for(len(examples))
+    rise = max(plan.lr_warmup, 2 / (steps + 1))  # over less than a step, it would divide by 0
     optimiser = Adam(model.parameters())
     schedule = OneCycle(plan.learning_rate, steps + 1, rise)
     losses = torch.empty(steps)
     model.train()
     with torch.random.fork_rng(devices=_cuda(examples)):
         torch.manual_seed(seed)
-        order = _Shuffled(len(examples), batch, examples.device)
+        order = _Shuffled(len(examples), batch_size, examples.device)
         weight = objective.adversarial
-        critic = discriminator(examples, weight) if weight else None
+        opponent = discriminator(examples, weight) if weight else None
         for step in range(steps):
             optimiser.forget()
             chosen = order.next()
-            seen = model.look(examples[chosen], None if context is None else context[chosen])
+            seen = model.prepare(examples[chosen], None if context is None else context[chosen])
             answer = model(seen.x, seen.context)
             each = objective(answer, step / steps).flatten()
             kept = best(each, seen.known.flatten(), plan.trim)
             loss = each[kept].mean()
             paid = loss
-            if critic is not None:
-                paid = loss + critic(model, Shown(seen.x, seen.context, answer.mean, kept))
+            if opponent is not None:
+                paid = loss + opponent(model, CriticBatch(seen.x, seen.context, answer.mean, kept))
             paid.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+            nn.utils.clip_grad_norm_(model.parameters(), plan.grad_clip)
             optimiser.step(*schedule.at(step))
             losses[step] = loss.detach()
             if step % max(1, steps // 100) == 0:
                 progress("train", step, steps)
     progress("train", steps, steps)
     model.eval()
-    return History(steps, batch, tuple(float(part.mean()) for part in losses.chunk(50)))
+    return History(steps, batch_size, tuple(float(part.mean()) for part in losses.chunk(50)))
 
 
 def best(losses: Tensor, known: Tensor, trim: float) -> Tensor:
@@ -144,14 +144,14 @@ def best(losses: Tensor, known: Tensor, trim: float) -> Tensor:
 class _Shuffled:
     """Indexes of batch after batch, in a new order whenever the examples are used up."""
 
-    def __init__(self, examples: int, batch: int, device: torch.device) -> None:
-        self.examples, self.batch, self.device = examples, batch, device
+    def __init__(self, examples: int, batch_size: int, device: torch.device) -> None:
+        self.examples, self.batch_size, self.device = examples, batch_size, device
         self.left = torch.empty(0, dtype=torch.long, device=device)
 
     def next(self) -> Tensor:
-        if len(self.left) < self.batch:
+        if len(self.left) < self.batch_size:
             self.left = torch.randperm(self.examples, device=self.device)
-        chosen, self.left = self.left[: self.batch], self.left[self.batch :]
+        chosen, self.left = self.left[: self.batch_size], self.left[self.batch_size :]
         return chosen
 
 

@@ -95,14 +95,14 @@ class Blocks:
         rows, cols = (np.arange(part.start, part.stop) // self.side for part in window)
         return np.asarray(self.chosen[np.ix_(rows, cols)])
 
-    def near(self, tile: Tile, reach: int) -> NDArray[np.bool_]:
+    def near(self, tile: Tile, radius: int) -> NDArray[np.bool_]:
         """Tell which pixels of a tile, as read, see a chosen block, axes (row, col)."""
         inside = self.inside(tile.read)
-        if reach == 0:
+        if radius == 0:
             return inside
         from scipy.ndimage import maximum_filter
 
-        return np.asarray(maximum_filter(inside, size=2 * reach + 1, mode="constant"))
+        return np.asarray(maximum_filter(inside, size=2 * radius + 1, mode="constant"))
 
     def tiles(self, halo: int) -> list[Tile]:
         """Give the chosen blocks as tiles with a halo."""
@@ -120,13 +120,13 @@ class Blocks:
         )
 
 
-def cut_blocks(shape: tuple[int, int], reach: int = 0) -> Blocks:
+def cut_blocks(shape: tuple[int, int], radius: int = 0) -> Blocks:
     """Cut a grid into blocks of side shorter side / 8, from 4 to 64, and choose all.
 
-    Examples that look ``reach`` pixels sideways make them larger: most of what is read for a small
+    Examples that look ``radius`` pixels sideways make them larger: most of what is read for a small
     block, and of what is lost to training around it, would lie outside it.
     """
-    wanted = max(min(shape) // 8, SMALLEST_SIDE, WIDER * reach)
+    wanted = max(min(shape) // 8, SMALLEST_SIDE, WIDER * radius)
     side = min(wanted, LARGEST_SIDE, max(min(shape) // 2, SMALLEST_SIDE))
     rows, cols = (-(-length // side) for length in shape)
     return Blocks(shape, side, np.ones((rows, cols), dtype=bool))
@@ -141,9 +141,9 @@ def choose_blocks(blocks: Blocks, share: float, seed: Sequence[int]) -> Blocks:
     return Blocks(blocks.shape, blocks.side, chosen.reshape(blocks.chosen.shape))
 
 
-def held_out_blocks(shape: tuple[int, int], seed: int, scene: int, reach: int = 0) -> Blocks:
+def held_out_blocks(shape: tuple[int, int], seed: int, scene: int, radius: int = 0) -> Blocks:
     """Choose the blocks of a scene that training does not see; ``scene`` counts the scenes."""
-    return choose_blocks(cut_blocks(shape, reach), HELD_OUT, (seed, scene, 0))
+    return choose_blocks(cut_blocks(shape, radius), HELD_OUT, (seed, scene, 0))
 
 
 @dataclass(frozen=True)
@@ -200,13 +200,13 @@ def draw_sample(
         away = None if held_out is None else held_out[number]
         with scene.opened() as opened:
             names.extend(opened.dates or (opened.reader.name,))
-            for tile in _reading_tiles(opened.reader, view.reach):
+            for tile in _reading_tiles(opened.reader, view.radius):
                 block, wanted = opened.read(tile)
                 if away is None:
                     drawn.offer(view.split(block, wanted))
                 else:
                     # Neither side of the split may see the other's pixels.
-                    drawn.offer(view.split(block, wanted & ~away.near(tile, view.reach)))
+                    drawn.offer(view.split(block, wanted & ~away.near(tile, view.radius)))
                     kept_out.offer(view.split(block, wanted & away.inside(tile.read)))
                 inner = opened.empty(block[(slice(None), *tile.inner)])
                 empty, pixels = empty + int(inner.sum()), pixels + inner.size
@@ -217,7 +217,7 @@ def draw_sample(
 
 def _reading_tiles(reader: Reader, halo: int) -> Iterator[Tile]:
     shape = reader.grid.shape
-    return tiles(shape, fitting_size(shape, reader.block_shape, reader.depth), halo)
+    return tiles(shape, fitting_size(shape, reader.block_shape, reader.values_per_pixel), halo)
 
 
 def draw_blocks(

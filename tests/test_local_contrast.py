@@ -2,25 +2,32 @@
 
 import numpy as np
 import pytest
-from conftest import around
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from support.spectra import around
 
 from anomvae.pixels.tiling import tiles
-from anomvae.stats.context import LEAST, Ring
-from anomvae.stats.local_contrast import NEAREST, STEEPEST, Prominence, fitted_prominence
+from anomvae.stats.context import LEAST, Annulus
+from anomvae.stats.local_contrast import (
+    NEAREST,
+    STEEPEST,
+    LocalContrastWeighting,
+    fit_local_contrast,
+)
 
-WEIGHTS = {"contrast": (0.65, 0.0), "novelty": (0.0, 1.5), "both": (0.65, 1.5)}
+WEIGHTS = {"local_contrast": (0.65, 0.0), "latent_distance": (0.0, 1.5), "both": (0.65, 1.5)}
 shapes = npst.array_shapes(min_dims=2, max_dims=2, max_side=9)
-rings = st.sampled_from([Ring(3, 1), Ring(5, 1), Ring(5, 3), Ring(9, 3)])
+rings = st.sampled_from([Annulus(3, 1), Annulus(5, 1), Annulus(5, 3), Annulus(9, 3)])
 shares = st.sampled_from([0.0, 0.3, 0.8, 1.0])
 few_examples = settings(deadline=None, max_examples=30)
 every_weight = pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
 
 
-def prominence(weights, ring=None):
-    return Prominence(ring or Ring(5, 1), *weights, variance=2.0, distance=-0.5, level=1.2)
+def weighting(weights, annulus=None):
+    return LocalContrastWeighting(
+        annulus or Annulus(5, 1), *weights, variance=2.0, distance=-0.5, level=1.2
+    )
 
 
 def scored(shape, share=0.0, dates=1, seed=0):
@@ -38,26 +45,26 @@ def naive(found, score, code):
     shape, known = score.shape, np.isfinite(score)
     steep = np.zeros(shape)
     for place in np.argwhere(known):
-        held = around(found.ring, shape, place) & known
-        if held.sum() >= LEAST * found.ring.pixels:
+        held = around(found.annulus, shape, place) & known
+        if held.sum() >= LEAST * found.annulus.pixels:
             squares = np.square(code[held] - code[tuple(place)]).sum(axis=-1, dtype=float)
             log_distance = -np.log(np.mean(1 / (squares / found.variance + NEAREST)))
-            steep[tuple(place)] = found.novelty * (log_distance - found.distance)
+            steep[tuple(place)] = found.latent_distance * (log_distance - found.distance)
     told = np.log1p(score) + steep
     factor = np.full(shape, np.nan)
     for place in np.argwhere(known):
-        held = around(found.ring, shape, place) & known
-        seen = held.sum() >= LEAST * found.ring.pixels
+        held = around(found.annulus, shape, place) & known
+        seen = held.sum() >= LEAST * found.annulus.pixels
         usual = told[held].mean() - found.level if seen else 0.0
-        factor[tuple(place)] = np.exp(steep[tuple(place)] - found.contrast * usual)
+        factor[tuple(place)] = np.exp(steep[tuple(place)] - found.local_contrast * usual)
     return factor
 
 
 @every_weight
 @few_examples
-@given(shape=shapes, ring=rings, share=shares)
-def test_the_factor_is_that_of_the_formula(weights, shape, ring, share):
-    found, (score, code) = prominence(weights, ring), scored(shape, share, dates=2)
+@given(shape=shapes, annulus=rings, share=shares)
+def test_the_factor_is_that_of_the_formula(weights, shape, annulus, share):
+    found, (score, code) = weighting(weights, annulus), scored(shape, share, dates=2)
 
     factor = found.factor(score, code)
 
@@ -68,13 +75,15 @@ def test_the_factor_is_that_of_the_formula(weights, shape, ring, share):
 
 @every_weight
 @few_examples
-@given(shape=shapes, ring=rings, share=shares, size=st.tuples(st.integers(1, 9), st.integers(1, 9)))
-def test_tiles_are_invisible_to_the_bit(weights, shape, ring, share, size):
-    found, (score, code) = prominence(weights, ring), scored(shape, share)
+@given(
+    shape=shapes, annulus=rings, share=shares, size=st.tuples(st.integers(1, 9), st.integers(1, 9))
+)
+def test_tiles_are_invisible_to_the_bit(weights, shape, annulus, share, size):
+    found, (score, code) = weighting(weights, annulus), scored(shape, share)
     whole = found.factor(score, code)
     mosaic = np.full_like(whole, np.inf)
 
-    for tile in tiles(shape, size, halo=found.reach):
+    for tile in tiles(shape, size, halo=found.radius):
         factor = found.factor(score[:, *tile.read], code[:, *tile.read])
         mosaic[:, *tile.keep] = factor[:, *tile.inner]
 
@@ -84,12 +93,12 @@ def test_tiles_are_invisible_to_the_bit(weights, shape, ring, share, size):
 @pytest.mark.parametrize(
     ("weights", "reach"), [((0.0, 0.0), 0), ((0.5, 0.0), 4), ((0.0, 1.0), 4), ((0.5, 1.0), 8)]
 )
-def test_contrast_and_novelty_look_a_ring_further_each(weights, reach):
-    assert prominence(weights, Ring(9, 3)).reach == reach
+def test_contrast_and_novelty_look_a_ring_further_each(weights, radius):
+    assert weighting(weights, Annulus(9, 3)).radius == radius
 
 
 def test_without_contrast_and_novelty_the_factor_is_1():
-    assert (prominence((0.0, 0.0)).factor(*scored((6, 7))) == 1).all()
+    assert (weighting((0.0, 0.0)).factor(*scored((6, 7))) == 1).all()
 
 
 @every_weight
@@ -103,7 +112,7 @@ def test_without_contrast_and_novelty_the_factor_is_1():
 def test_a_factor_is_a_positive_number_wherever_there_is_a_score(weights, score, code):
     code[np.isnan(score)] = np.nan
 
-    factor = prominence(weights).factor(score, code)
+    factor = weighting(weights).factor(score, code)
 
     assert np.array_equal(np.isnan(factor), np.isnan(score))
     known = factor[~np.isnan(score)]
@@ -116,7 +125,7 @@ def test_a_pixel_without_known_surroundings_keeps_its_score(weights):
     score, code = scored((11, 11), share=1.0)
     score[0, 5, 5], code[0, 5, 5] = 7.0, 2.0
 
-    factor = prominence(weights).factor(score, code)
+    factor = weighting(weights).factor(score, code)
 
     assert factor[0, 5, 5] == 1
     assert np.isfinite(factor).sum() == 1
@@ -128,23 +137,23 @@ def test_a_small_object_stands_out_more_than_a_large_one_of_the_same_score(weigh
     for part in (np.s_[0, 10:12, 10:12], np.s_[0, 30:50, 30:50]):
         score[part], code[part] = 30.0, 6.0
 
-    factor = prominence(weights, Ring(15, 5)).factor(score, code)[0]
+    factor = weighting(weights, Annulus(15, 5)).factor(score, code)[0]
 
     assert factor[10:12, 10:12].min() > 2 * factor[38:42, 38:42].max()
 
 
 def test_a_pixel_within_the_guard_window_does_not_count():
-    found, (score, code) = prominence((0.65, 0.0), Ring(9, 5)), scored((21, 21))
+    found, (score, code) = weighting((0.65, 0.0), Annulus(9, 5)), scored((21, 21))
     before = found.factor(score, code)
     score[0, 10, 10] = 100.0
 
     changed = (found.factor(score, code) != before)[0]
 
-    assert np.array_equal(changed, around(found.ring, (21, 21), (10, 10)))
+    assert np.array_equal(changed, around(found.annulus, (21, 21), (10, 10)))
 
 
 def test_each_date_has_the_surroundings_of_its_own():
-    found, (score, code) = prominence(WEIGHTS["both"]), scored((6, 7), share=0.2, dates=3)
+    found, (score, code) = weighting(WEIGHTS["both"]), scored((6, 7), share=0.2, dates=3)
 
     together = found.factor(score, code)
 
@@ -156,7 +165,7 @@ def test_what_is_given_is_not_changed():
     score, code = scored((6, 7), share=0.2)
     before = score.copy(), code.copy()
 
-    prominence(WEIGHTS["both"]).factor(score, code)
+    weighting(WEIGHTS["both"]).factor(score, code)
 
     assert np.array_equal(score, before[0], equal_nan=True)
     assert np.array_equal(code, before[1], equal_nan=True)
@@ -165,8 +174,10 @@ def test_what_is_given_is_not_changed():
 # Fitting
 
 
-def fitted(ring, contrast, novelty, score, code, seed=0):
-    return fitted_prominence(Prominence(ring, contrast, novelty), score, code, seed)
+def fitted(annulus, local_contrast, latent_distance, score, code, seed=0):
+    return fit_local_contrast(
+        LocalContrastWeighting(annulus, local_contrast, latent_distance), score, code, seed
+    )
 
 
 def flat(count, seed=0):
@@ -177,10 +188,10 @@ def flat(count, seed=0):
 def test_the_variance_is_that_of_the_codes_summed_over_their_features():
     score, code = flat(200)
 
-    found = fitted(Ring(9, 3), 0.5, 1.0, score, code)
+    found = fitted(Annulus(9, 3), 0.5, 1.0, score, code)
 
     assert found.variance == pytest.approx(code.var(axis=0).sum(), rel=1e-5)
-    assert (found.ring, found.contrast, found.novelty) == (Ring(9, 3), 0.5, 1.0)
+    assert (found.annulus, found.local_contrast, found.latent_distance) == (Annulus(9, 3), 0.5, 1.0)
 
 
 @pytest.mark.parametrize(("count", "tolerance"), [(256, 1e-9), (20_000, 0.1)])
@@ -188,8 +199,8 @@ def test_the_order_of_training_pixels_does_not_matter(count, tolerance):
     score, code = flat(count)
     order = np.random.default_rng(1).permutation(count)
 
-    straight = fitted(Ring(9, 3), 0.5, 1.0, score, code)
-    shuffled = fitted(Ring(9, 3), 0.5, 1.0, score[order], code[order])
+    straight = fitted(Annulus(9, 3), 0.5, 1.0, score, code)
+    shuffled = fitted(Annulus(9, 3), 0.5, 1.0, score[order], code[order])
 
     for name in ("variance", "distance", "level"):
         assert getattr(shuffled, name) == pytest.approx(getattr(straight, name), abs=tolerance)
@@ -197,7 +208,7 @@ def test_the_order_of_training_pixels_does_not_matter(count, tolerance):
 
 @pytest.mark.parametrize("count", [32, 300, 10_000])
 def test_a_training_pixel_is_not_compared_with_itself(count):
-    found, many = (fitted(Ring(9, 3), 0.0, 1.0, *flat(n)) for n in (count, 20_000))
+    found, many = (fitted(Annulus(9, 3), 0.0, 1.0, *flat(n)) for n in (count, 20_000))
 
     assert found.distance == pytest.approx(many.distance, abs=0.3)
 
@@ -208,7 +219,7 @@ def test_identical_codes_can_be_fitted_to(count, value):
     score, code = flat(count)
     code[:] = value
 
-    found = fitted(Ring(5, 1), 0.65, 1.0, score, code)
+    found = fitted(Annulus(5, 1), 0.65, 1.0, score, code)
 
     assert np.isfinite([found.variance, found.distance, found.level]).all()
     factor = found.factor(np.ones((1, 9, 9), np.float32), np.full((1, 9, 9, 3), value, np.float32))
@@ -217,7 +228,7 @@ def test_identical_codes_can_be_fitted_to(count, value):
 
 def test_where_no_place_is_like_another_the_usual_factor_is_about_1():
     score, code = flat(3000)
-    found = fitted(Ring(9, 1), 0.65, 1.0, score, code)
+    found = fitted(Annulus(9, 1), 0.65, 1.0, score, code)
     anywhere = score.reshape(1, 50, 60), code.reshape(1, 50, 60, -1)
 
     factor = found.factor(*anywhere)

@@ -23,18 +23,18 @@ ECCENTRICITY = 0.081_819_190_842_621_49
 LONGEST_SIDE = 64
 """Pixels; on a grid of 10 m a side of that length is straight to a centimetre."""
 
-Places = NDArray[np.float64]
+Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Placed:
+class GeoreferencedObjects:
     """Where some objects lie; NaN where the scene's system of coordinates does not reach."""
 
     rings: Rings
     """Their rings, in longitude and latitude, or still in col and row."""
-    centroids: Places
+    centroids: Points
     """Centroids, axes (object, coordinate)."""
-    boxes: Places
+    boxes: Points
     """Axes (object, side): west, south, east, north, or left, top, right, bottom."""
     areas: NDArray[np.float64]
     """Areas of the objects, m2; NaN where the scene does not say where it lies."""
@@ -43,7 +43,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Placing:
+class Georeferencer:
     """How the pixels of a scene are placed."""
 
     georeference: Georeference
@@ -53,12 +53,12 @@ class Placing:
     degrees: bool
     """Whether its own coordinates are longitude and latitude."""
 
-    def __call__(self, rings: Rings, centroids: Places) -> Placed:
+    def __call__(self, rings: Rings, centroids: Points) -> GeoreferencedObjects:
         """Place objects that are given in pixel coordinates (col, row)."""
         if not self.earthly:
             none = np.full(len(centroids), np.nan)
             turn = np.zeros(len(centroids), np.bool_)
-            return Placed(rings, centroids, _boxes(rings), none, turn)
+            return GeoreferencedObjects(rings, centroids, _boxes(rings), none, turn)
         if not self.degrees:
             rings = _divided(rings, self._longest_side)
         found = to_degrees(self.georeference, np.concatenate([rings.places, centroids]))
@@ -73,7 +73,7 @@ class Placing:
         boxes[:, [0, 2]] -= turns[:, np.newaxis]
         centres[:, 0] -= 360 * np.round((centres[:, 0] - middle + turns) / 360)
         areas = _areas(rings)
-        return Placed(rings, centres, boxes, np.abs(areas), areas < 0)
+        return GeoreferencedObjects(rings, centres, boxes, np.abs(areas), areas < 0)
 
     @property
     def _longest_side(self) -> int:
@@ -81,10 +81,10 @@ class Placing:
         return max(1, min(LONGEST_SIDE, self.georeference.grid.shape[1] // 8))
 
 
-def placing(georeference: Georeference) -> Placing:
+def georeferencer(georeference: Georeference) -> Georeferencer:
     """Say how the pixels of a scene are placed."""
     earthly = on_earth(georeference)
-    return Placing(georeference, earthly, earthly and in_degrees(georeference))
+    return Georeferencer(georeference, earthly, earthly and in_degrees(georeference))
 
 
 def _divided(rings: Rings, longest: int) -> Rings:
@@ -101,7 +101,7 @@ def _divided(rings: Rings, longest: int) -> Rings:
     return replace(rings, places=places, starts=begins[rings.starts])
 
 
-def _unbroken(points: Places, rings: Rings) -> Places:
+def _unbroken(points: Points, rings: Rings) -> Points:
     """Let longitudes run on where rings cross 180 degrees; a ring around a pole has no outline."""
     lost = np.isnan(points[:, 0])
     lon = np.unwrap(np.where(lost, 0.0, points[:, 0]), period=360)
@@ -115,7 +115,7 @@ def _points_of(rings: Rings) -> Numbers:
     return np.diff(rings.starts[rings.first], append=len(rings.places))
 
 
-def _boxes(rings: Rings) -> Places:
+def _boxes(rings: Rings) -> Points:
     """Box each object: the least and the largest coordinates; NaN where a point is NaN."""
     starts = rings.starts[rings.first]
     low, high = (of.reduceat(rings.places, starts) for of in (np.minimum, np.maximum))

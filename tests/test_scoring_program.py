@@ -7,14 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from conftest import fit_scene, scene, spectra
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.spectra import fit_scene, scene, spectra
 from torch import nn
 
 from anomvae.detector import CHUNK
-from anomvae.detector.batches import FEWEST, NUMBERS, passes, rows_of, spread
-from anomvae.detector.fused import OneCall, fuse
+from anomvae.detector.batches import FEWEST, NUMBERS, batch_rows, batches, run_in_threads
+from anomvae.detector.fused import FusedDense, fuse
 from anomvae.models import LIKELIHOODS, MLP
 from anomvae.models.families import FAMILIES
 from anomvae.stats.noise import KINDS
@@ -34,18 +34,21 @@ def fitted(family="vae", noise="band", likelihood="student-t", bands=6):
 def part_by_part(detector, x):
     """Scale, encode, decode, whiten and add up as the documentation says, in float64."""
     count, model = len(detector.bands), deepcopy(detector.model).double()
-    away = (x[..., :count].astype(np.float64) - detector.scaler.centre) / detector.scaler.spread
+    away = (x[..., :count].astype(np.float64) - detector.scaler.centre) / detector.scaler.std
     scaled = torch.from_numpy(np.clip(away, -FARTHEST, FARTHEST))
     told = None
     if detector.context is not None:
         told = torch.from_numpy(detector.context.standardised(x[..., count:])).double()
     with torch.inference_mode():
-        seen = model.look(scaled, told)
+        seen = model.prepare(scaled, told)
         code = model.encode(seen.x, seen.context)
         residual = seen.x - model.decode(code.z, seen.context) - torch.tensor(detector.noise.centre)
         root = torch.tensor(detector.noise.whitening)
         white = residual @ root if root.ndim == 2 else residual * root
-        terms = model.likelihood.cost(white.square()).sum(-1), detector.card.kl_weight * code.kl
+        terms = (
+            model.likelihood.nll_above_mode(white.square()).sum(-1),
+            detector.card.kl_weight * code.kl,
+        )
     return np.stack([term.numpy() for term in terms])
 
 
@@ -86,9 +89,9 @@ def test_the_score_is_that_of_its_parts_whatever_the_likelihood(likelihood, nois
 def test_bands_far_from_zero_keep_their_digits(offset, ratio, noise):
     # The same pixels as before in other units: mean and spread of a band may be far apart.
     fit, x = fitted("vae", noise), spectra(200, seed=2)
-    spread = fit.scaler.spread * ratio
+    std = fit.scaler.std * ratio
     told = (x - fit.scaler.centre) * ratio + offset
-    scaler = Scaler(np.full(6, offset) + 1e-7 * offset, spread)
+    scaler = Scaler(np.full(6, offset) + 1e-7 * offset, std)
     detector = replace(fit, scaler=scaler)
     given_units = told.astype(np.float32)
 
@@ -121,7 +124,7 @@ def test_folding_leaves_the_model_as_it_was():
 
 @given(widest=st.integers(1, 10**6))
 def test_a_pass_is_a_power_of_two_that_fits_the_cache_within_bounds(widest):
-    rows = rows_of(widest)
+    rows = batch_rows(widest)
 
     assert FEWEST <= rows <= CHUNK
     assert rows & (rows - 1) == 0
@@ -133,7 +136,7 @@ def test_a_pass_is_a_power_of_two_that_fits_the_cache_within_bounds(widest):
 def test_only_the_last_pass_is_padded_and_whole_ones_are_not_copied(count):
     x = spectra(count)
 
-    parts = list(passes(x, 8))
+    parts = list(batches(x, 8))
 
     assert [len(part) for part in parts] == [8] * max(1, -(-count // 8))
     assert np.array_equal(np.concatenate(parts)[:count], x)
@@ -158,7 +161,7 @@ def test_a_layer_in_one_call_gives_an_example_the_same_bits_wherever_it_lies(
     finally:
         torch.set_num_threads(1)
 
-    assert any(isinstance(part, OneCall) for part in fused.modules())
+    assert any(isinstance(part, FusedDense) for part in fused.modules())
     assert answers[0].numpy() == pytest.approx(expected.numpy(), rel=1e-5, abs=1e-5)
     assert all(torch.equal(part, answers[0][: len(part)]) for part in answers)
 
@@ -185,7 +188,7 @@ def test_runs_on_threads_come_in_order_and_are_of_whole_passes(count):
 
     torch.set_num_threads(2)
     try:
-        done = spread(work, x, 8)
+        done = run_in_threads(work, x, 8)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -202,7 +205,7 @@ def test_a_failure_on_a_thread_is_told_and_torch_has_its_threads_again():
     torch.set_num_threads(2)
     try:
         with pytest.raises(RuntimeError, match="broken"):
-            spread(work, spectra(100), 8)
+            run_in_threads(work, spectra(100), 8)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from conftest import fit, spectra
+from support.spectra import fit, spectra
 
 from anomvae.detector.modelfile import read_model
 from anomvae.models.families import FAMILIES, Sizes
 from anomvae.models.objectives import Elbo
-from anomvae.training.discriminator import Critic, Shown, judge
+from anomvae.training.discriminator import CriticBatch, Discriminator, judge
 from anomvae.training.loop import Plan, fit_model
 
 BANDS = 4
@@ -29,19 +29,19 @@ def examples(*shape, seed=1):
 
 def shown(model, x, context=None):
     answer = model.train()(x, context)
-    return Shown(x, context, answer.mean, torch.arange(answer.kl.numel()))
+    return CriticBatch(x, context, answer.mean, torch.arange(answer.kl.numel()))
 
 
 def critic(weight=WEIGHT):
     torch.manual_seed(0)
-    return Critic(torch.zeros(1, BANDS), weight)
+    return Discriminator(torch.zeros(1, BANDS), weight)
 
 
 def norms(network):
     return [float(torch.linalg.matrix_norm(layer.unit.detach(), 2)) for layer in network[::2]]
 
 
-class Spy(Critic):
+class Spy(Discriminator):
     """A critic that keeps what it was taught, and how far from 1 its spectral norms were."""
 
     def __init__(self, like, weight):
@@ -209,7 +209,7 @@ def test_what_is_trimmed_does_not_reach_the_critic():
     x = examples(320)
     x[::80] += 50
 
-    spy = spied(untrained(), ADVERSARIAL, x, Plan(max_steps=30, batch=320, trim=0.1), seed=0)
+    spy = spied(untrained(), ADVERSARIAL, x, Plan(max_steps=30, batch_size=320, trim=0.1), seed=0)
 
     for real, made in spy.taught:
         assert len(real) == 36  # of an eighth

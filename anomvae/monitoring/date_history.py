@@ -25,7 +25,7 @@ LOOKED_AT = 3
 
 
 @dataclass
-class Past:
+class DateHistory:
     """What a source offers, in the order of the dates in its names.
 
     A scene that was not scored may be damaged: it is read once before another is scored given it.
@@ -34,7 +34,7 @@ class Past:
     dates: int
     """How many dates a scene is scored with, its own included."""
     offered: Iterable[Found]
-    """All scenes of the place."""
+    """All scenes of the site."""
     readable: set[str]
     """Identities of scenes that are known to be whole."""
 
@@ -66,9 +66,9 @@ class Past:
                 f"{found.source} has no date in its name, and the order of dates counts. Rename "
                 f"it, as in harbour_2024-06-01.tif, or choose others by `pattern`."
             )
-        place = bisect_left(self._dated, when, key=lambda pair: pair[0])
+        site = bisect_left(self._dated, when, key=lambda pair: pair[0])
         needed = self.dates - 1
-        earlier = [each for _, each in self._dated[max(0, place - LOOKED_AT * needed) : place]]
+        earlier = [each for _, each in self._dated[max(0, site - LOOKED_AT * needed) : site]]
         return tuple(self._going_with(found, earlier)) or tuple(earlier[-needed:])
 
     def _going_with(self, found: Found, earlier: Sequence[Found]) -> list[Found]:
@@ -93,7 +93,7 @@ class Past:
             with named_rasters([earlier]) as (name,), RasterReader(name) as reader:
                 SeriesReader([reader, newest])
                 if earlier.identity not in self.readable:
-                    size = fitting_size(reader.shape, reader.block_shape, reader.depth)
+                    size = fitting_size(reader.shape, reader.block_shape, reader.values_per_pixel)
                     for tile in tiles(reader.shape, size):
                         reader.read(tile.keep)
         except AnomvaeError:

@@ -1,4 +1,4 @@
-"""Files over HTTP, with ranges: ``python tests/ranges.py FOLDER`` prints the address and serves.
+"""Files over HTTP, with ranges: ``python ranges.py FOLDER`` prints the address and serves.
 
 GDAL holds Python's lock while it opens an address, so the server is a process of its own.
 """

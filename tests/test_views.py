@@ -37,7 +37,7 @@ def newest(view, examples):
     if isinstance(view, Series):
         return examples.transpose(0, 2, 1)
     if isinstance(view, Patches):
-        examples = examples[:, view.reach, view.reach]
+        examples = examples[:, view.radius, view.radius]
     return examples[..., np.newaxis]
 
 
@@ -110,7 +110,7 @@ def test_a_patch_holds_the_neighbours_and_nan_beyond_the_edge(block):
 
 
 def test_a_spectrum_looks_no_further_than_its_own_pixel():
-    assert Spectra().reach == 0
+    assert Spectra().radius == 0
 
 
 def test_a_matched_reader_gives_the_bands_of_the_detector_in_its_order():

@@ -6,8 +6,8 @@ import logging
 import numpy as np
 import pytest
 from affine import Affine
-from conftest import fit_scene
-from rasters import bands_of, run, write, write_labels
+from support.rasters import bands_of, run, write, write_labels
+from support.spectra import fit_scene
 from test_bad_input import refused
 
 import anomvae
@@ -22,7 +22,7 @@ SHAPE = (64, 64)
 BANDS = 5
 PLACE = (20, 44)  # of a planted object, row and column
 SPECTRA = np.random.default_rng(7).uniform(0.2, 0.6, (2, BANDS))
-ALONE = ("context.means=0", "context.spreads=0")
+ALONE = ("context.mean_components=0", "context.std_components=0")
 QUICK = ("training.max_steps=400", "model.family=cvae")
 FINE = Affine(7, 0, 4.9995e5, 0, -7, 4.00005e6)  # covers the scene at another pixel size
 
@@ -68,7 +68,7 @@ def trained(land, *texts, settings=ALONE):
 
 
 def asked(land, name="cover.tif"):
-    return f"classes:{land / name}"
+    return f"categorical:{land / name}"
 
 
 def scores_of(result):
@@ -97,7 +97,9 @@ def test_a_spectrum_usual_elsewhere_is_unusual_for_its_class(land):
 
 def test_a_told_detector_is_saved_and_loaded_to_the_bit(land):
     texts = (asked(land), str(land / "dem.tif"), "day")
-    detector = trained(land, *texts, settings=("context.means=3", "context.spreads=2"))
+    detector = trained(
+        land, *texts, settings=("context.mean_components=3", "context.std_components=2")
+    )
     detector.save(land / "model.safetensors")
     loaded = anomvae.load(land / "model.safetensors")
 
@@ -116,7 +118,7 @@ def test_workers_open_covariates_themselves(land, scenes, monkeypatch):
     detector = trained(land, asked(land), land / "dem.tif", "day")
     monkeypatch.chdir(land)
     paths = ["new_20240601.tif", "normal_20240401.tif"][:scenes]
-    arguments = {"covariates": ["classes:cover.tif", "dem.tif", "day"], "tile": 40}
+    arguments = {"covariates": ["categorical:cover.tif", "dem.tif", "day"], "tile": 40}
 
     here = list(score_scenes(detector, paths, "here", **arguments))
     with processes(2) as two:
@@ -127,7 +129,9 @@ def test_workers_open_covariates_themselves(land, scenes, monkeypatch):
         np.testing.assert_array_equal(bands_of(one.result.path), bands_of(other.result.path))
 
 
-@pytest.mark.parametrize("settings", [ALONE, ("context.means=3", "score.contrast=0.5")])
+@pytest.mark.parametrize(
+    "settings", [ALONE, ("context.mean_components=3", "score.local_contrast=0.5")]
+)
 def test_tiles_do_not_show_in_a_map_with_warped_covariates(land, settings):
     texts = (asked(land), land / "dem.tif")
     detector = trained(land, *texts, settings=settings)
@@ -144,14 +148,14 @@ def test_tiles_do_not_show_in_a_map_with_warped_covariates(land, settings):
 
 
 def test_covariates_alone_need_no_ring(land):
-    assert trained(land, asked(land)).reach == 0
-    assert trained(land, asked(land), settings=()).reach == 7
+    assert trained(land, asked(land)).radius == 0
+    assert trained(land, asked(land), settings=()).radius == 7
 
 
 def test_a_block_without_its_covariates_is_refused_in_their_order(land):
     detector = trained(land, asked(land), "day")
 
-    with pytest.raises(CovariateMismatch, match=r"then classes:cover.tif, day \(sin, cos\)"):
+    with pytest.raises(CovariateMismatch, match=r"then categorical:cover.tif, day \(sin, cos\)"):
         detector.score(np.zeros((1, 4, 4, BANDS), np.float32))
 
     block = np.zeros((1, 4, 4, BANDS + 3), np.float32)
@@ -229,7 +233,7 @@ def test_the_day_comes_from_each_scenes_name(land):
     scene = land / "new_20240601.tif"
 
     named = anomvae.score_scene(detector, scene, land / "named", covariates=["day"])
-    given = anomvae.score_scene(detector, scene, land / "given", covariates=["day:2024-06-01"])
+    given = anomvae.score_scene(detector, scene, land / "as-listed", covariates=["day:2024-06-01"])
     other = anomvae.score_scene(detector, scene, land / "other", covariates=["day:2024-06-02"])
 
     assert named.digest == given.digest
@@ -314,18 +318,18 @@ class TestTheCommandLine:
         shown = run("info", told / "m.safetensors").out
         facts = json.loads(run("info", told / "m.safetensors", "--json").out)
 
-        assert "2: classes:cover.tif (2 classes), day" in shown
+        assert "2: categorical:cover.tif (2 classes), day" in shown
         assert facts["told"] is None
-        assert facts["covariates"][0]["classes"] == [1.0, 2.0]
+        assert facts["covariates"][0]["categorical"] == [1.0, 2.0]
 
     @pytest.mark.parametrize(
-        ("given", "words"),
+        ("as-listed", "words"),
         [
             ([], "no covariates"),
             (["day"], "the covariates day"),
-            (["{cover}", "day"], "numbers:cover.tif, day"),
-            (["day", "classes:{cover}"], "day, classes:cover.tif"),
-            (["classes:{cover}", "day", "day"], "day, day"),
+            (["{cover}", "day"], "continuous:cover.tif, day"),
+            (["day", "categorical:{cover}"], "day, categorical:cover.tif"),
+            (["categorical:{cover}", "day", "day"], "day, day"),
         ],
     )
     def test_other_covariates_end_with_4_and_what_to_give(self, told, given, words):
@@ -337,7 +341,7 @@ class TestTheCommandLine:
             *("-o", told / "out", *options),
         )
 
-        refused(ran, 4, words, "--covariates classes:cover.tif --covariates day")
+        refused(ran, 4, words, "--covariates categorical:cover.tif --covariates day")
         assert not (told / "out").exists()
 
     def test_evaluate_without_covariates_ends_with_4(self, told):
@@ -362,12 +366,12 @@ class TestTheCommandLine:
         refused(ran, 4, "trained without any", "Leave --covariates out")
 
     @pytest.mark.parametrize(
-        ("settings", "given", "code", "words"),
+        ("settings", "as-listed", "code", "words"),
         [
             ([], ["day"], 2, "'vae' takes no covariates"),
             (["model.family=cvae", *ALONE], [], 2, "is told nothing"),
             (["model.family=cvae"], ["day:june"], 2, "is no day"),
-            (["model.family=cvae"], ["classes:dem.tif"], 2, "at most 64"),
+            (["model.family=cvae"], ["categorical:dem.tif"], 2, "at most 64"),
             (["model.family=cvae"], ["gone.tif"], 3, "gone.tif does not exist"),
             (["model.family=cvae"], ["labels.txt"], 3, "labels.txt cannot be opened as a raster"),
             (["model.family=cvae"], ["plain.tif"], 4, "plain.tif has 9 x 9 pixels"),

@@ -13,10 +13,10 @@ from uuid import uuid4
 
 from anomvae.errors import RasterError
 from anomvae.mapping.outputs import Outputs
-from anomvae.monitoring import Surroundings, run_once
+from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import AlertRule, MonitorConfig
 from anomvae.monitoring.database import opened_to_read
-from anomvae.objects import About
+from anomvae.objects import Provenance
 from anomvae.objects.items import DEGREES
 from anomvae.stats.thresholds import Threshold
 
@@ -46,7 +46,7 @@ class Stub:
     scored: list = field(default_factory=list)
     error: Exception | None = None
 
-    def __call__(self, place):
+    def __call__(self, site):
         return self.score
 
     def score(self, found, folder):
@@ -88,7 +88,7 @@ def feature(area, m2=None, top=9.5, ring=SQUARE):
 
 def write_features(path, features, coordinates=DEGREES):
     """Write an objects file by hand."""
-    about = About("0.1.0", "d", "a.tif", "m", 4.0, "sigma:3", 1, coordinates)
+    about = Provenance("0.1.0", "d", "a.tif", "m", 4.0, "sigma:3", 1, coordinates)
     path.write_text(about.to_json() + ",".join(map(json.dumps, features)) + "]}")
 
 
@@ -109,14 +109,14 @@ def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
     )
 
 
-def watch(folder, *, place=None, **tables):
-    """Watch one place, whose scenes are files in ``in``, whatever their time."""
+def watch(folder, *, site=None, **tables):
+    """Watch one site, whose scenes are files in ``in``, whatever their time."""
     (folder / "in").mkdir(exist_ok=True)
     model = folder / "model"
     if not model.exists():
         model.write_text("model 1")
     own = {"name": "harbour", "model": "model", "out": "maps", "folder": {"path": "in"}}
-    data = {"place": [own | (place or {})], "alerts": {"stdout": False}} | tables
+    data = {"site": [own | (site or {})], "alerts": {"stdout": False}} | tables
     return MonitorConfig.model_validate(data, context={"folder": folder})
 
 
@@ -133,7 +133,7 @@ def drop(folder, name, content, time=START - timedelta(hours=1)):
 
 def run_watch(config, clock, scoring=None, *, environment=None, stream=None):
     """Make one pass."""
-    around = Surroundings(
+    around = RunEnvironment(
         run=uuid4().hex,
         now=clock,
         environment=environment or {},
