@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
@@ -32,14 +32,19 @@ SceneText = PathText | Sequence[PathText]
 HIDDEN = ".anomvae-"
 PATIENCE = 1.0  # s; a run that sweeps up after a dead one holds its lock for a moment
 
-REMOTE = re.compile(r"/vsi|\w{2,}://")
+SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
+"""How a name begins that is no path: an address, a VRT as text, or a container's raster."""
 ARCHIVE = re.compile(r"/vsi(zip|tar|gzip|7z|rar)/")
 SIGNATURE = re.compile(
     r"x-(amz|goog|oss|ms|cos)-.*|sig|signature|expires|policy|key-pair-id|\w*accessk?e?y?id|"
-    r"token|access_token|s[eprtv]|spr|sip|sdd|ss|srt|sk[esv]|skt|skoid|sktid|saoid|suoid|scid",
+    r"token|access_token",
     re.IGNORECASE,
 )
 """Names of the parameters by which stores of objects sign an URL for some hours."""
+BESIDE_SIG = re.compile(
+    r"s[eprtv]|spr|sip|sdd|ss|srt|sk[esv]|skt|skoid|sktid|saoid|suoid|scid", re.IGNORECASE
+)
+"""Names that belong to a signature only beside the parameter ``sig`` (Azure's)."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,28 @@ def identify(source: str | Path) -> FileIdentity:
     return FileIdentity(path.name, status.st_size, status.st_mtime_ns, path.absolute())
 
 
+def is_local(name: str) -> bool:
+    """Whether a name is a path, not an URI, one of GDAL's virtual files, or a VRT as text.
+
+    Examples
+    --------
+    >>> is_local("maps/coast.tif"), is_local("s3://eo/coast.tif"), is_local('NETCDF:"a.nc":t2m')
+    (True, False, False)
+    """
+    return not SCHEME.match(name)
+
+
+def file_name(name: str) -> str:
+    """Return the name of a file without its folder and without the query of an URL.
+
+    Examples
+    --------
+    >>> file_name("https://eo.example/2024/coast.tif?sig=secret")
+    'coast.tif'
+    """
+    return PurePath(without_query(name)).name
+
+
 def without_query(name: str) -> str:
     """Take off an URL what follows the question mark: it may be a signature, so a secret.
 
@@ -82,18 +109,22 @@ def without_query(name: str) -> str:
 
 
 def _unsigned(name: str) -> str:
-    """Keep the parameters of an URL that say what it is, and drop those that sign it."""
+    """Keep the parameters of an URL that identify it, and drop those that sign it."""
     url, query = _split_query(name)
+    parts = [part for part in query.split("&") if part]
+    names = [unquote(part.partition("=")[0]) for part in parts]
+    signed = any(one.lower() == "sig" for one in names)
     kept = [
         part
-        for part in query.split("&")
-        if part and not SIGNATURE.fullmatch(unquote(part.partition("=")[0]))
+        for part, one in zip(parts, names, strict=True)
+        if not (SIGNATURE.fullmatch(one) or (signed and BESIDE_SIG.fullmatch(one)))
     ]
     return f"{url}?{'&'.join(kept)}" if kept else url
 
 
 def _split_query(name: str) -> tuple[str, str]:
-    if not REMOTE.match(name):
+    scheme = SCHEME.match(name)
+    if scheme is None or not scheme["address"]:
         return name, ""
     if ARCHIVE.match(name):  # the name inside the archive follows the query
         return re.sub(r"\?[^/]*", "", name), ""

@@ -233,7 +233,7 @@ def test_the_day_comes_from_each_scenes_name(land):
     scene = land / "new_20240601.tif"
 
     named = anomvae.score_scene(detector, scene, land / "named", covariates=["day"])
-    given = anomvae.score_scene(detector, scene, land / "as-listed", covariates=["day:2024-06-01"])
+    given = anomvae.score_scene(detector, scene, land / "given", covariates=["day:2024-06-01"])
     other = anomvae.score_scene(detector, scene, land / "other", covariates=["day:2024-06-02"])
 
     assert named.digest == given.digest
@@ -319,11 +319,11 @@ class TestTheCommandLine:
         facts = json.loads(run("info", told / "m.safetensors", "--json").out)
 
         assert "2: categorical:cover.tif (2 classes), day" in shown
-        assert facts["told"] is None
+        assert facts["conditioned on"] is None
         assert facts["covariates"][0]["categorical"] == [1.0, 2.0]
 
     @pytest.mark.parametrize(
-        ("as-listed", "words"),
+        ("given", "words"),
         [
             ([], "no covariates"),
             (["day"], "the covariates day"),
@@ -366,10 +366,10 @@ class TestTheCommandLine:
         refused(ran, 4, "trained without any", "Leave --covariates out")
 
     @pytest.mark.parametrize(
-        ("settings", "as-listed", "code", "words"),
+        ("settings", "given", "code", "words"),
         [
             ([], ["day"], 2, "'vae' takes no covariates"),
-            (["model.family=cvae", *ALONE], [], 2, "is told nothing"),
+            (["model.family=cvae", *ALONE], [], 2, "is conditioned on nothing"),
             (["model.family=cvae"], ["day:june"], 2, "is no day"),
             (["model.family=cvae"], ["categorical:dem.tif"], 2, "at most 64"),
             (["model.family=cvae"], ["gone.tif"], 3, "gone.tif does not exist"),

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from support.spectra import around, scene, spectra
 
+from anomvae.pixels.annulus import LEAST, Annulus
 from anomvae.pixels.tiling import tiles
 from anomvae.pixels.views import Spectra
-from anomvae.stats.context import LEAST, Annulus, Conditioned, Context, ContextPlan, fit_context
+from anomvae.stats.context import Conditioned, Context, ContextPlan, fit_context
 
 BANDS = 6
 STEP = 2.0**-16
@@ -233,7 +234,7 @@ def test_the_numbers_of_training_pixels_have_mean_0_and_spread_1():
 
 
 @pytest.mark.parametrize(
-    "continuous", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]]
+    "numbers", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]]
 )
 def test_numbers_that_say_nothing_can_be_fitted_to(numbers):
     numbers = np.asarray(numbers, np.float32)

@@ -7,7 +7,7 @@ from support.spectra import around, fit_scene, scene
 
 from anomvae.errors import ConfigError
 from anomvae.models.families import Sizes, family_named, require_dates
-from anomvae.stats.context import Annulus
+from anomvae.pixels.annulus import Annulus
 
 BANDS = 4
 DATES = 5

@@ -85,7 +85,7 @@ def test_with_noise_per_band_the_reconstruction_term_is_half_the_squared_whitene
 
     reconstruction, _ = detector.score_examples(x)
 
-    residual = (x - detector.reconstruct(x)) / detector.scaler.spread
+    residual = (x - detector.reconstruct(x)) / detector.scaler.std
     sigma = detector.model.likelihood.sigma.detach().numpy()
     assert reconstruction == pytest.approx(0.5 * ((residual / sigma) ** 2).sum(-1), rel=1e-3)
 
@@ -95,17 +95,17 @@ def test_with_unit_noise_it_is_half_the_squared_error_in_scaled_units():
 
     reconstruction, _ = detector.score_examples(x)
 
-    residual = (x - detector.reconstruct(x)) / detector.scaler.spread
+    residual = (x - detector.reconstruct(x)) / detector.scaler.std
     assert reconstruction == pytest.approx(0.5 * (residual**2).sum(-1), rel=1e-3)
 
 
-@pytest.mark.parametrize("likelihood", ["gaussian", "unit"])
+@pytest.mark.parametrize("likelihood", ["gaussian", "mse"])
 def test_with_covariance_it_is_half_the_squared_mahalanobis_distance_of_the_residual(likelihood):
     detector, x = fitted("covariance", likelihood=likelihood), spectra(50, seed=2)
 
     reconstruction, _ = detector.score_examples(x)
 
-    residual = (x - detector.reconstruct(x)) / detector.scaler.spread - detector.noise.centre
+    residual = (x - detector.reconstruct(x)) / detector.scaler.std - detector.noise.centre
     precision = detector.noise.whitening @ detector.noise.whitening.T
     distance = np.einsum("ni,ij,nj->n", residual, precision, residual)
     assert reconstruction == pytest.approx(0.5 * distance, rel=1e-3)
@@ -118,7 +118,7 @@ def test_the_reconstruction_term_is_what_whitened_residuals_cost(noise, likeliho
 
     reconstruction, _ = detector.score_examples(x)
 
-    residual = (x - detector.reconstruct(x)) / detector.scaler.spread - detector.noise.centre
+    residual = (x - detector.reconstruct(x)) / detector.scaler.std - detector.noise.centre
     whitening = detector.noise.whitening
     white = residual * whitening if whitening.ndim == 1 else residual @ whitening
     p = stats.t(df=4) if likelihood == "student-t" else stats.norm
@@ -304,7 +304,7 @@ def test_dead_and_constant_bands_are_left_out_and_named_in_the_log(caplog):
     with caplog.at_level(logging.WARNING, logger="anomvae"):
         detector = fit(x, bands=named_bands(*"ABCDEF"), training={"max_steps": 5})
 
-    assert "left out, no data or one value everywhere: B, E" in caplog.messages
+    assert "dropped, no data or one value everywhere: B, E" in caplog.messages
     assert detector.card.dropped == ("B", "E")
     assert detector.bands.names == ("A", "C", "D", "F")
     assert detector.bands.indexes == [1, 3, 4, 6]
@@ -527,7 +527,7 @@ def test_a_card_that_does_not_describe_its_tensors_is_refused(tmp_path, change):
         Detector.load(path)
 
 
-@pytest.mark.parametrize("name", ["scaler.spread", "noise.whitening", "scores.values"])
+@pytest.mark.parametrize("name", ["scaler.std", "noise.whitening", "scores.values"])
 def test_a_file_without_one_of_its_tensors_is_refused(tmp_path, name):
     path = tmp_path / "model.safetensors"
     file = read_model_of(thresholded(), path)
@@ -620,7 +620,7 @@ def test_tiles_are_invisible_however_far_a_detector_looks(way, size):
 
 
 @pytest.mark.parametrize(
-    ("way", "reach"),
+    ("way", "radius"),
     [("context", 7), ("local_contrast", 4), ("latent_distance", 4), ("all", 7 + 2 * 10)],
 )
 def test_reaches_add_up(way, radius):
@@ -664,7 +664,7 @@ def test_a_detector_says_whether_its_scores_are_nats(way):
     detector = among_surroundings(way)
 
     assert ("nats" in detector.meaning) == (way == "context")
-    assert ("weighting" in detector.meaning) == (way != "context")
+    assert ("local-contrast weighting" in detector.meaning) == (way != "context")
     assert "nats" in fitted().meaning
 
 
@@ -699,7 +699,7 @@ def test_dead_bands_are_named_once_though_scenes_are_read_twice(caplog):
 
     detector = fit_scene(block, model={"family": "cvae"}, training={"max_steps": 5})
 
-    assert caplog.text.count("left out, no data or one value everywhere: band_2, band_5") == 1
+    assert caplog.text.count("dropped, no data or one value everywhere: band_2, band_5") == 1
     assert caplog.text.count("dropped") == 1
     assert len(detector.context.basis) == BANDS - 2
     assert np.isfinite(detector.score(np.delete(block, [1, 4], axis=-1)).total).all()

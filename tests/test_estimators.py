@@ -219,7 +219,7 @@ def test_parameters_reach_the_detector():
         family="beta-vae",
         latent=2,
         hidden=(12, 9),
-        likelihood="unit",
+        likelihood="mse",
         epochs=1,
         batch_size=50,
         trim=0.0,
@@ -232,7 +232,7 @@ def test_parameters_reach_the_detector():
     card = vae.fit(spectra(500)).detector_.card
 
     assert (card.family, card.latent, card.hidden) == ("beta-vae", 2, (12, 9))
-    assert (card.likelihood, card.noise, card.kl_weight) == ("unit", "unit", 0.5)
+    assert (card.likelihood, card.noise, card.kl_weight) == ("mse", "unit", 0.5)
     assert (card.training.batch_size, card.training.steps) == (50, 8)
     assert (card.training.trim, card.training.beta) == (0.0, 3.0)
     assert card.threshold.rule == "quantile:0.05"
@@ -251,10 +251,10 @@ def test_numbers_of_numpy_are_numbers():
         ({"latent": 0}, r"model\.latent = 0"),
         ({"latent": "many"}, r"model\.latent = 'many'"),
         ({"hidden": ()}, r"model\.hidden = \(\)"),
-        ({"likelihood": "bernoulli"}, r"model\.likelihood = 'bernoulli'.*'gaussian' or 'unit'"),
+        ({"likelihood": "bernoulli"}, r"model\.likelihood = 'bernoulli'.*'gaussian' or 'mse'"),
         ({"epochs": 0}, r"training\.epochs = 0"),
         ({"max_steps": -1}, r"training\.max_steps = -1"),
-        ({"batch_size": 0.5}, r"training\.batch = 0\.5"),
+        ({"batch_size": 0.5}, r"training\.batch_size = 0\.5"),
         ({"learning_rate": 0}, r"training\.learning_rate = 0"),
         ({"learning_rate": float("nan")}, r"training\.learning_rate = nan"),
         ({"trim": 1.0}, r"training\.trim = 1\.0"),

@@ -13,8 +13,8 @@ from anomvae.errors import BandMismatch, ConfigError
 from anomvae.models import LIKELIHOODS
 from anomvae.models.core import join
 from anomvae.models.families import FAMILIES, Sizes, family_named, fitting_sizes
+from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.tiling import tiles
-from anomvae.stats.context import Annulus
 from anomvae.testing.simulate import Anomaly, Sensor, draw_place, observe, simulate
 
 BANDS = 6

@@ -13,9 +13,9 @@ from anomvae.config import resolve_config, shipped_configs
 from anomvae.errors import BandMismatch, GridMismatch, NotEnoughPixels, RasterError
 from anomvae.fitting import FEW, Selection, detect, refit_threshold, train
 from anomvae.models.families import family_named
+from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.tiling import Tile
 from anomvae.raster import RasterReader
-from anomvae.stats.context import Annulus
 from anomvae.stats.thresholds import describe_scores, parse_rule
 from anomvae.training.sampling import cut_blocks, held_out_blocks
 

@@ -25,7 +25,7 @@ def test_units_above_a_hundredth_of_a_nat_are_active():
 
 
 @pytest.mark.parametrize(
-    ("use", "words"),
+    ("latent_statistics", "words"),
     [
         (LatentStatistics(units=(0.005, 0.0)), r"none of 2 .*beta = 1.*kl_warm_up.*free_bits"),
         (
@@ -40,7 +40,7 @@ def test_a_collapsed_code_says_what_to_do(latent_statistics, words):
 
 
 @pytest.mark.parametrize(
-    "use",
+    "latent_statistics",
     [
         LatentStatistics(),
         LatentStatistics(units=(0.0, 0.02), levels=(0.0, 0.02)),

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from support.spectra import around
 
+from anomvae.pixels.annulus import LEAST, Annulus
 from anomvae.pixels.tiling import tiles
-from anomvae.stats.context import LEAST, Annulus
 from anomvae.stats.local_contrast import (
     NEAREST,
     STEEPEST,
@@ -91,7 +91,7 @@ def test_tiles_are_invisible_to_the_bit(weights, shape, annulus, share, size):
 
 
 @pytest.mark.parametrize(
-    ("weights", "reach"), [((0.0, 0.0), 0), ((0.5, 0.0), 4), ((0.0, 1.0), 4), ((0.5, 1.0), 8)]
+    ("weights", "radius"), [((0.0, 0.0), 0), ((0.5, 0.0), 4), ((0.0, 1.0), 4), ((0.5, 1.0), 8)]
 )
 def test_contrast_and_novelty_look_a_ring_further_each(weights, radius):
     assert weighting(weights, Annulus(9, 3)).radius == radius

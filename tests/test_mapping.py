@@ -574,7 +574,7 @@ def test_objects_are_those_of_the_flags(scene, tmp_path, config):
 def test_objects_say_where_they_come_from(scene, tmp_path):
     result = score_scene(trained(), scene, tmp_path / "out")
 
-    about = read_objects(result.outputs.objects).about
+    about = read_objects(result.outputs.objects).provenance
     assert (about.scene, about.detector, about.digest) == ("scene.tif", trained().id, result.digest)
     assert (about.threshold, about.threshold_rule) == (trained().threshold.value, "sigma:3")
 

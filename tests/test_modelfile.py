@@ -23,9 +23,10 @@ from anomvae.detector.modelfile import (
     to_bytes,
 )
 from anomvae.errors import ModelFileError
+from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.bands import Band, Bands, unnamed_bands
 from anomvae.pixels.covariates import Covariate
-from anomvae.stats.context import Annulus, ContextPlan
+from anomvae.stats.context import ContextPlan
 from anomvae.stats.latent import LatentStatistics
 from anomvae.stats.local_contrast import LocalContrastWeighting
 from anomvae.stats.thresholds import Threshold
@@ -162,7 +163,7 @@ def test_the_header_has_one_metadata_key_and_its_format():
     metadata = json.loads(BYTES[8 : 8 + size])["__metadata__"]
 
     assert list(metadata) == [KEY]
-    assert entry_of(BYTES)["format"] == FORMAT == 1
+    assert entry_of(BYTES)["format"] == FORMAT == 2
     told = asdict(CARD).keys() - (OPTIONAL - {"threshold"})
     assert entry_of(BYTES).keys() == told | {"format", "checksum", "tensors"}
 
@@ -265,9 +266,9 @@ class TestForeignFiles:
     """Whatever reads a model refuses these alike."""
 
     def test_a_newer_format_says_to_update(self, write, read):
-        path = write(sealed({"format": 2, "anomvae": "9.1", "shape": "unknown"}))
+        path = write(sealed({"format": 3, "anomvae": "9.1", "shape": "unknown"}))
 
-        with pytest.raises(ModelFileError, match=r"format 2, written by anomvae 9\.1.*Update"):
+        with pytest.raises(ModelFileError, match=r"format 3, written by anomvae 9\.1.*Update"):
             read(path)
 
     @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
@@ -333,7 +334,7 @@ class TestForeignFiles:
             table = table[name]
         table["surprise"] = 1
 
-        with pytest.raises(ModelFileError, match=r"does not fit format 1 .*surprise"):
+        with pytest.raises(ModelFileError, match=r"does not fit format 2 .*surprise"):
             read(write(sealed(entry)))
 
     @pytest.mark.parametrize("field", sorted(set(asdict(CARD)) - OPTIONAL))
@@ -341,5 +342,5 @@ class TestForeignFiles:
         entry = entry_of(BYTES)
         del entry[field]
 
-        with pytest.raises(ModelFileError, match=f"does not fit format 1 .*{field}"):
+        with pytest.raises(ModelFileError, match=f"does not fit format 2 .*{field}"):
             read(write(sealed(entry)))

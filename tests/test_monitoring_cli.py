@@ -69,7 +69,7 @@ def test_an_alert_tells_of_the_objects_that_the_objects_file_holds(folder):
     objects = read_objects(path)
     areas = {each.area_px for each in objects.items}
     shown = [each["geometry"]["coordinates"] for each in told["strongest_objects"]]
-    assert (objects.about.min_area, min(areas) >= 4) == (4, True)
+    assert (objects.provenance.min_area, min(areas) >= 4) == (4, True)
     assert told["objects"] == len(objects.items) == json.loads(history_of(folder))[0]["objects"]
     assert all(14 < lon < 16 for site in shown for ring in site[0] for lon, _ in ring)
 

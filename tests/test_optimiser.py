@@ -68,7 +68,7 @@ def test_forgetting_drops_the_gradients():
 
 def test_fitting_and_scoring_do_not_load_the_compiler():
     code = (
-        "import sys; from conftest import fit, scene, spectra\n"
+        "import sys; from support.spectra import fit, scene, spectra\n"
         "fit(spectra(100), training={'max_steps': 2}).score(scene((3, 3)))\n"
         "print('torch._dynamo' in sys.modules)"
     )

@@ -178,7 +178,7 @@ def test_noise_is_that_of_its_band():
 
 
 def test_dead_bands_read_0():
-    scene = simulate((32, 32), 0, sensor=Sensor(dropped=(3, 5)))
+    scene = simulate((32, 32), 0, sensor=Sensor(dead=(3, 5)))
 
     dead = (scene.block[0][scene.valid] == 0).all(0)
 

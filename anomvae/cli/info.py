@@ -15,7 +15,7 @@ from . import options
 
 if TYPE_CHECKING:
     from ..detector.modelfile import Card
-    from ..stats.context import Annulus
+    from ..pixels.annulus import Annulus
     from ..stats.latent import LatentStatistics
 
 

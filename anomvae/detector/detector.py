@@ -110,8 +110,8 @@ class Detector:
         if self.card.weighting is None:
             return "score = reconstruction + kl, nats, higher is more anomalous"
         return (
-            "score = reconstruction + kl, each times the prominence among the surroundings, "
-            "higher is more anomalous"
+            "score = reconstruction + kl, each times the local-contrast weighting, higher is more "
+            "anomalous"
         )
 
     @property

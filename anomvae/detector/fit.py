@@ -23,9 +23,10 @@ from ..models import Autoencoder, ModelInput
 from ..models.families import Family, Sizes, family_named, fitting_sizes
 from ..models.objectives import Elbo
 from ..parallel import Progress, quiet
+from ..pixels.annulus import Annulus
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, fit_covariates
-from ..stats.context import Annulus, Context, ContextPlan, fit_context
+from ..stats.context import Context, ContextPlan, fit_context
 from ..stats.latent import LatentStatistics
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..errors import ModelFileError
+from ..pixels.annulus import Annulus
 from ..pixels.bands import Band, Bands
 from ..pixels.covariates import Covariate, Covariates
-from ..stats.context import Annulus, ContextPlan
+from ..stats.context import ContextPlan
 from ..stats.latent import NO_LATENT_STATISTICS, LatentStatistics
 from ..stats.local_contrast import LocalContrastWeighting
 from ..stats.thresholds import Threshold

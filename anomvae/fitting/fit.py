@@ -19,8 +19,9 @@ from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText, as_paths
 from ..models.families import family_named, require_dates
 from ..parallel import Progress, quiet
+from ..pixels.annulus import Annulus
 from ..pixels.covariates import Covariates
-from ..stats.context import Annulus, Conditioned, Context
+from ..stats.context import Conditioned, Context
 from ..stats.thresholds import parse_rule
 from ..training.sampling import HELD_OUT, Blocks, Sample, draw_sample, held_out_blocks
 from .selection import EVERYTHING, SceneFile, Selection, found_scenes

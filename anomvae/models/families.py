@@ -11,8 +11,8 @@ from typing import Any
 
 from .. import config
 from ..errors import ConfigError, hint
+from ..pixels.annulus import Annulus
 from ..pixels.views import Patches, Series, Spectra, View
-from ..stats.context import Annulus
 from . import (
     LIKELIHOODS,
     MLP,

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, ValidationInfo
 
+from ..files import is_local, without_query
+
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 """Names of this machine."""
 NAME = re.compile(r"[\w.-]+")
@@ -19,7 +21,7 @@ def _beside(text: str, info: ValidationInfo) -> str:
     if not text:
         raise ValueError("a path is empty: give one.")
     folder = (info.context or {}).get("folder", Path())
-    return text if re.match(r"\w{2,}://|/vsi", text) else str(folder / Path(text).expanduser())
+    return str(folder / Path(text).expanduser()) if is_local(text) else text
 
 
 def _named(text: str) -> str:
@@ -39,9 +41,9 @@ def require_safe(url: str, *, allow_http: bool) -> str:
     parts = urlsplit(url)
     plain = parts.scheme == "http" and (allow_http or parts.hostname in LOCAL)
     if not (parts.scheme == "https" or plain) or not parts.hostname:
-        shown = url.partition("?")[0]
         raise ValueError(
-            f"{shown!r} is not a safe address: give https://, or set allow_http = true."
+            f"{without_query(url)!r} is not a safe address: give https://, or set "
+            f"allow_http = true."
         )
     return url
 

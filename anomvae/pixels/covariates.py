@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,8 +121,8 @@ def parse_covariates(texts: Sequence[str | Path]) -> tuple[CovariateSpec, ...]:
 
     Examples
     --------
-    >>> requested(["dem.tif", "day"])
-    (Request(kind='numbers', source='dem.tif'), Request(kind='day', source=''))
+    >>> parse_covariates(["dem.tif", "day"])
+    (CovariateSpec(kind='continuous', source='dem.tif'), CovariateSpec(kind='day', source=''))
     """
     texts = [texts] if isinstance(texts, str | Path) else texts
     return tuple(_request(str(text)) for text in texts)
@@ -235,9 +235,68 @@ class UnknownClassWarning:
             )
 
 
+class CovariateReport(NamedTuple):
+    """What one block shows of each covariate; reports of all blocks make `CovariateWarnings`."""
+
+    known: tuple[bool, ...]
+    """Whether any pixel has a value."""
+    unknown: tuple[frozenset[float], ...]
+    """Classes that training did not have; empty for other kinds."""
+
+
+def report_of(expected: Covariates, values: Array) -> CovariateReport:
+    """Describe the values (..., value) of a block; ``expected`` are those of a detector."""
+    parts = list(split_values(expected, values))
+    return CovariateReport(
+        tuple(bool(np.isfinite(own).any()) for _, own in parts),
+        tuple(_unknown_classes(one, own) for one, own in parts),
+    )
+
+
+def _unknown_classes(one: Covariate, values: Array) -> frozenset[float]:
+    if one.kind != CATEGORICAL:
+        return frozenset()
+    return frozenset(np.unique(values[np.isfinite(values)]).tolist()) - set(one.classes)
+
+
+class CovariateWarnings:
+    """Warn of unknown classes and of covariates without any value, once for a whole scene.
+
+    Blocks may be read by other processes: their reports come here.
+    """
+
+    def __init__(self, expected: Covariates, scene: str) -> None:
+        """Expect the covariates of a detector in the scene of this name."""
+        self._expected, self._scene = expected, scene
+        self._known = [False] * len(expected)
+        self._reported: set[tuple[int, float]] = set()
+
+    def add(self, report: CovariateReport) -> None:
+        """Take the report of a block; warn of classes not met before."""
+        self._known = [a or b for a, b in zip(self._known, report.known, strict=True)]
+        for number, (one, classes) in enumerate(zip(self._expected, report.unknown, strict=True)):
+            new = sorted(value for value in classes if (number, value) not in self._reported)
+            self._reported.update((number, value) for value in new)
+            if new:
+                log.warning(
+                    "%s: %s has classes that training did not have (%s); they count as none of "
+                    "its classes",
+                    *(self._scene, one.file, listed([f"{value:g}" for value in new])),
+                )
+
+    def finish(self) -> None:
+        """Warn of covariates that no block had a value of."""
+        for one, known in zip(self._expected, self._known, strict=True):
+            if not known:
+                log.warning(
+                    "%s: %s has no value at any pixel read; the mean of training stands for it",
+                    *(self._scene, one),
+                )
+
+
 def _request(text: str) -> CovariateSpec:
-    old, _, rest = text.partition(":")
-    if old in RENAMED:
+    old, colon, rest = text.partition(":")
+    if old in RENAMED and colon:
         raise ConfigError(f"covariates = {text!r}: write {RENAMED[old]}:{rest}.")
     match = re.fullmatch(rf"({CONTINUOUS}|{CATEGORICAL}|{DAY})(?::(.*))?", text, re.DOTALL)
     if match is None and text:

@@ -8,6 +8,7 @@ from datetime import date
 from itertools import pairwise
 
 from ..errors import ConfigError
+from ..files import without_query
 
 AS_LISTED = "as-listed"
 """Says that rasters are given oldest first."""
@@ -31,7 +32,7 @@ def date_of(name: str) -> date | None:
     >>> date_of("coast.tif") is None
     True
     """
-    last = re.split(r"[/\\]", name.partition("?")[0].rstrip("/\\"))[-1]
+    last = re.split(r"[/\\]", without_query(name).rstrip("/\\"))[-1]
     for year, _, month, day in DATE.findall(last):
         try:
             return date(int(year), int(month), int(day))

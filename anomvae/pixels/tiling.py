@@ -41,8 +41,18 @@ class Tile:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns that are kept."""
-        rows, cols = (part.stop - part.start for part in self.keep)
-        return rows, cols
+        return shape_of(self.keep)
+
+
+def shape_of(window: Window) -> tuple[int, int]:
+    """Return rows and columns of a window."""
+    rows, cols = (part.stop - part.start for part in window)
+    return rows, cols
+
+
+def whole(shape: tuple[int, int]) -> Window:
+    """Return the window of a whole grid."""
+    return slice(0, shape[0]), slice(0, shape[1])
 
 
 def tile_at(keep: Window, shape: tuple[int, int], halo: int = 0) -> Tile:

@@ -28,60 +28,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.annulus import STEP, Integers, box_sums, in_steps
+from ..pixels.annulus import STEP, Annulus, in_steps
 from ..pixels.covariates import Covariates, numbers_of
 from ..pixels.views import Block, Examples, Mask, View
 from .rx import stream_moments
 from .scaler import in_parts
 
-LEAST = 0.25
-"""Share of a ring that must have data for its statistics to count."""
 SCALED = 2.0**9  # the same of a scaled band
 ARRAYS = ("centre", "std", "basis", "scale", "mean", "deviation")
 BAND_STEP, BASIS_STEP = 2.0**-12, 2.0**-20  # their product and its sums stay below 2^53: exact
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Annulus:
-    """A square window without its middle."""
-
-    outer: int
-    """Side of the window, pixels, odd."""
-    guard: int
-    """Side of the middle that is left out, pixels, odd."""
-
-    @property
-    def radius(self) -> int:
-        """How far it looks sideways, pixels."""
-        return self.outer // 2
-
-    @property
-    def pixels(self) -> int:
-        """Pixels it holds, inside a scene."""
-        return self.outer**2 - self.guard**2
-
-    def sums(self, values: Integers) -> Integers:
-        """Sum integers (..., row, col) over the ring of every pixel; exact, and outside is 0."""
-        return box_sums(values, self.outer) - box_sums(values, self.guard)
-
-    def means(self, values: Floats, known: Mask) -> tuple[Floats, Mask]:
-        """Average numbers (..., row, col) that are ``known``, in steps of 2^-16.
-
-        Returns
-        -------
-        means : array, shape (..., row, col)
-            NaN where nothing in the ring is known.
-        seen : array of bool, the same shape
-            Whether enough of the ring is known for its mean to count.
-        """
-        count = self.sums(known.astype(np.int64))
-        return _mean(self, in_steps(values, known), count) * STEP, self.enough(count)
-
-    def enough(self, count: Integers) -> Mask:
-        """Tell where a ring with ``count`` known pixels counts."""
-        return np.asarray(count >= LEAST * self.pixels)
 
 
 @dataclass(frozen=True)
@@ -174,11 +131,11 @@ class Context:
         numbers = iter(np.moveaxis(told, -1, 0))  # float64 of them all would take a gigabyte
         for place, component in enumerate(components):
             values = in_steps(component, known)
-            mean = _mean(annulus, values, count)
+            mean = annulus.mean(values, count)
             if place < self.plan.mean_components:
                 next(numbers)[...] = mean * STEP
             if place < self.plan.std_components:
-                squares = _mean(annulus, values * values, count)
+                squares = annulus.mean(values * values, count)
                 next(numbers)[...] = np.sqrt(np.maximum(squares - mean * mean, 0)) * STEP
         told[~annulus.enough(count)] = np.nan
         return told
@@ -296,8 +253,3 @@ class Conditioned:
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
         """Put one value per example back to its place."""
         return self.view.join(values, where)
-
-
-def _mean(annulus: Annulus, values: Integers, count: Integers) -> Floats:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(annulus.sums(values) / count)

@@ -27,8 +27,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..pixels.annulus import Annulus
 from ..pixels.views import Mask
-from .context import Annulus
 
 NEAREST = 1e-3  # e: copies of a pixel are at no distance
 STEEPEST = 20.0  # log f beyond which float32 scores could overflow

@@ -45,7 +45,8 @@ def fit_scene(block, *, seed=0, in_sample=False, trim=0.05, **tables):
     from anomvae.config import Config
     from anomvae.detector import fit_detector, fit_surroundings
     from anomvae.models.families import family_named
-    from anomvae.stats.context import Annulus, Conditioned
+    from anomvae.pixels.annulus import Annulus
+    from anomvae.stats.context import Conditioned
     from anomvae.training.sampling import TrainingScene, draw_sample
 
     config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
