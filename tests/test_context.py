@@ -233,9 +233,7 @@ def test_the_numbers_of_training_pixels_have_mean_0_and_spread_1():
     assert told.std(0) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    "numbers", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]]
-)
+@pytest.mark.parametrize("numbers", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]])
 def test_numbers_that_say_nothing_can_be_fitted_to(numbers):
     numbers = np.asarray(numbers, np.float32)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +23,8 @@ TRIM = 0.05
 PATCH = (7, 3)
 """Sides of a patch and of its hidden middle, pixels; wider ones cost more and were no better."""
 Share = Annotated[float, Field(ge=0, lt=1)]
+SMALLEST_BATCH = 32
+BATCHES = 8  # per epoch at the least, so that few examples still get their steps
 WIDEST = 255  # every pixel of a ring is looked at, and tiles are read with it around them
 
 
@@ -133,6 +135,14 @@ class TrainingConfig(Table):
     free_bits: NonNegativeFloat = 0.0
     """Nats of KL per pixel that cost nothing in training."""
 
+    def batch_size_for(self, examples: int) -> int:
+        """Return the examples per step for a training set of this size."""
+        return min(examples, self.batch_size, max(SMALLEST_BATCH, examples // BATCHES))
+
+    def steps_for(self, examples: int) -> int:
+        """Return the steps for a training set of this size."""
+        return min(self.max_steps, self.epochs * max(1, examples // self.batch_size_for(examples)))
+
 
 class ScoreConfig(Table):
     """How a score is made of reconstruction and KL."""
@@ -168,31 +178,6 @@ class Config(Table):
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute; results repeat to the bit on one machine and device."""
 
-    def settled(self, *, in_sample: bool, trim: float) -> Config:
-        """Decide what fitting decides.
-
-        Parameters
-        ----------
-        in_sample : bool
-            Whether the detector scores what it was fitted on, as ``detect`` does.
-        trim : float
-            Share to trim where the configuration leaves it open.
-        """
-        noise = "covariance" if in_sample else "band"
-        rule = "sigma-clip:3" if in_sample else "sigma:3"
-        return self.model_copy(
-            update={
-                "training": _filled(self.training, trim=trim),
-                "score": _filled(self.score, noise=noise),
-                "threshold": rule if self.threshold == "auto" else self.threshold,
-            }
-        )
-
 
 def _rule(text: str) -> str:
     return text if text == "auto" else str(parse_rule(text))
-
-
-def _filled(table: Any, **values: float | str) -> Any:  # noqa: ANN401 - any of the tables
-    open_keys = {key: value for key, value in values.items() if getattr(table, key) == "auto"}
-    return table.model_copy(update=open_keys)

@@ -61,8 +61,6 @@ def convolution(sizes: Sizes) -> ContextNetwork:
 class Family:
     """A recipe for a detector's model."""
 
-    network: Callable[..., Any] = MLP
-    """Encoder and decoder."""
     bottleneck: Callable[..., Any] = Gaussian
     """The code."""
     view: type[Spectra] = Spectra
@@ -75,18 +73,13 @@ class Family:
     """Whether the model is told the surroundings of a pixel (`anomvae.stats.context`)."""
 
     @property
-    def of_dates(self) -> bool:
-        """Whether an example holds all dates of a place."""
-        return self.view is Series
-
-    @property
     def of_patches(self) -> bool:
         """Whether an example holds the neighbours of a pixel."""
         return self.view is Patches
 
-    def seen(self, patch: Annulus | None) -> View:
-        """Give the view; one of patches looks as far as ``patch``."""
-        return self.view((patch or PATCH).radius) if self.of_patches else self.view()
+    def view_of(self, patch: Annulus) -> View:
+        """Return the view; one of patches extends as far as ``patch``."""
+        return self.view(patch.radius) if self.of_patches else self.view()
 
     def build(self, sizes: Sizes, likelihood: str = "student-t") -> Autoencoder:
         """Assemble an untrained model; the decoder mirrors the encoder."""
@@ -96,9 +89,9 @@ class Family:
         seen = 0 if beside is None else beside.width
         shown = 0 if beside is None or not beside.centre_masked else beside.width
         return Autoencoder(
-            encoder=self.network(sizes.bands + sizes.context + seen, hidden),
+            encoder=MLP(sizes.bands + sizes.context + seen, hidden),
             bottleneck=bottleneck,
-            decoder=self.network(bottleneck.width + sizes.context + shown, hidden[::-1]),
+            decoder=MLP(bottleneck.width + sizes.context + shown, hidden[::-1]),
             likelihood=LIKELIHOODS[likelihood](hidden[0], sizes.bands),
             context_network=beside,
         )
@@ -129,53 +122,3 @@ def family_named(name: str) -> Family:
     if name in FAMILIES:
         return FAMILIES[name]
     raise ConfigError(f"model.family = {name!r} is unknown. {hint(name, FAMILIES)}")
-
-
-def require_dates(family: str, dates: int) -> None:
-    """Make sure that there are as many dates of one place as a family needs.
-
-    Raises
-    ------
-    ConfigError
-        If it compares dates, and there is one alone.
-    """
-    if family_named(family).of_dates and dates < 2:
-        raise ConfigError(
-            f"model.family = {family!r} compares a date with those before it, but one date is "
-            f"given. Give two or more rasters of one place, or take another family."
-        )
-
-
-def require_rows(family: str, radius: int = 0) -> None:
-    """Make sure that a detector can do with rows of pixels.
-
-    Raises
-    ------
-    ConfigError
-        If its family looks at neighbours or dates, or its score reaches ``radius`` pixels sideways.
-    """
-    found = family_named(family)
-    alone = not (found.of_dates or found.of_patches or found.conditioned)
-    if radius or not alone:
-        what = "This detector" if alone else f"family = {family!r}"
-        raise ConfigError(
-            f"{what} looks at neighbours or dates, which rows of pixels do not have. "
-            f"Train it on rasters (anomvae.train) and use Detector.score on blocks."
-        )
-
-
-def fitting_sizes(
-    bands: int,
-    latent: int | None = None,
-    hidden: tuple[int, ...] | None = None,
-    context: int = 0,
-    patch: Annulus = PATCH,
-) -> Sizes:
-    """Choose what is not given by the number of bands."""
-    return Sizes(
-        bands,
-        latent or min(8, max(1, bands // 2)),
-        hidden or ((128, 64) if bands > 32 else (64, 32)),
-        context,
-        patch,
-    )

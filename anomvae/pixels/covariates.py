@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,31 +208,6 @@ def day_values(day: date) -> Array:
     """Lay the day of the year on a circle: sin and cos, shape (2,)."""
     angle = 2 * math.pi * day.timetuple().tm_yday / YEAR
     return np.array([math.sin(angle), math.cos(angle)], np.float32)
-
-
-class UnknownClassWarning:
-    """Tells, once for each, which classes of a scene training did not see."""
-
-    def __init__(self, expected: Covariates, scene: str) -> None:
-        """Watch the values of a scene against what a detector knows."""
-        self._expected, self._scene = expected, scene
-        self._told: set[tuple[int, float]] = set()
-
-    def look(self, values: NDArray[Any]) -> None:
-        """Look at values (..., value)."""
-        for place, (one, own) in enumerate(split_values(self._expected, values)):
-            if one.kind == CATEGORICAL:
-                strange = set(np.unique(own[np.isfinite(own)]).tolist()) - set(one.classes)
-                self._tell(place, one, sorted(strange))
-
-    def _tell(self, place: int, one: Covariate, strange: Sequence[float]) -> None:
-        new = [number for number in strange if (place, number) not in self._told]
-        if new:
-            self._told.update((place, number) for number in new)
-            log.warning(
-                "%s: %s has classes that training did not see (%s); they count as none of them",
-                *(self._scene, one.file, listed([f"{number:g}" for number in new])),
-            )
 
 
 class CovariateReport(NamedTuple):

@@ -7,63 +7,15 @@ date alone, `Series` all dates of a pixel, `Patches` a pixel among its neighbour
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .bands import Bands
-from .grid import Grid
-from .tiling import Window
 
 Block = NDArray[np.float32]
 """Axes (time, row, col, band); NaN = no data."""
 Mask = NDArray[np.bool_]
 """Axes (time, row, col) or (row, col)."""
-
-
-class Reader(Protocol):
-    """Where blocks come from: a raster, or several dates of one place."""
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-
-    @property
-    def grid(self) -> Grid:
-        """Rows, columns, and where they lie."""
-
-    @property
-    def bands(self) -> Bands:
-        """The bands that `read` gives."""
-
-    @property
-    def block_shape(self) -> tuple[int, int]:
-        """Rows and columns that are cheap to read together."""
-
-    @property
-    def values_per_pixel(self) -> int:
-        """Numbers that `read` gives of a pixel: the bands of all dates."""
-
-    def read(self, window: Window) -> Block:
-        """Read the pixels of a window."""
-
-    def using(self, bands: Bands) -> Self:
-        """Give a reader of some of the bands."""
-
-
-AnyReader = TypeVar("AnyReader", bound=Reader)
-
-
-def matched(reader: AnyReader, bands: Bands) -> AnyReader:
-    """Read the bands of a detector, in its order.
-
-    Raises
-    ------
-    BandMismatch
-        If the scene does not have them.
-    """
-    return reader.using(bands.find_in(reader.bands, reader.name))
 
 
 class Examples(Protocol):
@@ -87,6 +39,10 @@ class View(Protocol):
     def radius(self) -> int:
         """How far an example looks sideways, pixels."""
 
+    @property
+    def compares_dates(self) -> bool:
+        """Whether the score of a date depends on the dates before it."""
+
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Tell what of examples (n, ..., band) can be scored, shape (n,) or (n, time)."""
 
@@ -106,6 +62,11 @@ class Spectra:
 
     radius: int = 0
     """A spectrum looks no further than its own pixel."""
+
+    @property
+    def compares_dates(self) -> bool:
+        """Whether the score of a date depends on the dates before it."""
+        return False
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Tell which spectra have data in every band, (n,)."""
@@ -138,6 +99,11 @@ class Series(Spectra):
 
     A date can be scored if one before it is known: there is nothing to compare the first with.
     """
+
+    @property
+    def compares_dates(self) -> bool:
+        """Every date is compared with those before it."""
+        return True
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Tell which dates of series have data in every band, and a date before, (n, time)."""

@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from ..errors import RasterError
+from ..errors import RasterError, listed
+from ..files import FileIdentity, PathText, identify
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
+from ..pixels.tiling import Window, whole
 from .description import bands_of, data_indexes
-from .gdal import open_dataset, reads_remotely, reporting
+from .gdal import open_handle, reads_remotely, reporting, session
 from .georeference import grid_of
-from .part import Part, whole
 from .validity import Validity, hide_masked, validity_of
 from .values import read_values
 
 log = logging.getLogger(__name__)
 
 PAUSES = (0.5, 2.0)
-"""Seconds to wait before a part of a remote raster is read again."""
+"""Seconds to wait before a window of a remote raster is read again."""
 DAMAGED = "The file seems damaged or cut short: fetch or copy it again."
 UNREACHABLE = "The server or the network fails, or the file is damaged: try again later."
 
@@ -40,8 +40,10 @@ class Dataset:
     """An open raster."""
 
     name: str
-    """The path or URI as it was given."""
-    dataset: DatasetReader
+    """What the user named; messages use it."""
+    path: str
+    """What GDAL opens."""
+    handle: DatasetReader
     """rasterio's own."""
     grid: Grid
     """Shape, transform and coordinate reference system."""
@@ -49,19 +51,30 @@ class Dataset:
     """All data bands."""
     validity: Validity
     """The file's masks."""
-    options: Mapping[str, int]
-    """GDAL's opening options."""
     remote: bool
     """Whether it, or what a VRT is made of, lies on a server."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
         """Rows and columns of the blocks in which the first band is stored."""
-        rows, cols = self.dataset.block_shapes[self.bands.items[0].index - 1]
+        rows, cols = self.handle.block_shapes[self.bands.items[0].index - 1]
         return rows, cols
 
-    def read(self, bands: Bands, part: Part) -> NDArray[np.float32]:
-        """Read some bands of a part of the raster, axes (row, col, band); NaN = no data.
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Types in which the data bands are stored, each once."""
+        return tuple(sorted({self.handle.dtypes[index - 1] for index in self.bands.indexes}))
+
+    @property
+    def files(self) -> tuple[FileIdentity, ...]:
+        """The state of every file that the pixels come from."""
+        with session():
+            files = self.handle.files or [self.path]
+        # What viewers leave beside a raster (statistics, overviews) does not change its pixels.
+        return tuple(identify(file) for file in files if not file.endswith((".aux.xml", ".ovr")))
+
+    def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
+        """Read some bands of a window, axes (row, col, band); NaN = no data.
 
         Raises
         ------
@@ -69,13 +82,13 @@ class Dataset:
             If the file is damaged there.
         """
         if not self.remote:
-            return self._read(bands, part, DAMAGED)
+            return self._read(bands, window, DAMAGED)
         try:
-            return self._read(bands, part, UNREACHABLE)
+            return self._read(bands, window, UNREACHABLE)
         except RasterError as error:
-            return self._read_again(bands, part, error)
+            return self._read_again(bands, window, error)
 
-    def _read_again(self, bands: Bands, part: Part, error: RasterError) -> NDArray[np.float32]:
+    def _read_again(self, bands: Bands, window: Window, error: RasterError) -> NDArray[np.float32]:
         """Read from a remote raster that is opened anew.
 
         GDAL asks again where a server is busy, but not where a connection breaks off.
@@ -84,19 +97,20 @@ class Dataset:
             log.info("%s; trying again in %g s", error, pause)
             time.sleep(pause)
             try:
-                with opened(self.name):
+                with open_raster(self.path, name=self.name):
                     pass  # GDAL forgets what it holds of a file when that is closed
-                with opened(self.name, **self.options) as fresh:
-                    return fresh._read(bands, part, UNREACHABLE)
-            except RasterError as again:
-                error = again
+                with open_raster(self.path, name=self.name) as reopened:
+                    return reopened._read(bands, window, UNREACHABLE)
+            except RasterError as another:
+                error = another
         raise error
 
-    def _read(self, bands: Bands, part: Part, advice: str) -> NDArray[np.float32]:
-        found = f"{self.name} cannot be read at {part}"
-        with reporting(found, advice, remote=self.remote):
-            block = read_values(self.dataset, bands, part)
-            hide_masked(block, self.dataset, validity=self.validity, bands=bands, part=part)
+    def _read(self, bands: Bands, window: Window, advice: str) -> NDArray[np.float32]:
+        rows = window[0]
+        problem = f"{self.name} cannot be read at rows {rows.start} to {rows.stop - 1}"
+        with reporting(problem, advice, remote=self.remote):
+            block = read_values(self.handle, bands, window)
+            hide_masked(block, self.handle, validity=self.validity, bands=bands, window=window)
         return block
 
     def first(self) -> Bands:
@@ -109,56 +123,59 @@ class Dataset:
 
 
 @contextmanager
-def opened(path: str | Path, **options: int) -> Iterator[Dataset]:
-    """Open a raster of real numbers for reading, closed in the end; ``options`` are GDAL's.
+def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]:
+    """Open a raster of real numbers for reading, closed in the end.
+
+    Parameters
+    ----------
+    path : path
+        What GDAL opens.
+    name : str, optional
+        What messages call it, by default its path.
 
     Raises
     ------
     RasterError
         If it does not exist, is no raster, or has no band of real numbers.
     """
-    name = str(path)
-    dataset = open_dataset(name, **options)
+    shown = str(path) if name is None else name
+    handle = open_handle(str(path), shown)
     try:
-        yield _dataset_of(name, dataset, options)
+        yield _described(shown, str(path), handle)
     finally:
-        dataset.close()
+        handle.close()
 
 
-def _dataset_of(name: str, dataset: DatasetReader, options: Mapping[str, int]) -> Dataset:
+def _described(name: str, path: str, handle: DatasetReader) -> Dataset:
     with reporting(
         f"{name} cannot be described", "The file seems damaged: fetch or copy it again."
     ):
-        _require_real_bands(name, dataset)
-        bands = bands_of(dataset)
+        _require_real_bands(name, handle)
+        bands = bands_of(handle)
         return Dataset(
             name=name,
-            dataset=dataset,
-            grid=grid_of(dataset),
+            path=path,
+            handle=handle,
+            grid=grid_of(handle),
             bands=bands,
-            validity=validity_of(dataset, bands),
-            options=options,
-            remote=reads_remotely(dataset),
+            validity=validity_of(handle, bands),
+            remote=reads_remotely(handle),
         )
 
 
-def _require_real_bands(name: str, dataset: DatasetReader) -> None:
-    indexes = data_indexes(dataset)
-    if not dataset.count and dataset.subdatasets:
+def _require_real_bands(name: str, handle: DatasetReader) -> None:
+    indexes = data_indexes(handle)
+    if not handle.count and handle.subdatasets:
         raise RasterError(
-            f"{name} is a container of {len(dataset.subdatasets)} rasters, not one raster. "
-            f"Give one of them: {_shown(dataset.subdatasets)}."
+            f"{name} is a container of {len(handle.subdatasets)} rasters, not one raster. "
+            f"Give one of them: {listed(handle.subdatasets, 4)}."
         )
     if not indexes:
-        kind = "only an alpha band" if dataset.count else "no bands"
+        kind = "only an alpha band" if handle.count else "no bands"
         raise RasterError(f"{name} has {kind}. Give a raster with at least one data band.")
-    types = sorted({dataset.dtypes[index - 1] for index in indexes})
+    types = sorted({handle.dtypes[index - 1] for index in indexes})
     if any(dtype.startswith("complex") for dtype in types):
         raise RasterError(
             f"{name} holds complex numbers ({', '.join(types)}), but bands must hold real ones. "
             f"Convert it to amplitude or intensity first (gdal_calc.py)."
         )
-
-
-def _shown(names: list[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

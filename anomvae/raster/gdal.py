@@ -21,6 +21,7 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from ..errors import RasterError
+from ..files import is_local
 
 CACHE_BYTES = 128_000_000
 """Of GDAL's block cache, by default 5 % of the machine's memory.  A block of 512 x 512 pixels
@@ -93,29 +94,25 @@ def reason(error: BaseException) -> str:
     return " ".join(text.split()).rstrip(".:")
 
 
-def open_dataset(name: str, **options: int) -> DatasetReader:
-    """Open a raster for reading, with GDAL's opening options.
+def open_handle(path: str, name: str | None = None) -> DatasetReader:
+    """Open a raster for reading; messages call it ``name``, by default its path.
 
     Raises
     ------
     RasterError
         If it does not exist, or GDAL cannot open it as a raster.
     """
-    if is_local(name) and not Path(name).exists():
-        raise RasterError(f"{name} does not exist. Check the path.")
-    remote = is_remote(name) or _is_vrt(name)
+    shown = path if name is None else name
+    if is_local(path) and not Path(path).exists():
+        raise RasterError(f"{shown} does not exist. Check the path.")
+    remote = is_remote(path) or _is_vrt(path)
     advice = (
         "Check the address, the rights and the network."
-        if is_remote(name)
+        if is_remote(path)
         else "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable."
     )
-    with reporting(f"{name} cannot be opened as a raster", advice, remote=remote), unwarned():
-        return rasterio.open(name, **options)
-
-
-def is_local(name: str) -> bool:
-    """Tell a path from an URI, one of GDAL's virtual files, or a VRT given as text."""
-    return not re.match(r"/vsi|<|\w{2,}:", name)
+    with reporting(f"{shown} cannot be opened as a raster", advice, remote=remote), unwarned():
+        return rasterio.open(path)
 
 
 def absolute_uri(name: str | Path) -> str:
@@ -134,7 +131,7 @@ def reads_remotely(dataset: DatasetReader) -> bool:
 
 
 def _is_vrt(name: str) -> bool:
-    return name.lower().endswith(".vrt")
+    return name.lower().endswith(".vrt") or name.startswith("<")  # a VRT given as text
 
 
 @cache

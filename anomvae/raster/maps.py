@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RasterError
+from ..files import PathText
 from ..pixels.grid import Grid
-from .dataset import Dataset, opened
+from ..pixels.tiling import whole
+from .dataset import open_raster
 from .gdal import session
-from .part import whole
 
 LAYERS = ("score", "reconstruction", "kl")
-"""Bands of an anomaly map, in order, nats."""
+"""Bands of an anomaly map, in order."""
 
 
 @dataclass(frozen=True)
 class AnomalyMap:
-    """Scores on a grid, axes (row, col), nats; NaN = no data."""
+    """Scores on a grid."""
 
     grid: Grid
     """Where the pixels lie."""
     score: NDArray[np.float32]
-    """Higher is more anomalous."""
-    reconstruction: NDArray[np.float32]
-    """The part of the score that the reconstruction adds."""
-    kl: NDArray[np.float32]
-    """The part of the score that the code adds."""
+    """Higher is more anomalous, axes (row, col); NaN = no data."""
     tags: dict[str, str]
     """The file's tags; ``ANOMVAE_*`` say how it was made."""
 
 
-def read_map(path: str | Path) -> AnomalyMap:
+def read_map(path: PathText) -> AnomalyMap:
     """Read an anomaly map that anomvae wrote.
 
     Raises
@@ -42,14 +38,19 @@ def read_map(path: str | Path) -> AnomalyMap:
     RasterError
         If it cannot be read, or is another raster.
     """
-    with opened(path) as source:
-        score, reconstruction, kl = _layers(source)
+    with open_raster(path) as dataset:
+        if dataset.bands.names != LAYERS:
+            raise RasterError(
+                f"{dataset.name} has the bands {', '.join(dataset.bands.names[:8])}, but an "
+                f"anomaly map has {', '.join(LAYERS)}. Give a <scene>.anomaly.tif as anomvae "
+                f"writes it."
+            )
+        score = dataset.read(dataset.first(), whole(dataset.grid.shape))[..., 0]
         with session():
-            tags = dict(source.dataset.tags())
-        return AnomalyMap(source.grid, score, reconstruction, kl, tags)
+            return AnomalyMap(dataset.grid, score, dict(dataset.handle.tags()))
 
 
-def read_labels(path: str | Path, grid: Grid, name: str) -> NDArray[np.float32]:
+def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
     """Read labels for the raster called ``name`` on ``grid``.
 
     Returns
@@ -64,16 +65,6 @@ def read_labels(path: str | Path, grid: Grid, name: str) -> NDArray[np.float32]:
     GridMismatch
         If they are on another grid.
     """
-    with opened(path) as source:
-        grid.require_same(source.grid, name, source.name)
-        return source.read_first()
-
-
-def _layers(source: Dataset) -> list[NDArray[np.float32]]:
-    if source.bands.names != LAYERS:
-        raise RasterError(
-            f"{source.name} has the bands {', '.join(source.bands.names[:8])}, but an anomaly map "
-            f"has {', '.join(LAYERS)}. Give a <scene>.anomaly.tif as anomvae writes it."
-        )
-    values = source.read(source.bands, whole(source.grid.shape))
-    return [np.ascontiguousarray(layer) for layer in np.moveaxis(values, -1, 0)]
+    with open_raster(path) as dataset:
+        grid.require_same(dataset.grid, name, dataset.name)
+        return dataset.read_first()

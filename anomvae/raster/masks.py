@@ -1,67 +1,45 @@
-"""Masks: which pixels to use, told by a raster or by polygons; axes (row, col)."""
+"""Masks: which pixels to use, given by a raster or by polygons; axes (row, col)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..files import PathText
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
-from .dataset import Dataset, opened
+from ..pixels.views import Mask
+from .dataset import Dataset, open_raster
 from .georeference import Georeference
-from .part import Part, part_at
 from .polygons import is_vector, read_polygons
 
 
 class NormalMask(Protocol):
-    """Tells which pixels of a scene are normal."""
+    """Which pixels of a scene are normal."""
 
-    def read(self, window: Window) -> NDArray[np.bool_]:
-        """Tell which pixels of a window are normal, axes (row, col)."""
-
-
-class Scene(Protocol):
-    """What a mask must know of the scene that it belongs to, such as a `RasterReader`."""
-
-    @property
-    def name(self) -> str:
-        """The path as it was given."""
-
-    @property
-    def georeference(self) -> Georeference:
-        """All that the file says about where it lies."""
+    def read(self, window: Window) -> Mask:
+        """Return the normal pixels of a window, axes (row, col)."""
 
 
 @dataclass(frozen=True)
 class RasterMask:
     """A pixel counts where the first band of a raster is data and not 0."""
 
-    source: Dataset
+    dataset: Dataset
     """The open raster."""
 
-    @property
-    def name(self) -> str:
-        """The path as it was given."""
-        return self.source.name
-
-    def read(self, window: Window) -> NDArray[np.bool_]:
-        """Tell which pixels of a window count, axes (row, col)."""
-        return self.read_part(part_at(window))
-
-    def read_part(self, part: Part) -> NDArray[np.bool_]:
-        """Tell which pixels of a part count, axes (row, col)."""
-        values = self.source.read(self.source.first(), part)[..., 0]
+    def read(self, window: Window) -> Mask:
+        """Return which pixels of a window count, axes (row, col)."""
+        values = self.dataset.read(self.dataset.first(), window)[..., 0]
         return np.asarray(np.isfinite(values) & (values != 0))
 
 
 @contextmanager
-def opened_mask(path: str | Path, grid: Grid, name: str) -> Iterator[RasterMask]:
+def open_mask(path: PathText, grid: Grid, name: str) -> Iterator[RasterMask]:
     """Open a mask for the raster called ``name`` on ``grid``.
 
     Raises
@@ -71,22 +49,24 @@ def opened_mask(path: str | Path, grid: Grid, name: str) -> Iterator[RasterMask]
     GridMismatch
         If it is on another grid.
     """
-    with opened(path) as source:
-        grid.require_same(source.grid, name, source.name)
-        yield RasterMask(source)
+    with open_raster(path) as dataset:
+        grid.require_same(dataset.grid, name, dataset.name)
+        yield RasterMask(dataset)
 
 
 @contextmanager
-def open_normal(path: str | Path, scene: Scene) -> Iterator[NormalMask]:
-    """Open what says which pixels of a scene are normal.
+def open_normal(path: PathText, georeference: Georeference, name: str) -> Iterator[NormalMask]:
+    """Open what gives the normal pixels of a scene.
 
     Parameters
     ----------
     path : path
         A raster on the scene's grid, normal where its first band is data and not 0; or polygons
         around normal pixels: GeoJSON, or with the extra ``vector`` GeoPackage, Shapefile and more.
-    scene : RasterReader
-        The scene.
+    georeference : Georeference
+        The scene's.
+    name : str
+        The scene's, for messages.
 
     Yields
     ------
@@ -100,7 +80,7 @@ def open_normal(path: str | Path, scene: Scene) -> Iterator[NormalMask]:
         If a raster is on another grid.
     """
     if is_vector(path):
-        yield read_polygons(path, scene.georeference, scene.name)
+        yield read_polygons(path, georeference, name)
     else:
-        with opened_mask(path, scene.georeference.grid, scene.name) as mask:
+        with open_mask(path, georeference.grid, name) as mask:
             yield mask

@@ -18,7 +18,7 @@ from rasterio.warp import transform
 
 from ..errors import RasterError
 from ..pixels.grid import Grid
-from ..pixels.tiling import Window
+from ..pixels.tiling import Window, shape_of
 from .gdal import reporting, session
 from .georeference import Georeference
 from .vector import Outlines, read_outlines
@@ -63,7 +63,7 @@ class PolygonMask:
 
     def read(self, window: Window) -> NDArray[np.bool_]:
         """Tell which pixels of a window count, axes (row, col)."""
-        rows, cols = (part.stop - part.start for part in window)
+        rows, cols = shape_of(window)
         inside = [polygon.at(window) for polygon in self.polygons if polygon.touches(window)]
         if not inside:  # rasterio refuses to burn nothing
             return np.zeros((rows, cols), np.bool_)

@@ -16,8 +16,8 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 
 from ..pixels.bands import Bands
+from ..pixels.tiling import Window
 from .description import alpha_indexes
-from .part import Part
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ def hide_masked(
     *,
     validity: Validity,
     bands: Bands,
-    part: Part,
+    window: Window,
 ) -> None:
     """Put NaN where a mask says that a block, axes (row, col, band), holds no data."""
     for place, band in enumerate(bands):
         if band.index in validity.own:
-            block[dataset.read_masks(band.index, **part.layer) == 0, place] = np.nan
+            block[dataset.read_masks(band.index, window=window) == 0, place] = np.nan
     if validity.shared is not None:
-        block[dataset.read_masks(validity.shared, **part.layer) == 0] = np.nan
+        block[dataset.read_masks(validity.shared, window=window) == 0] = np.nan
     for index in validity.alphas:
-        block[dataset.read(index, **part.layer) == 0] = np.nan
+        block[dataset.read(index, window=window) == 0] = np.nan

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
 from ..pixels.bands import Bands
-from .part import Part
+from ..pixels.tiling import Window, shape_of
 
 EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
 """Types whose every value is a float32."""
@@ -25,9 +25,9 @@ Numbers = NDArray[Any]
 """Axes (..., band); float32, or float64 where the file's type needs it."""
 
 
-def read_values(dataset: DatasetReader, bands: Bands, part: Part) -> NDArray[np.float32]:
-    """Read a part of a raster; NaN, infinity and a band's nodata value become NaN."""
-    stored = _stored(dataset, bands, part)
+def read_values(dataset: DatasetReader, bands: Bands, window: Window) -> NDArray[np.float32]:
+    """Read a window of a raster; NaN, infinity and a band's nodata value become NaN."""
+    stored = _stored(dataset, bands, window)
     radiometry = _radiometry(bands, stored.dtype)
     block = np.empty(stored.shape, np.float32) if stored.dtype != np.float32 else stored
     rows = max(1, CHUNK // max(1, stored[0].size))
@@ -36,16 +36,16 @@ def read_values(dataset: DatasetReader, bands: Bands, part: Part) -> NDArray[np.
     return block
 
 
-def _stored(dataset: DatasetReader, bands: Bands, part: Part) -> Numbers:
+def _stored(dataset: DatasetReader, bands: Bands, window: Window) -> Numbers:
     """Read the numbers of the file, in a type that holds each of them."""
     types = {dataset.dtypes[band.index - 1] for band in bands}
-    stored = np.empty((*part.shape, len(bands)), "float32" if types <= EXACT else "float64")
+    stored = np.empty((*shape_of(window), len(bands)), "float32" if types <= EXACT else "float64")
     layers = np.moveaxis(stored, -1, 0)
     if len(types) == 1:  # at once: a pixel-interleaved file is decoded only once
-        dataset.read(bands.indexes, out=layers, **part.where)
+        dataset.read(bands.indexes, out=layers, window=window)
     else:  # rasterio refuses mixed types
         for band, layer in zip(bands, layers, strict=True):
-            dataset.read(band.index, out=layer, **part.where)
+            dataset.read(band.index, out=layer, window=window)
     return stored
 
 

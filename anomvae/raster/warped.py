@@ -25,7 +25,6 @@ from ..pixels.tiling import Window
 from .dataset import Dataset
 from .description import alpha_indexes
 from .gdal import reporting
-from .part import part_at
 from .validity import validity_of
 
 SIDE = 256
@@ -52,7 +51,7 @@ class Warped:
         rows, cols = window
         found = np.empty((rows.stop - rows.start, cols.stop - cols.start, len(bands)), np.float32)
         for block in product(*map(_blocks, window, self.source.grid.shape)):
-            values = self.source.read(bands, part_at((block[0], block[1])))
+            values = self.source.read(bands, (block[0], block[1]))
             shared = [_shared(part, own) for part, own in zip(block, window, strict=True)]
             here = tuple(_from(part, own.start) for part, own in zip(shared, window, strict=True))
             there = tuple(_from(part, own.start) for part, own in zip(shared, block, strict=True))
@@ -81,7 +80,7 @@ def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterato
     RasterError
         If GDAL knows no way from one coordinate reference system to the other.
     """
-    dataset = source.dataset
+    dataset = source.handle
     alpha = next(iter(alpha_indexes(dataset)), None)
     found = {"src_alpha": alpha} if alpha else {"add_alpha": dataset.nodata is None}
     with reporting(
@@ -104,7 +103,7 @@ def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterato
             **found,
         )
     with vrt:
-        shown = replace(source, dataset=vrt, grid=grid, validity=validity_of(vrt, source.bands))
+        shown = replace(source, handle=vrt, grid=grid, validity=validity_of(vrt, source.bands))
         yield Warped(shown)
 
 

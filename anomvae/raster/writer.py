@@ -22,7 +22,7 @@ from rasterio.shutil import copy
 
 from ..errors import NotWritten
 from ..files import sync
-from ..pixels.tiling import Window
+from ..pixels.tiling import Window, shape_of
 from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
 
@@ -137,14 +137,12 @@ class MapWriter:
         ValueError
             If ``values`` does not have the window's shape.
         """
-        sides = tuple(part.stop - part.start for part in window)
-        expected = (len(self._layout.descriptions), *sides)
+        expected = (len(self._layout.descriptions), *shape_of(window))
         if values.shape != expected:  # GDAL would stretch it
             raise ValueError(f"values has shape {values.shape}; this window takes {expected}.")
-        place = tuple((part.start, part.stop) for part in window)
         with self._reporting():
             self._dataset.write(
-                values.astype(self._layout.dtype, casting="same_kind", copy=False), window=place
+                values.astype(self._layout.dtype, casting="same_kind", copy=False), window=window
             )
 
     def _create(self) -> DatasetWriter:

@@ -237,6 +237,11 @@ class Conditioned:
         """How far an example looks sideways, pixels."""
         return self.view.radius + self.context.radius
 
+    @property
+    def compares_dates(self) -> bool:
+        """Whether the score of a date depends on the dates before it."""
+        return self.view.compares_dates
+
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Tell what of examples can be scored; a context is never missing."""
         return self.view.known(examples[..., : -self.context.width])

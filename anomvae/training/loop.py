@@ -15,41 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ..models import Autoencoder
-from ..models.objectives import Elbo
+from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
 from .discriminator import CriticBatch, Discriminator
 from .optimiser import Adam, OneCycle
-
-SMALLEST_BATCH = 32
-BATCHES = 8  # per epoch at the least, so that few examples still get their steps
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how carefully to train."""
-
-    epochs: int = 40
-    """Passes over the examples, unless ``max_steps`` ends them sooner."""
-    max_steps: int = 4000
-    """Optimiser steps at the most."""
-    batch_size: int = 1024
-    """Examples per step, at the most an eighth of them all."""
-    learning_rate: float = 2e-3
-    """Peak of the one-cycle schedule."""
-    lr_warmup: float = 0.1
-    """Share of the steps in which the learning rate rises."""
-    grad_clip: float = 5.0
-    """Largest norm of the gradient."""
-    trim: float = 0.05
-    """Share of each batch, the worst by loss, that does not count."""
-
-    def batch_size_for(self, examples: int) -> int:
-        """Give the examples per step for a training set of this size."""
-        return min(examples, self.batch_size, max(SMALLEST_BATCH, examples // BATCHES))
-
-    def steps_for(self, examples: int) -> int:
-        """Give the steps for a training set of this size."""
-        return min(self.max_steps, self.epochs * max(1, examples // self.batch_size_for(examples)))
 
 
 @dataclass(frozen=True)
@@ -64,14 +33,14 @@ class History:
     """Mean trimmed loss of about fifty equal parts of training, nats per example."""
 
 
-def fit_model(  # noqa: PLR0913 - one fewer once the plan holds the objective
+def fit_model(
     model: Autoencoder,
-    objective: Elbo,
+    plan: ModelPlan,
     examples: Tensor,
-    plan: Plan,
-    seed: int,
-    progress: Progress = quiet,
     context: Tensor | None = None,
+    *,
+    seed: int = 0,
+    progress: Progress = quiet,
     discriminator: Callable[[Tensor, float], Discriminator] = Discriminator,
 ) -> History:
     """Train a model in place.
@@ -80,18 +49,16 @@ def fit_model(  # noqa: PLR0913 - one fewer once the plan holds the objective
     ----------
     model : Autoencoder
         On the device where it is to be trained.
-    objective : Elbo
-        What to minimise.
+    plan : ModelPlan
+        Objective, budget and care.
     examples : Tensor, shape (n, ..., band)
         Scaled units, on the same device.
-    plan : Plan
-        Budget and care.
-    seed : int
+    context : Tensor, shape (n, ..., feature), optional
+        What the model is conditioned on.
+    seed : int, default 0
         Decides shuffling and sampling; the same seed repeats to the bit on one machine.
     progress : Progress, optional
-        Told about every hundredth of the steps.
-    context : Tensor, shape (n, ..., number), optional
-        What the model is conditioned on.
+        Called for every hundredth of the steps.
     discriminator : callable, optional
         Makes the discriminator of an objective that has an adversarial term.
 
@@ -99,10 +66,11 @@ def fit_model(  # noqa: PLR0913 - one fewer once the plan holds the objective
     -------
     History
     """
-    steps, batch_size = plan.steps_for(len(examples)), plan.batch_size_for(len(examples))
-    rise = max(plan.lr_warmup, 2 / (steps + 1))  # over less than a step, it would divide by 0
+    training, objective = plan.training, plan.objective
+    steps, batch_size = training.steps_for(len(examples)), training.batch_size_for(len(examples))
+    rise = max(training.lr_warmup, 2 / (steps + 1))  # over less than a step, it would divide by 0
     optimiser = Adam(model.parameters())
-    schedule = OneCycle(plan.learning_rate, steps + 1, rise)
+    schedule = OneCycle(training.learning_rate, steps + 1, rise)
     losses = torch.empty(steps)
     model.train()
     with torch.random.fork_rng(devices=_cuda(examples)):
@@ -113,16 +81,18 @@ def fit_model(  # noqa: PLR0913 - one fewer once the plan holds the objective
         for step in range(steps):
             optimiser.forget()
             chosen = order.next()
-            seen = model.prepare(examples[chosen], None if context is None else context[chosen])
-            answer = model(seen.x, seen.context)
-            each = objective(answer, step / steps).flatten()
-            kept = best(each, seen.known.flatten(), plan.trim)
+            batch = model.prepare(examples[chosen], None if context is None else context[chosen])
+            output = model(batch.x, batch.context)
+            each = objective(output, step / steps).flatten()
+            kept = best(each, batch.known.flatten(), plan.trim)
             loss = each[kept].mean()
-            paid = loss
+            total = loss
             if opponent is not None:
-                paid = loss + opponent(model, CriticBatch(seen.x, seen.context, answer.mean, kept))
-            paid.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), plan.grad_clip)
+                total = loss + opponent(
+                    model, CriticBatch(batch.x, batch.context, output.mean, kept)
+                )
+            total.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), training.grad_clip)
             optimiser.step(*schedule.at(step))
             losses[step] = loss.detach()
             if step % max(1, steps // 100) == 0:

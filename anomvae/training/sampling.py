@@ -8,16 +8,15 @@ reservoir sampling (Vitter 1985) while each scene is read once, tile by tile.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..parallel import Progress, quiet
-from ..pixels.tiling import Tile, Window, fitting_size, tile_at, tiles
-from ..pixels.views import Block, Examples, Mask, Reader, View
+from ..pixels.tiling import Tile, Window, tile_at
+from ..pixels.views import Block, Examples, Mask, View
+from .scenes import TrainingScenes, empty_pixels, read_tile, reading_tiles
 
 HELD_OUT = 0.2
 LARGEST_SIDE = 64
@@ -25,58 +24,6 @@ SMALLEST_SIDE = 4  # a narrow raster would be read pixel by pixel
 WIDER = 4  # sides of a block in reaches: a fifth held out then takes half of the pixels away
 EXAMPLE_BYTES = 256 * 2**20  # training holds about four times that
 HELD_OUT_EXAMPLES = 16_384  # for the held-out ELBO; the threshold reads whole blocks
-
-
-class NormalMask(Protocol):
-    """Which pixels of a scene are normal."""
-
-    def read(self, window: Window) -> NDArray[np.bool_]:
-        """Return the normal pixels of a window, axes (row, col)."""
-
-
-class Scene(Protocol):
-    """A scene to learn from, open or not; only one is open at a time."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns, pixels."""
-
-    def opened(self) -> AbstractContextManager[TrainingScene]:
-        """Open it for reading."""
-
-
-@dataclass(frozen=True)
-class TrainingScene:
-    """An open scene, and which of its pixels may be learnt."""
-
-    reader: Reader
-    """Gives its pixels."""
-    normal: NormalMask | None = None
-    """Which pixels are normal; without it, all."""
-    dates: tuple[str, ...] = ()
-    """Names of the rasters that are read together, where there are several."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns, pixels."""
-        return self.reader.grid.shape
-
-    @contextmanager
-    def opened(self) -> Iterator[TrainingScene]:
-        """Give itself: it is open."""
-        yield self
-
-    def read(self, tile: Tile) -> tuple[Block, Mask]:
-        """Read a tile with its halo, and tell which pixels to learn: kept, normal, with data."""
-        block = self.reader.read(tile.read)
-        wanted = np.zeros(block.shape[1:3], dtype=bool)
-        wanted[tile.inner] = True if self.normal is None else self.normal.read(tile.keep)
-        return block, ~self.empty(block) & wanted
-
-    def empty(self, block: Block) -> Mask:
-        """Tell which pixels of a block have no data in any band, whatever their covariates."""
-        seen = np.isfinite(block[..., : len(self.reader.bands)]).any(axis=-1)
-        return np.logical_not(seen)
 
 
 @dataclass(frozen=True)
@@ -161,7 +108,7 @@ class Sample:
 
 
 def draw_sample(
-    scenes: Sequence[Scene],
+    scenes: TrainingScenes,
     view: View,
     count: int,
     held_out: Sequence[Blocks] | None,
@@ -172,18 +119,18 @@ def draw_sample(
 
     Parameters
     ----------
-    scenes : sequence of Scene
-        Scenes of the same bands; opened one after the other.
+    scenes : TrainingScenes
+        Opened one after the other.
     view : View
         What an example is.
     count : int
         Examples at the most; fewer where they would take more than 256 MiB.
     held_out : sequence of Blocks, or None
-        Per scene, the blocks that training must not see; None holds nothing out.
+        Per scene, the blocks that training must not read; None holds nothing out.
     seed : int
         Decides which examples are drawn.
     progress : Progress, optional
-        Told about every tile read.
+        Called for every tile read.
 
     Returns
     -------
@@ -193,46 +140,40 @@ def draw_sample(
     drawn, kept_out = _Reservoir(count, rng), _Reservoir(HELD_OUT_EXAMPLES, rng)
     names: list[str] = []
     empty = pixels = done = 0
-    rows = sum(scene.shape[0] for scene in scenes)
-    for number, scene in enumerate(scenes):
-        drawn.start_scene(len(scenes) - number)
-        kept_out.start_scene(len(scenes) - number)
+    rows = sum(shape[0] for shape in scenes.shapes)
+    for number, opened in enumerate(scenes.opened()):
+        drawn.start_scene(len(scenes.shapes) - number)
+        kept_out.start_scene(len(scenes.shapes) - number)
         away = None if held_out is None else held_out[number]
-        with scene.opened() as opened:
-            names.extend(opened.dates or (opened.reader.name,))
-            for tile in _reading_tiles(opened.reader, view.radius):
-                block, wanted = opened.read(tile)
-                if away is None:
-                    drawn.offer(view.split(block, wanted))
-                else:
-                    # Neither side of the split may see the other's pixels.
-                    drawn.offer(view.split(block, wanted & ~away.near(tile, view.radius)))
-                    kept_out.offer(view.split(block, wanted & away.inside(tile.read)))
-                inner = opened.empty(block[(slice(None), *tile.inner)])
-                empty, pixels = empty + int(inner.sum()), pixels + inner.size
-                progress("read", done + tile.keep[0].stop, rows)
-            done += scene.shape[0]
+        names.extend(opened.names)
+        for tile in reading_tiles(opened, view.radius):
+            block, wanted = read_tile(opened, tile)
+            if away is None:
+                drawn.offer(view.split(block, wanted))
+            else:
+                # Neither side of the split may see the other's pixels.
+                drawn.offer(view.split(block, wanted & ~away.near(tile, view.radius)))
+                kept_out.offer(view.split(block, wanted & away.inside(tile.read)))
+            inner = empty_pixels(opened, block[(slice(None), *tile.inner)])
+            empty, pixels = empty + int(inner.sum()), pixels + inner.size
+            progress("read", done + tile.keep[0].stop, rows)
+        done += opened.grid.shape[0]
     return Sample(drawn.examples, kept_out.examples, tuple(names), empty / pixels)
 
 
-def _reading_tiles(reader: Reader, halo: int) -> Iterator[Tile]:
-    shape = reader.grid.shape
-    return tiles(shape, fitting_size(shape, reader.block_shape, reader.values_per_pixel), halo)
-
-
 def draw_blocks(
-    scenes: Sequence[Scene], blocks: Sequence[Blocks], pixels: int, halo: int, seed: int
-) -> Iterator[tuple[TrainingScene, Tile]]:
-    """Go through chosen blocks, at random and evenly over scenes where they hold too many pixels.
+    scenes: TrainingScenes, blocks: Sequence[Blocks], pixels: int, halo: int, seed: int
+) -> Iterator[tuple[Tile, Block, Mask]]:
+    """Read chosen blocks, at random and evenly over scenes where they hold too many pixels.
 
     Parameters
     ----------
-    scenes : sequence of Scene
+    scenes : TrainingScenes
         Opened one after the other.
     blocks : sequence of Blocks
-        Per scene, the blocks to go through.
+        Per scene, the blocks to read.
     pixels : int
-        Pixels to give in all, about.
+        Pixels to read in all, about.
     halo : int
         Pixels to read on every side of a block.
     seed : int
@@ -240,18 +181,17 @@ def draw_blocks(
 
     Yields
     ------
-    TrainingScene, Tile
+    Tile, block and wanted pixels
+        As from `read_tile`.
     """
-    quota = pixels // len(scenes)
-    for number, (scene, cut) in enumerate(zip(scenes, blocks, strict=True)):
+    quota = pixels // len(scenes.shapes)
+    for number, (opened, cut) in enumerate(zip(scenes.opened(), blocks, strict=True)):
         held = int(cut.chosen.sum()) * cut.side**2
         share = min(1.0, quota / max(held, 1))
         some = cut if share == 1.0 else choose_blocks(cut, share, (seed, number, 2))
-        with scene.opened() as opened:
-            # Blocks are small beside those of the file, which would be unpacked for each of them.
-            whole = some.chosen.all()
-            for tile in _reading_tiles(opened.reader, halo) if whole else some.tiles(halo):
-                yield opened, tile
+        # Blocks are small beside those of the file, which would be unpacked for each of them.
+        for tile in reading_tiles(opened, halo) if some.chosen.all() else some.tiles(halo):
+            yield tile, *read_tile(opened, tile)
 
 
 class _Reservoir:

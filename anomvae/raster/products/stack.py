@@ -1,18 +1,20 @@
-"""Several rasters as the bands of one: a GDAL VRT, which copies no pixel."""
+"""Several rasters as the bands of one, as in a STAC item: a GDAL VRT, which copies no pixel."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from xml.etree import ElementTree
 
 from rasterio.io import DatasetReader
 from rasterio.transform import array_bounds
 
-from ..errors import GridMismatch, RasterError
-from .gdal import open_dataset, session
+from ...errors import GridMismatch, RasterError
+from ..dataset import Dataset, open_raster
+from ..gdal import absolute_uri, open_handle, session
+from .product import Product
 
 TYPES = {
     "uint8": "Byte",
@@ -24,6 +26,54 @@ TYPES = {
     "float32": "Float32",
     "float64": "Float64",
 }
+
+
+@dataclass(frozen=True)
+class BandStack(Product):
+    """Rasters of one extent whose first bands are the bands of a scene."""
+
+    title: str
+    """What the scene is called."""
+    files: tuple[str, ...]
+    """The rasters; coarser ones are repeated on the grid of the finest."""
+    bands: tuple[str, ...]
+    """Names of the bands."""
+
+    @property
+    def name(self) -> str:
+        """What the scene is called."""
+        return self.title
+
+    @property
+    def stem(self) -> str:
+        """What the names of its results begin with."""
+        return PurePath(self.title).name
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The rasters."""
+        return self.files
+
+    def absolute(self) -> BandStack:
+        """Name the rasters so that they are found from any folder."""
+        return replace(self, files=tuple(map(absolute_uri, self.files)))
+
+    def open(self) -> AbstractContextManager[Dataset]:
+        """Open the rasters as one; closed in the end.
+
+        Raises
+        ------
+        RasterError
+            If one cannot be read.
+        GridMismatch
+            If they do not cover the same ground in the same coordinates.
+        """
+        layers = [_layer(path, name) for path, name in zip(self.files, self.bands, strict=True)]
+        finest = max(layers, key=lambda layer: layer.shape)
+        for layer in layers:
+            _require_same_ground(layer, finest)
+        vrt = ElementTree.tostring(_document(layers, finest), encoding="unicode")
+        return open_raster(vrt, name=self.title)
 
 
 @dataclass(frozen=True)
@@ -42,41 +92,8 @@ class _Layer:
     offset: float
 
 
-def write_stack(target: Path, paths: Sequence[str], names: Sequence[str]) -> Path:
-    """Describe rasters as one whose bands are their first bands; equal rasters, equal bytes.
-
-    Parameters
-    ----------
-    target : path
-        The VRT to write; its time is set to 1970, because its content says all of it.
-    paths : sequence of str
-        Rasters of one extent; coarser ones are repeated on the grid of the finest.
-    names : sequence of str
-        Names of the bands.
-
-    Returns
-    -------
-    Path
-        ``target``.
-
-    Raises
-    ------
-    RasterError
-        If one cannot be read.
-    GridMismatch
-        If they do not cover the same ground in the same coordinates.
-    """
-    layers = [_layer(path, name) for path, name in zip(paths, names, strict=True)]
-    finest = max(layers, key=lambda layer: layer.shape)
-    for layer in layers:
-        _require_same_ground(layer, finest)
-    target.write_bytes(ElementTree.tostring(_document(layers, finest), encoding="utf-8"))
-    os.utime(target, (0, 0))
-    return target
-
-
 def _layer(path: str, name: str) -> _Layer:
-    dataset = open_dataset(path)
+    dataset = open_handle(path)
     with dataset, session():
         if dataset.count < 1 or dataset.dtypes[0] not in TYPES:
             raise RasterError(f"{path} has no band of real numbers. Choose another asset.")

@@ -1,0 +1,257 @@
+"""A scene as a user names it: the only way to the pixels of a product.
+
+A `Scene` is closed: it holds names, so it can be pickled, and a worker opens it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rasterio.enums import ColorInterp
+
+from ..errors import ConfigError
+from ..files import FileIdentity, PathText, SceneText, as_paths, identify
+from ..pixels.bands import Bands
+from ..pixels.covariates import (
+    DAY,
+    Covariates,
+    CovariateSpec,
+    parse_covariates,
+    require_covariates,
+)
+from ..pixels.dates import AS_LISTED, oldest_first
+from .covariates import open_layer
+from .dataset import Dataset
+from .gdal import absolute_uri, session
+from .georeference import georeference_of
+from .masks import open_mask, open_normal
+from .open_scene import OpenDate, OpenScene
+from .products import Product, recognise
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A raster, or the dates of one place, with its masks and covariates; closed."""
+
+    dates: tuple[Product, ...]
+    """What is read, oldest first; the newest date gives the scene its name and its grid."""
+    bands: str | None = None
+    """Bands to use, as `Bands.choose` reads them; None: all data bands."""
+    mask: str | None = None
+    """A raster on the same grid; pixels that are 0 or no data in its first band are ignored."""
+    normal: str | None = None
+    """Where pixels are normal: a raster or polygons, see `open_normal`; None: everywhere."""
+    covariates: tuple[CovariateSpec, ...] = ()
+    """What else is known of every pixel, in the order of its values behind the bands."""
+
+    @classmethod
+    def of(
+        cls,
+        path: SceneText | Product | Scene,
+        *,
+        dates: str = AS_LISTED,
+        bands: str | None = None,
+        mask: PathText | None = None,
+        normal: PathText | None = None,
+        covariates: Sequence[PathText] = (),
+    ) -> Scene:
+        """Recognise what a user names.
+
+        Parameters
+        ----------
+        path : path, sequence of path, Product or Scene
+            A raster that GDAL opens, or one for each date of a place; a `Scene` stays as it is.
+        dates : str, optional
+            Dates of the rasters, as in ``2024-06-01,2024-06-11``; empty: those in their names; by
+            default they are listed oldest first.
+        bands, mask, normal
+            See the fields of `Scene`.
+        covariates : sequence of path, optional
+            As `parse_covariates` reads them.
+
+        Raises
+        ------
+        ConfigError
+            If no raster is given, a date is not known, or a covariate names no file.
+
+        Examples
+        --------
+        >>> scene = Scene.of("maps/coast.tif", covariates=["dem.tif", "day"])
+        >>> scene.stem, [spec.kind for spec in scene.covariates]
+        ('coast', ['continuous', 'day'])
+        """
+        if isinstance(path, Scene):
+            return path
+        return cls(
+            dates=(path,) if isinstance(path, Product) else _products(path, dates),
+            bands=bands,
+            mask=None if mask is None else str(mask),
+            normal=None if normal is None else str(normal),
+            covariates=parse_covariates(covariates),
+        )
+
+    @property
+    def name(self) -> str:
+        """The newest date as it was named."""
+        return self.dates[-1].name
+
+    @property
+    def stem(self) -> str:
+        """What the names of its results begin with."""
+        return self.dates[-1].stem
+
+    @property
+    def identity(self) -> tuple[FileIdentity, ...]:
+        """The state of every file that it names, without opening any."""
+        rasters = [path for date in self.dates for path in date.paths]
+        layers = [spec.source for spec in self.covariates if spec.kind != DAY]
+        masks = [path for path in (self.mask, self.normal) if path is not None]
+        return tuple(map(identify, [*rasters, *masks, *layers]))
+
+    def absolute(self) -> Scene:
+        """Name everything so that it is found from any folder."""
+        return replace(
+            self,
+            dates=tuple(date.absolute() for date in self.dates),
+            mask=None if self.mask is None else absolute_uri(self.mask),
+            normal=None if self.normal is None else absolute_uri(self.normal),
+            covariates=tuple(
+                spec if spec.kind == DAY else replace(spec, source=absolute_uri(spec.source))
+                for spec in self.covariates
+            ),
+        )
+
+    @contextmanager
+    def open(
+        self, bands: Bands | None = None, covariates: Covariates | None = None
+    ) -> Iterator[OpenScene]:
+        """Open every file for reading; all are closed in the end.
+
+        Parameters
+        ----------
+        bands : Bands, optional
+            Those of a detector, to be found in the scene; by default the bands of the scene.
+        covariates : Covariates, optional
+            Those of a detector; others are refused.
+
+        Yields
+        ------
+        OpenScene
+
+        Raises
+        ------
+        RasterError
+            If a file does not exist, is no raster, or holds no band of real numbers.
+        GridMismatch
+            If a date or the mask is on another grid, or a covariate cannot be brought onto it.
+        BandMismatch
+            If a band is missing, or differs in radiometry.
+        CovariateMismatch
+            If the covariates are not those expected, or a day is not known.
+        ConfigError
+            If ``bands`` of the scene names an unknown band.
+        """
+        with ExitStack() as files:
+            dates = [self._open_date(files, date) for date in self.dates]
+            newest = dates[-1]
+            for date in dates[:-1]:
+                newest.grid.require_same(date.grid, newest.name, date.name)
+            wanted = newest.bands if bands is None else bands.find_in(newest.bands, newest.name)
+            matched = [replace(date, bands=wanted.find_in(date.bands, date.name)) for date in dates]
+            normal = None
+            if self.normal is not None:
+                mask = open_normal(self.normal, newest.georeference, newest.name)
+                normal = files.enter_context(mask)
+            if covariates is not None:
+                require_covariates(newest.covariates, covariates, newest.name)
+            yield OpenScene(self.stem, tuple(matched), normal)
+
+    def _open_date(self, files: ExitStack, product: Product) -> OpenDate:
+        dataset = files.enter_context(product.open())
+        mask = None
+        if self.mask is not None:
+            mask = files.enter_context(open_mask(self.mask, dataset.grid, dataset.name))
+        bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
+        with session():
+            georeference = georeference_of(dataset.handle)
+            _warn_of_palette(dataset)
+        layers = tuple(
+            files.enter_context(open_layer(spec, dataset.name, dataset.grid))
+            for spec in self.covariates
+        )
+        return OpenDate(dataset, bands, georeference, mask, layers)
+
+
+def scenes_of(
+    paths: Sequence[PathText],
+    *,
+    one_place: bool,
+    dates: str = AS_LISTED,
+    normal: Sequence[PathText] = (),
+    **options: Any,  # noqa: ANN401 - those of `Scene.of`
+) -> list[Scene]:
+    """Make scenes of rasters: one of all dates of a place, or one of each raster.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        The rasters.
+    one_place : bool
+        Whether they are the dates of one place, because a model compares dates.
+    dates : str, optional
+        As for `Scene.of`.
+    normal : sequence of path, optional
+        Masks of normal pixels: one for all scenes, or one for each.
+    **options
+        Those of `Scene.of` that hold for all scenes.
+
+    Raises
+    ------
+    ConfigError
+        If no raster is given, dates are given though none are compared, a date is not known, or
+        there is another number of masks.
+    """
+    if not paths:
+        raise ConfigError("No scene is given. Name at least one raster.")
+    if not one_place and dates not in {"", AS_LISTED}:
+        raise ConfigError("This family does not compare dates: leave --dates out.")
+    named: list[SceneText] = [tuple(paths)] if one_place else list(paths)
+    return [
+        Scene.of(path, dates=dates, normal=mask, **options)
+        for path, mask in zip(named, _one_each(normal, len(named)), strict=True)
+    ]
+
+
+def _products(paths: SceneText, dates: str) -> tuple[Product, ...]:
+    names = [str(path) for path in as_paths(paths)]
+    if not names:
+        raise ConfigError("No scene is given. Name at least one raster.")
+    ordered = oldest_first(names, dates) if len(names) > 1 else names
+    return tuple(map(recognise, ordered))
+
+
+def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
+    masks = as_paths(masks)
+    if len(masks) not in {0, 1, scenes}:
+        raise ConfigError(
+            f"{len(masks)} masks of normal pixels are given for {scenes} scenes: "
+            f"give one for all of them, or one for each, in the order of the scenes."
+        )
+    if len(masks) == scenes:
+        return list(masks)
+    return [masks[0] if masks else None] * scenes
+
+
+def _warn_of_palette(dataset: Dataset) -> None:
+    if ColorInterp.palette in dataset.handle.colorinterp:
+        log.warning(
+            "%s has a colour table; its numbers are read as they are. "
+            "Expand it first if the colours are meant (gdal_translate -expand rgb).",
+            dataset.name,
+        )
