@@ -114,6 +114,10 @@ class Scene:
         masks = [path for path in (self.mask, self.normal) if path is not None]
         return tuple(map(identify, [*rasters, *masks, *layers]))
 
+    def without_newest(self, count: int) -> Scene:
+        """Leave the newest dates out."""
+        return replace(self, dates=self.dates[:-count])
+
     def absolute(self) -> Scene:
         """Name everything so that it is found from any folder."""
         return replace(
