@@ -7,6 +7,7 @@ no data, or not known.  Like GDAL's datasets an open scene serves one thread.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from .covariates import Layer
 from .dataset import Dataset
 from .georeference import Georeference
 from .masks import NormalMask, RasterMask
+
+if TYPE_CHECKING:
+    from .scene import Scene
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,17 @@ class OpenDate:
 class OpenScene:
     """A scene while it is read; `Scene.open` makes and closes it."""
 
-    stem: str
-    """What the names of its results begin with."""
+    scene: Scene
+    """The same, closed."""
     dates: tuple[OpenDate, ...]
     """The dates, oldest first."""
     normal_mask: NormalMask | None = None
     """Which pixels are normal; None: all."""
+
+    @property
+    def stem(self) -> str:
+        """What the names of its results begin with."""
+        return self.scene.stem
 
     @property
     def newest(self) -> OpenDate:

@@ -174,7 +174,7 @@ class Scene:
                 normal = files.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            yield OpenScene(self.stem, tuple(matched), normal)
+            yield OpenScene(self, tuple(matched), normal)
 
     def _open_date(self, files: ExitStack, product: Product) -> OpenDate:
         dataset = files.enter_context(product.open())
