@@ -40,6 +40,8 @@ class Warped:
 
     source: Dataset
     """The raster as a virtual raster of GDAL on that grid."""
+    side: int = SIDE
+    """Side of the blocks that are warped together, pixels."""
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
         """Read bands of a window of the grid; NaN = no data, or outside the raster.
@@ -50,12 +52,17 @@ class Warped:
             If the file is damaged there.
         """
         values = np.empty((*shape_of(window), len(bands)), np.float32)
-        for rows, cols in product(*map(_blocks, window, self.source.grid.shape)):
+        for rows, cols in product(*map(self._blocks, window, self.source.grid.shape)):
             in_rows, from_rows = _overlap(window[0], rows)
             in_cols, from_cols = _overlap(window[1], cols)
             block = self.source.read(bands, (rows, cols))
             values[in_rows, in_cols] = block[from_rows, from_cols]
         return values
+
+    def _blocks(self, part: slice, length: int) -> list[slice]:
+        """Return the blocks along an axis that overlap a part of it."""
+        starts = range(part.start // self.side * self.side, part.stop, self.side)
+        return [slice(start, min(start + self.side, length)) for start in starts]
 
 
 @contextmanager
@@ -137,12 +144,6 @@ def _pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:
 def _affine(grid: Grid) -> NDArray[np.float64]:
     """Return the matrix that maps (col, row, 1) to (x, y, 1)."""
     return np.reshape([*grid.transform, 0.0, 0.0, 1.0], (3, 3))
-
-
-def _blocks(part: slice, length: int) -> list[slice]:
-    """Return the blocks along an axis that overlap a part of it."""
-    starts = range(part.start // SIDE * SIDE, part.stop, SIDE)
-    return [slice(start, min(start + SIDE, length)) for start in starts]
 
 
 def _overlap(one: slice, other: slice) -> tuple[slice, slice]:

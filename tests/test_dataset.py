@@ -1,0 +1,398 @@
+"""Values, validity and bands of a raster, whatever its format; refused rasters."""
+
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from rasterio.enums import ColorInterp
+from support.scene_files import (
+    UTM,
+    bands_in,
+    is_sentence,
+    make,
+    ramp,
+    read,
+    setting,
+    source,
+    vrt,
+)
+
+from anomvae.errors import RasterError
+from anomvae.pixels.tiling import tiles
+from anomvae.raster import Scene, open_raster, read_labels
+from anomvae.raster.description import nanometres
+from anomvae.raster.values import CHUNK
+
+
+def hidden(block):
+    """Return the (row, col, band) of every NaN."""
+    return np.argwhere(np.isnan(block)).tolist()
+
+
+# -- values ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64", "int64"]
+)
+def test_values_are_float32_with_the_band_last(tmp_path, dtype, interleave):
+    values = ramp(dtype=dtype)
+
+    with open_raster(make(tmp_path / "a.tif", values, interleave=interleave)) as dataset:
+        block = dataset.read(dataset.bands, (slice(1, 3), slice(0, 3)))
+
+    assert block.dtype == np.float32
+    assert dataset.types == (dtype,)
+    np.testing.assert_array_equal(block, values[:, 1:3, 0:3].transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize("shape", [(1000, 1, 1), (2, 1, CHUNK), (1, CHUNK // 100, 250)])
+def test_values_are_exact_for_any_number_of_bands_rows_and_columns(tmp_path, shape):
+    values = ramp(*shape, dtype="int32")
+
+    block = read(make(tmp_path / "a.tif", values, nodata=7))
+
+    np.testing.assert_array_equal(block, np.where(values == 7, np.nan, values).transpose(1, 2, 0))
+
+
+def test_mixed_types_are_read_as_float32(tmp_path):
+    thirds = ramp(1, dtype="float64") / 3
+    make(tmp_path / "a.tif", ramp(1, dtype="uint16"))
+    make(tmp_path / "b.tif", thirds)
+    path = vrt(tmp_path / "m.vrt", [("UInt16", source("a.tif")), ("Float64", source("b.tif"))])
+
+    block = read(path)
+
+    np.testing.assert_array_equal(block[..., 0], ramp(1)[0])
+    np.testing.assert_array_equal(block[..., 1], thirds[0].astype("f4"))
+
+
+def test_nan_infinity_and_what_float32_cannot_hold_are_no_data(tmp_path):
+    values = np.array([[[1, np.nan, np.inf, -np.inf, 1e300, -3.5e38]]])
+
+    block = read(make(tmp_path / "a.tif", values))
+
+    np.testing.assert_array_equal(block[0, :, 0], [1] + 5 * [np.nan])
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    values=st.one_of(
+        arrays("uint16", (1, 2, 3)),
+        arrays("int32", (1, 2, 3)),
+        arrays("float32", (1, 2, 3), elements=st.floats(-1e6, 1e6, width=32)),
+    ),
+    scale=st.sampled_from([1e-4, 2.75e-05, 0.1, 1.0, 3.0]),
+    offset=st.sampled_from([0.0, -0.2, -1e9, 273.15]),
+)
+def test_scale_and_offset_are_applied_in_float64(tmp_path, values, scale, offset):
+    describe = setting(scales=(scale,), offsets=(offset,))
+    expected = (values[0].astype(np.float64) * scale + offset).astype(np.float32)
+
+    path = make(tmp_path / "a.tif", values, describe=describe)
+
+    np.testing.assert_array_equal(read(path)[..., 0], expected)
+    band = bands_in(path).items[0]
+    assert (band.scale, band.offset) == (scale, offset)
+
+
+def test_each_band_has_its_own_nodata_in_stored_values_scale_and_offset(tmp_path):
+    make(tmp_path / "a.tif", [[[0, 2, 5]]], dtype="uint8")
+    radiometry = [
+        "<NoDataValue>2</NoDataValue><Scale>0.5</Scale><Offset>10</Offset>",
+        "<NoDataValue>0</NoDataValue>",
+        "<Offset>-1</Offset>",
+    ]
+    path = vrt(tmp_path / "a.vrt", [("Byte", r + source("a.tif")) for r in radiometry], (1, 3))
+
+    block = read(path)
+
+    np.testing.assert_array_equal(block[0].T, [[10, np.nan, 12.5], [np.nan, 2, 5], [-1, 1, 4]])
+
+
+# -- validity -------------------------------------------------------------------------------------
+
+
+def test_nodata_hides_a_value_in_its_band_only(tmp_path):
+    path = make(tmp_path / "a.tif", ramp(), nodata=3)
+
+    assert hidden(read(path)) == [[0, 2, 0]]
+    assert bands_in(path).items[0].nodata == 3
+
+
+@pytest.mark.parametrize(
+    ("dtype", "nodata", "others"),
+    [
+        ("int32", np.iinfo("int32").min, [np.iinfo("int32").min + 1, 0]),
+        ("float32", -3.4028234663852886e38, [1, -1, 0]),
+        ("float32", -3.40282347e38, [1, -1, 0]),  # text rounds it
+        ("float32", -9999.0, [-9998, 9999, 0]),
+        ("float32", 1e-30, [1, -1, 0, 2e-30]),
+        ("float32", np.nan, [1, 0]),
+    ],
+)
+def test_values_near_nodata_stay_data(tmp_path, dtype, nodata, others):
+    path = make(tmp_path / "a.tif", np.array([[[nodata, *others]]], dtype), nodata=nodata)
+
+    assert hidden(read(path)) == [[0, 0, 0]]
+    assert bands_in(path) == bands_in(path)  # a nodata value of NaN would differ from itself
+
+
+@pytest.mark.parametrize("nodata", [-9999, 1e300])
+def test_a_nodata_value_that_no_pixel_can_have_hides_nothing(tmp_path, nodata):
+    make(tmp_path / "a.tif", ramp(1))
+    value = f"<NoDataValue>{nodata}</NoDataValue>"
+    path = vrt(tmp_path / "a.vrt", [("Byte", value + source("a.tif"))])
+
+    np.testing.assert_array_equal(read(path)[..., 0], ramp(1)[0])
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+def test_alpha_hides_the_pixel_and_is_no_data_band(tmp_path, count):
+    values = np.concatenate([ramp(count), np.full((1, 3, 4), 255, "uint8")])
+    values[-1, 1, 2], values[-1, 0, 0] = 0, 1
+    make(tmp_path / "a.tif", values)
+    alpha = "<ColorInterp>Alpha</ColorInterp>" + source("a.tif", count + 1)
+    data = [("Byte", source("a.tif", band + 1)) for band in range(count)]
+    path = vrt(tmp_path / "a.vrt", [*data, ("Byte", alpha)])
+
+    block = read(path)
+
+    assert block.shape == (3, 4, count)
+    assert hidden(block) == [[1, 2, band] for band in range(count)]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("nodata", [None, 3])
+def test_the_dataset_mask_hides_the_pixel_and_nodata_its_value(tmp_path, inside, nodata):
+    mask = np.full((3, 4), 255, "uint8")
+    mask[2, 1] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=inside):
+        path = make(
+            tmp_path / "a.tif",
+            ramp(),
+            nodata=nodata,
+            photometric="minisblack",
+            describe=lambda dataset: dataset.write_mask(mask),
+        )
+
+    by_nodata = [] if nodata is None else [[0, 2, 0]]
+    assert (tmp_path / "a.tif.msk").exists() is not inside
+    assert hidden(read(path)) == [*by_nodata, [2, 1, 0], [2, 1, 1]]
+
+
+def test_a_mask_of_one_band_hides_its_values_only(tmp_path):
+    make(tmp_path / "a.tif", ramp())
+    make(tmp_path / "m.tif", (ramp(1) != 6).astype("uint8") * 255)
+    mask = f'<MaskBand><VRTRasterBand dataType="Byte">{source("m.tif")}</VRTRasterBand></MaskBand>'
+    second = source("a.tif", 2) + mask
+    path = vrt(tmp_path / "a.vrt", [("Byte", source("a.tif")), ("Byte", second)])
+
+    assert hidden(read(path)) == [[1, 1, 1]]
+
+
+def test_nodata_of_all_bands_together_hides_the_pixel(tmp_path):
+    values = np.array([[[0, 0, 1]], [[0, 2, 0]], [[0, 3, 3]]], "uint8")
+    path = make(tmp_path / "a.tif", values, describe=lambda d: d.update_tags(NODATA_VALUES="0 0 0"))
+
+    assert hidden(read(path)) == [[0, 0, band] for band in range(3)]
+
+
+# -- bands ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "names"),
+    [(("red", "nir"), ("red", "nir"))]
+    + [((first, second), None) for first, second in [(None, None), ("red", None), ("red", "red")]]
+    + [(("red", " "), None)],
+)
+def test_bands_have_names_if_each_has_its_own_and_numbers_otherwise(tmp_path, descriptions, names):
+    path = make(tmp_path / "a.tif", ramp(), describe=setting(descriptions=descriptions))
+
+    bands = bands_in(path)
+
+    assert bands.names == (names or ("band_1", "band_2"))
+    assert bands.named is (names is not None)
+
+
+def test_tags_hold_names_and_wavelengths(tmp_path):
+    def describe(dataset):
+        dataset.update_tags(1, BANDNAME="B4", WAVELENGTH="665", WAVELENGTH_UNIT="nm")
+        dataset.update_tags(2, BANDNAME="B8", wavelength="0.842", wavelength_units="Micrometers")
+        dataset.update_tags(3, ns="IMAGERY", CENTRAL_WAVELENGTH_UM="2.19")
+        dataset.update_tags(3, BANDNAME="B12")
+        dataset.update_tags(4, BANDNAME="B99", wavelength="700")  # no unit
+
+    bands = bands_in(make(tmp_path / "a.tif", ramp(4, dtype="uint16"), describe=describe))
+
+    assert bands.names == ("B4", "B8", "B12", "B99")
+    assert [band.wavelength for band in bands] == [665, 842, 2190, None]
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(("units", "factor"), [("Nanometers", 1), ("Micrometers", 1000)])
+def test_envi_headers_hold_names_wavelengths_gain_and_nodata(tmp_path, units, factor, named):
+    path = make(tmp_path / "a.img", ramp(dtype="int16"), driver="ENVI")
+    lines = (tmp_path / "a.hdr").read_text().splitlines()
+    header = "\n".join(line for line in lines if "Band " not in line and "{" not in line)
+    names = "band names = {green, red}\n" if named else ""
+    (tmp_path / "a.hdr").write_text(
+        f"{header}\n{names}wavelength units = {units}\n"
+        f"wavelength = {{{550 / factor}, {665 / factor}}}\n"
+        "data gain values = {0.5, 0.5}\ndata ignore value = 3\n"
+    )
+
+    block, bands = read(path), bands_in(path)
+
+    assert [band.wavelength for band in bands] == [550, 665]
+    assert bands.named
+    assert not named or [name.split()[0] for name in bands.names] == ["green", "red"]
+    assert bands.items[0].scale == 0.5
+    assert block[0, 0, 0] == 0.5
+    assert hidden(block) == [[0, 2, 0]]
+
+
+def test_an_envi_domain_counts_in_any_format(tmp_path):
+    envi = {"band_names": "{green, red}", "wavelength": "{0.55, 0.665}"}
+
+    path = make(
+        tmp_path / "a.tif",
+        ramp(),
+        describe=lambda d: d.update_tags(ns="ENVI", wavelength_units="Micrometers", **envi),
+    )
+
+    assert bands_in(path).names == ("green", "red")
+    assert [band.wavelength for band in bands_in(path)] == [550, 665]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("429.410004 nm", 429.410004),
+        ("B4, central wavelength 665 nm", 665),
+        ("0.55 um", 550),
+        ("0.55µm", 550),
+        ("Band 1 (0.55 Micrometers)", 550),
+        ("2190 NANOMETRES", 2190),
+        ("450-520 nm", None),
+        ("0.45 to 0.52 um", None),
+        ("band 665", None),
+        ("smoothed over 10 nm", None),
+        ("665 nmi", None),
+        ("665 nm, also 705 nm", None),
+        ("", None),
+    ],
+)
+def test_a_wavelength_is_read_from_text_but_never_invented(text, expected):
+    assert nanometres(text) == expected
+
+
+# -- labels and palettes --------------------------------------------------------------------------
+
+
+def test_labels_are_the_first_band_on_the_grid_of_the_scene(tmp_path):
+    path = make(tmp_path / "labels.tif", np.uint8([[[0, 1, 255]], [[7, 7, 7]]]), nodata=255)
+    with open_raster(path) as dataset:
+        grid = dataset.grid
+
+    np.testing.assert_array_equal(read_labels(path, grid, "scene.tif"), [[0, 1, np.nan]])
+
+
+def test_a_palette_is_read_as_numbers_with_a_warning(tmp_path, caplog):
+    path = make(
+        tmp_path / "a.tif", ramp(1), describe=lambda d: d.write_colormap(1, {1: (255, 0, 0)})
+    )
+
+    with caplog.at_level(logging.WARNING, "anomvae"):
+        block = read(path)
+
+    np.testing.assert_array_equal(block[..., 0], ramp(1)[0])
+    assert "colour table" in caplog.text
+
+
+# -- refused rasters ------------------------------------------------------------------------------
+
+
+def container(folder):
+    path = folder / "a.gpkg"
+    for name in ("one", "two"):
+        more = {"RASTER_TABLE": name, "APPEND_SUBDATASET": "YES" if path.exists() else "NO"}
+        make(path, ramp(1, 8, 8), driver="GPKG", **UTM, **more)
+    return path
+
+
+def text(folder):
+    (folder / "a.tif").write_text("hello")
+    return folder / "a.tif"
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda folder: folder / "none.tif", r"none\.tif does not exist"),
+        (text, "cannot be opened as a raster"),
+        (
+            lambda folder: make(folder / "a.tif", ramp(1, dtype="complex64")),
+            r"complex numbers \(complex64\)",
+        ),
+        (
+            lambda folder: make(
+                folder / "a.tif", ramp(1), describe=setting(colorinterp=[ColorInterp.alpha])
+            ),
+            "only an alpha band",
+        ),
+        (container, r"container of 2 rasters.*GPKG:.*:one"),
+    ],
+    ids=["missing", "text", "complex", "alpha alone", "container"],
+)
+def test_a_file_without_a_raster_of_real_numbers_is_refused(tmp_path, build, message):
+    with pytest.raises(RasterError, match=message) as error:
+        read(build(tmp_path))
+
+    assert is_sentence(error)
+
+
+def test_a_raster_of_a_container_is_read_by_its_own_name(tmp_path):
+    path = container(tmp_path)
+
+    np.testing.assert_array_equal(read(f"GPKG:{path}:two")[..., 0], ramp(1, 8, 8)[0])
+
+
+def test_a_truncated_file_is_named_with_the_rows_that_cannot_be_read(tmp_path):
+    noise = np.random.default_rng(0).random((2, 600, 600)).astype("float32")
+    path = make(tmp_path / "a.tif", noise, tiled=True, blockxsize=256, blockysize=256)
+    os.truncate(path, path.stat().st_size // 2)
+
+    with Scene.of(path).open() as opened, pytest.raises(RasterError) as error:
+        opened.read((slice(500, 600), slice(0, 600)))
+
+    assert str(error.value).startswith(f"{path} cannot be read at rows 500 to 599: ")
+    assert str(error.value).endswith("The file seems damaged or cut short: fetch or copy it again.")
+    assert is_sentence(error)
+
+
+REAL = [
+    path
+    for variable in ("ANOMVAE_RASTERS", "ANOMVAE_SCENES")
+    if variable in os.environ
+    for path in sorted(Path(os.environ[variable]).rglob("*.tif"))
+]
+
+
+@pytest.mark.skipif(not REAL, reason="set ANOMVAE_RASTERS or ANOMVAE_SCENES")
+@pytest.mark.parametrize("path", REAL, ids=str)
+def test_real_rasters_are_equal_in_strips(path):
+    with Scene.of(path).open() as opened:
+        strips = [opened.read(tile.keep)[0] for tile in tiles(opened.grid.shape, (64, 10**9))]
+
+    np.testing.assert_array_equal(np.concatenate(strips), read(path))
