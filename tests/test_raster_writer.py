@@ -1,3 +1,5 @@
+"""Maps on disk: a valid COG that keeps everything, or nothing."""
+
 import signal
 from dataclasses import replace
 
@@ -13,7 +15,15 @@ from rio_cogeo import cog_validate
 from anomvae.errors import RasterError
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
-from anomvae.raster import Category, Georeference, Layout, MapWriter, RasterReader, read_map
+from anomvae.raster import (
+    Category,
+    Georeference,
+    Layout,
+    MapWriter,
+    Scene,
+    open_raster,
+    read_map,
+)
 
 SCORES = Layout(
     dtype="float32",
@@ -38,7 +48,7 @@ NORTH_UP = (3.5, 0.0, 5e5, 0.0, -3.5, 4e6)
 
 
 def scores(shape, seed=0):
-    """Draw scores with a wedge of no data, axes (band, row, col)."""
+    """Return scores with no data in the upper third, axes (band, row, col)."""
     values = np.random.default_rng(seed).normal(size=(3, *shape)).astype("float32")
     values[:, : shape[0] // 3] = np.nan
     return values
@@ -46,16 +56,14 @@ def scores(shape, seed=0):
 
 def write(path, values, *, layout=SCORES, size=(200, 300), **where):
     where.setdefault("grid", Grid(values.shape[1:], NORTH_UP, UTM))
-    georeference = Georeference(**where)
-    with MapWriter(path, georeference, layout) as writer:
+    with MapWriter(path, Georeference(**where), layout) as writer:
         for tile in tiles(values.shape[1:], size):
             writer.write(tile.keep, values[:, tile.keep[0], tile.keep[1]])
-    return georeference
 
 
 def georeference(path):
-    with RasterReader(path) as reader:
-        return reader.georeference
+    with Scene.of(path).open() as opened:
+        return opened.georeference
 
 
 def same(one, other):
@@ -66,7 +74,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 700), (512, 512), (700, 600), (1100, 513)])
 @pytest.mark.parametrize("layout", [SCORES, FLAGS], ids=["scores", "flags"])
-def test_it_is_a_valid_cog_that_holds_what_was_written(tmp_path, shape, layout):
+def test_a_map_is_a_valid_cog_with_the_values_written(tmp_path, shape, layout):
     values = scores(shape)
     if layout is FLAGS:
         values = np.where(np.isnan(values[:1]), 255, values[:1] > 1).astype("uint8")
@@ -101,16 +109,15 @@ def test_two_runs_and_any_tiling_give_the_same_bytes(tmp_path):
     ids=["north-up", "south-up", "rotated", "no crs", "nothing"],
 )
 @pytest.mark.parametrize("meaning", ["Area", "Point"])
-def test_the_grid_survives(tmp_path, grid, meaning):
+def test_the_grid_is_kept(tmp_path, grid, meaning):
     write(tmp_path / "map.tif", scores((20, 30)), grid=grid, area_or_point=meaning)
 
-    found = georeference(tmp_path / "map.tif")
+    result = georeference(tmp_path / "map.tif")
+    assert same(result.grid, grid)
+    assert result.area_or_point == meaning or not grid.crs
 
-    assert same(found.grid, grid)
-    assert found.area_or_point == meaning or not grid.crs
 
-
-def test_ground_control_points_survive(tmp_path):
+def test_ground_control_points_are_kept(tmp_path):
     gcps = tuple(
         GroundControlPoint(row, col, 10 + col / 100, 50 - row / 100, 3.0, id=f"{row}-{col}")
         for row in (0, 20)
@@ -120,15 +127,16 @@ def test_ground_control_points_survive(tmp_path):
 
     write(tmp_path / "map.tif", scores((20, 30)), grid=Grid((20, 30)), gcps=gcps, gcps_crs=wkt)
 
-    found = georeference(tmp_path / "map.tif")
-    assert [(p.row, p.col, p.x, p.y, p.z) for p in found.gcps] == [
+    result = georeference(tmp_path / "map.tif")
+    assert [(p.row, p.col, p.x, p.y, p.z) for p in result.gcps] == [
         (p.row, p.col, p.x, p.y, p.z) for p in gcps
     ]
-    assert CRS.from_wkt(found.gcps_crs) == CRS.from_epsg(4326)
-    assert found.grid == Grid((20, 30))
+    assert CRS.from_wkt(result.gcps_crs) == CRS.from_epsg(4326)
+    assert result.grid == Grid((20, 30))
+    assert result.indirect
 
 
-def test_rational_polynomials_survive(tmp_path):
+def test_rational_polynomials_are_kept(tmp_path):
     ten, one = [0.5] * 20, [1.0] + [0.0] * 19
     rpcs = RPC(
         height_off=100, height_scale=500, lat_off=50, lat_scale=1, long_off=10, long_scale=1,
@@ -142,7 +150,7 @@ def test_rational_polynomials_survive(tmp_path):
     assert georeference(tmp_path / "map.tif").rpcs == rpcs
 
 
-def test_descriptions_tags_and_nan_nodata_survive(tmp_path):
+def test_descriptions_tags_and_nan_nodata_are_kept(tmp_path):
     write(tmp_path / "map.tif", scores((700, 600)))
 
     with rasterio.open(tmp_path / "map.tif") as dataset:
@@ -152,7 +160,7 @@ def test_descriptions_tags_and_nan_nodata_survive(tmp_path):
         assert dataset.overviews(1) == [2]
 
 
-def test_category_names_and_colours_survive(tmp_path):
+def test_category_names_and_colours_are_kept(tmp_path):
     write(tmp_path / "map.tif", np.zeros((1, 20, 30), "uint8"), layout=FLAGS)
 
     with rasterio.open(tmp_path / "map.tif") as dataset:
@@ -160,11 +168,11 @@ def test_category_names_and_colours_survive(tmp_path):
         assert dataset.colorinterp == (ColorInterp.palette,)
     assert colours[1] == (215, 25, 28, 255)
     assert colours[255][3] == 0  # transparent
-    assert {known.value: tags[f"CATEGORY_{known.value}"] for known in FLAGS.categories} == {
-        0: "normal",
-        1: "anomalous",
-        255: "no data",
-    }
+    assert [tags[f"CATEGORY_{value}"] for value in (0, 1, 255)] == [
+        "normal",
+        "anomalous",
+        "no data",
+    ]
 
 
 @pytest.mark.parametrize("layout", [SCORES, FLAGS], ids=["scores", "flags"])
@@ -172,28 +180,22 @@ def test_pixels_never_written_are_no_data(tmp_path, layout):
     with MapWriter(tmp_path / "map.tif", Georeference(Grid((600, 600))), layout):
         pass
 
-    with RasterReader(tmp_path / "map.tif") as reader:
-        assert np.isnan(reader.preview(600)).all()
+    with open_raster(tmp_path / "map.tif") as dataset:
+        assert np.isnan(dataset.read_first()).all()
 
 
-def test_our_own_map_is_read_back(tmp_path):
+def test_an_anomaly_map_is_read_and_any_other_raster_refused(tmp_path):
     values = scores((40, 50))
     write(tmp_path / "map.tif", values)
+    write(tmp_path / "flags.tif", np.zeros((1, 20, 30), "uint8"), layout=FLAGS)
 
-    found = read_map(tmp_path / "map.tif")
+    result = read_map(tmp_path / "map.tif")
 
-    np.testing.assert_array_equal(found.score, values[0])
-    np.testing.assert_array_equal(found.reconstruction, values[1])
-    np.testing.assert_array_equal(found.kl, values[2])
-    assert found.tags["ANOMVAE_MODEL"] == "abc"
-    assert same(found.grid, Grid((40, 50), NORTH_UP, UTM))
-
-
-def test_another_raster_is_no_anomaly_map(tmp_path):
-    write(tmp_path / "map.tif", np.zeros((1, 20, 30), "uint8"), layout=FLAGS)
-
+    np.testing.assert_array_equal(result.score, values[0])
+    assert result.tags["ANOMVAE_MODEL"] == "abc"
+    assert same(result.grid, Grid((40, 50), NORTH_UP, UTM))
     with pytest.raises(RasterError, match="has the bands flag, but an anomaly map has score"):
-        read_map(tmp_path / "map.tif")
+        read_map(tmp_path / "flags.tif")
 
 
 # -- failure --------------------------------------------------------------------------------------
@@ -219,29 +221,25 @@ def test_a_layout_that_fits_no_tiff_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("shape", [(3, 4, 5), (1, 5, 5), (3, 5, 4)])
-def test_values_of_another_shape_are_never_stretched(tmp_path, shape):
-    window = (slice(0, 5), slice(0, 5))
-
+@pytest.mark.parametrize(
+    ("layout", "values", "error"),
+    [
+        (SCORES, np.zeros((3, 4, 5), "float32"), ValueError),  # GDAL would stretch them
+        (SCORES, np.zeros((1, 5, 5), "float32"), ValueError),
+        (SCORES, np.zeros((3, 5, 4), "float32"), ValueError),
+        (FLAGS, np.full((1, 5, 5), np.nan, "float32"), TypeError),
+    ],
+)
+def test_values_of_another_shape_or_kind_are_refused(tmp_path, layout, values, error):
     with (
-        MapWriter(tmp_path / "map.tif", Georeference(Grid((20, 30))), SCORES) as writer,
-        pytest.raises(ValueError, match="this window takes"),
+        MapWriter(tmp_path / "map.tif", Georeference(Grid((20, 30))), layout) as writer,
+        pytest.raises(error, match=r"this window takes|Cannot cast"),
     ):
-        writer.write(window, np.zeros(shape, "float32"))
-
-
-def test_scores_are_never_cut_to_flags(tmp_path):
-    window = (slice(0, 5), slice(0, 5))
-
-    with (
-        MapWriter(tmp_path / "map.tif", Georeference(Grid((20, 30))), FLAGS) as writer,
-        pytest.raises(TypeError),
-    ):
-        writer.write(window, np.full((1, 5, 5), np.nan, "float32"))
+        writer.write((slice(0, 5), slice(0, 5)), values)
 
 
 @pytest.mark.parametrize("folder", ["missing", "file"])
-def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path, folder):
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path, folder):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(RasterError, match=r"map\.tif cannot be written: .*\. Choose") as error:
@@ -252,7 +250,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_one_line(tmp_path, folder):
 
 @pytest.fixture
 def limit():
-    """Limit the size of files, which fails as a full disk does: in the middle of writing."""
+    """Limit the size of files, which fails as a full disk does: while a file is written."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -261,10 +259,10 @@ def limit():
     signal.signal(signal.SIGXFSZ, handler)
 
 
-# The plain file of 600 x 600 pixels takes 12.6 MB, so that each size ends it at another stage.
+# The plain file of 600 x 600 pixels takes 12.6 MB, so each size fails at another stage.
 @pytest.mark.parametrize("size", [1_000, 1_000_000, 4_000_000, 12_000_000, 12_582_000])
 @pytest.mark.parametrize("tile", [(600, 600), (7, 600)])
-def test_a_full_disk_is_told_in_one_line_and_nothing_is_left(tmp_path, limit, size, tile):
+def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing(tmp_path, limit, size, tile):
     values = scores((600, 600))
 
     limit(size)
@@ -277,7 +275,7 @@ def test_a_full_disk_is_told_in_one_line_and_nothing_is_left(tmp_path, limit, si
 
 
 @pytest.mark.parametrize("missing", [1, 1_000, 300_000, 1_000_000])
-def test_a_disk_that_fills_while_the_cog_is_made_leaves_nothing(tmp_path, limit, missing):
+def test_a_disk_that_is_full_before_the_cog_is_complete_leaves_nothing(tmp_path, limit, missing):
     # Noise does not shrink, and the overviews come on top: the COG is the larger file.
     values = np.random.default_rng(0).integers(1, 2**32, (1, 1024, 1024)).astype("uint32")
     layout = Layout("uint32", 0, ("noise",), overviews="nearest", predictor=False)
