@@ -1,19 +1,19 @@
-"""Values, validity and bands of a raster, whatever its format; refused rasters."""
+"""Values and validity of a raster, whatever its format; refused rasters."""
 
 import logging
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rasterio.enums import ColorInterp
 from support.scene_files import (
     UTM,
     bands_in,
+    in_folder,
     is_sentence,
     make,
     ramp,
@@ -23,10 +23,9 @@ from support.scene_files import (
     vrt,
 )
 
-from anomvae.errors import RasterError
-from anomvae.pixels.tiling import tiles
+from anomvae.errors import GridMismatch, RasterError
+from anomvae.pixels.grid import Grid
 from anomvae.raster import Scene, open_raster, read_labels
-from anomvae.raster.description import nanometres
 from anomvae.raster.values import CHUNK
 
 
@@ -82,9 +81,7 @@ def test_nan_infinity_and_what_float32_cannot_hold_are_no_data(tmp_path):
     np.testing.assert_array_equal(block[0, :, 0], [1] + 5 * [np.nan])
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@in_folder
 @given(
     values=st.one_of(
         arrays("uint16", (1, 2, 3)),
@@ -207,105 +204,15 @@ def test_nodata_of_all_bands_together_hides_the_pixel(tmp_path):
     assert hidden(read(path)) == [[0, 0, band] for band in range(3)]
 
 
-# -- bands ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("descriptions", "names"),
-    [(("red", "nir"), ("red", "nir"))]
-    + [((first, second), None) for first, second in [(None, None), ("red", None), ("red", "red")]]
-    + [(("red", " "), None)],
-)
-def test_bands_have_names_if_each_has_its_own_and_numbers_otherwise(tmp_path, descriptions, names):
-    path = make(tmp_path / "a.tif", ramp(), describe=setting(descriptions=descriptions))
-
-    bands = bands_in(path)
-
-    assert bands.names == (names or ("band_1", "band_2"))
-    assert bands.named is (names is not None)
-
-
-def test_tags_hold_names_and_wavelengths(tmp_path):
-    def describe(dataset):
-        dataset.update_tags(1, BANDNAME="B4", WAVELENGTH="665", WAVELENGTH_UNIT="nm")
-        dataset.update_tags(2, BANDNAME="B8", wavelength="0.842", wavelength_units="Micrometers")
-        dataset.update_tags(3, ns="IMAGERY", CENTRAL_WAVELENGTH_UM="2.19")
-        dataset.update_tags(3, BANDNAME="B12")
-        dataset.update_tags(4, BANDNAME="B99", wavelength="700")  # no unit
-
-    bands = bands_in(make(tmp_path / "a.tif", ramp(4, dtype="uint16"), describe=describe))
-
-    assert bands.names == ("B4", "B8", "B12", "B99")
-    assert [band.wavelength for band in bands] == [665, 842, 2190, None]
-
-
-@pytest.mark.parametrize("named", [True, False])
-@pytest.mark.parametrize(("units", "factor"), [("Nanometers", 1), ("Micrometers", 1000)])
-def test_envi_headers_hold_names_wavelengths_gain_and_nodata(tmp_path, units, factor, named):
-    path = make(tmp_path / "a.img", ramp(dtype="int16"), driver="ENVI")
-    lines = (tmp_path / "a.hdr").read_text().splitlines()
-    header = "\n".join(line for line in lines if "Band " not in line and "{" not in line)
-    names = "band names = {green, red}\n" if named else ""
-    (tmp_path / "a.hdr").write_text(
-        f"{header}\n{names}wavelength units = {units}\n"
-        f"wavelength = {{{550 / factor}, {665 / factor}}}\n"
-        "data gain values = {0.5, 0.5}\ndata ignore value = 3\n"
-    )
-
-    block, bands = read(path), bands_in(path)
-
-    assert [band.wavelength for band in bands] == [550, 665]
-    assert bands.named
-    assert not named or [name.split()[0] for name in bands.names] == ["green", "red"]
-    assert bands.items[0].scale == 0.5
-    assert block[0, 0, 0] == 0.5
-    assert hidden(block) == [[0, 2, 0]]
-
-
-def test_an_envi_domain_counts_in_any_format(tmp_path):
-    envi = {"band_names": "{green, red}", "wavelength": "{0.55, 0.665}"}
-
-    path = make(
-        tmp_path / "a.tif",
-        ramp(),
-        describe=lambda d: d.update_tags(ns="ENVI", wavelength_units="Micrometers", **envi),
-    )
-
-    assert bands_in(path).names == ("green", "red")
-    assert [band.wavelength for band in bands_in(path)] == [550, 665]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("429.410004 nm", 429.410004),
-        ("B4, central wavelength 665 nm", 665),
-        ("0.55 um", 550),
-        ("0.55µm", 550),
-        ("Band 1 (0.55 Micrometers)", 550),
-        ("2190 NANOMETRES", 2190),
-        ("450-520 nm", None),
-        ("0.45 to 0.52 um", None),
-        ("band 665", None),
-        ("smoothed over 10 nm", None),
-        ("665 nmi", None),
-        ("665 nm, also 705 nm", None),
-        ("", None),
-    ],
-)
-def test_a_wavelength_is_read_from_text_but_never_invented(text, expected):
-    assert nanometres(text) == expected
-
-
 # -- labels and palettes --------------------------------------------------------------------------
 
 
 def test_labels_are_the_first_band_on_the_grid_of_the_scene(tmp_path):
     path = make(tmp_path / "labels.tif", np.uint8([[[0, 1, 255]], [[7, 7, 7]]]), nodata=255)
-    with open_raster(path) as dataset:
-        grid = dataset.grid
 
-    np.testing.assert_array_equal(read_labels(path, grid, "scene.tif"), [[0, 1, np.nan]])
+    np.testing.assert_array_equal(read_labels(path, Grid((1, 3)), "scene"), [[0, 1, np.nan]])
+    with pytest.raises(GridMismatch, match=r"labels\.tif has 1 x 3 pixels, but scene has 1 x 4"):
+        read_labels(path, Grid((1, 4)), "scene")
 
 
 def test_a_palette_is_read_as_numbers_with_a_warning(tmp_path, caplog):
@@ -379,20 +286,3 @@ def test_a_truncated_file_is_named_with_the_rows_that_cannot_be_read(tmp_path):
     assert str(error.value).startswith(f"{path} cannot be read at rows 500 to 599: ")
     assert str(error.value).endswith("The file seems damaged or cut short: fetch or copy it again.")
     assert is_sentence(error)
-
-
-REAL = [
-    path
-    for variable in ("ANOMVAE_RASTERS", "ANOMVAE_SCENES")
-    if variable in os.environ
-    for path in sorted(Path(os.environ[variable]).rglob("*.tif"))
-]
-
-
-@pytest.mark.skipif(not REAL, reason="set ANOMVAE_RASTERS or ANOMVAE_SCENES")
-@pytest.mark.parametrize("path", REAL, ids=str)
-def test_real_rasters_are_equal_in_strips(path):
-    with Scene.of(path).open() as opened:
-        strips = [opened.read(tile.keep)[0] for tile in tiles(opened.grid.shape, (64, 10**9))]
-
-    np.testing.assert_array_equal(np.concatenate(strips), read(path))

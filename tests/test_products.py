@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from affine import Affine
 from support.rasters import NODATA, land, plant, write
+from support.scene_files import read
 
 from anomvae.errors import GridMismatch, RasterError
-from anomvae.pixels.tiling import whole
 from anomvae.raster import BandStack, Scene
 from anomvae.raster.products import Raster, recognise
 
@@ -23,11 +23,6 @@ def stacked(*paths, title="S2_20240601"):
 def layers(folder, values):
     """Write each band into its own file."""
     return [write(folder / f"{number}.tif", band[None]) for number, band in enumerate(values)]
-
-
-def read(stack):
-    with stack.open() as dataset:
-        return dataset.read(dataset.bands, whole(dataset.grid.shape))
 
 
 @pytest.mark.parametrize(
@@ -52,13 +47,14 @@ def test_a_stack_reads_as_one_raster_of_all_bands(tmp_path):
     values = plant(land(seed=1))
     stack = stacked(*layers(tmp_path, values))
 
-    with stack.open() as dataset, Scene.of(write(tmp_path / "all.tif", values)).open() as scene:
-        window = whole(scene.grid.shape)
-        np.testing.assert_array_equal(dataset.read(dataset.bands, window), scene.read(window)[0])
-        assert dataset.bands.names == stack.bands
-        assert dataset.grid == scene.grid
-        assert {band.nodata for band in dataset.bands} == {NODATA}
-        assert [file.name for file in dataset.files] == [f"{number}.tif" for number in range(6)]
+    one = write(tmp_path / "all.tif", values)
+
+    np.testing.assert_array_equal(read(stack), read(one))
+    with Scene.of(stack).open() as opened, Scene.of(one).open() as other:
+        assert opened.bands.names == stack.bands
+        assert opened.grid == other.grid
+        assert {band.nodata for band in opened.bands} == {NODATA}
+        assert [file.name for file in opened.files] == [f"{number}.tif" for number in range(6)]
 
 
 def test_a_stack_is_closed_and_named_by_its_title(tmp_path, monkeypatch):
@@ -67,7 +63,8 @@ def test_a_stack_is_closed_and_named_by_its_title(tmp_path, monkeypatch):
     relative = stacked("0.tif", "1.tif", title=stack.title)
 
     assert pickle.loads(pickle.dumps(stack)) == stack == relative.absolute()
-    assert (stack.name, stack.stem) == ("tiles/S2_20240601", "S2_20240601")
+    scene = Scene.of(stack)
+    assert (scene.dates, scene.name, scene.stem) == ((stack,), stack.title, "S2_20240601")
     np.testing.assert_array_equal(read(relative), read(stack))
     (tmp_path / "1.tif").write_bytes((tmp_path / "1.tif").read_bytes()[:900])
     with pytest.raises(RasterError, match=r"^tiles/S2_20240601 cannot be read at rows 0 to 39: "):

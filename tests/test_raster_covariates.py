@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.warp import transform
 from support.rasters import NODATA, land, write
+from support.scene_files import in_folder
 
 from anomvae.errors import GridMismatch, RasterError
 from anomvae.pixels.covariates import Covariate
@@ -132,9 +133,7 @@ def test_a_raster_finer_than_the_scene_is_averaged(scene, tmp_path, finer):
 sides = st.integers(8, 80)
 
 
-@settings(
-    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@in_folder
 @given(size=st.tuples(sides, sides), halo=st.integers(0, 9), side=st.sampled_from([7, 32, 256]))
 @pytest.mark.parametrize("nearest", [False, True])
 def test_a_warped_value_does_not_depend_on_tiles(scene, tmp_path, nearest, size, halo, side):

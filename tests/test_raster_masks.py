@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
 from rasterio.warp import transform
-from support.scene_files import UTM, make
+from support.scene_files import UTM, in_folder, make
 
 from anomvae.errors import RasterError
 from anomvae.pixels.grid import IDENTITY
@@ -138,9 +138,7 @@ def test_holes_are_not_normal_and_polygons_add_up(tmp_path):
 corner = st.tuples(st.floats(-10, 40, width=16), st.floats(-10, 30, width=16))
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@in_folder
 @given(
     corners=st.lists(corner, min_size=3, max_size=6),
     size=st.tuples(st.integers(1, 20), st.integers(1, 30)),

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from support.scene_files import UTM, make, ramp, setting, source, vrt
 
 from anomvae.errors import (
@@ -22,13 +20,10 @@ from anomvae.errors import (
     RasterError,
 )
 from anomvae.pixels.covariates import Covariate, day_values
+from anomvae.pixels.grid import IDENTITY
 from anomvae.pixels.tiling import whole
-from anomvae.raster import BandStack, Scene, open_raster, read_labels, scenes_of
+from anomvae.raster import Scene, scenes_of
 
-DEGREES = {
-    "crs": "EPSG:4326",
-    "transform": rasterio.Affine(2e-4, 0, -74.9995, 0, -2e-4, 36.144),
-}
 NAMED = setting(descriptions=("red", "nir"))
 
 
@@ -174,30 +169,19 @@ def test_a_block_holds_every_date_with_bands_in_use_then_covariates(files):
     np.testing.assert_array_equal(block[:, 1, 2, 3:], days)
 
 
-def test_the_newest_date_gives_grid_georeference_and_storage(files):
-    with everything(files).open() as opened:
+@pytest.mark.parametrize("crs", ["", "EPSG:32618"])
+@pytest.mark.parametrize("transform", [IDENTITY, (2, 0, 5, 0, 2, 7), (3.5, 0, 5e5, 0, -3.5, 4e6)])
+def test_the_newest_date_gives_grid_georeference_and_storage(tmp_path, crs, transform):
+    where = {"crs": crs or None, "transform": rasterio.Affine(*transform)}
+    old, new = (make(tmp_path / f"{day}.tif", ramp(), **where) for day in (1, 2))
+
+    with Scene.of([old, new]).open() as opened:
         grid = opened.grid
         assert opened.georeference.grid == grid == opened.newest.grid
         assert opened.block_shape == (3, 4)
-
-    assert grid.shape == (3, 4)
-    assert grid.transform == tuple(UTM["transform"])[:6]
-    assert rasterio.crs.CRS.from_wkt(grid.crs) == rasterio.crs.CRS.from_epsg(32618)
-
-
-@pytest.mark.parametrize(
-    "transform", [rasterio.Affine.identity(), rasterio.Affine(2, 0, 5, 0, 2, 7)]
-)
-def test_a_scene_may_be_south_up_or_without_a_reference(tmp_path, transform):
-    with Scene.of(make(tmp_path / "a.tif", ramp(), transform=transform)).open() as opened:
-        grid = opened.grid
-
-    assert (grid.crs, grid.transform) == ("", tuple(transform)[:6])
-
-
-def test_without_a_mask_every_pixel_is_normal(files):
-    with Scene.of(files / "dem.tif").open() as opened:
         assert opened.normal((slice(0, 2), slice(1, 4))).tolist() == 2 * [3 * [True]]
+
+    assert (grid.shape, grid.transform, grid.epsg) == ((3, 4), transform, crs[5:])
 
 
 def test_the_bands_of_a_detector_are_found_in_every_date_whatever_their_order(files):
@@ -223,19 +207,13 @@ def test_the_state_of_an_open_scene_changes_with_every_file_that_pixels_come_fro
     (files / f"{file}.aux.xml").write_text("<PAMDataset/>")  # the statistics of a viewer
     same = state()
     os.utime(files / file, ns=(0, 1))
+    after = state()
+    options["covariates"][1] = "day:2024-06-02"
 
     assert [one.name for one in before] == [
         *("a.vrt", "2024-06-01.tif", "mask.tif", "dem.tif", "day:2024-06-01")
     ]
-    assert before == same != state()
-
-
-def test_a_day_counts_for_the_state_of_an_open_scene(files):
-    def state(day):
-        with Scene.of(files / "dem.tif", covariates=[day]).open() as opened:
-            return opened.files
-
-    assert state("day:2024-06-01") != state("day:2024-06-02")
+    assert before == same != after != state()
 
 
 # -- refused --------------------------------------------------------------------------------------
@@ -292,78 +270,6 @@ def test_bands_and_covariates_are_those_of_the_detector_or_refused(files):
         block_of(everything(files, covariates=["day"]), bands, covariates)
     with pytest.raises(CovariateMismatch, match="trained without any"):
         block_of(everything(files), bands, ())
-
-
-def test_labels_on_another_grid_are_refused(files):
-    with open_raster(files / "dem.tif") as dataset:
-        grid = dataset.grid
-    small = make(files / "labels.tif", np.uint8([[[0, 1]]]))
-
-    with pytest.raises(GridMismatch, match=r"labels\.tif has 1 x 2 pixels, but scene has 3 x 4"):
-        read_labels(small, grid, "scene")
-
-
-# -- windows --------------------------------------------------------------------------------------
-
-SHAPE = (300, 60)
-LAYOUTS = {
-    "strips": {},
-    "pixels together": {"interleave": "pixel"},
-    "tiles": {"tiled": True, "blockxsize": 16, "blockysize": 32},
-    "compressed": {"tiled": True, "blockxsize": 64, "blockysize": 64, "compress": "deflate"},
-}
-
-
-@pytest.fixture(scope="module", params=LAYOUTS)
-def large(request, tmp_path_factory):
-    """Return a scene with nodata, a mask and covariates on another grid, and its whole block."""
-    folder = tmp_path_factory.mktemp("large")
-    rng = np.random.default_rng(0)
-    values = rng.integers(0, 9, (3, *SHAPE)).astype("int16")
-    hills = rng.normal(500, 90, (1, 140, 40)).astype("float32")
-    make(folder / "a.tif", values, nodata=5, **UTM, **LAYOUTS[request.param])
-    make(folder / "mask.tif", rng.integers(0, 5, (1, *SHAPE)).astype("uint8"))
-    make(folder / "dem.tif", hills, nodata=hills[0, 50, 20], **DEGREES)
-    covariates = [folder / "dem.tif", f"categorical:{folder / 'dem.tif'}", "day:2024-06-01"]
-    scene = Scene.of(folder / "a.tif", mask=folder / "mask.tif", covariates=covariates)
-    block = block_of(scene)
-    hidden = np.isnan(block[..., :5]).mean(axis=(0, 1, 2))
-    assert ((hidden > 0) & (hidden < 1)).all()
-    return scene, block
-
-
-def parts(side):
-    """Draw half-open parts that together are an axis."""
-    cuts = st.sets(st.integers(1, side - 1), max_size=4)
-    return cuts.map(lambda c: list(zip([0, *sorted(c)], [*sorted(c), side], strict=True)))
-
-
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-@given(rows=parts(SHAPE[0]), cols=parts(SHAPE[1]))
-def test_windows_that_tile_a_scene_give_the_block_of_the_whole(large, rows, cols):
-    scene, block = large
-    rebuilt = np.zeros_like(block)
-
-    with scene.open() as opened:
-        for window in ((slice(*row), slice(*col)) for row in rows for col in cols):
-            rebuilt[:, window[0], window[1]] = opened.read(window)
-
-    np.testing.assert_array_equal(rebuilt, block)
-
-
-# -- products -------------------------------------------------------------------------------------
-
-
-def test_a_product_is_one_date_of_a_scene(files):
-    stack = BandStack(
-        "S2_2024-06-11", (str(files / "dem.tif"), str(files / "normal.tif")), ("a", "b")
-    )
-    make(files / "normal.tif", ramp(1), **UTM)
-
-    scene = Scene.of(stack, covariates=["day"])
-
-    assert (scene.dates, scene.name, scene.stem) == ((stack,), stack.name, stack.name)
-    np.testing.assert_array_equal(block_of(scene)[0, 1, 1, :2], [6, 6])
 
 
 def test_importing_rasters_loads_nothing_heavy():

@@ -2,11 +2,14 @@
 
 import numpy as np
 import rasterio
+from hypothesis import HealthCheck, settings
 
 from anomvae.pixels.tiling import whole
 from anomvae.raster import Scene
 from anomvae.raster.gdal import unwarned
 
+in_folder = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+"""Settings of a property test that writes into one folder."""
 UTM = {"crs": "EPSG:32618", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 4e6)}
 
 
