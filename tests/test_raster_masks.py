@@ -40,14 +40,8 @@ def ring(corners, affine=IDENTITY, to=None):
 
 def geojson(path, *polygons, crs=None):
     """Write polygons, each a list of linear rings."""
-    features = [
-        {"type": "Feature", "properties": {}, "geometry": {"type": "Polygon", "coordinates": rings}}
-        for rings in polygons
-    ]
-    document = {"type": "FeatureCollection", "features": features}
-    if crs:
-        document["crs"] = {"type": "name", "properties": {"name": crs}}
-    path.write_text(json.dumps(document))
+    named = {"crs": {"type": "name", "properties": {"name": crs}}} if crs else {}
+    path.write_text(json.dumps({"type": "MultiPolygon", "coordinates": polygons, **named}))
     return path
 
 

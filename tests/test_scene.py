@@ -12,13 +12,7 @@ import pytest
 import rasterio
 from support.scene_files import UTM, make, ramp, setting, source, vrt
 
-from anomvae.errors import (
-    BandMismatch,
-    ConfigError,
-    CovariateMismatch,
-    GridMismatch,
-    RasterError,
-)
+from anomvae.errors import BandMismatch, ConfigError, CovariateMismatch, GridMismatch, RasterError
 from anomvae.pixels.covariates import Covariate, day_values
 from anomvae.pixels.grid import IDENTITY
 from anomvae.pixels.tiling import whole

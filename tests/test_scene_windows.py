@@ -9,10 +9,7 @@ from support.scene_files import UTM, in_folder, make, read
 
 from anomvae.raster import Scene
 
-DEGREES = {
-    "crs": "EPSG:4326",
-    "transform": rasterio.Affine(2e-4, 0, -74.9995, 0, -2e-4, 36.144),
-}
+DEGREES = {"crs": "EPSG:4326", "transform": rasterio.Affine(2e-4, 0, -74.9995, 0, -2e-4, 36.144)}
 SHAPE = (300, 60)
 LAYOUTS = {
     "strips": {},

@@ -15,10 +15,7 @@ from rasterio.io import DatasetReader
 
 from ..pixels.bands import Band, Bands
 
-UNITS = (
-    (r"nm|nanomet(?:er|re)s?", 1.0),
-    (r"um|μm|microns?|micromet(?:er|re)s?", 1000.0),
-)
+UNITS = ((r"nm|nanomet(?:er|re)s?", 1.0), (r"um|μm|microns?|micromet(?:er|re)s?", 1000.0))
 """Patterns in case-folded text, where the micro sign is a Greek mu; nm per unit."""
 
 PLAUSIBLE = (100.0, 1e6)

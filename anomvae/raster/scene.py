@@ -15,13 +15,7 @@ from rasterio.enums import ColorInterp
 from ..errors import ConfigError
 from ..files import FileIdentity, PathText, SceneText, as_paths, identify
 from ..pixels.bands import Bands
-from ..pixels.covariates import (
-    DAY,
-    Covariates,
-    CovariateSpec,
-    parse_covariates,
-    require_covariates,
-)
+from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
 from ..pixels.dates import AS_LISTED, oldest_first
 from .covariates import open_layer
 from .dataset import Dataset
