@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from anomvae.errors import ConfigError, hint
 from anomvae.evaluation import BASELINES
-from anomvae.raster import RasterReader, read_labels
+from anomvae.raster import Scene, read_labels
 from anomvae.stats.metrics import Metrics, measure
 from anomvae.stats.thresholds import describe_scores, sigma
 from benchmarks.peers import PYOD, Fitted, Spectra, fit_pyod, pyod_class, pyod_version
@@ -136,5 +136,5 @@ def _valid(block: NDArray[np.float32]) -> tuple[Spectra, NDArray[np.bool_]]:
 
 
 def _truth(task: Task) -> NDArray[np.float32]:
-    with RasterReader(task.scored) as reader:
-        return read_labels(task.labels, reader.grid, reader.name)
+    with Scene.of(task.scored).open() as opened:
+        return read_labels(task.labels, opened.grid, opened.name)

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout ne
 from anomvae.config import resolve_config
 from anomvae.evaluation import evaluate_detector
 from anomvae.fitting import Selection, train
+from anomvae.raster import Scene
 from anomvae.stats.metrics import Metrics
 from anomvae.testing.simulate import BACKGROUND, Place, Sensor, draw_place, observe
 from benchmarks.record import circumstances, keep
@@ -89,7 +90,7 @@ def measure(kind: str, seed: int, folder: Path) -> dict[str, Metrics]:
             [normal.scene], resolve_config("default", settings).config, seed, select=select
         )
         given = [new.covariate] if told else []
-        found = evaluate_detector(detector, new.scene, new.labels, covariates=given).rows
+        found = evaluate_detector(detector, Scene.of(new.scene, covariates=given), new.labels).rows
         rows |= {name: found["anomvae"], "rx": found["rx"]}
     return rows
 

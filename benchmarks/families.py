@@ -29,7 +29,7 @@ from benchmarks.scenes import labelled
 from benchmarks.series import DETECTORS, Found, dated, measure_series, table
 from benchmarks.tables import markdown
 
-OF_SCENES = [name for name, family in FAMILIES.items() if not family.of_dates]
+OF_SCENES = [name for name, family in FAMILIES.items() if not family.view().compares_dates]
 """Families that look at a scene of one date."""
 WAYS = {
     "together": "Every detector is fitted on the series that holds all changes, at several dates.",
@@ -114,7 +114,7 @@ def on_scenes(
         If a family is unknown or compares dates, or there is nothing to measure it on.
     """
     for name in families:
-        if family_named(name).of_dates:
+        if family_named(name).view().compares_dates:
             raise ConfigError(f"{name} compares dates, a scene has one. Measure it with --series.")
     detectors = [our(config, [f"model.family={name}"], called=name) for name in families]
     detectors.append(other("rx"))

@@ -23,7 +23,8 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
-from anomvae.raster import RasterReader, read_labels
+from anomvae.pixels.tiling import whole
+from anomvae.raster import Scene, read_labels
 
 FEWEST = 256
 """Pixels with data below which half a scene is no scene."""
@@ -67,10 +68,10 @@ def prepared(folder: Path, mode: str) -> Iterator[Task]:
 
 def why_left_out(folder: Path, mode: str) -> str:
     """Say why a scene cannot be measured; an empty text where it can."""
-    with RasterReader(folder / "scene.tif") as reader:
-        rows, cols = reader.grid.shape
-        truth = read_labels(folder / "labels.tif", reader.grid, reader.name)
-        seen = np.isfinite(reader.read((slice(0, rows), slice(0, cols)))[0]).any(axis=-1)
+    with Scene.of(folder / "scene.tif").open() as opened:
+        _, cols = opened.grid.shape
+        truth = read_labels(folder / "labels.tif", opened.grid, opened.name)
+        seen = np.isfinite(opened.read(whole(opened.grid.shape))[0]).any(axis=-1)
     middle = cols // 2 if mode == "split" else 0
     known = seen[:, middle:] & np.isfinite(truth[:, middle:])
     anomalous = (truth[:, middle:] > 0)[known]
@@ -92,9 +93,8 @@ def contents(folder: Path) -> str:
 
 def spectra(path: Path) -> NDArray[np.float32]:
     """Read a whole raster, axes (row, col, band), NaN = no data."""
-    with RasterReader(path) as reader:
-        rows, cols = reader.grid.shape
-        return np.asarray(reader.read((slice(0, rows), slice(0, cols)))[0])
+    with Scene.of(path).open() as opened:
+        return np.asarray(opened.read(whole(opened.grid.shape))[0])
 
 
 def cut(path: Path, out: Path, window: Window) -> None:
@@ -130,6 +130,6 @@ def _describe(source: DatasetReader, copy: DatasetWriter) -> None:
 
 
 def _halves(path: Path) -> tuple[Window, Window]:
-    with RasterReader(path) as reader:
-        rows, cols = reader.grid.shape
+    with Scene.of(path).open() as opened:
+        rows, cols = opened.grid.shape
     return Window(0, 0, cols // 2, rows), Window(cols // 2, 0, cols - cols // 2, rows)

@@ -26,13 +26,14 @@ from anomvae.config import resolve_config
 from anomvae.errors import ConfigError
 from anomvae.fitting import train
 from anomvae.pixels.dates import date_of
-from anomvae.pixels.views import Block, matched
-from anomvae.raster import opened_dates
+from anomvae.pixels.tiling import whole
+from anomvae.pixels.views import Block
+from anomvae.raster import Scene
 from anomvae.stats.metrics import measure
 from anomvae.stats.rx import fit_rx
 from benchmarks.tables import as_table, spread
 
-CATEGORICAL = 5
+CLASSES = 5
 BLOCKS = 8  # changes in a series
 SIDE = 4  # of a block, pixels
 APART = 2  # pixels between two blocks
@@ -102,8 +103,8 @@ def dated(folder: Path) -> list[Path]:
 
 def read(dates: Sequence[Path]) -> Block:
     """Read whole rasters, axes (time, row, col, band)."""
-    with opened_dates(dates) as reader:
-        return reader.read(_whole(reader.grid.shape))
+    with Scene.of(dates).open() as opened:
+        return opened.read(whole(opened.grid.shape))
 
 
 def classes_of(block: Block) -> NDArray[np.intp]:
@@ -120,7 +121,7 @@ def classes_of(block: Block) -> NDArray[np.intp]:
         raise ConfigError("The series has pixels without data. Give one that is whole.")
     series = np.moveaxis(block, 0, 2).reshape(block.shape[1] * block.shape[2], -1)
     scaled = (series - series.mean(axis=0)) / (series.std(axis=0) + 1e-9)
-    found = KMeans(CATEGORICAL, n_init=5, random_state=0).fit_predict(scaled)
+    found = KMeans(CLASSES, n_init=5, random_state=0).fit_predict(scaled)
     return np.asarray(found, np.intp).reshape(block.shape[1:3])
 
 
@@ -194,9 +195,8 @@ def before(dates: Sequence[Path], seed: int, folder: Path) -> Iterator[Trial]:
 def learnt(config: str, trial: Trial, seed: int) -> list[Map]:
     """Train a configuration as a user would, and give the score at the date of each change."""
     detector = train(trial.fitted, resolve_config(config).config, seed)
-    with opened_dates(trial.scored) as opened:
-        reader = matched(opened, detector.bands)
-        scores = detector.score(reader.read(_whole(reader.grid.shape))).total
+    with Scene.of(trial.scored).open(detector.bands) as opened:
+        scores = detector.score(opened.read(whole(opened.grid.shape))).total
     return [scores[change.date] for change in trial.changes]
 
 
@@ -267,7 +267,3 @@ def table(found: Mapping[str, Sequence[Sequence[Found]]]) -> str:
         seconds = np.median([one.seconds for trials in seeds for one in trials])
         rows.append([name, spread(pd.Series(means)), f"{seconds:.1f}"])
     return as_table(["detector", "AUC", "seconds, median"], rows)
-
-
-def _whole(shape: tuple[int, int]) -> tuple[slice, slice]:
-    return slice(0, shape[0]), slice(0, shape[1])

@@ -34,14 +34,14 @@ from anomvae.config import resolve_config
 from anomvae.detector import Detector
 from anomvae.detector.fused import fuse
 from anomvae.errors import AnomvaeError
-from anomvae.mapping import plan_tiles
+from anomvae.mapping import ScoreOptions, plan_tiles
 from anomvae.models import Dense
 from anomvae.pixels.tiling import tiles
-from anomvae.raster import Category, Layout, MapWriter, RasterReader
+from anomvae.raster import Category, Layout, MapWriter, Scene
 from anomvae.raster.maps import LAYERS
 from benchmarks import inputs, peers, stopwatch
 from benchmarks.record import circumstances, keep
-from benchmarks.speedtables import ALONE, START, Figure, RunMetrics, markdown
+from benchmarks.speedtables import ALONE, START, Figure, Figures, markdown
 
 ARRAY_PIXELS = 300_000  # enough for a second, little enough for PyOD
 TRAINED_ON = inputs.Scene(12, 1)
@@ -55,7 +55,7 @@ class Bench:
     """Where the scenes lie."""
     scenes: tuple[inputs.Scene, ...]
     """Those that are measured."""
-    figures: RunMetrics
+    figures: Figures
     """Where figures go."""
     repeats: int
     """How often each piece of work is done."""
@@ -162,9 +162,9 @@ def _contenders(bench: Bench, scene: inputs.Scene, x: NDArray[np.float32]) -> It
 
 
 def _pixels(scene: inputs.Scene, folder: Path) -> NDArray[np.float32]:
-    with RasterReader(scene.made(folder)) as reader:
+    with Scene.of(scene.made(folder)).open() as opened:
         rows = min(scene.side, -(-ARRAY_PIXELS // scene.side))
-        block = reader.read((slice(0, rows), slice(0, scene.side)))
+        block = opened.read((slice(0, rows), slice(0, scene.side)))
     return np.ascontiguousarray(block.reshape(-1, scene.bands))
 
 
@@ -190,18 +190,18 @@ def _gdal(path: Path) -> None:
 
 
 def _read(path: Path, detector: Detector) -> None:
-    with RasterReader(path) as reader:
-        for tile in tiles(reader.shape, plan_tiles(detector, reader).tile):
-            reader.read(tile.read)
+    with Scene.of(path).open() as opened:
+        for tile in tiles(opened.grid.shape, plan_tiles(detector, opened, ScoreOptions()).tile):
+            opened.read(tile.read)
 
 
 def _score_alone(bench: Bench, scene: inputs.Scene) -> tuple[int, stopwatch.Cost]:
     """Score one tile, as each of the threads of the command line does."""
     detector, before = Detector.load(bench.model(scene.bands)), torch.get_num_threads()
     torch.set_num_threads(1)
-    with RasterReader(scene.made(bench.folder)) as reader:
-        tile = next(tiles(reader.shape, plan_tiles(detector, reader).tile))
-        block = reader.read(tile.read)
+    with Scene.of(scene.made(bench.folder)).open() as opened:
+        size = plan_tiles(detector, opened, ScoreOptions()).tile
+        block = opened.read(next(tiles(opened.grid.shape, size)).read)
     cost = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
     torch.set_num_threads(before)
     return block[0, ..., 0].size, cost
@@ -209,7 +209,7 @@ def _score_alone(bench: Bench, scene: inputs.Scene) -> tuple[int, stopwatch.Cost
 
 def _write(path: Path) -> None:
     """Write three bands of float32 that shrink as scores do, and flags."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, RasterReader(path) as reader:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, Scene.of(path).open() as opened:
         draw = np.random.default_rng(0)
         part = np.exp(draw.normal(1, 0.5, (3, inputs.BLOCK, inputs.BLOCK))).astype(np.float32)
         flags = (part[:1] > 9).astype(np.uint8)
@@ -217,8 +217,8 @@ def _write(path: Path) -> None:
         float32 = Layout("float32", np.nan, LAYERS)
         uint8 = Layout("uint8", 255, ("flags",), {}, kinds, overviews="mode", predictor=False)
         for name, layout, values in (("maps", float32, part), ("flags", uint8, flags)):
-            with MapWriter(Path(folder, f"{name}.tif"), reader.georeference, layout) as writer:
-                for tile in tiles(reader.shape, (inputs.BLOCK, inputs.BLOCK)):
+            with MapWriter(Path(folder, f"{name}.tif"), opened.georeference, layout) as writer:
+                for tile in tiles(opened.grid.shape, (inputs.BLOCK, inputs.BLOCK)):
                     rows, cols = tile.shape
                     writer.write(tile.keep, values[:, :rows, :cols])
 
@@ -257,7 +257,7 @@ def measure_start(bench: Bench) -> None:
 def measure_workers(bench: Bench) -> None:
     """Score with one and with two processes, and on a cluster of this machine.
 
-    RunEnvironment count in these scores, so that the work is bound by computing.
+    Surroundings count in these scores, so that the work is bound by computing.
     """
     for scene in bench.scenes:
         model = bench.fitted(scene, "small-objects")
@@ -318,7 +318,7 @@ def main(
 ) -> None:
     """Measure how fast everything is on this machine."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = RunMetrics(out)
+    figures = Figures(out)
     bench = Bench(folder, tuple(map(_scene, scenes)), figures, repeats)
     for part in parts:
         PARTS[part](bench)

@@ -56,7 +56,7 @@ class Figure:
         return self.what, self.bands, self.megapixels
 
 
-class RunMetrics:
+class Figures:
     """Figures by what they are of, and in a file where one is given."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -107,7 +107,7 @@ class RunMetrics:
         write_atomically(self._path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
 
 
-def markdown(figures: RunMetrics, cores: int) -> str:
+def markdown(figures: Figures, cores: int) -> str:
     """Write all tables."""
     rows = list(figures)
     parts = [] if math.isnan(figures.rate) else [f"Float32 matrices: {figures.rate:.0f} GFLOP/s."]
@@ -130,7 +130,7 @@ def _table(head: Sequence[str], rows: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def _against(figures: RunMetrics) -> list[str]:
+def _against(figures: Figures) -> list[str]:
     """Compare ours with other detectors on arrays."""
     found = []
     for one in figures:
@@ -149,7 +149,7 @@ def _against(figures: RunMetrics) -> list[str]:
     return found
 
 
-def _end_to_end(figures: RunMetrics, cores: int) -> list[str]:
+def _end_to_end(figures: Figures, cores: int) -> list[str]:
     """Compare the command line with its bound."""
     found = []
     for one in figures:
@@ -166,7 +166,7 @@ def _end_to_end(figures: RunMetrics, cores: int) -> list[str]:
     return found
 
 
-def _scaling(figures: RunMetrics) -> list[str]:
+def _scaling(figures: Figures) -> list[str]:
     """Compare two processes with one."""
     found = []
     for one in figures:

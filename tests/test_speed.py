@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from anomvae.errors import FileError
 from benchmarks import inputs, speed, stopwatch
-from benchmarks.speedtables import ALONE, START, Figure, RunMetrics, markdown
+from benchmarks.speedtables import ALONE, START, Figure, Figures, markdown
 
 
 def figure(what, seconds=2.0, cpu=1.0, pixels=1_000_000, bands=12, megapixels=1.0):
@@ -42,12 +42,12 @@ def test_the_time_of_work_is_taken():
 
 
 def test_figures_are_kept_and_newer_ones_take_the_place_of_older(tmp_path):
-    figures = RunMetrics(tmp_path / "speed.json")
+    figures = Figures(tmp_path / "speed.json")
     figures.rate = 100.0
     figures.add(figure("read", seconds=4))
     figures.add(figure("read", seconds=2))
 
-    found = RunMetrics(tmp_path / "speed.json")
+    found = Figures(tmp_path / "speed.json")
 
     assert found.rate == 100
     assert [one.seconds for one in found] == [2]
@@ -59,11 +59,11 @@ def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "speed.json").write_text("[]")
 
     with pytest.raises(FileError, match="holds no figures"):
-        RunMetrics(tmp_path / "speed.json")
+        Figures(tmp_path / "speed.json")
 
 
 def test_ratios_are_those_of_the_figures():
-    figures = RunMetrics()
+    figures = Figures()
     figures.add(figure("anomvae vae, band noise", seconds=1))
     figures.add(figure("spectral rx", seconds=4))
     figures.add(figure("score", 3, bands=START[0], megapixels=START[1]))

@@ -23,7 +23,7 @@ def demo(folder: str, seed: int) -> None:
     from ..errors import FileError
     from ..evaluation import evaluate
     from ..fitting import train
-    from ..mapping import score_scene
+    from ..mapping import ScoreOptions, score_scene
 
     samples, out = shipped("data_samples"), Path(folder)
     model = out / "model.safetensors"
@@ -37,8 +37,9 @@ def demo(folder: str, seed: int) -> None:
         clean = resolve_config("default", ["training.trim=0"]).config
         detector = train([samples / "normal.tif"], clean, seed, progress=progress)
         detector.save(model)
+        how = ScoreOptions(overwrite=True)
         results = [
-            score_scene(detector, samples / f"{name}.tif", out, overwrite=True, progress=progress)
+            score_scene(detector, samples / f"{name}.tif", out, how, progress=progress)
             for name in SCENES
         ]
     for name, result in zip(SCENES, results, strict=True):
@@ -46,5 +47,5 @@ def demo(folder: str, seed: int) -> None:
         click.echo(f"\n{name}: {result.flagged} of {result.valid} pixels flagged")
         click.echo(metrics_table(evaluate(result, labels)))
     click.echo("\nWritten:")
-    for path in [model, *(path for result in results for path in result.outputs.all)]:
+    for path in [model, *(path for result in results for path in result.files.all)]:
         click.echo(f"  {path}")

@@ -43,7 +43,8 @@ def detect(  # noqa: PLR0913 - one argument per option
         anomvae detect scene.tif -o maps/
     """
     from ..config import resolve_config
-    from ..mapping import detect_scene
+    from ..fitting import Selection
+    from ..mapping import ScoreOptions, detect_scene
 
     chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
     with options.progress_bar() as progress:
@@ -52,9 +53,8 @@ def detect(  # noqa: PLR0913 - one argument per option
             folder,
             chosen.config,
             seed,
-            select=options.selection(bands, mask, covariates=covariates),
-            min_area=min_area,
-            overwrite=overwrite,
+            select=Selection(bands=bands, mask=mask, covariates=covariates),
+            options=ScoreOptions(min_area=min_area, overwrite=overwrite),
             progress=progress,
         )
     click.echo(options.result_line(result, as_json))

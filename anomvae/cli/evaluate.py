@@ -63,6 +63,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     from ..evaluation import evaluate_detector
     from ..files import write_atomically
     from ..pixels.covariates import rasters_of
+    from ..raster import Scene
 
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
@@ -76,15 +77,9 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         if map_ is not None:
             found = measure_map(map_, labels, scene, mask=mask, baselines=names, progress=progress)
         else:
-            detector = Detector.load(str(model))
+            named = Scene.of(scene, mask=mask, covariates=covariates)
             found = evaluate_detector(
-                detector,
-                scene,
-                labels,
-                mask=mask,
-                covariates=covariates,
-                baselines=names,
-                progress=progress,
+                Detector.load(str(model)), named, labels, baselines=names, progress=progress
             )
     if out is not None:
         write_atomically(out, found.to_json().encode())

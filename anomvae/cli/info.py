@@ -112,20 +112,20 @@ def _patch(patch: Annulus) -> str:
 
 
 def _scene(file: str) -> dict[str, Any]:
-    from ..raster import RasterReader
+    from ..raster import Scene
 
-    with RasterReader(file) as reader:
-        grid = reader.grid
+    with Scene.of(file).open() as opened:
+        grid = opened.grid
         return {
             "scene": file,
             "rows": grid.shape[0],
             "cols": grid.shape[1],
-            "bands": _bands(reader.bands),
-            "types": list(reader.types),
-            "blocks": list(reader.block_shape),
+            "bands": _bands(opened.bands),
+            "types": list(opened.newest.dataset.types),
+            "blocks": list(opened.block_shape),
             "transform": list(grid.transform) if grid.located else None,
-            "crs": reader.georeference.crs_name,
-            "control points": len(reader.georeference.gcps),
+            "crs": opened.georeference.crs_name,
+            "control points": len(opened.georeference.gcps),
         }
 
 

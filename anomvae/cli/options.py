@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ..fitting import Selection
     from ..mapping import MapResult
     from ..parallel import Mapper, Progress
 
@@ -135,25 +134,6 @@ def fitting_options(command: Command) -> Command:
     return command
 
 
-def ordered(scenes: tuple[str, ...], family: str, dates: str) -> tuple[str, ...]:
-    """Put scenes in the order of their dates, if a family compares these.
-
-    Raises
-    ------
-    ConfigError
-        If a date is not known, or dates are given to a family that does not compare them.
-    """
-    from ..errors import ConfigError
-    from ..models.families import family_named
-    from ..pixels.dates import oldest_first
-
-    if family_named(family).of_dates:
-        return tuple(oldest_first(scenes, dates))
-    if dates:
-        raise ConfigError(f"family {family!r} does not compare dates: leave --dates out.")
-    return scenes
-
-
 def settled(settings: tuple[str, ...], **overrides: str | None) -> list[str]:
     """Add options that stand for a key of the configuration to those of ``--set``."""
     given = [f'{key}="{value}"' for key, value in overrides.items() if value is not None]
@@ -165,7 +145,7 @@ def result_line(result: MapResult, as_json: bool) -> str:
     if as_json:
         return json.dumps(json.loads(result.to_json()))  # one line
     share = result.flagged / max(result.valid, 1)
-    note = "" if result.fresh else "  (up to date)"
+    note = "" if result.newly_written else "  (up to date)"
     flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
     objects = "1 object" if result.objects == 1 else f"{result.objects} objects"
     return f"{result.path}  {flagged}, {objects}{note}"
@@ -213,18 +193,6 @@ def open_workers(workers: int | None, address: str | None) -> Iterator[Mapper]:
             yield mapper
     else:
         yield serial
-
-
-def selection(
-    bands: str | None,
-    mask: str | None,
-    normal: tuple[str, ...] = (),
-    covariates: tuple[str, ...] = (),
-) -> Selection:
-    """Say which bands and pixels count, and what else is told."""
-    from ..fitting import Selection
-
-    return Selection(bands=bands, mask=mask, normal=normal, covariates=covariates)
 
 
 @contextmanager

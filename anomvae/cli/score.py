@@ -68,45 +68,34 @@ def score(  # noqa: PLR0913 - one argument per option
     """
     from ..detector import Detector
     from ..errors import ScenesFailed
-    from ..mapping import score_scenes
-    from ..stats.thresholds import parse_rule
+    from ..mapping import ScoreOptions, score_scenes
+    from ..raster import scenes_of
 
+    how = ScoreOptions(tile=tile, threads=threads, min_area=min_area, overwrite=overwrite)
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
-        detector = Detector.load(model)
-        if rule is not None:
-            held_out = detector.threshold.held_out
-            detector = detector.with_threshold(parse_rule(rule), held_out=held_out)
-        if device is not None:
-            detector = detector.to(device)
-        inputs = options.ordered(scenes, detector.card.family, dates)
-        places = [inputs] if detector.compares_dates else list(inputs)
-        outcomes = score_scenes(
-            detector,
-            places,
-            folder,
+        detector = Detector.load(model, threshold=rule, device=device)
+        named = scenes_of(
+            scenes,
+            one_place=detector.compares_dates,
+            dates=dates,
             mask=mask,
             covariates=covariates,
-            tile=tile,
-            min_area=min_area,
-            threads=threads,
-            overwrite=overwrite,
-            progress=progress,
-            mapper=mapper,
         )
-        results = [_told(outcome, as_json, alone=len(places) == 1) for outcome in outcomes]
+        outcomes = score_scenes(detector, named, folder, how, progress=progress, mapper=mapper)
+        results = [_report(outcome, as_json, alone=len(named) == 1) for outcome in outcomes]
     failed = sum(result is None for result in results)
     if failed:
         raise ScenesFailed(
-            f"all {failed} scenes failed; each is told above."
-            if failed == len(places)
-            else f"{failed} of {len(places)} scenes failed; the others are done."
+            f"all {failed} scenes failed; each is named above."
+            if failed == len(named)
+            else f"{failed} of {len(named)} scenes failed; the others are done."
         )
     if fail_on_anomaly and any(result.flagged for result in results if result is not None):
         raise SystemExit(ANOMALY_FOUND)
 
 
-def _told(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:
-    """Say at once what became of a scene; a failure ends the run only if there is no other."""
+def _report(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:
+    """Report a scene at once; a failure ends the run only if there is no other scene."""
     if outcome.error is not None and alone:
         raise outcome.error
     if outcome.result is None:

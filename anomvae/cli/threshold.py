@@ -38,17 +38,16 @@ def threshold(  # noqa: PLR0913 - one argument per option
         anomvae threshold coast.safetensors 2025/*.tif -o coast2025.safetensors
     """
     from ..detector import Detector
-    from ..fitting import refit_threshold
+    from ..fitting import Selection, refit_threshold
     from ..pixels.covariates import rasters_of
 
     read = [*scenes, *normal, mask, *rasters_of(covariates)]  # the model may be replaced
     options.require_place(out, overwrite, read)
     detector = Detector.load(model)
-    inputs = options.ordered(scenes, detector.card.family, dates)
-    select = options.selection(None, mask, normal, covariates)
+    select = Selection(None, mask, normal, covariates, dates)
     with options.progress_bar() as progress:
         refitted = refit_threshold(
-            detector, inputs, rule, select=select, seed=seed, progress=progress
+            detector, scenes, rule, select=select, seed=seed, progress=progress
         )
     refitted.save(out)
     before, after = detector.threshold, refitted.threshold

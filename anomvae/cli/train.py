@@ -43,15 +43,15 @@ def train(  # noqa: PLR0913 - one argument per option
         anomvae train 2024/*.tif --set model.family=cvae --covariates dem.tif -o hills.safetensors
     """
     from ..config import resolve_config
+    from ..fitting import Selection
     from ..fitting import train as fit
     from ..pixels.covariates import rasters_of
 
     options.require_place(model, overwrite, [*scenes, *normal, mask, *rasters_of(covariates)])
     chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
-    select = options.selection(bands, mask, normal, covariates)
-    inputs = options.ordered(scenes, chosen.config.model.family, dates)
+    select = Selection(bands, mask, normal, covariates, dates)
     with options.progress_bar() as progress:
-        detector = fit(inputs, chosen.config, seed, select=select, progress=progress)
+        detector = fit(scenes, chosen.config, seed, select=select, progress=progress)
     detector.save(model)
     card, cut = detector.card, detector.threshold
     click.echo(

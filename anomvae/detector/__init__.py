@@ -11,7 +11,7 @@ from .. import lazily
 if TYPE_CHECKING:
     from .batches import CHUNK, THREADS, Scores, available, torch_threads
     from .detector import Detector
-    from .fit import context_plan, fit_detector, fit_surroundings
+    from .fit import fit_detector, fit_surroundings
 
 __all__ = [
     "CHUNK",
@@ -19,7 +19,6 @@ __all__ = [
     "Detector",
     "Scores",
     "available",
-    "context_plan",
     "fit_detector",
     "fit_surroundings",
     "torch_threads",
@@ -33,7 +32,6 @@ __getattr__ = lazily(
         "Scores": "batches",
         "THREADS": "batches",
         "available": "batches",
-        "context_plan": "fit",
         "fit_detector": "fit",
         "fit_surroundings": "fit",
         "torch_threads": "batches",

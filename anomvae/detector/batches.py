@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -34,17 +34,23 @@ RUNS = 2
 
 Array = NDArray[np.float32]
 Work = TypeVar("Work")
+Values = TypeVar("Values", Tensor, Array)
 
 
-class Terms(NamedTuple):
-    """What a model says of examples, each alone."""
+class ScoreTerms(NamedTuple, Generic[Values]):
+    """The terms of the score of examples, each example alone: tensors of a batch, or arrays."""
 
-    reconstruction: Array
+    reconstruction: Values
     """The reconstruction term, (n, ...), nats."""
-    kl: Array
+    kl: Values
     """The KL term, with its weight, (n, ...), nats."""
-    code: Array
-    """Posterior means, (n, ..., latent)."""
+    code: Values | None
+    """Posterior means, (n, ..., latent); None where they are not asked for."""
+
+    @property
+    def total(self) -> Values:
+        """The sum of both terms."""
+        return self.reconstruction + self.kl
 
 
 class Scores(NamedTuple):

@@ -17,32 +17,26 @@ Blocks have axes (time, row, col, band), examples (n, ..., band), both float32 i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import ConfigError, ModelFileError
-from ..files import write_atomically
-from ..models import Autoencoder, ModelInput
-from ..models.families import family_named, require_dates
+from ..files import PathText, write_atomically
+from ..models import ModelInput
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
-from ..pixels.views import Block, Examples, View
-from ..stats.context import Conditioned, Context
-from ..stats.noise import Noise
-from ..stats.scaler import Scaler
-from ..stats.thresholds import Rule, ScoreDistribution, Threshold, describe_scores
+from ..pixels.views import Block, Examples, require_dates
+from ..stats.thresholds import Rule, Threshold, describe_scores, parse_rule
 from .batches import (
     Array,
     Scores,
-    Terms,
+    ScoreTerms,
     available,
     batches,
     concatenated,
@@ -50,29 +44,13 @@ from .batches import (
     run_in_threads,
     to_device,
 )
-from .modelfile import Card, read_model, to_bytes
-from .program import Said, ScoringProgram, scoring_program
+from .modelfile import read_model, to_bytes
+from .program import ScoringProgram, scoring_program
 from .state import DetectorState, from_model_file, to_model_file
 
 
-@dataclass(frozen=True, eq=False)
-class Detector:
-    """A fitted detector."""
-
-    card: Card
-    """What it is, in words and numbers."""
-    scaler: Scaler
-    """Data units to scaled units."""
-    model: Autoencoder
-    """The trained autoencoder, in evaluation mode."""
-    noise: Noise
-    """What counts as a large residual."""
-    band_quantiles: NDArray[np.float64]
-    """Quantiles of the training examples per band, (level, band), data units."""
-    scores: ScoreDistribution | None = None
-    """Scores of normal pixels that thresholds are chosen from; none before they are fitted."""
-    context: Context | None = None
-    """What the model is conditioned on; none for a family that is not."""
+class Detector(DetectorState):
+    """A fitted detector: scores blocks, and is kept in one file."""
 
     @property
     def bands(self) -> Bands:
@@ -90,12 +68,6 @@ class Detector:
         if self.card.threshold is None:
             raise ConfigError("The detector has no threshold yet. Fit one with `with_threshold`.")
         return self.card.threshold
-
-    @property
-    def view(self) -> View:
-        """What an example is."""
-        view = family_named(self.card.family).seen(self.card.patch)
-        return view if self.context is None else Conditioned(view, self.context)
 
     @property
     def radius(self) -> int:
@@ -126,55 +98,132 @@ class Detector:
 
     @property
     def compares_dates(self) -> bool:
-        """Whether a score is that of a date given those before it."""
-        return family_named(self.card.family).of_dates
+        """Whether the score of a date depends on the dates before it."""
+        return self.view.compares_dates
 
     def require_dates(self, dates: int) -> None:
-        """Make sure that there are as many dates of a place as a score needs.
+        """Require as many dates of a place as a score needs.
 
         Raises
         ------
         ConfigError
             If the family compares dates, and there is one alone.
         """
-        require_dates(self.card.family, dates)
+        require_dates(self.view, dates, self.card.family)
 
     def score(self, block: Block) -> Scores:
-        """Score a block (time, row, col, band [+ values of covariates]); NaN where data lack."""
+        """Score the pixels of a block.
+
+        Parameters
+        ----------
+        block : array of float32, axes (time, row, col, value)
+            The detector's bands in data units, then the values of its covariates; NaN = no data.
+            A family of several dates takes them along the first axis, oldest first.
+
+        Returns
+        -------
+        Scores
+            Total, reconstruction and KL term, each (time, row, col), float32; NaN where a band has
+            no data.  Nats, unless a local-contrast weighting is part of the detector (`meaning`).
+            Within `radius` pixels of an edge that is not the scene's own, neighbours are missing.
+
+        Raises
+        ------
+        BandMismatch
+            If the last axis has another number of values than the detector has bands.
+        CovariateMismatch
+            If the detector has covariates, and their values are missing.
+
+        Examples
+        --------
+        >>> from anomvae import VAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(500, 6)).astype("float32")
+        >>> detector = VAEDetector(max_steps=20, random_state=0).fit(X).detector_
+        >>> scores = detector.score(X[:6].reshape(1, 2, 3, 6))
+        >>> scores.total.shape, bool((scores.total == scores.reconstruction + scores.kl).all())
+        ((1, 2, 3), True)
+        """
         require_bands(block, self.bands, covariates=self.covariates)
-        view = self.view
-        where = view.where(block)
-        examples = view.split(block, where)
-        if self.card.weighting is None:
-            reconstruction, kl = (view.join(t, where) for t in self.score_examples(examples))
-        else:
-            terms = self.examine(examples)
-            reconstruction, kl = view.join(terms.reconstruction, where), view.join(terms.kl, where)
-            planes = [view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
-            factor = self.card.weighting.factor(reconstruction + kl, np.stack(planes, axis=-1))
+        where = self.view.where(block)
+        weighting = self.card.weighting
+        terms = self.score_examples(self.view.split(block, where), codes=weighting is not None)
+        reconstruction = self.view.join(terms.reconstruction, where)
+        kl = self.view.join(terms.kl, where)
+        if weighting is not None and terms.code is not None:
+            planes = [self.view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
+            factor = weighting.factor(reconstruction + kl, np.stack(planes, axis=-1))
             reconstruction, kl = reconstruction * factor, kl * factor
         return Scores(reconstruction + kl, reconstruction, kl)
 
-    def score_examples(self, x: Examples) -> tuple[Array, Array]:
-        """Give reconstruction and KL term of examples (n, ..., band) without NaN, each (n, ...).
+    def score_examples(self, x: Examples, *, codes: bool = False) -> ScoreTerms[Array]:
+        """Score examples without NaN, each alone: without the local-contrast weighting.
 
-        Examples have no surroundings: where these count, only `score` tells the whole.
+        Parameters
+        ----------
+        x : array, shape (n, ..., band)
+            Data units; for a conditioned model the features of the context follow the bands.
+        codes : bool, default False
+            Whether to return the posterior means, too.
         """
-        reconstruction, kl = self._gathered(lambda seen: self._score_terms(seen)[:2], x)
-        return reconstruction, kl
-
-    def examine(self, x: Examples) -> Terms:
-        """Give all that the model says of examples (n, ..., band [+ context]) without NaN."""
-        return Terms(*self._gathered(self._score_terms, x))
+        program = self._program
+        keep = 3 if codes else 2
+        parts = self._batchwise(lambda batch: program.score_terms(batch, codes=codes)[:keep], x)
+        return ScoreTerms(*parts, *[None] * (3 - keep))
 
     def encode(self, x: Array) -> Array:
-        """Give the posterior means of examples (n, ..., band), shape (n, ..., latent)."""
-        return self._gathered(lambda seen: (self._program.encode(seen).z,), x)[0]
+        """Encode examples.
+
+        Parameters
+        ----------
+        x : array, shape (n, ..., band)
+            Data units, without NaN; for a conditioned model the features of the context follow.
+
+        Returns
+        -------
+        array of float32, shape (n, ..., latent)
+            Posterior means.
+
+        Raises
+        ------
+        BandMismatch
+            If the last axis has another length.
+
+        Examples
+        --------
+        >>> from anomvae import VAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(500, 6)).astype("float32")
+        >>> VAEDetector(latent=2, max_steps=20, random_state=0).fit(X).detector_.encode(X).shape
+        (500, 2)
+        """
+        return self._batchwise(lambda batch: (self._program.encode(batch).z,), x)[0]
 
     def reconstruct(self, x: Array) -> Array:
-        """Give the means of p(x | z) at the posterior means, data units, the shape of ``x``."""
-        program, decode = self._program, self.model.decode
-        means = self._gathered(lambda seen: (decode(program.encode(seen).z, seen.context),), x)[0]
+        """Reconstruct examples from their posterior means.
+
+        Parameters
+        ----------
+        x : array, shape (n, ..., band)
+            Data units, without NaN; for a conditioned model the features of the context follow.
+
+        Returns
+        -------
+        array of float32, shape (n, ..., band)
+            Means of p(x | z), data units.
+
+        Raises
+        ------
+        BandMismatch
+            If the last axis has another length.
+
+        Examples
+        --------
+        >>> from anomvae import VAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(500, 6)).astype("float32")
+        >>> VAEDetector(max_steps=20, random_state=0).fit(X).detector_.reconstruct(X).shape
+        (500, 6)
+        """
+        encode, decode = self._program.encode, self.model.decode
+        means = self._batchwise(lambda batch: (decode(encode(batch).z, batch.context),), x)[0]
         return self.scaler.unscale(means)
 
     @torch.inference_mode()
@@ -235,12 +284,10 @@ class Detector:
         return replace(self, model=deepcopy(self.model).to(available(device)))
 
     def to_bytes(self) -> bytes:
-        """Give the content of the model file; equal detectors give equal bytes."""
-        return to_bytes(
-            to_model_file(DetectorState(*(getattr(self, name) for name in DetectorState._fields)))
-        )
+        """Return the content of the model file; equal detectors give equal bytes."""
+        return to_bytes(to_model_file(self))
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: PathText) -> None:
         """Write the detector to one safetensors file, whole or not at all.
 
         Raises
@@ -248,56 +295,74 @@ class Detector:
         RasterError
             If the file cannot be written.
         """
-        write_atomically(Path(path), self.to_bytes())
+        write_atomically(path, self.to_bytes())
 
     @classmethod
-    def load(cls, path: str | Path) -> Detector:
+    def load(
+        cls, path: PathText, *, threshold: str | None = None, device: str | None = None
+    ) -> Detector:
         """Read a detector from its file.
+
+        Parameters
+        ----------
+        path : path
+            A file that `save` or ``anomvae train`` wrote.
+        threshold : str, optional
+            A rule of `anomvae.stats.thresholds`: choose the cut-off anew from the scores of normal
+            pixels that the file holds.
+        device : {"cpu", "cuda"}, optional
+            Where to compute; by default on the CPU.
 
         Raises
         ------
         ModelFileError
             If the file is missing, damaged, foreign, a pickle, or of a newer format.
+        ConfigError
+            If the rule is unknown, or the device is not there.
+
+        Examples
+        --------
+        >>> detector = Detector.load("model.safetensors")  # doctest: +SKIP
         """
         file = read_model(path)
         try:
-            return cls(*from_model_file(file))
+            state = from_model_file(file)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"{path} does not hold the detector its card describes ({error}). "
                 f"Copy it again, or train it again."
             ) from error
+        detector = cls(**vars(state))
+        if threshold is not None:
+            held_out = detector.threshold.held_out
+            detector = detector.with_threshold(parse_rule(threshold), held_out=held_out)
+        return detector if device is None else detector.to(device)
 
-    def _gathered(
-        self, tell: Callable[[ModelInput], tuple[Tensor, ...]], x: Examples
+    def _batchwise(
+        self, function: Callable[[ModelInput], Iterable[Tensor | None]], x: Examples
     ) -> list[Array]:
-        """Put together what is told of examples, pass by pass."""
+        """Apply a function of a batch to all examples; on the CPU threads share the batches."""
 
         @torch.inference_mode()
-        def told(run: Examples) -> list[Array]:
-            parts = zip(*map(tell, self._seen(run)), strict=True)
+        def apply(run: Examples) -> list[Array]:
+            parts = zip(*map(function, self._prepared(run)), strict=True)
             return [concatenated(part, len(run)) for part in parts]
 
-        alone = self.device.type != "cpu"  # a GPU takes one pass after the other
-        parts = [told(x)] if alone else run_in_threads(told, x, self._program.rows)
+        on_gpu = self.device.type != "cpu"  # a GPU takes one batch after the other
+        parts = [apply(x)] if on_gpu else run_in_threads(apply, x, self._program.rows)
         runs = zip(*parts, strict=True)
         return [run[0] if len(run) == 1 else np.concatenate(run) for run in runs]
 
-    def _score_terms(self, seen: ModelInput) -> Said:
-        """Tell what the model says of a pass."""
-        said = self._program.score_terms(seen)
-        return said._replace(kl=self.card.kl_weight * said.kl)
-
-    def _seen(self, x: Examples) -> Iterator[ModelInput]:
-        """Give examples as the folded model sees them, in passes of one shape."""
+    def _prepared(self, x: Examples) -> Iterator[ModelInput]:
+        """Prepare examples in batches of one shape."""
         count = len(self.bands)
         require_bands(x, self.bands, 0 if self.context is None else self.context.width)
         for part in batches(x, self._program.rows):
-            told = None
+            features = None
             if self.context is not None:
-                told = to_device(self.context.standardised(part[..., count:]), self.device)
-            yield self._program.prepare(to_device(part[..., :count], self.device), told)
+                features = to_device(self.context.standardised(part[..., count:]), self.device)
+            yield self._program.prepare(to_device(part[..., :count], self.device), features)
 
     @cached_property
     def _program(self) -> ScoringProgram:
-        return scoring_program(self.model, self.scaler, self.noise)
+        return scoring_program(self.model, self.scaler, self.noise, self.card.kl_weight)

@@ -26,7 +26,7 @@ from ..parallel import Progress, quiet
 from ..pixels.annulus import Annulus
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, fit_covariates
-from ..stats.context import Context, fit_context
+from ..stats.context import Context, conditioned, fit_context
 from ..stats.latent import LatentStatistics
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise
@@ -108,7 +108,7 @@ def fit_detector(
         log.warning(latent.collapse)
     detector = Detector(
         card=_card(plan, sizes, data, training),
-        view=plan.view,
+        view=conditioned(plan.view, data.context),
         scaler=data.scaler,
         model=model,
         noise=_noise(model, scaled, features, plan.noise),
@@ -214,11 +214,12 @@ def _weighted(detector: Detector, examples: Array, plan: ModelPlan, seed: int) -
     if not (score.local_contrast or score.latent_distance):
         return detector
     some = examples[:: -(-len(examples) // WEIGHTING_EXAMPLES)]
-    terms, known = detector.score_terms(some, codes=True), detector.full_view.known(some)
+    terms, known = detector.score_examples(some, codes=True), detector.view.known(some)
+    assert terms.code is not None  # asked for
     annulus = Annulus(*score.annulus)
     weighting = fit_local_contrast(
         LocalContrastWeighting(annulus, score.local_contrast, score.latent_distance),
-        (terms.reconstruction + terms.kl)[known],
+        terms.total[known],
         terms.code[known],
         seed,
     )

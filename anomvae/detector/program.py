@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,19 +24,8 @@ from torch import Tensor, nn
 from ..models import Autoencoder, Code, Dense, ModelInput
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
-from .batches import FEWEST, batch_rows
+from .batches import FEWEST, ScoreTerms, batch_rows
 from .fused import fuse
-
-
-class Said(NamedTuple):
-    """What a model says of a pass, each example alone."""
-
-    reconstruction: Tensor
-    """The reconstruction term, (n, ...), nats."""
-    kl: Tensor
-    """The KL term, without its weight, (n, ...), nats."""
-    code: Tensor
-    """Posterior means, (n, ..., latent)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,26 +42,27 @@ class ScoringProgram:
     """What distances are divided by for a context network, (band,)."""
     gain: Tensor | nn.Module
     """What whitens examples: (band,), to be multiplied, or a layer."""
+    kl_weight: float
+    """Weight of the KL term."""
     rows: int
-    """Examples per pass."""
+    """Examples per batch."""
 
-    def prepare(self, x: Tensor, told: Tensor | None) -> ModelInput:
-        """Centre examples (n, ..., band) in data units, and say what else is told of them."""
+    def prepare(self, x: Tensor, features: Tensor | None) -> ModelInput:
+        """Centre examples (n, ..., band) in data units, and join the features of their context."""
         away = (x - self.centre).clamp_(-self.farthest, self.farthest)
-        return self.model.prepare(away if self.std is None else away.div_(self.std), told)
+        return self.model.prepare(away if self.std is None else away.div_(self.std), features)
 
-    def encode(self, seen: ModelInput) -> Code:
+    def encode(self, batch: ModelInput) -> Code:
         """Turn examples into codes."""
-        return self.model.encode(seen.x, seen.context)
+        return self.model.encode(batch.x, batch.context)
 
-    def score_terms(self, seen: ModelInput) -> Said:
-        """Give the terms of examples."""
-        code = self.encode(seen)
-        against = self.model.decode(code.z, seen.context)
-        squares = self._white(seen.x, against).square_()
-        return Said(
-            self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1), code.kl, code.z
-        )
+    def score_terms(self, batch: ModelInput, *, codes: bool) -> ScoreTerms[Tensor]:
+        """Return the terms of examples, and their codes if these are asked for."""
+        code = self.encode(batch)
+        negative_mean = self.model.decode(code.z, batch.context)
+        squares = self._white(batch.x, negative_mean).square_()
+        nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
+        return ScoreTerms(nll, self.kl_weight * code.kl, code.z if codes else None)
 
     def _white(self, x: Tensor, against: Tensor) -> Tensor:
         if isinstance(self.gain, Tensor):
@@ -81,7 +70,9 @@ class ScoringProgram:
         return against.add_(self.gain(x))
 
 
-def scoring_program(model: Autoencoder, scaler: Scaler, noise: Noise) -> ScoringProgram:
+def scoring_program(
+    model: Autoencoder, scaler: Scaler, noise: Noise, kl_weight: float = 1.0
+) -> ScoringProgram:
     """Fold scaling and whitening into a copy of a model."""
     program = deepcopy(model).requires_grad_(False)
     centre, std = torch.from_numpy(scaler.centre), torch.from_numpy(scaler.std)
@@ -101,7 +92,7 @@ def scoring_program(model: Autoencoder, scaler: Scaler, noise: Noise) -> Scoring
     rows = batch_rows(max(widest, len(std))) if alone else FEWEST
     bounds = placed(centre), placed(farthest), None if alone else placed(std)
     whiten = placed(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
-    return ScoringProgram(fuse(program), *bounds, whiten, rows)
+    return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, rows)
 
 
 def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:

@@ -9,7 +9,7 @@ Rows carry no neighbours and no dates, so families that need them are refused he
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,18 +22,21 @@ from sklearn.base import (
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..config import TRIM, build_config
+from ..config import Config, TrainingConfig, build_config
+from ..config.tables import ModelConfig, ScoreConfig, Table
 from ..detector import Detector, fit_detector
-from ..models.families import require_rows
+from ..errors import ConfigError
+from ..models.plan import ModelPlan
 from ..pixels.bands import Band, Bands, unnamed_bands
+from ..pixels.views import Spectra
 from ..stats.rx import RX, fit_rx
 from ..stats.thresholds import Threshold, describe_scores, parse_rule
 from ..training.sampling import HELD_OUT, Sample
 
-if TYPE_CHECKING:
-    from ..config import Config
-
 Array = NDArray[np.float64]
+
+DEFAULT = Config()
+MODEL, TRAINING, SCORE = DEFAULT.model, DEFAULT.training, DEFAULT.score
 
 
 class _Scored(OutlierMixin, BaseEstimator, ABC):
@@ -66,25 +69,15 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
     Parameters
     ----------
-    family : str, default "vae"
-        A family of `anomvae.models.families` that looks at each pixel alone.
-    latent : int or "auto", default "auto"
-        Latent features; auto: min(8, bands / 2).
-    hidden : tuple of int or "auto", default "auto"
-        Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32.
-    likelihood : {"student-t", "gaussian", "unit"}, default "student-t"
-        Noise learnt per band, with or without heavy tails, or held at 1.
+    family, latent, hidden, likelihood
+        As in the configuration's table ``[model]``; a family that looks at each pixel alone.
     epochs, max_steps, batch_size, learning_rate, trim, beta
-        As in the configuration's table ``[training]``.
-    noise : {"band", "unit", "covariance"}, default "band"
-        Noise model of the score.
-    kl_weight : float, default 1.0
-        Weight of the KL term in the score.
-    threshold : str, default "sigma:3"
-        A rule of `anomvae.stats.thresholds`, fitted on a fifth of the rows, which training does
-        not see.
-    device : {"cpu", "cuda"}, default "cpu"
-        Where to compute.
+        As in its table ``[training]``.
+    noise, kl_weight
+        As in its table ``[score]``.
+    threshold, device
+        As in the configuration; the threshold is fitted on a fifth of the rows, which training
+        does not read.
     random_state : int, RandomState or None, default None
         Decides weights, shuffling and held-out rows; an int repeats to the bit.
 
@@ -116,20 +109,20 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
     def __init__(  # noqa: PLR0913 - scikit-learn asks for every parameter by name
         self,
         *,
-        family: str = "vae",
-        latent: int | str = "auto",
-        hidden: tuple[int, ...] | str = "auto",
-        likelihood: str = "student-t",
-        epochs: int = 40,
-        max_steps: int = 4000,
-        batch_size: int = 1024,
-        learning_rate: float = 2e-3,
-        trim: float = TRIM,
-        beta: float | str = "auto",
-        noise: str = "band",
-        kl_weight: float = 1.0,
-        threshold: str = "sigma:3",
-        device: str = "cpu",
+        family: str = MODEL.family,
+        latent: int | str = MODEL.latent,
+        hidden: tuple[int, ...] | str = MODEL.hidden,
+        likelihood: str = MODEL.likelihood,
+        epochs: int = TRAINING.epochs,
+        max_steps: int = TRAINING.max_steps,
+        batch_size: int = TRAINING.batch_size,
+        learning_rate: float = TRAINING.learning_rate,
+        trim: float | str = TRAINING.trim,
+        beta: float | str = TRAINING.beta,
+        noise: str = SCORE.noise,
+        kl_weight: float = SCORE.kl_weight,
+        threshold: str = DEFAULT.threshold,
+        device: str = DEFAULT.device,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.family = family
@@ -154,7 +147,8 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
         ``X`` then has the detector's bands as columns, in their order.
         """
-        require_rows(detector.card.family, detector.radius)
+        alone = type(detector.view) is Spectra
+        _require_rows(detector.card.family, detector.radius, alone=alone)
         vae = cls(family=detector.card.family)
         vae.detector_ = detector
         vae.columns_ = list(range(len(detector.bands)))
@@ -180,28 +174,24 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         NotEnoughPixels
             If every band is constant.
         """
-        require_rows(self.family)
+        plan = self._plan()
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         random = check_random_state(self.random_state)
         seed = int(random.randint(2**31 - 1))
         order = np.random.default_rng(seed).permutation(len(rows))
         cut = max(1, round(HELD_OUT * len(rows)))
         held_out, examples = rows[np.sort(order[:cut])], rows[np.sort(order[cut:])]
-        config = self._config()
-        detector = fit_detector(Sample(examples, held_out), self._bands(), config, seed)
+        detector = fit_detector(Sample(examples, held_out), self._bands(), plan, seed)
         self.columns_ = [index - 1 for index in detector.bands.indexes]
-        scores = np.add(*detector.score_examples(held_out[:, self.columns_]))
-        self.detector_ = detector.with_threshold(
-            parse_rule(config.threshold), scores, held_out=True
-        )
+        scores = detector.score_examples(held_out[:, self.columns_]).total
+        self.detector_ = detector.with_threshold(plan.threshold, scores, held_out=True)
         self.offset_ = -self.detector_.threshold.value
         return self
 
     def anomaly_score(self, X: ArrayLike) -> Array:
         """Give the anomaly score, nats, shape (n_pixels,): higher is worse, as in the maps."""
         rows = self._rows(X)
-        terms = self.detector_.score_examples(rows[:, self.columns_])
-        return np.add(*terms).astype(np.float64)
+        return self.detector_.score_examples(rows[:, self.columns_]).total.astype(np.float64)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Give the latent means, shape (n_pixels, latent)."""
@@ -233,16 +223,23 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _config(self) -> Config:
-        training = ("epochs", "max_steps", "batch_size", "learning_rate", "trim", "beta")
-        data = {
-            "model": {k: getattr(self, k) for k in ("family", "latent", "hidden", "likelihood")},
-            "training": {key: getattr(self, key) for key in training},
-            "score": {"noise": self.noise, "kl_weight": self.kl_weight},
-            "threshold": self.threshold,
-            "device": self.device,
+    def _plan(self) -> ModelPlan:
+        """Resolve the parameters, each a key of a table of the configuration."""
+        tables: dict[str, type[Table]] = {
+            "model": ModelConfig,
+            "training": TrainingConfig,
+            "score": ScoreConfig,
         }
-        return build_config(data, "VAEDetector").settled(in_sample=False, trim=TRIM)
+        given = self.get_params()
+        data: dict[str, Any] = {
+            name: {key: given[key] for key in table.model_fields if key in given}
+            for name, table in tables.items()
+        }
+        data |= {"threshold": self.threshold, "device": self.device}
+        plan = ModelPlan.of(build_config(data, "VAEDetector"))
+        alone = type(plan.view) is Spectra and plan.context is None
+        _require_rows(plan.name, 0, alone=alone)
+        return plan
 
     def _bands(self) -> Bands:
         """Call bands by the columns of a DataFrame, or by their position."""
@@ -250,6 +247,22 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
             return unnamed_bands(self.n_features_in_)
         items = tuple(Band(i, name) for i, name in enumerate(self.feature_names_in_, start=1))
         return Bands(items, source=len(items), named=True)
+
+
+def _require_rows(family: str, radius: int, *, alone: bool) -> None:
+    """Require that a detector looks at each pixel alone.
+
+    Raises
+    ------
+    ConfigError
+        If its family needs neighbours or dates, or its score has a receptive radius.
+    """
+    if radius or not alone:
+        what = "This detector" if alone else f"family = {family!r}"
+        raise ConfigError(
+            f"{what} looks at neighbours or dates, which rows of pixels do not have. "
+            f"Train it on rasters (anomvae.train) and use Detector.score on blocks."
+        )
 
 
 class RXDetector(_Scored):

@@ -11,19 +11,19 @@ import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import PathText
-from ..mapping import MapResult, Scorer, plan_tiles, score_tiles
+from ..files import PathText, SceneText, file_name
+from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..parallel import Progress, quiet
+from ..pixels.bands import Bands
 from ..pixels.tiling import Window, fitting_size, tiles
-from ..pixels.views import Mask, matched
-from ..raster import RasterReader, read_labels, read_map, with_covariates
+from ..pixels.views import Mask
+from ..raster import OpenScene, Scene, read_labels, read_map
 from ..stats.metrics import Metrics, measure, table
 from ..stats.scaler import stream_statistics
 from ..stats.thresholds import describe_scores, sigma
@@ -65,7 +65,7 @@ class Evaluation:
 def evaluate(
     result: MapResult | PathText,
     labels: PathText,
-    scene: PathText | None = None,
+    scene: SceneText | Scene | None = None,
     *,
     mask: PathText | None = None,
     baselines: Sequence[str] = ("rx",),
@@ -76,24 +76,24 @@ def evaluate(
     Parameters
     ----------
     result : MapResult or path
-        What `score_scene` gave, or an anomaly map.
+        What `score_scene` returned, or an anomaly map.
     labels : path
         Raster on the scene's grid.
-    scene : path, optional
-        The scene, for the baselines; taken from ``result`` where it says.  Without it there are
-        none.
+    scene : path or Scene, optional
+        The scene, for the baselines; taken from ``result`` where that is a `MapResult`.  Without it
+        there are none.
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
     baselines : sequence of str, default ("rx",)
         Names in `BASELINES`.
     progress : Progress, optional
-        Told about every tile.
+        Called for every tile.
 
     Returns
     -------
     Evaluation
-        Over the pixels that the map scored; a baseline sees all living bands of the scene, and
-        its row counts the pixels among them that have data in all of these.
+        Over the pixels that the map scored; a baseline is fitted to all bands of the scene that
+        have data, and its row counts the pixels among them that have data in all of these.
 
     Raises
     ------
@@ -101,31 +101,33 @@ def evaluate(
         What is wrong with which file, and what to do.
     """
     path = result.path if isinstance(result, MapResult) else result
-    scene = result.scene if isinstance(result, MapResult) and scene is None else scene
+    if scene is None and isinstance(result, MapResult):
+        scene = result.scene
     require_baselines(baselines)
-    found = read_map(path)
-    truth = read_labels(labels, found.grid, str(path))
+    scored = read_map(path)
+    truth = read_labels(labels, scored.grid, str(path))
     if mask is not None:
-        used = read_labels(mask, found.grid, str(path))
+        used = read_labels(mask, scored.grid, str(path))
         truth[~(np.isfinite(used) & (used != 0))] = np.nan
-    threshold = float(found.tags.get("ANOMVAE_THRESHOLD", "nan"))
-    rows = {OURS: measure(truth, found.score, threshold)}
-    if scene is not None:
-        with RasterReader(scene, mask=mask) as reader:
-            reader.grid.require_same(found.grid, reader.name, str(path))
-            _warn_of_another(reader.name, found.tags, str(path))
-            seen = np.where(np.isfinite(found.score), truth, np.nan)
-            rows |= _baseline_rows(_living(reader), seen, baselines, progress)
-    return Evaluation(str(scene or path), str(labels), rows)
+    threshold = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
+    rows = {OURS: measure(truth, scored.score, threshold)}
+    if scene is None:
+        return Evaluation(str(path), str(labels), rows)
+    closed = Scene.of(scene, mask=mask)
+    with closed.open() as opened:
+        opened.grid.require_same(scored.grid, opened.name, str(path))
+        _warn_of_another(opened.name, scored.tags, str(path))
+        living = _bands_with_data(opened)
+    known = np.where(np.isfinite(scored.score), truth, np.nan)
+    rows |= _baseline_rows(closed, living, known, baselines, progress)
+    return Evaluation(closed.name, str(labels), rows)
 
 
 def evaluate_detector(
     detector: Scorer,
-    scene: PathText,
+    scene: SceneText | Scene,
     labels: PathText,
     *,
-    mask: PathText | None = None,
-    covariates: Sequence[PathText] = (),
     baselines: Sequence[str] = ("rx",),
     progress: Progress = quiet,
 ) -> Evaluation:
@@ -135,12 +137,10 @@ def evaluate_detector(
     ----------
     detector : Detector
         With a threshold.
-    scene : path
-        Raster with the detector's bands.
-    labels, mask, baselines, progress
-        As for `evaluate`; the baselines see the detector's bands.
-    covariates
-        As for `score_scene`; the baselines do not see them.
+    scene : path or Scene
+        Raster with the detector's bands; a `Scene` has a mask and covariates.
+    labels, baselines, progress
+        As for `evaluate`; the baselines are fitted to the detector's bands, without covariates.
 
     Returns
     -------
@@ -152,75 +152,74 @@ def evaluate_detector(
         What is wrong with which file, and what to do.
     """
     require_baselines(baselines)
-    detector.require_dates(1)
-    with (
-        RasterReader(scene, mask=mask) as opened,
-        with_covariates(opened, covariates, detector.covariates) as told,
-    ):
-        reader = matched(opened, detector.bands)
-        truth = read_labels(labels, reader.grid, reader.name)
-        scores = np.full(reader.grid.shape, np.nan, np.float32)
-        told_bands = matched(told, detector.bands)
-        with closing(score_tiles(detector, told_bands, plan_tiles(detector, told_bands))) as scored:
-            for tile, found, _ in scored:
-                scores[tile.keep] = found.total[-1]
-                progress("score", tile.keep[0].stop, reader.grid.shape[0])
-        rows = {OURS: measure(truth, scores, detector.threshold.value)}
-        seen = np.where(np.isfinite(scores), truth, np.nan)
-        rows |= _baseline_rows(reader, seen, baselines, progress)
-        return Evaluation(reader.name, str(labels), rows)
+    closed = Scene.of(scene)
+    detector.require_dates(len(closed.dates))
+    with closed.open(detector.bands, detector.covariates) as opened:
+        truth = read_labels(labels, opened.grid, opened.name)
+        scores = np.full(opened.grid.shape, np.nan, np.float32)
+        spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
+        with closing(score_tiles(detector, opened, spec, ScoreOptions())) as scored:
+            for part in scored:
+                scores[part.tile.keep] = part.scores.total[-1]
+                progress("score", part.tile.keep[0].stop, opened.grid.shape[0])
+    rows = {OURS: measure(truth, scores, detector.threshold.value)}
+    known = np.where(np.isfinite(scores), truth, np.nan)
+    plain = replace(closed, covariates=())
+    rows |= _baseline_rows(plain, detector.bands, known, baselines, progress)
+    return Evaluation(closed.name, str(labels), rows)
 
 
 def _baseline_rows(
-    reader: RasterReader, truth: Array, names: Sequence[str], progress: Progress
+    scene: Scene, bands: Bands, truth: Array, names: Sequence[str], progress: Progress
 ) -> dict[str, Metrics]:
-    """Fit baselines to a scene and measure them where ``truth`` is known."""
+    """Fit baselines to bands of a scene and measure them where ``truth`` is known."""
+    with scene.open(bands) as opened:
 
-    def parts() -> Iterator[tuple[Window, Mask, Spectra]]:
-        for tile in tiles(reader.grid.shape, _size(reader)):
-            block = reader.read(tile.keep)[0]
-            where = np.isfinite(block).all(axis=-1)
-            yield tile.keep, where, block[where]
+        def parts() -> Iterator[tuple[Window, Mask, Spectra]]:
+            for tile in tiles(opened.grid.shape, _tile_size(opened)):
+                block = opened.read(tile.keep)[-1]
+                where = np.isfinite(block).all(axis=-1)
+                yield tile.keep, where, block[where]
 
-    def stream() -> Iterator[Spectra]:
-        return (spectra for _, _, spectra in parts())
+        def stream() -> Iterator[Spectra]:
+            return (spectra for _, _, spectra in parts())
 
-    if not any(len(spectra) for spectra in stream()):
-        return {name: measure(truth, np.full(truth.shape, np.nan)) for name in names}
-    rows = {}
-    for done, name in enumerate(names):
-        progress("baselines", done, len(names))
-        score = baseline(name)(stream)
-        scores = np.full(truth.shape, np.nan)
-        for window, where, spectra in parts():
-            if len(spectra):
-                scores[window][where] = score(spectra)
-        rows[name] = measure(truth, scores, _cut(scores))
-    progress("baselines", len(names), len(names))
-    return rows
+        if not any(len(spectra) for spectra in stream()):
+            return {name: measure(truth, np.full(truth.shape, np.nan)) for name in names}
+        rows = {}
+        for done, name in enumerate(names):
+            progress("baselines", done, len(names))
+            score = baseline(name)(stream)
+            scores = np.full(truth.shape, np.nan)
+            for window, where, spectra in parts():
+                if len(spectra):
+                    scores[window][where] = score(spectra)
+            rows[name] = measure(truth, scores, _plain_threshold(scores))
+        progress("baselines", len(names), len(names))
+        return rows
 
 
 def _warn_of_another(scene: str, tags: Mapping[str, str], path: str) -> None:
-    made_of = tags.get("ANOMVAE_SCENE", "")
-    if made_of and made_of != Path(scene).name:
-        log.warning("%s was made from %s, not from %s", path, made_of, scene)
+    scored = tags.get("ANOMVAE_SCENE", "")
+    if scored and scored != file_name(scene):
+        log.warning("%s was made from %s, not from %s", path, scored, scene)
 
 
-def _cut(scores: NDArray[np.float64]) -> float | None:
-    """Give a baseline the plain threshold, mean + 3 sigma of its own scores of the scene."""
+def _plain_threshold(scores: NDArray[np.float64]) -> float | None:
+    """Return mean + 3 sigma of a baseline's own scores of the scene."""
     return sigma(describe_scores(scores), 3.0) if np.isfinite(scores).any() else None
 
 
-def _living(reader: RasterReader) -> RasterReader:
-    """Leave out bands without data, which would leave no pixel valid."""
-    windows = (tile.keep for tile in tiles(reader.grid.shape, _size(reader)))
-    count = stream_statistics(reader.read(window) for window in windows).count
-    living = [band for band, seen in zip(reader.bands, count, strict=True) if seen]
-    return reader.using(reader.bands.keep(living)) if living else reader
+def _bands_with_data(opened: OpenScene) -> Bands:
+    """Drop bands without data, which would leave no pixel valid."""
+    windows = (tile.keep for tile in tiles(opened.grid.shape, _tile_size(opened)))
+    count = stream_statistics(opened.read(window) for window in windows).count
+    living = [band for band, values in zip(opened.bands, count, strict=True) if values]
+    return opened.bands.keep(living) if living else opened.bands
 
 
-def _size(reader: RasterReader) -> tuple[int, int]:
-    return fitting_size(reader.grid.shape, reader.block_shape, len(reader.bands))
+def _tile_size(opened: OpenScene) -> tuple[int, int]:
+    return fitting_size(opened.grid.shape, opened.block_shape, opened.values_per_pixel)
 
 
 def _without_nan(figures: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """From rasters to a fitted detector.
 
-`train`, `detect` and `refit_threshold` are what users call (`fit`); their thresholds are fitted in
-`cutoff`, and a `Selection` says which pixels
-and bands count (`selection`).
+`train`, `detect` and `refit_threshold` are what users call (`fit`); a `Selection` says which pixels
+and bands count (`scenes`); a `Fit` draws, trains and calibrates (`run`).
 """
 
-from .fit import FEWEST, detect, refit_threshold, train
-from .selection import EVERYTHING, Selection
-from .threshold import FEW
+from .fit import detect, refit_threshold, train
+from .run import FEW, FEWEST
+from .scenes import EVERYTHING, Selection
 
 __all__ = ["EVERYTHING", "FEW", "FEWEST", "Selection", "detect", "refit_threshold", "train"]

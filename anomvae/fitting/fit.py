@@ -1,6 +1,6 @@
 """From rasters to a fitted detector.
 
-`train` learns normal pixels of any number of scenes and fits the threshold on held-out blocks;
+`train` learns the normal pixels of any number of scenes and fits the threshold on held-out blocks;
 `detect` learns one scene, anomalies and all, robustly, to score that same scene.
 """
 
@@ -13,27 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config import TRIM, resolve_config
-from ..detector import Detector, available, context_plan, fit_detector, fit_surroundings
-from ..errors import ConfigError, NotEnoughPixels, listed
+from ..config import resolve_config
+from ..detector import Detector, available
+from ..errors import ConfigError, NotEnoughPixels
 from ..files import PathText, as_paths
-from ..models.families import family_named, require_dates
+from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
-from ..pixels.annulus import Annulus
-from ..pixels.covariates import Covariates
-from ..stats.context import Conditioned, Context
+from ..pixels.views import require_dates
 from ..stats.thresholds import parse_rule
-from ..training.sampling import HELD_OUT, Blocks, Sample, draw_sample, held_out_blocks
-from .selection import EVERYTHING, SceneFile, Selection, found_scenes
-from .threshold import FEW, all_blocks, cut_at, scores_of
+from ..training.sampling import HELD_OUT, held_out_blocks
+from .run import Fit, calibrate, score_blocks
+from .scenes import EVERYTHING, Selection, select_scenes
 
 if TYPE_CHECKING:
     from ..config import Config
 
 log = logging.getLogger(__name__)
-
-FEWEST = 32
-"""Valid pixels below which nothing is fitted."""
 
 
 def train(
@@ -70,42 +65,39 @@ def train(
     RasterError, BandMismatch, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with which scene, and what to do.
     """
-    settings = _checked(config, seed, select)
-    settings = settings.settled(in_sample=False, trim=0.0 if select.normal else TRIM)
-    found = _found(scenes, select, settings.model.family)
-    if len(found[0].dates) > 1:
-        return _train_dates(found[0], settings, seed, progress)
-    radius = _radius(settings, select)
+    fit = _fit([*as_paths(scenes)], config, seed, select, progress)
+    if fit.plan.view.compares_dates:
+        return _train_dates(fit)
     held_out = [
-        held_out_blocks(scene.shape, seed, number, radius) for number, scene in enumerate(found)
+        held_out_blocks(shape, seed, number, fit.plan.radius)
+        for number, shape in enumerate(fit.scenes.shapes)
     ]
     scores = np.empty(0, np.float32)
     try:
-        detector = _fitted(found, held_out, settings, seed, progress)
-        scores = scores_of(detector, found, held_out, seed, progress)
+        detector = fit.detector(held_out)
+        scores = score_blocks(detector, fit.scenes, held_out, seed, progress)
     except NotEnoughPixels as error:
         log.info("%s", error)
     if scores.size:
-        return cut_at(detector, settings.threshold, scores, held_out=True)
+        return calibrate(detector, fit.plan.threshold, scores, held_out=True)
     log.warning("too little data to hold some out; the threshold is fitted in-sample")
-    return _in_sample(found, settings, seed, progress)
+    return fit.in_sample()
 
 
-def _train_dates(scene: SceneFile, config: Config, seed: int, progress: Progress) -> Detector:
+def _train_dates(fit: Fit) -> Detector:
     """Learn the dates of a place; the threshold is that of a twin that lacks the newest fifth.
 
     New dates differ from those learnt in season, sun and air: the threshold must know by how much.
     """
-    newest = max(1, round(HELD_OUT * len(scene.dates)))
-    earlier = replace(scene, dates=scene.dates[:-newest])
-    if len(earlier.dates) > 1:
-        twin = _fitted([earlier], None, config, seed, progress)
-        scores = scores_of(twin, [scene], all_blocks([scene], twin), seed, progress, newest=newest)
+    dates = fit.scenes.dates
+    newest = max(1, round(HELD_OUT * dates))
+    if dates - newest > 1:
+        twin = fit.without_dates(newest).detector()
+        scores = score_blocks(twin, fit.scenes, None, fit.seed, fit.progress, newest=newest)
         if scores.size:
-            detector = _fitted([scene], None, config, seed, progress)
-            return cut_at(detector, config.threshold, scores, held_out=True)
+            return calibrate(fit.detector(), fit.plan.threshold, scores, held_out=True)
     log.warning("too few dates to hold some out; the threshold is fitted in-sample")
-    return _in_sample([scene], config, seed, progress)
+    return fit.in_sample()
 
 
 def detect(
@@ -138,9 +130,7 @@ def detect(
     RasterError, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with the scene, and what to do.
     """
-    settings = _checked(config, seed, select)
-    settings = settings.settled(in_sample=True, trim=0.0 if select.normal else TRIM)
-    return _in_sample(_found([scene], select, settings.model.family), settings, seed, progress)
+    return _fit([scene], config, seed, select, progress, in_sample=True).in_sample()
 
 
 def refit_threshold(
@@ -175,95 +165,40 @@ def refit_threshold(
     RasterError, BandMismatch, GridMismatch, NotEnoughPixels, ConfigError
         What is wrong with which scene, and what to do.
     """
-    parse_rule(rule)  # before the work
-    chosen = replace(select, bands=None)
-    found = _found(scenes, chosen, detector.card.family, detector.covariates)
-    scores = scores_of(detector, found, all_blocks(found, detector), seed, progress)
-    return cut_at(detector, rule, scores, held_out=True)
+    chosen = parse_rule(rule)  # before the work
+    paths = as_paths(scenes)
+    detector.require_dates(len(paths))
+    found = select_scenes(
+        paths,
+        replace(select, bands=None),
+        one_place=detector.compares_dates,
+        bands=detector.bands,
+        covariates=detector.covariates,
+    )
+    scores = score_blocks(detector, found, None, seed, progress)
+    return calibrate(detector, chosen, scores, held_out=True)
 
 
-def _checked(config: str | Config, seed: int, select: Selection) -> Config:
-    """Find what does not fit before the scenes are read."""
+def _fit(
+    paths: Sequence[PathText],
+    config: str | Config,
+    seed: int,
+    select: Selection,
+    progress: Progress,
+    *,
+    in_sample: bool = False,
+) -> Fit:
+    """Resolve the plan, so that what does not fit is found before the scenes are read."""
     if not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
-    found = resolve_config(config).config if isinstance(config, str) else config
-    available(found.device)
-    context_plan(found, covariates=bool(select.covariates))
-    return found
-
-
-def _found(
-    scenes: Sequence[PathText],
-    select: Selection,
-    family: str,
-    expected: Covariates | None = None,
-) -> list[SceneFile]:
-    """Look at the scenes; a family of time series takes them for dates of one."""
-    paths = as_paths(scenes)
-    require_dates(family, len(paths))
-    return found_scenes(paths, select, expected, of_dates=family_named(family).of_dates)
-
-
-def _radius(config: Config, select: Selection) -> int:
-    """Say how far an example looks sideways, pixels."""
-    plan = context_plan(config, covariates=bool(select.covariates))
-    patch = family_named(config.model.family).seen(Annulus(*config.model.patch))
-    return patch.radius + (0 if plan is None else plan.radius)
-
-
-def _in_sample(
-    scenes: Sequence[SceneFile], config: Config, seed: int, progress: Progress
-) -> Detector:
-    """Fit a detector, and its threshold, to all pixels."""
-    detector = _fitted(scenes, None, config, seed, progress)
-    scores = scores_of(detector, scenes, all_blocks(scenes, detector), seed, progress)
-    return cut_at(detector, config.threshold, scores, held_out=False)
-
-
-def _drawn(
-    scenes: Sequence[SceneFile],
-    held_out: Sequence[Blocks] | None,
-    config: Config,
-    seed: int,
-    progress: Progress,
-) -> tuple[Sample, Context | None]:
-    """Draw examples, with their surroundings and covariates where the model is told them.
-
-    These are known only once bands and classes are: then scenes are read a second time.
-    """
-    view = family_named(config.model.family).seen(Annulus(*config.model.patch))
-    count = config.training.max_pixels
-    sample = draw_sample(scenes, view, count, held_out, seed, progress)
-    first = scenes[0]
-    context = fit_surroundings(sample, first.bands, config, FEWEST, first.covariates)
-    if context is not None:
-        view = Conditioned(view, context)
-        sample = draw_sample(scenes, view, count, held_out, seed, progress)
-    return sample, context
-
-
-def _fitted(
-    scenes: Sequence[SceneFile],
-    held_out: Sequence[Blocks] | None,
-    config: Config,
-    seed: int,
-    progress: Progress,
-) -> Detector:
-    names = listed([str(scene.path) for scene in scenes])
-    try:
-        sample, context = _drawn(scenes, held_out, config, seed, progress)
-        detector = fit_detector(
-            sample,
-            scenes[0].bands,
-            config,
-            seed,
-            fewest=FEWEST,
-            progress=progress,
-            context=context,
-        )
-    except NotEnoughPixels as error:
-        raise NotEnoughPixels(f"{names}: {error}") from error
-    pixels = detector.card.training.pixels
-    if pixels < FEW:
-        log.warning("%s: only %d pixels to train on; expect a rough detector", names, pixels)
-    return detector
+    settings = resolve_config(config).config if isinstance(config, str) else config
+    available(settings.device)
+    plan = ModelPlan.of(
+        settings,
+        in_sample=in_sample,
+        clean=bool(select.normal),
+        covariates=bool(select.covariates),
+    )
+    require_dates(plan.view, len(paths), plan.name)
+    scenes = select_scenes(paths, select, one_place=plan.view.compares_dates)
+    return Fit(scenes, plan, seed, progress)

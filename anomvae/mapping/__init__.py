@@ -1,9 +1,9 @@
 """Score a scene and write its deliverables.
 
-`score_scene` applies a detector (`scene`) tile by tile (`work`) and counts what comes out
-(`tally`); a picture gives a first look (`quicklook`); many scenes are a `batch`.  What
-lies in the folder then, and whether it is up to date, is known to `outputs`, which needs no torch:
-names are resolved lazily.
+`score_scene` (`score`) opens a scene, scores it tile by tile (`tiles`) and writes the files
+(`open_deliverables`), among them a quick look (`quicklook`); `score_scenes` (`batch`) scores many.
+What lies in the folder, and whether it is up to date, is known to `deliverables`, which needs no
+torch: names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -12,13 +12,18 @@ from .. import lazily
 
 if TYPE_CHECKING:
     from .batch import Outcome, score_scenes
-    from .outputs import MapResult, read_summary
+    from .deliverables import Deliverables, MapResult, read_summary
+    from .options import ScoreOptions
+    from .quicklook import QuickLookSpec
     from .score import detect_scene, score_scene
     from .tiles import Scorer, TilePlan, TileTask, plan_tiles, score_tiles
 
 __all__ = [
+    "Deliverables",
     "MapResult",
     "Outcome",
+    "QuickLookSpec",
+    "ScoreOptions",
     "Scorer",
     "TilePlan",
     "TileTask",
@@ -33,14 +38,17 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "MapResult": "outputs",
+        "Deliverables": "deliverables",
+        "MapResult": "deliverables",
         "Outcome": "batch",
-        "TilePlan": "tiles",
+        "QuickLookSpec": "quicklook",
+        "ScoreOptions": "options",
         "Scorer": "tiles",
+        "TilePlan": "tiles",
         "TileTask": "tiles",
         "detect_scene": "score",
         "plan_tiles": "tiles",
-        "read_summary": "outputs",
+        "read_summary": "deliverables",
         "score_scene": "score",
         "score_scenes": "batch",
         "score_tiles": "tiles",

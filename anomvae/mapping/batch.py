@@ -6,24 +6,24 @@ itself; otherwise the workers share the tiles of one scene after the other.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..errors import AnomvaeError, ConfigError, RasterError, WorkersLost
-from ..files import PathText, SceneText, as_paths, identify
-from ..objects import require_min_area
-from ..parallel import Mapper, Progress, quiet, serial
-from ..pixels.covariates import rasters_of
-from ..raster import absolute_specs, absolute_uri, stem_of
-from .outputs import MapResult, Outputs, require_apart
-from .score import score_scene
-from .tiles import Scorer, require_threads, require_tile
+from ..files import PathText, SceneText
+from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
+from ..raster import Scene
+from .deliverables import Deliverables, MapResult
+from .options import ScoreOptions
+from .score import DEFAULT, score_scene
+from .tiles import Scorer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,16 @@ class Outcome:
     """Its deliverables; None where it failed."""
     error: AnomvaeError | None = None
     """Why it failed."""
+    warnings: tuple[str, ...] = ()
+    """Warnings of another process, not logged yet."""
 
 
-def score_scenes(  # noqa: PLR0913 - keywords, each with a default
+def score_scenes(
     detector: Scorer,
-    scenes: Sequence[SceneText],
+    scenes: Sequence[SceneText | Scene],
     folder: PathText,
+    options: ScoreOptions = DEFAULT,
     *,
-    mask: PathText | None = None,
-    covariates: Sequence[PathText] = (),
-    tile: int | None = None,
-    min_area: int = 1,
-    threads: int | None = None,
-    overwrite: bool = False,
     progress: Progress = quiet,
     mapper: Mapper = serial,
 ) -> Iterator[Outcome]:
@@ -58,11 +55,11 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
     ----------
     detector : Detector
         With a threshold.
-    scenes : sequence of path, or of sequences of path
-        Rasters with the detector's bands; or the dates of each place, oldest first.
+    scenes : sequence of scenes
+        As for `score_scene`, each.
     folder : path
         Where the deliverables of all scenes go.
-    mask, covariates, tile, min_area, threads, overwrite, progress, mapper
+    options, progress, mapper
         As for `score_scene`.
 
     Returns
@@ -73,40 +70,46 @@ def score_scenes(  # noqa: PLR0913 - keywords, each with a default
     Raises
     ------
     ConfigError
-        At once, if ``tile``, ``min_area`` or ``threads`` is none, a covariate is written wrongly,
-        two scenes would write the same files, or one would replace what another is read from.
+        At once, if two scenes would write the same files, or one would replace what another is
+        read from.
     """
-    require_tile(tile)
-    require_min_area(min_area)
-    require_threads(threads)
-    _require_own_names(scenes)
-    read = [path for scene in scenes for path in as_paths(scene)]
-    besides = [*([] if mask is None else [mask]), *rasters_of(covariates)]
-    inputs = [identify(path) for path in (*read, *besides)]
-    for scene in scenes:
-        require_apart(Outputs(Path(folder), stem_of(_name(scene))), inputs)
-    options: dict[str, Any] = {
-        "tile": tile,
-        "min_area": min_area,
-        "threads": threads,
-        "overwrite": overwrite,
-    }
-    if 0 < mapper.workers <= len(scenes):
-        place = Path(folder).absolute()
-        options |= {
-            "mask": None if mask is None else absolute_uri(mask),
-            "covariates": absolute_specs(covariates),
-        }
-        away = _Away(partial(score_scene, detector, folder=place, **options))
-        outcomes = mapper(away, (tuple(map(absolute_uri, as_paths(scene))) for scene in scenes))
-        return _gathered(outcomes, scenes, Path(folder), progress)
-    options |= {"mask": mask, "covariates": covariates, "progress": progress, "mapper": mapper}
-    here = partial(score_scene, detector, folder=folder, **options)
-    return (_outcome(here, scene) for scene in scenes)
+    closed = [Scene.of(scene) for scene in scenes]
+    _require_own_names(closed)
+    inputs = [identity for scene in closed for identity in scene.identity]
+    for scene in closed:
+        Deliverables(Path(folder), scene.stem).require_apart(inputs)
+    if 0 < mapper.workers <= len(closed):
+        task = RemoteScene(detector, Path(folder).absolute(), options)
+        outcomes = mapper(task, (scene.absolute() for scene in closed))
+        return _arrived(outcomes, closed, Path(folder), progress)
+
+    def score(scene: Scene) -> Outcome:
+        return _outcome(detector, scene, folder, options, progress, mapper)
+
+    return map(score, closed)
 
 
-def _require_own_names(scenes: Sequence[SceneText]) -> None:
-    stems = Counter(stem_of(_name(scene)) for scene in scenes)
+@dataclass(frozen=True)
+class RemoteScene:
+    """Score a whole scene in another process."""
+
+    detector: Scorer
+    """Scores it."""
+    folder: Path
+    """Where the deliverables go."""
+    options: ScoreOptions
+    """How."""
+
+    def __call__(self, scene: Scene) -> Outcome:
+        """Score a scene where this runs."""
+        torch.set_num_threads(1)  # the other cores have workers of their own
+        with captured_warnings() as warnings:
+            outcome = _outcome(self.detector, scene, self.folder, self.options)
+        return replace(outcome, warnings=tuple(warnings))
+
+
+def _require_own_names(scenes: Sequence[Scene]) -> None:
+    stems = Counter(scene.stem for scene in scenes)
     twice = [stem for stem, count in stems.items() if count > 1]
     if twice:
         raise ConfigError(
@@ -115,57 +118,49 @@ def _require_own_names(scenes: Sequence[SceneText]) -> None:
         )
 
 
-def _name(scene: SceneText) -> str:
-    """Name a scene; several dates by the newest."""
-    return str(as_paths(scene)[-1])
-
-
-def _outcome(score: Callable[[SceneText], MapResult], scene: SceneText) -> Outcome:
+def _outcome(
+    detector: Scorer,
+    scene: Scene,
+    folder: PathText,
+    options: ScoreOptions,
+    progress: Progress = quiet,
+    mapper: Mapper = serial,
+) -> Outcome:
     """Score a scene; what is wrong with it, or the machine's memory or disk, is its own failure."""
     try:
-        return Outcome(_name(scene), score(scene))
+        result = score_scene(detector, scene, folder, options, progress=progress, mapper=mapper)
+        return Outcome(scene.name, result)
     except AnomvaeError as error:
-        return Outcome(_name(scene), None, error)
+        return Outcome(scene.name, None, error)
     except (OSError, MemoryError) as error:
-        told = RasterError(
-            f"{_name(scene)} cannot be scored: {error or 'there is not enough memory'}. "
+        failure = RasterError(
+            f"{scene.name} cannot be scored: {error or 'there is not enough memory'}. "
             f"Check permissions, free space and memory; a smaller tile needs less."
         )
-        told.__cause__ = error
-        return Outcome(_name(scene), None, told)
+        failure.__cause__ = error
+        return Outcome(scene.name, None, failure)
 
 
-@dataclass(frozen=True)
-class _Away:
-    """The work on a scene, sent to another process with the scene's name."""
-
-    score: Callable[[SceneText], MapResult]
-
-    def __call__(self, scene: SceneText) -> Outcome:
-        """Score a scene where this is run."""
-        torch.set_num_threads(1)  # the other cores have workers of their own
-        return _outcome(self.score, scene)
-
-
-def _gathered(
-    outcomes: Iterator[Outcome], scenes: Sequence[SceneText], folder: Path, progress: Progress
+def _arrived(
+    outcomes: Iterator[Outcome], scenes: Sequence[Scene], folder: Path, progress: Progress
 ) -> Iterator[Outcome]:
-    """Tell what workers made, in the names by which the scenes and the folder were given."""
+    """Return what workers made under the names by which scenes and folder were given."""
     for done, (scene, outcome) in enumerate(zip(scenes, outcomes, strict=True), start=1):
         progress("scenes", done, len(scenes))
-        if outcome.result is None:
-            yield replace(outcome, scene=_name(scene))
+        for message in outcome.warnings:
+            log.warning("%s", message)
+        result = outcome.result
+        if result is None:
+            yield Outcome(scene.name, None, outcome.error)
             continue
-        outputs = replace(outcome.result.outputs, folder=folder)
-        yield _arrived(_name(scene), replace(outcome.result, scene=_name(scene), outputs=outputs))
+        result = replace(result, scene=scene.name, files=replace(result.files, folder=folder))
+        yield Outcome(scene.name, result) if result.files.summary.exists() else _lost(scene)
 
 
-def _arrived(scene: str, result: MapResult) -> Outcome:
-    """Make sure that what a worker wrote is here, too."""
-    if result.outputs.summary.exists():
-        return Outcome(scene, result)
+def _lost(scene: Scene) -> Outcome:
+    """Report that what a worker wrote is not here."""
     lost = WorkersLost(
-        f"{scene} was scored, but its results are not in this machine's folder. "
+        f"{scene.name} was scored, but its results are not in this machine's folder. "
         f"Name a folder that all workers share, or give more workers than scenes."
     )
-    return Outcome(scene, None, lost)
+    return Outcome(scene.name, None, lost)

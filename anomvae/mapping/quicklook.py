@@ -1,21 +1,23 @@
-"""A first look: scene, score and flags side by side, as a PNG.
+"""The quick look: scene, score and flags side by side, as a PNG.
 
-Arrays are decimated to at most `SIDE` pixels a side; axes (row, col[, band]).
+It is drawn from the tiles while they are scored: the scene by nearest neighbour, the score by the
+maximum over the pixels that a pixel of the picture stands for, so that small anomalies show.
+Arrays have at most `SIDE` pixels a side; axes (row, col[, band]).
 """
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.bands import Bands
-from ..pixels.tiling import SamplingGrid
-from ..pixels.views import Reader
+from ..pixels.tiling import SamplingGrid, Tile
+from ..pixels.views import Block
 from ..stats.thresholds import Threshold
-from .tiles import QuickLookSpec
 
 SIDE = 512
 RED_GREEN_BLUE = (650.0, 550.0, 470.0)  # nm
@@ -26,16 +28,51 @@ NO_DATA = (0.75, 0.75, 0.75)
 Array = NDArray[np.float32]
 
 
-def picture_of(reader: Reader) -> QuickLookSpec:
-    """Choose what a picture shows of a scene."""
-    return QuickLookSpec(SamplingGrid.fitting(reader.grid.shape, SIDE), picture_bands(reader.bands))
+@dataclass(frozen=True)
+class QuickLookSpec:
+    """What a quick look shows of a scene."""
+
+    grid: SamplingGrid
+    """Its pixels."""
+    bands: list[int]
+    """Positions of the bands for red, green and blue, from 0."""
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], bands: Bands) -> QuickLookSpec:
+        """Choose pixels and bands for a scene of a shape and bands."""
+        return cls(SamplingGrid.fitting(shape, SIDE), visible_bands(bands))
+
+    def preview(self, tile: Tile, block: Block) -> Array:
+        """Sample the newest date of a tile, axes (row, col, band)."""
+        _, (rows, cols) = self.grid.part(tile.keep)
+        return np.asarray(block[-1][tile.inner][rows[:, np.newaxis], cols][..., self.bands])
 
 
-def picture_bands(bands: Bands) -> list[int]:
-    """Choose three bands for a picture, positions from 0: by wavelength, else spread evenly."""
-    waves = [band.wavelength for band in bands]
-    known = [wave for wave in waves if wave is not None]
-    if len(known) == len(waves) and min(known) < RED_GREEN_BLUE[1] and max(known) > 600:
+class QuickLook:
+    """The two images of a quick look, filled tile by tile."""
+
+    def __init__(self, spec: QuickLookSpec) -> None:
+        """Begin with pictures of no data."""
+        self.grid = spec.grid
+        self.image = np.full((*spec.grid.shape, len(spec.bands)), np.nan, np.float32)
+        """The scene, data units."""
+        self.scores = np.full(spec.grid.shape, np.nan, np.float32)
+        """The largest score of the pixels that each pixel of the picture stands for."""
+
+    def add(self, tile: Tile, preview: Array, scores: Array) -> None:
+        """Add what a tile shows of the scene, and its scores, axes (row, col)."""
+        self.image[self.grid.part(tile.keep)[0]] = preview
+        cells, starts = self.grid.cells(tile.keep)
+        rows = np.fmax.reduceat(scores, starts[0], axis=0)
+        largest = np.fmax.reduceat(rows, starts[1], axis=1)
+        self.scores[cells] = np.fmax(self.scores[cells], largest)
+
+
+def visible_bands(bands: Bands) -> list[int]:
+    """Choose three bands for a picture, positions from 0: by wavelength, else spaced evenly."""
+    wavelengths = [band.wavelength for band in bands]
+    known = [nm for nm in wavelengths if nm is not None]
+    if len(known) == len(wavelengths) and min(known) < RED_GREEN_BLUE[1] and max(known) > 600:
         return [int(np.argmin(np.abs(np.array(known) - wanted))) for wanted in RED_GREEN_BLUE]
     if len(bands) < 3:
         return [0, 0, 0]
@@ -46,13 +83,13 @@ def picture_bands(bands: Bands) -> list[int]:
 
 def stretched(image: Array) -> Array:
     """Bring an image (row, col, 3) to [0, 1], each band between its 2 and 98 %; grey = no data."""
-    seen = np.isfinite(image).all(axis=-1)
-    shown = np.full(image.shape, NO_DATA, np.float32)
-    if seen.any():
-        low, high = np.percentile(image[seen], STRETCH, axis=0)
+    valid = np.isfinite(image).all(axis=-1)
+    result = np.full(image.shape, NO_DATA, np.float32)
+    if valid.any():
+        low, high = np.percentile(image[valid], STRETCH, axis=0)
         span = np.where(high > low, high - low, 1)
-        shown[seen] = np.clip((image[seen] - low) / span, 0, 1)
-    return shown
+        result[valid] = np.clip((image[valid] - low) / span, 0, 1)
+    return result
 
 
 def overlay(image: Array, flags: NDArray[np.bool_]) -> Array:
@@ -61,17 +98,15 @@ def overlay(image: Array, flags: NDArray[np.bool_]) -> Array:
     return np.asarray(np.where(flags[..., None], FLAG, grey), np.float32)
 
 
-def draw(title: str, image: Array, scores: Array, threshold: Threshold) -> bytes:
+def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
     """Draw scene, score and flags.
 
     Parameters
     ----------
     title : str
-        What stands above.
-    image : array, shape (row, col, 3)
-        The scene, data units, NaN = no data.
-    scores : array, shape (row, col)
-        Score, NaN = no data.
+        The heading.
+    quicklook : QuickLook
+        Scene and scores.
     threshold : Threshold
         Drawn into the colour bar.
 
@@ -84,23 +119,22 @@ def draw(title: str, image: Array, scores: Array, threshold: Threshold) -> bytes
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
-    shown = stretched(image)
+    image, scores = stretched(quicklook.image), quicklook.scores
     figure = Figure(figsize=_size(scores.shape), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     scene, score, flags = figure.subplots(1, 3)
-    scene.imshow(shown)
+    scene.imshow(image)
     scene.set_title("scene")
-    seen = scores[np.isfinite(scores)]
-    low, high = (0.1, 1.0) if not seen.size else np.percentile(seen, (1, 99.8))
+    valid = scores[np.isfinite(scores)]
+    low, high = (0.1, 1.0) if not valid.size else np.percentile(valid, (1, 99.8))
     low = max(float(low), 1e-3)
-    drawn = score.imshow(
-        np.clip(scores, low, None), norm=LogNorm(low, max(float(high), low * 1.01)), cmap="viridis"
-    )
+    norm = LogNorm(low, max(float(high), low * 1.01))
+    drawn = score.imshow(np.clip(scores, low, None), norm=norm, cmap="viridis")
     score.set_facecolor(NO_DATA)
     score.set_title("score (log scale)")
     bar = figure.colorbar(drawn, ax=score, shrink=0.8)
     bar.ax.axhline(threshold.value, color=FLAG, linewidth=2)
-    flags.imshow(overlay(shown, scores > threshold.value))
+    flags.imshow(overlay(image, threshold.flag(scores)))
     flags.set_title(f"above {threshold.value:.4g} ({threshold.rule})")
     for axes in (scene, score, flags):
         axes.set_xticks([])
@@ -114,6 +148,6 @@ def draw(title: str, image: Array, scores: Array, threshold: Threshold) -> bytes
 
 
 def _size(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Give inches that keep the pixels square without making a strip unreadable."""
+    """Return inches that keep the pixels square without making a strip unreadable."""
     aspect = min(max(shape[0] / shape[1], 0.25), 2.5)
     return 13.0, 4.2 * aspect + 1.0

@@ -1,4 +1,4 @@
-"""What is counted while the tiles of a scene go by; axes (row, col)."""
+"""Statistics of a scene, collected while its tiles are written; axes (row, col)."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ SAMPLED = 1_000_000  # scores kept for the quantiles of a scene
 
 
 class RunningStatistics:
-    """Counts pixels and keeps scores for quantiles while tiles go by.
+    """Counts of pixels, and scores for quantiles.
 
-    Scores are kept on a lattice of the scene, so that the tile size does not show in the quantiles.
+    Scores are sampled on a grid of the scene, so that the quantiles are the same for any tile size.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        """Start a tally of a scene of ``shape`` pixels."""
+        """Begin the statistics of a scene of ``shape`` pixels."""
         self.pixels = shape[0] * shape[1]
-        self.step = int(np.ceil((self.pixels / SAMPLED) ** 0.5))
         self.valid = self.flagged = 0
-        self.kept: list[NDArray[np.float32]] = []
+        self._step = int(np.ceil((self.pixels / SAMPLED) ** 0.5))
+        self._sampled: list[NDArray[np.float32]] = []
 
     def add(self, tile: Tile, scores: NDArray[np.float32], flags: NDArray[np.bool_]) -> None:
-        """Count a tile's kept pixels, axes (row, col)."""
-        seen = np.isfinite(scores)
-        self.valid += int(seen.sum())
+        """Add the kept pixels of a tile."""
+        valid = np.isfinite(scores)
+        self.valid += int(valid.sum())
         self.flagged += int(flags.sum())
-        rows, cols = (slice(-part.start % self.step, None, self.step) for part in tile.keep)
-        self.kept.append(scores[rows, cols][seen[rows, cols]])
+        rows, cols = (slice(-part.start % self._step, None, self._step) for part in tile.keep)
+        self._sampled.append(scores[rows, cols][valid[rows, cols]])
 
     @property
     def quantiles(self) -> dict[str, float]:
-        """Quantiles by level, nats."""
-        scores = np.concatenate(self.kept) if self.kept else np.empty(0, np.float32)
+        """Quantiles of the scores by level; empty where no pixel is valid."""
+        scores = np.concatenate(self._sampled) if self._sampled else np.empty(0, np.float32)
         if not scores.size:
             return {}
-        found = np.quantile(scores.astype(np.float64), LEVELS)
-        return {f"{level:g}": float(value) for level, value in zip(LEVELS, found, strict=True)}
+        values = np.quantile(scores.astype(np.float64), LEVELS)
+        return {f"{level:g}": float(value) for level, value in zip(LEVELS, values, strict=True)}

@@ -11,7 +11,7 @@ from .config import AlertRule
 from .state import Alert, Key, stamp
 
 if TYPE_CHECKING:
-    from ..mapping.outputs import MapResult
+    from ..mapping import MapResult
     from ..objects import AnomalyObject
 
 MOST_OBJECTS = 20  # that an alert lists, the highest scores first
@@ -60,7 +60,7 @@ def _strongest(result: MapResult) -> list[dict[str, Any]]:
     from ..objects import read_objects
     from ..objects.items import DEGREES
 
-    objects = read_objects(result.outputs.objects)
+    objects = read_objects(result.files.objects)
     located = objects.provenance.coordinates == DEGREES
     ordered = sorted(objects.items, key=lambda each: -each.score_max)
     return [

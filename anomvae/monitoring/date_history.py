@@ -5,18 +5,18 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
 from ..pixels.dates import date_of
 from ..pixels.tiling import fitting_size, tiles
-from .scoring import named_rasters
+from .scoring import scene_of
 from .sources import Found
 
 if TYPE_CHECKING:
-    from ..raster import RasterReader
+    from ..raster.open_scene import OpenDate
 
 When = tuple[date, str]
 
@@ -73,33 +73,33 @@ class DateHistory:
 
     def _going_with(self, found: Found, earlier: Sequence[Found]) -> list[Found]:
         """Choose the newest of the scenes that can be read with one; none if that is damaged."""
-        from ..raster import RasterReader
-
         chosen: deque[Found] = deque()
         try:
-            with named_rasters([found]) as (name,), RasterReader(name) as newest:
-                for candidate in reversed(earlier):
-                    if len(chosen) < self.dates - 1 and self._goes_with(candidate, newest):
-                        chosen.appendleft(candidate)
+            with scene_of(found).open():
+                pass
         except AnomvaeError:
             return []
+        for candidate in reversed(earlier):
+            if len(chosen) < self.dates - 1 and self._goes_with(candidate, found):
+                chosen.appendleft(candidate)
         return list(chosen)
 
-    def _goes_with(self, earlier: Found, newest: RasterReader) -> bool:
-        """Tell whether two scenes can be read together; a new one is read whole."""
-        from ..raster import RasterReader, SeriesReader
-
+    def _goes_with(self, earlier: Found, newest: Found) -> bool:
+        """Whether two scenes can be read together; a new one is read whole."""
         try:
-            with named_rasters([earlier]) as (name,), RasterReader(name) as reader:
-                SeriesReader([reader, newest])
+            with scene_of(replace(newest, before=(earlier,))).open() as opened:
                 if earlier.identity not in self.readable:
-                    size = fitting_size(reader.shape, reader.block_shape, reader.values_per_pixel)
-                    for tile in tiles(reader.shape, size):
-                        reader.read(tile.keep)
+                    _read_whole(opened.dates[0])
         except AnomvaeError:
             return False
         self.readable.add(earlier.identity)
         return True
+
+
+def _read_whole(date: OpenDate) -> None:
+    size = fitting_size(date.grid.shape, date.dataset.block_shape, len(date.bands))
+    for tile in tiles(date.grid.shape, size):
+        date.read(tile.keep)
 
 
 def _when(found: Found) -> When | None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
-from ..files import writing
 from .config import SiteConfig
 from .sources import Found
 
 if TYPE_CHECKING:
-    from ..mapping.outputs import MapResult
+    from ..mapping import MapResult
+    from ..raster import Scene
 
 Scoring = Callable[[Found, Path], "MapResult"]
 """Scores a scene into a folder; raises an `AnomvaeError` where that fails."""
@@ -31,28 +29,15 @@ def scoring_of(site: SiteConfig) -> Scoring:
         If the threshold rule or the number of dates does not fit.
     """
     from ..detector import Detector
-    from ..mapping import score_scenes
-    from ..stats.thresholds import parse_rule
+    from ..mapping import ScoreOptions, score_scenes
 
-    detector = Detector.load(site.model)
+    detector = Detector.load(site.model, threshold=site.threshold, device=site.device)
     _require_dates(site, compared=detector.compares_dates)
-    if site.threshold is not None:
-        rule = parse_rule(site.threshold)
-        detector = detector.with_threshold(rule, held_out=detector.threshold.held_out)
-    detector = detector.to(site.device)
+    # The folder is the scene's own, so whatever lies there is an earlier try of it.
+    options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: Found, folder: Path) -> MapResult:
-        with named_rasters((*found.before, found)) as rasters:
-            # The folder is this scene's own, so whatever lies there is an earlier try of it.
-            outcomes = score_scenes(
-                detector,
-                [rasters],
-                folder,
-                mask=site.mask,
-                min_area=site.alert.min_area_px,
-                overwrite=True,
-            )
-            outcome = next(outcomes)
+        (outcome,) = score_scenes(detector, [scene_of(found, site.mask)], folder, options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
         return outcome.result
@@ -74,22 +59,13 @@ def _require_dates(site: SiteConfig, *, compared: bool) -> None:
         )
 
 
-@contextmanager
-def named_rasters(scenes: Sequence[Found]) -> Iterator[list[str]]:
-    """Name the raster to open of each scene; rasters of one band each become one meanwhile."""
-    if not any(found.bands for found in scenes):
-        yield [found.read[0] for found in scenes]
-        return
-    with TemporaryDirectory() as temporary:
-        yield [_raster(found, Path(temporary, str(number))) for number, found in enumerate(scenes)]
+def scene_of(found: Found, mask: str | None = None) -> Scene:
+    """Make the scene that is scored, with the earlier dates that it is compared with."""
+    from ..raster import BandStack, Scene
+    from ..raster.products import recognise
 
-
-def _raster(found: Found, temporary: Path) -> str:
-    if not found.bands:
-        return found.read[0]
-    from ..raster.stack import write_stack
-
-    target = temporary / f"{Path(found.source).name}.vrt"
-    with writing(target):
-        temporary.mkdir()
-        return str(write_stack(target, found.read, found.bands))
+    dates = [
+        BandStack(each.source, each.read, each.bands) if each.bands else recognise(each.read[0])
+        for each in (*found.before, found)
+    ]
+    return Scene(tuple(dates), mask=mask)

@@ -29,7 +29,7 @@ from .sources import Found, digest_of_file, listed_urls, scan_folder
 from .state import Alert, Key, SceneResult, SceneStatus, State, stamp
 
 if TYPE_CHECKING:
-    from ..mapping.outputs import MapResult
+    from ..mapping import MapResult
 
 log = logging.getLogger(__name__)
 
@@ -260,7 +260,7 @@ def _model_digest(site: SiteConfig) -> str:
 
 def _settings_digest(site: SiteConfig) -> str:
     """Sum up what is asked for besides the model, with the version of what a score is."""
-    from ..mapping.outputs import digest_of
+    from ..mapping.deliverables import digest_of
 
     mask = "" if site.mask is None else _digest(site.mask, "mask")
     area, dates = site.alert.min_area_px, site.dates

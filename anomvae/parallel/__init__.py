@@ -9,5 +9,15 @@ what it was at is begun anew.
 from .cluster import dask
 from .local import processes
 from .mapper import Mapper, Progress, ahead, quiet, serial
+from .warnings import captured_warnings
 
-__all__ = ["Mapper", "Progress", "ahead", "dask", "processes", "quiet", "serial"]
+__all__ = [
+    "Mapper",
+    "Progress",
+    "ahead",
+    "captured_warnings",
+    "dask",
+    "processes",
+    "quiet",
+    "serial",
+]

@@ -122,6 +122,28 @@ class SamplingGrid:
         )
         return (rows[0], cols[0]), (rows[1], cols[1])
 
+    def cells(self, window: Window) -> tuple[Window, tuple[Places, Places]]:
+        """Return the cells that a window shares, and where each begins in the window.
+
+        A cell is the block of pixels of the grid that one pixel of the picture stands for.
+
+        Examples
+        --------
+        >>> SamplingGrid((9, 9), (3, 3)).cells((slice(2, 9), slice(0, 4)))
+        ((slice(0, 3, None), slice(0, 2, None)), (array([0, 1, 4]), array([0, 3])))
+        """
+        rows, cols = (
+            _cells(side, wanted, part)
+            for side, wanted, part in zip(self.grid, self.shape, window, strict=True)
+        )
+        return (rows[0], cols[0]), (rows[1], cols[1])
+
+
+def _cells(side: int, wanted: int, part: slice) -> tuple[slice, Places]:
+    cell = np.arange(part.start, part.stop) * wanted // side
+    starts = np.flatnonzero(np.diff(cell, prepend=-1))
+    return slice(int(cell[0]), int(cell[-1]) + 1), starts
+
 
 def _seen(side: int, wanted: int, part: slice) -> tuple[slice, Places]:
     middles = ((np.arange(wanted) + 0.5) * side / wanted).astype(int)

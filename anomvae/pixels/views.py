@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigError
+
 Block = NDArray[np.float32]
 """Axes (time, row, col, band); NaN = no data."""
 Mask = NDArray[np.bool_]
@@ -54,6 +56,21 @@ class View(Protocol):
 
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
         """Put one value per score back to its place, (time, row, col); NaN elsewhere."""
+
+
+def require_dates(view: View, dates: int, family: str) -> None:
+    """Require as many dates of one place as a view needs; ``family`` is named in the message.
+
+    Raises
+    ------
+    ConfigError
+        If it compares dates, and there is one alone.
+    """
+    if view.compares_dates and dates < 2:
+        raise ConfigError(
+            f"model.family = {family!r} compares a date with those before it, but one date is "
+            f"given. Give two or more rasters of one place, or take another family."
+        )
 
 
 @dataclass(frozen=True)

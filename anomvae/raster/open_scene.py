@@ -7,6 +7,7 @@ or unknown.  Like a dataset of GDAL, an open scene serves one thread.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from .covariates import Layer
 from .dataset import Dataset
 from .georeference import Georeference
 from .masks import NormalMask, RasterMask
+
+if TYPE_CHECKING:
+    from .scene import Scene
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,17 @@ class OpenDate:
 class OpenScene:
     """An open scene; `Scene.open` creates and closes it."""
 
-    stem: str
-    """The beginning of the names of its results."""
+    scene: Scene
+    """The closed scene."""
     dates: tuple[OpenDate, ...]
     """The dates, oldest first."""
     normal_mask: NormalMask | None = None
     """Mask of normal pixels; None: all."""
+
+    @property
+    def stem(self) -> str:
+        """The beginning of the names of its results."""
+        return self.scene.stem
 
     @property
     def newest(self) -> OpenDate:

@@ -114,6 +114,10 @@ class Scene:
         masks = [path for path in (self.mask, self.normal) if path is not None]
         return tuple(map(identify, [*rasters, *masks, *layers]))
 
+    def without_newest(self, count: int) -> Scene:
+        """Return the scene without its newest ``count`` dates."""
+        return replace(self, dates=self.dates[:-count])
+
     def absolute(self) -> Scene:
         """Return the scene with absolute paths."""
         return replace(
@@ -170,7 +174,7 @@ class Scene:
                 normal = files.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            yield OpenScene(self.stem, tuple(matched), normal)
+            yield OpenScene(self, tuple(matched), normal)
 
     def _open_date(self, files: ExitStack, product: Product) -> OpenDate:
         dataset = files.enter_context(product.open())

@@ -258,3 +258,8 @@ class Conditioned:
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
         """Put one value per example back to its place."""
         return self.view.join(values, where)
+
+
+def conditioned(view: View, context: Context | None) -> View:
+    """Join a context to the examples of a view, if there is one."""
+    return view if context is None else Conditioned(view, context)

@@ -5,7 +5,7 @@ Blocks have axes (time, row, col, value): bands, then covariates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -56,6 +56,13 @@ class Scene(Protocol):
     def name(self) -> str:
         """What messages call it."""
 
+    @property
+    def dates(self) -> Sequence[object]:
+        """Its dates, oldest first."""
+
+    def without_newest(self, count: int) -> Scene:
+        """Leave the newest dates out."""
+
     def open(self, bands: Bands | None = None) -> AbstractContextManager[OpenScene]:
         """Open it for reading these bands."""
 
@@ -78,10 +85,15 @@ class TrainingScenes:
         """The scenes as they were named."""
         return [scene.name for scene in self.scenes]
 
-    def opened(self, bands: Bands | None = None) -> Iterator[OpenScene]:
-        """Open one scene after the other, for reading other bands if these are given."""
+    @property
+    def dates(self) -> int:
+        """Dates of the first scene."""
+        return len(self.scenes[0].dates)
+
+    def opened(self) -> Iterator[OpenScene]:
+        """Open one scene after the other."""
         for scene in self.scenes:
-            with scene.open(bands or self.bands) as opened:
+            with scene.open(self.bands) as opened:
                 yield opened
 
 

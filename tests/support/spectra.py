@@ -1,5 +1,6 @@
 """Made-up spectra and scenes in memory, and detectors fitted to them."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,35 +29,45 @@ def numbered(shape, bands=1, dates=1, first=0):
     return np.repeat(numbers, bands).reshape(dates, *shape, bands)
 
 
-def fit(examples, *, held_out=None, bands=None, seed=0, in_sample=False, trim=0.05, **tables):
-    """Fit a detector to examples; ``tables`` is the configuration."""
+def plan_of(*, in_sample=False, clean=False, covariates=False, **tables):
+    """Resolve a configuration; ``tables`` are its tables and keys."""
     from anomvae.config import Config
+    from anomvae.models.plan import ModelPlan
+
+    config = Config.model_validate(tables)
+    return ModelPlan.of(config, in_sample=in_sample, clean=clean, covariates=covariates)
+
+
+def fit(examples, *, held_out=None, bands=None, seed=0, in_sample=False, clean=False, **tables):
+    """Fit a detector to examples; ``tables`` is the configuration."""
     from anomvae.detector import fit_detector
     from anomvae.training.sampling import Sample
 
     sample = Sample(examples, examples[:0] if held_out is None else held_out)
     bands = bands or unnamed_bands(examples.shape[-1])
-    config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
-    return fit_detector(sample, bands, config, seed)
+    return fit_detector(sample, bands, plan_of(in_sample=in_sample, clean=clean, **tables), seed)
 
 
-def fit_scene(block, *, seed=0, in_sample=False, trim=0.05, **tables):
+def fit_scene(block, *, seed=0, in_sample=False, **tables):
     """Fit a detector to all pixels of a block, surroundings and all, as `fitting` does."""
-    from anomvae.config import Config
     from anomvae.detector import fit_detector, fit_surroundings
-    from anomvae.models.families import family_named
-    from anomvae.pixels.annulus import Annulus
-    from anomvae.stats.context import Conditioned
-    from anomvae.training.sampling import TrainingScene, draw_sample
+    from anomvae.stats.context import conditioned
+    from anomvae.training.sampling import draw_sample
 
-    config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
-    scenes, bands = [TrainingScene(ArrayReader(block))], unnamed_bands(block.shape[-1])
-    view = family_named(config.model.family).seen(Annulus(*config.model.patch))
-    sample = draw_sample(scenes, view, 10**6, None, seed)
-    context = fit_surroundings(sample, bands, config, 1)
+    plan, scenes = plan_of(in_sample=in_sample, **tables), in_memory(block)
+    sample = draw_sample(scenes, plan.view, 10**6, None, seed)
+    context = fit_surroundings(sample, scenes.bands, plan, 1)
     if context is not None:
-        sample = draw_sample(scenes, Conditioned(view, context), 10**6, None, seed)
-    return fit_detector(sample, bands, config, seed, context=context)
+        sample = draw_sample(scenes, conditioned(plan.view, context), 10**6, None, seed)
+    return fit_detector(sample, scenes.bands, plan, seed, context=context)
+
+
+def in_memory(*blocks, normal=None):
+    """Make training scenes of blocks; ``normal`` is a mask of the pixels of each."""
+    from anomvae.training.scenes import TrainingScenes
+
+    scenes = tuple(ArrayScene(block, normal_pixels=normal) for block in blocks)
+    return TrainingScenes(scenes, tuple(scene.grid.shape for scene in scenes), scenes[0].bands)
 
 
 def around(annulus, shape, place):
@@ -67,17 +78,26 @@ def around(annulus, shape, place):
 
 
 @dataclass(frozen=True)
-class ArrayReader:
-    """A raster in memory."""
+class ArrayScene:
+    """A scene in memory, open or closed."""
 
     block: np.ndarray
     name: str = "array"
     bands: Bands | None = None
     block_shape: tuple[int, int] = (1, 1)
+    normal_pixels: np.ndarray | None = None
 
     def __post_init__(self):
         if self.bands is None:
             object.__setattr__(self, "bands", unnamed_bands(self.block.shape[-1]))
+
+    @property
+    def names(self):
+        return (self.name,)
+
+    @property
+    def dates(self):
+        return self.block
 
     @property
     def grid(self):
@@ -87,9 +107,17 @@ class ArrayReader:
     def values_per_pixel(self):
         return len(self.block) * len(self.bands)
 
+    def without_newest(self, count):
+        return replace(self, block=self.block[:-count])
+
+    @contextmanager
+    def open(self, bands=None):
+        yield self if bands is None else replace(self, bands=bands.find_in(self.bands, self.name))
+
     def read(self, window):
         columns = [index - 1 for index in self.bands.indexes]
         return self.block[:, *window][..., columns].copy()
 
-    def using(self, bands):
-        return replace(self, bands=bands)
+    def normal(self, window):
+        whole = np.ones(self.grid.shape, bool) if self.normal_pixels is None else self.normal_pixels
+        return whole[window]

@@ -1,0 +1,36 @@
+"""How a scene is scored: what decides its speed, and what its results hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Options of scoring, the same for the library, the command line and monitoring.
+
+    Raises
+    ------
+    ConfigError
+        If a number is below 1.
+    """
+
+    tile: int | None = None
+    """Side of a tile, pixels; None: about 16 MiB of whole file blocks.  The map is the same."""
+    threads: int | None = None
+    """Tiles scored at a time; None: as many as torch may use threads, 4 at the most."""
+    min_area: int = 1
+    """Objects of fewer pixels are left out of the objects file; their pixels stay flagged."""
+    overwrite: bool = False
+    """Whether to replace results of other settings."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        if self.tile is not None and self.tile < 1:
+            raise ConfigError(f"tile = {self.tile}: a tile has a side of at least 1 pixel.")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads = {self.threads}: at least 1 thread is needed to score.")
+        if self.min_area < 1:
+            raise ConfigError(f"min_area = {self.min_area}: an object has at least 1 pixel.")
