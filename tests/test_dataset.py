@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rasterio.enums import ColorInterp
@@ -91,6 +91,7 @@ def test_nan_infinity_and_what_float32_cannot_hold_are_no_data(tmp_path):
     scale=st.sampled_from([1e-4, 2.75e-05, 0.1, 1.0, 3.0]),
     offset=st.sampled_from([0.0, -0.2, -1e9, 273.15]),
 )
+@example(values=np.full((1, 2, 3), 7, "uint16"), scale=2.0, offset=0.0)
 def test_scale_and_offset_are_applied_in_float64(tmp_path, values, scale, offset):
     describe = setting(scales=(scale,), offsets=(offset,))
     expected = (values[0].astype(np.float64) * scale + offset).astype(np.float32)

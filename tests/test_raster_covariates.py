@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.warp import transform
 from support.rasters import NODATA, land, write
-from support.scene_files import in_folder
+from support.scene_files import in_folder, make
 
 from anomvae.errors import GridMismatch, RasterError
 from anomvae.pixels.covariates import Covariate
@@ -110,15 +110,24 @@ def test_classes_are_those_of_the_nearest_pixel(scene, tmp_path):
     assert (~inside).any()
 
 
-def test_no_data_of_a_warped_raster_mixes_into_no_number(scene, tmp_path):
-    values = hills()
-    complete = read(scene, degrees(tmp_path / "complete.tif", values))
-    values[:, 20:25, 20:25] = NODATA
+@pytest.mark.parametrize("masked", ["by nodata", "by alpha", "not at all"])
+def test_a_warped_raster_is_unknown_where_it_is_masked_or_ends(scene, tmp_path, masked):
+    complete = read(scene, degrees(tmp_path / "complete.tif", hills()))
+    values, hole, options = hills(), np.s_[:, 20:25, 20:25], {}
+    if masked == "by nodata":
+        values[hole], options = NODATA, {"nodata": NODATA}
+    elif masked == "by alpha":
+        alpha = np.full_like(values, 255)
+        alpha[hole] = 0
+        values = np.concatenate([values, alpha])
+        options["alpha"] = "YES"
+    dem = make(tmp_path / "dem.tif", values, crs="EPSG:4326", transform=GLOBE, **options)
 
-    holed = read(scene, degrees(tmp_path / "holed.tif", values))
+    result = read(scene, dem)
 
-    assert np.isnan(holed[np.isfinite(complete)]).any()
-    assert np.nanmin(holed) > 100
+    assert np.isnan(result[np.isnan(complete)]).all()
+    assert np.isnan(result[np.isfinite(complete)]).any() == (masked != "not at all")
+    assert np.nanmin(result) > 100  # nothing mixes with what is masked
 
 
 @pytest.mark.parametrize("finer", [3, 40])
@@ -176,9 +185,3 @@ def test_a_damaged_file_is_named(scene, tmp_path):
 
     with pytest.raises(RasterError, match=r"dem\.tif .*damaged or cut short"):
         read(scene, dem)
-
-
-def test_a_raster_that_lies_elsewhere_is_unknown(scene, tmp_path):
-    far = write(tmp_path / "far.tif", hills(), transform=Affine(10, 0, 6e5, 0, -10, 4.2e6))
-
-    assert np.isnan(read(scene, far)).all()

@@ -57,10 +57,12 @@ def test_a_server_that_fails_now_and_then_gives_the_same_pixels(folder, trouble)
 
 @pytest.mark.parametrize("troubles", [(), ("drop:4-5",)])
 def test_a_map_of_a_remote_scene_is_that_of_the_file(folder, troubles):
+    tiled = anomvae.ScoreOptions(tile=128)
+
     with served(folder, *troubles) as server:
         url = f"{server.url}/scene.tif"
-        remote = anomvae.score_scene(trained(), url, folder / "remote", tile=128)
-    local = anomvae.score_scene(trained(), folder / "scene.tif", folder / "local", tile=128)
+        remote = anomvae.score_scene(trained(), url, folder / "remote", tiled)
+    local = anomvae.score_scene(trained(), folder / "scene.tif", folder / "local", tiled)
 
     np.testing.assert_array_equal(bands_of(remote.path), bands_of(local.path))
 

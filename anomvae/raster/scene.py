@@ -167,14 +167,16 @@ class Scene:
             for date in dates[:-1]:
                 newest.grid.require_same(date.grid, newest.name, date.name)
             wanted = newest.bands if bands is None else bands.find_in(newest.bands, newest.name)
-            matched = [replace(date, bands=wanted.find_in(date.bands, date.name)) for date in dates]
+            open_dates = [
+                replace(date, bands=wanted.find_in(date.bands, date.name)) for date in dates
+            ]
             normal = None
             if self.normal is not None:
                 mask = open_normal(self.normal, newest.georeference, newest.name)
                 normal = files.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            yield OpenScene(self, tuple(matched), normal)
+            yield OpenScene(self, tuple(open_dates), normal)
 
     def _open_date(self, files: ExitStack, product: Product) -> OpenDate:
         dataset = files.enter_context(product.open())

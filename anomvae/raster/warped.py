@@ -135,9 +135,8 @@ def _pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:
     located = transform(*systems, *(_affine(target) @ [*middle, np.ones(3)])[:2])
     centre, right, below = (np.linalg.inv(_affine(source)) @ [*located, np.ones(3)])[:2].T
     steps = np.hypot(*np.transpose([right - centre, below - centre]))
-    usable = np.where(
-        np.isfinite(steps) & (steps > 0), steps, 1.0
-    )  # the middle may have no coordinates
+    # The middle may lie outside the reference system of the source.
+    usable = np.where(np.isfinite(steps) & (steps > 0), steps, 1.0)
     return float(usable[0]), float(usable[1])
 
 
