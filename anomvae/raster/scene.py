@@ -16,7 +16,7 @@ from ..errors import ConfigError
 from ..files import FileIdentity, PathText, SceneText, as_paths, identify
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
-from ..pixels.dates import AS_LISTED, oldest_first
+from ..pixels.dates import oldest_first
 from .covariates import open_layer
 from .dataset import Dataset
 from .gdal import absolute_uri, session
@@ -48,7 +48,7 @@ class Scene:
         cls,
         path: SceneText | Product | Scene,
         *,
-        dates: str = AS_LISTED,
+        dates: str | None = None,
         bands: str | None = None,
         mask: PathText | None = None,
         normal: PathText | None = None,
@@ -62,8 +62,8 @@ class Scene:
             A raster that GDAL opens, or one for each date of a place; a `Scene` is returned as it
             is, and takes no options.
         dates : str, optional
-            Dates of the rasters, as in ``2024-06-01,2024-06-11``; empty: the dates in their names;
-            by default the rasters are listed oldest first.
+            Dates of the rasters, in the syntax of `oldest_first`; empty: the dates in their names;
+            None: the rasters are listed oldest first.
         bands, mask, normal
             See the fields of `Scene`.
         covariates : sequence of path, optional
@@ -82,7 +82,7 @@ class Scene:
         ('coast', ['continuous', 'day'])
         """
         if isinstance(path, Scene):
-            if dates != AS_LISTED or bands or mask or normal or covariates:
+            if dates is not None or bands or mask or normal or covariates:
                 raise ConfigError(
                     f"{path.name} is a Scene with options of its own: give dates, bands, masks and "
                     f"covariates to Scene.of when you make it."
@@ -198,7 +198,7 @@ def scenes_of(
     paths: Sequence[PathText],
     *,
     one_place: bool,
-    dates: str = AS_LISTED,
+    dates: str | None = None,
     bands: str | None = None,
     mask: PathText | None = None,
     normal: Sequence[PathText] = (),
@@ -224,7 +224,7 @@ def scenes_of(
         them, or the number of masks is wrong.
     """
     _require_any(paths)
-    if not one_place and dates not in {"", AS_LISTED}:
+    if not one_place and dates:
         raise ConfigError("This family does not compare dates: leave --dates out.")
     named: list[SceneText] = [tuple(paths)] if one_place else list(paths)
     return [
@@ -233,11 +233,12 @@ def scenes_of(
     ]
 
 
-def _products(paths: SceneText, dates: str) -> tuple[Product, ...]:
+def _products(paths: SceneText, dates: str | None) -> tuple[Product, ...]:
     names = [str(path) for path in as_paths(paths)]
     _require_any(names)
-    ordered = oldest_first(names, dates) if len(names) > 1 else names
-    return tuple(map(recognise, ordered))
+    if dates is not None and (dates or len(names) > 1):  # one raster needs no date in its name
+        names = oldest_first(names, dates)
+    return tuple(map(recognise, names))
 
 
 def _require_any(paths: Sequence[PathText]) -> None:
