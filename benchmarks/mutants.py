@@ -46,7 +46,10 @@ MODULES = {  # concept: (the module's path, paths of its tests); globs, old and 
     ),
     "bottlenecks": ("anomvae/models/bottlenecks.py", "tests/**/test_bottlenecks.py"),
     "codebook": ("anomvae/models/codebook.py", "tests/**/test_codebook.py"),
-    "values": ("anomvae/raster/values.py", "tests/**/test_raster_reader.py"),
+    "values": (
+        "anomvae/raster/values.py",
+        "tests/**/test_raster_reader.py tests/**/test_dataset.py",
+    ),
     "polygons": ("anomvae/raster/polygons.py", "tests/**/test_raster_masks.py"),
     "labelling": ("anomvae/objects/labelling.py", "tests/**/test_objects.py"),
     "model file": ("anomvae/**/modelfile.py", "tests/**/test_modelfile.py"),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ..files import PathText, as_paths
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
-from ..pixels.dates import AS_LISTED
 from ..raster import scenes_of
 from ..training.scenes import TrainingScenes
 
@@ -25,7 +24,7 @@ class Selection:
     """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
     covariates: Sequence[PathText] = ()
     """Covariates of a conditioned family, as `parse_covariates` reads them, for all scenes."""
-    dates: str = AS_LISTED
+    dates: str | None = None
     """Dates of the scenes for a family that compares them, as `Scene.of` reads them."""
 
 
