@@ -411,7 +411,7 @@ def test_a_feed_that_cannot_be_written_waits(tmp_path):
     done = run_watch(config, Clock())
 
     assert done.code == 5
-    assert any("1 alerts wait for 'feed'" in line for line in done.lines)
+    assert any("1 alerts wait for 'feed'" in line for line in done.messages)
 
 
 # --- order, and how often ---
@@ -533,4 +533,4 @@ def test_an_alert_names_no_secret_in_the_state(tmp_path):
     assert done.code == 5
     assert b"s3cret" not in kept
     assert b"swordfish" not in kept
-    assert "s3cret" not in " ".join(done.lines)
+    assert "s3cret" not in " ".join(done.messages)

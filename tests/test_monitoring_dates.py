@@ -12,7 +12,7 @@ import anomvae
 from anomvae.config import resolve_config
 from anomvae.monitoring.date_history import DateHistory
 from anomvae.monitoring.scoring import scoring_of
-from anomvae.monitoring.sources import Found
+from anomvae.monitoring.sources import FoundScene
 
 DAYS = ("2024-06-01", "2024-06-11", "2024-06-21", "2024-07-01", "2024-07-11")
 SEQUENTIAL = ("model.family=sequential", "training.max_steps=60", "training.trim=0")
@@ -79,7 +79,7 @@ def test_each_scene_is_scored_given_those_before_it_whenever_they_arrived(
 
     done = run(folder)
 
-    assert (done.done, done.known, done.lines) == (4, 1, [])
+    assert (done.done, done.known, done.messages) == (4, 1, [])
     for given in (DAYS[:2], DAYS[:3], DAYS[1:4], DAYS[2:5]):
         again = expected(detector, pictures, folder / given[-1], *given)
         assert np.array_equal(map_of(folder, given[-1]), again, equal_nan=True)
@@ -113,7 +113,7 @@ def test_a_damaged_scene_fails_by_name_and_others_are_scored_without_it(folder, 
     done = run(folder)
 
     assert (done.done, done.code) == (2, 5)
-    (line,) = done.lines
+    (line,) = done.messages
     assert name_of(DAYS[1]) in line
     same = expected(detector, pictures, folder, DAYS[0], *DAYS[2:4])
     assert np.array_equal(map_of(folder, DAYS[3]), same, equal_nan=True)
@@ -125,7 +125,7 @@ def test_a_damaged_first_scene_spoils_no_more_than_the_second(folder, pictures, 
 
     done = run(folder)
 
-    (line,) = done.lines
+    (line,) = done.messages
     assert (done.done, done.code) == (2, 5)
     assert line.startswith(f"harbour: {name_of(DAYS[1])}: ")
     assert name_of(DAYS[0]) in line.partition(": ")[2].partition(": ")[2]
@@ -140,7 +140,7 @@ def test_a_scene_on_another_grid_does_not_fit_and_others_are_scored_without_it(f
     done = run(folder)
 
     assert (done.done, done.code) == (2, 4)
-    (line,) = done.lines
+    (line,) = done.messages
     assert f"{name_of(DAYS[2])} has 30 x 48" in line
 
 
@@ -151,7 +151,7 @@ def test_a_scene_without_a_date_in_its_name_is_named_once_and_others_go_on(folde
     first, second = run(folder), run(folder)
 
     assert (first.done, first.code, second.code) == (1, 2, 0)
-    assert first.lines[0].startswith("harbour: coast.tif has no date in its name")
+    assert first.messages[0].startswith("harbour: coast.tif has no date in its name")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_dates_and_a_model_that_do_not_go_together_are_told_and_cost_no_try(
     done = run(folder, dates=dates)
 
     assert (done.done, done.code, rows(folder, "SELECT * FROM scenes")) == (0, 2, [])
-    (line,) = done.lines
+    (line,) = done.messages
     assert words in line
 
 
@@ -206,7 +206,7 @@ class Written(Stub):
 
 def found_at(pictures, *days):
     """Offer scenes, and one of the last day whose name is later."""
-    return [Found(name_of(day), name_of(day), (str(pictures / name_of(day)),)) for day in days]
+    return [FoundScene(name_of(day), name_of(day), (str(pictures / name_of(day)),)) for day in days]
 
 
 def test_scenes_of_one_day_are_in_the_order_of_their_names(pictures):
@@ -238,7 +238,7 @@ def test_bands_in_files_of_their_own_are_joined_for_every_date(folder, pictures,
             str(write(folder / f"{day}-{name}.tif", band[None]))
             for name, band in zip(names, values, strict=True)
         ]
-        found.append(Found(day, f"s2/{name_of(day)}", tuple(read), names))
+        found.append(FoundScene(day, f"s2/{name_of(day)}", tuple(read), names))
     site = watch(folder, site=SERIES).site[0]
 
     before = DateHistory(3, found, set()).before(found[1])

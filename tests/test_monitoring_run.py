@@ -122,7 +122,7 @@ def test_a_scene_that_fails_does_not_stop_the_others_and_is_named(tmp_path, cloc
 
     assert scenes(tmp_path) == [("a.tif", "failed"), ("b.tif", "done")]
     assert (done.done, done.failed, done.code) == (1, 1, 5)
-    assert done.lines == [f"harbour: {tmp_path / 'in' / 'a.tif'} is damaged. Fetch it again."]
+    assert done.messages == [f"harbour: {tmp_path / 'in' / 'a.tif'} is damaged. Fetch it again."]
 
 
 def test_a_scene_that_failed_is_tried_again_later_and_later_up_to_a_limit(tmp_path, clock):
@@ -174,7 +174,7 @@ def test_a_scene_that_does_not_fit_is_told_in_one_line_and_not_tried_again(tmp_p
     clock.forward(days=30)
     second = run_watch(config, clock, scoring)
 
-    assert (first.code, first.lines) == (4, ["harbour: It lacks B8. (so do 1 more)"])
+    assert (first.code, first.messages) == (4, ["harbour: It lacks B8. (so do 1 more)"])
     assert (second.code, len(scoring.scored)) == (0, 2)
 
 
@@ -234,7 +234,7 @@ def test_a_server_of_which_three_scenes_in_a_row_cannot_be_read_is_left_for_this
     done = run_watch(watch(tmp_path, site={"folder": None, "urls": {"urls": urls}}), clock, scoring)
 
     assert (len(scoring.scored), done.code) == ((6, 5) if bad < 3 else (3, 5))
-    assert ("wait for the next run" in done.lines[-1]) is (bad >= 3)
+    assert ("wait for the next run" in done.messages[-1]) is (bad >= 3)
 
 
 def test_three_damaged_files_in_a_row_stop_nobody(tmp_path, clock):
@@ -258,7 +258,7 @@ def test_what_is_wrong_with_one_place_stops_no_other(tmp_path, clock, change, wo
     done = run_watch(two_places(tmp_path, **change), clock)
 
     assert (done.done, done.code) == (1, 3)
-    (line,) = done.lines
+    (line,) = done.messages
     assert line.startswith("fields: ")
     assert words in line
     assert rows(tmp_path, "SELECT site FROM scenes") == [("harbour",)]
@@ -275,7 +275,7 @@ def test_a_damaged_model_costs_its_scenes_no_try(tmp_path, clock):
     done = run_watch(config, clock, loading)
     again = run_watch(config, clock)
 
-    assert (done.done, done.code, done.lines) == (
+    assert (done.done, done.code, done.messages) == (
         1,
         3,
         ["fields: model is damaged. Copy it again."],
@@ -289,7 +289,7 @@ def test_problems_of_several_kinds_are_a_line_each_and_exit_with_5(tmp_path, clo
 
     done = run_watch(config, clock)
 
-    assert (done.code, len(done.lines)) == (5, 2)
+    assert (done.code, len(done.messages)) == (5, 2)
 
 
 def test_a_full_disk_costs_no_try_and_nothing_is_lost(tmp_path, clock):
@@ -352,7 +352,7 @@ def test_a_damaged_file_of_objects_is_named_and_nobody_is_told(tmp_path, clock):
     done = run_watch(watch(tmp_path), clock, Damaging())
 
     assert (done.alerts, done.code, scenes(tmp_path)) == (0, 5, [("a.tif", "failed")])
-    assert "a.objects.geojson is no file of objects" in done.lines[0]
+    assert "a.objects.geojson is no file of objects" in done.messages[0]
 
 
 def test_an_internal_error_is_a_failure_of_its_scene_alone(tmp_path, clock):
@@ -362,7 +362,7 @@ def test_an_internal_error_is_a_failure_of_its_scene_alone(tmp_path, clock):
     done = run_watch(watch(tmp_path), clock)
 
     assert scenes(tmp_path) == [("a.tif", "failed"), ("b.tif", "done")]
-    assert "internal error (ValueError" in done.lines[0]
+    assert "internal error (ValueError" in done.messages[0]
 
 
 def test_an_interrupted_run_leaves_its_scene_as_it_was(tmp_path, clock):
@@ -428,7 +428,7 @@ def test_a_scene_at_which_the_process_dies_is_given_up_and_others_come_first(tmp
 
     assert scoring.scored == ["b.tif", "a.tif"]
     assert given_up.code == 5
-    assert "The process ended 2 times" in given_up.lines[0]
+    assert "The process ended 2 times" in given_up.messages[0]
     assert again.code == 0
 
 

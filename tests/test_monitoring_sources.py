@@ -25,7 +25,7 @@ def scan(folder, known=None, now=START, aside=(), **config):
 
 
 def names(found):
-    return [each.source for each in found.found]
+    return [each.source for each in found.scenes]
 
 
 def seconds(count):
@@ -35,7 +35,7 @@ def seconds(count):
 def test_a_file_that_rests_is_a_scene(tmp_path):
     drop(tmp_path, "a.tif", "5", START - seconds(61))
 
-    (found,) = scan(tmp_path).found
+    (found,) = scan(tmp_path).scenes
 
     assert found.source == "a.tif"
     assert found.identity.startswith("a.tif@")
@@ -46,22 +46,22 @@ def test_a_file_that_was_just_written_is_none_yet(tmp_path):
     drop(tmp_path, "a.tif", "5", START - seconds(59))
 
     first = scan(tmp_path)
-    later = scan(tmp_path, first.seen, START + seconds(61))
+    later = scan(tmp_path, first.records, START + seconds(61))
 
     assert names(first) == []
-    assert first.seen["a.tif"].digest is None
+    assert first.records["a.tif"].digest is None
     assert names(later) == ["a.tif"]
 
 
 def test_a_file_that_grows_under_an_old_time_waits_until_it_rests(tmp_path):
     path, old = drop(tmp_path, "a.tif", "1"), START - timedelta(days=9)
     os.utime(path, (old.timestamp(),) * 2)
-    known = scan(tmp_path, now=old + seconds(1)).seen  # seen, not yet stable
+    known = scan(tmp_path, now=old + seconds(1)).records  # seen, not yet stable
     path.write_text("1 and more")
     os.utime(path, (old.timestamp(),) * 2)
 
     soon = scan(tmp_path, known)
-    later = scan(tmp_path, soon.seen, START + seconds(60))
+    later = scan(tmp_path, soon.records, START + seconds(60))
 
     assert names(soon) == []
     assert names(later) == ["a.tif"]
@@ -71,7 +71,7 @@ def test_a_file_from_the_future_is_a_scene_once_it_was_seen_to_rest(tmp_path):
     drop(tmp_path, "a.tif", "1", START + timedelta(days=1))
 
     first = scan(tmp_path)
-    later = scan(tmp_path, first.seen, START + seconds(60))
+    later = scan(tmp_path, first.records, START + seconds(60))
 
     assert names(first) == []
     assert names(later) == ["a.tif"]
@@ -84,7 +84,7 @@ def test_at_first_sight_only_the_age_counts(tmp_path_factory, age, span):
 
     found = scan(folder, stable_seconds=span)
 
-    assert bool(found.found) == (age >= span or span == 0)
+    assert bool(found.scenes) == (age >= span or span == 0)
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ def test_a_known_file_is_not_read_again(tmp_path, monkeypatch):
     first = scan(tmp_path)
     monkeypatch.setattr(sources, "digest_of_file", lambda path: pytest.fail("it was read"))
 
-    second = scan(tmp_path, first.seen)
+    second = scan(tmp_path, first.records)
 
-    assert second.found == first.found
-    assert not second.seen
+    assert second.scenes == first.scenes
+    assert not second.records
 
 
 def test_a_touched_file_is_read_again_and_is_the_same_scene(tmp_path):
@@ -135,10 +135,10 @@ def test_a_touched_file_is_read_again_and_is_the_same_scene(tmp_path):
     first = scan(tmp_path)
     drop(tmp_path, "a.tif", "5", START - timedelta(minutes=30))
 
-    waiting = scan(tmp_path, first.seen)
-    second = scan(tmp_path, first.seen | waiting.seen, START + seconds(60))
+    waiting = scan(tmp_path, first.records)
+    second = scan(tmp_path, first.records | waiting.records, START + seconds(60))
 
-    assert [each.identity for each in second.found] == [each.identity for each in first.found]
+    assert [each.identity for each in second.scenes] == [each.identity for each in first.scenes]
 
 
 def test_another_content_is_another_scene(tmp_path):
@@ -146,10 +146,10 @@ def test_another_content_is_another_scene(tmp_path):
     first = scan(tmp_path)
     drop(tmp_path, "a.tif", "6", START + timedelta(hours=1))
 
-    second = scan(tmp_path, first.seen, START + timedelta(hours=2))
+    second = scan(tmp_path, first.records, START + timedelta(hours=2))
 
-    assert second.found[0].source == first.found[0].source
-    assert second.found[0].identity != first.found[0].identity
+    assert second.scenes[0].source == first.scenes[0].source
+    assert second.scenes[0].identity != first.scenes[0].identity
 
 
 def test_a_file_that_vanishes_while_it_is_looked_at_stops_nobody(tmp_path, monkeypatch):
@@ -193,7 +193,7 @@ def test_files_that_are_gone_are_forgotten(tmp_path):
     first = scan(tmp_path)
     path.unlink()
 
-    assert scan(tmp_path, first.seen).gone == ["a.tif"]
+    assert scan(tmp_path, first.records).missing == ["a.tif"]
 
 
 def test_a_missing_folder_is_an_error_and_not_an_empty_one(tmp_path):
@@ -205,10 +205,10 @@ def test_the_time_of_first_sight_is_kept(tmp_path):
     drop(tmp_path, "a.tif", "5", START)
 
     first = scan(tmp_path)
-    second = scan(tmp_path, first.seen, START + seconds(30))
+    second = scan(tmp_path, first.records, START + seconds(30))
 
-    assert first.seen["a.tif"].since == stamp(START)
-    assert not second.seen
+    assert first.records["a.tif"].since == stamp(START)
+    assert not second.records
 
 
 def test_addresses_come_once_in_their_order_and_without_their_signature(tmp_path):

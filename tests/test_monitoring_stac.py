@@ -297,6 +297,6 @@ def test_bands_are_read_from_the_assets_over_http(tmp_path, archive, assets):
 
     ((path,),) = rows(tmp_path, "SELECT map FROM scenes")
     expected = anomvae.score_scene(trained(), local, tmp_path / "out")
-    assert (done.done, done.code) == (1, 0), done.lines
+    assert (done.done, done.code) == (1, 0), done.messages
     assert (bands_of(path)[:, 1:] == bands_of(expected.path)[:, 1:]).all()
     assert not list(tmp_path.rglob("*.vrt"))

@@ -120,9 +120,9 @@ def test_files_are_remembered_as_they_were_seen(tmp_path):
     seen = {"a.tif": FileRecord(1, 2, "now"), "b.tif": FileRecord(3, 4, "then", "digest")}
 
     with opened_state(tmp_path) as state:
-        state.see("harbour", seen, gone=[])
+        state.record_files("harbour", seen, missing=[])
         before = state.file_records("harbour")
-        state.see("harbour", {}, gone=["a.tif"])
+        state.record_files("harbour", {}, missing=["a.tif"])
 
         assert before == seen
         assert set(state.file_records("harbour")) == {"b.tif"}

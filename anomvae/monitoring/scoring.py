@@ -1,4 +1,4 @@
-"""Score one scene of a site: the only part of a watch that needs torch."""
+"""Score one scene of a site: the only step of a pass that loads torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from ..errors import AnomvaeError, ConfigError
 from ..files import writing
 from .config import SiteConfig
-from .sources import Found
+from .sources import FoundScene
 
 if TYPE_CHECKING:
     from ..mapping.outputs import MapResult
 
-Scoring = Callable[[Found, Path], "MapResult"]
-"""Scores a scene into a folder; raises an `AnomvaeError` where that fails."""
+Scoring = Callable[[FoundScene, Path], "MapResult"]
+"""Scores a scene into a folder; raises `AnomvaeError` if that fails."""
 
 
 def scoring_of(site: SiteConfig) -> Scoring:
@@ -41,7 +41,7 @@ def scoring_of(site: SiteConfig) -> Scoring:
         detector = detector.with_threshold(rule, held_out=detector.threshold.held_out)
     detector = detector.to(site.device)
 
-    def score(found: Found, folder: Path) -> MapResult:
+    def score(found: FoundScene, folder: Path) -> MapResult:
         with named_rasters((*found.before, found)) as rasters:
             # The folder is this scene's own, so whatever lies there is an earlier try of it.
             outcomes = score_scenes(
@@ -61,7 +61,7 @@ def scoring_of(site: SiteConfig) -> Scoring:
 
 
 def _require_dates(site: SiteConfig, *, compared: bool) -> None:
-    """Make sure that a model that compares dates is given several, and no other one."""
+    """Raise unless a model that compares dates gets several, and any other model one."""
     if compared and site.dates == 1:
         raise ConfigError(
             f"{site.model} compares dates, and {site.name!r} has dates = 1: set dates = 2 or "
@@ -75,8 +75,8 @@ def _require_dates(site: SiteConfig, *, compared: bool) -> None:
 
 
 @contextmanager
-def named_rasters(scenes: Sequence[Found]) -> Iterator[list[str]]:
-    """Name the raster to open of each scene; rasters of one band each become one meanwhile."""
+def named_rasters(scenes: Sequence[FoundScene]) -> Iterator[list[str]]:
+    """Yield the raster of each scene; rasters of one band each are stacked meanwhile."""
     if not any(found.bands for found in scenes):
         yield [found.read[0] for found in scenes]
         return
@@ -84,7 +84,7 @@ def named_rasters(scenes: Sequence[Found]) -> Iterator[list[str]]:
         yield [_raster(found, Path(temporary, str(number))) for number, found in enumerate(scenes)]
 
 
-def _raster(found: Found, temporary: Path) -> str:
+def _raster(found: FoundScene, temporary: Path) -> str:
     if not found.bands:
         return found.read[0]
     from ..raster.stack import write_stack
