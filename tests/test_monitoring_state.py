@@ -33,26 +33,17 @@ def count(state, table):
     return state.database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
-def test_a_scene_that_was_begun_is_new_until_it_is_done(tmp_path):
+def test_a_scene_is_new_until_it_is_done_and_both_outlive_the_process(tmp_path):
     with opened_state(tmp_path) as state:
         state.begin(KEY, "a.tif", START)
-        begun = column(state, "status")
-        state.finish(KEY, RESULT, START)
-        done = column(state, "status")
-
-    assert (begun, done) == ("new", "done")
-
-
-def test_committed_changes_outlive_the_process(tmp_path):
     with opened_state(tmp_path) as state:
-        state.begin(KEY, "a.tif", START)
+        assert column(state, "status") == "new"
         state.finish(KEY, RESULT, START, alert=ALERT, channels=["duty", "team"])
 
     with opened_state(tmp_path) as state:
         status = state.scene_statuses("harbour", "model", "settings")["a.tif@1"]
         assert (status.status, status.tries) == ("done", 1)
-        assert count(state, "alerts") == 1
-        assert count(state, "deliveries") == 2
+        assert (count(state, "alerts"), count(state, "deliveries")) == (1, 2)
 
 
 def test_a_scene_is_done_and_its_alert_stored_in_one_transaction(tmp_path):
