@@ -148,25 +148,25 @@ class SitePass:
             self.state.record_files(site.name, scan.records, scan.missing)
         return scan.scenes
 
-    def _score(self, score: Scoring, found: FoundScene, key: Key, tries: int) -> bool:
+    def _score(self, score: Scoring, scene: FoundScene, key: Key, tries: int) -> bool:
         """Score a scene and record the outcome; return whether there is an alert."""
-        self.state.begin(key, found.source, self.now())
+        self.state.begin(key, scene.source, self.now())
         try:
-            scene = self._with_history(found)
-            result = score(scene, self._folder(found, key))
+            conditioned = self._with_history(scene)
+            result = score(conditioned, self._folder(scene, key))
             alert = alert_of(key, result, self.site.alert, self.now())
         except AnomvaeError as error:
-            self._failed(found, key, tries + 1, error)
+            self._failed(scene, key, tries + 1, error)
             return False
         except KeyboardInterrupt:
             self.state.requeue(key, self.now())
             raise
         except Exception as error:
             log.exception("internal error", extra={"facts": _facts(key)})
-            message = f"{found.source}: internal error ({type(error).__name__}: {error})."
-            self._failed(found, key, tries + 1, AnomvaeError(message))
+            message = f"{scene.source}: internal error ({type(error).__name__}: {error})."
+            self._failed(scene, key, tries + 1, AnomvaeError(message))
             return False
-        if scene.changed:  # the map belongs to neither the old state nor the new one
+        if conditioned.changed:  # the map belongs to neither the old state nor the new one
             self.state.requeue(key, self.now())
             return False
         self._finished(key, result, alert)
