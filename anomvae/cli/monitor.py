@@ -140,9 +140,9 @@ class _LossyFileHandler(logging.FileHandler):
 
 
 def _status(summary: Overview) -> Iterator[str]:
-    run, owner = summary.last_run, summary.owner
-    if owner is not None:
-        yield f"at work: process {owner.pid} on {owner.host}, since {owner.since}"
+    run = summary.last_run
+    if summary.owner is not None:
+        yield f"at work: {summary.owner}"
     if run is not None:
         end = "no end is known" if run.ended is None else f"ended {run.ended} with code {run.code}"
         yield (

@@ -120,9 +120,7 @@ def opened(
 
 
 @contextmanager
-def opened_to_read(
-    folder: str | Path, migrations: Sequence[str] = MIGRATIONS
-) -> Iterator[sqlite3.Connection]:
+def opened_to_read(folder: str | Path) -> Iterator[sqlite3.Connection]:
     """Open the database for a report, while a run may write it.
 
     Raises
@@ -134,7 +132,7 @@ def opened_to_read(
     if not path.exists():
         raise FileError(f"{path} does not exist. Run `anomvae monitor run` first.")
     with reporting(path), closing(_connected(f"{path.absolute().as_uri()}?mode=ro")) as database:
-        if _known_version(database, path, len(migrations)) < len(migrations):
+        if _known_version(database, path, len(MIGRATIONS)) < len(MIGRATIONS):
             raise FileError(
                 f"{path} is of an older version. The next `anomvae monitor run` brings it up to "
                 f"date."

@@ -31,6 +31,10 @@ class LockOwner:
     since: str
     """When it began, UTC."""
 
+    def __str__(self) -> str:
+        """Return process, machine and begin."""
+        return f"process {self.pid} on {self.host}, since {self.since}"
+
 
 @contextmanager
 def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
@@ -49,9 +53,10 @@ def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
         try:
             stack.enter_context(locked(folder, "monitor", patience=0))
         except LockHeld as error:
+            owner = read_lock_owner(folder)
             raise LockHeld(
-                f"Another run of anomvae monitor is at work{_described(read_lock_owner(folder))}. "
-                f"Wait until it has ended, or end it."
+                f"Another run of anomvae monitor is at work{f': {owner}' if owner else ''}. Wait "
+                f"until it has ended, or end it."
             ) from error
         owner = LockOwner(run, os.getpid(), platform.node(), stamp(now))
         write_atomically(folder / OWNER_FILE, json.dumps(asdict(owner)).encode())
@@ -67,9 +72,3 @@ def read_lock_owner(folder: Path) -> LockOwner | None:
         return LockOwner(**json.loads((folder / OWNER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _described(owner: LockOwner | None) -> str:
-    if owner is None:
-        return ""
-    return f": process {owner.pid} on {owner.host}, since {owner.since}"

@@ -108,10 +108,8 @@ def run_once(config: MonitorConfig, environment: RunEnvironment) -> Pass:
         If the state cannot be read or written, or is of a newer version.
     """
     folder = Path(config.state)
-    with (
-        only_run(folder, environment.run, environment.now()),
-        opened_state(folder) as state,
-    ):
+    lock = only_run(folder, environment.run, environment.now())
+    with lock, opened_state(folder) as state:
         return _Run(config, environment, state).execute()
 
 
@@ -141,7 +139,7 @@ class _Run:
         outbox, channels = self._outbox, self.channels
         deliver = partial(outbox.send, channels, self.environment.now)
         deliver()
-        sites = [self._site(site, channels, deliver) for site in self.config.site]
+        sites = [self._site(site, deliver) for site in self.config.site]
         deliver()
         problems = [problem for site in sites for problem in site.problems]
         problems += self._undelivered(outbox, channels)
@@ -153,15 +151,13 @@ class _Run:
             problems=tuple(problems),
         )
 
-    def _site(
-        self, site: SiteConfig, channels: list[Channel], deliver: Callable[[], int]
-    ) -> SitePass:
+    def _site(self, site: SiteConfig, deliver: Callable[[], int]) -> SitePass:
         site_pass = SitePass(
             site=site,
             state=self.state,
             retry=self.config.retry,
             now=self.environment.now,
-            channels=tuple(channel.name for channel in channels),
+            channels=tuple(channel.name for channel in self.channels),
             aside=tuple(Path(other.out) for other in self.config.site),
         )
         site_pass.run(self.environment.scoring, deliver)

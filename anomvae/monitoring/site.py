@@ -110,7 +110,7 @@ class SitePass:
 
     def due(self) -> Iterator[tuple[FoundScene, Key, int]]:
         """Yield due scenes, keys and tries: new scenes first, then those begun longest ago."""
-        model, settings = _model_digest(self.site), _settings_digest(self.site)
+        model, settings = _digest(self.site.model, "model"), _settings_digest(self.site)
         statuses = self.state.scene_statuses(self.site.name, model, settings)
         offered = self._offered()
         if self.site.dates > 1:
@@ -250,10 +250,6 @@ def _started(status: SceneStatus | None) -> str:
 
 def _facts(key: Key) -> dict[str, object]:
     return {"site": key.site, "scene": key.scene}
-
-
-def _model_digest(site: SiteConfig) -> str:
-    return _digest(site.model, "model")
 
 
 def _settings_digest(site: SiteConfig) -> str:

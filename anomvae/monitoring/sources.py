@@ -84,20 +84,7 @@ def scan_folder(
     aside: Sequence[Path] = (),
     digest: Callable[[Path], str] = digest_of_file,
 ) -> Scan:
-    """Find the scenes of a folder whose files are stable.
-
-    Parameters
-    ----------
-    config : FolderConfig
-        The folder.
-    known : mapping
-        Records of the previous scan, by path in the folder.
-    now : datetime
-        Time of the scan.
-    aside : sequence of path
-        Folders whose files are not scenes.
-    digest : callable
-        Returns the digest of a file's content.
+    """Find the scenes of a folder whose files are stable; files below ``aside`` are none.
 
     Raises
     ------

@@ -123,9 +123,9 @@ class State:
         with transaction(self.database):
             self.database.execute(
                 "INSERT INTO scenes (site, scene, model, settings, source, status, tries, started)"
-                " VALUES (?, ?, ?, ?, ?, 'new', 1, ?) ON CONFLICT DO UPDATE SET status = 'new', "
-                "tries = tries + 1, started = excluded.started, next_try = NULL",
-                (*_columns(key), source, stamp(now)),
+                " VALUES (:site, :scene, :model, :settings, :source, 'new', 1, :now) ON CONFLICT "
+                "DO UPDATE SET status = 'new', tries = tries + 1, started = :now, next_try = NULL",
+                {**vars(key), "source": source, "now": stamp(now)},
             )
 
     def finish(
@@ -143,14 +143,14 @@ class State:
         with transaction(self.database):
             self.database.execute(
                 f"UPDATE scenes SET status = 'done', finished = :now, next_try = NULL, "
-                f"error = NULL, {columns} WHERE {_WHERE_NAMED}",
+                f"error = NULL, {columns} WHERE {_WHERE}",
                 {**row, **vars(key), "now": stamp(now)},
             )
             # Another state of the file, or another model, makes earlier failures obsolete.
             self.database.execute(
                 "UPDATE scenes SET status = 'replaced', next_try = NULL WHERE status = 'failed' "
                 "AND site = :site AND source = "
-                f"(SELECT source FROM scenes WHERE {_WHERE_NAMED})",
+                f"(SELECT source FROM scenes WHERE {_WHERE})",
                 vars(key),
             )
             if alert is not None:
@@ -158,26 +158,24 @@ class State:
 
     def fail(self, key: Key, error: str, now: datetime, *, next_try: datetime | None) -> None:
         """Record why a scene failed, and when it is tried again, if ever."""
-        again = None if next_try is None else stamp(next_try)
+        times = {"now": stamp(now), "again": None if next_try is None else stamp(next_try)}
         with transaction(self.database):
             self.database.execute(
-                "UPDATE scenes SET status = 'failed', finished = ?, next_try = ?, error = ? "
-                f"WHERE {_WHERE}",
-                (stamp(now), again, _one_line(error), *_columns(key)),
+                "UPDATE scenes SET status = 'failed', finished = :now, next_try = :again, "
+                f"error = :error WHERE {_WHERE}",
+                {**vars(key), **times, "error": _one_line(error)},
             )
 
     def requeue(self, key: Key, now: datetime, error: str | None = None) -> None:
         """Take back the begin of a scene that could not be tried, for no fault of its own."""
         with transaction(self.database):
             self.database.execute(
-                "UPDATE scenes SET status = 'failed', tries = tries - 1, next_try = ?, "
-                f"error = coalesce(?, error, 'interrupted') WHERE {_WHERE}",
-                (stamp(now), _one_line(error), *_columns(key)),
+                "UPDATE scenes SET status = 'failed', tries = tries - 1, next_try = :now, "
+                f"error = coalesce(:error, error, 'interrupted') WHERE {_WHERE}",
+                {**vars(key), "now": stamp(now), "error": _one_line(error)},
             )
             if error is None:
-                self.database.execute(
-                    f"DELETE FROM scenes WHERE tries = 0 AND {_WHERE}", _columns(key)
-                )
+                self.database.execute(f"DELETE FROM scenes WHERE tries = 0 AND {_WHERE}", vars(key))
 
     def file_records(self, site: str) -> dict[str, FileRecord]:
         """Return the known local files of a site by path."""
@@ -225,8 +223,7 @@ class State:
         )
 
 
-_WHERE = "site = ? AND scene = ? AND model = ? AND settings = ?"
-_WHERE_NAMED = "site = :site AND scene = :scene AND model = :model AND settings = :settings"
+_WHERE = "site = :site AND scene = :scene AND model = :model AND settings = :settings"
 
 
 @contextmanager
@@ -251,10 +248,6 @@ def stamp(now: datetime) -> str:
     '2025-06-01T03:00:00.000+00:00'
     """
     return now.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def _columns(key: Key) -> tuple[str, str, str, str]:
-    return key.site, key.scene, key.model, key.settings
 
 
 def _one_line(text: str | None) -> str | None:
