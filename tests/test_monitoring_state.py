@@ -18,6 +18,7 @@ from anomvae.monitoring.state import (
     SceneResult,
     SceneStatus,
     opened_state,
+    stamp,
 )
 
 KEY = Key("harbour", "a.tif@1", "model", "settings")
@@ -95,12 +96,12 @@ def test_a_whole_file_replaces_the_damaged_one(tmp_path):
     with opened_state(tmp_path) as state:
         state.begin(KEY, "a.tif", START)
         state.fail(KEY, "damaged\nbadly", START, next_try=START)
-        error = column(state, "error")
+        error, again = column(state, "error"), column(state, "next_try")
         state.begin(whole, "a.tif", START)
         state.finish(whole, RESULT, START)
         statuses = state.scene_statuses("harbour", "model", "settings")
 
-    assert error == "damaged badly"
+    assert (error, again) == ("damaged badly", stamp(START))
     assert {name: known.status for name, known in statuses.items()} == {
         "a.tif@1": "replaced",
         "a.tif@2": "done",
