@@ -89,10 +89,10 @@ def train(root: Path, season: Season, seed: int) -> None:
 
 
 def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
-    """Watch every place of a season."""
+    """Watch every site of a season."""
     for name in season.places:
         (root / "in" / name).mkdir(parents=True, exist_ok=True)
-    places = [
+    sites = [
         {
             "name": name,
             "model": f"{name}.safetensors",
@@ -109,7 +109,7 @@ def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
         "webhook": [{"url": url}],
     }
     retry = {"tries": 1000, "wait_seconds": 3 * EVERY.total_seconds()}  # killed, not given up
-    tables = {"place": places, "retry": retry, "alerts": alerts}
+    tables = {"site": sites, "retry": retry, "alerts": alerts}
     return MonitorConfig.model_validate(tables, context={"folder": root})
 
 
@@ -225,7 +225,7 @@ def _go_through(nights: Nights, root: Path, season: Season, seed: int, kills: in
 
 def _end(root: Path, calls: Path) -> End:
     with opened_to_read(root / "state") as database:
-        rows = database.execute("SELECT * FROM scenes ORDER BY place, scene").fetchall()
+        rows = database.execute("SELECT * FROM scenes ORDER BY site, scene").fetchall()
         alerts = database.execute("SELECT key, body FROM alerts ORDER BY number").fetchall()
     scenes = [
         {name: _rootless(row[name], root) for name in row.keys() if name not in VOLATILE}  # noqa: SIM118 - no dict

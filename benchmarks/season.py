@@ -85,8 +85,8 @@ def _make_known(root: Path) -> None:
     Path(config.state).mkdir()
     with opened_state(config.state) as state:
         state.database.execute("PRAGMA synchronous = OFF")
-        looked = SitePass(config.site[0], state, config.retry, lambda: now, (), ())
-        for found, key, _ in looked.due():
+        site_pass = SitePass(config.site[0], state, config.retry, lambda: now, (), ())
+        for found, key, _ in site_pass.due():
             state.begin(key, found.source, now)
             state.finish(key, result, now)
         state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
