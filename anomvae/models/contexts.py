@@ -1,7 +1,7 @@
 """Context networks: features of the dates before a pixel, or of the pixels around it.
 
-Examples are in scaled units, NaN = no data.  A pixel that lacks data in any band counts as missing,
-and the network is given that it is.
+Examples are in scaled units, NaN = no data.  A pixel that lacks data in any band is missing,
+which is an input of the network, too.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Recurrent(ContextNetwork):
         h_1 = 0    h_t+1 = GRU(h_t, [x_t, known_t])    c_t = [h_t, last x known before t]
 
     Encoder and decoder of a date are conditioned on c_t, and the codes of a pixel are independent
-    given its past: a stochastic recurrent network (Bayer & Osendorfer 2014; the variant with an
-    independent prior of Chung et al. 2015).  The unit steps over a missing date, too, so its state
-    follows time; the last value beside the state is that of Che et al. 2018.  The first known date
-    has no past, so it is not reconstructed.
+    given earlier dates: a stochastic recurrent network (Bayer & Osendorfer 2014; the variant with
+    an independent prior of Chung et al. 2015).  A missing date is a step of the unit, too, so the
+    state follows time; Che et al. 2018 append the last value.  The first known date has nothing
+    before it and is not reconstructed.
     """
 
     def __init__(self, bands: int, width: int) -> None:
@@ -52,8 +52,8 @@ class Convolution(ContextNetwork):
     """The pixels around the central one, by convolutions and a mean over what is left.
 
     Up to two convolutions of 3 x 3 pixels without padding, on features of each pixel.  A guard
-    window, an odd side in pixels, hides the pixel and its neighbours (blind spot: Krull, Buchholz &
-    Jug 2019), so that an object does not explain itself.  Without one, guard 0, the context is not
+    window, an odd side in pixels, hides the pixel and its neighbours (Krull, Buchholz & Jug 2019),
+    so that an object does not explain itself.  Without one, guard 0, the context is not
     centre-masked.
     """
 
