@@ -82,10 +82,10 @@ def test_covariates_alone_are_enough_of_a_context():
     plan = plan_of(covariates=True, model={"family": "cvae"}, context=none)
 
     assert plan.context.mean_components == 0
-    with pytest.raises(ConfigError, match="'cvae' is conditioned on nothing.* Give --covariates"):
+    with pytest.raises(ConfigError, match=r"'cvae' is conditioned on nothing.* Give --covariates"):
         plan_of(model={"family": "cvae"}, context=none)
 
 
 def test_covariates_are_refused_by_a_family_that_is_not_conditioned():
-    with pytest.raises(ConfigError, match="'vae' takes no covariates. Give --set model.family="):
+    with pytest.raises(ConfigError, match=r"'vae' takes no covariates\. Give --set model.family="):
         plan_of(covariates=True)

@@ -130,8 +130,7 @@ class Autoencoder(nn.Module):
     def prepare(self, examples: Tensor, features: Tensor | None = None) -> ModelInput:
         """Split scaled examples (n, ..., band) into pixels and context.
 
-        Context ``features`` from outside the examples, (n, ..., feature), follow those of the
-        context network.
+        Context ``features`` from outside, (n, ..., feature), follow those of the context network.
         """
         if self.context_network is None:
             known = examples.new_ones(examples.shape[:-1], dtype=torch.bool)

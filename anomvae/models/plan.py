@@ -50,18 +50,10 @@ class ModelPlan:
         clean: bool = False,
         covariates: bool = False,
     ) -> ModelPlan:
-        """Resolve a configuration.
+        """Resolve a configuration for scenes with or without ``covariates``.
 
-        Parameters
-        ----------
-        config : Config
-            May have ``auto`` values.
-        in_sample : bool, default False
-            Whether the detector scores the pixels that it is fitted to, as ``detect`` does.
-        clean : bool, default False
-            Whether all training pixels are known to be normal, so that none is trimmed.
-        covariates : bool, default False
-            Whether the scenes have covariates.
+        ``in_sample``: the detector scores the pixels that it is fitted to, as ``detect`` does.
+        ``clean``: all training pixels are known to be normal, so that none is trimmed.
 
         Raises
         ------
@@ -142,9 +134,6 @@ def _context(config: Config, family: Family, *, covariates: bool) -> ContextPlan
 
 def _objective(family: Family, training: TrainingConfig) -> Elbo:
     """Return the family's objective with the values that the configuration sets."""
-    values = {
-        "beta": training.beta,
-        "warm_up": training.kl_warm_up,
-        "free_bits": training.free_bits,
-    }
-    return replace(family.objective, **{k: v for k, v in values.items() if v != "auto"})
+    values = {"beta": training.beta, "warm_up": training.kl_warm_up}
+    changes = {name: value for name, value in values.items() if value != "auto"}
+    return replace(family.objective, free_bits=training.free_bits, **changes)

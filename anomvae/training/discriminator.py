@@ -39,23 +39,10 @@ class Discriminator:
     def adversarial_term(
         self, model: Autoencoder, batch: ModelInput, mean: Tensor, kept: Tensor
     ) -> Tensor:
-        """Update the network with a batch, then return the adversarial term of the model.
+        """Update the network with a batch, then return the adversarial term of the model, nats.
 
-        Parameters
-        ----------
-        model : Autoencoder
-            Draws spectra from its prior, if it has one.
-        batch : ModelInput
-            Pixels (..., band) and their context.
-        mean : Tensor, shape (..., band)
-            The means of p(x | z) that the model returned.
-        kept : Tensor of int, shape (k,)
-            Flat indexes of the pixels that the loss includes.
-
-        Returns
-        -------
-        Tensor, shape ()
-            Nats; its gradient reaches the model, and not the network.
+        ``mean`` (..., band) is the model's output for the batch, and ``kept`` are the flat indexes
+        of the pixels that the loss includes.  The gradient of the term reaches the model alone.
         """
         generated = self.generate(model, batch.context, mean, kept)
         self.update(batch.x.flatten(0, -2)[kept], generated.detach())

@@ -60,11 +60,8 @@ class Blocks:
 
     def _window(self, row: int, col: int) -> Window:
         top, left = row * self.side, col * self.side
-        rows, cols = self.shape
-        return (
-            slice(top, min(top + self.side, rows)),
-            slice(left, min(left + self.side, cols)),
-        )
+        bottom, right = min(top + self.side, self.shape[0]), min(left + self.side, self.shape[1])
+        return slice(top, bottom), slice(left, right)
 
 
 def cut_blocks(shape: tuple[int, int], radius: int = 0) -> Blocks:
@@ -209,16 +206,12 @@ class _Reservoir:
     def examples(self) -> NDArray[np.float32]:
         if self.store is None:
             return np.empty((0, 0), np.float32)
-        return self.store[: self._end]
-
-    @property
-    def _end(self) -> int:
-        return self.start + min(self.offered, self.quota)
+        return self.store[: self.start + min(self.offered, self.quota)]
 
     def start_scene(self, remaining: int) -> None:
         """Divide the free slots evenly among the remaining scenes, this one included."""
-        self.start, self.offered = self._end, 0
-        self.quota = (self.count - self.start) // remaining
+        self.start += min(self.offered, self.quota)
+        self.offered, self.quota = 0, (self.count - self.start) // remaining
 
     def offer(self, examples: Examples) -> None:
         store = self._allocated(examples.shape[1:])
@@ -228,8 +221,8 @@ class _Reservoir:
         self.offered += free
         rest = np.arange(free, len(examples))
         slots = self.rng.integers(0, self.offered + 1 + np.arange(len(rest)))
-        drawn = slots < self.quota
-        store[self.start + slots[drawn]] = examples[rest[drawn]]
+        chosen = slots < self.quota
+        store[self.start + slots[chosen]] = examples[rest[chosen]]
         self.offered += len(rest)
 
     def _allocated(self, shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -5,8 +5,6 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from support.models import examples, untrained
-from support.spectra import fit_scene, scene
 
 from anomvae.detector import Detector
 from anomvae.errors import ConfigError
@@ -15,6 +13,8 @@ from anomvae.models.families import FAMILIES, Sizes
 from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.tiling import tiles
 from anomvae.testing.simulate import Anomaly, Sensor, draw_place, observe, simulate
+from support.models import examples, untrained
+from support.spectra import fit_scene, scene
 
 BANDS = 6
 CONTEXT = 5
