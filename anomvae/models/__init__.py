@@ -7,7 +7,6 @@ p(x | z).  Context networks split an example into the pixel to reconstruct and f
 
 from .bottlenecks import Deterministic, Gaussian, Ladder
 from .codebook import Codebook
-from .contexts import Convolution, Recurrent
 from .core import (
     Autoencoder,
     Bottleneck,
@@ -17,7 +16,7 @@ from .core import (
     Reconstruction,
     VariationalBottleneck,
 )
-from .likelihoods import LIKELIHOODS, GaussianBands, StudentBands
+from .likelihoods import LIKELIHOODS
 from .networks import MLP, Dense
 
 __all__ = [
@@ -28,15 +27,11 @@ __all__ = [
     "Code",
     "Codebook",
     "ContextNetwork",
-    "Convolution",
     "Dense",
     "Deterministic",
     "Gaussian",
-    "GaussianBands",
     "Ladder",
     "ModelInput",
     "Reconstruction",
-    "Recurrent",
-    "StudentBands",
     "VariationalBottleneck",
 ]

@@ -12,19 +12,12 @@ from .. import config
 from ..errors import ConfigError, hint
 from ..pixels.annulus import Annulus
 from ..pixels.views import Patches, Series, Spectra, View
-from . import (
-    LIKELIHOODS,
-    MLP,
-    Autoencoder,
-    Bottleneck,
-    Codebook,
-    ContextNetwork,
-    Convolution,
-    Deterministic,
-    Gaussian,
-    Ladder,
-    Recurrent,
-)
+from .bottlenecks import Deterministic, Gaussian, Ladder
+from .codebook import Codebook
+from .contexts import Convolution, Recurrent
+from .core import Autoencoder, Bottleneck, ContextNetwork
+from .likelihoods import LIKELIHOODS
+from .networks import MLP
 from .objectives import Elbo
 
 PATCH = Annulus(*config.PATCH)
