@@ -51,11 +51,12 @@ def test_the_gradient_of_the_code_reaches_the_features_unchanged():
 def test_the_penalty_moves_features_towards_their_codes():
     h = torch.tensor([[1.0, 2.0]], requires_grad=True)
 
-    penalty = codebook([[0.0, 0.0]], [1.0], others=1.0).train()(h).penalty
-    penalty.backward()
+    code = codebook([[2.0, 0.0]], [1.0], others=1.0).train()(h)
+    code.penalty.backward()
 
-    assert penalty.item() == pytest.approx(0.25 * 5)
-    assert torch.equal(h.grad, torch.tensor([[0.5, 1.0]]))
+    assert torch.allclose(code.z, torch.tensor([[2.0, 0.0]]))
+    assert code.penalty.item() == pytest.approx(0.25 * 5)
+    assert torch.equal(h.grad, torch.tensor([[-0.5, 1.0]]))
 
 
 def test_codes_and_usage_move_to_the_data_in_training():
@@ -156,4 +157,5 @@ def test_perplexity_is_the_effective_number_of_codes():
     built = codebook(CENTRES.tolist(), [0.6, 0.3, 0.1])
 
     assert built.latent_statistics(CENTRES) == LatentStatistics(perplexity=3.0)
+    assert built.latent_statistics(CENTRES[[0, 0, 1]]) == LatentStatistics(perplexity=1.8899)
     assert built.latent_statistics(CENTRES[:1].expand(2, 5, 2)) == LatentStatistics(perplexity=1.0)

@@ -78,7 +78,7 @@ def test_it_is_trained_saved_loaded_and_scored_in_public(tmp_path):
     result = anomvae.score_scene(detector, scene, tmp_path / "out")
 
     assert detector.card.family == TOY
-    objects = anomvae.read_objects(result.outputs.objects).items
+    objects = anomvae.read_objects(result.files.objects).items
     row, col = max(objects, key=lambda item: item.score_max).peak
     assert row in {10, 11}
     assert col in {12, 13}
