@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.register_assert_rewrite("support.family_contract")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():

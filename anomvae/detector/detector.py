@@ -247,13 +247,13 @@ class Detector(DetectorState):
         ConfigError
             If the family has no prior to draw from.
         """
-        if not self.model.has_prior:
+        if self.model.prior is None:
             raise ConfigError(
                 f"model.family = {self.card.family!r} has no prior, so nothing can be drawn from "
                 f"it. Train a family that has one, such as 'vae'."
             )
         draw = torch.Generator().manual_seed(seed)
-        z = self.model.bottleneck.draw(count, draw)
+        z = self.model.prior.draw(count, draw)
         told = None if self.context is None else z.new_zeros(count, self.context.width)
         mean_context = self.model.mean_context(count, told)
         x = self.model.likelihood.draw(self.model.decode(z, mean_context), draw)
