@@ -35,7 +35,7 @@ from ..models.families import family_named, require_dates
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import Block, Examples, View
-from ..stats.context import Conditioned, Context
+from ..stats.context import ConditionedView, Context
 from ..stats.noise import Noise
 from ..stats.scaler import Scaler
 from ..stats.thresholds import Rule, ScoreDistribution, Threshold, describe_scores
@@ -95,7 +95,7 @@ class Detector:
     def view(self) -> View:
         """What an example is."""
         view = family_named(self.card.family).seen(self.card.patch)
-        return view if self.context is None else Conditioned(view, self.context)
+        return view if self.context is None else ConditionedView(view, self.context)
 
     @property
     def radius(self) -> int:

@@ -25,7 +25,7 @@ from ..pixels.tiling import Window, fitting_size, tiles
 from ..pixels.views import Mask, matched
 from ..raster import RasterReader, read_labels, read_map, with_covariates
 from ..stats.metrics import Metrics, measure, table
-from ..stats.scaler import stream_statistics
+from ..stats.moments import stream_statistics
 from ..stats.thresholds import describe_scores, sigma
 from .baselines import Spectra, baseline, require_baselines
 

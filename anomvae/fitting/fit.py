@@ -21,7 +21,7 @@ from ..models.families import family_named, require_dates
 from ..parallel import Progress, quiet
 from ..pixels.annulus import Annulus
 from ..pixels.covariates import Covariates
-from ..stats.context import Conditioned, Context
+from ..stats.context import ConditionedView, Context
 from ..stats.thresholds import parse_rule
 from ..training.sampling import HELD_OUT, Blocks, Sample, draw_sample, held_out_blocks
 from .selection import EVERYTHING, SceneFile, Selection, found_scenes
@@ -237,7 +237,7 @@ def _drawn(
     first = scenes[0]
     context = fit_surroundings(sample, first.bands, config, FEWEST, first.covariates)
     if context is not None:
-        view = Conditioned(view, context)
+        view = ConditionedView(view, context)
         sample = draw_sample(scenes, view, count, held_out, seed, progress)
     return sample, context
 

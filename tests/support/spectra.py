@@ -46,7 +46,7 @@ def fit_scene(block, *, seed=0, in_sample=False, trim=0.05, **tables):
     from anomvae.detector import fit_detector, fit_surroundings
     from anomvae.models.families import family_named
     from anomvae.pixels.annulus import Annulus
-    from anomvae.stats.context import Conditioned
+    from anomvae.stats.context import ConditionedView
     from anomvae.training.sampling import TrainingScene, draw_sample
 
     config = Config.model_validate(tables).settled(in_sample=in_sample, trim=trim)
@@ -55,7 +55,7 @@ def fit_scene(block, *, seed=0, in_sample=False, trim=0.05, **tables):
     sample = draw_sample(scenes, view, 10**6, None, seed)
     context = fit_surroundings(sample, bands, config, 1)
     if context is not None:
-        sample = draw_sample(scenes, Conditioned(view, context), 10**6, None, seed)
+        sample = draw_sample(scenes, ConditionedView(view, context), 10**6, None, seed)
     return fit_detector(sample, bands, config, seed, context=context)
 
 
