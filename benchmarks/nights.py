@@ -109,7 +109,7 @@ def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
         "webhook": [{"url": url}],
     }
     retry = {"tries": 1000, "wait_seconds": 3 * EVERY.total_seconds()}  # killed, not given up
-    tables = {"site": places, "retry": retry, "alerts": alerts}
+    tables = {"place": places, "retry": retry, "alerts": alerts}
     return MonitorConfig.model_validate(tables, context={"folder": root})
 
 
