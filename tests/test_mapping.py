@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from anomvae.mapping.outputs import Outputs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.control import GroundControlPoint
@@ -41,7 +42,6 @@ from anomvae.mapping import (
     score_scenes,
 )
 from anomvae.mapping import score as scene_module
-from anomvae.mapping.outputs import Outputs
 from anomvae.mapping.quicklook import draw, picture_bands, stretched
 from anomvae.mapping.statistics import RunningStatistics
 from anomvae.mapping.tiles import QuickLookSpec

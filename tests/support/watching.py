@@ -12,8 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
-from anomvae.errors import RasterError
 from anomvae.mapping.outputs import Outputs
+
+from anomvae.errors import RasterError
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import AlertRule, MonitorConfig
 from anomvae.monitoring.database import opened_to_read
