@@ -166,7 +166,6 @@ def test_an_old_key_or_word_is_answered_with_the_new_one(setting, new):
     assert error.value.exit_code == 2
 
 
-@settings(deadline=None)
 @given(
     table=st.sampled_from(["context", "score"]),
     outer=st.integers(-3, 12),
@@ -186,7 +185,7 @@ def test_an_annulus_has_two_odd_sides_the_outer_one_larger(table, outer, guard):
         assert "\n" not in str(error.value)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(side=st.integers(-1, 12), guard=st.integers(-1, 12))
 def test_a_patch_has_an_odd_side_and_a_smaller_odd_guard_window_or_none(side, guard):
     setting = f"model.patch=[{side}, {guard}]"
@@ -213,7 +212,7 @@ def test_every_problem_is_named_at_once():
     assert str(error.value).startswith("mine.toml does not fit: ")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_any_setting_is_accepted_or_refused_by_an_error_of_ours(key, value):
     try:
@@ -289,25 +288,3 @@ def test_a_file_that_is_not_toml_is_named(tmp_path, content):
 
     with pytest.raises(ConfigError, match=r"mine\.toml is not valid TOML"):
         resolve_config(str(path))
-
-
-@pytest.mark.parametrize(
-    ("in_sample", "noise", "threshold"),
-    [(True, "covariance", "sigma-clip:3"), (False, "band", "sigma:3")],
-)
-def test_fitting_decides_open_values(in_sample, noise, threshold):
-    settled = Config().settled(in_sample=in_sample, trim=0.05)
-
-    assert (settled.score.noise, settled.threshold, settled.training.trim) == (
-        noise,
-        threshold,
-        0.05,
-    )
-
-
-@pytest.mark.parametrize("in_sample", [True, False])
-def test_fitting_changes_no_value_that_is_set(in_sample):
-    tables = {"training": {"trim": 0.2}, "score": {"noise": "unit"}, "threshold": "mad:4"}
-    config = build_config(tables, "here")
-
-    assert config.settled(in_sample=in_sample, trim=0.05) == config

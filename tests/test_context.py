@@ -24,7 +24,7 @@ annuli = st.builds(
     st.integers(1, 4),
 )
 shapes = npst.array_shapes(min_dims=2, max_dims=2, max_side=12)
-few_examples = settings(deadline=None, max_examples=30)
+few_examples = settings(max_examples=30)
 
 
 def fitted(plan=PLAN, bands=BANDS, used=None):

@@ -48,7 +48,7 @@ def test_metrics_are_those_computed_by_hand():
     assert metrics.reason == ""
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_the_area_under_the_roc_is_how_often_an_anomaly_outranks_a_normal_pixel(pixels):
     labels, scores = arrays(pixels)
@@ -59,7 +59,7 @@ def test_the_area_under_the_roc_is_how_often_an_anomaly_outranks_a_normal_pixel(
     assert measure(labels, scores).roc_auc == pytest.approx(won)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_metrics_are_those_of_scikit_learn(pixels):
     labels, scores = arrays(pixels)
@@ -70,7 +70,7 @@ def test_metrics_are_those_of_scikit_learn(pixels):
     assert metrics.average_precision == average_precision_score(labels, scores)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_the_best_f1_is_that_of_the_best_threshold(pixels):
     labels, scores = arrays(pixels)
@@ -80,7 +80,7 @@ def test_the_best_f1_is_that_of_the_best_threshold(pixels):
     assert measure(labels, scores).best_f1 == pytest.approx(max(each))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels, st.floats(-1, 7))
 def test_the_four_counts_add_up_to_the_pixels(pixels, threshold):
     labels, scores = arrays(pixels)
@@ -92,7 +92,7 @@ def test_the_four_counts_add_up_to_the_pixels(pixels, threshold):
     assert metrics.false_positive + metrics.true_negative == metrics.pixels - metrics.anomalous
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels, st.integers(0, 5), st.integers(0, 5))
 def test_pixels_without_a_score_or_a_label_never_count(pixels, no_score, no_label):
     labels, scores = arrays(pixels)
@@ -102,7 +102,7 @@ def test_pixels_without_a_score_or_a_label_never_count(pixels, no_score, no_labe
     assert same(measure(more_labels, more_scores, 3.0), measure(labels, scores, 3.0))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_the_shape_does_not_matter(pixels):
     labels, scores = arrays(pixels)
@@ -110,7 +110,7 @@ def test_the_shape_does_not_matter(pixels):
     assert same(measure(labels[:, None], scores[:, None]), measure(labels, scores))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_metrics_of_the_ranking_do_not_change_with_the_scale_of_the_scores(pixels):
     labels, scores = arrays(pixels)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.crs import CRS
 from rasterio.features import rasterize
@@ -94,7 +94,6 @@ def shared(tmp_path_factory):
     return tmp_path_factory.mktemp("objects")
 
 
-@settings(deadline=None)
 @given(scene=scenes(), size=st.tuples(sides, sides))
 def test_objects_are_the_8_connected_groups_in_reading_order_of_their_first_pixels(
     shared, scene, size
@@ -112,7 +111,6 @@ def test_objects_are_the_8_connected_groups_in_reading_order_of_their_first_pixe
         assert np.array_equal(covered(feature["geometry"], flags.shape), numbers == group)
 
 
-@settings(deadline=None)
 @given(scene=scenes(), size=st.tuples(sides, sides), min_area=st.integers(1, 3))
 def test_tiles_of_any_size_give_the_same_bytes(shared, scene, size, min_area):
     whole = written(shared, *scene, size=(25, 25), min_area=min_area).read_bytes()
@@ -120,7 +118,6 @@ def test_tiles_of_any_size_give_the_same_bytes(shared, scene, size, min_area):
     assert written(shared, *scene, size=size, min_area=min_area).read_bytes() == whole
 
 
-@settings(deadline=None)
 @given(scene=scenes(), size=st.tuples(sides, sides))
 def test_properties_are_those_of_the_object_s_pixels(shared, scene, size):
     flags, scores = scene
@@ -140,7 +137,6 @@ def test_properties_are_those_of_the_object_s_pixels(shared, scene, size):
         assert feature["bbox"] == [cols.min(), rows.min(), cols.max() + 1, rows.max() + 1]
 
 
-@settings(deadline=None)
 @given(scene=scenes())
 def test_outlines_are_valid(shared, scene):
     flags, scores = scene

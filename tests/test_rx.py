@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anomvae.stats.moments import moments
@@ -71,7 +71,6 @@ def test_the_mean_score_of_the_training_scene_is_its_number_of_bands():
     assert global_scores(spectra(500, bands=6)).sum() == pytest.approx(6 * 499)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 99))
 def test_scores_do_not_change_under_a_linear_map_of_the_bands(seed):
     x = spectra()
@@ -124,7 +123,6 @@ def test_without_trimming_moments_are_plain():
     np.testing.assert_array_equal(trimmed_moments(x, keep=1.0).mean, moments(x).mean)
 
 
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 400), max_size=5), keep=st.sampled_from([0.5, 0.95, 1.0]))
 def test_trimmed_moments_do_not_depend_on_the_parts_of_a_stream(cuts, keep):
     x = spectra()

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anomvae.errors import ConfigError, NotEnoughPixels
@@ -138,7 +138,6 @@ def test_mad_is_the_median_plus_k_robust_standard_deviations():
     assert Rule("mad", 2.0).threshold(describe_scores(scores)).value == 3 + 2 * 1.4826 * 1
 
 
-@settings(deadline=None)
 @given(st.integers(1, 999), st.integers(1000, 30_000))
 def test_quantile_keeps_the_rate_it_promises(permille, count):
     scores = normal_scores(count)
