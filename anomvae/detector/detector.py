@@ -211,6 +211,8 @@ class Detector(DetectorState):
         ------
         ConfigError
             When there are no scores: neither given nor kept.
+        NotEnoughPixels
+            When no score is finite, or there are too few for the rule.
         """
         distribution = self.scores if scores is None else describe_scores(scores)
         if distribution is None:
