@@ -156,7 +156,7 @@ def require_writable(path: str, overwrite: bool, read: Iterable[str | None]) -> 
     Raises
     ------
     FileError
-        When the path or its parent is no place for a file: a folder, or not writable.
+        When the path is a folder, or its folder is not writable.
     OutputExists
         When the file exists, without ``overwrite``.
     ConfigError

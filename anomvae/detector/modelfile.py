@@ -222,21 +222,21 @@ def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
             data = renamed_card(data)
         bands, training = data["bands"], data["training"]
         latent = _built(LatentStatistics, training.get("latent", {}))
-        parts = {
+        tables = {
             "bands": _built(Bands, bands | {"items": [_built(Band, b) for b in bands["items"]]}),
             "training": _built(Training, training | {"latent": latent}),
         }
         if "threshold" in data:
-            parts["threshold"] = _built(Threshold, data["threshold"])
+            tables["threshold"] = _built(Threshold, data["threshold"])
         if "covariates" in data:
-            parts["covariates"] = tuple(_built(Covariate, one) for one in data["covariates"])
+            tables["covariates"] = tuple(_built(Covariate, one) for one in data["covariates"])
         for name, kind in (("context", ContextPlan), ("weighting", LocalContrastWeighting)):
             if name in data:
                 annulus = _built(Annulus, data[name]["annulus"])
-                parts[name] = _built(kind, data[name] | {"annulus": annulus})
+                tables[name] = _built(kind, data[name] | {"annulus": annulus})
         if "patch" in data:
-            parts["patch"] = _built(Annulus, data["patch"])
-        return _built(Card, data | parts)
+            tables["patch"] = _built(Annulus, data["patch"])
+        return _built(Card, data | tables)
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} does not fit format {FORMAT} as anomvae {__version__} knows it ({error}); it "
