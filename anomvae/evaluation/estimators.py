@@ -162,11 +162,13 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
 
     def anomaly_score(self, X: ArrayLike) -> Array:
         """Return the anomaly score, nats, shape (n_pixels,): higher is worse, as in the maps."""
-        return self.detector_.score_examples(self._used(X)).total.astype(np.float64)
+        examples = self._examples(X)
+        return self.detector_.score_examples(examples).total.astype(np.float64)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the posterior means, shape (n_pixels, latent)."""
-        return self.detector_.encode(self._used(X))
+        examples = self._examples(X)
+        return self.detector_.encode(examples)
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the reconstructed spectra, data units, shape (n_pixels, n_bands).
@@ -193,8 +195,9 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _used(self, X: ArrayLike) -> NDArray[np.float32]:
-        return self.rows(X)[:, self.columns_]
+    def _examples(self, X: ArrayLike) -> NDArray[np.float32]:
+        rows = self.rows(X)
+        return rows[:, self.columns_]
 
     def _plan(self) -> ModelPlan:
         """Resolve the parameters, each a key of a table of the configuration."""

@@ -25,7 +25,8 @@ class ScoredOutliers(OutlierMixin, BaseEstimator, ABC):
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Return the distance to the threshold, shape (n_pixels,): negative for outliers."""
-        return self.score_samples(X) - self.offset_  # the scores refuse an unfitted estimator
+        scores = self.score_samples(X)
+        return scores - self.offset_
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:
         """Return -1 for outliers and 1 for inliers, shape (n_pixels,)."""
@@ -91,4 +92,5 @@ class RXDetector(ScoredOutliers):
 
     def anomaly_score(self, X: ArrayLike) -> Array:
         """Return the squared Mahalanobis distance, shape (n_pixels,): higher is worse."""
-        return self.rx_.score(self.rows(X))
+        rows = self.rows(X)
+        return self.rx_.score(rows)

@@ -69,7 +69,7 @@ def select_scenes(
     """
     require_compared(select.dates, compares_dates=compares_dates, family=family)
     if select.dates is None:
-        select = replace(select, dates=AS_LISTED)
+        select = replace(select, dates=AS_LISTED if compares_dates else "")
     scenes = scenes_of(paths, one_place=compares_dates, **vars(select))
     shapes: list[tuple[int, int]] = []
     first: tuple[Bands, Covariates] | None = None
