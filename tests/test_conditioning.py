@@ -282,37 +282,37 @@ def test_a_threshold_is_fitted_again_with_covariates(land):
 
 class TestTheCommandLine:
     @pytest.fixture
-    def modelled(self, land):
+    def folder(self, land):
         trained(land, categorical(land), "day").save(land / "m.safetensors")
         return land
 
     @pytest.fixture
-    def options(self, modelled):
-        return ["--covariates", categorical(modelled), "--covariates", "day"]
+    def options(self, folder):
+        return ["--covariates", categorical(folder), "--covariates", "day"]
 
-    def test_every_command_takes_covariates(self, modelled, options):
+    def test_every_command_takes_covariates(self, folder, options):
         normal, scene, out = (
-            modelled / "normal_20240401.tif",
-            modelled / "new_20240601.tif",
-            modelled / "out",
+            folder / "normal_20240401.tif",
+            folder / "new_20240601.tif",
+            folder / "out",
         )
         settings = [part for text in (*QUICK, *ALONE) for part in ("--set", text)]
-        model = modelled / "new.safetensors"
-        labels = modelled / "labels.tif"
+        model = folder / "new.safetensors"
+        labels = folder / "labels.tif"
 
         trained_ = run("train", normal, "-o", model, *settings, *options)
         scored = run("score", scene, "-m", model, "-o", out, *options)
-        refitted = run("threshold", model, normal, "-o", modelled / "t.safetensors", *options)
-        detected = run("detect", scene, "-o", modelled / "detected", *settings, *options)
+        refitted = run("threshold", model, normal, "-o", folder / "t.safetensors", *options)
+        detected = run("detect", scene, "-o", folder / "detected", *settings, *options)
         measured = run("evaluate", scene, "-m", model, "--labels", labels, "--json", *options)
 
         for ran in (trained_, scored, refitted, detected, measured):
             assert ran.code == 0, ran.err
         assert json.loads(measured.out)["detectors"]["anomvae"]["roc_auc"] > 0.98
 
-    def test_info_names_the_covariates(self, modelled):
-        text = run("info", modelled / "m.safetensors").out
-        facts = json.loads(run("info", modelled / "m.safetensors", "--json").out)
+    def test_info_names_the_covariates(self, folder):
+        text = run("info", folder / "m.safetensors").out
+        facts = json.loads(run("info", folder / "m.safetensors", "--json").out)
 
         assert "2: categorical:cover.tif (2 classes), day" in text
         assert facts["conditioned on"] is None
@@ -328,36 +328,36 @@ class TestTheCommandLine:
             (["categorical:{cover}", "day", "day"], "day, day"),
         ],
     )
-    def test_other_covariates_end_with_4_and_what_to_give(self, modelled, covariates, words):
-        texts = [text.format(cover=modelled / "cover.tif") for text in covariates]
+    def test_other_covariates_end_with_4_and_what_to_give(self, folder, covariates, words):
+        texts = [text.format(cover=folder / "cover.tif") for text in covariates]
         options = [part for text in texts for part in ("--covariates", text)]
 
         ran = run(
-            *("score", modelled / "new_20240601.tif", "-m", modelled / "m.safetensors"),
-            *("-o", modelled / "out", *options),
+            *("score", folder / "new_20240601.tif", "-m", folder / "m.safetensors"),
+            *("-o", folder / "out", *options),
         )
 
         refused(ran, 4, words, "--covariates categorical:cover.tif --covariates day")
-        assert not (modelled / "out").exists()
+        assert not (folder / "out").exists()
 
-    def test_evaluate_without_covariates_ends_with_4(self, modelled):
-        scene, labels = modelled / "new_20240601.tif", modelled / "labels.tif"
+    def test_evaluate_without_covariates_ends_with_4(self, folder):
+        scene, labels = folder / "new_20240601.tif", folder / "labels.tif"
 
-        ran = run("evaluate", scene, "-m", modelled / "m.safetensors", "--labels", labels)
+        ran = run("evaluate", scene, "-m", folder / "m.safetensors", "--labels", labels)
 
         refused(ran, 4, "no covariates")
 
-    def test_a_map_takes_no_covariates(self, modelled, options):
+    def test_a_map_takes_no_covariates(self, folder, options):
         ran = run("evaluate", "scene.tif", "map.tif", "--labels", "labels.tif", *options)
 
         assert ran.code == 2
         assert "--covariates are for a model" in ran.err
 
-    def test_a_model_without_covariates_takes_none(self, modelled, options):
-        normal, model = modelled / "normal_20240401.tif", modelled / "vae.safetensors"
+    def test_a_model_without_covariates_takes_none(self, folder, options):
+        normal, model = folder / "normal_20240401.tif", folder / "vae.safetensors"
         run("train", normal, "-o", model, "--set", QUICK[0])
 
-        ran = run("score", normal, "-m", model, "-o", modelled / "out", *options)
+        ran = run("score", normal, "-m", model, "-o", folder / "out", *options)
 
         refused(ran, 4, "trained without any", "Leave --covariates out")
 
