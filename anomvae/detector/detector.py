@@ -57,9 +57,9 @@ class Detector(DetectorState):
         Returns
         -------
         Scores
-            Total, reconstruction and KL term, each (time, row, col), float32; NaN where a band has
-            no data.  Nats, unless the detector has a local-contrast weighting (`meaning`).  Within
-            `radius` pixels of an edge of the block, a score lacks the neighbours beyond it.
+            Total, reconstruction and KL term, each (time, row, col), float32; NaN without data.
+            Nats, unless the detector has a local-contrast weighting (`meaning`).  Within `radius`
+            pixels of an edge of the block, a score lacks the neighbours beyond it.
 
         Raises
         ------
@@ -205,7 +205,7 @@ class Detector(DetectorState):
         scores : array, optional
             Scores of normal pixels, any shape, NaN ignored; by default those already kept.
         held_out : bool
-            Whether the detector was fitted without these pixels.
+            Whether the pixels were held out of the fit.
 
         Raises
         ------
@@ -229,12 +229,7 @@ class Detector(DetectorState):
         return to_bytes(to_model_file(self))
 
     def save(self, path: PathText) -> None:
-        """Write the detector to one safetensors file; a file of this name is replaced.
-
-        Parameters
-        ----------
-        path : path
-            The file appears whole or not at all.
+        """Write the detector to one safetensors file, whole or not at all; replace an old one.
 
         Raises
         ------

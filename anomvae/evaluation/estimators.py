@@ -175,7 +175,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
 
         A band that was dropped in training is returned as it is.
         """
-        rows = self.rows(X).copy()
+        rows = self._rows(X).copy()
         rows[:, self.columns_] = self.detector_.reconstruct(rows[:, self.columns_])
         return rows
 
@@ -196,7 +196,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         return tags
 
     def _examples(self, X: ArrayLike) -> NDArray[np.float32]:
-        rows = self.rows(X)
+        rows = self._rows(X)
         return rows[:, self.columns_]
 
     def _plan(self) -> ModelPlan:

@@ -36,7 +36,7 @@ class ScoredOutliers(OutlierMixin, BaseEstimator, ABC):
     def anomaly_score(self, X: ArrayLike) -> Array:
         """Return the anomaly score, shape (n_pixels,): higher is worse."""
 
-    def rows(self, X: ArrayLike) -> NDArray[np.float32]:
+    def _rows(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return checked rows of a fitted estimator, shape (n_pixels, n_bands)."""
         check_is_fitted(self)
         return np.asarray(validate_data(self, X, reset=False, dtype=np.float32))
@@ -92,5 +92,5 @@ class RXDetector(ScoredOutliers):
 
     def anomaly_score(self, X: ArrayLike) -> Array:
         """Return the squared Mahalanobis distance, shape (n_pixels,): higher is worse."""
-        rows = self.rows(X)
+        rows = self._rows(X)
         return self.rx_.score(rows)
