@@ -4,14 +4,19 @@ import json
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 from support.rasters import QUICK, SAMPLES, land, plant, run, trained, write, write_labels
+from support.refusals import refused
 from support.spectra import fit, fit_scene, spectra
 from support.spectra import scene as block_of
 
 import anomvae
+from anomvae.cli import Group
 from anomvae.cli.group import COMMANDS
 from anomvae.config import resolve_config
+from anomvae.errors import GridMismatch
 
 SHORT = tuple(part for setting in QUICK for part in ("--set", setting))
 
@@ -32,12 +37,12 @@ def labels(tmp_path):
     return write_labels(tmp_path / "labels.tif")
 
 
-def test_help_names_every_command():
+def test_help_and_version_are_printed():
     ran = run("--help")
 
     assert ran.code == 0
-    for command in COMMANDS:
-        assert f"\n  {command} " in ran.out
+    assert all(f"\n  {command} " in ran.out for command in COMMANDS)
+    assert anomvae.__version__ in run("--version").out
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "config show", "config check", "config schema"])
@@ -46,10 +51,6 @@ def test_every_command_has_help(command):
 
     assert ran.code == 0
     assert "Usage:" in ran.out
-
-
-def test_the_version_is_told():
-    assert anomvae.__version__ in run("--version").out
 
 
 def test_train_score_evaluate_from_the_shell(tmp_path, scene, labels):
@@ -69,8 +70,6 @@ def test_train_score_evaluate_from_the_shell(tmp_path, scene, labels):
 
 
 def test_the_shell_and_python_give_the_same_bytes(tmp_path, scene):
-    from anomvae.config import resolve_config
-
     shell, python = tmp_path / "shell.safetensors", tmp_path / "python.safetensors"
 
     run("train", scene, "-o", shell, "--seed", "4", *SHORT)
@@ -82,17 +81,17 @@ def test_the_shell_and_python_give_the_same_bytes(tmp_path, scene):
     assert (tmp_path / "a" / "scene.anomaly.tif").read_bytes() == result.path.read_bytes()
 
 
-def test_detect_needs_neither_model_nor_labels(tmp_path, scene, labels):
-    detected = run("detect", scene, "-o", tmp_path / "out", "--json")
-    found = json.loads(detected.out)
+def test_detect_needs_neither_model_nor_labels(tmp_path, scene):
+    ran = run("detect", scene, "-o", tmp_path / "out", "--json")
 
-    assert detected.code == 0
-    assert found["threshold"]["held_out"] is False
-    assert found["pixels"]["flagged"] >= 4
+    result = json.loads(ran.out)
+    assert ran.code == 0
+    assert result["threshold"]["held_out"] is False
+    assert result["pixels"]["flagged"] >= 4
 
 
 @pytest.mark.parametrize("command", ["score", "detect"])
-def test_small_objects_are_left_out_when_asked(tmp_path, scene, model, command):
+def test_min_area_is_the_smallest_listed_object(tmp_path, scene, model, command):
     options = (command, scene, *(("-m", model) if command == "score" else ()))
 
     every = json.loads(run(*options, "-o", tmp_path / "a", "--json").out)
@@ -104,7 +103,7 @@ def test_small_objects_are_left_out_when_asked(tmp_path, scene, model, command):
     assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
 
 
-def test_a_second_run_does_nothing_and_says_so(tmp_path, scene, model):
+def test_a_second_run_reports_that_results_are_up_to_date(tmp_path, scene, model):
     run("score", scene, "-m", model, "-o", tmp_path / "out")
 
     ran = run("score", scene, "-m", model, "-o", tmp_path / "out")
@@ -124,7 +123,7 @@ def test_a_model_is_evaluated_as_its_map_is(tmp_path, scene, model, labels):
     assert json.loads(of_map.out) == json.loads(of_model.out)
 
 
-def test_labels_of_one_class_are_explained(tmp_path, scene, model):
+def test_labels_of_one_class_are_reported(tmp_path, scene, model):
     nothing = write(tmp_path / "nothing.tif", land(bands=1) * 0, nodata=None)
 
     ran = run("evaluate", scene, "-m", model, "--labels", nothing)
@@ -137,10 +136,9 @@ def test_labels_of_one_class_are_explained(tmp_path, scene, model):
 def test_a_threshold_is_chosen_anew_while_scoring(tmp_path, scene, model):
     run("score", scene, "-m", model, "-o", tmp_path / "out", "--threshold", "fixed:1e9")
 
-    told = json.loads((tmp_path / "out" / "scene.json").read_text())
-
-    assert told["threshold"]["value"] == 1e9
-    assert told["pixels"]["flagged"] == 0
+    summary = json.loads((tmp_path / "out" / "scene.json").read_text())
+    assert summary["threshold"]["value"] == 1e9
+    assert summary["pixels"]["flagged"] == 0
 
 
 def test_a_refitted_threshold_goes_to_another_file(tmp_path, scene, model):
@@ -156,7 +154,7 @@ def test_a_refitted_threshold_goes_to_another_file(tmp_path, scene, model):
 
 
 @pytest.mark.parametrize("command", ["score", "detect"])
-def test_anomalies_decide_the_exit_code_only_when_asked(tmp_path, scene, model, command):
+def test_anomalies_decide_the_exit_code_only_on_request(tmp_path, scene, model, command):
     options = ("-m", model) if command == "score" else ()
 
     quiet = run(command, scene, *options, "-o", tmp_path / "a")
@@ -169,26 +167,51 @@ def test_anomalies_decide_the_exit_code_only_when_asked(tmp_path, scene, model, 
     assert (quiet.code, loud.code, calm.code) == (0, 10, 0)
 
 
-def test_info_tells_what_a_scene_is():
-    ran = run("info", SAMPLES / "scene_a.tif")
-    told = json.loads(run("info", SAMPLES / "scene_a.tif", "--json").out)
-
-    assert "EPSG:32633" in ran.out
-    assert told["bands"][0]["wavelength"] == pytest.approx(443, abs=50)
-    assert told["bands"][0]["scale"] == pytest.approx(1e-4)
+def described(path):
+    """Return what `info` prints of a file, as text and as JSON."""
+    return run("info", path).out, json.loads(run("info", path, "--json").out)
 
 
-def test_info_tells_what_a_model_is(model):
-    ran = run("info", model)
-    told = json.loads(run("info", model, "--json").out)
+def test_info_describes_a_scene():
+    text, facts = described(SAMPLES / "scene_a.tif")
 
-    assert "sigma:3" in ran.out
-    assert told["family"] == "vae"
-    assert told["threshold"]["value"] == trained().threshold.value
+    assert "EPSG:32633" in text
+    assert facts["bands"][0]["wavelength"] == pytest.approx(443, abs=50)
+    assert facts["bands"][0]["scale"] == pytest.approx(1e-4)
+
+
+def test_info_describes_a_model(model):
+    text, facts = described(model)
+
+    assert "sigma:3" in text
+    assert facts.keys() >= {"dropped", "conditioned on"}
+    assert facts["family"] == "vae"
+    assert facts["score"] == "reconstruction (band noise) + 1 x KL, nats"
+    assert facts["threshold"]["value"] == trained().threshold.value
+
+
+def test_info_describes_dropped_bands_annuli_and_the_weighting(tmp_path):
+    block = block_of((25, 40))
+    block[..., 1] = 7.0
+    score = {"local_contrast": 0.65, "annulus": (9, 5)}
+    model, training = {"family": "cvae"}, {"max_steps": 2}
+    fit_scene(block, model=model, training=training, score=score).save(tmp_path / "m.safetensors")
+
+    _, facts = described(tmp_path / "m.safetensors")
+
+    assert facts["dropped"] == ["band_2"]
+    assert facts["conditioned on"] == (
+        "an annulus of 15 without 7 pixels: mean of 10 and standard deviation of 5 principal "
+        "components"
+    )
+    assert facts["score"].endswith(
+        "x local-contrast weighting in an annulus of 9 without 5 pixels (local contrast 0.65, "
+        "latent distance 0)"
+    )
 
 
 @pytest.mark.parametrize(
-    ("family", "told", "others"),
+    ("family", "labels", "others"),
     [
         ("ae", set(), {"active units", "KL per unit", "KL per level", "code perplexity"}),
         ("vae", {"active units", "KL per unit"}, {"KL per level", "code perplexity"}),
@@ -196,17 +219,17 @@ def test_info_tells_what_a_model_is(model):
         ("vq-vae", {"code perplexity"}, {"active units", "KL per unit", "KL per level"}),
     ],
 )
-def test_info_tells_what_the_code_of_a_model_carries(tmp_path, family, told, others):
+def test_info_describes_the_latent_code_of_a_family(tmp_path, family, labels, others):
     path = tmp_path / "model.safetensors"
     detector = fit(spectra(300), model={"family": family}, training={"max_steps": 5})
     detector.save(path)
 
-    text, facts = run("info", path).out, json.loads(run("info", path, "--json").out)
+    text, facts = described(path)
 
     code = detector.card.training.latent
-    assert facts.keys() >= told
+    assert facts.keys() >= labels
     assert not facts.keys() & others
-    assert all(f"\n{name} " in text for name in told)
+    assert all(f"\n{name} " in text for name in labels)
     assert ", ".join(f"{kl:g}" for kl in code.units) in text
     assert facts.get("KL per unit", []) == list(code.units)
     assert facts.get("KL per level", []) == list(code.levels)
@@ -221,24 +244,24 @@ def test_info_tells_what_the_code_of_a_model_carries(tmp_path, family, told, oth
         ([3, 0], "3 x 3 pixels, nothing hidden in the middle"),
     ],
 )
-def test_info_tells_what_is_seen_around_a_pixel(tmp_path, patch, expected):
+def test_info_describes_the_patch_of_a_spatial_model(tmp_path, patch, expected):
     path = tmp_path / "model.safetensors"
     model = {"family": "spatial", "patch": patch}
     fit_scene(block_of((12, 12)), model=model, training={"max_steps": 2}).save(path)
 
-    text, facts = run("info", path).out, json.loads(run("info", path, "--json").out)
+    text, facts = described(path)
 
     assert facts["patch"] == expected
     assert expected in text
     assert "dates of each" not in facts
 
 
-def test_info_tells_how_many_dates_of_a_pixel_were_learnt(tmp_path):
+def test_info_describes_the_dates_of_training(tmp_path):
     dates = [write(tmp_path / f"{day}.tif", land((20, 20), seed=day)) for day in range(3)]
     quick = resolve_config("timeseries", ["training.max_steps=2"]).config
     anomvae.train(dates, quick).save(tmp_path / "model.safetensors")
 
-    facts = json.loads(run("info", tmp_path / "model.safetensors", "--json").out)
+    _, facts = described(tmp_path / "model.safetensors")
 
     assert facts["trained on"] == ["0.tif", "1.tif", "2.tif"]
     assert facts["dates of each"] == 3
@@ -246,7 +269,7 @@ def test_info_tells_how_many_dates_of_a_pixel_were_learnt(tmp_path):
     assert "patch" not in facts
 
 
-def test_config_show_says_where_each_value_comes_from(tmp_path):
+def test_config_show_names_the_source_of_each_value(tmp_path):
     mine = tmp_path / "mine.toml"
     mine.write_text("[model]\nlatent = 3\n")
 
@@ -259,7 +282,7 @@ def test_config_show_says_where_each_value_comes_from(tmp_path):
     assert "default" in lines["model.family"]
 
 
-def test_config_check_finds_a_family_that_is_not_there(tmp_path):
+def test_config_check_refuses_an_unknown_family(tmp_path):
     mine = tmp_path / "mine.toml"
     mine.write_text('[model]\nfamily = "vea"\n')
 
@@ -275,7 +298,7 @@ def test_config_schema_describes_every_key():
 
 
 @pytest.mark.slow
-def test_the_demo_trains_scores_measures_and_says_what_it_wrote(tmp_path):
+def test_the_demo_trains_scores_evaluates_and_lists_its_files(tmp_path):
     ran = run("demo", "-o", tmp_path / "demo")
 
     assert ran.code == 0
@@ -285,65 +308,74 @@ def test_the_demo_trains_scores_measures_and_says_what_it_wrote(tmp_path):
 
 
 def test_nothing_but_results_goes_to_stdout_and_no_progress_without_a_terminal(tmp_path, scene):
-    done = subprocess.run(
+    ran = subprocess.run(
         [sys.executable, "-m", "anomvae", "detect", scene, "-o", tmp_path / "out", *SHORT],
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert done.returncode == 0
-    assert len(done.stdout.splitlines()) == 1
-    assert done.stderr == ""
+    assert (ran.returncode, len(ran.stdout.splitlines()), ran.stderr) == (0, 1, "")
 
 
-def test_an_interrupted_run_ends_with_130(tmp_path, scene, monkeypatch):
-    from anomvae import mapping
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ZeroDivisionError("0"), 1, "Error: internal error (ZeroDivisionError"),
+        (OSError("no space"), 3, "no space"),
+        (GridMismatch("a and\n b differ."), 4, "Error: a and b differ."),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(error, code, words):
+    class Failing(Group):
+        def get_command(self, ctx, name):
+            def fail():
+                raise error
 
-    def interrupted(*arguments, **options):
-        raise KeyboardInterrupt
+            return click.Command(name, callback=fail)
 
-    monkeypatch.setattr(mapping, "detect_scene", interrupted)
+    result = CliRunner().invoke(Failing(), ["score"])
 
-    ran = run("detect", scene, "-o", tmp_path / "out")
-
-    assert ran.code == 130
-    assert "interrupted" in ran.err
-
-
-def test_an_internal_error_is_one_line_without_a_traceback(tmp_path, scene, monkeypatch):
-    from anomvae import mapping
-
-    monkeypatch.setattr(mapping, "detect_scene", lambda *a, **o: 1 / 0)
-
-    ran = run("detect", scene, "-o", tmp_path / "out")
-
-    assert ran.code == 1
-    assert ran.err.startswith("Error: internal error (ZeroDivisionError")
-    assert len(ran.err.splitlines()) == 1
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert words in result.stderr
 
 
 def test_a_result_that_cannot_be_written_is_refused_before_the_work(tmp_path, scene, model):
     (tmp_path / "file").write_text("no folder")
 
-    for place in (tmp_path, tmp_path / "file" / "m.safetensors"):
-        ran = run("train", scene, "-o", place, "--overwrite", "--set", "training.max_steps=1000000")
+    for path in (tmp_path, tmp_path / "file" / "m.safetensors"):
+        ran = run("train", scene, "-o", path, "--overwrite", "--set", "training.max_steps=1000000")
         assert ran.code == 3
-        assert run("threshold", model, scene, "-o", place, "--overwrite").code == 3
+        assert run("threshold", model, scene, "-o", path, "--overwrite").code == 3
 
 
-def test_a_map_of_another_scene_is_warned_of(tmp_path, scene, model, labels):
-    other = write(tmp_path / "other.tif", plant(land(seed=2)))
-    run("score", scene, "-m", model, "-o", tmp_path / "out")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--threshold", "5"), "no rule is called '5'"),
+        (("--threshold", "clipped:3"), "sigma-clip"),
+        (("--covariates", "classes:x.tif"), "categorical:x.tif"),
+        (("--covariates", "numbers:x.tif"), "continuous:x.tif"),
+        (("--set", "training.batch=64"), "batch is now called batch_size"),
+        (("--set", "context.ring=[9, 3]"), "ring is now called annulus"),
+        (("--dates", "as-listed"), "'vae' does not compare dates"),
+        (("--dates", "2024-06-01"), "'vae' does not compare dates"),
+    ],
+)
+def test_options_that_are_unknown_or_renamed_end_with_2(tmp_path, scene, options, words):
+    conditioned = ("--set", "model.family=cvae") if "--covariates" in options else ()
 
-    ran = run("evaluate", other, tmp_path / "out" / "scene.anomaly.tif", "--labels", labels)
+    ran = run("train", scene, "-o", tmp_path / "m.safetensors", *conditioned, *options)
 
-    assert ran.code == 0
-    assert "was made from scene.tif" in ran.err
+    refused(ran, 2, words)
 
 
-def test_a_bare_number_is_no_threshold_rule(tmp_path, scene):
-    ran = run("detect", scene, "-o", tmp_path / "out", "--threshold", "5")
+@pytest.mark.parametrize("command", ["score", "threshold"])
+def test_a_model_that_does_not_compare_dates_takes_none(tmp_path, scene, model, command):
+    inputs = {"score": (scene, "-m", model), "threshold": (model, scene)}
 
-    assert ran.code == 2
-    assert "no rule is called '5'" in ran.err
+    ran = run(command, *inputs[command], "-o", tmp_path / "out", "--dates", "as-listed")
+
+    refused(ran, 2, "'vae' does not compare dates")

@@ -1,4 +1,5 @@
-import hashlib
+"""The model file: it gives back what was written, finds damage, and refuses foreign files."""
+
 import json
 import pickle
 import zipfile
@@ -10,7 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.numpy import save
+from support.format1 import as_format_1, entry_of, sealed
+from support.spectra import plan_of, scene
 
+from anomvae.detector import Detector, fit_detector, fit_surroundings
 from anomvae.detector.modelfile import (
     FORMAT,
     KEY,
@@ -26,10 +30,11 @@ from anomvae.errors import ModelFileError
 from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.bands import Band, Bands, unnamed_bands
 from anomvae.pixels.covariates import Covariate
-from anomvae.stats.context import ContextPlan
+from anomvae.stats.context import ContextPlan, conditioned
 from anomvae.stats.latent import LatentStatistics
 from anomvae.stats.local_contrast import LocalContrastWeighting
-from anomvae.stats.thresholds import Threshold
+from anomvae.stats.thresholds import Threshold, parse_rule
+from anomvae.training.sampling import Sample
 
 TRAINING = Training(("a.tif", "b.tif"), 7, 900, 40, 32, 0.05, 1.0, (3.5, 1 / 3), None, 0.1)
 CARD = Card(
@@ -47,20 +52,18 @@ CARD = Card(
     torch="2.13.0",
 )
 PLAN = ContextPlan(Annulus(15, 7), mean_components=10, std_components=5, clip_sigma=2.0)
-PROMINENCE = LocalContrastWeighting(
+WEIGHTING = LocalContrastWeighting(
     Annulus(21, 7), 0.65, 1.0, variance=1 / 3, distance=-2.5, level=1e-300
 )
-TOLD = (
+COVARIATES = (
     Covariate("continuous", "dem.tif", "höhe"),
     Covariate("categorical", "cover.tif", classes=(1.0, 2.5)),
     Covariate("day"),
 )
-AMONG_SURROUNDINGS = replace(
-    CARD, family="cvae", context=PLAN, weighting=PROMINENCE, covariates=TOLD
-)
-CODE = LatentStatistics(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
-DESCRIBED = replace(
-    AMONG_SURROUNDINGS, training=replace(TRAINING, latent=CODE), patch=Annulus(outer=7, guard=3)
+CONDITIONED = replace(CARD, family="cvae", context=PLAN, weighting=WEIGHTING, covariates=COVARIATES)
+LATENT = LatentStatistics(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
+FULL = replace(
+    CONDITIONED, training=replace(TRAINING, latent=LATENT), patch=Annulus(outer=7, guard=3)
 )
 OPTIONAL = {"threshold", "context", "weighting", "patch", "covariates"}
 TENSORS = {
@@ -93,31 +96,15 @@ def write(tmp_path):
     return write
 
 
-def sealed(entry):
-    """Write a header as anomvae does, whatever is in it."""
-    rest = {key: value for key, value in entry.items() if key != "checksum"}
-    checksum = hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-    return save(TENSORS, metadata={KEY: json.dumps(rest | {"checksum": checksum})})
-
-
-def entry_of(content):
-    size = int.from_bytes(content[:8], "little")
-    return json.loads(json.loads(content[8 : 8 + size])["__metadata__"][KEY])
-
-
-def is_same(found):
-    return to_bytes(found) == BYTES
-
-
 @given(st.dictionaries(st.text("abc.", min_size=1, max_size=5), arrays, max_size=4))
 @in_folder
 def test_tensors_come_back_to_the_bit(write, tensors):
-    found = read_model(write(to_bytes(ModelFile(CARD, tensors)))).tensors
+    read = read_model(write(to_bytes(ModelFile(CARD, tensors)))).tensors
 
-    assert found.keys() == tensors.keys()
+    assert read.keys() == tensors.keys()
     for name, array in tensors.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-        assert found[name].tobytes() == array.tobytes()
+        assert (read[name].dtype, read[name].shape) == (array.dtype, array.shape)
+        assert read[name].tobytes() == array.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -127,8 +114,8 @@ def test_tensors_come_back_to_the_bit(write, tensors):
         replace(CARD, threshold=None, dropped=(), anomvae="", torch=""),
         replace(CARD, bands=unnamed_bands(400)),
         replace(CARD, training=replace(TRAINING, scenes=(), elbo=-3.25)),
-        AMONG_SURROUNDINGS,
-        DESCRIBED,
+        CONDITIONED,
+        FULL,
         replace(CARD, training=replace(TRAINING, latent=LatentStatistics(perplexity=1 / 3))),
         replace(CARD, weighting=LocalContrastWeighting(Annulus(3, 1), 0.0, 1.0)),
         replace(CARD, context=PLAN),
@@ -144,7 +131,7 @@ def test_the_card_comes_back_as_it_was(write, card):
 
 @pytest.mark.parametrize("length", range(0, 272, 8))
 def test_a_model_is_read_whatever_the_length_of_its_header(write, length):
-    # The first byte of the file is the length modulo 256; 0x80 is also how a pickle begins.
+    # The first byte of the file is the length modulo 256; a pickle begins with 0x80, too.
     path = write(to_bytes(replace(MODEL, card=replace(CARD, torch="x" * length))))
 
     assert read_model(path).card.torch == "x" * length
@@ -154,8 +141,8 @@ def test_equal_models_give_equal_bytes():
     turned = dict(reversed(TENSORS.items()))
     strided = {name: array.copy(order="F") for name, array in TENSORS.items()}
 
-    assert is_same(ModelFile(replace(CARD), turned))
-    assert is_same(ModelFile(replace(CARD), strided))
+    assert to_bytes(ModelFile(replace(CARD), turned)) == BYTES
+    assert to_bytes(ModelFile(replace(CARD), strided)) == BYTES
 
 
 def test_the_header_has_one_metadata_key_and_its_format():
@@ -164,8 +151,8 @@ def test_the_header_has_one_metadata_key_and_its_format():
 
     assert list(metadata) == [KEY]
     assert entry_of(BYTES)["format"] == FORMAT == 2
-    told = asdict(CARD).keys() - (OPTIONAL - {"threshold"})
-    assert entry_of(BYTES).keys() == told | {"format", "checksum", "tensors"}
+    fields = asdict(CARD).keys() - (OPTIONAL - {"threshold"})
+    assert entry_of(BYTES).keys() == fields | {"format", "checksum", "tensors"}
 
 
 @given(place=st.integers(0, len(BYTES) - 1), byte=st.integers(0, 255))
@@ -175,11 +162,11 @@ def test_a_changed_byte_is_found_or_changes_nothing(write, place, byte):
     content[place] = byte
 
     try:
-        found = read_model(write(content))
+        model = read_model(write(content))
     except ModelFileError:
         return
 
-    assert is_same(found)  # such as one blank for another, or a capital in an escape
+    assert to_bytes(model) == BYTES  # such as another white space, or a capital in an escape
 
 
 @given(place=st.integers(0, len(PLAIN) * 8 - 1))
@@ -200,40 +187,29 @@ def test_a_truncated_file_is_found(write, size):
         read_model(write(BYTES[:size]))
 
 
-def test_a_field_that_holds_its_default_is_not_written():
-    bare, full = replace(CARD, threshold=None), DESCRIBED
+def test_a_field_that_holds_its_default_is_not_written(write):
+    bare = ModelFile(replace(CARD, threshold=None), TENSORS)
 
-    without, entry = (entry_of(to_bytes(ModelFile(card, TENSORS))) for card in (bare, full))
+    without, entry = (entry_of(to_bytes(model)) for model in (bare, ModelFile(FULL, TENSORS)))
 
     assert not OPTIONAL & without.keys()
+    assert "latent" not in without["training"]
     assert entry.keys() >= OPTIONAL
     assert entry["context"] == asdict(PLAN)
-    assert entry["weighting"] == asdict(PROMINENCE)
-
-
-def test_what_a_code_does_not_have_is_not_written():
-    without, entry = (entry_of(to_bytes(ModelFile(card, TENSORS))) for card in (CARD, DESCRIBED))
-
-    assert "latent" not in without["training"]
+    assert entry["weighting"] == asdict(WEIGHTING)
     assert entry["training"]["latent"] == {"units": [1.25, 0.0, 0.5], "levels": [1.25, 0.5]}
-
-
-def test_a_field_that_is_not_written_holds_its_default(write):
-    card = replace(CARD, threshold=None)
-
-    assert read_card(write(to_bytes(ModelFile(card, TENSORS)))) == card
 
 
 @given(more=st.binary(min_size=1, max_size=50))
 @in_folder
-def test_a_file_with_something_behind_it_is_found(write, more):
+def test_appended_bytes_are_found(write, more):
     with pytest.raises(ModelFileError, match="damaged"):
         read_model(write(BYTES + more))
 
 
 @given(st.binary(max_size=200))
 @in_folder
-def test_any_bytes_are_refused_in_our_words(write, content):
+def test_any_other_bytes_are_a_model_file_error(write, content):
     path = write(content)
 
     with pytest.raises(ModelFileError):
@@ -263,10 +239,10 @@ def test_tensors_of_another_model_are_found(write):
 
 @pytest.mark.parametrize("read", [read_model, read_card])
 class TestForeignFiles:
-    """Whatever reads a model refuses these alike."""
+    """Every way to read a model refuses these."""
 
     def test_a_newer_format_says_to_update(self, write, read):
-        path = write(sealed({"format": 3, "anomvae": "9.1", "shape": "unknown"}))
+        path = write(sealed({"format": 3, "anomvae": "9.1", "shape": "unknown"}, TENSORS))
 
         with pytest.raises(ModelFileError, match=r"format 3, written by anomvae 9\.1.*Update"):
             read(path)
@@ -289,7 +265,7 @@ class TestForeignFiles:
     @pytest.mark.parametrize(
         "metadata", [None, {"format": "pt"}, {KEY: "[]"}, {KEY: "not json"}, {KEY: "{}"}]
     )
-    def test_safetensors_of_others_are_told_apart(self, write, read, metadata):
+    def test_safetensors_of_other_programs_are_refused(self, write, read, metadata):
         path = write(save(TENSORS, metadata=metadata))
 
         with pytest.raises(ModelFileError, match="not one of anomvae's"):
@@ -305,13 +281,13 @@ class TestForeignFiles:
             read(path)
         assert not is_model(path)
 
-    def test_a_missing_file_is_named(self, tmp_path, read):
-        with pytest.raises(ModelFileError, match=r"gone\.safetensors cannot be read: No such file"):
-            read(tmp_path / "gone.safetensors")
-
-    def test_a_folder_is_named(self, tmp_path, read):
-        with pytest.raises(ModelFileError, match="cannot be read: Is a directory"):
-            read(tmp_path)
+    @pytest.mark.parametrize(
+        ("name", "problem"),
+        [("gone.safetensors", "cannot be read: No such file"), ("", "cannot be read: Is a dir")],
+    )
+    def test_a_path_without_a_file_is_named(self, tmp_path, read, name, problem):
+        with pytest.raises(ModelFileError, match=rf"{tmp_path / name} {problem}"):
+            read(tmp_path / name)
 
     @pytest.mark.parametrize(
         "where",
@@ -328,14 +304,14 @@ class TestForeignFiles:
         ],
     )
     def test_an_unknown_field_is_refused(self, write, read, where):
-        entry = entry_of(to_bytes(ModelFile(DESCRIBED, TENSORS)))
+        entry = entry_of(to_bytes(ModelFile(FULL, TENSORS)))
         table = entry
         for name in where:
             table = table[name]
         table["surprise"] = 1
 
         with pytest.raises(ModelFileError, match=r"does not fit format 2 .*surprise"):
-            read(write(sealed(entry)))
+            read(write(sealed(entry, TENSORS)))
 
     @pytest.mark.parametrize("field", sorted(set(asdict(CARD)) - OPTIONAL))
     def test_a_missing_field_is_refused(self, write, read, field):
@@ -343,4 +319,72 @@ class TestForeignFiles:
         del entry[field]
 
         with pytest.raises(ModelFileError, match=f"does not fit format 2 .*{field}"):
-            read(write(sealed(entry)))
+            read(write(sealed(entry, TENSORS)))
+
+
+# Format 1
+
+
+@pytest.mark.parametrize("card", [CARD, FULL, replace(FULL, likelihood="mse")])
+def test_a_file_of_format_1_holds_the_same_card_and_tensors(write, card):
+    rule = Threshold(12.5, 0.001, "sigma-clip:3", 900, True)
+    scaling = {"scaler.std": np.ones(2), "context.std": np.arange(3.0)}
+    model = ModelFile(replace(card, threshold=rule), TENSORS | scaling)
+
+    old = as_format_1(to_bytes(model))
+
+    words = {"dropped", "weighting", "annulus", "batch_size", "sigma-clip:3", "mse", "continuous"}
+    assert not [word for word in words if f'"{word}"' in json.dumps(entry_of(old))]
+    assert to_bytes(read_model(write(old))) == to_bytes(model)
+    assert read_card(write(old)) == model.card
+
+
+def test_a_changed_tensor_of_format_1_is_found(write):
+    content = bytearray(as_format_1(BYTES))
+    content[-3] ^= 1
+
+    with pytest.raises(ModelFileError, match="its tensors do not match their checksum"):
+        read_model(write(content))
+
+
+def test_a_detector_of_format_1_scores_to_the_bit_as_before(write):
+    block = block_with_covariates()
+    detector = fitted(block)
+
+    loaded = Detector.load(write(as_format_1(detector.to_bytes())))
+
+    assert loaded.card == detector.card
+    assert [one.kind for one in loaded.covariates] == ["continuous", "categorical", "day"]
+    assert loaded.threshold.rule == "sigma-clip:3"
+    assert loaded.id == detector.id
+    assert np.stack(loaded.score(block)).tobytes() == np.stack(detector.score(block)).tobytes()
+
+
+def block_with_covariates():
+    """Return five bands, then a height, one of two classes, and a day of the year."""
+    height = np.random.default_rng(0).normal(500, 50, (1, 25, 40, 1))
+    classes = np.where(np.arange(40) < 20, 1.0, 2.5)[:, None] * np.ones((1, 25, 1, 1))
+    day = np.broadcast_to([0.6, -0.8], (1, 25, 40, 2))
+    values = np.concatenate([height, classes, day], axis=-1)
+    return np.concatenate([scene((25, 40), bands=5), values], axis=-1, dtype=np.float32)
+
+
+def fitted(block):
+    """Fit a detector with a context, covariates of all kinds and a local-contrast weighting."""
+    plan = plan_of(
+        covariates=True,
+        model={"family": "cvae"},
+        training={"max_steps": 20},
+        score={"local_contrast": 0.5, "latent_distance": 1.0, "annulus": (9, 5)},
+    )
+    where = np.ones(block.shape[:-1], bool)
+
+    def sample(view):
+        return Sample(view.split(block, where)[:], np.empty((0, 0), np.float32))
+
+    covariates = tuple(replace(one, classes=()) for one in COVARIATES)
+    context = fit_surroundings(sample(plan.view), unnamed_bands(5), plan, 1, covariates)
+    examples = sample(conditioned(plan.view, context))
+    detector = fit_detector(examples, unnamed_bands(5), plan, 0, context=context)
+    scores = detector.score(block).total
+    return detector.with_threshold(parse_rule("sigma-clip:3"), scores, held_out=False)

@@ -44,7 +44,7 @@ def test_detect_is_above_rx_where_rx_leaves_room(name, tmp_path):
 
 
 @pytest.mark.skipif("sandiego-utm" not in NAMES, reason="needs the scene sandiego-utm")
-def test_a_real_scene_reaches_what_is_promised_from_the_shell(tmp_path):
+def test_a_real_scene_reaches_the_promised_roc_auc_from_the_shell(tmp_path):
     folder = SCENES / "sandiego-utm"
 
     detected = run("detect", folder / "scene.tif", "-o", tmp_path)
@@ -59,7 +59,7 @@ def test_a_real_scene_reaches_what_is_promised_from_the_shell(tmp_path):
 
 
 @pytest.mark.skipif("sandiego-1" not in NAMES, reason="needs the scene sandiego-1")
-def test_the_left_half_of_a_real_scene_judges_the_right_half(tmp_path):
+def test_a_detector_of_the_left_half_of_a_real_scene_scores_the_right_half(tmp_path):
     for name in ("scene", "labels"):
         cut(SCENES / "sandiego-1" / f"{name}.tif", tmp_path / f"left_{name}.tif", 0)
         cut(SCENES / "sandiego-1" / f"{name}.tif", tmp_path / f"right_{name}.tif", 50)
@@ -111,23 +111,23 @@ def test_sentinel_2_is_learnt_and_scored_by_its_configuration(tmp_path):
     assert "10 bands" in trained.out
     for folder in ("detected", "scored"):
         with rasterio.open(tmp_path / folder / f"{scene.stem}.flags.tif") as flags:
-            found = flags.read(1)
-        assert 0 < (found == 1).mean() < 0.005
+            values = flags.read(1)
+        assert 0 < (values == 1).mean() < 0.005
 
 
 @with_rasters
-@pytest.mark.parametrize(("place", "count", "share"), [("cbers4", 24, 0.05), ("rapideye", 3, 0.05)])
+@pytest.mark.parametrize(("site", "count", "share"), [("cbers4", 24, 0.05), ("rapideye", 3, 0.05)])
 def test_the_newest_of_several_dates_is_scored_by_the_configuration_for_series(
-    place, count, share, tmp_path
+    site, count, share, tmp_path
 ):
-    dates = sorted((RASTERS / "series" / place).glob("*.tif"))
+    dates = sorted((RASTERS / "series" / site).glob("*.tif"))
     quick = resolve_config("timeseries", ["training.max_steps=200"]).config
 
     detector = anomvae.train(dates, quick)
     result = anomvae.score_scene(detector, dates, tmp_path)
 
     assert detector.card.training.dates == len(dates) == count
-    assert result.outputs.stem == dates[-1].stem
+    assert result.files.stem == dates[-1].stem
     assert result.valid == result.pixels
     assert result.flagged < share * result.valid
     assert result.quantiles["0.01"] < result.quantiles["0.99"]

@@ -1,7 +1,7 @@
 """The command line: one file per command; parse, call, print.
 
-Results go to stdout, progress and logs to stderr.  Commands are imported when they are named, and
-heavy packages inside them, so that ``--help`` is quick.  Exit codes are those of `anomvae.errors`.
+Results go to stdout, progress and logs to stderr.  A command is imported when it is called, heavy
+packages inside its function, so ``--help`` is quick.  Exit codes are those of `anomvae.errors`.
 """
 
 from .group import Group, main

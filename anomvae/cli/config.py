@@ -1,4 +1,4 @@
-"""``anomvae config``: what the settings are, and where each comes from."""
+"""``anomvae config``: the settings, and where each comes from."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def show(name: str, settings: tuple[str, ...], as_json: bool) -> None:
 @click.argument("name")
 @options.set_opt
 def check(name: str, settings: tuple[str, ...]) -> None:
-    """Check that the configuration NAME fits, down to the name of its family.
+    """Check every key and value of the configuration NAME, and that its family exists.
 
-    A file of places to watch, as for `anomvae monitor`, is known by its [[site]].
+    A file with [[site]] tables is checked as a configuration of `anomvae monitor`.
     """
     from ..config import resolve_config
     from ..models.families import family_named

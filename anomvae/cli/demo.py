@@ -1,4 +1,4 @@
-"""``anomvae demo``: the main job on the sample scenes, end to end."""
+"""``anomvae demo``: train, score and evaluate on the sample scenes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ SCENES = ("scene_a", "scene_b")
 
 
 @click.command()
-@click.option("-o", "--out", "folder", default="demo", show_default=True, help="For the results.")
+@click.option(
+    "-o", "--out", "folder", default="demo", show_default=True, help="Folder for the results."
+)
 @options.seed_opt
 @options.verbose_opt
 def demo(folder: str, seed: int) -> None:
@@ -28,18 +30,18 @@ def demo(folder: str, seed: int) -> None:
     samples, out = shipped("data_samples"), Path(folder)
     model = out / "model.safetensors"
     if model.exists():
-        read_card(model)  # an earlier demo may be replaced, another's file may not
+        read_card(model)  # only the file of an earlier demo is replaced
     elif out.is_dir() and any(out.iterdir()):
         raise FileError(f"{out} holds other files. Give an empty or a new folder.")
     with options.progress_bar() as progress:
         click.echo(f"Training on {samples / 'normal.tif'} ...")
-        # The scene is known to be clean, so the worst of each batch are learnt as well.
+        # The scene is clean: nothing is trimmed.
         clean = resolve_config("default", ["training.trim=0"]).config
         detector = train([samples / "normal.tif"], clean, seed, progress=progress)
         detector.save(model)
-        how = ScoreOptions(overwrite=True)
+        replacing = ScoreOptions(overwrite=True)
         results = [
-            score_scene(detector, samples / f"{name}.tif", out, how, progress=progress)
+            score_scene(detector, samples / f"{name}.tif", out, replacing, progress=progress)
             for name in SCENES
         ]
     for name, result in zip(SCENES, results, strict=True):

@@ -1,4 +1,4 @@
-"""``anomvae detect``: no model, no labels, one scene."""
+"""``anomvae detect``: one scene, without a model and without labels."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def detect(  # noqa: PLR0913 - one argument per option
     seed: int,
     device: str | None,
 ) -> None:
-    """Find what is unusual in SCENE, against the rest of it.
+    """Find the pixels of SCENE that are unusual in it.
 
-    A detector is fitted to the scene itself, anomalies and all, and its threshold by clipping: both
-    hold for this scene only, and neither is kept.
+    A detector is fitted to the scene itself, anomalies and all, and its threshold by sigma
+    clipping: both hold for this scene only, and are not saved.
 
     \b
     Example:
@@ -46,12 +46,12 @@ def detect(  # noqa: PLR0913 - one argument per option
     from ..fitting import Selection
     from ..mapping import ScoreOptions, detect_scene
 
-    chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
+    overrides = options.overrides(settings, threshold=rule, device=device)
     with options.progress_bar() as progress:
         result = detect_scene(
             scene,
             folder,
-            chosen.config,
+            resolve_config(config, overrides).config,
             seed,
             select=Selection(bands=bands, mask=mask, covariates=covariates),
             options=ScoreOptions(min_area=min_area, overwrite=overwrite),

@@ -51,7 +51,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Measure an anomaly MAP of SCENE, or a model on SCENE, against labels.
 
-    Plain detectors, fitted to the scene itself, are measured on the same pixels.
+    Baselines, fitted to the scene itself, are measured on the same pixels.
 
     \b
     Examples:
@@ -68,30 +68,35 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
     if covariates and model is None:
-        raise click.UsageError("--covariates are for a model (-m); a MAP has been made with them.")
+        raise click.UsageError("--covariates are for a model (-m); a MAP was made with them.")
     if out is not None:
         read = [scene, map_, labels, model, mask, *rasters_of(covariates)]
-        options.require_place(out, overwrite, read)
+        options.require_writable(out, overwrite, read)
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
     with options.progress_bar() as progress:
         if map_ is not None:
-            found = measure_map(map_, labels, scene, mask=mask, baselines=names, progress=progress)
+            evaluation = measure_map(
+                map_, labels, scene, mask=mask, baselines=names, progress=progress
+            )
         else:
-            named = Scene.of(scene, mask=mask, covariates=covariates)
-            found = evaluate_detector(
-                Detector.load(str(model)), named, labels, baselines=names, progress=progress
+            closed = Scene.of(scene, mask=mask, covariates=covariates)
+            detector = Detector.load(str(model))
+            evaluation = evaluate_detector(
+                detector, closed, labels, baselines=names, progress=progress
             )
     if out is not None:
-        write_atomically(out, found.to_json().encode())
-    click.echo(found.to_json() if as_json else metrics_table(found), nl=not as_json)
+        write_atomically(out, evaluation.to_json().encode())
+    click.echo(evaluation.to_json() if as_json else metrics_table(evaluation), nl=not as_json)
 
 
-def metrics_table(found: Evaluation) -> str:
-    """Write the figures people compare, one row per detector, and why some are missing."""
-    rows = found.table()
-    lines = [rows[list(COLUMNS)].rename(columns=COLUMNS).to_string(float_format="{:.4f}".format)]
-    first = next(iter(found.rows.values()))
-    lines.append(f"{first.anomalous} of {first.pixels} labelled pixels are anomalous")
-    if first.reason:
-        lines.append(f"nan: {first.reason}")
-    return "\n".join(lines)
+def metrics_table(evaluation: Evaluation) -> str:
+    """Return the main metrics, one row per detector, and why some are missing."""
+    rows = evaluation.table()[list(COLUMNS)].rename(columns=COLUMNS)
+    first = next(iter(evaluation.rows.values()))
+    return "\n".join(
+        [
+            rows.to_string(float_format="{:.4f}".format),
+            f"{first.anomalous} of {first.pixels} labelled pixels are anomalous",
+            *([f"nan: {first.reason}"] if first.reason else []),
+        ]
+    )

@@ -1,4 +1,4 @@
-"""The command group: finds commands, and turns errors into one line and an exit code."""
+"""The command group: imports commands, and turns errors into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class Group(click.Group):
-    """A group whose commands are imported when they are needed."""
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of their use."""
+        """Return the commands in the order of their use."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -49,7 +49,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run a command; an error becomes one line and its exit code."""
         try:
-            with _ended_gently():
+            with _interrupted_by_sigterm():
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
@@ -61,16 +61,16 @@ class Group(click.Group):
             _fail(ctx, f"{error}. Check the path, its permissions and the free space.", UNREADABLE)
         except Exception as error:
             log.debug("internal error", exc_info=True)
-            told = f"internal error ({type(error).__name__}: {error})."
-            _fail(ctx, f"{told} Please report it; -vv shows where it happened.", INTERNAL)
+            message = f"internal error ({type(error).__name__}: {error})."
+            _fail(ctx, f"{message} Please report it; -vv shows where it happened.", INTERNAL)
 
 
 @contextmanager
-def _ended_gently() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, so that it cleans up behind itself."""
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Make SIGTERM interrupt a run as Ctrl-C does, so that it removes its temporary files."""
     before = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread() or before is not signal.SIG_DFL:
-        yield  # only the main thread may set handlers; who has set another one means it
+        yield  # only the main thread may set handlers; another handler was set on purpose
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -93,7 +93,7 @@ def main() -> None:
     Learn what is normal, then score new scenes:
         anomvae train normal.tif -o model.safetensors
         anomvae score new.tif -m model.safetensors -o maps/
-    Or look at a single scene:
+    Or find what is unusual in a single scene:
         anomvae detect scene.tif -o maps/
 
     Exit codes: 0 done; 1 internal error; 2 usage; 3 a file cannot be read or written, or workers

@@ -1,4 +1,4 @@
-"""``anomvae info``: what a model or a scene is, without torch."""
+"""``anomvae info``: describe a model or a scene, without torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @options.json_opt
 @options.verbose_opt
 def info(file: str, as_json: bool) -> None:
-    """Say what FILE is: a model or a scene."""
+    """Describe FILE: a model or a scene."""
     from ..detector.modelfile import is_model
 
     facts = _model(file) if Path(file).suffix == ".safetensors" or is_model(file) else _scene(file)
@@ -33,14 +33,14 @@ def info(file: str, as_json: bool) -> None:
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        click.echo(f"{name:{width}}  {_shown(value)}")
+        click.echo(f"{name:{width}}  {_text(value)}")
 
 
 def _model(file: str) -> dict[str, Any]:
     from ..detector.modelfile import read_card
 
     card = read_card(file)
-    training, cut = card.training, card.threshold
+    training, threshold = card.training, card.threshold
     return {
         "model": file,
         "family": card.family,
@@ -53,7 +53,7 @@ def _model(file: str) -> dict[str, Any]:
         **({"patch": _patch(card.patch)} if card.patch else {}),
         "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
-        "threshold": None if cut is None else asdict(cut),
+        "threshold": None if threshold is None else asdict(threshold),
         "trained on": list(training.scenes),
         "pixels": training.pixels,
         **({"dates of each": training.dates} if training.dates > 1 else {}),
@@ -62,31 +62,31 @@ def _model(file: str) -> dict[str, Any]:
         "trim": training.trim,
         "final loss": training.loss[-1],
         "held-out ELBO": training.elbo,
-        **_code(training.latent),
+        **_latent_statistics(training.latent),
         "written by": f"anomvae {card.anomvae}, torch {card.torch}",
     }
 
 
-def _code(use: LatentStatistics) -> dict[str, Any]:
-    """Tell what the code carries, as far as it has such parts."""
-    told: dict[str, Any] = {}
-    if use.units:
-        told |= {"active units": use.active, "KL per unit": list(use.units)}
-    if use.levels:
-        told["KL per level"] = list(use.levels)
-    if use.perplexity is not None:
-        told["code perplexity"] = use.perplexity
-    return told
+def _latent_statistics(latent: LatentStatistics) -> dict[str, Any]:
+    """Return the statistics that the bottleneck of the family has."""
+    statistics: dict[str, Any] = {}
+    if latent.units:
+        statistics |= {"active units": latent.active, "KL per unit": list(latent.units)}
+    if latent.levels:
+        statistics["KL per level"] = list(latent.levels)
+    if latent.perplexity is not None:
+        statistics["code perplexity"] = latent.perplexity
+    return statistics
 
 
 def _score(card: Card) -> str:
     terms = f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL"
-    found = card.weighting
-    if found is None:
+    weighting = card.weighting
+    if weighting is None:
         return f"{terms}, nats"
     return (
-        f"({terms}) x local-contrast weighting in {_annulus(found.annulus)} "
-        f"(local contrast {found.local_contrast:g}, latent distance {found.latent_distance:g})"
+        f"({terms}) x local-contrast weighting in {_annulus(weighting.annulus)} (local contrast "
+        f"{weighting.local_contrast:g}, latent distance {weighting.latent_distance:g})"
     )
 
 
@@ -95,7 +95,7 @@ def _annulus(annulus: Annulus) -> str:
 
 
 def _conditions(card: Card) -> str | None:
-    """Describe the surroundings of a pixel that the model is conditioned on."""
+    """Describe the annulus that the model is conditioned on."""
     plan = card.context
     if plan is None or not (plan.mean_components or plan.std_components):
         return None
@@ -106,7 +106,7 @@ def _conditions(card: Card) -> str | None:
 
 
 def _patch(patch: Annulus) -> str:
-    """Say what the model sees around a pixel."""
+    """Describe the pixels of a patch, and the masked ones in its middle."""
     hidden = f"{patch.guard} x {patch.guard} hidden" if patch.guard else "nothing hidden"
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
 
@@ -133,14 +133,14 @@ def _bands(bands: Bands) -> list[dict[str, Any]]:
     return [asdict(band) for band in bands]
 
 
-def _shown(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return f"{len(value)}: {listed([_item(item) for item in value])}"
     if isinstance(value, list) and value:
         numbers = [f"{part:.12g}" for part in value if isinstance(part, float)]
         return ", ".join(numbers) or listed(list(map(str, value)))
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_shown(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value) if value or value == 0 else "none"

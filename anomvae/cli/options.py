@@ -1,4 +1,4 @@
-"""Arguments and options that commands share, and how they watch and log.
+"""Arguments and options that commands share, with logging, progress and workers.
 
 Paths are plain text here: the library checks them, so that a missing file is exit code 3.
 """
@@ -29,12 +29,12 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
     logging.getLogger("anomvae").setLevel(level)
     for handler in logging.root.handlers:
-        handler.addFilter(_worth_telling)
+        handler.addFilter(_is_relevant)
     return value
 
 
-def _worth_telling(record: logging.LogRecord) -> bool:
-    """Leave out what Dask says of its doings, at levels that it sets itself."""
+def _is_relevant(record: logging.LogRecord) -> bool:
+    """Drop the routine records of Dask, which sets its own log levels."""
     return record.levelno >= logging.WARNING or record.name.startswith("anomvae")
 
 
@@ -45,7 +45,7 @@ verbose_opt = click.option(
     expose_value=False,
     is_eager=True,
     callback=_log_to_stderr,
-    help="Tell more on stderr; -vv tells most.",
+    help="Log more to stderr; -vv logs most.",
 )
 scenes_arg = click.argument("scenes", nargs=-1, required=True)
 scene_arg = click.argument("scene")
@@ -78,19 +78,19 @@ device_opt = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), help="Where to compute.  [default: cpu]"
 )
 bands_opt = click.option(
-    "--bands", help="Bands to use: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
+    "--bands", help="Bands to read: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
 )
 mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
 covariates_opt = click.option(
     "--covariates",
     multiple=True,
     metavar="[KIND:]FILE|day",
-    help="What cvae is told besides: [numbers:]FILE, classes:FILE, day or day:2024-06-01.",
+    help="Covariate for cvae: [continuous:]FILE, categorical:FILE, day or day:2024-06-01.",
 )
 normal_opt = click.option(
     "--normal",
     multiple=True,
-    help="Where pixels are normal: raster (non-zero) or polygons; one for all scenes, or each.",
+    help="Normal pixels: raster (non-zero) or polygons; one for all scenes, or one for each.",
 )
 threshold_opt = click.option(
     "--threshold",
@@ -104,13 +104,13 @@ min_area_opt = click.option(
     type=int,
     default=1,
     show_default=True,
-    help="Objects of fewer pixels are left out of the objects file.",
+    help="Pixels of the smallest object that the objects file lists.",
 )
 threads_opt = click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
 )
 workers_opt = click.option(
-    "--workers", type=int, help="Processes that score, beside this one that writes."
+    "--workers", type=int, help="Processes that score, in addition to this one, which writes."
 )
 dask_opt = click.option(
     "--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster."
@@ -127,21 +127,20 @@ json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for
 
 
 def fitting_options(command: Command) -> Command:
-    """Add what every command that fits a detector takes."""
+    """Add the options of every command that fits a detector."""
     fitting = (device_opt, seed_opt, set_opt, config_opt, covariates_opt, mask_opt, bands_opt)
     for option in (verbose_opt, *fitting):
         command = option(command)
     return command
 
 
-def settled(settings: tuple[str, ...], **overrides: str | None) -> list[str]:
-    """Add options that stand for a key of the configuration to those of ``--set``."""
-    given = [f'{key}="{value}"' for key, value in overrides.items() if value is not None]
-    return [*settings, *given]
+def overrides(settings: tuple[str, ...], **values: str | None) -> list[str]:
+    """Return the settings of ``--set`` and of options that stand for a configuration key."""
+    return [*settings, *(f'{key}="{value}"' for key, value in values.items() if value is not None)]
 
 
 def result_line(result: MapResult, as_json: bool) -> str:
-    """Say what came out of a scene."""
+    """Summarise the result of a scene in one line."""
     if as_json:
         return json.dumps(json.loads(result.to_json()))  # one line
     share = result.flagged / max(result.valid, 1)
@@ -151,36 +150,38 @@ def result_line(result: MapResult, as_json: bool) -> str:
     return f"{result.path}  {flagged}, {objects}{note}"
 
 
-def require_place(path: str, overwrite: bool, read: Iterable[str | None]) -> None:
-    """Make sure before the work that its result can be written, and that nothing read is lost.
+def require_writable(path: str, overwrite: bool, read: Iterable[str | None]) -> None:
+    """Require before the work that its result can be written, and replaces no file that is read.
 
     Raises
     ------
     FileError
-        If the path is a folder, its folder cannot be written, or, without ``overwrite``, it exists.
+        When the path is a folder, or its folder is not writable.
+    OutputExists
+        When the file exists, without ``overwrite``.
     ConfigError
-        If it is one of the files that are read.
+        When it is one of the files that are read.
     """
     from ..errors import ConfigError, FileError, OutputExists
 
-    place = Path(path)
+    file = Path(path)
     for name in filter(None, read):
-        if place.exists() and Path(name).exists() and place.samefile(name):
+        if file.exists() and Path(name).exists() and file.samefile(name):
             raise ConfigError(
                 f"{path} is read for this and would be replaced. Choose another name."
             )
-    if place.is_dir() or path.endswith(("/", os.sep)):
+    if file.is_dir() or path.endswith(("/", os.sep)):
         raise FileError(f"{path} is a folder. Give the name of a file.")
-    if place.exists() and not overwrite:
+    if file.exists() and not overwrite:
         raise OutputExists(f"{path} exists. Give --overwrite to replace it, or another name.")
-    folder = next(folder for folder in place.absolute().parents if folder.exists())
+    folder = next(folder for folder in file.absolute().parents if folder.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise FileError(f"{path} cannot be written in {folder}. Choose a folder that is writable.")
 
 
 @contextmanager
 def open_workers(workers: int | None, address: str | None) -> Iterator[Mapper]:
-    """Start what does the work: processes, a cluster, or nothing but this process."""
+    """Start processes or a cluster that score; by default this process scores."""
     from ..parallel import dask, processes, serial
 
     if workers is not None and address is not None:
@@ -197,7 +198,7 @@ def open_workers(workers: int | None, address: str | None) -> Iterator[Mapper]:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Show progress on a terminal, and nothing anywhere else."""
+    """Show progress if stderr is a terminal."""
     from ..parallel import quiet
 
     if not sys.stderr.isatty():

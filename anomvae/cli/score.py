@@ -51,13 +51,13 @@ def score(  # noqa: PLR0913 - one argument per option
     as_json: bool,
     device: str | None,
 ) -> None:
-    """Score SCENES and write maps, flags, objects, a picture and a summary for each.
+    """Score SCENES and write map, flags, objects, quick look and summary of each.
 
-    What is up to date is left as it is.  --threshold chooses the cut-off anew from the scores of
-    normal pixels that the model keeps.
+    Results that are up to date are kept.  --threshold chooses the threshold anew from the scores of
+    normal pixels that the model holds.
 
-    --workers and --dask spread the work: whole scenes where there are enough of them, else the
-    tiles of each.  The maps are the same.  Workers open the scenes by the names given here.
+    --workers and --dask distribute whole scenes where there are enough of them, else the tiles of
+    each.  The maps are the same.  Workers open the scenes by the names given here.
 
     \b
     Examples:
@@ -68,34 +68,38 @@ def score(  # noqa: PLR0913 - one argument per option
     """
     from ..detector import Detector
     from ..errors import ScenesFailed
+    from ..fitting import require_compared
     from ..mapping import ScoreOptions, score_scenes
     from ..raster import scenes_of
 
-    how = ScoreOptions(tile=tile, threads=threads, min_area=min_area, overwrite=overwrite)
+    score_options = ScoreOptions(tile=tile, threads=threads, min_area=min_area, overwrite=overwrite)
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device)
-        named = scenes_of(
+        require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
+        closed = scenes_of(
             scenes,
             one_place=detector.compares_dates,
             dates=dates,
             mask=mask,
             covariates=covariates,
         )
-        outcomes = score_scenes(detector, named, folder, how, progress=progress, mapper=mapper)
-        results = [_report(outcome, as_json, alone=len(named) == 1) for outcome in outcomes]
+        outcomes = score_scenes(
+            detector, closed, folder, score_options, progress=progress, mapper=mapper
+        )
+        results = [_report(outcome, as_json, alone=len(closed) == 1) for outcome in outcomes]
     failed = sum(result is None for result in results)
     if failed:
         raise ScenesFailed(
             f"all {failed} scenes failed; each is named above."
-            if failed == len(named)
-            else f"{failed} of {len(named)} scenes failed; the others are done."
+            if failed == len(closed)
+            else f"{failed} of {len(closed)} scenes failed; the others are done."
         )
     if fail_on_anomaly and any(result.flagged for result in results if result is not None):
         raise SystemExit(ANOMALY_FOUND)
 
 
 def _report(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:
-    """Report a scene at once; a failure ends the run only if there is no other scene."""
+    """Print the outcome of a scene; a failure ends the run only if there is no other scene."""
     if outcome.error is not None and alone:
         raise outcome.error
     if outcome.result is None:

@@ -1,4 +1,4 @@
-"""``anomvae threshold``: choose a model's cut-off anew."""
+"""``anomvae threshold``: choose the threshold of a model anew."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def threshold(  # noqa: PLR0913 - one argument per option
     from ..pixels.covariates import rasters_of
 
     read = [*scenes, *normal, mask, *rasters_of(covariates)]  # the model may be replaced
-    options.require_place(out, overwrite, read)
+    options.require_writable(out, overwrite, read)
     detector = Detector.load(model)
     select = Selection(None, mask, normal, covariates, dates)
     with options.progress_bar() as progress:

@@ -32,8 +32,8 @@ def train(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Fit a detector to the normal pixels of SCENES.
 
-    Without --normal all valid pixels are taken as mostly normal, and the worst are not learnt.  For
-    a family that compares dates, SCENES are the dates of one place.
+    Without --normal all valid pixels count as mostly normal, and the worst of each batch are not
+    learnt.  For a family that compares dates, SCENES are the dates of one site.
 
     \b
     Examples:
@@ -47,15 +47,16 @@ def train(  # noqa: PLR0913 - one argument per option
     from ..fitting import train as fit
     from ..pixels.covariates import rasters_of
 
-    options.require_place(model, overwrite, [*scenes, *normal, mask, *rasters_of(covariates)])
-    chosen = resolve_config(config, options.settled(settings, threshold=rule, device=device))
+    options.require_writable(model, overwrite, [*scenes, *normal, mask, *rasters_of(covariates)])
+    overrides = options.overrides(settings, threshold=rule, device=device)
+    resolved = resolve_config(config, overrides).config
     select = Selection(bands, mask, normal, covariates, dates)
     with options.progress_bar() as progress:
-        detector = fit(scenes, chosen.config, seed, select=select, progress=progress)
+        detector = fit(scenes, resolved, seed, select=select, progress=progress)
     detector.save(model)
-    card, cut = detector.card, detector.threshold
+    card, cutoff = detector.card, detector.threshold
     click.echo(
         f"{model}  {card.family}, {len(card.bands)} bands, {card.training.pixels} pixels; "
-        f"threshold {cut.value:.4g} ({cut.rule}), above it {cut.fpr:.2%} of "
-        f"{cut.pixels} {'held-out' if cut.held_out else 'training'} pixels"
+        f"threshold {cutoff.value:.4g} ({cutoff.rule}), above it {cutoff.fpr:.2%} of "
+        f"{cutoff.pixels} {'held-out' if cutoff.held_out else 'training'} pixels"
     )

@@ -1,7 +1,7 @@
 """The detector: fitted on examples, applied to blocks, kept in one file.
 
 `Detector` scores, saves and loads (`detector`); `fit_detector` makes one from examples (`fit`).
-Nothing here knows rasters.  Names are resolved lazily: the model file is read without torch.
+No raster is read here.  Names are resolved lazily: a model's card is read without torch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Passes of one shape through a model, and what comes out of them."""
+"""Batches of one shape through a model, and the scores that come out of them."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from ..pixels.tiling import Tile
 from ..pixels.views import Examples
 
 CHUNK = 8192
-"""Examples per pass at the most.  All passes of a detector have one shape, the last one padded: the
+"""Most examples per batch.  All batches of a detector have one shape, the last one padded: the
 matrix kernels then give an example the same bits whatever its neighbours, the tile and the number
 of threads."""
 FEWEST = 1024
-"""Examples per pass at the least."""
-NUMBERS = 2**19
-"""Numbers of a layer's answer to a pass, 2 MiB: more stay in no cache, fewer take more calls."""
+"""Fewest examples per batch."""
+LAYER_VALUES = 2**19
+"""Values of a layer's output, 2 MiB: more do not stay in a cache, fewer take more calls."""
 
 THREADS = 4
-"""Threads of ours, at the most; beyond, Python stands in the way."""
+"""Most threads of ours; beyond, Python's lock holds them up."""
 RUNS = 2
-"""Runs of passes for each thread, so that one that is held up is not waited for long."""
+"""Runs of batches for each thread, so that nobody waits long for a thread that is held up."""
 
 Array = NDArray[np.float32]
-Work = TypeVar("Work")
+Result = TypeVar("Result")
 Values = TypeVar("Values", Tensor, Array)
 
 
 class ScoreTerms(NamedTuple, Generic[Values]):
-    """The terms of the score of examples, each example alone: tensors of a batch, or arrays."""
+    """Terms of the score, without local-contrast weighting: tensors of a batch, or arrays."""
 
     reconstruction: Values
     """The reconstruction term, (n, ...), nats."""
     kl: Values
     """The KL term, with its weight, (n, ...), nats."""
     code: Values | None
-    """Posterior means, (n, ..., latent); None where they are not asked for."""
+    """Posterior means, (n, ..., latent); None unless they are requested."""
 
     @property
     def total(self) -> Values:
@@ -56,7 +56,7 @@ class ScoreTerms(NamedTuple, Generic[Values]):
 class Scores(NamedTuple):
     """Scores of a block, axes (time, row, col); NaN = no data.
 
-    In nats, unless surroundings count (`Detector.meaning`).
+    In nats, unless the detector has a local-contrast weighting (`Detector.meaning`).
     """
 
     total: Array
@@ -73,42 +73,68 @@ class Scores(NamedTuple):
 
 
 def batch_rows(widest: int) -> int:
-    """Choose the examples per pass for a model whose widest layer has so many outputs."""
-    fitting = 1 << max(1, NUMBERS // widest).bit_length() - 1
+    """Return the examples per batch for a model whose widest layer has so many outputs."""
+    fitting = 1 << max(1, LAYER_VALUES // widest).bit_length() - 1
     return min(CHUNK, max(FEWEST, fitting))
 
 
 def batches(x: Examples, rows: int) -> Iterator[Array]:
-    """Cut examples into passes of one shape, the last one padded; at least one pass."""
+    """Cut examples into batches of one shape, the last one padded; at least one batch."""
     for start in range(0, max(1, len(x)), rows):
-        part = np.asarray(x[start : start + rows], np.float32)
-        if len(part) < rows:
-            spare = np.zeros((rows - len(part), *part.shape[1:]), np.float32)
-            part = np.concatenate([part, spare])
-        yield part
+        batch = np.asarray(x[start : start + rows], np.float32)
+        if len(batch) < rows:
+            padding = np.zeros((rows - len(batch), *batch.shape[1:]), np.float32)
+            batch = np.concatenate([batch, padding])
+        yield batch
 
 
-def run_in_threads(work: Callable[[Examples], Work], x: Examples, rows: int) -> list[Work]:
-    """Do the work on runs of whole passes, which threads of ours share among them.
+def batchwise(
+    function: Callable[[Array], Iterable[Tensor | None]], x: Examples, rows: int, *, threads: bool
+) -> list[Array]:
+    """Apply a function to batches of examples, and concatenate each of its results.
 
-    torch's own threads divide each operation, and wait for each other busily after every one.
+    Parameters
+    ----------
+    function : callable
+        Of a batch, without gradients; its results have the batch as their first axis.
+    x : Examples, shape (n, ..., band)
+        Examples.
+    rows : int
+        Examples per batch.
+    threads : bool
+        Whether threads of ours share the batches.
+    """
+
+    @torch.inference_mode()
+    def apply(run: Examples) -> list[Array]:
+        columns = zip(*map(function, batches(run, rows)), strict=True)
+        return [_concatenated(column, len(run)) for column in columns]
+
+    runs = run_in_threads(apply, x, rows) if threads else [apply(x)]
+    return [run[0] if len(run) == 1 else np.concatenate(run) for run in zip(*runs, strict=True)]
+
+
+def run_in_threads(work: Callable[[Examples], Result], x: Examples, rows: int) -> list[Result]:
+    """Apply ``work`` to runs of whole batches, which threads of ours share.
+
+    torch's own threads divide each operation, and wait actively for each other after every one.
     """
     most = torch.get_num_threads()
-    threads, many = min(most, THREADS), -(-len(x) // rows)
-    if threads == 1 or many < 2:
+    threads, count = min(most, THREADS), -(-len(x) // rows)
+    if threads == 1 or count < 2:
         return [work(x)]
-    step = rows * -(-many // (threads * RUNS))
+    step = rows * -(-count // (threads * RUNS))
     runs = (slice(start, start + step) for start in range(0, len(x), step))
     with (
         torch_threads(most // threads),
-        closing(ahead(lambda run: work(x[run]), runs, threads=threads)) as done,
+        closing(ahead(lambda run: work(x[run]), runs, threads=threads)) as results,
     ):
-        return list(done)
+        return list(results)
 
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch do each operation on so many threads."""
+    """Set the number of threads that torch gives each operation."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -117,29 +143,24 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def to_device(part: Array, device: torch.device) -> Tensor:
-    """Bring numbers to where they are computed; a GPU fetches pinned memory while it computes."""
-    tensor = torch.from_numpy(part if part.flags.writeable else part.copy())
+def to_device(array: Array, device: torch.device) -> Tensor:
+    """Copy an array to a device; a GPU copies pinned memory while it computes."""
+    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
-def concatenated(parts: Iterable[Tensor], count: int) -> Array:
-    """Put passes together and cut the padding off."""
-    return np.asarray(torch.cat(list(parts))[:count].cpu().numpy())
-
-
 def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covariates = ()) -> None:
-    """Make sure that the last axis is bands, and what is told with them.
+    """Require that the last axis holds the bands, then context features or covariates.
 
     Raises
     ------
     BandMismatch, CovariateMismatch
-        If it has another length.
+        When it has another length.
     """
     if covariates:
         return require_values(x.shape[-1], len(bands), covariates)
     if x.shape[-1] != len(bands) + context:
-        more = f", and {context} numbers of context" if context else ""
+        more = f", and {context} features of context" if context else ""
         raise BandMismatch(
             f"The array has {x.shape[-1]} bands, but this detector was trained on "
             f"{len(bands)} ({listed(bands.names)}){more}. Give these, in this order."
@@ -147,13 +168,18 @@ def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covar
 
 
 def available(name: str) -> torch.device:
-    """Give a device that is there.
+    """Return a device.
 
     Raises
     ------
     ConfigError
-        If there is no such device.
+        When the machine does not have it.
     """
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"device = {name!r}: this machine has no CUDA GPU. Use cpu.")
     return torch.device(name)
+
+
+def _concatenated(results: Iterable[Tensor], count: int) -> Array:
+    """Concatenate the results of batches, without the padding."""
+    return np.asarray(torch.cat(list(results))[:count].cpu().numpy())

@@ -1,8 +1,7 @@
-"""Fit a detector to examples: scale, train, measure the noise and how surroundings count.
+"""Fit a detector to examples: scale, train, fit the noise and the local-contrast weighting.
 
-Examples have axes (n, ..., band), float32 in data units; for a model that is conditioned, the
-features of the context follow on the last axis.  The threshold is fitted afterwards, on the scores
-of other examples.
+Examples have axes (n, ..., band), float32 in data units; for a conditioned model, the features of
+the context follow on the last axis.  The threshold is fitted later, to scores of other examples.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ log = logging.getLogger(__name__)
 LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 """Levels of the band quantiles that a detector keeps of its training examples."""
 QUANTILE_EXAMPLES = 50_000
-WEIGHTING_EXAMPLES = 65_536  # scored to find what a score usually is
+WEIGHTING_EXAMPLES = 65_536  # whose scores the local-contrast weighting is fitted to
 LATENT_EXAMPLES = 10_000  # whose codes are described
 RESIDUAL_VALUES = 20_000_000  # that a covariance is fitted to: 100,000 spectra of 200 bands
 
@@ -58,40 +57,42 @@ def fit_detector(
     context: Context | None = None,
     progress: Progress = quiet,
 ) -> Detector:
-    """Fit a detector, but not yet its threshold.
+    """Fit a detector without its threshold.
 
     Parameters
     ----------
     sample : Sample
-        Examples to train on; those that lack data in a band in use do not count.
+        Examples to train on; those that lack data in a kept band do not count.
     bands : Bands
-        What their last axis is, without context.
+        The bands of their last axis, without context.
     plan : ModelPlan
         What is built, and how it is trained and scored.
     seed : int
-        Decides initial weights and shuffling; the same seed repeats to the bit on one machine.
+        Seed of initial weights and shuffling; the same seed repeats to the bit on one machine.
     fewest : int, default 1
-        Examples with data in every band in use that there must be at the least.
+        Examples with data in every kept band that there must be at the least.
     context : Context, optional
-        What made the context of the examples, see `fit_surroundings`.
+        Made the context of the examples, see `fit_surroundings`.
     progress : Progress, optional
         Called for every step.
 
     Returns
     -------
     Detector
-        Without a threshold; bands that carry nothing are dropped, and named in the log.
+        Without a threshold; dropped bands are named in the log.
 
     Raises
     ------
     NotEnoughPixels
-        If no band carries anything, or too few examples do.
+        When too few examples have data, or every band has one value in all of them.
     ConfigError
-        If the device is not there, or training diverged.
+        When the device is missing, or training diverges.
     """
     data = training_set(sample, bands, plan.view.known, fewest, context)
     if data.dropped:
-        log.warning("dropped, no data or one value everywhere: %s", ", ".join(data.dropped))
+        log.warning(
+            "dropped bands without data, or with a single value: %s", ", ".join(data.dropped)
+        )
     scaled, features = data.tensors(data.examples, available(plan.device))
     sizes = plan.sizes(len(data.bands), 0 if data.context is None else data.context.width)
     model = _untrained(plan, sizes, seed).to(scaled.device)
@@ -99,7 +100,7 @@ def fit_detector(
     if not np.isfinite(history.loss).all():
         raise ConfigError(
             f"Training diverged with training.learning_rate = {plan.training.learning_rate:g} "
-            f"(the loss is no number any more). Lower it."
+            f"(the loss is not finite). Lower it."
         )
     latent = _latent_statistics(model, scaled, features)
     training = _training(sample, plan, seed, history, scaled, latent)
@@ -122,33 +123,35 @@ def fit_detector(
 def fit_surroundings(
     sample: Sample, bands: Bands, plan: ModelPlan, fewest: int, covariates: Covariates = ()
 ) -> Context | None:
-    """Fit what a model is conditioned on besides the bands; None for a family that is not.
+    """Fit the context that a model is conditioned on; None for a family that is not.
 
     Parameters
     ----------
     sample, bands, plan, fewest
         As for `fit_detector`, without context.
     covariates : Covariates, optional
-        Whose values follow the bands of the examples.
+        Their values follow the bands of the examples.
 
     Raises
     ------
     NotEnoughPixels
-        If no band carries anything, or too few examples do.
-    ConfigError, CovariateMismatch
-        If the covariates have too many classes, or none.
+        When too few examples have data, or every band has one value in all of them.
+    ConfigError
+        When a categorical covariate has too many classes.
+    CovariateMismatch
+        When a categorical covariate has no class at any example.
     """
     if plan.context is None:
         return None
     data = training_set(sample, bands, plan.view.known, fewest, None)
     count = len(data.bands)
-    known = fit_covariates(covariates, data.examples[..., count:])
-    return fit_context(plan.context, data.spectra.reshape(-1, count), data.alive, known)
+    fitted = fit_covariates(covariates, data.examples[..., count:])
+    return fit_context(plan.context, data.spectra.reshape(-1, count), data.alive, fitted)
 
 
 def _untrained(plan: ModelPlan, sizes: Sizes, seed: int) -> Autoencoder:
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # not those of other devices
+        torch.default_generator.manual_seed(seed)  # leaves those of other devices
         return plan.build(sizes)
 
 
@@ -179,7 +182,7 @@ def _training(
 @torch.inference_mode()
 def _noise(model: Autoencoder, scaled: Tensor, features: Tensor | None, kind: str) -> Noise:
     most = 1 if kind != "covariance" else RESIDUAL_VALUES // scaled[0].numel()
-    batch = _some(model, most, scaled, features)
+    batch = _subset(model, most, scaled, features)
     residuals = (batch.x - model.mean(batch.x, batch.context))[batch.known]
     return fit_noise(kind, residuals.cpu().numpy(), model.likelihood.sigma.cpu().numpy())
 
@@ -188,20 +191,20 @@ def _noise(model: Autoencoder, scaled: Tensor, features: Tensor | None, kind: st
 def _latent_statistics(
     model: Autoencoder, scaled: Tensor, features: Tensor | None
 ) -> LatentStatistics:
-    batch = _some(model, LATENT_EXAMPLES, scaled, features)
+    batch = _subset(model, LATENT_EXAMPLES, scaled, features)
     context = None if batch.context is None else batch.context[batch.known]
     return model.latent_statistics(batch.x[batch.known], context)
 
 
-def _some(model: Autoencoder, most: int, scaled: Tensor, features: Tensor | None) -> ModelInput:
-    """Prepare some examples, evenly spaced, because they lie in the order of the scene."""
-    some = slice(None, None, -(-len(scaled) // most))
-    return model.prepare(scaled[some], None if features is None else features[some])
+def _subset(model: Autoencoder, most: int, scaled: Tensor, features: Tensor | None) -> ModelInput:
+    """Prepare examples at an even step, as they are in the order of the scene."""
+    every = slice(None, None, -(-len(scaled) // most))
+    return model.prepare(scaled[every], None if features is None else features[every])
 
 
 @torch.inference_mode()
 def _elbo(model: Autoencoder, data: TrainingSet) -> float | None:
-    """Return the held-out evidence lower bound, nats per pixel; None without held-out ones."""
+    """Return the evidence lower bound of held-out examples, nats per pixel; None without any."""
     if not len(data.held_out):
         return None
     device = next(model.parameters()).device
@@ -214,9 +217,9 @@ def _weighted(detector: Detector, examples: Array, plan: ModelPlan, seed: int) -
     score = plan.score
     if not (score.local_contrast or score.latent_distance):
         return detector
-    some = examples[:: -(-len(examples) // WEIGHTING_EXAMPLES)]
-    terms, known = detector.score_examples(some, codes=True), detector.view.known(some)
-    assert terms.code is not None  # asked for
+    subset = examples[:: -(-len(examples) // WEIGHTING_EXAMPLES)]
+    terms, known = detector.score_examples(subset, codes=True), detector.view.known(subset)
+    assert terms.code is not None  # requested
     annulus = Annulus(*score.annulus)
     weighting = fit_local_contrast(
         LocalContrastWeighting(annulus, score.local_contrast, score.latent_distance),
@@ -229,9 +232,9 @@ def _weighted(detector: Detector, examples: Array, plan: ModelPlan, seed: int) -
 
 def _quantiles(examples: Array) -> NDArray[np.float64]:
     flat = examples.reshape(-1, examples.shape[-1])
-    some = flat[:: 1 + len(flat) // QUANTILE_EXAMPLES]
-    whole = some[np.isfinite(some).all(axis=-1)]
-    return np.asarray(np.quantile(whole.astype(np.float64), LEVELS, axis=0))
+    subset = flat[:: 1 + len(flat) // QUANTILE_EXAMPLES]
+    complete = subset[np.isfinite(subset).all(axis=-1)]
+    return np.asarray(np.quantile(complete.astype(np.float64), LEVELS, axis=0))
 
 
 def _card(plan: ModelPlan, sizes: Sizes, data: TrainingSet, training: Training) -> Card:

@@ -1,4 +1,4 @@
-"""Read model files of format 1, which anomvae 0.1 wrote: the same content under other names."""
+"""Translate model files of format 1, which anomvae 0.1 wrote: the same content, other names."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def renamed_card(card: Mapping[str, Any]) -> dict[str, Any]:
         rule = new["threshold"]["rule"].replace("clipped:", "sigma-clip:")
         new["threshold"] = {**new["threshold"], "rule": rule}
     if "covariates" in new:
-        kinds = [KINDS.get(one["kind"], one["kind"]) for one in new["covariates"]]
-        pairs = zip(new["covariates"], kinds, strict=True)
-        new["covariates"] = [{**one, "kind": kind} for one, kind in pairs]
+        new["covariates"] = [
+            {**one, "kind": KINDS.get(one["kind"], one["kind"])} for one in new["covariates"]
+        ]
     return new
 
 

@@ -1,9 +1,9 @@
-"""Dense layers as a score computes them: product, bias and activation in one call of oneDNN.
+"""Fused layers: product, bias and activation of a dense layer in one call of oneDNN.
 
 torch multiplies matrices of float32 by MKL.  oneDNN, which comes with torch too, is up to twice as
 fast on an AMD processor (docs/decisions/0014), and gives an example the same bits wherever it lies
-in a batch, however few the outputs.  torch has it for its compiler, under a name that is not
-public: where that is missing, and on a GPU, layers stay as they are.
+in a batch, however few the outputs.  torch has it for its compiler, under a private name: where
+that is missing, and on a GPU, layers stay as they are.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Part = TypeVar("Part", bound=nn.Module)
 
 
 class FusedDense(nn.Module):
-    """A dense layer, and the activation behind it."""
+    """A dense layer, and the activation after it."""
 
     def __init__(self, layer: Dense, activation: str = "none") -> None:
-        """Do what ``layer`` does, then ``gelu``, or nothing."""
+        """Take the weights of ``layer``; ``activation`` is ``gelu`` or ``none``."""
         super().__init__()
         self.weight, self.bias, self.activation = layer.weight, layer.bias, activation
 
@@ -35,7 +35,7 @@ class FusedDense(nn.Module):
 
 
 def fuse(part: Part) -> Part:
-    """Compute the dense layers inside a part of a model in one call each; give it, changed."""
+    """Replace the dense layers inside a part of a model, in place, and return it."""
     if not _possible(part):
         return part
     for name, inner in part.named_children():
@@ -50,5 +50,5 @@ def fuse(part: Part) -> Part:
 
 
 def _possible(part: nn.Module) -> bool:
-    here = all(one.device.type == "cpu" for one in part.parameters())
-    return here and bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, OPERATOR)
+    on_cpu = all(weight.device.type == "cpu" for weight in part.parameters())
+    return on_cpu and bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, OPERATOR)

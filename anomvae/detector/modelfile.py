@@ -1,9 +1,10 @@
 """The one-file model: a JSON card and tensors in the safetensors format; no pickle, no times.
 
 The card is the only metadata entry, ``anomvae``, so that the same detector gives the same bytes.
-Format 1 is told field by field in docs/model-file.md.  It grows by optional fields: one that holds
-its default is not written, so older files stay readable, and older versions read newer files that
-do not use what they do not know.  An unknown field is refused.  Reading needs no torch.
+docs/model-file.md describes the format field by field.  It grows by optional fields: a field that
+holds its default is not written, so older files stay readable, and older versions read newer files
+that do without new fields.  An unknown field is refused.  Files of format 1 are translated
+(`format1`).  Reading needs no torch.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ PICKLES = (b"PK\x03\x04", b"\x80")
 LONGEST_HEADER = 100_000_000  # the bound of the safetensors format
 
 Tensors = Mapping[str, NDArray[Any]]
-Part = TypeVar("Part")
+Built = TypeVar("Built")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Training:
     """How a detector was fitted."""
 
     scenes: tuple[str, ...]
-    """File names of the training scenes, of all dates, without folders; empty for arrays."""
+    """File names of the training scenes, all dates, without folders; empty for arrays."""
     seed: int
-    """Decides initial weights, shuffling and held-out blocks."""
+    """Seed of initial weights, shuffling and held-out blocks."""
     pixels: int
     """Pixels trained on."""
     steps: int
@@ -53,7 +54,7 @@ class Training:
     batch_size: int
     """Pixels per step."""
     trim: float
-    """Share of each batch that did not count."""
+    """Share of each batch, the worst by loss, that did not count."""
     beta: float
     """Weight of the KL term in training."""
     loss: tuple[float, ...]
@@ -63,14 +64,14 @@ class Training:
     nodata: float
     """Share of pixels without data in the training scenes."""
     latent: LatentStatistics = NO_LATENT_STATISTICS
-    """What the code carries; empty where it has no prior, or in a file of before."""
+    """What the code carries; empty for a family without prior."""
     dates: int = 1
     """Dates of an example; above 1 for a family that compares dates."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a detector is; the JSON entry of its file."""
+    """Description of a detector; the JSON entry of its file."""
 
     family: str
     """A name in `anomvae.models.families.FAMILIES`."""
@@ -83,7 +84,7 @@ class Card:
     bands: Bands
     """The radiometric contract: the bands a scene must have, in order."""
     dropped: tuple[str, ...]
-    """Bands of the training scenes that carry nothing and are left out."""
+    """Bands of the training scenes without data or with a single value; they are not read."""
     noise: str
     """Noise model of the score: ``unit``, ``band`` or ``covariance``."""
     kl_weight: float
@@ -95,15 +96,15 @@ class Card:
     torch: str
     """Version of torch that trained the weights."""
     threshold: Threshold | None = None
-    """The cut-off; none before it is fitted."""
+    """The threshold; None before it is fitted."""
     context: ContextPlan | None = None
-    """What surroundings the model is conditioned on; none for a family that is not."""
+    """Surroundings that the model is conditioned on; None for a family that is not."""
     weighting: LocalContrastWeighting | None = None
-    """How surroundings count in the score; none where each pixel is scored alone."""
+    """The local-contrast weighting of the score; None where each pixel is scored alone."""
     patch: Annulus | None = None
-    """Side of a patch, and of the middle that its context does not see; none without patches."""
+    """Sides of a patch and of its masked middle; None for a family without patches."""
     covariates: Covariates = ()
-    """What else the model is told, in the order of the values behind the bands of a block."""
+    """Covariates of the model, in the order of their values behind the bands of a block."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class ModelFile:
     """A model file in memory."""
 
     card: Card
-    """What the detector is."""
+    """Description of the detector."""
     tensors: Tensors
     """Arrays by name; empty when only the card was read."""
 
@@ -121,18 +122,18 @@ def to_bytes(model: ModelFile) -> bytes:
     from safetensors.numpy import save
 
     tensors = {name: np.asarray(array, order="C") for name, array in model.tensors.items()}
-    entry = {"format": FORMAT, "tensors": _digest(tensors)} | _told(model.card)
+    entry = {"format": FORMAT, "tensors": _digest(tensors)} | _to_json(model.card)
     sealed = entry | {"checksum": _checksum(entry)}
     return save(tensors, metadata={KEY: json.dumps(sealed, sort_keys=True, allow_nan=False)})
 
 
 def read_card(path: str | Path) -> Card:
-    """Read what a model is, without its tensors.
+    """Read the description of a model, without its tensors.
 
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged, foreign, a pickle, or of a newer format.
+        When the file is missing, damaged, foreign, a pickle, or of a newer format.
     """
     return _card(_entry(_header(Path(path)), path), path)
 
@@ -143,7 +144,7 @@ def read_model(path: str | Path) -> ModelFile:
     Raises
     ------
     ModelFileError
-        If the file is missing, damaged, foreign, a pickle, or of a newer format.
+        When the file is missing, damaged, foreign, a pickle, or of a newer format.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -162,7 +163,7 @@ def read_model(path: str | Path) -> ModelFile:
 
 
 def is_model(path: str | Path) -> bool:
-    """Whether a file begins as a safetensors file does; it may still be damaged."""
+    """Return whether a file begins as a safetensors file; it may still be damaged."""
     try:
         _header(Path(path))
     except ModelFileError:
@@ -185,7 +186,7 @@ def _header(path: Path) -> dict[str, Any]:
         header = None
     if isinstance(header, dict):
         return header
-    # Not before: the length of a header may begin as a pickle does.
+    # Checked last: the length of a valid header may begin with the byte of a pickle.
     if start.startswith(PICKLES):
         raise ModelFileError(
             f"{path} is a pickle or a zip archive; anomvae reads models only from the safetensors "
@@ -221,21 +222,21 @@ def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
             data = renamed_card(data)
         bands, training = data["bands"], data["training"]
         latent = _built(LatentStatistics, training.get("latent", {}))
-        parts = {
+        tables = {
             "bands": _built(Bands, bands | {"items": [_built(Band, b) for b in bands["items"]]}),
             "training": _built(Training, training | {"latent": latent}),
         }
         if "threshold" in data:
-            parts["threshold"] = _built(Threshold, data["threshold"])
+            tables["threshold"] = _built(Threshold, data["threshold"])
         if "covariates" in data:
-            parts["covariates"] = tuple(_built(Covariate, one) for one in data["covariates"])
+            tables["covariates"] = tuple(_built(Covariate, one) for one in data["covariates"])
         for name, kind in (("context", ContextPlan), ("weighting", LocalContrastWeighting)):
             if name in data:
                 annulus = _built(Annulus, data[name]["annulus"])
-                parts[name] = _built(kind, data[name] | {"annulus": annulus})
+                tables[name] = _built(kind, data[name] | {"annulus": annulus})
         if "patch" in data:
-            parts["patch"] = _built(Annulus, data["patch"])
-        return _built(Card, data | parts)
+            tables["patch"] = _built(Annulus, data["patch"])
+        return _built(Card, data | tables)
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} does not fit format {FORMAT} as anomvae {__version__} knows it ({error}); it "
@@ -243,19 +244,18 @@ def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
         ) from error
 
 
-def _told(part: Any) -> Any:  # noqa: ANN401 - a dataclass, or what its fields hold
-    """Turn a dataclass into a mapping, without optional fields that hold their default."""
-    if isinstance(part, tuple):
-        return [_told(item) for item in part]
-    if not is_dataclass(part):
-        return part
-    held = {field.name: getattr(part, field.name) for field in fields(part)}
-    optional = {field.name: field.default for field in fields(part)}
-    return {name: _told(value) for name, value in held.items() if value != optional[name]}
+def _to_json(value: Any) -> Any:  # noqa: ANN401 - a dataclass, or what its fields hold
+    """Convert a dataclass to a mapping, without optional fields that hold their default."""
+    if isinstance(value, tuple):
+        return [_to_json(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    items = ((field, getattr(value, field.name)) for field in fields(value))
+    return {field.name: _to_json(item) for field, item in items if item != field.default}
 
 
-def _built(kind: Callable[..., Part], data: Mapping[str, Any]) -> Part:
-    """Make a dataclass; an unknown field, or one without a default that is missing, is an error."""
+def _built(kind: Callable[..., Built], data: Mapping[str, Any]) -> Built:
+    """Make a dataclass; an unknown field, or a missing one without default, is a TypeError."""
     return kind(**{key: tuple(v) if isinstance(v, list) else v for key, v in data.items()})
 
 

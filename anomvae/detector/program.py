@@ -1,15 +1,15 @@
-"""A model folded for scoring: data units in, terms out, and little that is linear in between.
+"""The scoring program: a model folded into few array operations, data units in, terms out.
 
-For an example ``x`` in data units, with the scaler's centre m and spread s, the encoder's first
-layer (W, b), the decoder's last (V, v) on features h, and the noise (c, S)::
+For an example ``x`` in data units, with the scaler's centre m and standard deviation s, the
+encoder's first layer (W, b), the decoder's last (V, v) on features h, and the noise (c, S)::
 
     d = clip(x - m)
     first layer   W (d / s) + b                  = (W / s) d + b
     whitened      (d / s - V h - v - c) S^-1/2   = d (S^-1/2 / s) - (V h + v + c) S^-1/2
 
-The brackets are made once, in float64.  The centre is taken away first, because a band far from
-zero would lose its digits in the sums; what float32 cannot hold of it goes into b and v.  A context
-network sees examples before the encoder does, so it is given d / s, and W stays.
+The brackets are computed once, in float64.  The centre is subtracted first, because a band far from
+zero would lose its digits in the sums; the part of m that float32 cannot hold goes into b and v.  A
+context network takes examples before the encoder does, so it is given d / s, and W stays.
 """
 
 from __future__ import annotations
@@ -30,44 +30,45 @@ from .fused import fuse
 
 @dataclass(frozen=True, eq=False)
 class ScoringProgram:
-    """A folded model, on the device of the one it was made of."""
+    """A folded model, on the device of the model that it is made of."""
 
     model: Autoencoder
-    """Encodes what `look` gives; decodes to the whitened mean, its sign turned."""
+    """Encodes what `prepare` returns; decodes to minus the whitened mean."""
     centre: Tensor
     """Mean per band, data units, (band,)."""
     farthest: Tensor
     """Largest distance from it, data units, (band,)."""
     std: Tensor | None
-    """What distances are divided by for a context network, (band,)."""
+    """Divisor of the distances for a context network, (band,)."""
     gain: Tensor | nn.Module
-    """What whitens examples: (band,), to be multiplied, or a layer."""
+    """Whitening of examples: a factor (band,), or a layer."""
     kl_weight: float
     """Weight of the KL term."""
     rows: int
     """Examples per batch."""
 
     def prepare(self, x: Tensor, features: Tensor | None) -> ModelInput:
-        """Centre examples (n, ..., band) in data units, and join the features of their context."""
-        away = (x - self.centre).clamp_(-self.farthest, self.farthest)
-        return self.model.prepare(away if self.std is None else away.div_(self.std), features)
+        """Centre examples (n, ..., band) in data units; append the features of their context."""
+        centred = (x - self.centre).clamp_(-self.farthest, self.farthest)
+        return self.model.prepare(centred if self.std is None else centred.div_(self.std), features)
 
     def encode(self, batch: ModelInput) -> Code:
-        """Turn examples into codes."""
+        """Encode examples."""
         return self.model.encode(batch.x, batch.context)
 
     def score_terms(self, batch: ModelInput, *, codes: bool) -> ScoreTerms[Tensor]:
-        """Return the terms of examples, and their codes if these are asked for."""
+        """Return the terms of examples, and their codes if requested."""
         code = self.encode(batch)
         negative_mean = self.model.decode(code.z, batch.context)
-        squares = self._white(batch.x, negative_mean).square_()
+        squares = self._residual(batch.x, negative_mean).square_()
         nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
         return ScoreTerms(nll, self.kl_weight * code.kl, code.z if codes else None)
 
-    def _white(self, x: Tensor, against: Tensor) -> Tensor:
+    def _residual(self, x: Tensor, negative_mean: Tensor) -> Tensor:
+        """Return the whitened residual, in the memory of ``negative_mean``."""
         if isinstance(self.gain, Tensor):
-            return against.addcmul_(x, self.gain)
-        return against.add_(self.gain(x))
+            return negative_mean.addcmul_(x, self.gain)
+        return negative_mean.add_(self.gain(x))
 
 
 def scoring_program(
@@ -79,24 +80,24 @@ def scoring_program(
     farthest = (FARTHEST * std).clamp_max(float(np.finfo(np.float32).max))
     device = next(model.parameters()).device
 
-    def placed(array: Tensor) -> Tensor:
+    def stored(array: Tensor) -> Tensor:
         return array.float().to(device)
 
-    alone = model.context_network is None
-    unit = std if alone else torch.ones_like(std)
-    shift = centre - centre.float() if alone else torch.zeros_like(centre)
-    if alone:
+    folded = model.context_network is None
+    unit = std if folded else torch.ones_like(std)
+    shift = centre - centre.float() if folded else torch.zeros_like(centre)
+    if folded:
         _fold_input(program.encoder, std, shift)
     gain = _fold_output(program, noise, unit, shift)
     widest = max(layer.out_features for layer in program.modules() if isinstance(layer, Dense))
-    rows = batch_rows(max(widest, len(std))) if alone else FEWEST
-    bounds = placed(centre), placed(farthest), None if alone else placed(std)
-    whiten = placed(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
+    rows = batch_rows(max(widest, len(std))) if folded else FEWEST
+    bounds = stored(centre), stored(farthest), None if folded else stored(std)
+    whiten = stored(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
     return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, rows)
 
 
 def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
-    """Let the first layer take bands in other units, and ``shift`` too much."""
+    """Make the first layer take bands in units of ``unit``, and too large by ``shift``."""
     layer = next(part for part in encoder.modules() if isinstance(part, Dense))
     weight, bias = layer.weight.double().cpu(), layer.bias.double().cpu()
     weight[:, : len(unit)] /= unit
@@ -108,7 +109,7 @@ def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
 def _fold_output(
     program: Autoencoder, noise: Noise, unit: Tensor, shift: Tensor
 ) -> Tensor | nn.Module:
-    """Let the decoder give the whitened mean, its sign turned; tell what whitens examples."""
+    """Make the decoder return minus the whitened mean; return the whitening of examples."""
     root = torch.from_numpy(noise.whitening)
     square = torch.diag(root) if root.ndim == 1 else root
     layer = program.likelihood.to_mean

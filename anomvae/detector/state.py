@@ -1,4 +1,4 @@
-"""What a detector consists of, and how its file holds it: a card and named arrays."""
+"""What a detector consists of, what follows from it, and how its file holds it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import ConfigError, ModelFileError
+from ..files import PathText
 from ..models import Autoencoder
 from ..models.families import PATCH, Sizes, family_named
-from ..pixels.views import View
+from ..pixels.bands import Bands
+from ..pixels.covariates import Covariates
+from ..pixels.views import View, require_dates
 from ..stats.context import Context, conditioned
 from ..stats.noise import Noise
 from ..stats.scaler import Scaler
-from ..stats.thresholds import ScoreDistribution
-from .modelfile import Card, ModelFile
+from ..stats.thresholds import ScoreDistribution, Threshold
+from .modelfile import Card, ModelFile, read_model
 
 
 @dataclass(frozen=True, eq=False)
 class DetectorState:
-    """What a detector consists of."""
+    """What a detector consists of, and what follows from it."""
 
     card: Card
-    """What it is, in words and numbers."""
+    """Its description, as the file holds it."""
     view: View
     """What an example is, with its context."""
     scaler: Scaler
@@ -39,9 +43,68 @@ class DetectorState:
     context: Context | None = None
     """What the model is conditioned on; None for a family that is not."""
 
+    @property
+    def bands(self) -> Bands:
+        """The bands a scene must have."""
+        return self.card.bands
+
+    @property
+    def covariates(self) -> Covariates:
+        """The covariates a scene must have, in this order."""
+        return self.card.covariates
+
+    @property
+    def threshold(self) -> Threshold:
+        """The threshold of the score.
+
+        Raises
+        ------
+        ConfigError
+            When none is fitted yet; `Detector.with_threshold` fits one.
+        """
+        if self.card.threshold is None:
+            raise ConfigError("The detector has no threshold yet. Fit one with `with_threshold`.")
+        return self.card.threshold
+
+    @property
+    def radius(self) -> int:
+        """Receptive radius of a score, pixels: the halo that a tile needs."""
+        weighting = self.card.weighting
+        return self.view.radius + (0 if weighting is None else weighting.radius)
+
+    @property
+    def meaning(self) -> str:
+        """Definition of the score in one line, with its unit where it has one."""
+        if self.card.weighting is None:
+            return "score = reconstruction + kl, nats, higher is more anomalous"
+        return (
+            "score = reconstruction + kl, each times the local-contrast weighting, higher is more "
+            "anomalous"
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the model computes on."""
+        return next(self.model.parameters()).device
+
+    @property
+    def compares_dates(self) -> bool:
+        """Whether the score of a date depends on the dates before it."""
+        return self.view.compares_dates
+
+    def require_dates(self, dates: int) -> None:
+        """Require as many dates of a site as a score needs.
+
+        Raises
+        ------
+        ConfigError
+            When the family compares dates, and there is only one.
+        """
+        require_dates(self.view, dates, self.card.family)
+
 
 def to_model_file(state: DetectorState) -> ModelFile:
-    """Name every array."""
+    """Return the content of a model file: the card, and every array under its name."""
     tensors = {
         "bands.quantiles": state.band_quantiles,
         "noise.centre": state.noise.centre,
@@ -57,22 +120,36 @@ def to_model_file(state: DetectorState) -> ModelFile:
     return ModelFile(state.card, tensors | weights)
 
 
-def from_model_file(file: ModelFile) -> DetectorState:
-    """Build the detector of a file; its family is looked up here.
+def read_state(path: PathText) -> DetectorState:
+    """Read what a model file holds.
 
     Raises
     ------
-    LookupError, TypeError, ValueError, RuntimeError
-        If its arrays are not those that its card describes.
+    ModelFileError
+        When the file is missing, damaged, foreign, a pickle, of a newer format, or its arrays are
+        not those that its card describes.
     """
+    file = read_model(path)
+    try:
+        return _state_of(file)
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(
+            f"{path} does not hold the detector its card describes ({error}). "
+            f"Copy it again, or train it again."
+        ) from error
+
+
+def _state_of(file: ModelFile) -> DetectorState:
+    """Build what a file describes; its family is looked up here."""
     card, tensors = file.card, file.tensors
     family, patch = family_named(card.family), card.patch or PATCH
     context = None
     if card.context is not None:
         context = Context.of(card.context, tensors, card.covariates)
     width = 0 if context is None else context.width
-    sizes = Sizes(len(card.bands), card.latent, card.hidden, width, patch)
-    model = family.build(sizes, card.likelihood)
+    model = family.build(
+        Sizes(len(card.bands), card.latent, card.hidden, width, patch), card.likelihood
+    )
     weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
     model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
     scores = None

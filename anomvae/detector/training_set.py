@@ -1,4 +1,7 @@
-"""Make examples ready to train on: bands that carry nothing left out, and gaps with them."""
+"""The training set: examples without the bands that carry nothing, and without gaps.
+
+A band is dropped where it has no data (or hardly any), or one value in all examples.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,26 @@ from ..stats.scaler import Scaler
 from ..training.sampling import Sample
 from .batches import Array
 
-EMPTY = 0.01  # a band with data in a smaller share of the pixels has none worth waiting for
+EMPTY = 0.01  # a band with data in a smaller share of the pixels than its fullest peer is dropped
 
 
 class TrainingSet(NamedTuple):
-    """Examples that can be trained on, and what they consist of."""
+    """Examples to train on, and what describes them."""
 
     examples: Array
-    """Living bands, then context, data units."""
+    """Kept bands, then features of the context, (n, ..., value), data units."""
     held_out: Array
-    """The same of examples that training does not see."""
+    """The same of examples that training does not read."""
     bands: Bands
-    """The living bands."""
+    """The kept bands."""
     dropped: tuple[str, ...]
-    """Names of the others."""
+    """Names of the other bands."""
     alive: NDArray[np.bool_]
-    """Which of the sample's bands are living, shape (band,)."""
+    """Which of the sample's bands are kept, shape (band,)."""
     scaler: Scaler
     """Fitted to the examples."""
     context: Context | None
-    """What made the context of the examples, fitted to them."""
+    """Makes the features of the context; fitted to the examples."""
 
     @property
     def spectra(self) -> Array:
@@ -45,13 +48,13 @@ class TrainingSet(NamedTuple):
         return self.examples[..., : len(self.bands)]
 
     def tensors(self, examples: Array, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Give scaled examples, and what the model is told with them."""
+        """Return scaled examples, and the standardised features of their context."""
         count = len(self.bands)
         scaled = torch.from_numpy(self.scaler.scale(examples[..., :count])).to(device)
         if self.context is None:
             return scaled, None
-        told = self.context.standardised(examples[..., count:])
-        return scaled, torch.from_numpy(told).to(device)
+        features = self.context.standardised(examples[..., count:])
+        return scaled, torch.from_numpy(features).to(device)
 
 
 def training_set(
@@ -61,23 +64,41 @@ def training_set(
     fewest: int,
     context: Context | None,
 ) -> TrainingSet:
-    """Leave out bands that carry nothing, and examples that lack data in any other."""
+    """Drop bands that carry nothing, then examples that lack data in any other band.
+
+    Parameters
+    ----------
+    sample : Sample
+        Examples; features of the context or covariates may follow their bands.
+    bands : Bands
+        The bands of the sample.
+    known : callable
+        Returns which scores of examples (n, ..., band) have their data, (n,) or (n, time).
+    fewest : int
+        Examples that there must be at the least.
+    context : Context, optional
+        Makes the features of the context.
+
+    Raises
+    ------
+    NotEnoughPixels
+        When there are fewer examples, all of them are held out, no band is kept, or the context
+        depends on a dropped band.
+    """
     examples, fewest = sample.examples, max(1, fewest)
-    _require(len(examples) + len(sample.held_out), fewest)
-    _require_some(examples)
+    _require(len(examples), len(sample.held_out), fewest)
     held_out = sample.held_out.reshape(-1, *examples.shape[1:])
-    told = np.ones(examples.shape[-1] - len(bands), dtype=bool)  # the context always stays
+    others = np.ones(examples.shape[-1] - len(bands), dtype=bool)  # features are never dropped
     count = _describe(examples[..., : len(bands)]).count
-    seen = count > EMPTY * count.max()
-    examples, held_out = (_kept(part, np.append(seen, told)) for part in (examples, held_out))
-    living = int(seen.sum())
+    filled = count > EMPTY * count.max()
+    examples, held_out = (_kept(part, np.append(filled, others)) for part in (examples, held_out))
+    living = int(filled.sum())
     examples, held_out = (part[_any(known(part[..., :living]))] for part in (examples, held_out))
-    _require(len(examples) + len(held_out), fewest)
-    _require_some(examples)
+    _require(len(examples), len(held_out), fewest)
     dead = _describe(examples[..., :living]).dead
-    examples, held_out = (_kept(part, np.append(~dead, told)) for part in (examples, held_out))
-    alive = seen.copy()
-    alive[seen] = ~dead
+    examples, held_out = (_kept(part, np.append(~dead, others)) for part in (examples, held_out))
+    alive = filled.copy()
+    alive[filled] = ~dead
     if not alive.any():
         raise NotEnoughPixels(
             f"All {len(bands)} bands have one value in all {len(examples)} pixels, so there is "
@@ -87,31 +108,28 @@ def training_set(
     used = bands.keep([band for band, kept in zip(bands, alive, strict=True) if kept])
     scaler = _describe(examples[..., : len(used)]).scaler()
     if context is not None:
-        _require_told(context, bands, alive)
+        _require_basis(context, bands, alive)
         context = context.keep(alive).fitted_to(examples[..., len(used) :])
     return TrainingSet(examples, held_out, used, dropped, alive, scaler, context)
 
 
 def _any(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which examples have something to learn, (n,)."""
+    """Return which examples have data at any date, (n,)."""
     return np.asarray(known.any(axis=tuple(range(1, known.ndim))))
 
 
-def _require(pixels: int, fewest: int) -> None:
-    if pixels < fewest:
+def _require(examples: int, held_out: int, fewest: int) -> None:
+    if examples + held_out < fewest:
         raise NotEnoughPixels(
-            f"{pixels} valid pixels to train on, but at least {fewest} are needed. "
+            f"{examples + held_out} valid pixels to train on, but at least {fewest} are needed. "
             f"Give larger scenes, choose other bands, or check nodata values and masks."
         )
-
-
-def _require_some(examples: Array) -> None:
-    if not len(examples):
+    if not examples:
         raise NotEnoughPixels("All valid pixels lie in held-out blocks. Give larger scenes.")
 
 
-def _require_told(context: Context, bands: Bands, alive: NDArray[np.bool_]) -> None:
-    """Make sure that no context was made of bands that a detector will not read."""
+def _require_basis(context: Context, bands: Bands, alive: NDArray[np.bool_]) -> None:
+    """Require that the context depends on no dropped band: a detector does not read it."""
     lost = context.basis.any(axis=1) & ~alive
     if lost.any():
         names = [band.name for band, gone in zip(bands, lost, strict=True) if gone]

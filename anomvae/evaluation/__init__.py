@@ -1,7 +1,7 @@
-"""Compare maps and detectors with labels, and with the plain detectors they have to beat.
+"""Maps and detectors against labels, with baselines beside them.
 
-`evaluate` and `evaluate_detector` measure (`measure`); `BASELINES` are
-fitted to the evaluated scene itself (`baselines`).
+`evaluate` and `evaluate_detector` measure (`measure`); `BASELINES` are fitted to the evaluated
+scene itself (`baselines`).
 """
 
 from .baselines import BASELINES

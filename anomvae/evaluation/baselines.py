@@ -1,7 +1,7 @@
-"""Plain detectors, fitted to the scene they score: what an autoencoder has to beat.
+"""Baselines: plain detectors, fitted to the scene that they score.
 
 Spectra have axes (n, band), data units, without NaN.  A baseline is a row of `BASELINES`: a
-function that sees the scene in a stream and answers with one that scores spectra.
+function that is fitted to a stream of the scene's spectra and returns one that scores spectra.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..stats.rx import fit_robust_rx, fit_rx
 
 Spectra = NDArray[np.float32]
 Stream = Callable[[], Iterator[Spectra]]
-"""Begins to read the scene's valid spectra, part by part."""
+"""Reads the scene's valid spectra from the start, part by part."""
 Score = Callable[[Spectra], NDArray[Any]]
 """Scores spectra (n, band), shape (n,); higher is more anomalous."""
 
@@ -34,7 +34,7 @@ def rx(stream: Stream) -> Score:
 def robust_rx(stream: Stream) -> Score:
     """Fit robust RX: mean and covariance of the 95 % of the spectra nearest to them, three times.
 
-    Keeps 8 bytes a spectrum while it is fitted.
+    It keeps 8 bytes per spectrum while it is fitted.
     """
     return fit_robust_rx(stream).score
 
@@ -79,12 +79,12 @@ BASELINES: dict[str, Callable[[Stream], Score]] = {
 
 
 def baseline(name: str) -> Callable[[Stream], Score]:
-    """Look up a baseline.
+    """Return a baseline by its name.
 
     Raises
     ------
     ConfigError
-        If none has this name.
+        When none has this name.
     """
     if name in BASELINES:
         return BASELINES[name]
@@ -92,12 +92,12 @@ def baseline(name: str) -> Callable[[Stream], Score]:
 
 
 def require_baselines(names: Iterable[str]) -> None:
-    """Look all names up before any work is done.
+    """Refuse an unknown name before any work is done.
 
     Raises
     ------
     ConfigError
-        If one is unknown.
+        When a name is unknown.
     """
     for name in names:
         baseline(name)

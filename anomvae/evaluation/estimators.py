@@ -1,24 +1,18 @@
-"""scikit-learn faces of the detectors, on pixel rows.
+"""scikit-learn estimators of the detectors, on rows of pixels.
 
 ``X`` has shape (n_pixels, n_bands), data units, without NaN.  The signs are scikit-learn's: higher
-is more normal, -1 is an outlier.  `anomaly_score` has the sign of the maps: nats, higher is worse.
-Rows carry no neighbours and no dates, so families that need them are refused here; use
-`Detector.score` on blocks instead.
+is more normal, -1 is an outlier.  `anomaly_score` has the sign of the maps: higher is worse.  Rows
+have no neighbours and no dates, so families that need them are refused; score blocks with
+`Detector.score` instead.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    OutlierMixin,
-    TransformerMixin,
-)
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -29,68 +23,42 @@ from ..errors import ConfigError
 from ..models.plan import ModelPlan
 from ..pixels.bands import Band, Bands, unnamed_bands
 from ..pixels.views import Spectra
-from ..stats.rx import RX, fit_rx
-from ..stats.thresholds import Threshold, describe_scores, parse_rule
 from ..training.sampling import HELD_OUT, Sample
+from .outliers import Array, RXDetector, ScoredOutliers
 
-Array = NDArray[np.float64]
+__all__ = ["RXDetector", "VAEDetector"]
 
 DEFAULT = Config()
 MODEL, TRAINING, SCORE = DEFAULT.model, DEFAULT.training, DEFAULT.score
 
 
-class _Scored(OutlierMixin, BaseEstimator, ABC):
-    """What both detectors derive from their anomaly score and threshold."""
-
-    def score_samples(self, X: ArrayLike) -> Array:
-        """Give the negative anomaly score, shape (n_pixels,): higher is more normal."""
-        return -self.anomaly_score(X)
-
-    def decision_function(self, X: ArrayLike) -> Array:
-        """Give the distance to the threshold, shape (n_pixels,): negative for outliers."""
-        scores = self.score_samples(X)
-        return scores - self.offset_
-
-    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
-        """Give -1 for outliers and 1 for inliers, shape (n_pixels,)."""
-        return np.where(self.decision_function(X) >= 0, 1, -1)
-
-    @abstractmethod
-    def anomaly_score(self, X: ArrayLike) -> Array:
-        """Give the anomaly score, shape (n_pixels,): higher is worse."""
-
-    def _rows(self, X: ArrayLike) -> NDArray[np.float32]:
-        check_is_fitted(self)
-        return np.asarray(validate_data(self, X, reset=False, dtype=np.float32))
-
-
-class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
-    """An autoencoder that scores spectra by reconstruction and KL term.
+class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutliers):
+    """An autoencoder that scores spectra by reconstruction and KL term, nats.
 
     Parameters
     ----------
     family, latent, hidden, likelihood
-        As in the configuration's table ``[model]``; a family that looks at each pixel alone.
+        As in the table ``[model]`` of a configuration; a family that takes each pixel alone.
     epochs, max_steps, batch_size, learning_rate, trim, beta
-        As in its table ``[training]``.
+        As in the table ``[training]``.
     noise, kl_weight
-        As in its table ``[score]``.
+        As in the table ``[score]``.
     threshold, device
-        As in the configuration; the threshold is fitted on a fifth of the rows, which training
-        does not read.
+        As in a configuration; the threshold is fitted on a fifth of the rows, which training does
+        not read.
     random_state : int, RandomState or None, default None
-        Decides weights, shuffling and held-out rows; an int repeats to the bit.
+        Seed of weights, shuffling and held-out rows; an int repeats to the bit on one machine.
 
     Attributes
     ----------
     detector_ : Detector
         The fitted detector; ``detector_.save(path)`` writes a model file for the command line.
     columns_ : list of int
-        Columns of ``X`` that carry something, from 0.
+        Columns of ``X`` that the detector reads, from 0; the others have one value.
     offset_ : float
         Minus the threshold.
     n_features_in_ : int
-        Bands.
+        Number of bands.
 
     References
     ----------
@@ -146,6 +114,11 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         """Wrap a fitted detector, such as one read by `Detector.load`.
 
         ``X`` then has the detector's bands as columns, in their order.
+
+        Raises
+        ------
+        ConfigError
+            When its scores need neighbours or dates, or it has no threshold.
         """
         alone = type(detector.view) is Spectra
         _require_rows(detector.card.family, detector.radius, alone=alone)
@@ -159,7 +132,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         return vae
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Learn normal spectra, mostly normal is enough, and fit the threshold.
+        """Learn spectra that are mostly normal, and fit the threshold.
 
         Parameters
         ----------
@@ -170,14 +143,13 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         Raises
         ------
         ConfigError
-            If a parameter does not fit.
+            When a parameter is unknown or impossible, or the family needs neighbours or dates.
         NotEnoughPixels
-            If every band is constant.
+            When every band is constant.
         """
         plan = self._plan()
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        random = check_random_state(self.random_state)
-        seed = int(random.randint(2**31 - 1))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         order = np.random.default_rng(seed).permutation(len(rows))
         cut = max(1, round(HELD_OUT * len(rows)))
         held_out, examples = rows[np.sort(order[:cut])], rows[np.sort(order[cut:])]
@@ -189,26 +161,26 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         return self
 
     def anomaly_score(self, X: ArrayLike) -> Array:
-        """Give the anomaly score, nats, shape (n_pixels,): higher is worse, as in the maps."""
-        rows = self._rows(X)
-        return self.detector_.score_examples(rows[:, self.columns_]).total.astype(np.float64)
+        """Return the anomaly score, nats, shape (n_pixels,): higher is worse, as in the maps."""
+        examples = self._examples(X)
+        return self.detector_.score_examples(examples).total.astype(np.float64)
 
     def transform(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Give the latent means, shape (n_pixels, latent)."""
-        rows = self._rows(X)
-        return self.detector_.encode(rows[:, self.columns_])
+        """Return the posterior means, shape (n_pixels, latent)."""
+        examples = self._examples(X)
+        return self.detector_.encode(examples)
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Give the reconstructed spectra, data units, shape (n_pixels, n_bands).
+        """Return the reconstructed spectra, data units, shape (n_pixels, n_bands).
 
-        A band that carried nothing in training comes back as it is.
+        A band that was dropped in training is returned as it is.
         """
         rows = self._rows(X).copy()
         rows[:, self.columns_] = self.detector_.reconstruct(rows[:, self.columns_])
         return rows
 
     def sample(self, n_samples: int = 1) -> NDArray[np.float32]:
-        """Draw spectra from the model, data units, shape (n_samples, living bands)."""
+        """Draw spectra from the model, data units, shape (n_samples, kept bands)."""
         check_is_fitted(self)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return self.detector_.sample(n_samples, seed)
@@ -218,10 +190,14 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         return self.detector_.card.latent
 
     def __sklearn_tags__(self) -> Any:  # noqa: ANN401 - scikit-learn has no stubs
-        """Tell scikit-learn that the code is float32."""
+        """Declare that `transform` returns float32."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+    def _examples(self, X: ArrayLike) -> NDArray[np.float32]:
+        rows = self._rows(X)
+        return rows[:, self.columns_]
 
     def _plan(self) -> ModelPlan:
         """Resolve the parameters, each a key of a table of the configuration."""
@@ -230,9 +206,9 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
             "training": TrainingConfig,
             "score": ScoreConfig,
         }
-        given = self.get_params()
+        parameters = self.get_params()
         data: dict[str, Any] = {
-            name: {key: given[key] for key in table.model_fields if key in given}
+            name: {key: parameters[key] for key in table.model_fields if key in parameters}
             for name, table in tables.items()
         }
         data |= {"threshold": self.threshold, "device": self.device}
@@ -242,7 +218,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
         return plan
 
     def _bands(self) -> Bands:
-        """Call bands by the columns of a DataFrame, or by their position."""
+        """Name bands by the columns of a DataFrame, or by their position."""
         if not hasattr(self, "feature_names_in_"):
             return unnamed_bands(self.n_features_in_)
         items = tuple(Band(i, name) for i, name in enumerate(self.feature_names_in_, start=1))
@@ -250,59 +226,10 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Scored):
 
 
 def _require_rows(family: str, radius: int, *, alone: bool) -> None:
-    """Require that a detector looks at each pixel alone.
-
-    Raises
-    ------
-    ConfigError
-        If its family needs neighbours or dates, or its score has a receptive radius.
-    """
+    """Require that each pixel is scored alone: no neighbours, no dates."""
     if radius or not alone:
         what = "This detector" if alone else f"family = {family!r}"
         raise ConfigError(
-            f"{what} looks at neighbours or dates, which rows of pixels do not have. "
+            f"{what} needs neighbours or dates, which rows of pixels do not have. "
             f"Train it on rasters (anomvae.train) and use Detector.score on blocks."
         )
-
-
-class RXDetector(_Scored):
-    """Global RX: the squared Mahalanobis distance to the mean of the training pixels.
-
-    Parameters
-    ----------
-    threshold : str, default "sigma:3"
-        A rule of `anomvae.stats.thresholds`, fitted on the training pixels.
-
-    Attributes
-    ----------
-    rx_ : RX
-        Mean and whitening.
-    threshold_ : Threshold
-        The cut-off, squared distance.
-    offset_ : float
-        Minus the threshold.
-
-    References
-    ----------
-    Reed & Yu (1990), Adaptive multiple-band CFAR detection of an optical pattern with unknown
-    spectral distribution.
-    """
-
-    def __init__(self, *, threshold: str = "sigma:3") -> None:
-        self.threshold = threshold
-
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Take mean and covariance of spectra of shape (n_pixels, n_bands); ``y`` is ignored."""
-        rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        self.rx_: RX = fit_rx([rows])
-        scores = describe_scores(self.rx_.score(rows))
-        self.threshold_: Threshold = parse_rule(str(self.threshold)).threshold(
-            scores, held_out=False
-        )
-        self.offset_ = -self.threshold_.value
-        return self
-
-    def anomaly_score(self, X: ArrayLike) -> Array:
-        """Give the squared Mahalanobis distance, shape (n_pixels,): higher is worse."""
-        rows = self._rows(X)
-        return self.rx_.score(rows)

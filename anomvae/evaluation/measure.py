@@ -1,7 +1,8 @@
 """Measure a map, or a detector on a scene, against labels, with baselines beside it.
 
-Labels are rasters on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.  Whole
-scores and labels are held in memory, 8 bytes a pixel, because ranks need them all; spectra are not.
+Labels are rasters on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.  Scores
+and labels of a whole scene are held in memory, 8 bytes per pixel, because ranks need them all;
+spectra are read tile by tile.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ log = logging.getLogger(__name__)
 Array = NDArray[np.float32]
 
 OURS = "anomvae"
-"""Name of the evaluated detector's row."""
+"""Name of the row of the evaluated detector."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,11 @@ class Evaluation:
     """Metrics by detector; the first row is the evaluated one."""
 
     def table(self) -> pd.DataFrame:
-        """Give one row per detector, one column per metric."""
+        """Return one row per detector, one column per metric."""
         return table(self.rows)
 
     def to_json(self) -> str:
-        """Write all figures; one that is not defined is null, with the reason beside it."""
+        """Return all metrics as JSON; an undefined one is null, with the reason beside it."""
         rows = {name: _without_nan(asdict(metrics)) for name, metrics in self.rows.items()}
         data = {"scene": self.scene, "labels": self.labels, "detectors": rows}
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
@@ -71,17 +72,17 @@ def evaluate(
     baselines: Sequence[str] = ("rx",),
     progress: Progress = quiet,
 ) -> Evaluation:
-    """Measure a finished map against labels.
+    """Measure an anomaly map against labels.
 
     Parameters
     ----------
     result : MapResult or path
         What `score_scene` returned, or an anomaly map.
     labels : path
-        Raster on the scene's grid.
+        Raster on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.
     scene : path or Scene, optional
-        The scene, for the baselines; taken from ``result`` where that is a `MapResult`.  Without it
-        there are none.
+        The scene, for the baselines; by default that of ``result`` if it is a `MapResult`.  Without
+        a scene there are no baselines.
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
     baselines : sequence of str, default ("rx",)
@@ -92,13 +93,30 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Over the pixels that the map scored; a baseline is fitted to all bands of the scene that
-        have data, and its row counts the pixels among them that have data in all of these.
+        Over the pixels that have a score and a label.  A baseline is fitted to all bands of the
+        scene that have data; its row counts those of the pixels with data in all of these bands.
 
     Raises
     ------
-    RasterError, GridMismatch, ConfigError
-        What is wrong with which file, and what to do.
+    RasterError
+        When a file does not exist or cannot be read, or ``result`` is no anomaly map.
+    GridMismatch
+        When labels, mask or scene are on another grid than the map.
+    ConfigError
+        When a baseline is unknown.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from anomvae import detect_scene
+    >>> from anomvae.config import resolve_config, shipped
+    >>> samples = shipped("data_samples")
+    >>> config = resolve_config("default", ["training.max_steps=20"]).config
+    >>> with TemporaryDirectory() as folder:
+    ...     result = detect_scene(samples / "scene_a.tif", folder, config)
+    ...     evaluation = evaluate(result, samples / "scene_a_labels.tif")
+    >>> list(evaluation.table().index)
+    ['anomvae', 'rx']
     """
     path = result.path if isinstance(result, MapResult) else result
     if scene is None and isinstance(result, MapResult):
@@ -107,8 +125,8 @@ def evaluate(
     scored = read_map(path)
     truth = read_labels(labels, scored.grid, str(path))
     if mask is not None:
-        used = read_labels(mask, scored.grid, str(path))
-        truth[~(np.isfinite(used) & (used != 0))] = np.nan
+        keep = read_labels(mask, scored.grid, str(path))
+        truth[~(np.isfinite(keep) & (keep != 0))] = np.nan
     threshold = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
     rows = {OURS: measure(truth, scored.score, threshold)}
     if scene is None:
@@ -117,9 +135,9 @@ def evaluate(
     with closed.open() as opened:
         opened.grid.require_same(scored.grid, opened.name, str(path))
         _warn_of_another(opened.name, scored.tags, str(path))
-        living = _bands_with_data(opened)
+        bands = _bands_with_data(opened)
     known = np.where(np.isfinite(scored.score), truth, np.nan)
-    rows |= _baseline_rows(closed, living, known, baselines, progress)
+    rows |= _baseline_rows(closed, bands, known, baselines, progress)
     return Evaluation(closed.name, str(labels), rows)
 
 
@@ -138,18 +156,37 @@ def evaluate_detector(
     detector : Detector
         With a threshold.
     scene : path or Scene
-        Raster with the detector's bands; a `Scene` has a mask and covariates.
+        Raster with the detector's bands; a `Scene` may have a mask, covariates and dates.
     labels, baselines, progress
         As for `evaluate`; the baselines are fitted to the detector's bands, without covariates.
 
     Returns
     -------
     Evaluation
+        Over the pixels that have a score and a label.
 
     Raises
     ------
-    RasterError, BandMismatch, CovariateMismatch, GridMismatch, ConfigError
-        What is wrong with which file, and what to do.
+    RasterError
+        When a file does not exist or cannot be read.
+    BandMismatch
+        When the scene lacks a band of the detector, or its radiometry differs.
+    CovariateMismatch
+        When the scene's covariates are not the detector's.
+    GridMismatch
+        When labels, mask or a date are on another grid than the scene.
+    ConfigError
+        When a baseline is unknown, the detector has no threshold, or it compares dates and the
+        scene has one date.
+
+    Examples
+    --------
+    >>> from anomvae import detect
+    >>> from anomvae.config import resolve_config, shipped
+    >>> scene, labels = (shipped("data_samples") / f"scene_a{end}.tif" for end in ("", "_labels"))
+    >>> detector = detect(scene, resolve_config("default", ["training.max_steps=20"]).config)
+    >>> evaluate_detector(detector, scene, labels, baselines=()).rows["anomvae"].roc_auc > 0.5
+    True
     """
     require_baselines(baselines)
     closed = Scene.of(scene)
@@ -158,10 +195,10 @@ def evaluate_detector(
         truth = read_labels(labels, opened.grid, opened.name)
         scores = np.full(opened.grid.shape, np.nan, np.float32)
         spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
-        with closing(score_tiles(detector, opened, spec, ScoreOptions())) as scored:
-            for part in scored:
-                scores[part.tile.keep] = part.scores.total[-1]
-                progress("score", part.tile.keep[0].stop, opened.grid.shape[0])
+        with closing(score_tiles(detector, opened, spec, ScoreOptions())) as scored_tiles:
+            for scored in scored_tiles:
+                scores[scored.tile.keep] = scored.scores.total[-1]
+                progress("score", scored.tile.keep[0].stop, opened.grid.shape[0])
     rows = {OURS: measure(truth, scores, detector.threshold.value)}
     known = np.where(np.isfinite(scores), truth, np.nan)
     plain = replace(closed, covariates=())
@@ -172,17 +209,17 @@ def evaluate_detector(
 def _baseline_rows(
     scene: Scene, bands: Bands, truth: Array, names: Sequence[str], progress: Progress
 ) -> dict[str, Metrics]:
-    """Fit baselines to bands of a scene and measure them where ``truth`` is known."""
+    """Fit baselines to bands of a scene, and measure them where ``truth`` is known."""
     with scene.open(bands) as opened:
 
-        def parts() -> Iterator[tuple[Window, Mask, Spectra]]:
+        def valid_spectra() -> Iterator[tuple[Window, Mask, Spectra]]:
             for tile in tiles(opened.grid.shape, _tile_size(opened)):
                 block = opened.read(tile.keep)[-1]
                 where = np.isfinite(block).all(axis=-1)
                 yield tile.keep, where, block[where]
 
         def stream() -> Iterator[Spectra]:
-            return (spectra for _, _, spectra in parts())
+            return (spectra for _, _, spectra in valid_spectra())
 
         if not any(len(spectra) for spectra in stream()):
             return {name: measure(truth, np.full(truth.shape, np.nan)) for name in names}
@@ -191,7 +228,7 @@ def _baseline_rows(
             progress("baselines", done, len(names))
             score = baseline(name)(stream)
             scores = np.full(truth.shape, np.nan)
-            for window, where, spectra in parts():
+            for window, where, spectra in valid_spectra():
                 if len(spectra):
                     scores[window][where] = score(spectra)
             rows[name] = measure(truth, scores, _plain_threshold(scores))
@@ -200,9 +237,9 @@ def _baseline_rows(
 
 
 def _warn_of_another(scene: str, tags: Mapping[str, str], path: str) -> None:
-    scored = tags.get("ANOMVAE_SCENE", "")
-    if scored and scored != file_name(scene):
-        log.warning("%s was made from %s, not from %s", path, scored, scene)
+    source = tags.get("ANOMVAE_SCENE", "")
+    if source and source != file_name(scene):
+        log.warning("%s was made from %s, not from %s", path, source, scene)
 
 
 def _plain_threshold(scores: NDArray[np.float64]) -> float | None:
@@ -211,19 +248,19 @@ def _plain_threshold(scores: NDArray[np.float64]) -> float | None:
 
 
 def _bands_with_data(opened: OpenScene) -> Bands:
-    """Drop bands without data, which would leave no pixel valid."""
+    """Return the bands with data: one band without would leave no pixel valid."""
     windows = (tile.keep for tile in tiles(opened.grid.shape, _tile_size(opened)))
     count = stream_statistics(opened.read(window) for window in windows).count
-    living = [band for band, values in zip(opened.bands, count, strict=True) if values]
-    return opened.bands.keep(living) if living else opened.bands
+    filled = [band for band, values in zip(opened.bands, count, strict=True) if values]
+    return opened.bands.keep(filled) if filled else opened.bands
 
 
 def _tile_size(opened: OpenScene) -> tuple[int, int]:
     return fitting_size(opened.grid.shape, opened.block_shape, opened.values_per_pixel)
 
 
-def _without_nan(figures: dict[str, Any]) -> dict[str, Any]:
+def _without_nan(metrics: dict[str, Any]) -> dict[str, Any]:
     def undefined(value: object) -> bool:
         return isinstance(value, float) and math.isnan(value)
 
-    return {key: None if undefined(value) else value for key, value in figures.items()}
+    return {name: None if undefined(value) else value for name, value in metrics.items()}

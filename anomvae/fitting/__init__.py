@@ -1,11 +1,20 @@
 """From rasters to a fitted detector.
 
-`train`, `detect` and `refit_threshold` are what users call (`fit`); a `Selection` says which pixels
-and bands count (`scenes`); a `Fit` draws, trains and calibrates (`run`).
+Users call `train`, `detect` and `refit_threshold` (`fit`).  A `Selection` chooses bands and pixels
+(`scenes`); a `Fit` draws examples, trains and chooses the threshold (`run`).
 """
 
 from .fit import detect, refit_threshold, train
 from .run import FEW, FEWEST
-from .scenes import EVERYTHING, Selection
+from .scenes import EVERYTHING, Selection, require_compared
 
-__all__ = ["EVERYTHING", "FEW", "FEWEST", "Selection", "detect", "refit_threshold", "train"]
+__all__ = [
+    "EVERYTHING",
+    "FEW",
+    "FEWEST",
+    "Selection",
+    "detect",
+    "refit_threshold",
+    "require_compared",
+    "train",
+]

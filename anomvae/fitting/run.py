@@ -6,25 +6,34 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..detector import Detector, fit_detector, fit_surroundings
-from ..errors import NotEnoughPixels, listed
+from ..config import resolve_config
+from ..detector import Detector, available, fit_detector, fit_surroundings
+from ..errors import ConfigError, NotEnoughPixels, listed
+from ..files import PathText
 from ..models.plan import ModelPlan
 from ..parallel import Progress
-from ..stats.context import Context, conditioned
+from ..pixels.views import require_dates
+from ..stats.context import conditioned
 from ..stats.thresholds import Rule
-from ..training.sampling import Blocks, Sample, cut_blocks, draw_blocks, draw_sample
+from ..training.sampling import HELD_OUT, Blocks, cut_blocks, draw_blocks, draw_sample
+from ..training.sampling import held_out_blocks as hold_out
 from ..training.scenes import TrainingScenes
+from .scenes import Selection, select_scenes
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 log = logging.getLogger(__name__)
 
 FEWEST = 32
 """Valid pixels below which nothing is fitted."""
 FEW = 1000
-"""Pixels below which a warning says that a fit or a threshold is rough."""
+"""Pixels below which a warning reports a rough fit or threshold."""
 THRESHOLD_PIXELS = 1_000_000
 
 
@@ -33,33 +42,109 @@ class Fit:
     """A fit of a plan to scenes."""
 
     scenes: TrainingScenes
-    """The scenes, or one place whose dates are compared."""
+    """The scenes; for a family that compares dates, one scene with all dates of a site."""
     plan: ModelPlan
     """What is built, and how it is trained and scored."""
     seed: int
-    """Decides examples, initial weights, shuffling and held-out blocks."""
+    """Seed of examples, initial weights, shuffling and held-out blocks."""
     progress: Progress
     """Called for every step."""
+
+    @classmethod
+    def of(
+        cls,
+        paths: Sequence[PathText],
+        config: str | Config,
+        seed: int,
+        select: Selection,
+        progress: Progress,
+        *,
+        in_sample: bool = False,
+    ) -> Fit:
+        """Resolve the plan, then open the scenes: a wrong setting is refused before they are read.
+
+        Raises
+        ------
+        ConfigError
+            When the seed, the configuration, the device or the number of dates is impossible.
+        RasterError, GridMismatch, BandMismatch, CovariateMismatch
+            When a scene is missing or does not fit (`select_scenes`).
+        """
+        if not 0 <= seed < 2**63:
+            raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
+        settings = resolve_config(config).config if isinstance(config, str) else config
+        available(settings.device)
+        plan = ModelPlan.of(
+            settings,
+            in_sample=in_sample,
+            clean=bool(select.normal),
+            covariates=bool(select.covariates),
+        )
+        compares_dates = plan.view.compares_dates
+        require_dates(plan.view, len(paths), plan.name)
+        scenes = select_scenes(paths, select, family=plan.name, compares_dates=compares_dates)
+        return cls(scenes, plan, seed, progress)
+
+    def by_blocks(self) -> Detector:
+        """Fit a detector, and its threshold to held-out blocks of the scenes."""
+        held_out = [
+            hold_out(shape, self.seed, number, self.plan.radius)
+            for number, shape in enumerate(self.scenes.shapes)
+        ]
+        scores = np.empty(0, np.float32)
+        try:
+            detector = self.detector(held_out)
+            scores = score_blocks(detector, self.scenes, held_out, self.seed, self.progress)
+        except NotEnoughPixels as error:
+            log.info("%s", error)
+        if scores.size:
+            return calibrate(detector, self.plan.threshold, scores, held_out=True)
+        log.warning("too little data to hold some out; the threshold is fitted in-sample")
+        return self.in_sample()
+
+    def by_dates(self) -> Detector:
+        """Fit a detector to all dates; the threshold is that of a twin without the newest fifth.
+
+        New dates differ from training dates in season, sun and atmosphere: the scores that the twin
+        gives to dates that it was not trained on contain that difference.
+        """
+        dates = self.scenes.dates
+        newest = max(1, round(HELD_OUT * dates))
+        if dates - newest > 1:
+            twin = self.without_newest(newest).detector()
+            scores = score_blocks(twin, self.scenes, None, self.seed, self.progress, newest=newest)
+            if scores.size:
+                return calibrate(self.detector(), self.plan.threshold, scores, held_out=True)
+        log.warning("too few dates to hold some out; the threshold is fitted in-sample")
+        return self.in_sample()
+
+    def in_sample(self) -> Detector:
+        """Fit a detector, and its threshold, to all pixels."""
+        detector = self.detector()
+        scores = score_blocks(detector, self.scenes, None, self.seed, self.progress)
+        return calibrate(detector, self.plan.threshold, scores, held_out=False)
 
     def detector(self, held_out: Sequence[Blocks] | None = None) -> Detector:
         """Fit a detector without a threshold; training does not read the ``held_out`` blocks.
 
+        A context is fitted to a first sample, so a conditioned family reads the scenes twice.
+
         Raises
         ------
         NotEnoughPixels
-            If fewer than `FEWEST` pixels can be trained on.
+            When fewer than `FEWEST` pixels can be trained on.
         """
-        names = listed(self.scenes.names)
+        names, bands = listed(self.scenes.names), self.scenes.bands
+        plan, seed, progress = self.plan, self.seed, self.progress
+        view, count = plan.view, plan.training.max_pixels
         try:
-            sample, context = self._draw(held_out)
+            sample = draw_sample(self.scenes, view, count, held_out, seed, progress)
+            context = fit_surroundings(sample, bands, plan, FEWEST, self.scenes.covariates)
+            if context is not None:
+                view = conditioned(view, context)
+                sample = draw_sample(self.scenes, view, count, held_out, seed, progress)
             detector = fit_detector(
-                sample,
-                self.scenes.bands,
-                self.plan,
-                self.seed,
-                fewest=FEWEST,
-                context=context,
-                progress=self.progress,
+                sample, bands, plan, seed, fewest=FEWEST, context=context, progress=progress
             )
         except NotEnoughPixels as error:
             raise NotEnoughPixels(f"{names}: {error}") from error
@@ -68,31 +153,10 @@ class Fit:
             log.warning("%s: only %d pixels to train on; expect a rough detector", names, pixels)
         return detector
 
-    def in_sample(self) -> Detector:
-        """Fit a detector, and its threshold, to all pixels."""
-        detector = self.detector()
-        scores = score_blocks(detector, self.scenes, None, self.seed, self.progress)
-        return calibrate(detector, self.plan.threshold, scores, held_out=False)
-
-    def _draw(self, held_out: Sequence[Blocks] | None) -> tuple[Sample, Context | None]:
-        """Draw examples, with their context where the model is conditioned on one.
-
-        A context is known only once bands and classes are: then scenes are read a second time.
-        """
-        view, count = self.plan.view, self.plan.training.max_pixels
-        sample = draw_sample(self.scenes, view, count, held_out, self.seed, self.progress)
-        bands, covariates = self.scenes.bands, self.scenes.covariates
-        context = fit_surroundings(sample, bands, self.plan, FEWEST, covariates)
-        if context is not None:
-            view = conditioned(view, context)
-            sample = draw_sample(self.scenes, view, count, held_out, self.seed, self.progress)
-        return sample, context
-
-    def without_dates(self, newest: int) -> Fit:
-        """Leave the newest dates of the one place out."""
-        (place,) = self.scenes.scenes
-        earlier = replace(self.scenes, scenes=(place.without_newest(newest),))
-        return replace(self, scenes=earlier)
+    def without_newest(self, dates: int) -> Fit:
+        """Return the fit without the newest dates of its one site."""
+        (site,) = self.scenes.scenes
+        return replace(self, scenes=replace(self.scenes, scenes=(site.without_newest(dates),)))
 
 
 def score_blocks(
@@ -103,12 +167,12 @@ def score_blocks(
     progress: Progress,
     newest: int = 0,
 ) -> NDArray[np.float32]:
-    """Score the pixels in chosen blocks, up to a million.
+    """Score the pixels of chosen blocks, up to a million.
 
     Parameters
     ----------
     detector : Detector
-        Without or with a threshold.
+        With or without a threshold.
     scenes : TrainingScenes
         Read in the bands of the detector.
     blocks : sequence of Blocks, or None
@@ -118,7 +182,7 @@ def score_blocks(
     progress : Progress
         Called for every tile.
     newest : int, default 0
-        Only the scores of so many of the newest dates count; 0: of all.
+        Number of newest dates whose scores count; 0: all.
 
     Returns
     -------

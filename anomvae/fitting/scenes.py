@@ -1,11 +1,12 @@
-"""Which pixels and bands of the training scenes count; all must have the bands of the first."""
+"""The bands and pixels of the training scenes; all scenes must have the bands of the first."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..files import PathText, as_paths
+from ..errors import ConfigError
+from ..files import PathText
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..raster import scenes_of
@@ -14,7 +15,7 @@ from ..training.scenes import TrainingScenes
 
 @dataclass(frozen=True)
 class Selection:
-    """Which pixels and bands of the scenes count."""
+    """The bands, pixels, covariates and dates of scenes that count."""
 
     bands: str | None = None
     """Bands as `Bands.choose` reads them; None: all."""
@@ -25,7 +26,8 @@ class Selection:
     covariates: Sequence[PathText] = ()
     """Covariates of a conditioned family, as `parse_covariates` reads them, for all scenes."""
     dates: str | None = None
-    """Dates of the scenes for a family that compares them, as `Scene.of` reads them."""
+    """Dates of the scenes for a family that compares them, as `Scene.of` reads them; None: the
+    scenes are listed oldest first."""
 
 
 EVERYTHING = Selection()
@@ -36,7 +38,8 @@ def select_scenes(
     paths: Sequence[PathText],
     select: Selection,
     *,
-    one_place: bool,
+    family: str,
+    compares_dates: bool,
     bands: Bands | None = None,
     covariates: Covariates | None = None,
 ) -> TrainingScenes:
@@ -45,24 +48,45 @@ def select_scenes(
     Parameters
     ----------
     paths : sequence of path
-        The rasters; with ``one_place`` the dates of one place.
+        The rasters; the dates of one site where dates are compared.
     select : Selection
-        Which pixels and bands count.
-    one_place : bool
-        Whether dates are compared.
+        The bands and pixels that count.
+    family : str
+        Is named in messages.
+    compares_dates : bool
+        Whether the family compares dates.
     bands, covariates
         Those of a detector, which the scenes must have.
 
     Raises
     ------
-    RasterError, BandMismatch, GridMismatch, CovariateMismatch, ConfigError
-        What is wrong with which scene, and what to do.
+    RasterError, GridMismatch, BandMismatch, CovariateMismatch
+        When `Scene.open` raises them: a file is missing, or does not fit.
+    ConfigError
+        When no scene is given, a band is unknown, the masks of normal pixels are not one for all
+        scenes or one for each, or dates are given to a family that does not compare them.
     """
-    scenes = scenes_of(as_paths(paths), one_place=one_place, **vars(select))
+    require_compared(select.dates, compares_dates=compares_dates, family=family)
+    if select.dates is None:
+        select = replace(select, dates=AS_LISTED if compares_dates else "")
+    scenes = scenes_of(paths, one_place=compares_dates, **vars(select))
     shapes: list[tuple[int, int]] = []
-    known: list[tuple[Bands, Covariates]] = []
+    first: tuple[Bands, Covariates] | None = None
     for scene in scenes:
-        with scene.open(known[0][0] if known else bands, covariates) as opened:
+        with scene.open(first[0] if first else bands, covariates) as opened:
             shapes.append(opened.grid.shape)
-            known.append((opened.bands, opened.covariates))
-    return TrainingScenes(tuple(scenes), tuple(shapes), *known[0])
+            first = first or (opened.bands, opened.covariates)
+    assert first is not None  # `scenes_of` gives at least one
+    return TrainingScenes(tuple(scenes), tuple(shapes), *first)
+
+
+def require_compared(dates: str | None, *, compares_dates: bool, family: str) -> None:
+    """Refuse dates for a family that does not compare dates.
+
+    Raises
+    ------
+    ConfigError
+        When there are some, even "as listed".
+    """
+    if dates and not compares_dates:
+        raise ConfigError(f"model.family = {family!r} does not compare dates: leave --dates out.")
