@@ -1,8 +1,8 @@
-"""Published AUC of the same scenes: what a reader compares ours with.
+"""Published AUC of the same scenes, to compare ours with.
 
 Most of these are tuned on the scene they are reported for (windows and ranks chosen by AUC), or are
 the best of several seeds: ceilings, not expectations.  One name covers several crops, band subsets
-and masks; only figures whose RX AUC agrees with ours belong to the same scene.
+and masks; a figure is of the same scene only if its RX AUC agrees with ours.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ PCA_TLRSR = "PCA-TLRSR (IEEE TCYB), Table II"
 
 @dataclass(frozen=True)
 class Figure:
-    """An AUC that somebody published."""
+    """A published AUC."""
 
     method: str
-    """What reached it."""
     auc: str
-    """As it was printed."""
+    """As printed."""
     source: str
-    """Where it stands."""
 
     @property
     def value(self) -> float:
@@ -34,15 +32,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Published:
-    """What is known of a scene."""
+    """Published figures of a scene."""
 
     rx: tuple[str, ...]
-    """AUC of global RX on the version of the scene that the figures belong to, its fingerprint; of
-    each version one where it is not known which."""
+    """AUC of global RX, which identifies the version of the scene; several values if it is unknown
+    which version the figures belong to."""
     classical: tuple[Figure, ...] = ()
-    """Without a network."""
+    """Detectors without a network, best first."""
     deep: tuple[Figure, ...] = ()
-    """With one."""
+    """Detectors with a network, best first."""
 
 
 PUBLISHED = {
@@ -107,7 +105,7 @@ PUBLISHED = {
         ),
     ),
 }
-"""By the name of the scene's folder, best first; of others nothing was seen."""
+"""By the name of the scene's folder."""
 
 NOTE = (
     "Most published figures are tuned on the scene itself (windows and ranks chosen by AUC) or are "
