@@ -53,7 +53,7 @@ class Contestant:
 def contestants(
     configs: Sequence[str], baselines: Sequence[str], code: str | None = None
 ) -> list[Contestant]:
-    """Look up all detectors, before any is fitted.
+    """Return all detectors, before any is fitted.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def contestants(
 def configuration(
     name: str, settings: Sequence[str] = (), *, label: str = "", code: str | None = None
 ) -> Contestant:
-    """Look up a configuration: a shipped name, or a TOML file, with settings that override it."""
+    """Return a configuration: a shipped name, or a TOML file, with settings that override it."""
     import sklearn.metrics  # noqa: F401 - else the first scene's time includes the import
 
     from anomvae.config import resolve_config
@@ -105,7 +105,7 @@ def configuration(
 
 
 def baseline(name: str, code: str | None = None) -> Contestant:
-    """Look up a baseline of anomvae, or a detector of another library."""
+    """Return a baseline of anomvae, or a detector of another library."""
     if name in BASELINES:
         run = partial(_run_on_spectra, partial(fit_baseline, name))
         return Contestant(name, f"commit {code or commit()}", ours=False, seeded=False, run=run)

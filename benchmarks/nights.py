@@ -156,7 +156,7 @@ class Nights:
     """Killed passes."""
 
     def run(self, now: datetime, *, kill_after: float | None = None) -> float:
-        """Make a pass, kill it after some seconds if asked; return its duration, s."""
+        """Make a pass, kill it after ``kill_after`` seconds if given; return its duration, s."""
         start = time.perf_counter()
         process = self.context.Process(target=one_pass, args=(self.config, now))
         process.start()

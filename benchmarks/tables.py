@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from benchmarks.ledger import Row
-from benchmarks.published import NOTE, PUBLISHED, Figure
+from benchmarks.published import NOTE, PUBLISHED, PublishedAuc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def _published_line(scene: str, aucs: Mapping[str, float], ours: Sequence[str]) 
     return [scene, here, ", ".join(published.rx), *bests, *own, f"{behind:+.4f}"]
 
 
-def _best(figures: Iterable[Figure]) -> str:
+def _best(figures: Iterable[PublishedAuc]) -> str:
     ordered = sorted(figures, key=lambda figure: -figure.value)
     return (
         f"{ordered[0].method} {ordered[0].auc} ({ordered[0].source})" if ordered else "none known"
