@@ -139,6 +139,6 @@ def test_the_report_says_whether_the_ends_are_equal(seasons, tmp_path):
     good, bad = report(SHORT, calm, killed, idle, 0), report(SHORT, calm, other, None, 0)
 
     assert "of both are equal" in good
-    assert "Told of are 3 of 3 scenes" in good
+    assert "Alerts report 3 of 3 scenes" in good
     assert "A pass over 20 known files" in good
     assert "**The ends differ in delivered.**" in bad
