@@ -1,14 +1,14 @@
-"""Count the small changes of the code that its tests notice.
+"""Count the small changes of the code that its tests detect.
 
 A mutant is a module with one changed comparison, operator or number.  The module's own tests kill
-it by failing, or by taking too long; a survivor shows what none of them checks.  The luck of a
-mutant depends on the seed and on its expression, not on where that stands, so two versions of the
-code are measured on nearly the same mutants.  Each verdict is appended as a JSON line, and a run
-begun again goes on there::
+it by failing, or by taking too long; a survivor shows what none of them checks.  The draw depends
+on the seed and on the changed expression, not on its position, so two versions of the code are
+measured on nearly the same mutants.  Each verdict is appended as a JSON line, with which an
+interrupted run continues::
 
     python benchmarks/mutants.py --seed 0 --each 6 --root CHECKOUT -o mutants.json
 
-Modules of the checkout are changed meanwhile; each is restored at once, even on an interrupt.
+Modules of the checkout change during the run; each is restored at once, even on an interrupt.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Target(NamedTuple):
 
 
 class Mutant(NamedTuple):
-    """A module with one change: an expression before and after, and which equal one, from 0."""
+    """A module with one change: the expression before and after, and the index of equal changes."""
 
     kind: str
     line: int
@@ -89,7 +89,7 @@ class Mutant(NamedTuple):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests made of a mutant; a line of the file."""
+    """The result of the tests on a mutant; a line of the file."""
 
     commit: str
     concept: str
@@ -98,17 +98,17 @@ class Verdict:
     before: str
     after: str
     repeat: int
-    """Which of the module's equal changes it is, from 0."""
+    """Index among the equal changes of the module."""
     result: str
-    """``killed``, ``timeout`` (killed, too) or ``survived``."""
+    """``killed``, ``timeout`` (also killed) or ``survived``."""
     seconds: float
     note: str = ""
-    """Written by hand: what a survivor means: equivalent, killed by other tests, or a gap."""
+    """Written by hand, for a survivor: equivalent, killed by other tests, or a gap."""
 
 
 def targets(root: Path) -> list[Target]:
-    """Find the modules and tests of `MODULES` in a checkout."""
-    found = []
+    """Return the modules and tests of `MODULES` in a checkout."""
+    matched = []
     for concept, (module, tests) in MODULES.items():
         paths, files = _matches(root, module), _matches(root, tests)
         if len(paths) != 1 or not files:
@@ -116,8 +116,8 @@ def targets(root: Path) -> list[Target]:
                 f"{concept}: found modules {paths} and tests {files}, expected one module and "
                 "at least one test. Correct the paths in MODULES."
             )
-        found.append(Target(concept, paths[0], tuple(files)))
-    return found
+        matched.append(Target(concept, paths[0], tuple(files)))
+    return matched
 
 
 def _matches(root: Path, globs: str) -> list[str]:
@@ -125,29 +125,29 @@ def _matches(root: Path, globs: str) -> list[str]:
 
 
 def draw_mutants(text: str, seed: int, each: int) -> list[Mutant]:
-    """Draw mutants of a module, the kinds in turn; a longer draw begins with the shorter one."""
+    """Draw mutants of a module, alternating kinds; a longer draw starts with the shorter one."""
     drawn = sorted(mutants(text), key=lambda m: random.Random(f"{seed} {m.change}").random())
     kinds = [[m for m in drawn if m.kind == kind] for kind in KINDS.values()]
     return [m for turn in zip_longest(*kinds) for m in turn if m is not None][:each]
 
 
 def mutants(text: str) -> Iterator[Mutant]:
-    """Make every mutant of a module, in the order of its source."""
+    """Yield every mutant of a module, in source order."""
     tree = ast.parse(text)
-    seen: Counter[tuple[str, str]] = Counter()
+    equal: Counter[tuple[str, str]] = Counter()
     for node, parent in _expressions(tree):
-        shown = parent if isinstance(node, ast.Constant) else node
+        expression = parent if isinstance(node, ast.Constant) else node
         for field, value in _changes(node):
-            before, original = ast.unparse(shown), getattr(node, field)
+            before, original = ast.unparse(expression), getattr(node, field)
             setattr(node, field, value)
-            after, source = ast.unparse(shown), ast.unparse(tree)
+            after, source = ast.unparse(expression), ast.unparse(tree)
             setattr(node, field, original)
-            yield Mutant(KINDS[field], node.lineno, (before, after, seen[before, after]), source)
-            seen[before, after] += 1
+            yield Mutant(KINDS[field], node.lineno, (before, after, equal[before, after]), source)
+            equal[before, after] += 1
 
 
 def _expressions(parent: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, ast.AST]]:
-    """Walk through all but annotations, each node with its parent."""
+    """Yield every node outside annotations, with its parent."""
     for field, value in ast.iter_fields(parent):
         if field not in ("annotation", "returns"):
             for node in value if isinstance(value, list) else [value]:
@@ -158,7 +158,7 @@ def _expressions(parent: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, ast.AST
 
 
 def _changes(node: ast.AST) -> list[tuple[str, object]]:
-    """List what a node can become: the name of a field and its other value."""
+    """Return the possible changes of a node: field names and new values."""
     match node:
         case ast.Compare(ops=ops):
             return [("ops", [*ops[:i], SWAPS[type(op)](), *ops[i + 1 :]])
@@ -174,7 +174,7 @@ def _changes(node: ast.AST) -> list[tuple[str, object]]:
 
 @contextmanager
 def replaced(path: Path, source: str) -> Iterator[None]:
-    """Change a file while a block runs; its text and its time come back."""
+    """Replace a file during a block; then restore its text and its times."""
     original, times = path.read_bytes(), path.stat()
     try:
         path.write_text(source, encoding="utf-8")
@@ -194,26 +194,26 @@ def run_tests(root: Path, tests: Sequence[str], limit: float | None) -> str:
         return "killed" if process.wait(limit) else "survived"
     except subprocess.TimeoutExpired:
         return "timeout"
-    finally:  # its servers and workers, too
+    finally:  # also its servers and workers
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 def environment(root: Path) -> dict[str, str]:
-    """Name what the tests need: the checkout's package, and the same examples every time."""
+    """Return variables that select the checkout's package and repeatable examples."""
     return os.environ | {
         "PYTHONPATH": str(root),
-        "PYTHONDONTWRITEBYTECODE": "1",  # a mutant's bytecode would outlive it
+        "PYTHONDONTWRITEBYTECODE": "1",  # else a mutant's bytecode remains
         "OMP_NUM_THREADS": "1",
         "CI": "1",  # Hypothesis draws the same examples, keeps none and sets no deadline
     }
 
 
-def judge(
+def verdicts_on(
     root: Path, target: Target, drawn: Sequence[Mutant], commit: str, done: Sequence[Verdict]
 ) -> Iterator[Verdict]:
-    """Give a verdict on each mutant of a module; those that are done come back as they are."""
+    """Yield a verdict on each mutant of a module; run the tests unless it is in ``done``."""
     known = {(v.commit, v.path, v.before, v.after, v.repeat): v for v in done}
     limit = None
     for mutant in drawn:
@@ -221,13 +221,13 @@ def judge(
         if verdict is None:
             limit = limit or time_limit(root, target)
             result, seconds = run_mutant(root, target, mutant.source, limit)
-            place = (commit, target.concept, target.path, mutant.line)
-            verdict = Verdict(*place, *mutant.change, result, seconds)
+            origin = (commit, target.concept, target.path, mutant.line)
+            verdict = Verdict(*origin, *mutant.change, result, seconds)
         yield verdict
 
 
 def time_limit(root: Path, target: Target) -> float:
-    """Give a mutant's tests 3 times as long as those of the unchanged module, and 10 s."""
+    """Return 3 times the duration of the tests of the unchanged module, plus 10 s."""
     unchanged = ast.unparse(ast.parse((root / target.path).read_text(encoding="utf-8")))
     result, seconds = run_mutant(root, target, unchanged, None)
     if result != "survived":
@@ -236,15 +236,15 @@ def time_limit(root: Path, target: Target) -> float:
 
 
 def run_mutant(root: Path, target: Target, source: str, limit: float | None) -> tuple[str, float]:
-    """Run a module's tests on another source; gives the result and the seconds."""
-    began = time.monotonic()
+    """Run a module's tests on another source; return the result and the seconds."""
+    start = time.monotonic()
     with replaced(root / target.path, source):
         result = run_tests(root, target.tests, limit)
-    return result, round(time.monotonic() - began, 2)
+    return result, round(time.monotonic() - start, 2)
 
 
 def clean_commit(root: Path) -> str:
-    """Name the commit of a checkout whose package and tests are unchanged."""
+    """Return the commit of a checkout; raise if its package or tests have changes."""
     git = ["git", "-C", str(root)]
     status = subprocess.check_output([*git, "status", "--porcelain", "--", "anomvae", "tests"])
     if status:
@@ -273,23 +273,25 @@ def print_table(verdicts: Sequence[Verdict]) -> None:
 
 
 @click.command()
-@click.option("--seed", default=0, show_default=True, help="Which mutants are drawn.")
-@click.option("--each", default=6, show_default=True, help="Mutants of each module, at most.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
+@click.option(
+    "--each", default=6, show_default=True, help="Maximum number of mutants of each module."
+)
 @click.option("--root", type=click.Path(path_type=Path, exists=True), default=Path(),
-              help="The checkout that is measured; the current folder without.")  # fmt: skip
+              help="The checkout to measure; the current folder by default.")  # fmt: skip
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="Where verdicts are appended and found again.")  # fmt: skip
+              help="JSON file of verdicts; it is continued.")  # fmt: skip
 def main(seed: int, each: int, root: Path, out: Path | None) -> None:
-    """Count how many small changes of the code make its tests fail."""
+    """Count the small changes of the code that make its tests fail."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the file is restored
     root = root.resolve()
-    commit, found = clean_commit(root), targets(root)
+    commit, chosen = clean_commit(root), targets(root)
     lines = out.read_text(encoding="utf-8").splitlines() if out and out.exists() else []
     done = [Verdict(**json.loads(line)) for line in lines]
     verdicts = []
-    for target in found:
+    for target in chosen:
         drawn = draw_mutants((root / target.path).read_text(encoding="utf-8"), seed, each)
-        for verdict in judge(root, target, drawn, commit, done):
+        for verdict in verdicts_on(root, target, drawn, commit, done):
             print(f"{verdict.result:9}{verdict.path}:{verdict.line}", flush=True)
             verdicts.append(verdict)
             if out and verdict not in done:

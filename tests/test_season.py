@@ -10,7 +10,7 @@ import pytest
 from anomvae.testing.season import Season, arrivals, normal
 from anomvae.testing.simulate import Sensor
 from benchmarks.nights import file_of, play, shows_change, train
-from benchmarks.season import differences, measure_idle, told, told_of
+from benchmarks.season import alerted, differences, measure_idle, report
 
 SHORT = Season(
     scenes=12,
@@ -114,8 +114,10 @@ def test_every_good_scene_is_scored_once_and_the_others_are_named(seasons):
 def test_alerts_report_the_scenes_that_show_the_change_and_no_other(seasons):
     changed = {file_of(each) for each in drawn() if shows_change(each)}
 
+    found = alerted(seasons[0].end)
+
     assert changed
-    assert told_of(seasons[0].end) == changed
+    assert found == changed
 
 
 @pytest.mark.slow
@@ -124,19 +126,19 @@ def test_a_season_that_is_killed_ends_as_one_that_is_not(seasons):
 
     assert killed.kills >= 8
     assert differences(calm.end, killed.end) == []
-    assert killed.end.told == [key for key, _ in calm.end.alerts]
+    assert killed.end.delivered == [key for key, _ in calm.end.alerts]
     assert calm.calls == len(calm.end.alerts)
 
 
 @pytest.mark.slow
 def test_the_report_states_whether_the_ends_are_equal(seasons, tmp_path):
     calm, killed = seasons
-    other = replace(killed, end=replace(killed.end, told=[]))
+    other = replace(killed, end=replace(killed.end, delivered=[]))
     idle = measure_idle(tmp_path / "idle", 20)
 
-    good, bad = told(SHORT, calm, killed, idle, 0), told(SHORT, calm, other, None, 0)
+    good, bad = report(SHORT, calm, killed, idle, 0), report(SHORT, calm, other, None, 0)
 
     assert "of both are equal" in good
-    assert "Told of are 3 of 3 scenes" in good
+    assert "Alerts report 3 of 3 scenes" in good
     assert "A pass over 20 known files" in good
-    assert "**The ends differ in told.**" in bad
+    assert "**The ends differ in delivered.**" in bad

@@ -220,12 +220,9 @@ def scenes_of(
     Raises
     ------
     ConfigError
-        If no raster is given, a date is unknown, dates are named for a family that does not compare
-        them, or the number of masks is wrong.
+        If no raster is given, a date is unknown, or the number of masks is wrong.
     """
     _require_any(paths)
-    if not one_place and dates:
-        raise ConfigError("This family does not compare dates: leave --dates out.")
     named: list[SceneText] = [tuple(paths)] if one_place else list(paths)
     return [
         Scene.of(path, dates=dates, bands=bands, mask=mask, normal=pixels, covariates=covariates)
