@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .evaluation.estimators import RXDetector, VAEDetector
     from .fitting import Selection, detect, refit_threshold, train
-    from .mapping import detect_scene, score_scene
-    from .mapping.outputs import MapResult
+    from .mapping import MapResult, detect_scene, score_scene
     from .objects import AnomalyObject, Objects, read_objects
 
 __version__ = "0.1.0"
