@@ -8,7 +8,7 @@ import pytest
 from affine import Affine
 from support.rasters import bands_of, run, write, write_labels
 from support.spectra import fit_scene
-from test_bad_input import refused
+from support.refusals import refused
 
 import anomvae
 from anomvae.config import resolve_config

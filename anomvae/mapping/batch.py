@@ -134,7 +134,7 @@ def _outcome(
         return Outcome(scene.name, None, error)
     except (OSError, MemoryError) as error:
         failure = RasterError(
-            f"{scene.name} cannot be scored: {error or 'there is not enough memory'}. "
+            f"{scene.name} cannot be scored: {str(error) or 'there is not enough memory'}. "
             f"Check permissions, free space and memory; a smaller tile needs less."
         )
         failure.__cause__ = error
