@@ -335,6 +335,7 @@ def test_wrong_usage_ends_with_2(line):
     assert run(*line.split()).code == 2
 
 
+# libtiff writes a line of its own for each block that does not fit.
 LIMITED = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -363,9 +364,10 @@ def test_a_disk_that_fills_leaves_earlier_results_and_nothing_else(
         check=False,
     )
 
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("_tiffWriteProc")]
     assert done.returncode == 3, done.stderr
-    assert "cannot be written" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert len(ours) == 1
+    assert "cannot be written" in ours[0]
     assert content(out) == before
 
 

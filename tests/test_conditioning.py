@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from affine import Affine
 from support.rasters import bands_of, run, write, write_labels
-from support.spectra import fit_scene
 from support.refusals import refused
+from support.spectra import fit_scene
 
 import anomvae
 from anomvae.config import resolve_config

@@ -137,7 +137,10 @@ class Huge:
 
     values_per_pixel: int = 12
     block_shape: tuple = (512, 512)
-    grid: Grid = Grid((5000, 5000))
+
+    @property
+    def grid(self):
+        return Grid((5000, 5000))
 
 
 @dataclass(frozen=True)
