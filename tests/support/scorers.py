@@ -80,5 +80,5 @@ def same_files(one, other):
 
 
 def content(folder):
-    """Read every file of a folder."""
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Read every file in a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
