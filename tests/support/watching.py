@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
-from anomvae.mapping.outputs import Outputs
+from anomvae.mapping.deliverables import Deliverables
 
 from anomvae.errors import RasterError
 from anomvae.monitoring import RunEnvironment, run_once
@@ -96,11 +96,11 @@ def write_features(path, features, coordinates=DEGREES):
 
 def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
     """Write the objects file of a scene of 100 pixels, and return the result of its scoring."""
-    outputs = Outputs(folder, stem)
-    write_features(outputs.objects, objects, **how)
+    files = Deliverables(folder, stem)
+    write_features(files.objects, objects, **how)
     return SimpleNamespace(
-        outputs=outputs,
-        path=outputs.scores,
+        files=files,
+        path=files.scores,
         pixels=100,
         valid=valid,
         flagged=flagged,
