@@ -185,19 +185,20 @@ def test_each_example_is_learnt_with_its_own_context():
     assert own < other - 1
 
 
-def test_progress_is_reported_about_a_hundred_times_and_at_the_end():
-    steps = []
+@pytest.mark.parametrize(("steps", "fewest", "most"), [(250, 100, 130), (5, 6, 6)])
+def test_progress_is_reported_up_to_about_a_hundred_times_and_at_the_end(steps, fewest, most):
+    calls = []
 
     fit_model(
         untrained(),
-        plan(epochs=100, max_steps=250),
+        plan(epochs=100, max_steps=steps),
         examples(300),
-        progress=lambda *step: steps.append(step),
+        progress=lambda *call: calls.append(call),
     )
 
-    assert 100 <= len(steps) <= 130
-    assert steps[0] == ("train", 0, 250)
-    assert steps[-1] == ("train", 250, 250)
+    assert fewest <= len(calls) <= most
+    assert calls[0] == ("train", 0, steps)
+    assert calls[-1] == ("train", steps, steps)
 
 
 def test_a_diverging_training_is_reported_with_the_remedy():
