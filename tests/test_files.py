@@ -95,6 +95,19 @@ def test_the_old_commit_mark_is_gone_before_the_first_rename(tmp_path, monkeypat
     assert (tmp_path / "map").read_bytes() == (b"new" if done else b"old")
 
 
+def test_a_single_file_is_there_until_the_rename(tmp_path, monkeypatch):
+    (tmp_path / "map").write_bytes(b"old")
+
+    def dying(path, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", dying)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "map", b"new")
+
+    assert (tmp_path / "map").read_bytes() == b"old"
+
+
 def test_nothing_is_renamed_or_removed_while_a_file_is_missing(tmp_path):
     (tmp_path / "mark").write_bytes(b"old")
 
