@@ -119,7 +119,7 @@ def test_flags_are_red_over_pale_grey():
         (("470 nm", "560 nm", "655 nm", "865 nm", "1610 nm", "thermal"), [3, 2, 1]),
     ],
 )
-def test_red_green_and_blue_are_shown_where_wavelengths_allow(tmp_path, names, bands):
+def test_red_green_and_blue_bands_are_chosen_by_wavelength(tmp_path, names, bands):
     path = write(tmp_path / "named.tif", land(), names=names)
 
     with Scene.of(path).open() as opened:
