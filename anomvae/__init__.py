@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from .errors import AnomvaeError
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .evaluation.estimators import RXDetector, VAEDetector
+    from .files import PathText
     from .fitting import Selection, detect, refit_threshold, train
-    from .mapping import detect_scene, score_scene
-    from .mapping.outputs import MapResult
+    from .mapping import MapResult, ScoreOptions, detect_scene, score_scene
     from .objects import AnomalyObject, Objects, read_objects
+    from .raster import Scene
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,8 @@ _HOME = {
     "MapResult": "mapping",
     "Objects": "objects",
     "RXDetector": "evaluation.estimators",
+    "Scene": "raster",
+    "ScoreOptions": "mapping",
     "Scores": "detector",
     "Selection": "fitting",
     "VAEDetector": "evaluation.estimators",
@@ -53,6 +56,8 @@ __all__ = [
     "MapResult",
     "Objects",
     "RXDetector",
+    "Scene",
+    "ScoreOptions",
     "Scores",
     "Selection",
     "VAEDetector",
@@ -69,11 +74,30 @@ __all__ = [
 ]
 
 
-def load(path: str) -> "Detector":
-    """Read a detector from its file; see `Detector.load`."""
+def load(path: "PathText", **options: str) -> "Detector":
+    """Read a detector from its file.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `Detector.save` or ``anomvae train`` wrote.
+    **options
+        ``threshold`` and ``device`` of `Detector.load`.
+
+    Returns
+    -------
+    Detector
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing, damaged, foreign, a pickle, or of a newer format.
+    ConfigError
+        If the threshold rule is unknown, or the device is not there.
+    """
     from .detector import Detector
 
-    return Detector.load(path)
+    return Detector.load(path, **options)
 
 
 def lazily(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:

@@ -1,23 +1,26 @@
-"""Everything anomvae raises on purpose, and the exit code of the command line.
+"""Every error that anomvae raises on purpose, with the exit code of the command line.
 
 ::
 
     AnomvaeError                        1
-    ├── ConfigError (ValueError)        2  a setting names something unknown or impossible
+    ├── ConfigError (ValueError)        2  a setting is unknown or impossible
     ├── FileError (OSError)             3  a file or a folder cannot be read or written
-    │   ├── RasterError                 3  a raster cannot
+    │   ├── RasterError                 3  a raster cannot be read or written
     │   │   └── NotWritten              3  there is no permission or space for results
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
-    │   └── OutputExists                3  other results lie where these would go
+    │   └── OutputExists                3  results of other settings are in the way
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
-    ├── WorkersLost (OSError)           3  workers die, or a cluster does not answer
+    ├── WorkersLost (OSError)           3  workers died, or a cluster does not answer
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
     ├── BandMismatch (ValueError)       4  a scene's bands are not the detector's bands
+    ├── CovariateMismatch (ValueError)  4  a scene's covariates are not the detector's
     ├── ScenesFailed (RuntimeError)     5  some scenes of a batch failed, the others are done
-    ├── NotDelivered (RuntimeError)     5  alerts could not be sent; they are kept for the next run
-    └── LockHeld (RuntimeError)         6  another run holds the lock
+    ├── NotDelivered (RuntimeError)     5  alerts were not sent; the next run tries again
+    └── LockHeld (RuntimeError)         6  another run writes the same results
 
-A message says what was found, what was expected, and what to do next.
+The Python error in brackets is a second base class; a subclass inherits it.
+
+A message states what was found, what was expected, and what to do next.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ class AnomvaeError(Exception):
 
 
 class ConfigError(AnomvaeError, ValueError):
-    """A setting names something unknown or impossible."""
+    """A setting is unknown or impossible."""
 
     exit_code = 2
 
@@ -45,11 +48,11 @@ class FileError(AnomvaeError, OSError):
 
 
 class RasterError(FileError):
-    """A raster, or the folder it goes to, cannot be read or written."""
+    """A raster, or the folder of its results, cannot be read or written."""
 
 
 class NotWritten(RasterError):
-    """Results cannot be written: the place is at fault, not what they are made from."""
+    """Results cannot be written, whatever the scene: the output folder is at fault."""
 
 
 class ModelFileError(FileError):
@@ -57,7 +60,7 @@ class ModelFileError(FileError):
 
 
 class OutputExists(FileError):
-    """Results of other settings lie where these would go."""
+    """Results of other settings are in the way."""
 
 
 class NotEnoughPixels(AnomvaeError, ValueError):
@@ -67,7 +70,7 @@ class NotEnoughPixels(AnomvaeError, ValueError):
 
 
 class WorkersLost(AnomvaeError, OSError):
-    """Workers die, or a cluster does not answer."""
+    """Workers died, or a cluster does not answer."""
 
     exit_code = 3
 
@@ -103,13 +106,13 @@ class NotDelivered(AnomvaeError, RuntimeError):
 
 
 class LockHeld(AnomvaeError, RuntimeError):
-    """Another run is writing the same results."""
+    """Another run writes the same results."""
 
     exit_code = 6
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """Help with a name that is not known: give the nearest one, or all.
+    """Return advice about an unknown name: the nearest known one, or all.
 
     Examples
     --------
@@ -124,6 +127,6 @@ def hint(name: str, known: Iterable[str]) -> str:
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Name things in a row; of many, the first and the last."""
-    shown = ", ".join(names[:most])
-    return f"{shown}, ... {names[-1]}" if len(names) > most else shown
+    """Join names by commas; of more than ``most``, give the first ones and the last."""
+    first = ", ".join(names[:most])
+    return f"{first}, ... {names[-1]}" if len(names) > most else first

@@ -1,9 +1,9 @@
-"""Files that appear whole or not at all, and what tells one state of a file from another.
+"""Atomic files, locks, and the identity of a file.
 
-Results are made in a hidden folder beside their place, synced to disk, then renamed: a run that
-dies leaves no half file, and a reader sees the old file or the new one.  A lock, freed by the
-system when its process dies, keeps two runs from writing the same results; what a dead run left
-hidden is removed by the next one in the same folder.
+Results are written in a hidden folder inside the output folder, synced to disk, then renamed: a run
+that dies leaves no half file, and a reader opens the old file or the new one.  A lock, which the
+system frees when its process dies, keeps two runs from writing the same results.  The next run in
+a folder removes the hidden files that a dead run left there.
 """
 
 from __future__ import annotations
@@ -27,47 +27,47 @@ if TYPE_CHECKING:
 PathText = str | Path
 """A path, an URI, or whatever else GDAL opens by name."""
 SceneText = PathText | Sequence[PathText]
-"""A raster, or those of several dates of one place, oldest first."""
+"""A raster, or one raster for each date of a scene, oldest first."""
 
 HIDDEN = ".anomvae-"
-PATIENCE = 1.0  # s; a run that sweeps up after a dead one holds its lock for a moment
+PATIENCE = 1.0  # s; a run that removes files of a dead one holds its lock for a moment
 
 SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
-"""How a name begins that is no path: an address, a VRT as text, or a container's raster."""
+"""Start of a name that is no path: an address, a VRT as text, or a subdataset of a container."""
 ARCHIVE = re.compile(r"/vsi(zip|tar|gzip|7z|rar)/")
 SIGNATURE = re.compile(
     r"x-(amz|goog|oss|ms|cos)-.*|sig|signature|expires|policy|key-pair-id|\w*accessk?e?y?id|"
     r"token|access_token",
     re.IGNORECASE,
 )
-"""Names of the parameters by which stores of objects sign an URL for some hours."""
+"""Query parameters by which object stores sign a URL for a limited time."""
 BESIDE_SIG = re.compile(
     r"s[eprtv]|spr|sip|sdd|ss|srt|sk[esv]|skt|skoid|sktid|saoid|suoid|scid", re.IGNORECASE
 )
-"""Names that belong to a signature only beside the parameter ``sig`` (Azure's)."""
+"""Query parameters that belong to a signature only where there is a ``sig``, too (Azure)."""
 
 
 @dataclass(frozen=True)
 class FileIdentity:
-    """What changes when a file's content changes, without reading it."""
+    """Name, size and time of a file: they change with its content, which is not read."""
 
     name: str
-    """Name of a local file without its folder; any other source as given, less its signature."""
+    """Name of a local file without its folder; any other source in full, without its signature."""
     size: int | None = None
     """Bytes; None where it is not a local file."""
     mtime_ns: int | None = None
     """Time of the last change, ns since 1970; None where it is not a local file."""
     path: Path | None = field(default=None, compare=False, repr=False)
-    """Where a local file lies; no part of its identity."""
+    """Absolute path of a local file; no part of its identity."""
 
 
 def as_paths(scene: SceneText) -> tuple[PathText, ...]:
-    """Give the rasters of a scene, of which there are several if it has several dates."""
+    """Return the rasters of a scene, one for each date."""
     return (scene,) if isinstance(scene, str | Path) else tuple(scene)
 
 
-def identify(source: str | Path) -> FileIdentity:
-    """Tell the state of a file, wherever its folder has been moved to and however it is signed."""
+def identify(source: PathText) -> FileIdentity:
+    """Return the identity of a file; neither its folder nor the signature of its URL is part."""
     if not os.path.exists(source):  # Path.exists raises for a VRT given as text
         return FileIdentity(_unsigned(str(source)))
     path = Path(source)
@@ -76,7 +76,7 @@ def identify(source: str | Path) -> FileIdentity:
 
 
 def is_local(name: str) -> bool:
-    """Whether a name is a path, not an URI, one of GDAL's virtual files, or a VRT as text.
+    """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text.
 
     Examples
     --------
@@ -87,18 +87,12 @@ def is_local(name: str) -> bool:
 
 
 def file_name(name: str) -> str:
-    """Return the name of a file without its folder and without the query of an URL.
-
-    Examples
-    --------
-    >>> file_name("https://eo.example/2024/coast.tif?sig=secret")
-    'coast.tif'
-    """
+    """Return the name of a file without its folder and without the query of a URL."""
     return PurePath(without_query(name)).name
 
 
 def without_query(name: str) -> str:
-    """Take off an URL what follows the question mark: it may be a signature, so a secret.
+    """Return a URL without its query, which may hold a secret signature; a path as it is.
 
     Examples
     --------
@@ -109,24 +103,24 @@ def without_query(name: str) -> str:
 
 
 def _unsigned(name: str) -> str:
-    """Keep the parameters of an URL that identify it, and drop those that sign it."""
+    """Return a URL without the query parameters that sign it."""
     url, query = _split_query(name)
-    parts = [part for part in query.split("&") if part]
-    names = [unquote(part.partition("=")[0]) for part in parts]
-    signed = any(one.lower() == "sig" for one in names)
+    keys = [(part, unquote(part.partition("=")[0])) for part in query.split("&") if part]
+    signed = any(key.lower() == "sig" for _, key in keys)
     kept = [
         part
-        for part, one in zip(parts, names, strict=True)
-        if not (SIGNATURE.fullmatch(one) or (signed and BESIDE_SIG.fullmatch(one)))
+        for part, key in keys
+        if not (SIGNATURE.fullmatch(key) or (signed and BESIDE_SIG.fullmatch(key)))
     ]
     return f"{url}?{'&'.join(kept)}" if kept else url
 
 
 def _split_query(name: str) -> tuple[str, str]:
+    """Split a URL into address and query; one that GDAL's options wrap is unwrapped."""
     scheme = SCHEME.match(name)
     if scheme is None or not scheme["address"]:
         return name, ""
-    if ARCHIVE.match(name):  # the name inside the archive follows the query
+    if ARCHIVE.match(name):  # the path inside the archive follows the query
         return re.sub(r"\?[^/]*", "", name), ""
     url, _, query = name.partition("?")
     inner = parse_qs(query).get("url") if re.fullmatch(r"/vsi\w+", url) else None
@@ -135,28 +129,24 @@ def _split_query(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Staging:
-    """A hidden folder in which files are made before they are published."""
+    """A hidden folder in which files are written before they are published."""
 
     target: Path
-    """The folder that published files go to."""
+    """Folder of the published files."""
     hidden: Path
     """The temporary folder inside ``target``, so that a rename never crosses file systems."""
 
     def path(self, name: str) -> Path:
-        """Say where to make the file that will be published as ``name``."""
+        """Return where to write the file that will be published as ``name``."""
         return self.hidden / name
 
     def publish(self, *names: str) -> None:
-        """Give finished files their names in ``target``, in the order given.
+        """Move complete files into ``target``, in the order of ``names``.
 
-        All are safely on disk before the first is renamed, and each rename is on disk before the
-        next.  The last of several names is the commit mark: the old one is gone before the first
-        rename.  So whoever finds it finds all of them, of one run, even after a power cut.
-
-        Raises
-        ------
-        RasterError
-            If a file cannot be synced or renamed.
+        All are on disk before the first is renamed, and each rename is on disk before the next.
+        The last of several names is the commit mark: the old one is removed before the first
+        rename.  Where it exists, all files exist and are of one run, even after a power cut.
+        A file that cannot be synced or renamed raises `NotWritten`.
         """
         with writing(self.target):
             for name in names:
@@ -174,26 +164,17 @@ class Staging:
 
 
 @contextmanager
-def staging(folder: str | Path, name: str) -> Iterator[Staging]:
-    """Make a hidden folder for results on their way into ``folder``; it is removed in the end.
+def staging(folder: PathText, name: str) -> Iterator[Staging]:
+    """Create a hidden folder for results on their way into ``folder``; remove it in the end.
 
-    Parameters
-    ----------
-    folder : path
-        Where the results go; created where it is missing.
-    name : str
-        What the results are called: one run at a time makes them.
-
-    Yields
-    ------
-    Staging
+    ``folder`` is created if missing.  One run at a time writes results of one ``name``.
 
     Raises
     ------
     RasterError
-        If the folder cannot be created or written, or a file is in its place.
+        If the folder cannot be created or written, or a file has its name.
     LockHeld
-        If another run makes results of this name there.
+        If another run writes results of this name there.
     """
     target = Path(folder)
     new = not target.exists()
@@ -211,18 +192,18 @@ def staging(folder: str | Path, name: str) -> Iterator[Staging]:
                 shutil.rmtree(hidden, ignore_errors=True)
     finally:
         if new:
-            with suppress(OSError):  # it holds results
+            with suppress(OSError):  # it is not empty
                 target.rmdir()
 
 
 def sweep(folder: Path) -> None:
-    """Remove what dead runs left hidden in a folder."""
+    """Remove the hidden files of dead runs from a folder."""
     for path in list(folder.glob(f"{HIDDEN}*.lock")):
         tidy(folder, path.name.removeprefix(HIDDEN).removesuffix(".lock"))
 
 
 def tidy(folder: Path, name: str) -> None:
-    """Remove what a dead run left hidden on the way to results of one name."""
+    """Remove the hidden files of a dead run that wrote results of one name."""
     path = _lock_path(folder, name)
     if not path.exists():
         return
@@ -234,18 +215,13 @@ def tidy(folder: Path, name: str) -> None:
         try:
             shutil.rmtree(_hidden(folder, name), ignore_errors=True)
         finally:
-            _give_up(lock, path)
+            _release(lock, path)
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
+def write_atomically(path: PathText, data: bytes) -> None:
     """Write one file so that it appears whole or not at all.
 
-    Raises
-    ------
-    RasterError
-        If it cannot be written; what was there before is untouched.
-    LockHeld
-        If another run is writing it.
+    Raises `NotWritten`, which leaves the old file untouched, or `LockHeld`.
     """
     final = Path(path)
     with staging(final.parent, final.name) as stage:
@@ -255,10 +231,10 @@ def write_atomically(path: str | Path, data: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on disk."""
+    """Wait until the content of a file, or the entries of a folder, are on disk."""
     if path.is_dir() and os.name != "posix":
-        return  # only POSIX lets a folder be opened
-    # Windows flushes only what is open for writing, POSIX opens a folder only for reading.
+        return  # only POSIX opens folders
+    # Windows flushes only files open for writing; POSIX opens folders only for reading.
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
@@ -268,37 +244,25 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the operating system says while ``path`` is written into one line.
-
-    Raises
-    ------
-    NotWritten
-        If there is no permission, space or memory, or a file stands in the way.
-    """
+    """Turn errors of the operating system while ``path`` is written into a `NotWritten`."""
     try:
         yield
     except AnomvaeError:
         raise
     except (FileExistsError, NotADirectoryError) as error:
-        raise NotWritten(
-            f"{path} cannot be written: a file stands where a folder is expected. "
-            f"Choose another folder, or move that file away."
-        ) from error
+        why = "a file stands where a folder is expected. Choose another folder, or move that file"
+        raise NotWritten(f"{path} cannot be written: {why} away.") from error
     except OSError as error:
-        raise NotWritten(
-            f"{path} cannot be written: {error.strerror or error}. "
-            f"Choose a place that is writable and has free space."
-        ) from error
+        why = f"{error.strerror or error}. Choose a place that is writable and has free space."
+        raise NotWritten(f"{path} cannot be written: {why}") from error
     except MemoryError as error:
-        raise NotWritten(
-            f"{path} cannot be written: there is not enough memory. "
-            f"End other programs, or use a machine with more."
-        ) from error
+        why = "there is not enough memory. End other programs, or use a machine with more."
+        raise NotWritten(f"{path} cannot be written: {why}") from error
 
 
 @contextmanager
 def locked(folder: Path, name: str, patience: float = PATIENCE) -> Iterator[None]:
-    """Keep others from making results of one name; after ``patience`` seconds it is `LockHeld`."""
+    """Hold the lock of results of one name; raise `LockHeld` after ``patience`` seconds."""
     from filelock import FileLock, Timeout
 
     path = _lock_path(folder, name)
@@ -307,22 +271,22 @@ def locked(folder: Path, name: str, patience: float = PATIENCE) -> Iterator[None
         try:
             lock.acquire(timeout=patience)
         except Timeout as error:
-            # filelock takes a folder in which nothing can be made, such as /proc, for a lock held.
+            # filelock also times out in a folder that holds no files, such as /proc.
             tempfile.TemporaryFile(dir=folder).close()
             raise LockHeld(
                 f"{folder / name} is being written by another run of anomvae. "
-                f"Wait until that has ended, then run this again."
+                f"Wait until it has ended, then run this again."
             ) from error
     try:
         yield
     finally:
-        _give_up(lock, path)
+        _release(lock, path)
 
 
-def _give_up(lock: BaseFileLock, path: Path) -> None:
+def _release(lock: BaseFileLock, path: Path) -> None:
     """Release a lock and leave no file behind."""
     with suppress(OSError):  # Windows keeps the file while it is open; filelock removes it there
-        path.unlink()  # while it is held: who opened it meanwhile finds it gone and begins anew
+        path.unlink()  # while it is held: a run that has opened it finds it gone and starts again
     lock.release()
 
 

@@ -1,8 +1,8 @@
-"""Accuracy on labelled scenes: configurations of anomvae beside plain and other detectors.
+"""Measure accuracy on labelled scenes: configurations of anomvae, baselines, other detectors.
 
-Takes any folder of ``<name>/scene.tif`` and ``<name>/labels.tif``; prints tables in Markdown.  No
-label is seen before the figures.  Every fit is kept in the JSON file at once, and what is there for
-the same code, configuration and scene is not measured again::
+Reads any folder of ``<name>/scene.tif`` and ``<name>/labels.tif``; prints Markdown tables.  Labels
+serve the metrics alone, never a fit.  Each result is written to the JSON file at once; one of the
+same code, configuration and scene is not measured again::
 
     python benchmarks/accuracy.py --scenes DIR --config default --seeds 3 --out accuracy.json
     python benchmarks/accuracy.py --scenes DIR --split --out accuracy.json
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,12 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout ne
 from anomvae.errors import AnomvaeError
 from benchmarks.contestants import Contestant, contestants
 from benchmarks.ledger import Key, Ledger, Row
-from benchmarks.record import circumstances, keep, machine
-from benchmarks.scenes import Task, contents, labelled, prepared, why_left_out
+from benchmarks.record import Section, circumstances, machine, publish, record_option
+from benchmarks.scenes import Task, contents, labelled, prepared, why_excluded
 from benchmarks.tables import beside_published, markdown
 
 WAYS = {
-    "whole": "Every detector is fitted to the scene that it scores, and never sees a label.",
+    "whole": "Every detector is fitted to the scene that it scores, without labels.",
     "split": (
         "Every detector is fitted on the left half of a scene, ours as `train` does, and measured "
         "on the right half; the threshold comes from the left half, too."
@@ -36,8 +37,9 @@ WAYS = {
 
 
 def measure(detector: Contestant, task: Task, key: Key) -> Row:
-    """Fit a detector, let it score, and measure."""
-    metrics, fit, score = detector.run(task, key.seed)
+    """Fit a detector, score with it, and measure the scores."""
+    result = detector.run(task, key.seed)
+    metrics = result.metrics
     flagged = metrics.true_positive + metrics.false_positive
     return Row(
         **asdict(key),
@@ -48,19 +50,19 @@ def measure(detector: Contestant, task: Task, key: Key) -> Row:
         tpr_at_fpr_1e3=metrics.tpr_at_fpr_1e3,
         tpr_at_fpr_1e2=metrics.tpr_at_fpr_1e2,
         flagged=flagged / max(metrics.pixels, 1),
-        seconds=fit + score,
+        seconds=result.fit_seconds + result.score_seconds,
         machine=machine(),
-        fit_seconds=fit,
+        fit_seconds=result.fit_seconds,
     )
 
 
 def measure_scene(
     folder: Path, mode: str, detectors: Sequence[Contestant], seeds: int, ledger: Ledger
 ) -> list[Row]:
-    """Measure what the ledger does not hold yet, and look up the rest."""
-    state = contents(folder)
+    """Return the rows of a scene; measure those that the ledger lacks."""
+    digest = contents(folder)
     wanted = [
-        (detector, Key(folder.name, detector.name, seed, mode, detector.version, state))
+        (detector, Key(folder.name, detector.name, seed, mode, detector.version, digest))
         for detector in detectors
         for seed in range(seeds if detector.seeded else 1)
     ]
@@ -79,11 +81,11 @@ def measure_scene(
 
 
 def report(
-    rows: Sequence[Row], ours: Sequence[str], aside: Collection[str], dropped: Mapping[str, str]
+    rows: Sequence[Row], ours: Sequence[str], excluded: Collection[str], dropped: Mapping[str, str]
 ) -> str:
-    """Write what was measured, on which machine, and which scenes could not be."""
+    """Write the tables, the machines, and the scenes that cannot be measured."""
     mode = rows[0].mode
-    parts = [f"{circumstances()}. {WAYS[mode]}", markdown(rows, aside)]
+    parts = [f"{circumstances()}. {WAYS[mode]}", markdown(rows, excluded)]
     if mode == "whole":
         parts.append(beside_published(rows, ours))
     others = sorted({row.machine for row in rows} - {machine()})
@@ -114,11 +116,13 @@ def report(
     help="Comma-separated; also pyod-vae, pyod-ae; or none.",
 )
 @click.option("--split", is_flag=True, help="Fit on the left half, measure on the right half.")
-@click.option("--leave-out", multiple=True, help="Scene that a second mean leaves out; repeatable.")
+@click.option("--leave-out", multiple=True, help="Scene that a second mean excludes; repeatable.")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON file; goes on from it."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON file of rows; it is continued.",
 )
-@click.option("--record", is_flag=True, help="Keep the tables in benchmarks/results.md.")
+@record_option
 def main(  # noqa: PLR0913 - one argument per option
     scenes: Path,
     configs: tuple[str, ...],
@@ -127,7 +131,7 @@ def main(  # noqa: PLR0913 - one argument per option
     split: bool,
     leave_out: tuple[str, ...],
     out: Path | None,
-    record: bool,
+    record: Path | None,
 ) -> None:
     """Measure detectors on every labelled scene of a folder."""
     others = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
@@ -144,12 +148,10 @@ def main(  # noqa: PLR0913 - one argument per option
     if not rows:
         raise click.UsageError(f"{scenes} holds no <name>/scene.tif with <name>/labels.tif to use.")
     ours = [detector.name for detector in detectors if detector.ours]
+    title = "Accuracy on the half that was not learnt" if split else "Accuracy of `detect`"
+    name = "accuracy-split" if split else "accuracy"
     text = report(rows, ours, leave_out, dropped)
-    click.echo(text)
-    if record:
-        section = "accuracy-split" if split else "accuracy"
-        title = "Accuracy on the half that was not learnt" if split else "Accuracy of `detect`"
-        keep(section, f"## {title}\n\n`{command()}`\n\n{text}")
+    publish(Section(name, title, command(click.get_current_context().params), text), record)
 
 
 def measure_all(
@@ -159,27 +161,26 @@ def measure_all(
     seeds: int,
     ledger: Ledger,
 ) -> tuple[list[Row], dict[str, str]]:
-    """Measure every scene; add which are left out, and why."""
+    """Return the rows of all scenes, and why others cannot be measured."""
     rows: list[Row] = []
     dropped: dict[str, str] = {}
     for folder in folders:
-        why = why_left_out(folder, mode)
-        if why:
-            dropped[folder.name] = why
+        reason = why_excluded(folder, mode)
+        if reason:
+            dropped[folder.name] = reason
         else:
             rows += measure_scene(folder, mode, detectors, seeds, ledger)
     return rows, dropped
 
 
-def command() -> str:
-    """Write the command as it was given, without what belongs to this machine."""
-    given = click.get_current_context().params
+def command(options: Mapping[str, Any]) -> str:
+    """Return the command line of options, without paths of this machine."""
     words = ["python benchmarks/accuracy.py --scenes DIR"]
-    words += [f"--config {Path(name).name}" for name in given["configs"]]
-    words += [f"--seeds {given['seeds']} --baselines {given['baselines']}"]
-    words += ["--split"] * given["split"]
-    words += [f"--leave-out {name}" for name in given["leave_out"]]
-    return " ".join([*words, "--record"])
+    words += [f"--config {Path(name).name}" for name in options["configs"]]
+    words += [f"--seeds {options['seeds']} --baselines {options['baselines']}"]
+    words += ["--split"] * options["split"]
+    words += [f"--leave-out {name}" for name in options["leave_out"]]
+    return " ".join(words)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What is measured: configurations of anomvae, its baselines, and detectors of other libraries.
+"""The detectors that are measured: configurations of anomvae, its baselines, other libraries.
 
-Nobody sees labels before the figures.  In mode ``split`` all are fitted on the left half alone.
+Labels serve the metrics alone.  In mode ``split`` all detectors are fitted to the left half.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from anomvae.errors import ConfigError, hint
 from anomvae.evaluation import BASELINES
-from anomvae.raster import RasterReader, read_labels
+from anomvae.raster import Scene, read_labels
 from anomvae.stats.metrics import Metrics, measure
 from anomvae.stats.thresholds import describe_scores, sigma
 from benchmarks.peers import PYOD, Fitted, Spectra, fit_pyod, pyod_class, pyod_version
@@ -26,15 +26,12 @@ from benchmarks.record import commit
 from benchmarks.scenes import Task, spectra
 
 
-class Found(NamedTuple):
-    """What a detector did with a scene."""
+class Result(NamedTuple):
+    """Accuracy and durations of a detector on a task."""
 
     metrics: Metrics
-    """How well."""
-    fit: float
-    """Seconds to fit."""
-    score: float
-    """Seconds to score."""
+    fit_seconds: float
+    score_seconds: float
 
 
 @dataclass(frozen=True)
@@ -42,35 +39,47 @@ class Contestant:
     """A detector in the table."""
 
     name: str
-    """Head of its column."""
+    """Title of its column."""
     version: str
-    """Changes with the code, and the configuration, that is measured."""
+    """The measured code and configuration."""
     ours: bool
     """Whether it is a configuration of anomvae."""
     seeded: bool
     """Whether another seed gives other scores."""
-    run: Callable[[Task, int], Found]
-    """Fits, scores and measures with a seed."""
+    run: Callable[[Task, int], Result]
+    """Fit, score and measure, with a seed."""
 
 
-def contestants(configs: Sequence[str], baselines: Sequence[str]) -> list[Contestant]:
-    """Look up all that is to be measured, before any work is done.
+def contestants(
+    configs: Sequence[str], baselines: Sequence[str], code: str | None = None
+) -> list[Contestant]:
+    """Return all detectors, before any is fitted.
+
+    Parameters
+    ----------
+    configs, baselines : sequence of str
+        Names; a configuration can be a TOML file.
+    code : str, optional
+        The measured version of anomvae; the current commit if absent.
 
     Raises
     ------
     ConfigError
-        If a name is unknown or given twice, or its library is not installed.
+        If a name is unknown or occurs twice, or its library is not installed.
     """
-    found = [our(config) for config in configs] + [other(name) for name in baselines]
-    names = [contestant.name for contestant in found]
+    ours = [configuration(name, code=code) for name in configs]
+    detectors = [*ours, *(baseline(name, code) for name in baselines)]
+    names = [detector.name for detector in detectors]
     if len(set(names)) < len(names):
         raise ConfigError(f"{', '.join(names)}: two of these have one name. Rename a file.")
-    return found
+    return detectors
 
 
-def our(name: str, settings: Sequence[str] = (), called: str = "") -> Contestant:
-    """Look up a configuration: a shipped name, or a TOML file, with settings that override it."""
-    import sklearn.metrics  # noqa: F401 - or the first scene would pay for it
+def configuration(
+    name: str, settings: Sequence[str] = (), *, label: str = "", code: str | None = None
+) -> Contestant:
+    """Return a configuration: a shipped name, or a TOML file, with settings that override it."""
+    import sklearn.metrics  # noqa: F401 - else the first scene's time includes the import
 
     from anomvae.config import resolve_config
     from anomvae.evaluation import evaluate_detector
@@ -78,28 +87,28 @@ def our(name: str, settings: Sequence[str] = (), called: str = "") -> Contestant
 
     config = resolve_config(name, settings).config
 
-    def run(task: Task, seed: int) -> Found:
+    def run(task: Task, seed: int) -> Result:
         start = time.perf_counter()
         if task.mode == "split":
             detector = train([task.fitted], config, seed)
         else:
             detector = detect(task.fitted, config, seed)
         fitted = time.perf_counter()
-        found = evaluate_detector(detector, task.scored, task.labels, baselines=())
-        (metrics,) = found.rows.values()
-        return Found(metrics, fitted - start, time.perf_counter() - fitted)
+        evaluation = evaluate_detector(detector, task.scored, task.labels, baselines=())
+        (metrics,) = evaluation.rows.values()
+        return Result(metrics, fitted - start, time.perf_counter() - fitted)
 
-    content = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
-    short = called or (Path(name).stem if name.endswith(".toml") else name)
-    version = f"commit {commit()}, configuration {content}"
-    return Contestant(short, version, ours=True, seeded=True, run=run)
+    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
+    title = label or (Path(name).stem if name.endswith(".toml") else name)
+    version = f"commit {code or commit()}, configuration {digest}"
+    return Contestant(title, version, ours=True, seeded=True, run=run)
 
 
-def other(name: str) -> Contestant:
-    """Look up a baseline of anomvae, or a detector of another library."""
+def baseline(name: str, code: str | None = None) -> Contestant:
+    """Return a baseline of anomvae, or a detector of another library."""
     if name in BASELINES:
         run = partial(_run_on_spectra, partial(fit_baseline, name))
-        return Contestant(name, f"commit {commit()}", ours=False, seeded=False, run=run)
+        return Contestant(name, f"commit {code or commit()}", ours=False, seeded=False, run=run)
     if name in PYOD:
         pyod_class(name)
         run = partial(_run_on_spectra, partial(fit_pyod, name))
@@ -108,33 +117,33 @@ def other(name: str) -> Contestant:
 
 
 def fit_baseline(name: str, spectra: Spectra, seed: int) -> Fitted:
-    """Fit a baseline, which needs no seed; its threshold is mean + 3 sigma, as in `evaluate`."""
+    """Fit a baseline; the seed has no effect, the threshold is mean + 3 sigma as in `evaluate`."""
     score = BASELINES[name](lambda: iter([spectra]))
     return Fitted(score, lambda: sigma(describe_scores(score(spectra)), 3.0))
 
 
-def _run_on_spectra(fit: Callable[[Spectra, int], Fitted], task: Task, seed: int) -> Found:
-    """Let a detector see the spectra that have data in all living bands."""
-    seen, asked = spectra(task.fitted), spectra(task.scored)
-    living = np.isfinite(seen).any(axis=(0, 1))
-    normal, _ = _valid(seen[..., living])
-    wanted, where = _valid(asked[..., living])
+def _run_on_spectra(fit: Callable[[Spectra, int], Fitted], task: Task, seed: int) -> Result:
+    """Measure a detector on the spectra that are valid in all bands with data."""
+    fitted_block, scored_block = spectra(task.fitted), spectra(task.scored)
+    with_data = np.isfinite(fitted_block).any(axis=(0, 1))
+    normal, _ = _valid(fitted_block[..., with_data])
+    test, valid = _valid(scored_block[..., with_data])
     start = time.perf_counter()
     fitted = fit(normal, seed)
     middle = time.perf_counter()
-    found = fitted.score(wanted)
+    values = fitted.score(test)
     end = time.perf_counter()
-    scores = np.full(where.shape, np.nan)
-    scores[where] = found
+    scores = np.full(valid.shape, np.nan)
+    scores[valid] = values
     metrics = measure(_truth(task), scores, fitted.threshold())
-    return Found(metrics, middle - start, end - middle)
+    return Result(metrics, middle - start, end - middle)
 
 
 def _valid(block: NDArray[np.float32]) -> tuple[Spectra, NDArray[np.bool_]]:
-    where = np.asarray(np.isfinite(block).all(axis=-1))
-    return block[where], where
+    valid = np.asarray(np.isfinite(block).all(axis=-1))
+    return block[valid], valid
 
 
 def _truth(task: Task) -> NDArray[np.float32]:
-    with RasterReader(task.scored) as reader:
-        return read_labels(task.labels, reader.grid, reader.name)
+    with Scene.of(task.scored).open() as opened:
+        return read_labels(task.labels, opened.grid, opened.name)

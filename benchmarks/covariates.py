@@ -1,9 +1,9 @@
-"""What covariates are worth: simulated land where the usual spectrum depends on what is told.
+"""The gain from covariates, on simulated land where the normal spectrum depends on a covariate.
 
-Two kinds of land.  ``categorical``: fields, woods, towns and water, told as a land-cover map.
-``height``: crop that ripens earlier in the valleys, told as elevation.  Everywhere some pixels are
-given the spectrum of a pixel of another class, or of another height: usual, but not there.
-A detector is trained on one scene and measured on another one::
+Two kinds of land.  ``categorical``: fields, woods, towns and water; the covariate is a land-cover
+map.  ``height``: crop that ripens earlier in the valleys; the covariate is elevation.  Anomalies
+are pixels with the spectrum of a pixel of another class or height: normal, but not there.  A
+detector is trained on one scene and measured on another one::
 
     python benchmarks/covariates.py --seeds 3
 """
@@ -11,7 +11,9 @@ A detector is trained on one scene and measured on another one::
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,111 +26,132 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout ne
 from anomvae.config import resolve_config
 from anomvae.evaluation import evaluate_detector
 from anomvae.fitting import Selection, train
+from anomvae.raster import Scene
 from anomvae.stats.metrics import Metrics
 from anomvae.testing.simulate import BACKGROUND, Place, Sensor, draw_place, observe
-from benchmarks.record import circumstances, keep
+from benchmarks.record import Section, circumstances, publish, record_option
 
 SHAPE = (128, 128)
-PLANTED = 0.01  # share of the pixels
-APART = 1.5  # standard deviations of height that count as another height
+PLANTED = 0.01  # share of anomalous pixels
+APART = 1.5  # minimum difference between two heights, standard deviations
 RIPENING = 2.0  # logits of ripe crop for each standard deviation of height
 CRS = "EPSG:32633"
-NO_RING = ("context.mean_components=0", "context.std_components=0")
+NO_ANNULUS = ("context.mean_components=0", "context.std_components=0")
 LANDS = ("categorical", "height")
-DETECTORS = {
-    "vae": ((), False),
-    "cvae, ring": (("model.family=cvae",), False),
-    "cvae, covariate": (("model.family=cvae", *NO_RING), True),
-    "cvae, both": (("model.family=cvae",), True),
-}
-"""Settings, and whether the covariate is told."""
-
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A detector: settings on top of the default configuration."""
+
+    settings: tuple[str, ...] = ()
+    conditioned: bool = False
+    """Whether it is conditioned on the covariate."""
+
+
+DETECTORS = {
+    "vae": Variant(),
+    "cvae, ring": Variant(("model.family=cvae",)),
+    "cvae, covariate": Variant(("model.family=cvae", *NO_ANNULUS), conditioned=True),
+    "cvae, both": Variant(("model.family=cvae",), conditioned=True),
+}
+Variants = Mapping[str, Variant]
+
+
+@dataclass(frozen=True)
 class Land:
-    """A scene on disk, and what is known of it."""
+    """A simulated scene on disk."""
 
     scene: Path
-    """The picture."""
     labels: Path
-    """1 where a pixel was given the spectrum of another place."""
+    """1 where a pixel has the spectrum of another place."""
     covariate: str
-    """As ``--covariates`` takes it."""
+    """An argument of ``--covariates``."""
 
 
-def draw_land(kind: str, folder: Path, seed: int, *, plant: bool) -> Land:
+def draw_land(
+    kind: str, folder: Path, seed: int, *, plant: bool, shape: tuple[int, int] = SHAPE
+) -> Land:
     """Draw a scene of one of `LANDS`, and write it with its covariate and labels."""
     ground, day, chance = np.random.default_rng((seed, plant)).spawn(3)
-    place = draw_place(SHAPE, ground)
-    told = place.abundances.argmax(axis=-1) + 1.0
+    place = draw_place(shape, ground)
+    values = place.abundances.argmax(axis=-1) + 1.0
     if kind == "height":
-        place, told = _ripening(place), 400 + 100 * place.relief / place.relief.std()
+        place, values = _ripening(place), 400 + 100 * place.relief / place.relief.std()
     block = observe(place, day, (), Sensor(wedge=0)).block[0]
-    labels = np.zeros(SHAPE, np.float32)
+    labels = np.zeros(shape, np.float32)
     if plant:
-        labels = _swap(block, told, chance, apart=100 * APART if kind == "height" else 1)
+        labels = _swap(block, values, chance, apart=100 * APART if kind == "height" else 1)
     name = f"{kind}-{seed}-{'new' if plant else 'normal'}"
-    covariate = _write(folder / f"{name}-{kind}.tif", told[..., None])
+    covariate = _write(folder / f"{name}-{kind}.tif", values[..., None])
     return Land(
         _write(folder / f"{name}.tif", block),
         _write(folder / f"{name}-labels.tif", labels[..., None]),
-        f"{'categorical' if kind == 'categorical' else 'numbers'}:{covariate}",
+        f"{'categorical' if kind == 'categorical' else 'continuous'}:{covariate}",
     )
 
 
-def measure(kind: str, seed: int, folder: Path) -> dict[str, Metrics]:
-    """Measure every detector, and RX, on one pair of scenes."""
-    normal = draw_land(kind, folder, seed, plant=False)
-    new = draw_land(kind, folder, seed, plant=True)
+def measure(
+    kind: str,
+    seed: int,
+    folder: Path,
+    detectors: Variants = DETECTORS,
+    shape: tuple[int, int] = SHAPE,
+) -> dict[str, Metrics]:
+    """Train every detector on normal land; measure it, and RX, on land with anomalies."""
+    normal, new = (draw_land(kind, folder, seed, plant=p, shape=shape) for p in (False, True))
     rows: dict[str, Metrics] = {}
-    for name, (settings, told) in DETECTORS.items():
-        select = Selection(covariates=[normal.covariate] if told else [])
-        detector = train(
-            [normal.scene], resolve_config("default", settings).config, seed, select=select
-        )
-        given = [new.covariate] if told else []
-        found = evaluate_detector(detector, new.scene, new.labels, covariates=given).rows
-        rows |= {name: found["anomvae"], "rx": found["rx"]}
+    for name, variant in detectors.items():
+        config = resolve_config("default", variant.settings).config
+        before, after = ([land.covariate] * variant.conditioned for land in (normal, new))
+        detector = train([normal.scene], config, seed, select=Selection(covariates=before))
+        scene = Scene.of(new.scene, covariates=after)
+        evaluated = evaluate_detector(detector, scene, new.labels).rows
+        rows |= {name: evaluated["anomvae"], "rx": evaluated["rx"]}
     return rows
 
 
-def table(found: dict[str, list[dict[str, Metrics]]]) -> str:
+def table(results: Mapping[str, Sequence[Mapping[str, Metrics]]], names: Iterable[str]) -> str:
     """Write AUC and AP as means and standard deviations over the seeds."""
-    lands = list(found)
-    head = " | ".join(f"{land}: AUC | AP" for land in lands)
-    lines = [f"| detector | {head} |", "| --- |" + " --- | --- |" * len(lands)]
-    for name in [*DETECTORS, "rx"]:
-        figures = [
-            _spread([getattr(rows[name], figure) for rows in found[land]])
-            for land in lands
-            for figure in ("roc_auc", "average_precision")
+    head = " | ".join(f"{land}: AUC | AP" for land in results)
+    lines = [f"| detector | {head} |", "| --- |" + " --- | --- |" * len(results)]
+    for name in names:
+        cells = [
+            _mean_and_std([getattr(rows[name], metric) for rows in seeds])
+            for seeds in results.values()
+            for metric in ("roc_auc", "average_precision")
         ]
-        lines.append(f"| {name} | {' | '.join(figures)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def report(
+    lands: Sequence[str],
+    seeds: int,
+    detectors: Variants = DETECTORS,
+    shape: tuple[int, int] = SHAPE,
+) -> str:
+    """Measure the detectors on every land with every seed; return the table."""
+    with TemporaryDirectory() as folder:
+        run = partial(measure, folder=Path(folder), detectors=detectors, shape=shape)
+        results = {land: [run(land, seed) for seed in range(seeds)] for land in lands}
+    return table(results, [*detectors, "rx"])
 
 
 @click.command()
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="From seed 0.")
 @click.option("--land", "lands", multiple=True, default=LANDS, type=click.Choice(LANDS))
-@click.option("--record", is_flag=True, help="Keep the table in benchmarks/results.md.")
-def main(seeds: int, lands: tuple[str, ...], record: bool) -> None:
+@record_option
+def main(seeds: int, lands: tuple[str, ...], record: Path | None) -> None:
     """Measure vae, and cvae with and without covariates, on simulated land."""
-    told = circumstances()
-    with TemporaryDirectory() as folder:
-        found = {
-            land: [measure(land, seed, Path(folder)) for seed in range(seeds)] for land in lands
-        }
-    text = f"{told}.\n\n{table(found)}"
-    click.echo(text)
-    if record:
-        command = f"python benchmarks/covariates.py --seeds {seeds} --record"
-        keep("covariates", f"## Covariates\n\n`{command}`\n\n{text}")
+    text = f"{circumstances()}.\n\n{report(lands, seeds)}"
+    command = f"python benchmarks/covariates.py --seeds {seeds}"
+    publish(Section("covariates", "Covariates", command, text), record)
 
 
 def _ripening(place: Place) -> Place:
-    """Cover land with crop, that is straw where it is ripe: sooner where it lies lower."""
+    """Cover land with crop, which ripens to straw earlier where it lies lower."""
     ripe = 1 / (1 + np.exp(RIPENING * place.relief / place.relief.std()))
     names = list(BACKGROUND)
     abundances = np.zeros_like(place.abundances)
@@ -138,15 +161,15 @@ def _ripening(place: Place) -> Place:
 
 
 def _swap(
-    block: Floats, told: NDArray[np.float64], rng: np.random.Generator, *, apart: float
+    block: Floats, covariate: NDArray[np.float64], rng: np.random.Generator, *, apart: float
 ) -> Floats:
-    """Give some pixels the spectrum of one whose covariate is ``apart``; labels, (row, col)."""
-    spectra, known = block.reshape(-1, block.shape[-1]), told.ravel()
+    """Replace spectra in place by those of a covariate ``apart``; return labels, (row, col)."""
+    spectra, values = block.reshape(-1, block.shape[-1]), covariate.ravel()
     before, labels = spectra.copy(), np.zeros(len(spectra), np.float32)
-    for place in rng.choice(len(spectra), round(PLANTED * len(spectra)), replace=False):
-        others = np.flatnonzero(np.abs(known - known[place]) >= apart)
-        spectra[place], labels[place] = before[rng.choice(others)], 1
-    return labels.reshape(told.shape)
+    for pixel in rng.choice(len(spectra), round(PLANTED * len(spectra)), replace=False):
+        others = np.flatnonzero(np.abs(values - values[pixel]) >= apart)
+        spectra[pixel], labels[pixel] = before[rng.choice(others)], 1
+    return labels.reshape(covariate.shape)
 
 
 def _write(path: Path, values: NDArray[np.floating]) -> Path:
@@ -162,7 +185,7 @@ def _write(path: Path, values: NDArray[np.floating]) -> Path:
     return path
 
 
-def _spread(values: list[float]) -> str:
+def _mean_and_std(values: list[float]) -> str:
     return f"{np.mean(values):.4f} ± {np.std(values):.4f}"
 
 

@@ -1,9 +1,9 @@
 """Every family of autoencoders, on labelled scenes and on dates of one place.
 
-Scenes: any folder of ``<name>/scene.tif`` and ``<name>/labels.tif``, one configuration but for the
-family, global RX beside it; every fit is kept in the JSON file at once, as in `accuracy`.  Series:
+Scenes: any folder of ``<name>/scene.tif`` and ``<name>/labels.tif``; one configuration with each
+family, and global RX; each result is written to the JSON file at once, as in `accuracy`.  Series:
 any folder of dated rasters of one place, in which changes are planted (`benchmarks.series`).
-Prints tables in Markdown::
+Prints Markdown tables::
 
     python benchmarks/families.py --scenes DIR --seeds 3 --out families.json
     python benchmarks/families.py --series DIR --seeds 5 [--before]
@@ -12,8 +12,9 @@ Prints tables in Markdown::
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,15 +23,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout ne
 from anomvae.errors import AnomvaeError, ConfigError
 from anomvae.models.families import FAMILIES, family_named
 from benchmarks.accuracy import measure_all
-from benchmarks.contestants import other, our
+from benchmarks.contestants import baseline, configuration
 from benchmarks.ledger import Ledger
-from benchmarks.record import circumstances, keep
+from benchmarks.record import Section, circumstances, publish, record_option
 from benchmarks.scenes import labelled
-from benchmarks.series import DETECTORS, Found, dated, measure_series, table
+from benchmarks.series import DETECTORS, Detectors, TrialResult, dated, measure_series, table
 from benchmarks.tables import markdown
 
-OF_SCENES = [name for name, family in FAMILIES.items() if not family.of_dates]
-"""Families that look at a scene of one date."""
+OF_SCENES = [name for name, family in FAMILIES.items() if not family.view().compares_dates]
+"""Families that score a scene of one date."""
 WAYS = {
     "together": "Every detector is fitted on the series that holds all changes, at several dates.",
     "before": (
@@ -51,14 +52,16 @@ folder = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--config", default="default", show_default=True, help="For scenes; name or TOML file."
 )
-@click.option("--before", is_flag=True, help="Fit on the dates before a change alone.")
+@click.option("--before", is_flag=True, help="Fit only on the dates before a change.")
 @click.option("--family", "families", multiple=True, default=OF_SCENES, help="Repeatable.")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(1), help="From seed 0.")
-@click.option("--leave-out", multiple=True, help="Scene that a second mean leaves out; repeatable.")
+@click.option("--leave-out", multiple=True, help="Scene that a second mean excludes; repeatable.")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON file; goes on from it."
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="JSON file of rows; it is continued.",
 )
-@click.option("--record", is_flag=True, help="Keep the tables in benchmarks/results.md.")
+@record_option
 def main(  # noqa: PLR0913 - one argument per option
     scenes: Path | None,
     series: Path | None,
@@ -68,7 +71,7 @@ def main(  # noqa: PLR0913 - one argument per option
     seeds: int,
     leave_out: tuple[str, ...],
     out: Path | None,
-    record: bool,
+    record: Path | None,
 ) -> None:
     """Measure families on labelled scenes, and `sequential` on changes planted in a series."""
     if scenes is None and series is None:
@@ -78,21 +81,15 @@ def main(  # noqa: PLR0913 - one argument per option
     try:
         if scenes is not None:
             text = on_scenes(
-                scenes, config, families=families, seeds=seeds, leave_out=leave_out, out=out
+                scenes, config, families=families, seeds=seeds, excluded=leave_out, out=out
             )
-            click.echo(text)
-            if record:
-                which = _which(families)
-                keep(f"families{which}", f"## Families{which}\n\n`{_command()}`\n\n{text}")
+            # Some families do not replace the table of all.
+            some = "" if set(families) >= set(OF_SCENES) else f": {', '.join(families)}"
+            command = _command(click.get_current_context().params)
+            publish(Section(f"families{some}", f"Families{some}", command, text), record)
         if series is not None:
             protocol = "before" if before else "together"
-            text = on_series(dated(series), protocol, seeds)
-            click.echo(text)
-            if record:
-                words = ["python benchmarks/families.py --series DIR", *["--before"] * before]
-                command = " ".join([*words, f"--seeds {seeds} --record"])
-                title = f"Changes in a series of dates, fitted {protocol}"
-                keep(f"series-{protocol}", f"## {title}\n\n`{command}`\n\n{text}")
+            publish(on_series(dated(series), protocol, seeds), record)
     except AnomvaeError as error:
         raise click.ClickException(str(error)) from error
 
@@ -103,55 +100,57 @@ def on_scenes(
     *,
     families: Sequence[str],
     seeds: int,
-    leave_out: Sequence[str],
+    excluded: Sequence[str],
     out: Path | None,
 ) -> str:
-    """Measure families on every labelled scene of a folder.
+    """Measure families on every labelled scene of a folder; return the tables.
 
     Raises
     ------
     ConfigError
-        If a family is unknown or compares dates, or there is nothing to measure it on.
+        If a family is unknown or compares dates, or there is no scene to measure it on.
     """
     for name in families:
-        if family_named(name).of_dates:
+        if family_named(name).view().compares_dates:
             raise ConfigError(f"{name} compares dates, a scene has one. Measure it with --series.")
-    detectors = [our(config, [f"model.family={name}"], called=name) for name in families]
-    detectors.append(other("rx"))
+    detectors = [configuration(config, [f"model.family={name}"], label=name) for name in families]
+    detectors.append(baseline("rx"))
     rows, _ = measure_all(labelled(scenes), "whole", detectors, seeds, Ledger(out))
     if not rows:
         raise ConfigError(f"{scenes} holds no <name>/scene.tif with <name>/labels.tif to use.")
-    told = f"{circumstances()}; configuration {Path(config).name} but for the family."
-    return f"{told}\n\n{markdown(rows, leave_out)}"
+    settings = f"configuration {Path(config).name} but for the family"
+    return f"{circumstances()}; {settings}.\n\n{markdown(rows, excluded)}"
 
 
-def on_series(dates: Sequence[Path], protocol: str, seeds: int) -> str:
-    """Measure who finds planted changes in a series."""
-    told = circumstances()
-    found: dict[str, list[list[Found]]] = {name: [] for name in DETECTORS}
+def on_series(
+    dates: Sequence[Path], protocol: str, seeds: int, detectors: Detectors = DETECTORS
+) -> Section:
+    """Measure the detection of planted changes in a series."""
+    start = circumstances()
+    results: dict[str, list[list[TrialResult]]] = {name: [] for name in detectors}
     for seed in range(seeds):
-        for trials in found.values():
+        for trials in results.values():
             trials.append([])
-        for name, one in measure_series(dates, protocol, seed):
-            found[name][seed].append(one)
-            mean = sum(one.aucs) / len(one.aucs)
+        for name, result in measure_series(dates, protocol, seed, detectors):
+            results[name][seed].append(result)
+            mean = sum(result.aucs) / len(result.aucs)
             click.echo(f"{protocol} seed {seed} {name}: AUC {mean:.3f}", err=True)
-    return f"{told}; {len(dates)} dates. {WAYS[protocol]}\n\n{table(found)}\n\n{SERIES_NOTE}"
+    flags = " --before" * (protocol == "before")
+    return Section(
+        name=f"series-{protocol}",
+        title=f"Changes in a series of dates, fitted {protocol}",
+        command=f"python benchmarks/families.py --series DIR{flags} --seeds {seeds}",
+        text=f"{start}; {len(dates)} dates. {WAYS[protocol]}\n\n{table(results)}\n\n{SERIES_NOTE}",
+    )
 
 
-def _which(families: Sequence[str]) -> str:
-    """Name the families of a section, unless it has all: some do not replace the table of all."""
-    return "" if set(families) >= set(OF_SCENES) else f": {', '.join(families)}"
-
-
-def _command() -> str:
-    """Write the command as it was given, without what belongs to this machine."""
-    given = click.get_current_context().params
-    words = [f"python benchmarks/families.py --scenes DIR --config {Path(given['config']).name}"]
-    if given["families"] != tuple(OF_SCENES):
-        words += [f"--family {name}" for name in given["families"]]
-    words += [f"--seeds {given['seeds']}", *(f"--leave-out {name}" for name in given["leave_out"])]
-    return " ".join([*words, "--record"])
+def _command(options: Mapping[str, Any]) -> str:
+    """Return the command line of options, without paths of this machine."""
+    words = [f"python benchmarks/families.py --scenes DIR --config {Path(options['config']).name}"]
+    if options["families"] != tuple(OF_SCENES):
+        words += [f"--family {name}" for name in options["families"]]
+    words.append(f"--seeds {options['seeds']}")
+    return " ".join([*words, *(f"--leave-out {name}" for name in options["leave_out"])])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A webhook for measurements.
 
-``python benchmarks/hook.py FILE`` prints its address and notes what it is sent, a JSON line for
-each call.  It is a process of its own, so that who calls may die.
+``python benchmarks/hook.py FILE`` prints its address and appends each call to the file, as a JSON
+line.  It is a separate process, so that the caller may be killed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 
 
 class Hook(BaseHTTPRequestHandler):
-    """Notes a call, then answers: what is not noted has not arrived."""
+    """Record a call, then answer it: an unrecorded call has not arrived."""
 
     def do_POST(self) -> None:
-        """Take an alert."""
+        """Receive an alert."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         line = {"key": self.headers["Idempotency-Key"], "body": json.loads(body)}
         with Path(sys.argv[1]).open("a", encoding="utf-8") as file:
@@ -28,12 +28,12 @@ class Hook(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def hooked(path: Path) -> Iterator[str]:
-    """Take calls while a block runs; gives the address."""
+    """Yield the address of a webhook that runs during the block."""
     command = [sys.executable, __file__, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -44,7 +44,7 @@ def hooked(path: Path) -> Iterator[str]:
 
 
 def keys_in(path: Path) -> list[str]:
-    """List the keys of all calls, in order of arrival."""
+    """Return the keys of all calls, in order of arrival."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [json.loads(line)["key"] for line in lines]
 

@@ -1,7 +1,7 @@
 """Rasters to measure speed with: made once, kept in a folder, the same on every machine.
 
-Each is what archives hold: a tiled DEFLATE GeoTIFF of uint16, reflectance times 10,000, of smooth
-mixtures of five materials with noise, and a small object of another material here and there.
+Each is like those of archives: a tiled DEFLATE GeoTIFF of uint16, reflectance times 10,000, of
+smooth mixtures of five materials with noise, and a small object of a sixth material in each block.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ COMPRESSION = {"compress": "DEFLATE", "predictor": 2, "zlevel": 6}
 
 @dataclass(frozen=True)
 class Scene:
-    """A raster of so many bands and pixels, square."""
+    """A square raster."""
 
     bands: int
-    """Bands."""
+    """Number of bands."""
     megapixels: float
-    """Millions of pixels, about."""
+    """Millions of pixels, nearly."""
 
     @property
     def name(self) -> str:
-        """What it is called in tables and in the folder."""
+        """Its name in tables."""
         return f"{self.bands} bands, {self.megapixels:g} Mpixel"
 
     @property
     def side(self) -> int:
-        """Rows, and columns."""
+        """Number of rows, and of columns."""
         return round(math.sqrt(self.megapixels * 1e6))
 
     @property
     def pixels(self) -> int:
-        """Exactly how many pixels."""
+        """Exact number of pixels."""
         return self.side**2
 
     @property
     def block(self) -> int:
-        """Side of the file's blocks: a small scene is not padded to a large one."""
+        """Side of the file's blocks, pixels; not larger than a small scene."""
         return min(BLOCK, -(-self.side // 16) * 16)
 
     def made(self, folder: Path) -> Path:
-        """Find the file in a folder, or make it there."""
+        """Return the path of the file in a folder; write it if it is absent."""
         name = f"{self.bands}-bands-{self.megapixels:g}-mpixel.tif"
         if not (folder / name).exists():
             with staging(folder, name) as stage:
@@ -88,13 +88,12 @@ class Scene:
 
 
 def block(corner: tuple[int, int], size: tuple[int, int], bands: int) -> NDArray[np.uint16]:
-    """Draw a part of the land, axes (row, col, band); equal places, equal values."""
+    """Draw a part of the land, axes (row, col, band); equal arguments give equal values."""
     rng = np.random.default_rng((*corner, bands))
     rows, cols = (start + np.arange(side) for start, side in zip(corner, size, strict=True))
-    turns = np.arange(MATERIALS)
     waves = [
-        np.sin(rows[:, None] / (90 + 17 * turn) + turn) + np.cos(cols / (70 + 23 * turn) - turn)
-        for turn in turns
+        np.sin(rows[:, None] / (90 + 17 * one) + one) + np.cos(cols / (70 + 23 * one) - one)
+        for one in range(MATERIALS)
     ]
     shares = np.exp(np.stack(waves, axis=-1)).astype(np.float32)
     shares /= shares.sum(axis=-1, keepdims=True)
@@ -105,9 +104,7 @@ def block(corner: tuple[int, int], size: tuple[int, int], bands: int) -> NDArray
 
 
 def spectra(bands: int) -> NDArray[np.float32]:
-    """Give the materials' spectra, and last that of the objects, (material, band)."""
+    """Return the spectra of the materials and of the objects, axes (material, band)."""
     along = np.linspace(0, 3, bands)
-    shapes = [
-        2500 + 1500 * np.sin(along * (1 + turn / 2) + 2 * turn) for turn in range(MATERIALS + 1)
-    ]
-    return np.asarray(shapes, np.float32)
+    curves = [2500 + 1500 * np.sin(along * (1 + one / 2) + 2 * one) for one in range(MATERIALS + 1)]
+    return np.asarray(curves, np.float32)

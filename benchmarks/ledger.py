@@ -1,7 +1,7 @@
-"""What was measured, kept in a JSON file, so that a run that is begun again goes on.
+"""Measured rows in a JSON file, with which an interrupted run continues.
 
-A row is found again by its first six fields: change the code, the configuration, the scene or its
-labels, and it is measured anew.  Rows of earlier versions stay in the file.
+The first six fields of a row are its key: a change of the code, the configuration, the scene or its
+labels needs a new measurement.  Rows of earlier versions stay in the file.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from anomvae.files import write_atomically
 
 @dataclass(frozen=True)
 class Key:
-    """What was measured."""
+    """The identity of a measurement."""
 
     scene: str
     """Name of the scene's folder."""
     detector: str
-    """Configuration, baseline or peer."""
+    """Configuration, baseline, or detector of another library."""
     seed: int
-    """Where it starts from; 0 where it knows no chance."""
+    """0 for a deterministic detector."""
     mode: str
     """``whole`` or ``split``, see `benchmarks.scenes`."""
     version: str
-    """The code, and the configuration, that was measured."""
+    """The measured code and configuration."""
     contents: str
-    """Sum of scene and labels."""
+    """Digest of scene and labels."""
 
 
 @dataclass(frozen=True)
 class Row(Key):
-    """Figures of one detector on one scene with one seed; NaN = not defined."""
+    """Metrics of one detector on one scene with one seed; NaN = not defined."""
 
     pixels: int
     """Pixels with a score and a label."""
     anomalous: int
-    """Those among them that are labelled anomalous."""
+    """Pixels labelled anomalous among them."""
     roc_auc: float
     """Area under the receiver operating characteristic."""
     average_precision: float
@@ -56,28 +56,28 @@ class Row(Key):
     seconds: float
     """Time to fit and to score."""
     machine: str
-    """Where the time was taken."""
+    """The machine that took this time."""
     fit_seconds: float = math.nan
-    """The part of it that fitting took; NaN in rows of before."""
+    """Time to fit; NaN in rows of earlier versions."""
 
     @property
     def key(self) -> Key:
-        """What this row is found by."""
+        """The identity of the row."""
         return Key(*(getattr(self, name) for name in Key.__dataclass_fields__))
 
 
 class Ledger:
-    """Rows by their keys, in memory, and in a file where one is given.
+    """Rows by key, in memory and optionally in a file.
 
     Parameters
     ----------
     path : path, optional
-        A JSON file; made with the first row.
+        A JSON file; the first row creates it.
 
     Raises
     ------
     FileError
-        If it is there but holds something else.
+        If the file has other content.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -86,15 +86,15 @@ class Ledger:
         self._read()
 
     def __contains__(self, key: Key) -> bool:
-        """Tell whether it was measured."""
+        """Return whether the row of a key exists."""
         return key in self._rows
 
     def __getitem__(self, key: Key) -> Row:
-        """Look a row up."""
+        """Return the row of a key."""
         return self._rows[key]
 
     def add(self, row: Row) -> None:
-        """Keep a row, on disk at once; what another run has put there meanwhile stays."""
+        """Add a row and write the file; rows of concurrent runs stay."""
         self._read()
         self._rows[row.key] = row
         if self._path is not None:
@@ -105,12 +105,12 @@ class Ledger:
             return
         try:
             rows = json.loads(self._path.read_text(encoding="utf-8"))["rows"]
-            found = [_row(row) for row in rows]
+            stored = [_row(row) for row in rows]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise FileError(
                 f"{self._path} does not hold rows of this benchmark. Name another file with --out."
             ) from error
-        self._rows |= {row.key: row for row in found}
+        self._rows |= {row.key: row for row in stored}
 
 
 def _text(rows: Iterable[Row]) -> str:
@@ -123,5 +123,5 @@ def _null(value: object) -> object:
 
 
 def _row(data: Mapping[str, Any]) -> Row:
-    known: dict[str, Any] = {k: math.nan if value is None else value for k, value in data.items()}
-    return Row(**known)
+    fields: dict[str, Any] = {k: math.nan if value is None else value for k, value in data.items()}
+    return Row(**fields)

@@ -1,7 +1,7 @@
-"""A season night after night: scenes arrive, the monitor makes a pass, and may be killed in it.
+"""A season of monitoring: scenes arrive, the monitor makes a pass, and some passes are killed.
 
-Every pass is a process of its own, copied from one that has loaded torch and done nothing else: so
-it dies in the pass and not in its imports, and no thread is lost in the copy.
+Every pass is a separate process, forked from one that has only loaded torch: a kill hits the pass
+and not its imports, and the fork loses no thread.
 """
 
 from __future__ import annotations
@@ -32,52 +32,51 @@ from data_samples.make import Sample, write_scene
 
 START = datetime(2025, 4, 1, 3, tzinfo=UTC)
 EVERY = timedelta(hours=6)
-"""Between two arrivals, and so between two passes."""
+"""Time between two arrivals, and between two passes."""
 QUICK = ("training.max_steps=2000", "training.trim=0")
 RULE = "quantile:0.001"
-"""Of normal pixels so many are flagged; by mean + 3 sigma 2 % would be, and noise would touch."""
+"""Flags 0.1 % of normal pixels; mean + 3 sigma flags 2 %, whose noise forms objects."""
 STABLE = 600.0
-"""Time that a file must rest, s."""
+"""Time without a change of a file before it is read, s."""
 SMALLEST = 12
-"""Pixels of an object that is told of; the lasting change has 25, where no cloud hides it."""
-PATIENCE = 120.0
-"""No pass takes so long, s."""
+"""Minimum pixels of an object in an alert; the lasting change has 25 without clouds."""
+TIMEOUT = 120.0
+"""Of a pass, s."""
 VOLATILE = {"tries", "started", "cached_result", "next_try", "seconds"}
-"""What may differ between two runs of one season: when, and how often."""
+"""Columns of times and attempts, which differ between two runs of one season."""
 
 
 @dataclass(frozen=True)
 class End:
-    """What is there when a season is over."""
+    """State and files at the end of a season."""
 
     scenes: list[dict[str, Any]]
-    """Rows of the state, without when and how often."""
+    """Rows of the state, without times and attempts."""
     files: dict[str, bytes]
     """Deliverables and feed by path; summaries without their seconds."""
     alerts: list[tuple[str, str]]
     """Key and body of each alert, in order."""
-    told: list[str]
-    """Keys that the webhook was sent, each once, in order of first arrival."""
+    delivered: list[str]
+    """Distinct keys that the webhook received, in order of first arrival."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a season went."""
+    """End and counts of a season."""
 
     end: End
-    """What it left."""
     passes: int
-    """Passes that came to their end."""
+    """Completed passes."""
     kills: int
-    """Passes that were killed."""
+    """Killed passes."""
     calls: int
     """Calls of the webhook."""
     seconds: float
-    """Median time of a pass that came to its end."""
+    """Median time of a completed pass."""
 
 
 def train(root: Path, season: Season, seed: int) -> None:
-    """Train a detector for every place."""
+    """Train a detector for each place."""
     config = resolve_config("default", QUICK).config
     for name in season.places:
         sample = Sample(name, seed, 465_000.0)
@@ -88,11 +87,11 @@ def train(root: Path, season: Season, seed: int) -> None:
         anomvae.train(paths, config, seed).save(root / f"{name}.safetensors")
 
 
-def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
-    """Watch every place of a season."""
+def monitor_config(root: Path, season: Season, url: str) -> MonitorConfig:
+    """Return the configuration that monitors every site of a season."""
     for name in season.places:
         (root / "in" / name).mkdir(parents=True, exist_ok=True)
-    places = [
+    sites = [
         {
             "name": name,
             "model": f"{name}.safetensors",
@@ -109,34 +108,34 @@ def watch_of(root: Path, season: Season, url: str) -> MonitorConfig:
         "webhook": [{"url": url}],
     }
     retry = {"tries": 1000, "wait_seconds": 3 * EVERY.total_seconds()}  # killed, not given up
-    tables = {"place": places, "retry": retry, "alerts": alerts}
+    tables = {"site": sites, "retry": retry, "alerts": alerts}
     return MonitorConfig.model_validate(tables, context={"folder": root})
 
 
 def file_of(arrival: Arrival) -> str:
-    """Name the file of a scene."""
+    """Return the file name of a scene."""
     return f"{arrival.place}-{arrival.number:03}.tif"
 
 
 def shows_change(arrival: Arrival) -> bool:
-    """Tell whether a scene can be read and shows enough of the lasting change to be told of."""
-    shown = arrival.scene.valid & (arrival.scene.labels > 0)
-    return arrival.fault != "damaged" and int(shown.sum()) >= SMALLEST
+    """Return whether a scene is readable and shows enough of the lasting change for an alert."""
+    visible = arrival.scene.valid & (arrival.scene.labels > 0)
+    return arrival.fault != "damaged" and int(visible.sum()) >= SMALLEST
 
 
 def arrive(root: Path, arrival: Arrival, now: datetime, *, late: bool = False) -> None:
-    """Put a scene into its folder, as far as it arrives, beside one that is still fetched."""
+    """Write a scene, as far as it arrives, and the temporary file of an unfinished download."""
     folder, name = root / "in" / arrival.place, file_of(arrival)
-    fetched = folder / f"{name}.crdownload"
-    fetched.unlink(missing_ok=True)
+    partial = folder / f"{name}.crdownload"
+    partial.unlink(missing_ok=True)
     sample = Sample(arrival.place, arrival.number, 465_000.0)
-    content = write_scene(fetched, arrival.scene, sample).read_bytes()
+    content = write_scene(partial, arrival.scene, sample).read_bytes()
     if arrival.fault == "damaged":
         content = content[:100] + bytes(len(content) - 100)
     if arrival.fault == "half" and not late:
         content = content[: len(content) // 2]
     _write(folder / name, content, now - timedelta(hours=1))
-    _write(fetched, content[:100], now - timedelta(hours=1))
+    _write(partial, content[:100], now - timedelta(hours=1))
 
 
 def _write(path: Path, content: bytes, when: datetime) -> None:
@@ -146,32 +145,31 @@ def _write(path: Path, content: bytes, when: datetime) -> None:
 
 @dataclass
 class Nights:
-    """The passes over a season."""
+    """Run the passes of a season, and count them."""
 
     config: MonitorConfig
-    """What is watched."""
     context: ForkServerContext
-    """Copies a process that has torch loaded and no threads."""
+    """Forks a process that has torch loaded and no threads."""
     passes: int = 0
-    """Passes that came to their end."""
+    """Completed passes."""
     kills: int = 0
-    """Passes that were killed."""
+    """Killed passes."""
 
-    def go(self, now: datetime, *, dies_after: float | None = None) -> float:
-        """Make a pass; it may be killed after some seconds.  Gives how long it took, s."""
-        begun = time.perf_counter()
+    def run(self, now: datetime, *, kill_after: float | None = None) -> float:
+        """Make a pass, kill it after ``kill_after`` seconds if given; return its duration, s."""
+        start = time.perf_counter()
         process = self.context.Process(target=one_pass, args=(self.config, now))
         process.start()
-        if dies_after is not None:
-            time.sleep(dies_after)
+        if kill_after is not None:
+            time.sleep(kill_after)
             process.kill()
-        process.join(PATIENCE)
+        process.join(TIMEOUT)
         if process.exitcode not in {0, -signal.SIGKILL}:
             process.kill()
-            raise RuntimeError(f"A pass ended with {process.exitcode}, and nobody killed it.")
+            raise RuntimeError(f"A pass ended with {process.exitcode}, but was not killed.")
         self.kills += process.exitcode != 0
         self.passes += process.exitcode == 0
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
 
 def one_pass(config: MonitorConfig, now: datetime) -> None:
@@ -179,21 +177,21 @@ def one_pass(config: MonitorConfig, now: datetime) -> None:
     import torch
 
     torch.set_num_threads(1)
-    logging.getLogger("anomvae").setLevel(logging.CRITICAL)  # what failed is in the state
+    logging.getLogger("anomvae").setLevel(logging.CRITICAL)  # failures are in the state
     run = f"{time.time_ns():x}-{os.getpid()}"
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        run_once(config, RunEnvironment(run, lambda: now, {}, nowhere))
+    with open(os.devnull, "w", encoding="utf-8") as null:
+        run_once(config, RunEnvironment(run, lambda: now, {}, null))
 
 
 def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:
-    """Let a season pass over detectors in ``root``; so many passes are killed at random moments."""
+    """Run a season with the detectors in ``root``; kill passes at random moments."""
     calls = root / "calls.jsonl"
     with hooked(calls) as url:
-        config = watch_of(root, season, url)
+        config = monitor_config(root, season, url)
         context = get_context("forkserver")
         context.set_forkserver_preload(["anomvae.mapping", "matplotlib.backends.backend_agg"])
         nights = Nights(config, context)
-        seconds = _go_through(nights, root, season, seed, kills)
+        seconds = _run_season(nights, root, season, seed, kills)
     return Outcome(
         end=_end(root, calls),
         passes=nights.passes,
@@ -203,42 +201,42 @@ def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:
     )
 
 
-def _go_through(nights: Nights, root: Path, season: Season, seed: int, kills: int) -> list[float]:
-    """Let every scene arrive; the second half of a file comes a night later."""
-    chance, now, seconds, before = np.random.default_rng(seed), START, [0.5], list[Arrival]()
+def _run_season(nights: Nights, root: Path, season: Season, seed: int, kills: int) -> list[float]:
+    """Make a pass after each arrival; the second half of a file arrives a night later."""
+    chance, now, seconds, halves = np.random.default_rng(seed), START, [0.5], list[Arrival]()
     for arrival in arrivals(season, seed):
-        for late in before:
+        for late in halves:
             arrive(root, late, now, late=True)
         arrive(root, arrival, now)
-        before = [arrival] if arrival.fault == "half" else []
+        halves = [arrival] if arrival.fault == "half" else []
         for _ in range(-(-(kills - nights.kills) // (season.scenes - arrival.number))):
-            nights.go(now, dies_after=chance.uniform(0, statistics.median(seconds)))
-        seconds.append(nights.go(now))
+            nights.run(now, kill_after=chance.uniform(0, statistics.median(seconds)))
+        seconds.append(nights.run(now))
         now += EVERY
-    for late in before:
+    for late in halves:
         arrive(root, late, now, late=True)
     while nights.kills < kills:
-        nights.go(now, dies_after=chance.uniform(0, 0.02))
-    seconds.append(nights.go(now))
+        nights.run(now, kill_after=chance.uniform(0, 0.02))
+    seconds.append(nights.run(now))
     return seconds[1:]
 
 
 def _end(root: Path, calls: Path) -> End:
     with opened_to_read(root / "state") as database:
-        rows = database.execute("SELECT * FROM scenes ORDER BY place, scene").fetchall()
+        rows = database.execute("SELECT * FROM scenes ORDER BY site, scene").fetchall()
         alerts = database.execute("SELECT key, body FROM alerts ORDER BY number").fetchall()
     scenes = [
         {name: _rootless(row[name], root) for name in row.keys() if name not in VOLATILE}  # noqa: SIM118 - no dict
         for row in rows
     ]
-    found = [*(root / "maps").rglob("*"), root / "alerts.geojson"]
+    paths = [*(root / "maps").rglob("*"), root / "alerts.geojson"]
     return End(
         scenes=scenes,
         files={
-            str(path.relative_to(root)): _content(path, root) for path in found if path.is_file()
+            str(path.relative_to(root)): _content(path, root) for path in paths if path.is_file()
         },
         alerts=[(row["key"], _rootless(row["body"], root)) for row in alerts],
-        told=list(dict.fromkeys(keys_in(calls))),
+        delivered=list(dict.fromkeys(keys_in(calls))),
     )
 
 

@@ -1,6 +1,6 @@
-"""Detectors of other libraries, with their defaults, on spectra of shape (n, band).
+"""Detectors of other libraries with their default settings, on spectra of shape (n, band).
 
-PyOD is no dependency of anomvae: ``pip install "anomvae[bench]"``.
+PyOD is an optional dependency: ``pip install "anomvae[bench]"``.
 """
 
 from __future__ import annotations
@@ -23,45 +23,45 @@ Spectra = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A detector that is ready to score spectra."""
+    """A fitted detector of spectra."""
 
     score: Callable[[Spectra], NDArray[Any]]
     """Higher is more anomalous, shape (n,)."""
     threshold: Callable[[], float]
-    """Gives the score above which it flags; looked up once the time is taken."""
+    """Return the score above which it flags; outside of the measured time."""
 
 
 PYOD = {
     "pyod-vae": ("pyod.models.vae", "VAE"),
     "pyod-ae": ("pyod.models.auto_encoder", "AutoEncoder"),
 }
-"""Names, and where PyOD keeps these classes."""
+"""Module and class of each name."""
 
 
 def pyod_class(name: str) -> Callable[..., Any]:
-    """Look up one of PyOD's detectors.
+    """Import one of PyOD's detectors.
 
     Raises
     ------
     ConfigError
-        If PyOD, or what it needs, is not installed.
+        If PyOD or one of its dependencies is not installed.
     """
     module, member = PYOD[name]
     try:
-        found: Callable[..., Any] = getattr(import_module(module), member)
+        detector: Callable[..., Any] = getattr(import_module(module), member)
     except ImportError as error:
-        # PyOD 3.6 imports tqdm, but does not ask for it.
+        # PyOD 3.6 imports tqdm, but does not declare it.
         raise ConfigError(f"{name}: {error}. PyOD is needed: pip install pyod tqdm.") from error
-    return found
+    return detector
 
 
 def pyod_version() -> str:
-    """Name what is measured when PyOD is."""
+    """Return the versions of PyOD and torch."""
     return f"pyod {version('pyod')}, torch {version('torch')}"
 
 
 def fit_pyod(name: str, spectra: Spectra, seed: int) -> Fitted:
-    """Fit one of PyOD's detectors; its defaults expect a tenth of the pixels to be anomalous."""
+    """Fit one of PyOD's detectors; its defaults assume that a tenth of the pixels is anomalous."""
     detector = pyod_class(name)(random_state=seed)
 
     def score(x: Spectra) -> NDArray[Any]:
@@ -75,6 +75,6 @@ def fit_pyod(name: str, spectra: Spectra, seed: int) -> Fitted:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Keep PyOD's progress out of the tables."""
+    """Discard PyOD's progress output."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         yield

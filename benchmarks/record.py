@@ -1,4 +1,4 @@
-"""Say where and when a measurement was made, and keep its table in results.md."""
+"""The circumstances of a measurement, and the file results.md that keeps its tables."""
 
 from __future__ import annotations
 
@@ -6,15 +6,39 @@ import hashlib
 import os
 import platform
 import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import click
+
 RESULTS = Path(__file__).parent / "results.md"
+record_option = click.option(
+    "--record",
+    is_flag=False,
+    flag_value=str(RESULTS),
+    metavar="[FILE]",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the tables in FILE, or in benchmarks/results.md.",
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section of results.md."""
+
+    name: str
+    """A section of the same name is replaced."""
+    title: str
+    command: str
+    """The command that repeats the measurement."""
+    text: str
+    """Markdown."""
 
 
 def circumstances(now: datetime | None = None) -> str:
-    """Name date, commit and machine."""
+    """Return date, commit and machine."""
     from anomvae import __version__
 
     day = (now or datetime.now(UTC)).date().isoformat()
@@ -22,7 +46,7 @@ def circumstances(now: datetime | None = None) -> str:
 
 
 def machine() -> str:
-    """Name what seconds depend on."""
+    """Return what durations depend on."""
     import torch
 
     return (
@@ -33,7 +57,7 @@ def machine() -> str:
 
 @cache
 def commit() -> str:
-    """Name the commit that this process began with; changes since add ``+`` and the code's sum."""
+    """Return the commit at the first call; uncommitted changes add ``+`` and the code's digest."""
     folder = Path(__file__).parent
     head = ["git", "-C", str(folder), "rev-parse", "--short=10", "HEAD"]
     changes = ["git", "-C", str(folder), "status", "--porcelain", "--", "../anomvae"]
@@ -41,18 +65,18 @@ def commit() -> str:
         name = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
         dirty = subprocess.run(changes, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        name, dirty = "unknown", "all of it"
+        name, dirty = "unknown", "unknown"
     return f"{name}+{code()}" if dirty else name
 
 
 def code() -> str:
-    """Sum up the package's modules in a few letters that change when they do."""
+    """Return a short digest of the package's modules."""
     modules = sorted((Path(__file__).parent.parent / "anomvae").rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()[:8]
 
 
 def processor() -> str:
-    """Name the processor."""
+    """Return the name of the processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():
@@ -61,10 +85,14 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def keep(section: str, text: str) -> None:
-    """Replace one section of results.md, or add it."""
-    begin, end = f"<!-- {section} -->\n", f"<!-- end of {section} -->\n"
-    whole = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Results\n\n"
-    before, found, rest = whole.partition(begin)
-    after = rest.partition(end)[2] if found else ""
-    RESULTS.write_text(f"{before}{begin}\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
+def publish(section: Section, path: Path | None) -> None:
+    """Print the text of a section; write it to ``path``, where it replaces its predecessor."""
+    click.echo(section.text)
+    if path is None:
+        return
+    begin, end = f"<!-- {section.name} -->\n", f"<!-- end of {section.name} -->\n"
+    whole = path.read_text(encoding="utf-8") if path.exists() else "# Results\n\n"
+    before, previous, rest = whole.partition(begin)
+    after = rest.partition(end)[2] if previous else ""
+    text = f"## {section.title}\n\n`{section.command} --record`\n\n{section.text.strip()}"
+    path.write_text(f"{before}{begin}\n{text}\n\n{end}{after}", encoding="utf-8")

@@ -1,8 +1,8 @@
-"""Labelled scenes as tasks: what a detector is fitted on, and what it is measured on.
+"""Labelled scenes as tasks: a raster to fit, a raster to score, and its labels.
 
 A folder holds ``<name>/scene.tif`` and ``<name>/labels.tif``.  Mode ``whole``: a detector is fitted
-to the scene that it scores.  Mode ``split``: it is fitted on the left half of the columns and
-measured on the right half, of which it has seen nothing.
+to the scene that it scores.  Mode ``split``: it is fitted to the left half of the columns and
+measured on the right half.
 """
 
 from __future__ import annotations
@@ -23,34 +23,35 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
-from anomvae.raster import RasterReader, read_labels
+from anomvae.pixels.tiling import whole
+from anomvae.raster import Scene, read_labels
 
 FEWEST = 256
-"""Pixels with data below which half a scene is no scene."""
+"""Minimum of pixels with data in the half that is fitted."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a detector is fitted on, and what it is measured on."""
+    """The rasters that a detector is fitted to and measured on."""
 
     mode: str
     """``whole`` or ``split``."""
     fitted: Path
-    """The raster it is fitted on."""
+    """The raster to fit."""
     scored: Path
-    """The raster it scores; the same one in mode ``whole``."""
+    """The raster to score; ``fitted`` in mode ``whole``."""
     labels: Path
     """Labels of ``scored``."""
 
 
 def labelled(folder: Path) -> list[Path]:
-    """List the folders of scenes that have labels."""
+    """Return the folders of scenes that have labels."""
     return sorted(path.parent for path in folder.glob("*/labels.tif"))
 
 
 @contextmanager
 def prepared(folder: Path, mode: str) -> Iterator[Task]:
-    """Give a scene's task; halves of it exist only as long as this lasts."""
+    """Yield the task of a scene; delete its halves at the end of the block."""
     scene, labels = folder / "scene.tif", folder / "labels.tif"
     if mode == "whole":
         yield Task(mode, scene, scene, labels)
@@ -65,43 +66,42 @@ def prepared(folder: Path, mode: str) -> Iterator[Task]:
         yield task
 
 
-def why_left_out(folder: Path, mode: str) -> str:
-    """Say why a scene cannot be measured; an empty text where it can."""
-    with RasterReader(folder / "scene.tif") as reader:
-        rows, cols = reader.grid.shape
-        truth = read_labels(folder / "labels.tif", reader.grid, reader.name)
-        seen = np.isfinite(reader.read((slice(0, rows), slice(0, cols)))[0]).any(axis=-1)
+def why_excluded(folder: Path, mode: str) -> str:
+    """Return why a scene cannot be measured; an empty text where it can."""
+    with Scene.of(folder / "scene.tif").open() as opened:
+        _, cols = opened.grid.shape
+        truth = read_labels(folder / "labels.tif", opened.grid, opened.name)
+        valid = np.isfinite(opened.read(whole(opened.grid.shape))[0]).any(axis=-1)
     middle = cols // 2 if mode == "split" else 0
-    known = seen[:, middle:] & np.isfinite(truth[:, middle:])
+    known = valid[:, middle:] & np.isfinite(truth[:, middle:])
     anomalous = (truth[:, middle:] > 0)[known]
     where = " in the right half" if mode == "split" else ""
     if not anomalous.any():
         return f"no anomaly{where}"
     if anomalous.all():
         return f"nothing normal{where}"
-    if mode == "split" and seen[:, :middle].sum() < FEWEST:
+    if mode == "split" and valid[:, :middle].sum() < FEWEST:
         return f"fewer than {FEWEST} pixels with data in the left half"
     return ""
 
 
 def contents(folder: Path) -> str:
-    """Sum up scene and labels in a few letters that change when they do."""
-    parts = (hashlib.sha256((folder / name).read_bytes()) for name in ("scene.tif", "labels.tif"))
-    return hashlib.sha256(b"".join(part.digest() for part in parts)).hexdigest()[:12]
+    """Return a short digest of scene and labels."""
+    sums = (hashlib.sha256((folder / name).read_bytes()) for name in ("scene.tif", "labels.tif"))
+    return hashlib.sha256(b"".join(one.digest() for one in sums)).hexdigest()[:12]
 
 
 def spectra(path: Path) -> NDArray[np.float32]:
     """Read a whole raster, axes (row, col, band), NaN = no data."""
-    with RasterReader(path) as reader:
-        rows, cols = reader.grid.shape
-        return np.asarray(reader.read((slice(0, rows), slice(0, cols)))[0])
+    with Scene.of(path).open() as opened:
+        return np.asarray(opened.read(whole(opened.grid.shape))[0])
 
 
 def cut(path: Path, out: Path, window: Window) -> None:
-    """Copy a window of a raster, with all that the file says about its bands and where it lies."""
+    """Copy a window of a raster, with its georeference and the metadata of its bands."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        warnings.simplefilter("ignore", PendingDeprecationWarning)  # rasterio's use of affine
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # rasterio calls affine so
         with rasterio.open(path) as source:
             profile = {
                 "driver": "GTiff",
@@ -130,6 +130,6 @@ def _describe(source: DatasetReader, copy: DatasetWriter) -> None:
 
 
 def _halves(path: Path) -> tuple[Window, Window]:
-    with RasterReader(path) as reader:
-        rows, cols = reader.grid.shape
+    with Scene.of(path).open() as opened:
+        rows, cols = opened.grid.shape
     return Window(0, 0, cols // 2, rows), Window(cols // 2, 0, cols - cols // 2, rows)

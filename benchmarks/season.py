@@ -1,9 +1,8 @@
-"""A season under watch: every good scene scored once, whatever happens to the process.
+"""A season of monitoring: every good scene is scored once, even if the process is killed.
 
-Scenes of three places arrive one by one (`anomvae.testing.season`), and the monitor
-makes a pass after each
-(`nights`).  Then the same again, while passes are killed (SIGKILL) at random moments: state, files
-and alerts must be equal in the end.  At last a pass over very many known files is measured::
+Scenes of three places arrive one by one (`anomvae.testing.season`), and the monitor makes a pass
+after each (`nights`).  A second season is equal, but passes are killed (SIGKILL) at random moments:
+state, files and alerts must be equal in the end.  Then a pass over many known files is measured::
 
     python benchmarks/season.py --kills 50 --known 10000 --record
 """
@@ -30,7 +29,7 @@ from anomvae.monitoring.site import SitePass
 from anomvae.monitoring.state import SceneResult, opened_state
 from anomvae.testing.season import Season, arrivals
 from benchmarks.nights import RULE, SMALLEST, End, Outcome, file_of, play, shows_change, train
-from benchmarks.record import circumstances, keep
+from benchmarks.record import Section, circumstances, publish, record_option
 
 WATCH = """
 [[site]]
@@ -48,71 +47,71 @@ subprocess.run(command, check=True)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 """
-"""A small process in between: a child's peak counts what its parent held when it began."""
+"""A small process in between: the peak of a child includes the memory of its parent."""
 
 
 @dataclass(frozen=True)
 class Idle:
-    """What a pass with nothing new costs."""
+    """Time and memory of a pass without new scenes."""
 
     scenes: int
-    """Scenes that are known."""
+    """Known scenes."""
     cpu: float
-    """Time of the processor, s, from the start of Python to its end."""
+    """Processor time from the start of Python to its end, s."""
     memory: float
     """Peak, MB."""
 
 
 def measure_idle(root: Path, scenes: int) -> Idle:
-    """Make so many known files, and a pass over them in a process of its own."""
+    """Measure a pass over known files in a separate process."""
     (root / "in").mkdir(parents=True)
     for number in range(scenes):
         (root / "in" / f"scene-{number:06}.tif").write_text(f"scene {number}")
-    (root / "model.safetensors").write_text("none is loaded")
+    (root / "model.safetensors").write_text("never loaded")
     (root / "watch.toml").write_text(WATCH)
     _make_known(root)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     command = [sys.executable, "-c", MEASURE, str(root / "watch.toml")]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    cpu, memory = map(float, told.stdout.split())
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    cpu, memory = map(float, result.stdout.split())
     return Idle(scenes, cpu, memory)
 
 
 def _make_known(root: Path) -> None:
-    """Write into the state that every file was scored, as a season of passes would."""
+    """Write a state in which every file is scored."""
     config, now = read_monitoring(root / "watch.toml"), datetime.now(UTC)
     result = SceneResult(100, 100, 0, 0, 1.0, {"1": 1.0}, 1.0, "map.tif")
     Path(config.state).mkdir()
     with opened_state(config.state) as state:
         state.database.execute("PRAGMA synchronous = OFF")
-        looked = SitePass(config.site[0], state, config.retry, lambda: now, (), ())
-        for found, key, _ in looked.due():
+        site_pass = SitePass(config.site[0], state, config.retry, lambda: now, (), ())
+        for found, key, _ in site_pass.due():
             state.begin(key, found.source, now)
             state.finish(key, result, now)
         state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def differences(one: End, other: End) -> list[str]:
-    """Say in which parts two ends differ."""
+    """Return the fields in which two ends differ."""
     return [name for name in vars(one) if getattr(one, name) != getattr(other, name)]
 
 
-def told_of(end: End) -> set[str]:
-    """Name the files of the scenes of which an alert tells."""
+def alerted(end: End) -> set[str]:
+    """Return the files of the scenes that have an alert."""
     return {json.loads(body)["scene"].partition("@")[0] for _, body in end.alerts}
 
 
-def told(season: Season, calm: Outcome, killed: Outcome, idle: Idle | None, seed: int) -> str:
-    """Write what was measured."""
+def report(season: Season, calm: Outcome, killed: Outcome, idle: Idle | None, seed: int) -> str:
+    """Write the measurements."""
     lines = [*_table(season, calm, killed, seed), "", _shares(season, calm.end, seed), ""]
-    apart = differences(calm.end, killed.end)
-    if apart:
-        lines.append(f"**The ends differ in {', '.join(apart)}.**")
+    different = differences(calm.end, killed.end)
+    if different:
+        lines.append(f"**The ends differ in {', '.join(different)}.**")
     else:
         lines.append(
             f"State ({len(calm.end.scenes)} rows), files ({len(calm.end.files)}) and alerts "
-            f"({len(calm.end.alerts)}, by key, in order) of both are equal, but for when and how "
-            f"often."
+            f"({len(calm.end.alerts)}, by key, in order) of both are equal, but for times and "
+            f"attempts."
         )
     if idle is not None:
         lines += [
@@ -124,16 +123,16 @@ def told(season: Season, calm: Outcome, killed: Outcome, idle: Idle | None, seed
 
 
 def _shares(season: Season, end: End, seed: int) -> str:
-    """Say of which scenes someone was told."""
+    """Write how many changed and unchanged scenes have alerts."""
     drawn = list(arrivals(season, seed))
     changed = {file_of(each) for each in drawn if shows_change(each)}
     quiet = {file_of(each) for each in drawn if each.fault != "damaged"} - changed
-    found = told_of(end)
+    with_alert = alerted(end)
     return (
-        f"Told of are {len(found & changed)} of {len(changed)} scenes that show {SMALLEST} pixels "
-        f"or more of the lasting change, and {len(found & quiet)} of the {len(quiet)} other whole "
-        f"ones; the rule is an object of {SMALLEST} pixels above {RULE}, the models have seen "
-        f"{season.before} days before."
+        f"Alerts report {len(with_alert & changed)} of {len(changed)} scenes that show {SMALLEST} "
+        f"pixels or more of the lasting change, and {len(with_alert & quiet)} of the {len(quiet)} "
+        f"other whole ones; the rule is an object of {SMALLEST} pixels above {RULE}, the models "
+        f"are trained on {season.before} days before."
     )
 
 
@@ -142,7 +141,7 @@ def _table(season: Season, calm: Outcome, killed: Outcome, seed: int) -> Iterato
     yield (
         f"{season.scenes} scenes of {len(season.places)} places, {season.shape[0]} x "
         f"{season.shape[1]} pixels, {len(season.sensor.wavelengths)} bands: {faults['damaged']} "
-        f"damaged for good, {faults['half']} that first arrive by half."
+        f"damaged, {faults['half']} of which a half arrives first."
     )
     yield ""
     yield "| season | done | failed | replaced | passes | killed | alerts | calls | s a pass |"
@@ -161,25 +160,22 @@ def _table(season: Season, calm: Outcome, killed: Outcome, seed: int) -> Iterato
 @click.option("--kills", default=50, show_default=True, type=click.IntRange(0))
 @click.option("--known", default=10_000, show_default=True, type=click.IntRange(0), help="0: none.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--record", is_flag=True, help="Keep the figures in benchmarks/results.md.")
-def main(scenes: int, kills: int, known: int, seed: int, record: bool) -> None:
-    """Watch a season, undisturbed and killed, and measure a pass with nothing to do."""
+@record_option
+def main(scenes: int, kills: int, known: int, seed: int, record: Path | None) -> None:
+    """Monitor a season, undisturbed and killed, and measure a pass without new scenes."""
     import torch
 
     torch.set_num_threads(1)
-    season, when = Season(scenes=scenes), circumstances()
+    season, start = Season(scenes=scenes), circumstances()
     with tempfile.TemporaryDirectory() as folder:
         calm, killed, idle = (Path(folder) / name for name in ("calm", "killed", "idle"))
         for root in (calm, killed):
             root.mkdir()
             train(root, season, seed)
         outcomes = play(calm, season, seed), play(killed, season, seed, kills)
-        text = told(season, *outcomes, measure_idle(idle, known) if known else None, seed)
-    text = f"{when}.\n\n{text}"
-    click.echo(text)
-    if record:
-        command = f"python benchmarks/season.py --scenes {scenes} --kills {kills} --known {known}"
-        keep("season", f"## A season under watch\n\n`{command} --record`\n\n{text}")
+        text = report(season, *outcomes, measure_idle(idle, known) if known else None, seed)
+    command = f"python benchmarks/season.py --scenes {scenes} --kills {kills} --known {known}"
+    publish(Section("season", "A season under watch", command, f"{start}.\n\n{text}"), record)
     if differences(outcomes[0].end, outcomes[1].end):
         raise SystemExit(1)
 

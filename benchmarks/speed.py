@@ -1,13 +1,13 @@
-"""Speed: scoring, reading, writing, training and the command line, beside what bounds them.
+"""Measure the speed of scoring, reading, writing, training and the command line, and its bounds.
 
-Makes its own scenes in a folder, once.  Parts, bands and sizes can be chosen, so that it can be run
-piece by piece; every figure is kept in the JSON file at once, and one that is measured again takes
-the place of the older.  Ratios are to be believed where both figures come from one run::
+Makes its own scenes in a folder, once.  Parts, bands and sizes can be chosen, for several runs;
+each timing is written to the JSON file at once and replaces an older one.  Trust a ratio only if
+both timings come from one run::
 
     python benchmarks/speed.py --folder /data/speed --out speed.json
     python benchmarks/speed.py --folder /data/speed --part array --bands 200 --out speed.json
 
-Other programs on the machine spoil it: see that there are none.
+Other programs on the machine falsify the results: stop them first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,14 +34,15 @@ from anomvae.config import resolve_config
 from anomvae.detector import Detector
 from anomvae.detector.fused import fuse
 from anomvae.errors import AnomvaeError
-from anomvae.mapping import plan_tiles
+from anomvae.mapping import ScoreOptions, plan_tiles
 from anomvae.models import Dense
 from anomvae.pixels.tiling import tiles
-from anomvae.raster import Category, Layout, MapWriter, RasterReader
+from anomvae.raster import Category, Layout, MapWriter, Scene
 from anomvae.raster.maps import LAYERS
 from benchmarks import inputs, peers, stopwatch
-from benchmarks.record import circumstances, keep
-from benchmarks.speedtables import ALONE, START, Figure, RunMetrics, markdown
+from benchmarks.record import Section, circumstances, publish, record_option
+from benchmarks.speedtables import SCORE_TILE, TINY, Timing, Timings, markdown
+from benchmarks.stopwatch import Usage
 
 ARRAY_PIXELS = 300_000  # enough for a second, little enough for PyOD
 TRAINED_ON = inputs.Scene(12, 1)
@@ -49,44 +50,41 @@ TRAINED_ON = inputs.Scene(12, 1)
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured, and where figures go."""
+    """The measured scenes, and where their timings go."""
 
     folder: Path
-    """Where the scenes lie."""
+    """Of the rasters and models."""
     scenes: tuple[inputs.Scene, ...]
-    """Those that are measured."""
-    figures: RunMetrics
-    """Where figures go."""
+    timings: Timings
     repeats: int
-    """How often each piece of work is done."""
+    """Of each measured work."""
 
-    def add(
-        self, what: str, scene: inputs.Scene, pixels: int, cost: stopwatch.Cost, macs: int = 0
-    ) -> None:
-        """Keep a figure, and tell it at once; ``macs`` are the multiply-adds of a network."""
-        figure = Figure(what, scene.bands, scene.megapixels, pixels, **vars(cost), multiplied=macs)
-        self.figures.add(figure)
-        click.echo(f"{scene.name}: {what}: {cost.seconds:.2f} s", err=True)
+    def add(self, work: str, scene: inputs.Scene, pixels: int, usage: Usage, macs: int = 0) -> None:
+        """Write and print a timing; ``macs`` are the multiply-adds of a network for a pixel."""
+        self.timings.add(
+            Timing(work, scene.bands, scene.megapixels, pixels, **vars(usage), multiplied=macs)
+        )
+        click.echo(f"{scene.name}: {work}: {usage.seconds:.2f} s", err=True)
 
-    def once_each(self) -> Iterator[inputs.Scene]:
-        """Give the smallest scene of each number of bands."""
+    def smallest_scenes(self) -> Iterator[inputs.Scene]:
+        """Yield the smallest scene of each number of bands."""
         for bands in sorted({scene.bands for scene in self.scenes}):
             yield min((s for s in self.scenes if s.bands == bands), key=lambda s: s.megapixels)
 
     def model(self, bands: int, noise: str = "band", config: str = "default") -> Path:
-        """Find the model for scenes of so many bands, or train it."""
+        """Return the model for scenes of so many bands; train it if it is absent."""
         path = self.folder / f"{bands}-bands-{config}-{noise}.safetensors"
         if not path.exists():
             scene = inputs.Scene(bands, 1).made(self.folder)
-            asked = resolve_config(config, [f'score.noise="{noise}"', "training.max_steps=500"])
-            anomvae.train([str(scene)], asked.config).save(path)
+            settings = [f'score.noise="{noise}"', "training.max_steps=500"]
+            anomvae.train([str(scene)], resolve_config(config, settings).config).save(path)
         return path
 
     def fitted(self, scene: inputs.Scene, config: str = "default") -> Path:
-        """Find the model of a scene that flags 1 % of it, as of a usual one, or make it.
+        """Return the model of a scene with a threshold that flags 1 % of it, as in real scenes.
 
-        These scenes are made of few patterns: with the threshold of another one a quarter of their
-        pixels was flagged, and looking for objects took longer than scoring.
+        Simulated scenes have few patterns: the threshold of another scene flags a quarter of their
+        pixels, and labelling objects then takes longer than scoring.
         """
         path = self.folder / f"{scene.bands}-bands-{scene.megapixels:g}-{config}.safetensors"
         if not path.exists():
@@ -96,43 +94,41 @@ class Bench:
 
 
 def measure_machine(bench: Bench) -> None:
-    """Measure what nothing can be faster than: multiplying matrices of float32.
+    """Measure the bound of all networks: the rate of float32 matrix products.
 
-    Both by torch's own product and by the layers of a score, which are twice as fast on some
-    processors: the faster one is the machine's rate.
+    The rate is the larger one of torch's product and of the fused layers of a score, which are
+    twice as fast on some processors.
     """
     side = 2048
     left, layer = torch.rand(side, side), nn.Sequential(Dense(side, side)).requires_grad_(False)
     fuse(layer)
-    costs = stopwatch.in_turns([lambda: left @ left, lambda: layer(left)], bench.repeats)
-    rates = [2 * side**3 / cost.seconds / 1e9 for cost in costs]
-    bench.figures.rate = max(rates)
+    usages = stopwatch.in_turns([lambda: left @ left, lambda: layer(left)], bench.repeats)
+    rates = [2 * side**3 / usage.seconds / 1e9 for usage in usages]
+    bench.timings.rate = max(rates)
     click.echo(f"float32 matrices: {rates[0]:.0f} and {rates[1]:.0f} GFLOP/s", err=True)
 
 
 def measure_arrays(bench: Bench) -> None:
-    """Score pixels in memory, ours and other detectors."""
-    for scene in bench.once_each():
+    """Measure anomvae and other detectors on pixels in memory."""
+    for scene in bench.smallest_scenes():
         x = _pixels(scene, bench.folder)
         contenders = list(_contenders(bench, scene, x))
-        costs = stopwatch.in_turns([one.work for one in contenders], bench.repeats)
-        for one, cost in zip(contenders, costs, strict=True):
-            bench.add(one.name, scene, len(x), cost, one.macs)
+        usages = stopwatch.in_turns([one.work for one in contenders], bench.repeats)
+        for one, usage in zip(contenders, usages, strict=True):
+            bench.add(one.name, scene, len(x), usage, one.macs)
 
 
 class Contender(NamedTuple):
-    """What scores pixels in memory."""
+    """A detector that scores pixels in memory."""
 
     name: str
-    """What tables call it."""
     work: Callable[[], object]
-    """Scores them."""
     macs: int = 0
-    """Multiply-adds of a network for a pixel; 0 where there is none."""
+    """Multiply-adds of a network for a pixel; 0 without a network."""
 
 
 def _multiplied(detector: Detector) -> int:
-    """Count the multiply-adds that the network and the whitening take for a pixel."""
+    """Return the multiply-adds of the network and the whitening for a pixel."""
     layers = (layer for layer in detector.model.modules() if isinstance(layer, Dense))
     return sum(one.in_features * one.out_features for one in layers) + detector.noise.whitening.size
 
@@ -148,7 +144,7 @@ def _contenders(bench: Bench, scene: inputs.Scene, x: NDArray[np.float32]) -> It
 
         yield Contender("spectral rx", partial(rx, x.reshape(1, *x.shape)))
     except ImportError:
-        click.echo("spectral is not installed: left out.", err=True)
+        click.echo("spectral is not installed: skipped.", err=True)
     from sklearn.ensemble import IsolationForest
 
     some = x[:: max(1, len(x) // 20_000)]
@@ -158,30 +154,30 @@ def _contenders(bench: Bench, scene: inputs.Scene, x: NDArray[np.float32]) -> It
         vae = peers.fit_pyod("pyod-vae", some, 0)
         yield Contender("PyOD VAE decision_function", partial(vae.score, x))
     except AnomvaeError as error:
-        click.echo(f"{error} Left out.", err=True)
+        click.echo(f"{error} Skipped.", err=True)
 
 
 def _pixels(scene: inputs.Scene, folder: Path) -> NDArray[np.float32]:
-    with RasterReader(scene.made(folder)) as reader:
+    with Scene.of(scene.made(folder)).open() as opened:
         rows = min(scene.side, -(-ARRAY_PIXELS // scene.side))
-        block = reader.read((slice(0, rows), slice(0, scene.side)))
+        block = opened.read((slice(0, rows), slice(0, scene.side)))
     return np.ascontiguousarray(block.reshape(-1, scene.bands))
 
 
 def measure_files(bench: Bench) -> None:
-    """Read and write alone, and read as GDAL does without us."""
+    """Measure reading and writing alone, and reading with plain GDAL."""
     for scene in bench.scenes:
         path = scene.made(bench.folder)
         bench.add("GDAL read", scene, scene.pixels, stopwatch.of(partial(_gdal, path), 1))
         read = partial(_read, path, Detector.load(bench.model(scene.bands)))
         bench.add("read", scene, scene.pixels, stopwatch.of(read, bench.repeats))
         if scene == min(bench.scenes, key=lambda one: (one.bands != scene.bands, one.megapixels)):
-            bench.add(ALONE, scene, *_score_alone(bench, scene))
+            bench.add(SCORE_TILE, scene, *_score_tile(bench, scene))
         bench.add("write", scene, scene.pixels, stopwatch.of(partial(_write, path), bench.repeats))
 
 
 def _gdal(path: Path) -> None:
-    """Read block by block, as stored."""
+    """Read a raster block by block."""
     import rasterio
 
     with rasterio.open(path) as dataset:
@@ -190,41 +186,41 @@ def _gdal(path: Path) -> None:
 
 
 def _read(path: Path, detector: Detector) -> None:
-    with RasterReader(path) as reader:
-        for tile in tiles(reader.shape, plan_tiles(detector, reader).tile):
-            reader.read(tile.read)
+    with Scene.of(path).open() as opened:
+        for tile in tiles(opened.grid.shape, plan_tiles(detector, opened, ScoreOptions()).tile):
+            opened.read(tile.read)
 
 
-def _score_alone(bench: Bench, scene: inputs.Scene) -> tuple[int, stopwatch.Cost]:
-    """Score one tile, as each of the threads of the command line does."""
+def _score_tile(bench: Bench, scene: inputs.Scene) -> tuple[int, Usage]:
+    """Measure the score of one tile on one thread."""
     detector, before = Detector.load(bench.model(scene.bands)), torch.get_num_threads()
     torch.set_num_threads(1)
-    with RasterReader(scene.made(bench.folder)) as reader:
-        tile = next(tiles(reader.shape, plan_tiles(detector, reader).tile))
-        block = reader.read(tile.read)
-    cost = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
+    with Scene.of(scene.made(bench.folder)).open() as opened:
+        size = plan_tiles(detector, opened, ScoreOptions()).tile
+        block = opened.read(next(tiles(opened.grid.shape, size)).read)
+    usage = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
     torch.set_num_threads(before)
-    return block[0, ..., 0].size, cost
+    return block[0, ..., 0].size, usage
 
 
 def _write(path: Path) -> None:
-    """Write three bands of float32 that shrink as scores do, and flags."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, RasterReader(path) as reader:
+    """Write three bands of float32 that compress like scores, and flags."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder, Scene.of(path).open() as opened:
         draw = np.random.default_rng(0)
-        part = np.exp(draw.normal(1, 0.5, (3, inputs.BLOCK, inputs.BLOCK))).astype(np.float32)
-        flags = (part[:1] > 9).astype(np.uint8)
-        kinds = (Category(0, "normal", (0, 0, 0)), Category(1, "anomalous", (255, 0, 0)))
+        scores = np.exp(draw.normal(1, 0.5, (3, inputs.BLOCK, inputs.BLOCK))).astype(np.float32)
+        flags = (scores[:1] > 9).astype(np.uint8)
+        categories = (Category(0, "normal", (0, 0, 0)), Category(1, "anomalous", (255, 0, 0)))
         float32 = Layout("float32", np.nan, LAYERS)
-        uint8 = Layout("uint8", 255, ("flags",), {}, kinds, overviews="mode", predictor=False)
-        for name, layout, values in (("maps", float32, part), ("flags", uint8, flags)):
-            with MapWriter(Path(folder, f"{name}.tif"), reader.georeference, layout) as writer:
-                for tile in tiles(reader.shape, (inputs.BLOCK, inputs.BLOCK)):
+        uint8 = Layout("uint8", 255, ("flags",), {}, categories, overviews="mode", predictor=False)
+        for name, layout, values in (("maps", float32, scores), ("flags", uint8, flags)):
+            with MapWriter(Path(folder, f"{name}.tif"), opened.georeference, layout) as writer:
+                for tile in tiles(opened.grid.shape, (inputs.BLOCK, inputs.BLOCK)):
                     rows, cols = tile.shape
                     writer.write(tile.keep, values[:, :rows, :cols])
 
 
 def measure_command(bench: Bench) -> None:
-    """Score scenes from the shell."""
+    """Measure the command `score`."""
     for scene in bench.scenes:
         _measure_score(bench, scene, bench.fitted(scene))
 
@@ -234,30 +230,29 @@ def _measure_score(
     scene: inputs.Scene,
     model: Path,
     options: tuple[str, ...] = (),
-    called: str = "score",
+    label: str = "score",
 ) -> None:
     with tempfile.TemporaryDirectory(dir=bench.folder) as out:
         command = ["score", scene.made(bench.folder), "-m", model, "-o", out, *options]
-        cost = stopwatch.of_command(_anew(command, out), bench.repeats)
-    bench.add(called, scene, scene.pixels, cost)
+        usage = stopwatch.of_command(_in_new_folders(command, out), bench.repeats)
+    bench.add(label, scene, scene.pixels, usage)
 
 
-def _anew(command: list[Any], out: str) -> Callable[[int], list[Any]]:
-    """Give each run a folder of its own: what is done already would be left as it is."""
-    place = command.index(out)
-    return lambda turn: [*command[:place], str(Path(out, str(turn))), *command[place + 1 :]]
+def _in_new_folders(command: list[Any], out: str) -> Callable[[int], list[Any]]:
+    """Write each run to another folder, because existing results are not computed again."""
+    at = command.index(out)
+    return lambda run: [*command[:at], str(Path(out, str(run))), *command[at + 1 :]]
 
 
 def measure_start(bench: Bench) -> None:
-    """Score next to nothing: what is left is the start."""
-    tiny = inputs.Scene(*START)
-    measure_command(Bench(bench.folder, (tiny,), bench.figures, bench.repeats))
+    """Measure the start: score a tiny scene."""
+    measure_command(replace(bench, scenes=(inputs.Scene(*TINY),)))
 
 
 def measure_workers(bench: Bench) -> None:
-    """Score with one and with two processes, and on a cluster of this machine.
+    """Measure `score` with one and two processes, and on a cluster of this machine.
 
-    RunEnvironment count in these scores, so that the work is bound by computing.
+    The model uses local context, so that computing is the bound.
     """
     for scene in bench.scenes:
         model = bench.fitted(scene, "small-objects")
@@ -266,15 +261,15 @@ def measure_workers(bench: Bench) -> None:
 
 
 def measure_training(bench: Bench) -> None:
-    """Train the default configuration on a million pixels, and fit `detect` to a small scene."""
+    """Measure `train` on a million pixels, and `detect` on a small scene."""
     path = TRAINED_ON.made(bench.folder)
     work = partial(anomvae.train, [str(path)], "default", 0)
     bench.add("train", TRAINED_ON, TRAINED_ON.pixels, stopwatch.of(work, 1))
     small = inputs.Scene(205, 0.01)
     with tempfile.TemporaryDirectory(dir=bench.folder) as out:
         command = ["detect", small.made(bench.folder), "-o", out]
-        cost = stopwatch.of_command(_anew(command, out), bench.repeats)
-    bench.add("detect", small, small.pixels, cost)
+        usage = stopwatch.of_command(_in_new_folders(command, out), bench.repeats)
+    bench.add("detect", small, small.pixels, usage)
 
 
 PARTS: dict[str, Callable[[Bench], None]] = {
@@ -307,25 +302,23 @@ def _scene(text: str) -> inputs.Scene:
 )
 @click.option("--repeats", default=3, show_default=True, type=click.IntRange(1))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="JSON file.")
-@click.option("--record", is_flag=True, help="Keep the tables in benchmarks/results.md.")
+@record_option
 def main(
     folder: Path,
     scenes: tuple[str, ...],
     parts: tuple[str, ...],
     repeats: int,
     out: Path | None,
-    record: bool,
+    record: Path | None,
 ) -> None:
-    """Measure how fast everything is on this machine."""
+    """Measure the speed of anomvae on this machine."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = RunMetrics(out)
-    bench = Bench(folder, tuple(map(_scene, scenes)), figures, repeats)
+    timings = Timings(out)
+    bench = Bench(folder, tuple(map(_scene, scenes)), timings, repeats)
     for part in parts:
         PARTS[part](bench)
-    text = f"{circumstances()}.\n\n{markdown(figures, os.cpu_count() or 1)}"
-    click.echo(text)
-    if record:
-        keep("speed", f"## Speed\n\n`python benchmarks/speed.py --folder DIR --record`\n\n{text}")
+    text = f"{circumstances()}.\n\n{markdown(timings, os.cpu_count() or 1)}"
+    publish(Section("speed", "Speed", "python benchmarks/speed.py --folder DIR", text), record)
 
 
 if __name__ == "__main__":

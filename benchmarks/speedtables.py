@@ -1,4 +1,4 @@
-"""Figures of speed: kept in a JSON file, and written as Markdown with the ratios that matter."""
+"""Timings in a JSON file, and as Markdown tables with their ratios."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from anomvae.errors import FileError
 from anomvae.files import write_atomically
 from benchmarks.record import circumstances
 
-START = (12, 0.0001)
-"""Bands and Mpixel of the scene that is next to nothing."""
-ALONE = "score of a tile, one thread"
-"""What scoring costs without reading, writing, or other threads."""
+TINY = (12, 0.0001)
+"""Bands and Mpixel of the scene that measures the start."""
+SCORE_TILE = "score of a tile, one thread"
+"""Scoring without reading, writing, or other threads."""
 CORES_NOTE = (
     "Bound: start + (read + score + write, processor seconds each alone) / cores; scoring is "
     "that of a tile on one thread. Peak memory: all processes together, shared pages once for each."
@@ -23,27 +23,27 @@ CORES_NOTE = (
 
 
 @dataclass(frozen=True)
-class Figure:
-    """What a piece of work cost."""
+class Timing:
+    """Time and memory of a work."""
 
     what: str
     """The work."""
     bands: int
     """Bands of the scene."""
     megapixels: float
-    """Size of the scene, about."""
+    """Nominal size of the scene."""
     pixels: int
-    """Pixels that were worked on."""
+    """Processed pixels."""
     seconds: float
-    """By the clock, median."""
+    """Wall-clock time, median."""
     cpu: float
-    """Of all processors, median."""
+    """Time of all processors, s, median."""
     peak: float
-    """MB; NaN where it was not watched."""
+    """Memory, MB; NaN if not measured."""
     when: str = ""
     """Date, commit and machine."""
     multiplied: int = 0
-    """Multiply-adds of a network for a pixel; 0 where there is none."""
+    """Multiply-adds of a network for a pixel; 0 without a network."""
 
     @property
     def rate(self) -> float:
@@ -52,23 +52,23 @@ class Figure:
 
     @property
     def key(self) -> tuple[str, int, float]:
-        """What a newer figure takes the place of."""
+        """A newer timing of the same key replaces this one."""
         return self.what, self.bands, self.megapixels
 
 
-class RunMetrics:
-    """Figures by what they are of, and in a file where one is given."""
+class Timings:
+    """Timings by key, in memory and optionally in a file."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._known: dict[tuple[str, int, float], Figure] = {}
+        self._known: dict[tuple[str, int, float], Timing] = {}
         self._rate = math.nan
         if path is not None and path.exists():
             self._read(path)
 
     @property
     def rate(self) -> float:
-        """Float32 matrix products, GFLOP/s; NaN where it was not measured."""
+        """Float32 matrix products, GFLOP/s; NaN if not measured."""
         return self._rate
 
     @rate.setter
@@ -76,27 +76,27 @@ class RunMetrics:
         self._rate = value
         self._write()
 
-    def add(self, figure: Figure) -> None:
-        """Keep a figure, on disk at once."""
-        self._known[figure.key] = Figure(**asdict(figure) | {"when": circumstances()})
+    def add(self, timing: Timing) -> None:
+        """Add a timing and write the file."""
+        self._known[timing.key] = Timing(**asdict(timing) | {"when": circumstances()})
         self._write()
 
-    def __iter__(self) -> Iterator[Figure]:
-        """Go through the figures by bands and size."""
+    def __iter__(self) -> Iterator[Timing]:
+        """Iterate over the timings by bands and size."""
         return iter(sorted(self._known.values(), key=lambda one: (one.bands, one.megapixels)))
 
-    def find(self, what: str, bands: int, megapixels: float | None = None) -> Figure | None:
-        """Look a figure up; of several sizes, the smallest."""
-        fitting = (one for one in self if one.what == what and one.bands == bands)
-        return next((one for one in fitting if megapixels in (None, one.megapixels)), None)
+    def find(self, what: str, bands: int, megapixels: float | None = None) -> Timing | None:
+        """Return a timing or None; of several sizes, the smallest."""
+        matching = (one for one in self if one.what == what and one.bands == bands)
+        return next((one for one in matching if megapixels in (None, one.megapixels)), None)
 
     def _read(self, path: Path) -> None:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             self._rate = _number(data["gflops"])
-            rows = [Figure(**row | {"peak": _number(row["peak"])}) for row in data["figures"]]
+            rows = [Timing(**row | {"peak": _number(row["peak"])}) for row in data["figures"]]
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise FileError(f"{path} holds no figures of this benchmark. Name another.") from error
+            raise FileError(f"{path} holds no timings of this benchmark. Name another.") from error
         self._known = {row.key: row for row in rows}
 
     def _write(self) -> None:
@@ -107,21 +107,20 @@ class RunMetrics:
         write_atomically(self._path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
 
 
-def markdown(figures: RunMetrics, cores: int) -> str:
-    """Write all tables."""
-    rows = list(figures)
-    parts = [] if math.isnan(figures.rate) else [f"Float32 matrices: {figures.rate:.0f} GFLOP/s."]
+def markdown(timings: Timings, cores: int) -> str:
+    """Return all tables."""
+    rows = list(timings)
+    parts = [] if math.isnan(timings.rate) else [f"Float32 matrices: {timings.rate:.0f} GFLOP/s."]
     parts.append(_table(["work", "bands", "Mpixel", "seconds", "CPU s", "Mpixel/s", "MB"], rows))
-    ratios = [*_against(figures), *_end_to_end(figures, cores), *_scaling(figures)]
+    ratios = [*_array_ratios(timings), *_command_ratios(timings, cores), *_process_ratios(timings)]
     if ratios:
         lines = ["| ratio | bands | figure |", "| --- | --- | --- |"]
         parts.append("\n".join([*lines, *ratios]))
-    elsewhere = sorted({one.when for one in rows})
-    parts.append("Taken: " + "; ".join(elsewhere) + ".")
+    parts.append("Taken: " + "; ".join(sorted({one.when for one in rows})) + ".")
     return "\n\n".join([*parts, CORES_NOTE])
 
 
-def _table(head: Sequence[str], rows: Sequence[Figure]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Timing]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for one in rows:
         peak = "" if math.isnan(one.peak) else f"{one.peak:.0f}"
@@ -130,51 +129,51 @@ def _table(head: Sequence[str], rows: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def _against(figures: RunMetrics) -> list[str]:
-    """Compare ours with other detectors on arrays."""
-    found = []
-    for one in figures:
+def _array_ratios(timings: Timings) -> list[str]:
+    """Return the ratios of anomvae and other detectors on arrays."""
+    lines = []
+    for one in timings:
         if not one.what.startswith("anomvae vae"):
             continue
         for other in ("spectral rx", "scikit-learn IsolationForest", "PyOD VAE decision_function"):
-            peer = figures.find(other, one.bands)
+            peer = timings.find(other, one.bands)
             if peer is not None:
-                found.append(
+                lines.append(
                     f"| {one.what} / {other} | {one.bands} | {one.rate / peer.rate:.3g} x |"
                 )
-        if one.multiplied and not math.isnan(figures.rate):
-            bound = figures.rate * 1e3 / (2 * one.multiplied)  # Mpixel/s
+        if one.multiplied and not math.isnan(timings.rate):
+            bound = timings.rate * 1e3 / (2 * one.multiplied)  # Mpixel/s
             label = f"{one.what} / bound of its multiply-adds, {bound:.3g} Mpixel/s"
-            found.append(f"| {label} | {one.bands} | {one.rate / bound:.2f} x |")
-    return found
+            lines.append(f"| {label} | {one.bands} | {one.rate / bound:.2f} x |")
+    return lines
 
 
-def _end_to_end(figures: RunMetrics, cores: int) -> list[str]:
-    """Compare the command line with its bound."""
-    found = []
-    for one in figures:
-        start = figures.find("score", *START)
-        read = figures.find("read", one.bands, one.megapixels)
-        write = figures.find("write", one.bands, one.megapixels)
-        score = figures.find(ALONE, one.bands)
+def _command_ratios(timings: Timings, cores: int) -> list[str]:
+    """Return the ratios of the command line and its bound."""
+    lines = []
+    for one in timings:
+        start = timings.find("score", *TINY)
+        read = timings.find("read", one.bands, one.megapixels)
+        write = timings.find("write", one.bands, one.megapixels)
+        score = timings.find(SCORE_TILE, one.bands)
         if one.what != "score" or not (start and read and write and score):
             continue
-        busy = read.cpu + write.cpu + score.cpu * one.pixels / score.pixels
-        bound = start.seconds + busy / cores
+        cpu = read.cpu + write.cpu + score.cpu * one.pixels / score.pixels
+        bound = start.seconds + cpu / cores
         label = f"score of {one.megapixels:g} Mpixel / bound of {bound:.1f} s"
-        found.append(f"| {label} | {one.bands} | {one.seconds / bound:.2f} x |")
-    return found
+        lines.append(f"| {label} | {one.bands} | {one.seconds / bound:.2f} x |")
+    return lines
 
 
-def _scaling(figures: RunMetrics) -> list[str]:
-    """Compare two processes with one."""
-    found = []
-    for one in figures:
-        two = figures.find("score --workers 2", one.bands, one.megapixels)
+def _process_ratios(timings: Timings) -> list[str]:
+    """Return the ratios of two processes and one."""
+    lines = []
+    for one in timings:
+        two = timings.find("score --workers 2", one.bands, one.megapixels)
         if one.what == "score --workers 1" and two is not None:
             label = f"two processes / one, {one.megapixels:g} Mpixel"
-            found.append(f"| {label} | {one.bands} | {one.seconds / two.seconds:.2f} x |")
-    return found
+            lines.append(f"| {label} | {one.bands} | {one.seconds / two.seconds:.2f} x |")
+    return lines
 
 
 def _null(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""What work costs: seconds, seconds of processor, and memory; of functions and of commands."""
+"""Measure wall-clock time, processor time and memory of functions and of commands."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ HERE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of one piece of work; medians, where it was done several times."""
+class Usage:
+    """Time and memory of a work; medians over repeats."""
 
     seconds: float
-    """By the clock."""
+    """Wall-clock time."""
     cpu: float
-    """Of all processors together."""
+    """Time of all processors, s."""
     peak: float = math.nan
-    """Memory of all processes together at the worst moment, MB; NaN where it was not watched."""
+    """Maximum memory of all processes together, MB; NaN if not measured."""
 
 
-def of(work: Callable[[], object], repeats: int = 3) -> Cost:
-    """Take the time of a function, once it has been called in vain."""
+def of(work: Callable[[], object], repeats: int = 3) -> Usage:
+    """Time a function after one warm-up call."""
     return _median(_times(work, repeats))
 
 
-def in_turns(works: Sequence[Callable[[], object]], repeats: int = 3, turns: int = 3) -> list[Cost]:
-    """Take the times of functions in turns, so that what else the machine does meets all alike.
+def in_turns(
+    works: Sequence[Callable[[], object]], repeats: int = 3, turns: int = 3
+) -> list[Usage]:
+    """Time functions in turns, so that the load of the machine is the same for all.
 
-    In each turn a function is called in vain and then ``repeats`` times: memory that it is the
-    first to touch for a while is slow on some machines.
+    Each turn begins with a warm-up call, because first access to memory is slow on some machines.
     """
     rounds = [[_times(work, repeats) for work in works] for _ in range(turns)]
     return [_median([one for times in turn for one in times]) for turn in zip(*rounds, strict=True)]
@@ -45,52 +46,52 @@ def in_turns(works: Sequence[Callable[[], object]], repeats: int = 3, turns: int
 
 def _times(work: Callable[[], object], repeats: int) -> list[tuple[float, float]]:
     work()
-    found = []
+    times = []
     for _ in range(repeats):
         wall, cpu = time.perf_counter(), time.process_time()
         work()
-        found.append((time.perf_counter() - wall, time.process_time() - cpu))
-    return found
+        times.append((time.perf_counter() - wall, time.process_time() - cpu))
+    return times
 
 
-def _median(times: Sequence[tuple[float, float]]) -> Cost:
-    return Cost(*map(statistics.median, zip(*times, strict=True)))
+def _median(times: Sequence[tuple[float, float]]) -> Usage:
+    return Usage(*map(statistics.median, zip(*times, strict=True)))
 
 
-def of_command(arguments: Callable[[int], Sequence[str | Path]], repeats: int = 3) -> Cost:
-    """Run ``python -m anomvae`` several times; each turn has arguments of its own.
+def of_command(arguments: Callable[[int], Sequence[str | Path]], repeats: int = 3) -> Usage:
+    """Measure ``python -m anomvae`` several times, with arguments by the number of the run.
 
     Raises
     ------
     subprocess.CalledProcessError
-        If it fails.
+        If the command fails.
     """
-    ours = [sys.executable, "-m", "anomvae"]
-    costs = [_once([*ours, *map(str, arguments(turn))]) for turn in range(repeats)]
-    columns = zip(*((cost.seconds, cost.cpu, cost.peak) for cost in costs), strict=True)
-    return Cost(*map(statistics.median, columns))
+    anomvae = [sys.executable, "-m", "anomvae"]
+    usages = [_once([*anomvae, *map(str, arguments(run))]) for run in range(repeats)]
+    columns = zip(*((one.seconds, one.cpu, one.peak) for one in usages), strict=True)
+    return Usage(*map(statistics.median, columns))
 
 
-def _once(command: list[str]) -> Cost:
+def _once(command: list[str]) -> Usage:
     environment = os.environ | {"PYTHONPATH": str(HERE)}
     before, start = os.times(), time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
-        watch = _Watch(process.pid)
-        watch.start()
+        memory = _PeakMemory(process.pid)
+        memory.start()
         status = process.wait()
-        watch.join()
+        memory.join()
     seconds, after = time.perf_counter() - start, os.times()
     if status:
         raise subprocess.CalledProcessError(status, command)
     cpu = after.children_user + after.children_system
     cpu -= before.children_user + before.children_system
-    return Cost(seconds, cpu, watch.peak / 1e6)
+    return Usage(seconds, cpu, memory.peak / 1e6)
 
 
-class _Watch(threading.Thread):
-    """Looks every twentieth of a second at the memory of a process and of those it started.
+class _PeakMemory(threading.Thread):
+    """Sample the memory of a process and its children 20 times a second.
 
-    Pages that processes share, such as libraries, count once for each: it is an upper bound.
+    Shared pages, such as libraries, count once for each process: the peak is an upper bound.
     """
 
     def __init__(self, pid: int) -> None:

@@ -1,7 +1,7 @@
-"""Rows of a ledger as Markdown: a table for each figure, scenes below each other.
+"""Rows of a ledger as Markdown: a table for each metric, with a line for each scene.
 
-Figures of a scene are means over the seeds; a mean over scenes comes with its standard deviation
-over the seeds, after ``±``, where there are several.
+The metric of a scene is the mean over the seeds; a mean over scenes has its standard deviation over
+the seeds after ``±``, if there are several.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from benchmarks.ledger import Row
-from benchmarks.published import NOTE, PUBLISHED, Figure
+from benchmarks.published import NOTE, PUBLISHED, PublishedAuc
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FIGURES = {
+METRICS = {
     "roc_auc": "AUC",
     "average_precision": "AP (average precision)",
     "tpr_at_fpr_1e3": "TPR at FPR 1e-3",
@@ -30,20 +30,20 @@ TIMES_NOTE = (
 )
 
 
-def markdown(rows: Sequence[Row], aside: Collection[str] = ()) -> str:
+def markdown(rows: Sequence[Row], excluded: Collection[str] = ()) -> str:
     """Write all tables.
 
     Parameters
     ----------
     rows : sequence of Row
         At least one, of one mode.
-    aside : collection of str
-        Scenes that a second mean leaves out.
+    excluded : collection of str
+        Scenes that a second mean excludes.
     """
     import pandas as pd
 
     table = pd.DataFrame([asdict(row) for row in rows])
-    parts = [f"### {title}\n\n{_figure(table, name, aside)}" for name, title in FIGURES.items()]
+    parts = [f"### {title}\n\n{_metric(table, name, excluded)}" for name, title in METRICS.items()]
     parts.append(f"### Threshold and time\n\n{_times(table)}\n\n{TIMES_NOTE}")
     return "\n\n".join(parts)
 
@@ -68,45 +68,47 @@ def beside_published(rows: Sequence[Row], ours: Sequence[str]) -> str:
     return f"### Beside published figures, AUC\n\n{as_table(head, lines)}\n\n{NOTE}"
 
 
-def _published_line(scene: str, found: Mapping[str, float], ours: Sequence[str]) -> list[str]:
-    own = [_number(found[name]) for name in ours]
-    here = _number(found.get("rx", math.nan))
+def _published_line(scene: str, aucs: Mapping[str, float], ours: Sequence[str]) -> list[str]:
+    own = [_number(aucs[name]) for name in ours]
+    here = _number(aucs.get("rx", math.nan))
     if scene not in PUBLISHED:
-        return [scene, here, "", "none seen", "none seen", *own, ""]
-    known = PUBLISHED[scene]
-    best = max(figure.value for figure in (*known.classical, *known.deep))
-    behind = best - max(found[name] for name in ours)
-    there = ", ".join(known.rx)
-    return [scene, here, there, _best(known.classical), _best(known.deep), *own, f"{behind:+.4f}"]
+        return [scene, here, "", "none known", "none known", *own, ""]
+    published = PUBLISHED[scene]
+    best = max(figure.value for figure in (*published.classical, *published.deep))
+    behind = best - max(aucs[name] for name in ours)
+    bests = [_best(published.classical), _best(published.deep)]
+    return [scene, here, ", ".join(published.rx), *bests, *own, f"{behind:+.4f}"]
 
 
-def _best(figures: Iterable[Figure]) -> str:
+def _best(figures: Iterable[PublishedAuc]) -> str:
     ordered = sorted(figures, key=lambda figure: -figure.value)
-    return f"{ordered[0].method} {ordered[0].auc} ({ordered[0].source})" if ordered else "none seen"
+    return (
+        f"{ordered[0].method} {ordered[0].auc} ({ordered[0].source})" if ordered else "none known"
+    )
 
 
-def _figure(table: pd.DataFrame, name: str, aside: Collection[str]) -> str:
+def _metric(table: pd.DataFrame, name: str, excluded: Collection[str]) -> str:
     detectors = list(table["detector"].unique())
     cells = table.groupby(["scene", "detector"], sort=False)[name].mean().unstack("detector")
     lines = [[scene, *map(_number, cells.loc[scene, detectors])] for scene in cells.index]
     lines.append([f"**mean of {len(cells)}**", *_means(table, name)])
     lines.append(["**worst**", *map(_number, cells[detectors].min())])
-    rest = table[~table["scene"].isin(aside)]
+    rest = table[~table["scene"].isin(excluded)]
     if 0 < len(rest) < len(table):
-        without = ", ".join(scene for scene in cells.index if scene in aside)
+        without = ", ".join(scene for scene in cells.index if scene in excluded)
         label = f"**mean of {rest['scene'].nunique()}**, without {without}"
         lines.append([label, *_means(rest, name)])
     return as_table(["scene", *detectors], lines)
 
 
 def _means(table: pd.DataFrame, name: str) -> list[str]:
-    """Average over the scenes of each seed, then over the seeds."""
+    """Write the mean of each detector over scenes, then over seeds."""
     by_seed = table.groupby(["detector", "seed"], sort=False)[name].mean()
-    return [spread(by_seed[detector]) for detector in table["detector"].unique()]
+    return [mean_and_std(by_seed[detector]) for detector in table["detector"].unique()]
 
 
-def spread(values: pd.Series[float]) -> str:
-    """Write a mean over seeds, and the standard deviation where there are several."""
+def mean_and_std(values: pd.Series[float]) -> str:
+    """Write the mean over seeds, and the standard deviation if there are several."""
     return _number(values.mean()) + (f" ± {values.std():.4f}" if len(values) > 1 else "")
 
 
@@ -126,6 +128,6 @@ def _number(value: float) -> str:
 
 
 def as_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Write a table: its head, and its rows."""
+    """Write a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -1,7 +1,7 @@
 """Draw the sample scenes: `python data_samples/make.py [--out DIR]`; the same files every time.
 
-Reflectance is written as uint16, 10,000 to 1, where 0 means no data; labels as uint8, 1 where an
-anomaly was planted and 255 where there is no data.  See README.md beside this file.
+Reflectance is uint16 with scale 0.0001, where 0 is no data; labels are uint8, 1 at planted
+anomalies and 255 at no data.  See README.md in this folder.
 """
 
 from __future__ import annotations
@@ -26,23 +26,22 @@ PIXEL = 10.0
 SCALE = 1e-4
 """Reflectance of one count."""
 STEP = 8
-"""Counts that the sensor tells apart: 0.4 of its noise, which noise hides, and the files shrink."""
+"""Quantisation step in counts, 0.4 of the noise: invisible, and the files are smaller."""
 NO_DATA = 0
 NO_LABEL = 255
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One scene to draw."""
+    """A scene to draw."""
 
     name: str
-    """Stem of its files."""
+    """Stem of its file names."""
     seed: int
-    """Which place."""
+    """Of the simulated land."""
     easting: float
     """Left edge in UTM zone 33 north, m."""
     anomalies: tuple[Anomaly, ...] = ANOMALIES
-    """What is planted."""
 
 
 SAMPLES = (
@@ -53,7 +52,7 @@ SAMPLES = (
 
 
 def write_samples(folder: Path) -> list[Path]:
-    """Draw every sample into ``folder``; the labels lie beside the scenes that have anomalies."""
+    """Write every sample to ``folder``, with labels if it has anomalies; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for sample in SAMPLES:
@@ -65,7 +64,7 @@ def write_samples(folder: Path) -> list[Path]:
 
 
 def write_scene(path: Path, scene: Scene, sample: Sample) -> Path:
-    """Write the reflectance, with wavelengths, scale and no data as GDAL knows them."""
+    """Write the reflectance, with wavelengths, scale and no data as GDAL metadata."""
     pixels = counts(scene)
     with rasterio.open(path, "w", **profile(pixels, sample), nodata=NO_DATA, predictor=2) as file:
         file.write(pixels)
@@ -78,7 +77,7 @@ def write_scene(path: Path, scene: Scene, sample: Sample) -> Path:
 
 
 def write_labels(path: Path, scene: Scene, sample: Sample) -> Path:
-    """Write where the anomalies are."""
+    """Write the labels of the anomalies."""
     pixels = np.where(scene.valid, scene.labels, NO_LABEL).astype(np.uint8)[None]
     with rasterio.open(path, "w", **profile(pixels, sample), nodata=NO_LABEL) as file:
         file.write(pixels)
@@ -87,15 +86,15 @@ def write_labels(path: Path, scene: Scene, sample: Sample) -> Path:
 
 
 def counts(scene: Scene) -> NDArray[np.uint16]:
-    """Turn reflectance into counts, (band, row, col)."""
-    # A pixel that reflects nothing has data all the same: it must not read as one that has none.
+    """Return reflectance as counts, axes (band, row, col)."""
+    # A valid pixel without reflectance must differ from no data: at least one step.
     steps = np.rint(scene.block[0].astype(np.float64) / (STEP * SCALE)).clip(1)
     pixels = np.where(scene.valid[..., None], STEP * steps, NO_DATA)
     return np.moveaxis(pixels, -1, 0).astype(np.uint16)
 
 
 def profile(pixels: NDArray[Any], sample: Sample) -> dict[str, Any]:
-    """Tell rasterio how a file of these pixels, (band, row, col), is laid out."""
+    """Return the rasterio profile of a file of these pixels, axes (band, row, col)."""
     return {
         "driver": "GTiff",
         "count": pixels.shape[0],
@@ -104,7 +103,7 @@ def profile(pixels: NDArray[Any], sample: Sample) -> dict[str, Any]:
         "dtype": pixels.dtype,
         "crs": CRS.from_epsg(32633),
         "transform": Affine(PIXEL, 0, sample.easting, 0, -PIXEL, 5_390_000.0),
-        "tiled": True,  # several blocks, so that reading by windows shows
+        "tiled": True,  # several blocks, to exercise windowed reads
         "blockxsize": 48,
         "blockysize": 48,
         "interleave": "band",
@@ -114,7 +113,7 @@ def profile(pixels: NDArray[Any], sample: Sample) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Draw the samples where the command line says, and list them."""
+    """Draw the samples and list their files."""
     parser = argparse.ArgumentParser(description="Draw the sample scenes.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder")
     for path in write_samples(parser.parse_args().out):

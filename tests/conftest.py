@@ -1,6 +1,11 @@
-"""What every test shares: one torch thread."""
+"""What every test shares: no deadlines, and one torch thread."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any-load", deadline=None)
+settings.load_profile("any-load")
+pytest.register_assert_rewrite("support.family_contract")
 
 
 @pytest.fixture(scope="session", autouse=True)

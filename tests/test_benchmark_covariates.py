@@ -1,45 +1,43 @@
-"""benchmarks/covariates.py on small land: what it plants, and what it prints."""
+"""benchmarks/covariates.py on small land: the planted spectra, and the table."""
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from support.rasters import bands_of
 
-from benchmarks import covariates
-from benchmarks.covariates import LANDS, draw_land, main
+from benchmarks.covariates import LANDS, NO_ANNULUS, Variant, draw_land, report
 
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
-    quick = ("training.max_steps=20",)
-    told = (*quick, "model.family=cvae", *covariates.NO_RING)
-    monkeypatch.setattr(covariates, "SHAPE", (40, 40))
-    monkeypatch.setattr(covariates, "DETECTORS", {"plain": (quick, False), "told": (told, True)})
+SHAPE = (40, 40)
+QUICK = ("training.max_steps=20",)
 
 
 @pytest.mark.parametrize("kind", LANDS)
-def test_a_planted_spectrum_is_usual_at_another_value_of_the_covariate(tmp_path, kind):
-    land = draw_land(kind, tmp_path, 0, plant=True)
+def test_a_planted_spectrum_is_normal_at_another_value_of_the_covariate(tmp_path, kind):
+    planted = draw_land(kind, tmp_path, 0, plant=True, shape=SHAPE)
 
-    block, labels = bands_of(land.scene), bands_of(land.labels)[0] > 0
-    told = bands_of(land.covariate.partition(":")[2])[0]
-    spectra, known = block.reshape(len(block), -1).T, told.ravel()
+    block, labels = bands_of(planted.scene), bands_of(planted.labels)[0] > 0
+    values = bands_of(planted.covariate.partition(":")[2])[0].ravel()
+    spectra = block.reshape(len(block), -1).T
     assert labels.sum() == 16
     checked = 0
-    for place in np.flatnonzero(labels):
-        twins = np.flatnonzero((spectra == spectra[place]).all(axis=1) & ~labels.ravel())
-        assert (np.abs(known[twins] - known[place]) >= 1).all()
+    for pixel in np.flatnonzero(labels):
+        twins = np.flatnonzero((spectra == spectra[pixel]).all(axis=1) & ~labels.ravel())
+        assert (np.abs(values[twins] - values[pixel]) >= 1).all()
         checked += len(twins)
-    assert checked > 10  # where it came from may have been given another one as well
+    assert checked > 10  # the origin of a spectrum can be replaced as well
 
 
-def test_normal_land_has_nothing_planted(tmp_path):
-    assert not bands_of(draw_land("categorical", tmp_path, 0, plant=False).labels).any()
+def test_normal_land_has_no_labels(tmp_path):
+    assert not bands_of(
+        draw_land("categorical", tmp_path, 0, plant=False, shape=SHAPE).labels
+    ).any()
 
 
-def test_the_table_has_a_row_for_every_detector_and_rx():
-    done = CliRunner().invoke(main, ["--seeds", "1", "--land", "categorical"])
+def test_the_table_has_every_land_every_detector_and_rx():
+    conditioned = Variant((*QUICK, "model.family=cvae", *NO_ANNULUS), conditioned=True)
+    detectors = {"plain": Variant(QUICK), "conditioned": conditioned}
 
-    assert done.exit_code == 0, done.output
-    rows = [line.split(" | ")[0] for line in done.output.splitlines() if line.startswith("| ")]
-    assert rows == ["| detector", "| ---", "| plain", "| told", "| rx"]
+    text = report(LANDS, 1, detectors, SHAPE)
+
+    rows = [line.split(" | ")[0] for line in text.splitlines()]
+    assert rows == ["| detector", "| ---", "| plain", "| conditioned", "| rx"]
+    assert "| categorical: AUC | AP | height: AUC | AP |" in text

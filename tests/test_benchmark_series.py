@@ -1,4 +1,4 @@
-"""benchmarks/series.py, and its part of families.py: what is planted, and what is printed."""
+"""benchmarks/series.py, and its part of families.py: the planted changes, and the table."""
 
 from functools import partial
 
@@ -8,15 +8,15 @@ from click.testing import CliRunner
 from support.rasters import land, write
 
 from anomvae.errors import ConfigError
-from benchmarks import families, record, series
+from benchmarks import families, series
 from benchmarks.series import Change, Trial, before, dated, draw_changes, read, together
 
 DATES = 12
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Write dates of one place, with classes that keep apart whatever the date."""
+def folder(tmp_path_factory):
+    """Write dates of one place, with classes that differ clearly at every date."""
     folder = tmp_path_factory.mktemp("series")
     still = land((30, 30), bands=3)
     still[:, :, 15:] += 0.5
@@ -30,47 +30,47 @@ def changed(old, new):
     return (read(old) != read(new)).any(axis=-1)
 
 
-def test_dates_come_in_the_order_of_their_names(place):
-    assert [path.name[6:13] for path in dated(place)] == [f"2024-{n:02}" for n in range(1, 13)]
+def test_dates_are_sorted_by_the_dates_in_their_names(folder):
+    assert [path.name[6:13] for path in dated(folder)] == [f"2024-{n:02}" for n in range(1, 13)]
 
 
-def test_a_block_is_of_another_class_from_its_date_on_and_nothing_else_changes(place, tmp_path):
-    dates = dated(place)
+def test_a_block_changes_from_its_date_on_and_no_other_pixel_does(folder, tmp_path):
+    dates = dated(folder)
 
     (trial,) = together(dates, 3, tmp_path)
 
     expected = np.zeros((DATES, 30, 30), bool)
     for change in trial.changes:
         assert series.FIRST <= change.date < DATES
-        expected[change.date :, change.where] = True
+        expected[change.date :, change.mask] = True
     assert np.array_equal(changed(dates, trial.scored), expected)
     assert len(trial.changes) == series.BLOCKS
     assert trial.fitted == trial.scored
 
 
-def test_blocks_lie_apart():
+def test_blocks_keep_their_distance():
     classes = np.arange(900).reshape(30, 30) % 5
 
     changes, _ = draw_changes(classes, [9] * 8, np.random.default_rng(0))
 
-    corners = [np.argwhere(change.where)[0] for change in changes]
+    corners = [np.argwhere(change.mask)[0] for change in changes]
     for number, one in enumerate(corners):
         for other in corners[:number]:
             assert np.abs(one - other).max() >= series.SIDE + series.APART
 
 
-def test_what_is_given_comes_from_one_other_class():
+def test_planted_series_come_from_one_other_class():
     classes = np.repeat([0, 1, 2], 300).reshape(30, 30)
 
     changes, origin = draw_changes(classes, [9] * 8, np.random.default_rng(0))
 
     for change in changes:
-        (given,) = set(classes.ravel()[origin[change.where]].tolist())
-        assert given != np.bincount(classes[change.where]).argmax()
+        (planted,) = set(classes.ravel()[origin[change.mask]].tolist())
+        assert planted != np.bincount(classes[change.mask]).argmax()
 
 
-def test_before_fits_no_date_of_the_change(place, tmp_path):
-    dates = dated(place)
+def test_before_fits_no_date_of_the_change(folder, tmp_path):
+    dates = dated(folder)
 
     for trial in before(dates, 0, tmp_path):
         day = len(trial.scored) - 1
@@ -79,7 +79,7 @@ def test_before_fits_no_date_of_the_change(place, tmp_path):
         assert {change.date for change in trial.changes} == {day}
 
 
-def test_pixels_of_another_change_count_neither_as_changed_nor_as_normal():
+def test_pixels_of_another_change_have_no_label():
     blocks = [np.zeros((3, 4), bool) for _ in range(2)]
     blocks[0][0, 0] = blocks[1][2, 3] = True
     trial = Trial([], [], [Change(9, block) for block in blocks])
@@ -92,49 +92,41 @@ def test_pixels_of_another_change_count_neither_as_changed_nor_as_normal():
 
 
 @pytest.mark.parametrize("score", [series.deviation, series.deviation_from_past, series.difference])
-def test_a_plain_detector_finds_a_pixel_that_leaps(place, score):
-    block = read(dated(place))
+def test_an_untrained_detector_finds_a_sudden_change(folder, score):
+    block = read(dated(folder))
     block[10:, 4, 5] += 1.0
 
     assert np.unravel_index(np.argmax(score(block, 10)), (30, 30)) == (4, 5)
 
 
-@pytest.mark.parametrize("protocol", ["together", "before"])
-def test_the_table_has_every_detector_and_is_recorded(place, tmp_path, monkeypatch, protocol):
+@pytest.mark.parametrize(("protocol", "flag"), [("together", ""), ("before", "--before ")])
+def test_the_section_has_a_row_for_every_detector_and_no_path(folder, tmp_path, protocol, flag):
     config = tmp_path / "quick.toml"
     config.write_text('[model]\nfamily = "sequential"\n[training]\nmax_steps = 20\n')
-    z = partial(series.plain, series.deviation_from_past)
-    some = {"z": z, "learnt": partial(series.learnt, str(config))}
-    monkeypatch.setattr(series, "DETECTORS", some)
-    monkeypatch.setattr(families, "DETECTORS", some)
-    monkeypatch.setattr(record, "RESULTS", tmp_path / "results.md")
-    flags = ["--before"] if protocol == "before" else []
+    z = partial(series.untrained, series.deviation_from_past)
+    detectors = {"z": z, "trained": partial(series.trained, str(config))}
 
-    done = CliRunner().invoke(
-        families.main, ["--series", str(place), *flags, "--seeds", "2", "--record"]
-    )
+    section = families.on_series(dated(folder), protocol, 2, detectors)
 
-    assert done.exit_code == 0, done.output
-    rows = [line.split(" | ") for line in done.stdout.splitlines() if " ± " in line]
-    assert [row[0] for row in rows] == ["| z", "| learnt"]
+    rows = [line.split(" | ") for line in section.text.splitlines() if " ± " in line]
+    assert [row[0] for row in rows] == ["| z", "| trained"]
     assert float(rows[0][1].split()[0]) > 0.9
-    told = (tmp_path / "results.md").read_text()
-    assert f"<!-- series-{protocol} -->" in told
-    assert done.stdout.strip() in told
-    assert str(place) not in told
+    assert section.name == f"series-{protocol}"
+    assert section.command == f"python benchmarks/families.py --series DIR {flag}--seeds 2"
+    assert str(folder) not in section.text
 
 
-def test_a_name_without_a_date_is_refused(tmp_path):
-    write(tmp_path / "coast.tif", land())
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("coast.tif", r"coast\.tif has no date in its name"),
+        ("place_2024-01-01.tif", r"holds 1 dates; .* from date 9 on"),
+    ],
+)
+def test_names_without_a_date_and_too_few_dates_are_refused(tmp_path, name, message):
+    write(tmp_path / name, land())
 
-    with pytest.raises(ConfigError, match=r"coast\.tif has no date in its name"):
-        dated(tmp_path)
-
-
-def test_too_few_dates_are_refused(tmp_path):
-    write(tmp_path / "place_2024-01-01.tif", land())
-
-    with pytest.raises(ConfigError, match=r"holds 1 dates; .* from date 9 on"):
+    with pytest.raises(ConfigError, match=message):
         dated(tmp_path)
 
 
@@ -143,11 +135,13 @@ def test_a_series_with_gaps_is_refused():
         series.classes_of(np.full((9, 4, 4, 2), np.nan, "float32"))
 
 
-def test_one_of_both_is_needed_and_dates_need_a_series(place):
-    alone = CliRunner().invoke(families.main, [])
-    scenes = CliRunner().invoke(families.main, ["--scenes", str(place), "--family", "sequential"])
-    before = CliRunner().invoke(families.main, ["--scenes", str(place), "--before"])
-
-    assert "Give --scenes, --series, or both" in alone.stderr
-    assert "Measure it with --series" in scenes.stderr
-    assert "--before is for --series" in before.stderr
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "Give --scenes, --series, or both"),
+        (("--scenes", ".", "--family", "sequential"), "Measure it with --series"),
+        (("--scenes", ".", "--before"), "--before is for --series"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(words, message):
+    assert message in CliRunner().invoke(families.main, words).stderr

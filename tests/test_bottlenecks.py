@@ -1,88 +1,123 @@
+"""Bottlenecks without a prior and with normal ones."""
+
 import numpy as np
 import pytest
 import torch
 from support.spectra import fit, spectra
 from torch.distributions import Normal, kl_divergence
 
-from anomvae.models import Ladder
+from anomvae.models import Deterministic, Gaussian, Ladder
+
+STANDARD = Normal(0.0, 1.0)
 
 
-def ladder(latent=3):
+def build(part=Ladder, latent=3):
     torch.manual_seed(0)
-    return Ladder(8, latent).eval()
+    return part(8, latent).eval().requires_grad_(False)
 
 
-def distributions(made, h):
-    """Give q(z2 | h), p(z1 | z2) and q(z1 | h, z2) at the mean of z2, in the words of the paper."""
+def distribution(features):
+    mean, log_sigma = features.chunk(2, -1)
+    return Normal(mean, log_sigma.exp())
 
-    def normal(features):
-        mean, log_sigma = features.chunk(2, -1)
-        return Normal(mean, log_sigma.exp())
 
-    q2 = normal(made.to_q2(torch.nn.functional.gelu(made.up(h))))
-    p1 = normal(made.to_p1(torch.nn.functional.gelu(made.down(q2.mean))))
-    seen = normal(made.to_q1(h))
-    precisions = seen.variance.reciprocal(), p1.variance.reciprocal()
+def levels(ladder, h):
+    """Return q(z2 | h), p(z1 | z2) and q(z1 | h, z2) at the mean of z2, as in the paper."""
+    q2 = distribution(ladder.to_q2(torch.nn.functional.gelu(ladder.up(h))))
+    p1 = distribution(ladder.to_p1(torch.nn.functional.gelu(ladder.down(q2.mean))))
+    likelihood = distribution(ladder.to_q1(h))
+    precisions = likelihood.variance.reciprocal(), p1.variance.reciprocal()
     total = sum(precisions)
-    mean = (seen.mean * precisions[0] + p1.mean * precisions[1]) / total
+    mean = (likelihood.mean * precisions[0] + p1.mean * precisions[1]) / total
     return q2, p1, Normal(mean, total.rsqrt())
 
 
-def test_kl_of_a_ladder_is_the_sum_over_its_levels():
-    made, h = ladder().requires_grad_(False), torch.randn(50, 8)
+def test_a_code_without_a_prior_has_no_kl():
+    code = build(Deterministic)(torch.randn(5, 8))
 
-    code = made(h)
+    assert code.kl.tolist() == [0] * 5
 
-    q2, p1, q1 = distributions(made, h)
-    levels = kl_divergence(q2, Normal(0.0, 1.0)).sum(-1), kl_divergence(q1, p1).sum(-1)
-    assert torch.allclose(code.kl, sum(levels), atol=1e-5)
+
+def test_the_kl_of_a_gaussian_is_that_from_a_standard_normal_prior():
+    gaussian, h = build(Gaussian), torch.randn(50, 8)
+
+    code = gaussian(h)
+
+    q = distribution(gaussian.to_q(h))
+    assert torch.allclose(code.kl, kl_divergence(q, STANDARD).sum(-1), atol=1e-5)
+    assert torch.equal(code.z, q.mean)
+
+
+def test_the_kl_of_a_ladder_is_the_sum_over_its_levels():
+    ladder, h = build(), torch.randn(50, 8)
+
+    code = ladder(h)
+
+    q2, p1, q1 = levels(ladder, h)
+    kl = kl_divergence(q2, STANDARD).sum(-1), kl_divergence(q1, p1).sum(-1)
+    assert torch.allclose(code.kl, sum(kl), atol=1e-5)
     assert torch.allclose(code.z, q1.mean, atol=1e-6)
-    assert made.latent_statistics(h).levels == pytest.approx(
-        [float(level.mean()) for level in levels], abs=1e-4
+    assert ladder.latent_statistics(h).levels == pytest.approx(
+        [float(level.mean()) for level in kl], abs=1e-4
     )
 
 
-def test_kl_of_a_ladder_is_what_draws_say_it_is():
-    made, h = ladder().requires_grad_(False), torch.randn(1, 8)
-    q2, p1, q1 = distributions(made, h)
+@pytest.mark.parametrize("part", [Gaussian, Ladder])
+def test_codes_are_random_in_training_mode_alone(part):
+    bottleneck, h = build(part), torch.randn(5, 8)
 
-    z2, z1 = q2.sample((100_000,)), q1.sample((100_000,))
-
-    upper = (q2.log_prob(z2) - Normal(0.0, 1.0).log_prob(z2)).sum(-1).mean()
-    lower = (q1.log_prob(z1) - p1.log_prob(z1)).sum(-1).mean()
-    assert float(made(h).kl) == pytest.approx(float(upper + lower), abs=0.02)
+    assert torch.equal(bottleneck(h).z, bottleneck(h).z)
+    assert not torch.equal(bottleneck.train()(h).z, bottleneck(h).z)
 
 
-def test_a_ladder_draws_only_while_training():
-    made, h = ladder(), torch.randn(5, 8)
+def test_training_codes_of_a_gaussian_follow_the_posterior():
+    gaussian, h = build(Gaussian).train(), torch.randn(1, 8)
 
-    assert torch.equal(made(h).z, made(h).z)
-    assert not torch.equal(made.train()(h).z, made(h).z)
+    z = gaussian(h.expand(50_000, 8)).z
+
+    q = distribution(gaussian.to_q(h))
+    assert torch.allclose(z.mean(0), q.mean, atol=0.02)
+    assert torch.allclose(z.std(0), q.stddev, rtol=0.02)
 
 
-def test_codes_of_a_ladder_are_drawn_from_the_top():
-    made = ladder()
+def test_codes_are_drawn_from_the_prior_of_a_gaussian():
+    drawn = build(Gaussian).draw(50_000, torch.Generator().manual_seed(0))
 
-    drawn = made.draw(50_000, torch.Generator().manual_seed(0))
+    assert drawn.shape == (50_000, 3)
+    assert torch.allclose(drawn.mean(0), torch.zeros(3), atol=0.02)
+    assert torch.allclose(drawn.std(0), torch.ones(3), atol=0.02)
 
-    p1 = made.prior(torch.randn(50_000, made.upper))
+
+def test_codes_of_a_ladder_are_drawn_from_the_upper_level_down():
+    ladder = build()
+
+    drawn = ladder.draw(50_000, torch.Generator().manual_seed(0))
+
+    p1 = ladder.lower_prior(torch.randn(50_000, ladder.upper))
     variance = p1.mean.var(0) + (2 * p1.log_sigma).exp().mean(0)
     assert drawn.shape == (50_000, 3)
     assert torch.allclose(drawn.mean(0), p1.mean.mean(0), atol=0.03)
     assert torch.allclose(drawn.var(0), variance, rtol=0.05)
 
 
-def test_a_sharp_code_neither_overflows_nor_falls_below_zero():
-    made = ladder()
+@pytest.mark.parametrize(("latent", "upper"), [(1, 1), (3, 1), (6, 3)])
+def test_the_upper_level_of_a_ladder_has_half_as_many_units(latent, upper):
+    statistics = build(latent=latent).latent_statistics(torch.randn(5, 8))
 
-    for size in (1e-6, 1e4):
-        kl = made(size * torch.randn(1000, 8)).kl
-        assert kl.isfinite().all()
-        assert (kl >= 0).all()
+    assert len(statistics.units) == upper + latent
+
+
+@pytest.mark.parametrize("part", [Gaussian, Ladder])
+@pytest.mark.parametrize("size", [1e-6, 1e4])
+def test_the_kl_is_finite_and_not_negative_for_any_features(part, size):
+    kl = build(part)(size * torch.randn(1000, 8)).kl
+
+    assert kl.isfinite().all()
+    assert (kl >= 0).all()
 
 
 @pytest.mark.parametrize("family", ["vq-vae", "hierarchical"])
-def test_spectra_drawn_from_the_prior_look_like_those_of_training(family):
+def test_spectra_drawn_from_the_prior_are_distributed_as_in_training(family):
     x = spectra(1000)
     model = {"family": family, "likelihood": "gaussian"}
     detector = fit(x, model=model, training={"max_steps": 300})

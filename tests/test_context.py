@@ -1,4 +1,4 @@
-"""What surrounds a pixel: sums over rings, and what a model is told of them."""
+"""The context of pixels: sums over annuli, their features, and views with a context."""
 
 import tracemalloc
 from dataclasses import replace
@@ -10,31 +10,29 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from support.spectra import around, scene, spectra
 
-from anomvae.pixels.annulus import LEAST, Annulus
+from anomvae.pixels.annulus import LARGEST, LEAST, STEP, Annulus
 from anomvae.pixels.tiling import tiles
-from anomvae.pixels.views import Spectra
-from anomvae.stats.context import Conditioned, Context, ContextPlan, fit_context
+from anomvae.pixels.views import Series, Spectra
+from anomvae.stats.context import ConditionedView, Context, ContextPlan, fit_context
 
 BANDS = 6
-STEP = 2.0**-16
+USED = np.array([True, False, True, True, False, True])
 PLAN = ContextPlan(Annulus(5, 3), mean_components=3, std_components=2, clip_sigma=2.0)
-rings = st.builds(
+annuli = st.builds(
     lambda guard, width: Annulus(2 * (guard + width) + 1, 2 * guard + 1),
     st.integers(0, 4),
     st.integers(1, 4),
 )
 shapes = npst.array_shapes(min_dims=2, max_dims=2, max_side=12)
-few_examples = settings(deadline=None, max_examples=30)
+few_examples = settings(max_examples=30)
 
 
 def fitted(plan=PLAN, bands=BANDS, used=None):
     used = np.ones(bands, bool) if used is None else used
     context = fit_context(plan, spectra(500, int(used.sum())), used)
-    empty_context = np.zeros((1, 20, 25, bands), np.float32)
-    empty_context[..., used] = scene((20, 25), int(used.sum()))
-    return context.fitted_to(
-        Spectra().split(context.describe(empty_context), np.ones((1, 20, 25), bool))
-    )
+    block = np.zeros((1, 20, 25, bands), np.float32)
+    block[..., used] = scene((20, 25), int(used.sum()))
+    return context.fitted_to(context.describe(block).reshape(500, -1))
 
 
 def gaps(shape, share, seed=0):
@@ -42,106 +40,108 @@ def gaps(shape, share, seed=0):
     return np.random.default_rng(seed).uniform(size=(1, *shape)) < share
 
 
-# Rings
+# Annuli
 
 
 @few_examples
-@given(rings, npst.arrays(np.int64, shapes, elements=st.integers(-(2**50), 2**50)))
-def test_a_sum_is_that_of_the_pixels_of_the_scene_between_guard_and_outer_side(annulus, values):
+@given(annuli, npst.arrays(np.int64, shapes, elements=st.integers(-(2**50), 2**50)))
+def test_a_sum_is_over_the_pixels_of_the_scene_between_guard_and_outer_side(annulus, values):
     sums = annulus.sums(values)
 
-    for place in np.ndindex(values.shape):
-        assert sums[place] == values[around(annulus, values.shape, place)].sum()
+    for pixel in np.ndindex(values.shape):
+        assert sums[pixel] == values[around(annulus, values.shape, pixel)].sum()
 
 
-@given(rings)
-def test_a_ring_counts_its_pixels_and_its_reach(annulus):
+@given(annuli)
+def test_an_annulus_has_a_number_of_pixels_and_a_radius(annulus):
     side = annulus.outer + 4
-    held = around(annulus, (side, side), (side // 2, side // 2))
+    inside = around(annulus, (side, side), (side // 2, side // 2))
 
-    assert annulus.pixels == held.sum()
-    assert np.abs(np.argwhere(held) - side // 2).max() == annulus.radius
+    assert annulus.pixels == inside.sum()
+    assert np.abs(np.argwhere(inside) - side // 2).max() == annulus.radius
 
 
 @few_examples
-@given(rings, shapes, st.floats(0, 1))
-def test_a_mean_is_that_of_known_pixels_and_counts_where_a_quarter_is_known(annulus, shape, share):
+@given(annuli, shapes, st.floats(0, 1))
+def test_a_mean_is_over_valid_pixels_and_counts_where_a_quarter_is_valid(annulus, shape, share):
     values = np.random.default_rng(0).normal(size=shape)
-    known = ~gaps(shape, share)[0]
-    values[~known] = np.nan
+    valid = ~gaps(shape, share)[0]
+    values[~valid] = np.nan
 
-    means, seen = annulus.means(values, known)
+    means, counts = annulus.means(values, valid)
 
-    for place in np.ndindex(shape):
-        held = values[around(annulus, shape, place) & known]
-        assert seen[place] == (len(held) >= LEAST * annulus.pixels)
-        if len(held):
-            assert means[place] == pytest.approx(held.mean(), abs=STEP)
+    for pixel in np.ndindex(shape):
+        inside = values[around(annulus, shape, pixel) & valid]
+        assert counts[pixel] == (len(inside) >= LEAST * annulus.pixels)
+        if len(inside):
+            assert means[pixel] == pytest.approx(inside.mean(), abs=STEP)
         else:
-            assert np.isnan(means[place])
+            assert np.isnan(means[pixel])
 
 
-# What is told
+def test_a_value_is_clipped_before_it_is_averaged():
+    means, _ = Annulus(3, 1).means(np.full((3, 3), 1e9), np.ones((3, 3), bool))
+
+    assert (means == LARGEST).all()
+
+
+# Features
 
 
 @few_examples
-@given(rings, shapes, st.floats(0, 1))
-def test_a_context_is_mean_and_spread_of_the_components_in_the_ring(annulus, shape, share):
+@given(annuli, shapes, st.floats(0, 1))
+def test_features_are_mean_and_std_of_the_components_in_the_annulus(annulus, shape, share):
     context = fitted(replace(PLAN, annulus=annulus))
     block = scene(shape, BANDS, seed=3)
     block[gaps(shape, share)] = np.nan
-    block[0, 0, 0, 2] = np.nan  # one band is enough for a pixel not to count
+    block[0, 0, 0, 2] = np.nan  # a pixel without one band does not count
 
-    numbers = context.describe(block)[0]
+    features = context.describe(block)[0]
 
-    scaled = (block[0] - context.centre) / context.std
-    components = scaled @ context.basis / context.scale
-    for place in np.ndindex(shape):
-        held = components[around(annulus, shape, place)]
-        held = held[np.isfinite(held).all(axis=1)]
-        if len(held) < LEAST * annulus.pixels:
-            assert np.isnan(numbers[place]).all()
+    components = (block[0] - context.centre) / context.std @ context.basis / context.scale
+    for pixel in np.ndindex(shape):
+        inside = components[around(annulus, shape, pixel)]
+        inside = inside[np.isfinite(inside).all(axis=1)]
+        if len(inside) < LEAST * annulus.pixels:
+            assert np.isnan(features[pixel]).all()
         else:
-            told = np.stack([held.mean(0)[:2], held.std(0)[:2]], axis=-1).ravel()
-            wanted = [*told, held.mean(0)[2]]  # mean and spread of the first two, mean of the third
-            assert numbers[place] == pytest.approx(wanted, abs=1e-2)
+            pairs = np.stack([inside.mean(0)[:2], inside.std(0)[:2]], axis=-1).ravel()
+            assert features[pixel] == pytest.approx([*pairs, inside.mean(0)[2]], abs=1e-2)
 
 
-def test_too_few_known_pixels_tell_the_training_mean():
+def test_too_few_valid_pixels_give_the_training_mean():
     context, block = fitted(), np.full((1, 9, 9, BANDS), np.nan, np.float32)
     block[0, 4, 4] = 0.3
 
-    numbers = context.describe(block)
+    features = context.describe(block)
 
-    assert np.isnan(numbers).all()
-    assert (context.standardised(numbers) == 0).all()
+    assert np.isnan(features).all()
+    assert (context.standardised(features) == 0).all()
+
+
+def peak_memory(function, *arguments):
+    tracemalloc.start()
+    function(*arguments)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
 
 
 def test_a_block_of_few_bands_is_described_in_a_dozen_times_its_memory():
     context, block = fitted(ContextPlan(Annulus(15, 7), 10, 5, 2.0), bands=4), scene((256, 256), 4)
-    tracemalloc.start()
 
-    context.describe(block)
-
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 12 * block.nbytes
+    assert peak_memory(context.describe, block) < 12 * block.nbytes
 
 
 def test_components_are_fitted_without_a_second_copy_of_the_spectra():
     x = spectra(400_000, BANDS)
-    tracemalloc.start()
 
-    fit_context(PLAN, x, np.ones(BANDS, bool))
-
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < x.nbytes
+    assert peak_memory(fit_context, PLAN, x, np.ones(BANDS, bool)) < x.nbytes
 
 
 @few_examples
-@given(rings, shapes, st.tuples(st.integers(1, 9), st.integers(1, 9)), st.integers(1, 2))
-def test_tiles_are_invisible_to_the_bit(annulus, shape, size, dates):
+@given(annuli, shapes, st.tuples(st.integers(1, 9), st.integers(1, 9)), st.integers(1, 2))
+def test_tiles_do_not_show_to_the_bit(annulus, shape, size, dates):
     context = fitted(replace(PLAN, annulus=annulus))
     block = scene(shape, BANDS, dates, seed=3)
     block[0][gaps(shape, 0.3)[0]] = np.nan
@@ -155,7 +155,7 @@ def test_tiles_are_invisible_to_the_bit(annulus, shape, size, dates):
 
 
 @pytest.mark.parametrize("change", [0.3, np.nan, np.inf, 3e38])
-def test_a_pixel_is_seen_by_the_rings_that_hold_it_and_by_no_other(change):
+def test_a_pixel_changes_the_annuli_that_hold_it_and_no_other(change):
     context, block = fitted(replace(PLAN, annulus=Annulus(9, 5))), scene((21, 21), seed=3)
     before = context.describe(block)
     block[0, 10, 10] = change
@@ -166,42 +166,34 @@ def test_a_pixel_is_seen_by_the_rings_that_hold_it_and_by_no_other(change):
 
 
 def test_bands_that_are_not_used_do_not_count():
-    used = np.array([True, False, True, True, False, True])
-    context, block = fitted(used=used), scene((8, 9), seed=3)
+    context, block = fitted(used=USED), scene((8, 9), seed=3)
     before = context.describe(block)
     block[..., 1], block[..., 4] = np.nan, 1e30
 
     assert context.describe(block).tobytes() == before.tobytes()
-
-
-def test_kept_bands_tell_the_same_as_all():
-    used = np.array([True, False, True, True, False, True])
-    context, block = fitted(used=used), scene((8, 9), seed=3)
-
-    kept = context.keep(used)
-
-    assert kept.describe(block[..., used]).tobytes() == context.describe(block).tobytes()
-    assert kept.width == context.width
-    assert len(context.centre) == BANDS
+    kept = context.keep(USED)
+    assert kept.describe(block[..., USED]).tobytes() == before.tobytes()
+    assert (kept.width, kept.bands, context.bands) == (context.width, 4, BANDS)
 
 
 @pytest.mark.parametrize("value", [np.inf, -1e20, 3.4e38, 50.0])
-def test_no_number_is_larger_than_the_limit(value):
+def test_no_feature_is_larger_than_clip_sigma(value):
     context, block = fitted(replace(PLAN, clip_sigma=1.5)), scene((9, 9), seed=3)
     block[0, ::2, ::3] = value
 
-    told = context.standardised(context.describe(block))
+    scaled = context.standardised(context.describe(block))
 
-    assert told.dtype == np.float32
-    assert np.abs(told).max() <= 1.5
+    assert scaled.dtype == np.float32
+    assert np.abs(scaled).max() <= 1.5
 
 
-@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 12))
-def test_a_scene_of_few_bands_has_fewer_numbers(bands, means, spreads):
-    context = fitted(ContextPlan(Annulus(3, 1), means, spreads, 2.0), bands)
+@given(st.integers(1, 12), st.integers(0, 12), st.integers(0, 12))
+def test_a_scene_of_few_bands_has_fewer_features(bands, means, stds):
+    context = fitted(ContextPlan(Annulus(3, 1), means, stds, 2.0), bands)
 
-    assert context.width == min(means, bands) + min(spreads, bands)
+    assert context.width == min(means, bands) + min(stds, bands)
     assert context.describe(scene((4, 5), bands)).shape == (1, 4, 5, context.width)
+    assert context.radius == (1 if means or stds else 0)
 
 
 def test_components_have_mean_0_and_variance_1_over_the_training_spectra():
@@ -214,7 +206,7 @@ def test_components_have_mean_0_and_variance_1_over_the_training_spectra():
     assert np.cov(components.T) == pytest.approx(np.eye(3), abs=1e-6)
 
 
-def test_copied_bands_have_finite_numbers():
+def test_copied_bands_have_finite_features():
     x = np.repeat(spectra(500, 2), 3, axis=1)
 
     context = fit_context(replace(PLAN, mean_components=6), x, np.ones(BANDS, bool))
@@ -222,27 +214,25 @@ def test_copied_bands_have_finite_numbers():
     assert np.isfinite(context.describe(x.reshape(1, 20, 25, BANDS))).all()
 
 
-def test_the_numbers_of_training_pixels_have_mean_0_and_spread_1():
-    numbers = np.random.default_rng(0).normal(5, 3, (1000, 5)).astype(np.float32)
-    numbers[3] = np.nan
+def test_the_features_of_training_pixels_have_mean_0_and_std_1():
+    features = np.random.default_rng(0).normal(5, 3, (1000, 5)).astype(np.float32)
+    features[3] = np.nan
 
-    context = replace(fitted(), plan=replace(PLAN, clip_sigma=100.0)).fitted_to(numbers)
+    context = replace(fitted(), plan=replace(PLAN, clip_sigma=100.0)).fitted_to(features)
 
-    told = context.standardised(np.delete(numbers, 3, axis=0))
-    assert told.mean(0) == pytest.approx(0, abs=1e-5)
-    assert told.std(0) == pytest.approx(1, abs=1e-5)
-
-
-@pytest.mark.parametrize("numbers", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]])
-def test_numbers_that_say_nothing_can_be_fitted_to(numbers):
-    numbers = np.asarray(numbers, np.float32)
-
-    told = fitted().fitted_to(numbers).standardised(numbers)
-
-    assert np.isfinite(told).all()
+    scaled = context.standardised(np.delete(features, 3, axis=0))
+    assert scaled.mean(0) == pytest.approx(0, abs=1e-5)
+    assert scaled.std(0) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_context_comes_back_from_its_tensors():
+@pytest.mark.parametrize("features", [np.full((40, 5), np.nan), np.full((40, 5), 0.1), [[1.0] * 5]])
+def test_features_without_variance_can_be_fitted_to(features):
+    features = np.asarray(features, np.float32)
+
+    assert np.isfinite(fitted().fitted_to(features).standardised(features)).all()
+
+
+def test_a_context_is_rebuilt_from_its_tensors():
     context, block = fitted(), scene((8, 9), seed=3)
 
     again = Context.of(context.plan, context.tensors)
@@ -252,26 +242,18 @@ def test_a_context_comes_back_from_its_tensors():
     assert again.describe(block).tobytes() == context.describe(block).tobytes()
 
 
-def test_each_date_has_the_surroundings_of_its_own():
+def test_each_date_has_its_own_surroundings_and_the_block_is_not_changed():
     context, block = fitted(), scene((8, 9), dates=3)
+    before = block.copy()
 
     together = context.describe(block)
 
     for date in range(3):
         assert np.array_equal(together[date], context.describe(block[date : date + 1])[0])
-
-
-def test_the_block_given_is_not_changed():
-    block = scene((5, 5))
-    before = block.copy()
-
-    fitted().describe(block)
-
     assert np.array_equal(block, before)
 
 
 # The view
-
 
 blocks = npst.arrays(
     np.float32,
@@ -282,34 +264,35 @@ blocks = npst.arrays(
 
 @few_examples
 @given(blocks)
-def test_a_conditioned_view_scores_the_pixels_of_the_view_within(block):
-    view = Conditioned(Spectra(), fitted())
+def test_a_conditioned_view_scores_the_pixels_of_its_view(block):
+    view = ConditionedView(Spectra(), fitted())
 
     where = view.where(block)
     examples = view.split(block, where)
+    joined = view.join(examples[:, 0], where)
 
     assert np.array_equal(where, Spectra().where(block))
     assert np.array_equal(examples[:, :BANDS], Spectra().split(block, where))
     assert view.known(examples).all()
-    assert view.join(examples[:, 0], where).shape == where.shape
-    assert np.array_equal(np.isfinite(view.join(examples[:, 0], where)), where)
+    assert np.array_equal(np.isfinite(joined), where)
 
 
 @few_examples
 @given(blocks)
-def test_a_conditioned_view_joins_the_context_to_the_end_of_an_example(block):
+def test_a_conditioned_view_appends_the_context_to_an_example(block):
     context = fitted()
-    everywhere = np.ones(block.shape[:-1], bool)
+    all_pixels = np.ones(block.shape[:-1], bool)
 
-    examples = Conditioned(Spectra(), context).split(block, everywhere)
+    examples = ConditionedView(Spectra(), context).split(block, all_pixels)
 
     assert examples.dtype == np.float32
-    told = examples[:, BANDS:].reshape(*block.shape[:-1], -1)
-    assert told.tobytes() == context.describe(block).tobytes()
+    features = examples[:, BANDS:].reshape(*block.shape[:-1], -1)
+    assert features.tobytes() == context.describe(block).tobytes()
 
 
-def test_an_example_is_whole_though_nothing_is_known_around_it():
-    view, block = Conditioned(Spectra(), fitted()), np.full((1, 9, 9, BANDS), np.nan, np.float32)
+def test_an_example_can_be_scored_though_nothing_around_it_is_valid():
+    view = ConditionedView(Spectra(), fitted())
+    block = np.full((1, 9, 9, BANDS), np.nan, np.float32)
     block[0, 4, 4] = 0.3
     block[0, 4, 5, 1:] = 0.3
 
@@ -319,5 +302,9 @@ def test_an_example_is_whole_though_nothing_is_known_around_it():
     assert list(view.known(examples)) == [True, False]
 
 
-def test_the_reaches_of_view_and_ring_add_up():
-    assert Conditioned(Spectra(radius=3), fitted()).radius == 3 + 2
+@pytest.mark.parametrize("view", [Spectra(radius=3), Series()])
+def test_a_conditioned_view_adds_its_radius_and_compares_dates_as_its_view(view):
+    conditioned = ConditionedView(view, fitted())
+
+    assert conditioned.radius == view.radius + 2
+    assert conditioned.compares_dates == view.compares_dates

@@ -1,4 +1,4 @@
-"""Covariates: how they are asked for, and the numbers that a model is told."""
+"""Covariates: their specifications, and the features that a model is given."""
 
 import logging
 from datetime import date
@@ -13,15 +13,17 @@ from anomvae.errors import ConfigError, CovariateMismatch
 from anomvae.pixels.covariates import (
     Covariate,
     CovariateSpec,
-    UnknownClassWarning,
+    CovariateWarnings,
     day_values,
-    fit_covariates,
-    numbers_of,
+    features_of,
     parse_covariates,
+    rasters_of,
+    report_of,
     require_covariates,
     require_values,
     values_of,
 )
+from anomvae.stats.covariates import MAX_CLASSES, fit_covariates
 
 HEIGHT = Covariate("continuous", "dem.tif", "height")
 COVER = Covariate("categorical", "cover.tif", classes=(1.0, 4.0, 7.0))
@@ -30,7 +32,7 @@ ALL = (HEIGHT, COVER, DAY)
 
 
 @pytest.mark.parametrize(
-    ("text", "request_"),
+    ("text", "spec"),
     [
         ("dem.tif", CovariateSpec("continuous", "dem.tif")),
         ("continuous:dem.tif", CovariateSpec("continuous", "dem.tif")),
@@ -39,94 +41,93 @@ ALL = (HEIGHT, COVER, DAY)
         ("C:\\dem.tif", CovariateSpec("continuous", "C:\\dem.tif")),
         ('categorical:NETCDF:"a.nc":cover', CovariateSpec("categorical", 'NETCDF:"a.nc":cover')),
         ("daylight.tif", CovariateSpec("continuous", "daylight.tif")),
+        ("numbers", CovariateSpec("continuous", "numbers")),
         ("day", CovariateSpec("day")),
         ("day:2024-06-01", CovariateSpec("day", "2024-06-01")),
     ],
 )
-def test_a_covariate_is_asked_for_by_kind_and_source(text, request_):
-    assert parse_covariates([text]) == (request_,)
+def test_a_covariate_is_specified_by_kind_and_source(text, spec):
+    assert parse_covariates([text]) == parse_covariates(text) == (spec,)
+    assert rasters_of([text]) == ([] if spec.kind == "day" else [spec.source])
 
 
 @pytest.mark.parametrize(
-    "text", ["", "categorical", "continuous:", "day:", "day:tomorrow", "day:2024-13-01"]
+    ("text", "answer"),
+    [(text, "day:2024-06-01") for text in ("", "categorical", "continuous:", "day:", "day:soon")]
+    + [
+        ("day:2024-13-01", "is no day"),
+        ("numbers:dem.tif", "numbers is now called continuous: write continuous:dem.tif"),
+        ("classes:cover.tif", "classes is now called categorical: write categorical:cover.tif"),
+    ],
 )
-def test_a_covariate_without_a_source_is_refused(text):
-    with pytest.raises(ConfigError, match=r"day:2024-06-01"):
+def test_a_specification_without_a_source_or_of_an_old_kind_is_answered(text, answer):
+    with pytest.raises(ConfigError, match=answer) as error:
         parse_covariates([text])
 
-
-def test_one_path_alone_is_one_covariate():
-    assert parse_covariates("dem.tif") == (CovariateSpec("continuous", "dem.tif"),)
+    assert error.value.exit_code == 2
 
 
-def test_the_day_is_given_or_in_the_name():
+def test_the_day_is_specified_or_in_the_name():
     assert CovariateSpec("day", "2024-06-01").day_of("2020-01-01.tif") == date(2024, 6, 1)
     assert CovariateSpec("day").day_of("scene_20200101.tif") == date(2020, 1, 1)
-
-
-def test_a_scene_without_a_date_is_told_how_to_give_one():
     with pytest.raises(CovariateMismatch, match=r"scene.tif has no date .* day:2024-06-01"):
         CovariateSpec("day").day_of("scene.tif")
 
 
 @given(day=st.dates(date(1970, 1, 1), date(2100, 1, 1)))
-def test_a_day_lies_on_a_circle_so_new_year_is_near_new_years_eve(day):
-    here, tomorrow = day_values(day), day_values(day.fromordinal(day.toordinal() + 1))
+def test_days_lie_on_a_circle_so_new_year_is_near_new_years_eve(day):
+    today, tomorrow = day_values(day), day_values(day.fromordinal(day.toordinal() + 1))
 
-    assert np.hypot(*here) == pytest.approx(1, abs=1e-6)
-    assert np.hypot(*(here - tomorrow)) < 0.04
-
-
-def test_numbers_stay_classes_become_columns_and_a_day_stays_two():
-    values = np.array([[812.5, 4, 0.6, 0.8]], np.float32)
-
-    numbers = numbers_of(ALL, values)
-
-    np.testing.assert_array_equal(numbers, np.float32([[812.5, 0, 1, 0, 0.6, 0.8]]))
+    assert np.hypot(*today) == pytest.approx(1, abs=1e-6)
+    assert np.hypot(*(today - tomorrow)) < 0.04
 
 
-def test_a_class_that_training_did_not_see_is_none_of_them():
-    np.testing.assert_array_equal(COVER.numbers(np.float32([[5]])), [[0, 0, 0]])
-
-
-def test_an_unknown_class_is_unknown_in_every_column():
-    assert np.isnan(COVER.numbers(np.float32([[np.nan]]))).all()
+@pytest.mark.parametrize(
+    ("values", "features"),
+    [
+        ([812.5, 4, 0.6, 0.8], [812.5, 0, 1, 0, 0.6, 0.8]),
+        ([np.nan, 5, 0, 1], [np.nan, 0, 0, 0, 0, 1]),
+        ([1, np.nan, 0, 1], [1, np.nan, np.nan, np.nan, 0, 1]),
+    ],
+    ids=["all known", "a class that is not of training", "an unknown class"],
+)
+def test_a_class_becomes_one_feature_for_each_class_and_other_values_stay(values, features):
+    np.testing.assert_array_equal(features_of(ALL, np.float32([values])), np.float32([features]))
 
 
 @given(values=npst.arrays(np.float32, (3, 5, values_of(ALL)), elements=st.floats(-9, 9, width=32)))
-def test_the_numbers_have_the_width_that_was_said(values):
-    assert numbers_of(ALL, values).shape == (3, 5, sum(one.width for one in ALL))
+def test_features_have_the_width_of_their_covariates(values):
+    assert features_of(ALL, values).shape == (3, 5, sum(one.width for one in ALL))
+    assert features_of((), values[..., :0]).shape == (3, 5, 0)
 
 
-def test_no_covariates_give_no_numbers():
-    assert numbers_of((), np.empty((4, 5, 0), np.float32)).shape == (4, 5, 0)
-
-
-def test_training_finds_its_classes_in_ascending_order():
-    asked = (HEIGHT, Covariate("categorical", "cover.tif"))
+def test_fitting_finds_the_classes_in_ascending_order():
+    unfitted = (HEIGHT, Covariate("categorical", "cover.tif"))
     values = np.array([[1, 7], [2, np.nan], [3, 1], [4, 7], [5, 4]], np.float32)
 
-    assert fit_covariates(asked, values) == (HEIGHT, COVER)
+    assert fit_covariates(unfitted, values) == (HEIGHT, COVER)
 
 
-def test_too_many_classes_are_numbers():
+def test_too_many_classes_are_refused_with_the_continuous_kind_as_advice():
+    values = np.arange(MAX_CLASSES + 1, dtype=np.float32)[:, None]
+
+    assert len(fit_covariates((COVER,), values[:-1])[0].classes) == 64
     with pytest.raises(ConfigError, match=r"cover.tif has 65 classes .* at most 64 .* continuous:"):
-        fit_covariates((COVER,), np.arange(65, dtype=np.float32)[:, None])
+        fit_covariates((COVER,), values)
 
 
-def test_training_without_any_class_is_refused():
+def test_training_without_any_value_is_refused_for_classes_and_warned_of_otherwise(caplog):
+    nothing = np.full((9, 1), np.nan, np.float32)
+
     with pytest.raises(CovariateMismatch, match=r"cover.tif has no class"):
-        fit_covariates((COVER,), np.full((9, 1), np.nan, np.float32))
-
-
-def test_a_number_that_is_nowhere_known_is_warned_of(caplog):
-    assert fit_covariates((HEIGHT,), np.full((9, 1), np.nan, np.float32)) == (HEIGHT,)
+        fit_covariates((COVER,), nothing)
+    assert fit_covariates((HEIGHT,), nothing) == (HEIGHT,)
 
     assert "dem.tif (height) has no value" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("found", "words"),
+    ("found", "named"),
     [
         ((), "no covariates"),
         ((HEIGHT, COVER), "continuous:dem.tif (height), categorical:cover.tif"),
@@ -135,13 +136,13 @@ def test_a_number_that_is_nowhere_known_is_warned_of(caplog):
         ((Covariate("continuous", "dem.tif", "slope"), COVER, DAY), "slope"),
     ],
 )
-def test_covariates_that_do_not_fit_are_named_with_what_to_give(found, words):
-    with pytest.raises(CovariateMismatch) as told:
+def test_covariates_that_do_not_fit_are_named_with_the_options_to_give(found, named):
+    with pytest.raises(CovariateMismatch) as error:
         require_covariates(found, ALL, "scene.tif")
 
-    assert words in str(told.value)
+    assert named in str(error.value)
     options = "--covariates continuous:dem.tif --covariates categorical:cover.tif --covariates day"
-    assert options in str(told.value)
+    assert options in str(error.value)
 
 
 def test_covariates_for_a_detector_without_any_are_refused():
@@ -150,16 +151,12 @@ def test_covariates_for_a_detector_without_any_are_refused():
 
 
 def test_another_file_without_band_names_fits():
-    newer = (
-        Covariate("continuous", "dem_2025.tif"),
-        Covariate("categorical", "cover_2025.tif"),
-        DAY,
-    )
+    newer = Covariate("continuous", "dem_2.tif"), Covariate("categorical", "cover_2.tif"), DAY
 
     require_covariates(newer, ALL, "scene.tif")
 
 
-def test_an_array_without_the_values_is_told_their_order():
+def test_an_array_without_the_values_is_answered_with_their_order():
     order = (
         r"the bands, then continuous:dem.tif \(height\), categorical:cover.tif, day \(sin, cos\)"
     )
@@ -169,13 +166,59 @@ def test_an_array_without_the_values_is_told_their_order():
     require_values(6 + 4, 6, ALL)
 
 
-def test_a_class_unseen_in_training_is_warned_of_once(caplog):
-    watch = UnknownClassWarning(ALL, "scene.tif")
-    values = np.array([[[0, 4, 0, 1], [0, 9, 0, 1], [0, np.nan, 0, 1]]], np.float32)
-
+def warnings_of(blocks, caplog):
+    """Report on blocks of height, class and day one by one; return the messages."""
+    warnings = CovariateWarnings(ALL, "scene.tif")
     with caplog.at_level(logging.WARNING):
-        watch.look(values)
-        watch.look(values)
+        for block in blocks:
+            warnings.add(report_of(ALL, np.array(block, np.float32)))
+        warnings.finish()
+    return caplog.messages
 
-    assert len(caplog.records) == 1
-    assert "cover.tif has classes that training did not see (9)" in caplog.text
+
+NO_CLASS = [np.nan, np.nan, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "unknown"),
+    [
+        ([[[1, 4, 0, 1], [1, np.nan, 0, 1]], [NO_CLASS]], []),
+        ([[[1, 9, 0, 1]], [[1, 9, 0, 1], [1, 1, 0, 1]]], ["(9)"]),
+        ([[[1, 9, 0, 1], [1, 8, 0, 1]], [[1, 9, 0, 1]], [[1, 10, 0, 1]]], ["(8, 9)", "(10)"]),
+    ],
+    ids=["none", "one in two blocks", "three in three blocks"],
+)
+def test_each_unknown_class_is_warned_of_once(blocks, unknown, caplog):
+    messages = warnings_of(blocks, caplog)
+
+    assert len(messages) == len(unknown)
+    for message, classes in zip(messages, unknown, strict=True):
+        assert f"cover.tif has classes that training did not have {classes}" in message
+
+
+@pytest.mark.parametrize(
+    ("blocks", "named"),
+    [
+        ([[NO_CLASS], [NO_CLASS]], ["continuous:dem.tif (height)", "categorical:cover.tif"]),
+        ([[NO_CLASS], [[5, np.nan, 0, 1]]], ["categorical:cover.tif"]),
+        ([[[np.inf, 4, 0, 1]]], ["continuous:dem.tif (height)"]),
+        ([[[5, 4, 0, 1]], [NO_CLASS]], []),
+        ([], ["continuous:dem.tif (height)", "categorical:cover.tif", "day"]),
+    ],
+)
+def test_a_covariate_without_a_value_in_any_block_is_warned_of(blocks, named, caplog):
+    messages = warnings_of(blocks, caplog)
+
+    assert [message.split(" has no value at any pixel")[0] for message in messages] == [
+        f"scene.tif: {one}" for one in named
+    ]
+
+
+def test_a_report_crosses_processes():
+    import pickle
+
+    report = report_of(ALL, np.float32([[1, 9, 0, 1]]))
+
+    assert pickle.loads(pickle.dumps(report)) == report
+    assert report.known == (True, True, True)
+    assert report.unknown == (frozenset(), frozenset({9.0}), frozenset())

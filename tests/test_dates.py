@@ -36,21 +36,18 @@ def test_the_first_day_in_a_products_name_counts(name, day):
 @pytest.mark.parametrize(
     "name", ["coast.tif", "2024-06_01.tif", "202406011.tif", "2023-02-29.tif", "2024-06-01/a.tif"]
 )
-def test_what_is_no_day_is_none(name):
+def test_a_name_without_a_day_has_no_date(name):
     assert date_of(name) is None
 
 
-def test_rasters_are_put_in_the_order_of_the_dates_in_their_names():
+@pytest.mark.parametrize(
+    ("dates", "order"),
+    [("", (2, 1, 0)), ("2024-07-01, 2022-07-01, 2023-07-01", (1, 2, 0)), ("as-listed", (0, 1, 2))],
+)
+def test_rasters_are_sorted_by_the_dates_of_the_option_or_else_of_their_names(dates, order):
     paths = ["b/20240611.tif", "a/coast_2024-06-01.tif", "c/x_2023_12_31.tif"]
 
-    assert oldest_first(paths) == [paths[2], paths[1], paths[0]]
-
-
-def test_dates_beside_the_rasters_come_before_those_in_their_names():
-    paths = ["2024-06-01.tif", "2024-06-11.tif"]
-
-    assert oldest_first(paths, "2024-07-01, 2023-07-01") == paths[::-1]
-    assert oldest_first(["b.tif", "a.tif"], "as-listed") == ["b.tif", "a.tif"]
+    assert oldest_first(paths, dates) == [paths[number] for number in order]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +65,11 @@ def test_dates_beside_the_rasters_come_before_those_in_their_names():
             "2024-06-01,soon",
             "--dates 2024-06-01,soon: .*soon.* Give dates as in",
         ),
+        (["a.tif", "b.tif"], "given", "--dates given is now called --dates as-listed"),
     ],
 )
-def test_an_order_that_is_not_known_is_asked_for(paths, dates, answer):
-    with pytest.raises(ConfigError, match=answer):
+def test_dates_that_give_no_order_are_answered(paths, dates, answer):
+    with pytest.raises(ConfigError, match=answer) as error:
         oldest_first(paths, dates)
+
+    assert error.value.exit_code == 2

@@ -1,225 +1,193 @@
-"""The critic of `vae-gan`: what it sees and learns, and that nothing of it stays."""
+"""The discriminator of `vae-gan`: its batches, its training, and that no detector keeps it."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from support.spectra import fit, spectra
+from support.models import BANDS, examples, state_bytes, untrained
+from support.spectra import fit, plan_of, spectra
 
 from anomvae.detector.modelfile import read_model
-from anomvae.models.families import FAMILIES, Sizes
 from anomvae.models.objectives import Elbo
-from anomvae.training.discriminator import CriticBatch, Discriminator, judge
-from anomvae.training.loop import Plan, fit_model
+from anomvae.training.discriminator import Discriminator, SpectralLinear, spectral_network
+from anomvae.training.loop import fit_model
 
-BANDS = 4
 WEIGHT = 2.0
-ADVERSARIAL = Elbo(adversarial=1.0)
 
 
-def untrained(family="vae-gan", context=0):
-    torch.manual_seed(0)
-    return FAMILIES[family].build(Sizes(BANDS, 2, (8,), context))
+class Recorder(Discriminator):
+    """A discriminator that keeps its batches, and the spectral norms of its layers."""
 
+    def __init__(self, like, weight=WEIGHT):
+        super().__init__(like, weight)
+        self.batches, self.norms = [], []
 
-def examples(*shape, seed=1):
-    return torch.randn(*shape, BANDS, generator=torch.Generator().manual_seed(seed))
-
-
-def shown(model, x, context=None):
-    answer = model.train()(x, context)
-    return CriticBatch(x, context, answer.mean, torch.arange(answer.kl.numel()))
-
-
-def critic(weight=WEIGHT):
-    torch.manual_seed(0)
-    return Discriminator(torch.zeros(1, BANDS), weight)
+    def update(self, spectra, generated):
+        super().update(spectra, generated)
+        self.batches.append((spectra, generated))
+        self.norms += norms(self.network)
 
 
 def norms(network):
-    return [float(torch.linalg.matrix_norm(layer.unit.detach(), 2)) for layer in network[::2]]
+    layers = (layer for layer in network if isinstance(layer, SpectralLinear))
+    return [float(torch.linalg.matrix_norm(layer.normalised.detach(), 2)) for layer in layers]
 
 
-class Spy(Discriminator):
-    """A critic that keeps what it was taught, and how far from 1 its spectral norms were."""
-
-    def __init__(self, like, weight):
-        super().__init__(like, weight)
-        self.taught, self.norms = [], []
-
-    def learn(self, real, made):
-        super().learn(real, made)
-        self.taught.append((real, made))
-        self.norms += norms(self.judge)
+def discriminator():
+    torch.manual_seed(0)
+    return Discriminator(torch.zeros(1, BANDS), WEIGHT)
 
 
-def spied(*arguments, **options):
-    """Fit a model against a spy, and give the spy."""
-    found = []
-
-    def begin(examples, weight):
-        found.append(Spy(examples, weight))
-        return found[-1]
-
-    fit_model(*arguments, **options, discriminator=begin)
-    (spy,) = found
-    return spy
+def arguments(model, x, context=None):
+    """Return the arguments of an adversarial term for a batch, of which all is kept."""
+    batch = model.train().prepare(x, context)
+    output = model(batch.x, batch.context)
+    return batch, output.mean, torch.arange(output.kl.numel())
 
 
-def test_the_loss_of_an_example_is_that_of_the_elbo():
-    answer, asked = untrained()(examples(5)), {"beta": 3.0, "warm_up": 0.5, "free_bits": 1.0}
-
-    loss = replace(ADVERSARIAL, **asked)(answer, 0.2)
-
-    assert torch.equal(loss, Elbo(**asked)(answer, 0.2))
+def vae_gan(**training):
+    return plan_of(model={"family": "vae-gan"}, training=training)
 
 
-def test_the_configuration_weighs_the_kl_and_keeps_the_critic():
-    settings = {"max_steps": 3, "beta": 0.5, "kl_warm_up": 0.5, "free_bits": 0.1}
-    plain, opposed = (
-        fit(spectra(100), model={"family": family}, training=settings)
-        for family in ("vae", "vae-gan")
-    )
+def recorded(x, seed=0, **training):
+    """Train a model, and return its recorder."""
+    recorders = []
 
-    assert plain.card.training.beta == opposed.card.training.beta == 0.5
-    assert not torch.equal(plain.model.likelihood.to_mean.weight, weight_of(opposed))
+    def recorder(like, weight):
+        recorders.append(Recorder(like, weight))
+        return recorders[-1]
 
-
-def weight_of(detector):
-    return detector.model.likelihood.to_mean.weight
+    fit_model(untrained(), vae_gan(**training), x, seed=seed, discriminator=recorder)
+    (only,) = recorders
+    return only
 
 
-def test_an_objective_without_an_adversarial_term_has_no_critic():
-    fit_model(
-        untrained("vae"), Elbo(), examples(300), Plan(max_steps=2), 0, discriminator=pytest.fail
-    )
+def test_the_adversarial_term_changes_the_training():
+    models = [untrained(), untrained()]
+
+    for model, family in zip(models, ("vae", "vae-gan"), strict=True):
+        plan = plan_of(model={"family": family}, training={"max_steps": 3})
+        fit_model(model, plan, examples(300))
+
+    assert state_bytes(models[0]) != state_bytes(models[1])
 
 
-def test_what_the_critic_learns_gives_the_model_no_gradient():
+def test_an_objective_without_an_adversarial_term_has_no_discriminator():
+    plan = plan_of(training={"max_steps": 2})
+
+    fit_model(untrained(), plan, examples(300), discriminator=pytest.fail)
+
+
+def test_the_update_gives_the_model_no_gradient():
     model = untrained()
 
-    critic()(model, shown(model, examples(30)))
+    discriminator().adversarial_term(model, *arguments(model, examples(30)))
 
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_what_the_model_pays_gives_the_critic_no_gradient():
-    model, opponent = untrained(), critic()
-    price = opponent(model, shown(model, examples(30)))
-    before = [parameter.grad.clone() for parameter in opponent.judge.parameters()]
+def test_the_adversarial_term_gives_the_discriminator_no_gradient():
+    model, adversary = untrained(), discriminator()
+    term = adversary.adversarial_term(model, *arguments(model, examples(30)))
+    before = [parameter.grad.clone() for parameter in adversary.network.parameters()]
 
-    price.backward()
+    term.backward()
 
-    after = [parameter.grad for parameter in opponent.judge.parameters()]
-    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))
+    after = [parameter.grad for parameter in adversary.network.parameters()]
+    assert all(map(torch.equal, before, after))
 
 
-def test_what_the_model_pays_moves_its_means_and_not_its_noise():
+def test_the_adversarial_term_trains_the_means_and_not_the_noise():
     model = untrained()
 
-    critic()(model, shown(model, examples(30))).backward()
+    discriminator().adversarial_term(model, *arguments(model, examples(30))).backward()
 
     assert (model.encoder.layers[0].weight.grad != 0).any()
     assert (model.likelihood.to_mean.weight.grad != 0).any()
     assert model.likelihood.log_sigma.grad is None
 
 
-def test_a_mean_is_never_pulled_with_more_than_the_weight():
-    model, opponent = untrained(), critic()
-    seen = shown(model, examples(30))
-    means = seen.mean.detach().requires_grad_()
+def test_the_gradient_by_a_mean_is_at_most_the_weight_and_raises_the_output():
+    model, adversary = untrained(), discriminator()
+    batch, means, kept = arguments(model, examples(30))
+    means = means.detach().requires_grad_()
 
-    opponent(model, seen._replace(mean=means)).backward()
+    adversary.adversarial_term(model, batch, means, kept).backward()
 
-    pull = means.grad.norm(dim=-1) * 2 * len(means)  # there are as many draws
-    assert 0 < pull.max() <= WEIGHT * 1.00001
-
-
-def test_a_model_that_pays_less_is_taken_for_examples_more():
-    model, opponent = untrained(), critic()
-    seen = shown(model, examples(30))
-    means = seen.mean.detach().requires_grad_()
-
-    opponent(model, seen._replace(mean=means)).backward()
-
+    gradient = means.grad.norm(dim=-1) * 2 * len(means)  # as many spectra are drawn
+    assert 0 < gradient.max() <= WEIGHT * 1.00001
     with torch.no_grad():
-        before, after = (opponent.judge(means - step * means.grad).mean() for step in (0, 1))
+        before, after = (adversary.network(means - s * means.grad).mean() for s in (0, 1))
     assert after > before
 
 
-def test_the_critic_learns_to_tell_examples_from_what_was_made():
-    opponent = critic()
+def test_the_discriminator_learns_to_separate_training_from_generated_spectra():
+    adversary = discriminator()
 
     for seed in range(200):
-        opponent.learn(examples(64, seed=seed) + 1, examples(64, seed=1000 + seed) - 1)
+        adversary.update(examples(64, seed=seed) + 1, examples(64, seed=1000 + seed) - 1)
 
-    assert opponent.judge(examples(64) + 1).mean() > opponent.judge(examples(64) - 1).mean() + 1
+    output = adversary.network(torch.stack([examples(64) + 1, examples(64) - 1])).mean((1, 2))
+    assert output[0] > output[1] + 1
 
 
-def test_a_critic_sees_reconstructions_and_as_many_draws_with_noise():
-    model, opponent = untrained(), critic()
-    seen = shown(model, examples(2000))
+def test_noisy_reconstructions_and_as_many_draws_are_generated():
+    model = untrained()
+    batch, means, kept = arguments(model, examples(2000))
     model.likelihood.log_sigma.data.fill_(-5)
 
-    made = opponent.made(model, seen)
+    generated = discriminator().generate(model, batch.context, means, kept)
 
-    reconstructed, drawn = made.split(2000)
-    off = (reconstructed - seen.mean).abs().median()
-    assert 0 < off < 3 * model.likelihood.sigma[0]
+    reconstructed, drawn = generated.split(2000)
+    noise = (reconstructed - means).abs().median()
+    assert 0 < noise < 3 * model.likelihood.sigma[0]
     assert not torch.allclose(drawn, reconstructed, atol=0.05)
 
 
-def test_without_a_prior_a_critic_sees_reconstructions_alone():
+def test_without_a_prior_reconstructions_alone_are_generated():
     model = untrained("ae")
+    batch, means, kept = arguments(model, examples(7))
 
-    assert len(critic().made(model, shown(model, examples(7)))) == 7
-
-
-def test_all_axes_but_the_last_are_batch():
-    model, opponent = untrained(), critic()
-    seen = shown(model, examples(5, 3))._replace(kept=torch.tensor([0, 4, 14]))
-
-    assert opponent.made(model, seen).shape == (6, BANDS)
-    assert opponent(model, seen).isfinite()
+    assert len(discriminator().generate(model, batch.context, means, kept)) == 7
 
 
-def test_a_model_that_is_told_a_context_is_opposed_too():
-    model, x = untrained("cvae", context=BANDS), examples(300)
+@pytest.mark.parametrize(("family", "context"), [("vae", None), ("cvae", examples(5, 3))])
+def test_all_axes_but_the_last_are_batch_with_and_without_context(family, context):
+    model = untrained(family, context=0 if context is None else BANDS)
+    batch, means, _ = arguments(model, examples(5, 3), context)
+    kept = torch.tensor([0, 4, 14])
 
-    history = fit_model(model, ADVERSARIAL, x, Plan(max_steps=20), seed=0, context=x)
+    generated = discriminator().generate(model, batch.context, means, kept)
 
-    assert np.isfinite(history.loss).all()
-
-
-def test_spectral_norms_of_a_judge_begin_at_1():
-    assert norms(judge(BANDS)) == pytest.approx([1, 1, 1], abs=1e-5)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_spectral_norms_stay_at_1(seed):
-    plan = Plan(epochs=100, max_steps=300)
-
-    spy = spied(untrained(), ADVERSARIAL, examples(300), plan, seed)
-
-    assert spy.norms == pytest.approx([1] * 900, abs=1e-5)
+    assert generated.shape == (6, BANDS)
+    assert discriminator().adversarial_term(model, batch, means, kept).isfinite()
 
 
-def test_what_is_trimmed_does_not_reach_the_critic():
+def test_spectral_norms_are_1_before_and_throughout_training():
+    recorder = recorded(examples(300), epochs=100, max_steps=300)
+
+    assert norms(spectral_network(BANDS)) == pytest.approx([1, 1, 1], abs=1e-5)
+    assert recorder.norms == pytest.approx([1] * 900, abs=1e-5)
+
+
+def test_trimmed_examples_do_not_reach_the_discriminator():
     x = examples(320)
     x[::80] += 50
 
-    spy = spied(untrained(), ADVERSARIAL, x, Plan(max_steps=30, batch_size=320, trim=0.1), seed=0)
+    recorder = recorded(x, max_steps=30, batch_size=320, trim=0.1)
 
-    for real, made in spy.taught:
-        assert len(real) == 36  # of an eighth
-        assert len(made) == 72
-    assert max(float(real.max()) for real, _ in spy.taught) < 40
+    for kept, generated in recorder.batches:
+        assert len(kept) == 36  # of an eighth
+        assert len(generated) == 72
+        assert kept.max() < 40
 
 
-def test_the_loss_of_the_history_is_that_of_the_elbo():
+def test_the_history_excludes_the_adversarial_term():
+    plan = vae_gan(max_steps=1)
     losses = [
-        fit_model(untrained(), Elbo(adversarial=weight), examples(300), Plan(max_steps=1), 0).loss
+        fit_model(
+            untrained(), replace(plan, objective=Elbo(adversarial=weight)), examples(300)
+        ).loss
         for weight in (1.0, 1000.0)
     ]
 
@@ -235,23 +203,11 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_others():
     assert one.to_bytes() == same.to_bytes() != other.to_bytes()
 
 
-def test_nothing_of_the_critic_is_saved(tmp_path):
-    files = []
+def test_a_detector_does_not_keep_the_discriminator(tmp_path):
+    shapes = []
     for family in ("vae", "vae-gan"):
         path = tmp_path / family
         fit(spectra(100), model={"family": family}, training={"max_steps": 3}).save(path)
-        files.append({key: part.shape for key, part in read_model(path).tensors.items()})
+        shapes.append({name: array.shape for name, array in read_model(path).tensors.items()})
 
-    assert files[0] == files[1]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_training_is_stable_whatever_the_seed(seed):
-    x = spectra(2000)
-    x[::250, 2:4] += 0.4
-
-    detector = fit(x, seed=seed, model={"family": "vae-gan"}, training={"max_steps": 300})
-    score = np.add(*detector.score_examples(x))
-
-    assert np.isfinite(detector.card.training.loss).all()
-    assert score[::250].min() > np.quantile(score, 0.99)
+    assert shapes[0] == shapes[1]

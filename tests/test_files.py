@@ -1,14 +1,27 @@
+"""Atomic files, locks between runs, and names and identities of files."""
+
 import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from anomvae.errors import LockHeld, RasterError
-from anomvae.files import identify, staging, sweep, tidy, without_query, write_atomically, writing
+from anomvae.errors import LockHeld, NotWritten, RasterError
+from anomvae.files import (
+    as_paths,
+    file_name,
+    identify,
+    is_local,
+    staging,
+    sweep,
+    tidy,
+    without_query,
+    write_atomically,
+    writing,
+)
 
 STAGE = """
 import sys, time
@@ -20,19 +33,19 @@ with staging(sys.argv[1], "coast") as stage:
 """
 
 
-def begun(folder):
-    """Start a process that is making results called coast."""
+@contextmanager
+def running(folder):
+    """Run a process that writes results called coast; kill it in the end."""
     process = subprocess.Popen([sys.executable, "-c", STAGE, folder], stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"begun\n"
-    return process
+    try:
+        assert process.stdout.readline() == b"begun\n"
+        yield
+    finally:
+        process.kill()
+        process.communicate()
 
 
-def end(process):
-    process.kill()
-    process.communicate()
-
-
-def test_published_files_appear_and_the_hidden_folder_goes(tmp_path):
+def test_published_files_appear_and_the_hidden_folder_is_removed(tmp_path):
     out = tmp_path / "new" / "out"
 
     with staging(out, "coast") as stage:
@@ -41,6 +54,7 @@ def test_published_files_appear_and_the_hidden_folder_goes(tmp_path):
         before = [path.name for path in out.iterdir()]
         stage.publish("a.json")
 
+    assert before
     assert all(name.startswith(".anomvae-") for name in before)
     assert [path.name for path in out.iterdir()] == ["a.json"]
 
@@ -81,25 +95,17 @@ def test_the_old_commit_mark_is_gone_before_the_first_rename(tmp_path, monkeypat
     assert (tmp_path / "map").read_bytes() == (b"new" if done else b"old")
 
 
-def test_the_old_commit_mark_stays_while_a_file_is_missing(tmp_path):
+def test_nothing_is_renamed_or_removed_while_a_file_is_missing(tmp_path):
     (tmp_path / "mark").write_bytes(b"old")
 
     with staging(tmp_path, "coast") as stage:
-        stage.path("mark").write_bytes(b"new")
-        with pytest.raises(RasterError):
-            stage.publish("map", "mark")
-
-    assert (tmp_path / "mark").read_bytes() == b"old"
-
-
-def test_nothing_is_renamed_while_a_file_is_missing(tmp_path):
-    with staging(tmp_path, "coast") as stage:
-        stage.path("first").write_bytes(b"1")
-
+        for name in ("first", "mark"):
+            stage.path(name).write_bytes(b"new")
         with pytest.raises(RasterError, match="No such file"):
-            stage.publish("first", "forgotten")
+            stage.publish("first", "forgotten", "mark")
 
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["mark"]
+    assert (tmp_path / "mark").read_bytes() == b"old"
 
 
 def test_an_error_leaves_nothing_behind(tmp_path):
@@ -114,53 +120,48 @@ def test_an_error_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_results_of_one_name_are_made_by_one_run_at_a_time(tmp_path):
-    other = begun(tmp_path)
-    try:
+def test_results_of_one_name_are_written_by_one_run_at_a_time(tmp_path):
+    with running(tmp_path):
         with (
             pytest.raises(LockHeld, match=r"coast is being written by another run.*Wait") as error,
             staging(tmp_path, "coast"),
         ):
             pass
-        write_atomically(tmp_path / "elsewhere", b"")
-        assert list(tmp_path.glob(".anomvae-*.part/half"))  # what is alive is not swept up
-    finally:
-        end(other)
+        write_atomically(tmp_path / "other", b"")
+        sweep(tmp_path)
+        tidy(tmp_path, "coast")
+        assert list(tmp_path.glob(".anomvae-*.part/half"))  # files of a live run stay
 
     assert "\n" not in str(error.value)
     assert error.value.exit_code == 6
 
 
 @pytest.mark.parametrize("name", ["coast", "other"])
-def test_what_a_killed_run_left_is_removed_by_the_next_one_in_the_folder(tmp_path, name):
-    end(begun(tmp_path))
+def test_hidden_files_of_a_killed_run_are_removed_by_the_next_one_in_the_folder(tmp_path, name):
+    with running(tmp_path):
+        pass
     assert len(list(tmp_path.iterdir())) == 2
 
     with staging(tmp_path, name) as stage:
-        left = [path.name for path in stage.hidden.iterdir()]
+        files = list(stage.hidden.iterdir())
 
-    assert left == []
+    assert files == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_what_is_dead_is_removed(tmp_path):
-    other = begun(tmp_path)
-    try:
-        sweep(tmp_path)
-        tidy(tmp_path, "coast")
-        assert list(tmp_path.glob(".anomvae-*.part/half"))
-    finally:
-        end(other)
+def test_tidying_removes_the_hidden_files_of_one_name(tmp_path):
+    with running(tmp_path):
+        pass
+
     tidy(tmp_path, "other")
     assert len(list(tmp_path.iterdir())) == 2
 
     tidy(tmp_path, "coast")
-
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-def test_a_run_that_is_asked_to_end_cleans_up(tmp_path):
+def test_a_terminated_run_cleans_up(tmp_path):
     code = (
         "from anomvae.cli.group import main; import click, sys\n"
         "@click.command()\n@click.argument('folder')\n"
@@ -176,46 +177,45 @@ def test_a_run_that_is_asked_to_end_cleans_up(tmp_path):
     )
     assert process.stdout.readline() == "begun\n"
 
-    time.sleep(0.2)
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=30)
+    _, message = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert told == "Error: interrupted; nothing half-made is left.\n"
+    assert message == "Error: interrupted; nothing half-made is left.\n"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
-def test_what_the_system_says_is_one_line_of_ours(tmp_path, error):
+def test_an_error_of_the_system_is_one_line_of_ours(tmp_path, error):
     with (
-        pytest.raises(RasterError, match=r"^.*map cannot be written: .+\. .+\.$"),
+        pytest.raises(NotWritten, match=r"^.*map cannot be written: .+\. .+\.$"),
         writing(tmp_path / "map"),
     ):
         raise error
 
 
-def test_what_we_say_ourselves_is_left_as_it_is(tmp_path):
+def test_an_error_of_ours_is_not_changed(tmp_path):
     with pytest.raises(RasterError, match=r"^the scene is damaged$"), writing(tmp_path / "map"):
         raise RasterError("the scene is damaged")
 
 
 @pytest.mark.parametrize("inside", ["", "deeper"])
-def test_a_file_in_place_of_the_folder_is_told_in_one_line(tmp_path, inside):
+def test_a_file_where_a_folder_is_expected_is_one_line(tmp_path, inside):
     (tmp_path / "out").write_text("a file")
 
-    with pytest.raises(RasterError, match="a file stands where a folder is expected") as error:
+    with pytest.raises(NotWritten, match="a file stands where a folder is expected") as error:
         write_atomically(tmp_path / "out" / inside / "model", b"")
 
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder nobody may write")
-def test_an_unwritable_folder_is_told_in_one_line():
-    with pytest.raises(RasterError, match=r"^/proc/out cannot be written: .+\. Choose a place"):
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that holds no files")
+def test_an_unwritable_folder_is_one_line():
+    with pytest.raises(NotWritten, match=r"^/proc/out cannot be written: .+\. Choose a place"):
         write_atomically("/proc/out/model", b"")
 
 
-def test_a_file_is_replaced_whole_and_readable_as_any_other(tmp_path):
+def test_a_file_is_replaced_whole_with_the_mode_of_any_other(tmp_path):
     plain, path = tmp_path / "plain", tmp_path / "model"
     plain.write_bytes(b"")
     path.write_bytes(b"old")
@@ -227,7 +227,7 @@ def test_a_file_is_replaced_whole_and_readable_as_any_other(tmp_path):
     assert sorted(tmp_path.iterdir()) == [path, plain]
 
 
-def test_what_was_there_survives_a_failed_write(tmp_path):
+def test_a_failed_write_leaves_what_was_there(tmp_path):
     (tmp_path / "model").mkdir()
 
     with pytest.raises(RasterError):
@@ -236,66 +236,91 @@ def test_what_was_there_survives_a_failed_write(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-def test_a_file_is_the_same_wherever_its_folder_is(tmp_path, monkeypatch):
-    (tmp_path / "scene.tif").write_bytes(b"12345")
+# Names and identities
+
+
+def test_a_local_file_is_identified_by_name_size_and_time(tmp_path, monkeypatch):
+    path = tmp_path / "what?.tif"
+    path.write_bytes(b"12345")
     monkeypatch.chdir(tmp_path)
 
-    identity = identify("scene.tif")
+    identity = identify("what?.tif")
 
-    assert identity == identify(tmp_path / "scene.tif")
-    assert (identity.name, identity.size) == ("scene.tif", 5)
-
-
-def test_a_changed_file_is_another(tmp_path):
-    path = tmp_path / "scene.tif"
-    path.write_bytes(b"12345")
-    before = identify(path)
-
+    assert identity == identify(path)
+    assert (identity.name, identity.size, identity.path) == ("what?.tif", 5, path)
     os.utime(path, ns=(0, 1))
-
-    assert identify(path) != before
-
-
-def test_what_is_not_a_local_file_is_its_name():
-    assert identify("s3://bucket/scene.tif").size is None
+    assert identify(path) != identity
 
 
-SIGNED = "X-Amz-Algorithm=AWS4&X-Amz-Credential=AK%2F1&X-Amz-Signature=secret&X-Amz-Expires=60"
-SAS = "sv=2024-01-01&se=2025-01-01T00%3A00Z&sr=b&sp=r&sig=secret"
+URL = "https://eo.example/coast.tif"
+SIGNED = {
+    "AWS": "X-Amz-Algorithm=AWS4&X-Amz-Credential=AK%2F1&X-Amz-Signature=s&X-Amz-Expires=60",
+    "Azure": "sv=2024-01-01&st=2024&se=2025-01-01T00%3A00Z&sr=b&ss=b&sp=r&sig=s",
+    "Google": "X-Goog-Algorithm=GOOG4&X-Goog-Date=20240101&X-Goog-Signature=s",
+    "CloudFront": "Expires=1&Signature=s&Key-Pair-Id=K",
+    "older S3": "AWSAccessKeyId=K&Expires=1&Signature=s",
+    "token": "access_token=s",
+}
 
 
-@pytest.mark.parametrize("query", [SIGNED, SAS, "Expires=1&Signature=secret&Key-Pair-Id=K"])
+@pytest.mark.parametrize("query", SIGNED.values(), ids=SIGNED)
 @pytest.mark.parametrize("start", ["https://", "s3://", "/vsicurl/https://"])
-def test_an_url_is_the_same_however_it_is_signed(start, query):
+def test_a_url_is_the_same_however_it_is_signed(start, query):
     url = f"{start}eo.example/coast.tif"
 
     assert identify(f"{url}?{query}") == identify(url)
+    assert identify(f"{url}?date=1&{query}&band=2").name == f"{url}?date=1&band=2"
     assert without_query(f"{url}?{query}") == url
+    assert file_name(f"{url}?{query}") == "coast.tif"
 
 
-def test_what_an_url_asks_for_is_part_of_its_identity_but_not_of_its_name():
-    one, other = (f"https://eo.example/wcs?coverage={name}&token=secret" for name in "ab")
+@pytest.mark.parametrize("parameter", ["sr=4326", "st=1", "se=1", "sp=1", "ss=1", "sv=1.3.0"])
+def test_a_parameter_with_a_name_of_azures_is_part_of_a_signature_only_beside_sig(parameter):
+    assert identify(f"{URL}?layers=a&{parameter}").name == f"{URL}?layers=a&{parameter}"
+    assert identify(f"{URL}?layers=a&{parameter}&sig=s").name == f"{URL}?layers=a"
+
+
+def test_what_a_url_requests_is_part_of_its_identity():
+    one, other = (f"{URL}?layers={name}&layers=c&token=secret" for name in "ab")
 
     assert identify(one) != identify(other)
     assert "secret" not in repr(identify(one))
-    assert without_query(one) == "https://eo.example/wcs"
 
 
-def test_gdal_s_own_options_and_archives_keep_what_they_open():
-    assert without_query("/vsicurl?max_retry=3&url=https%3A%2F%2Feo.example%2Fa.tif%3Fsig%3Ds") == (
-        "/vsicurl/https://eo.example/a.tif"
-    )
-    assert without_query("/vsizip//vsicurl/https://eo.example/a.zip?sig=s/b.tif") == (
-        "/vsizip//vsicurl/https://eo.example/a.zip/b.tif"
-    )
+@pytest.mark.parametrize(
+    ("name", "local", "without", "file"),
+    [
+        ("maps/coast.tif", True, "maps/coast.tif", "coast.tif"),
+        ("/data/what?.tif", True, "/data/what?.tif", "what?.tif"),
+        ("C:\\coast.tif", True, "C:\\coast.tif", None),
+        (f"{URL}?service=wms&sr=4326", False, URL, "coast.tif"),
+        (f"/vsicurl/{URL}?sig=s", False, f"/vsicurl/{URL}", "coast.tif"),
+        (
+            "/vsicurl?max_retry=3&url=https%3A%2F%2Feo.example%2Fcoast.tif%3Fsig%3Ds",
+            False,
+            f"/vsicurl/{URL}",
+            "coast.tif",
+        ),
+        (
+            "/vsizip//vsicurl/https://eo.example/a.zip?sig=s/b.tif",
+            False,
+            "/vsizip//vsicurl/https://eo.example/a.zip/b.tif",
+            "b.tif",
+        ),
+        ("/vsizip/a.zip/b.tif", False, "/vsizip/a.zip/b.tif", "b.tif"),
+        ('NETCDF:"a.nc":t2m', False, 'NETCDF:"a.nc":t2m', None),
+        ("<VRTDataset>" + "x" * 5000, False, "<VRTDataset>" + "x" * 5000, None),
+    ],
+)
+def test_a_name_is_local_or_an_address_and_only_an_address_has_a_query(name, local, without, file):
+    assert is_local(name) == local
+    assert without_query(name) == without
+    assert identify(name).size is None
+    if file is not None:
+        assert file_name(name) == file
 
 
-def test_a_local_file_may_have_a_question_mark(tmp_path):
-    (tmp_path / "what?.tif").write_bytes(b"1")
-
-    assert identify(tmp_path / "what?.tif").name == "what?.tif"
-    assert without_query(str(tmp_path / "what?.tif")).endswith("what?.tif")
-
-
-def test_a_raster_given_as_text_is_its_text():
-    assert identify("<VRTDataset>" + "x" * 5000).size is None
+def test_a_scene_is_one_raster_or_one_for_each_date():
+    assert as_paths("a.tif") == ("a.tif",)
+    assert as_paths(Path("a.tif")) == (Path("a.tif"),)
+    assert as_paths(["a.tif", Path("b.tif")]) == ("a.tif", Path("b.tif"))

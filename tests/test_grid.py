@@ -15,10 +15,6 @@ def shifted(grid, x, y=0.0):
     return replace(grid, transform=(a, b, c + x, d, e, f + y))
 
 
-def test_a_grid_is_the_same_as_itself():
-    UTM.require_same(UTM, "scene.tif", "labels.tif")
-
-
 @given(x=st.floats(-0.9, 0.9), y=st.floats(-0.9, 0.9))
 def test_less_than_a_tenth_of_a_pixel_apart_is_the_same_grid(x, y):
     UTM.require_same(shifted(UTM, x, y), "scene.tif", "labels.tif")
@@ -43,7 +39,7 @@ def test_another_shape_is_another_grid_even_where_nothing_is_located():
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(UTM, Grid(UTM.shape)), (Grid(UTM.shape), UTM)])
-def test_a_grid_that_does_not_say_where_it_lies_fits_any_other_of_its_shape(ours, theirs):
+def test_a_grid_without_georeference_fits_any_other_of_its_shape(ours, theirs):
     ours.require_same(theirs, "scene.tif", "labels.png")
 
 
@@ -63,3 +59,13 @@ def test_a_coordinate_system_or_a_transform_locates_a_grid():
 )
 def test_the_area_of_a_pixel_does_not_depend_on_its_direction(transform, area):
     assert Grid((1, 1), transform).pixel_area == pytest.approx(area)
+
+
+@pytest.mark.parametrize("wkt", ['X[ID["EPSG",{}]]', 'X[Y[ID["EPSG",1]],AUTHORITY["EPSG","{}"]]\n'])
+def test_another_epsg_code_is_another_grid_but_no_code_fits(wkt):
+    utm33, utm34 = (replace(UTM, crs=wkt.format(code)) for code in (32633, 32634))
+
+    assert (utm33.epsg, UTM.epsg) == ("32633", "")
+    with pytest.raises(GridMismatch, match=r"is in EPSG:32634, but s\.tif in EPSG:32633"):
+        utm33.require_same(utm34, "s.tif", "labels.tif")
+    utm33.require_same(UTM, "s.tif", "labels.tif")

@@ -1,4 +1,4 @@
-"""The likelihoods: densities, costs and draws of one band's noise."""
+"""The likelihoods: densities and draws of the noise per band."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,12 @@ from anomvae.models import LIKELIHOODS
 
 BANDS = 3
 DENSITIES = {"gaussian": stats.norm, "student-t": stats.t(df=4), "mse": stats.norm}
-SPREADS = {"gaussian": 1.0, "student-t": np.sqrt(2.0), "mse": 1.0}  # in units of sigma
 
 every_likelihood = pytest.mark.parametrize("name", LIKELIHOODS)
 
 
 def likelihood(name):
-    """Build one with a noise of its own in each band, where it is learnt."""
+    """Build one with another noise in each band, where it is learnt."""
     built = LIKELIHOODS[name](4, BANDS)
     if built.log_sigma.requires_grad:
         built.log_sigma.data = torch.tensor([-2.0, 0.0, 1.5])
@@ -35,27 +34,28 @@ def test_the_error_is_the_negative_log_density(name):
 
 
 @every_likelihood
-def test_the_cost_is_0_at_the_mode_and_never_below(name):
-    built = likelihood(name)
+def test_the_nll_above_the_mode_is_0_at_the_mode_and_never_below(name):
+    nll = likelihood(name).nll_above_mode(torch.tensor([0.0, 1e-12, 1.0, 1e18, 1e30]))
 
-    costs = built.nll_above_mode(torch.tensor([0.0, 1e-12, 1.0, 1e18, 1e30]))
-
-    assert costs[0] == 0
-    assert (costs >= 0).all()
-    assert costs.isfinite().all()
+    assert nll[0] == 0
+    assert (nll >= 0).all()
+    assert nll.isfinite().all()
 
 
 @every_likelihood
-def test_the_cost_is_the_error_minus_its_value_at_the_mode(name):
+def test_the_nll_above_the_mode_is_the_error_minus_that_of_the_mode(name):
     built = likelihood(name)
     mean, x = torch.zeros(7, BANDS), torch.linspace(-3, 3, 7 * BANDS).reshape(7, BANDS)
+    squares = (x / built.sigma).square()
 
-    nll_above_mode = built.nll_above_mode((x / built.sigma).square())
+    nll = built.nll_above_mode(squares)
+    built.nll_above_mode(squares, out=squares)
 
-    torch.testing.assert_close(nll_above_mode, built.error(mean, x) - built.error(mean, mean))
+    torch.testing.assert_close(nll, built.error(mean, x) - built.error(mean, mean))
+    assert torch.equal(squares, nll)
 
 
-def test_student_t_charges_less_for_a_band_that_errs_a_lot():
+def test_one_outlying_band_adds_less_under_student_t():
     squares = torch.tensor([0.01, 100.0])
 
     heavy, normal = (likelihood(name).nll_above_mode(squares) for name in ("student-t", "gaussian"))
@@ -64,8 +64,15 @@ def test_student_t_charges_less_for_a_band_that_errs_a_lot():
     assert heavy[1] < 0.2 * normal[1]
 
 
+def test_the_noise_of_mse_is_1_and_fixed():
+    built = LIKELIHOODS["mse"](4, BANDS)
+
+    assert (built.sigma == 1).all()
+    assert not built.log_sigma.requires_grad
+
+
 @every_likelihood
-def test_draws_are_those_of_the_density(name):
+def test_draws_follow_the_density_independently_per_band(name):
     built = likelihood(name)
     mean = torch.tensor([5.0, 0.0, -5.0]).expand(40_000, BANDS)
 
@@ -74,15 +81,15 @@ def test_draws_are_those_of_the_density(name):
     white = ((drawn - mean) / built.sigma).numpy()
     for band in white.T:
         assert stats.kstest(band, DENSITIES[name].cdf).statistic < 0.01
-    assert white.std(axis=0) == pytest.approx(SPREADS[name], rel=0.1)
+    assert white.std(axis=0) == pytest.approx(DENSITIES[name].std(), rel=0.1)
     assert np.abs(np.corrcoef(white.T) - np.eye(BANDS)).max() < 0.03
 
 
 @every_likelihood
-def test_the_generator_decides_what_is_drawn(name):
+def test_the_generator_decides_the_draws(name):
     built, mean = likelihood(name), torch.zeros(20, BANDS)
 
-    one, again, other = (built.draw(mean, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    one, same, other = (built.draw(mean, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
 
-    assert torch.equal(one, again)
+    assert torch.equal(one, same)
     assert not torch.equal(one, other)

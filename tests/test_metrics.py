@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from anomvae.stats.metrics import Metrics, measure, table
 
-FIGURES = ("roc_auc", "average_precision", "tpr_at_fpr_1e2", "tpr_at_fpr_1e3", "best_f1")
+METRICS = ("roc_auc", "average_precision", "tpr_at_fpr_1e2", "tpr_at_fpr_1e3", "best_f1")
 
 # Few levels, so that there are ties.
 pixels = st.lists(
@@ -26,24 +26,29 @@ def same(one, other):
     return np.array_equal(list(asdict(one).values())[:-1], list(asdict(other).values())[:-1], True)
 
 
-def test_figures_are_those_computed_by_hand():
+def test_metrics_are_those_computed_by_hand():
     labels = np.array([1.0, 0.0, 1.0, 0.0, 0.0])
     scores = np.array([9.0, 8.0, 7.0, 2.0, 1.0])
 
-    found = measure(labels, scores, threshold=7.5)
+    metrics = measure(labels, scores, threshold=7.5)
 
-    assert (found.pixels, found.anomalous) == (5, 2)
-    assert found.roc_auc == pytest.approx(5 / 6)
-    assert found.average_precision == pytest.approx((1 + 2 / 3) / 2)
-    assert found.tpr_at_fpr_1e2 == found.tpr_at_fpr_1e3 == 0.5
-    assert found.best_f1 == pytest.approx(0.8)
-    assert (found.precision, found.recall, found.f1) == (0.5, 0.5, 0.5)
-    counts = (found.true_positive, found.false_positive, found.false_negative, found.true_negative)
+    assert (metrics.pixels, metrics.anomalous) == (5, 2)
+    assert metrics.roc_auc == pytest.approx(5 / 6)
+    assert metrics.average_precision == pytest.approx((1 + 2 / 3) / 2)
+    assert metrics.tpr_at_fpr_1e2 == metrics.tpr_at_fpr_1e3 == 0.5
+    assert metrics.best_f1 == pytest.approx(0.8)
+    assert (metrics.precision, metrics.recall, metrics.f1) == (0.5, 0.5, 0.5)
+    counts = (
+        metrics.true_positive,
+        metrics.false_positive,
+        metrics.false_negative,
+        metrics.true_negative,
+    )
     assert counts == (1, 1, 1, 2)
-    assert found.reason == ""
+    assert metrics.reason == ""
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_the_area_under_the_roc_is_how_often_an_anomaly_outranks_a_normal_pixel(pixels):
     labels, scores = arrays(pixels)
@@ -54,18 +59,18 @@ def test_the_area_under_the_roc_is_how_often_an_anomaly_outranks_a_normal_pixel(
     assert measure(labels, scores).roc_auc == pytest.approx(won)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
-def test_figures_are_those_of_scikit_learn(pixels):
+def test_metrics_are_those_of_scikit_learn(pixels):
     labels, scores = arrays(pixels)
 
-    found = measure(labels, scores)
+    metrics = measure(labels, scores)
 
-    assert found.roc_auc == roc_auc_score(labels, scores)
-    assert found.average_precision == average_precision_score(labels, scores)
+    assert metrics.roc_auc == roc_auc_score(labels, scores)
+    assert metrics.average_precision == average_precision_score(labels, scores)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_the_best_f1_is_that_of_the_best_threshold(pixels):
     labels, scores = arrays(pixels)
@@ -75,19 +80,19 @@ def test_the_best_f1_is_that_of_the_best_threshold(pixels):
     assert measure(labels, scores).best_f1 == pytest.approx(max(each))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels, st.floats(-1, 7))
 def test_the_four_counts_add_up_to_the_pixels(pixels, threshold):
     labels, scores = arrays(pixels)
 
-    found = measure(labels, scores, threshold)
+    metrics = measure(labels, scores, threshold)
 
-    assert found.true_positive + found.false_negative == found.anomalous
-    assert found.true_positive + found.false_positive == (scores > threshold).sum()
-    assert found.false_positive + found.true_negative == found.pixels - found.anomalous
+    assert metrics.true_positive + metrics.false_negative == metrics.anomalous
+    assert metrics.true_positive + metrics.false_positive == (scores > threshold).sum()
+    assert metrics.false_positive + metrics.true_negative == metrics.pixels - metrics.anomalous
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels, st.integers(0, 5), st.integers(0, 5))
 def test_pixels_without_a_score_or_a_label_never_count(pixels, no_score, no_label):
     labels, scores = arrays(pixels)
@@ -97,7 +102,7 @@ def test_pixels_without_a_score_or_a_label_never_count(pixels, no_score, no_labe
     assert same(measure(more_labels, more_scores, 3.0), measure(labels, scores, 3.0))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
 def test_the_shape_does_not_matter(pixels):
     labels, scores = arrays(pixels)
@@ -105,41 +110,41 @@ def test_the_shape_does_not_matter(pixels):
     assert same(measure(labels[:, None], scores[:, None]), measure(labels, scores))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(pixels)
-def test_figures_of_the_ranking_do_not_change_with_the_scale_of_the_scores(pixels):
+def test_metrics_of_the_ranking_do_not_change_with_the_scale_of_the_scores(pixels):
     labels, scores = arrays(pixels)
 
     assert same(measure(labels, np.exp(scores)), measure(labels, scores))
 
 
-@pytest.mark.parametrize(("rate", "figure"), [(1e-2, "tpr_at_fpr_1e2"), (1e-3, "tpr_at_fpr_1e3")])
-def test_a_detection_rate_spends_at_most_its_false_alarms(rate, figure):
+@pytest.mark.parametrize(("rate", "name"), [(1e-2, "tpr_at_fpr_1e2"), (1e-3, "tpr_at_fpr_1e3")])
+def test_a_detection_rate_has_at_most_its_rate_of_false_alarms(rate, name):
     rng = np.random.default_rng(0)
     normal, anomalous = np.sort(rng.normal(0, 1, 5000)), rng.normal(2, 1, 300)
     labels = np.repeat([0.0, 1.0], [5000, 300])
 
-    found = getattr(measure(labels, np.concatenate([normal, anomalous])), figure)
+    detected = getattr(measure(labels, np.concatenate([normal, anomalous])), name)
 
     # As many normal pixels as the rate allows lie above the best cut-off, and not one more.
     cut = normal[-int(rate * 5000) - 1]
-    assert found == (anomalous > cut).mean()
+    assert detected == (anomalous > cut).mean()
 
 
-def test_a_false_alarm_tied_with_an_anomaly_is_not_left_out():
+def test_a_false_alarm_with_the_score_of_an_anomaly_counts():
     labels = np.array([1.0, 0.0, 0.0])
     scores = np.array([5.0, 5.0, 1.0])
 
     assert measure(labels, scores).tpr_at_fpr_1e2 == 0.0
 
 
-def test_scores_that_are_all_the_same_are_worth_a_guess():
+def test_equal_scores_are_no_better_than_chance():
     labels = np.array([1.0, 0.0, 0.0, 0.0])
 
-    found = measure(labels, np.zeros(4))
+    metrics = measure(labels, np.zeros(4))
 
-    assert found.roc_auc == 0.5
-    assert found.average_precision == 0.25
+    assert metrics.roc_auc == 0.5
+    assert metrics.average_precision == 0.25
 
 
 @pytest.mark.parametrize(
@@ -152,29 +157,29 @@ def test_scores_that_are_all_the_same_are_worth_a_guess():
 )
 @pytest.mark.parametrize("threshold", [None, 0.0, 2.0, 9.0])
 def test_labels_of_one_class_give_nan_with_a_reason(labels, reason, threshold):
-    found = measure(np.array(labels), np.array([1.0, 2.0, 3.0]), threshold)
+    metrics = measure(np.array(labels), np.array([1.0, 2.0, 3.0]), threshold)
 
-    assert all(np.isnan(getattr(found, figure)) for figure in FIGURES)
-    assert found.reason.startswith(reason)
-
-
-def test_figures_at_a_threshold_need_no_normal_pixels():
-    found = measure(np.ones(4), np.arange(4.0), threshold=1.5)
-
-    assert (found.precision, found.recall) == (1.0, 0.5)
+    assert all(np.isnan(getattr(metrics, name)) for name in METRICS)
+    assert metrics.reason.startswith(reason)
 
 
-def test_without_a_threshold_nothing_is_said_of_one():
-    found = measure(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+def test_metrics_at_a_threshold_need_no_normal_pixels():
+    metrics = measure(np.ones(4), np.arange(4.0), threshold=1.5)
 
-    assert np.isnan([found.threshold, found.precision, found.recall, found.f1]).all()
+    assert (metrics.precision, metrics.recall) == (1.0, 0.5)
+
+
+def test_without_a_threshold_its_metrics_are_nan():
+    metrics = measure(np.array([0.0, 1.0]), np.array([0.0, 1.0]))
+
+    assert np.isnan([metrics.threshold, metrics.precision, metrics.recall, metrics.f1]).all()
 
 
 def test_precision_is_nan_where_nothing_is_flagged():
-    found = measure(np.array([0.0, 1.0]), np.array([0.0, 1.0]), threshold=5.0)
+    metrics = measure(np.array([0.0, 1.0]), np.array([0.0, 1.0]), threshold=5.0)
 
-    assert np.isnan(found.precision)
-    assert found.recall == 0.0
+    assert np.isnan(metrics.precision)
+    assert metrics.recall == 0.0
 
 
 @pytest.mark.parametrize("kind", [bool, np.uint8, np.int16, np.float32])
@@ -184,11 +189,11 @@ def test_labels_may_be_of_any_type_and_anything_above_0_is_anomalous(kind):
     assert measure(labels, np.array([0.1, 0.9, 0.8, 0.2], np.float32)).roc_auc == 1.0
 
 
-def test_a_table_has_one_row_per_detector_in_the_order_given():
+def test_a_table_has_one_row_per_detector_in_their_order():
     rows = {"vae": Metrics(4, 1, roc_auc=0.9), "rx": Metrics(4, 1, roc_auc=0.8)}
 
-    found = table(rows)
+    metrics = table(rows)
 
-    assert list(found.index) == ["vae", "rx"]
-    assert list(found["roc_auc"]) == [0.9, 0.8]
-    assert list(found.columns) == list(asdict(rows["rx"]))
+    assert list(metrics.index) == ["vae", "rx"]
+    assert list(metrics["roc_auc"]) == [0.9, 0.8]
+    assert list(metrics.columns) == list(asdict(rows["rx"]))

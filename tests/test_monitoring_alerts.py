@@ -1,4 +1,4 @@
-"""What is told, to whom, in which order, and how often; against real servers on localhost."""
+"""Alerts: content, channels, order and repetition; against real servers on localhost."""
 
 import hashlib
 import hmac
@@ -9,6 +9,7 @@ import socket
 import threading
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -30,28 +31,30 @@ from anomvae.monitoring.alerts import MOST_OBJECTS, alert_of, feature_collection
 from anomvae.monitoring.channels import DeliveryFailed, Mail, StdoutChannel, Webhook, email_message
 from anomvae.monitoring.config import AlertRule
 from anomvae.monitoring.outbox import Outbox
-from anomvae.monitoring.receivers import MailConfig, WebhookConfig
-from anomvae.monitoring.state import Alert, Key
+from anomvae.monitoring.receivers import MailConfig, WaitConfig, WebhookConfig
+from anomvae.monitoring.state import Alert, Key, SceneResult, opened_state
 from anomvae.objects.items import DEGREES, PIXELS
 
 OBJECTS = (feature(20, 2000.0, 7.5), feature(9, None, 30.0), feature(2, 200.0, 50.0))
+KEY = Key("harbour", "a.tif@1", "m", "s")
 ALERT = Alert("key-1", "harbour", "2025-06-01T03:00:00.000+00:00", '{"flagged": 5}')
+RESULT = SceneResult(100, 90, 5, 2, 4.0, {"1": 9.0}, 0.5, "maps/a.anomaly.tif")
 
 
 def alert_from(folder, rule=AlertRule(), objects=OBJECTS, **how):  # noqa: B008 - frozen
-    given = result(folder, 30, objects=objects, **how)
-    return alert_of(Key("harbour", "a.tif@1", "m", "s"), given, rule, START)
+    scored = result(folder, 30, objects=objects, **how)
+    return alert_of(KEY, scored, rule, START)
 
 
 def geometries(alert):
     return [each["geometry"] for each in json.loads(alert.body)["strongest_objects"]]
 
 
-# --- what is worth telling ---
+# --- content ---
 
 
 @pytest.mark.parametrize(
-    ("rule", "told"),
+    ("rule", "unusual"),
     [
         ({}, True),
         ({"min_objects": 3}, True),
@@ -60,50 +63,42 @@ def geometries(alert):
         ({"min_objects": 9, "min_share": 0.31}, False),
     ],
 )
-def test_so_many_objects_or_such_a_share_are_unusual(tmp_path, rule, told):
-    assert is_unusual(AlertRule(**rule), result(tmp_path, 30, objects=OBJECTS)) is told
+def test_a_number_of_objects_or_a_share_of_pixels_is_unusual(tmp_path, rule, unusual):
+    assert is_unusual(AlertRule(**rule), result(tmp_path, 30, objects=OBJECTS)) is unusual
 
 
 def test_a_scene_without_data_is_not_unusual(tmp_path):
     assert not is_unusual(AlertRule(min_share=0.01), result(tmp_path, 0, valid=0))
 
 
-def test_of_a_scene_that_is_not_unusual_no_objects_are_read(tmp_path):
-    given = result(tmp_path, 30)
-    given.outputs.objects.unlink()
+def test_the_objects_of_a_scene_that_is_not_unusual_are_not_read(tmp_path):
+    scored = result(tmp_path, 30)
+    scored.outputs.objects.unlink()
 
-    assert alert_of(Key("harbour", "a.tif@1", "m", "s"), given, AlertRule(), START) is None
+    assert alert_of(KEY, scored, AlertRule(), START) is None
 
 
-def test_an_alert_says_where_what_and_how_much(tmp_path):
+def test_an_alert_has_counts_and_the_objects_with_the_highest_scores_first(tmp_path):
     body = json.loads(alert_from(tmp_path).body)
-
-    assert (body["site"], body["scene"], body["share"], body["objects"]) == (
-        "harbour",
-        "a.tif@1",
-        0.3,
-        3,
-    )
-    assert body["map"].endswith("a.anomaly.tif")
-
-
-def test_an_alert_tells_of_the_objects_with_the_highest_scores_first(tmp_path):
-    told = json.loads(alert_from(tmp_path).body)["strongest_objects"]
     many = alert_from(tmp_path, objects=[feature(9)] * 50)
 
-    assert [(each["area_px"], each["area_m2"], each["score_max"]) for each in told] == [
+    strongest = body["strongest_objects"]
+    assert (body["site"], body["scene"], body["key"]) == ("harbour", "a.tif@1", KEY.digest)
+    assert (body["share"], body["objects"]) == (0.3, 3)
+    assert body["map"].endswith("a.anomaly.tif")
+    assert [(each["area_px"], each["area_m2"], each["score_max"]) for each in strongest] == [
         (2, 200.0, 50.0),
         (9, None, 30.0),
         (20, 2000.0, 7.5),
     ]
-    assert {each["geometry"]["type"] for each in told} == {"MultiPolygon"}
+    assert {each["geometry"]["type"] for each in strongest} == {"MultiPolygon"}
     assert len(geometries(many)) == MOST_OBJECTS
 
 
 @pytest.mark.parametrize(
     ("objects", "coordinates"), [([feature(9)], PIXELS), ([feature(9, ring=None)], DEGREES)]
 )
-def test_pixel_coordinates_are_never_passed_off_as_degrees(tmp_path, objects, coordinates):
+def test_pixel_coordinates_are_never_given_as_degrees(tmp_path, objects, coordinates):
     alert = alert_from(tmp_path, objects=objects, coordinates=coordinates)
 
     assert geometries(alert) == [None]
@@ -112,18 +107,18 @@ def test_pixel_coordinates_are_never_passed_off_as_degrees(tmp_path, objects, co
 def test_a_long_outline_becomes_its_box(tmp_path):
     ring = [[number / 1000, number % 7] for number in range(1000)]
 
-    (found,) = geometries(alert_from(tmp_path, objects=[feature(9, ring=ring)]))
+    (geometry,) = geometries(alert_from(tmp_path, objects=[feature(9, ring=ring)]))
 
-    assert found["coordinates"] == [[[0.0, 0], [0.999, 0], [0.999, 6], [0.0, 6], [0.0, 0]]]
+    assert geometry["coordinates"] == [[[0.0, 0], [0.999, 0], [0.999, 6], [0.0, 6], [0.0, 0]]]
 
 
-def test_an_object_across_the_180th_meridian_is_told_in_one_piece(tmp_path):
+def test_an_object_across_the_180th_meridian_is_one_feature(tmp_path):
     ring = ((179.9, 50), (180.1, 50), (180.1, 50.1), (179.9, 50))
 
     alert = alert_from(tmp_path, objects=[feature(9, ring=ring)])
 
-    (found,) = json.loads(feature_collection([alert]))["features"]
-    assert found["geometry"]["coordinates"] == [[[list(site) for site in ring]]]
+    (only,) = json.loads(feature_collection([alert]))["features"]
+    assert only["geometry"]["coordinates"] == [[[list(point) for point in ring]]]
 
 
 # --- webhook ---
@@ -169,7 +164,7 @@ def test_the_address_itself_may_be_a_secret(server):
         ({"url": "http://127.0.0.1:1/"}, {}, "refused"),
     ],
 )
-def test_what_keeps_a_webhook_from_posting_is_told_without_secrets(config, environment, words):
+def test_the_error_of_a_webhook_names_the_reason_without_secrets(config, environment, words):
     with pytest.raises(DeliveryFailed, match=words) as error:
         Webhook(WebhookConfig(**config), environment).send(ALERT)
 
@@ -177,7 +172,7 @@ def test_what_keeps_a_webhook_from_posting_is_told_without_secrets(config, envir
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
-def test_only_success_counts_as_arrived(server, status):
+def test_only_an_answer_of_success_counts_as_sent(server, status):
     server.status = status
 
     with pytest.raises(DeliveryFailed, match=f"answers {status}"):
@@ -196,7 +191,7 @@ def test_a_redirect_is_not_followed_so_that_secrets_stay(server, status):
     assert "token" not in str(error.value)
 
 
-def test_an_address_that_does_not_answer_is_left_in_time(server):
+def test_an_address_that_does_not_answer_times_out(server):
     server.delay = threading.Event()
 
     with pytest.raises(DeliveryFailed, match="timed out"):
@@ -208,19 +203,19 @@ def test_an_address_that_does_not_answer_is_left_in_time(server):
 
 
 class Mailbox:
-    """What an SMTP server has taken."""
+    """The e-mails that an SMTP server has taken."""
 
     def __init__(self):
-        self.letters, self.refuses = [], set()
+        self.mails, self.refused = [], set()
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        if address in self.refuses:
+        if address in self.refused:
             return "550 no such user"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        self.letters.append((envelope.rcpt_tos, envelope.content))
+        self.mails.append((envelope.rcpt_tos, envelope.content))
         return "250 OK"
 
 
@@ -252,25 +247,25 @@ def mailbox():
 
 
 def mail(mailbox, **config):
-    asked = {"security": "none", "sender": "watch@eo.example", "to": ["duty@eo.example"]} | config
-    return MailConfig(host="127.0.0.1", port=mailbox.port, **asked)
+    config = {"security": "none", "sender": "watch@eo.example", "to": ["duty@eo.example"]} | config
+    return MailConfig(**{"host": "127.0.0.1", "port": mailbox.port} | config)
 
 
-def test_a_mail_says_what_was_found_and_is_known_by_its_key(tmp_path, mailbox):
+def test_a_mail_has_the_alert_as_text_and_json_and_its_key_as_id(tmp_path, mailbox):
     alert = alert_from(tmp_path)
 
     Mail(mail(mailbox, to=["duty@eo.example", "team@eo.example"]), {}).send(alert)
 
-    ((to, content),) = mailbox.letters
+    ((to, content),) = mailbox.mails
     message = message_from_bytes(content, policy=policy.default)
     text = message.get_body().get_content()
-    attached = next(message.iter_attachments())
+    attachment = next(message.iter_attachments())
     assert to == ["duty@eo.example", "team@eo.example"]
     assert message["Subject"] == "[anomvae] harbour: 3 objects, 30.00% flagged in a.tif@1"
     assert message["Message-ID"] == f"<{alert.key}@anomvae.invalid>"
     assert message["Date"].datetime == START
     assert "20 pixels (2000 m2), score up to 7.5" in text
-    assert json.loads(attached.get_content()) == json.loads(alert.body)
+    assert json.loads(attachment.get_content()) == json.loads(alert.body)
 
 
 def test_a_mail_logs_in_with_a_password_from_the_environment(tmp_path, mailbox):
@@ -278,7 +273,7 @@ def test_a_mail_logs_in_with_a_password_from_the_environment(tmp_path, mailbox):
 
     Mail(config, {"PASSWORD": "swordfish"}).send(alert_from(tmp_path))
 
-    assert len(mailbox.letters) == 1
+    assert len(mailbox.mails) == 1
 
 
 @pytest.mark.parametrize(
@@ -288,12 +283,13 @@ def test_a_mail_logs_in_with_a_password_from_the_environment(tmp_path, mailbox):
         ({"user": "anomvae", "password_env": "P"}, {"P": "wrong-one"}, "535"),
         ({"security": "starttls"}, {}, "STARTTLS"),
         ({"to": ["nobody@eo.example"]}, {}, "no such user"),
+        ({"port": 1}, {}, "refused"),
     ],
 )
-def test_what_keeps_a_mail_from_leaving_is_told_without_secrets(
+def test_the_error_of_a_mail_names_the_reason_without_secrets(
     tmp_path, mailbox, config, environment, words
 ):
-    mailbox.refuses.add("nobody@eo.example")
+    mailbox.refused.add("nobody@eo.example")
 
     with pytest.raises(DeliveryFailed, match=words) as error:
         Mail(mail(mailbox, **config), environment).send(alert_from(tmp_path))
@@ -301,27 +297,20 @@ def test_what_keeps_a_mail_from_leaving_is_told_without_secrets(
     assert "wrong-one" not in str(error.value)
 
 
-def test_a_mail_that_reached_someone_has_arrived_and_who_refused_is_logged(
+def test_a_mail_that_one_receiver_took_counts_as_sent_and_refusals_are_logged(
     tmp_path, mailbox, caplog
 ):
-    mailbox.refuses.add("nobody@eo.example")
+    mailbox.refused.add("nobody@eo.example")
     config = mail(mailbox, to=["duty@eo.example", "nobody@eo.example"])
 
     with caplog.at_level(logging.WARNING):
         Mail(config, {}).send(alert_from(tmp_path))
 
-    assert [to for to, _ in mailbox.letters] == [["duty@eo.example"]]
+    assert [to for to, _ in mailbox.mails] == [["duty@eo.example"]]
     assert caplog.records[0].facts["refused"] == ["nobody@eo.example"]
 
 
-def test_a_server_that_is_down_is_told(tmp_path):
-    config = MailConfig(host="127.0.0.1", port=1, security="none", sender="a@b", to=["c@d"])
-
-    with pytest.raises(DeliveryFailed, match="refused"):
-        Mail(config, {}).send(alert_from(tmp_path))
-
-
-def test_a_scene_s_name_cannot_write_headers_of_a_mail(tmp_path):
+def test_the_name_of_a_scene_cannot_add_headers_to_a_mail(tmp_path):
     key = Key("harbour", "a\nBcc: all@eo.example\n.tif", "m", "s")
     alert = alert_of(key, result(tmp_path, 30, objects=OBJECTS), AlertRule(), START)
 
@@ -334,27 +323,22 @@ def test_a_scene_s_name_cannot_write_headers_of_a_mail(tmp_path):
 # --- stdout, feed ---
 
 
-def test_an_alert_is_a_line_of_json():
+def test_an_alert_is_a_line_of_json_on_stdout_until_that_is_closed():
     stream = io.StringIO()
 
     StdoutChannel(stream).send(ALERT)
 
     assert stream.getvalue() == '{"flagged": 5}\n'
-
-
-def test_a_stdout_that_is_closed_is_told():
-    stream = io.StringIO()
     stream.close()
-
     with pytest.raises(DeliveryFailed, match="stdout"):
         StdoutChannel(stream).send(ALERT)
 
 
 class WithObjects(Stub):
-    """Finds three objects in every scene."""
+    """Returns three objects for every scene."""
 
-    def score(self, found, folder):
-        made = super().score(found, folder)
+    def score(self, scene, folder):
+        made = super().score(scene, folder)
         return result(folder, made.flagged, stem=made.outputs.stem, objects=OBJECTS)
 
 
@@ -376,7 +360,7 @@ def test_the_feed_holds_the_objects_of_the_latest_alerts(tmp_path):
     assert rows(tmp_path, "SELECT objects FROM scenes")[0] == (3,)
 
 
-def test_an_alert_without_objects_is_a_feature_without_a_place(tmp_path):
+def test_an_alert_without_objects_is_a_feature_without_a_geometry(tmp_path):
     drop(tmp_path, "a.tif", 5)
     rule = {"alert": {"min_share": 0.05}}
 
@@ -385,7 +369,7 @@ def test_an_alert_without_objects_is_a_feature_without_a_place(tmp_path):
     assert [feature["geometry"] for feature in feed_of(tmp_path)] == [None]
 
 
-def test_a_feed_that_is_missing_is_written_even_if_nothing_was_unusual(tmp_path):
+def test_a_missing_feed_is_written_even_if_nothing_was_unusual(tmp_path):
     config = watch(tmp_path, alerts={"feed": {"path": "feed.geojson"}})
 
     run_watch(config, Clock())
@@ -403,7 +387,7 @@ def test_the_feed_opens_in_gdal(tmp_path):
     assert (facts["features"], facts["crs"]) == (3, "EPSG:4326")
 
 
-def test_a_feed_that_cannot_be_written_waits(tmp_path):
+def test_alerts_wait_for_a_feed_that_cannot_be_written(tmp_path):
     drop(tmp_path, "a.tif", 50)
     (tmp_path / "feed").write_text("a file")
     config = watch(tmp_path, alerts={"feed": {"path": "feed/feed.geojson"}})
@@ -411,10 +395,10 @@ def test_a_feed_that_cannot_be_written_waits(tmp_path):
     done = run_watch(config, Clock())
 
     assert done.code == 5
-    assert any("1 alerts wait for 'feed'" in line for line in done.lines)
+    assert any("1 alerts wait for 'feed'" in message for message in done.messages)
 
 
-# --- order, and how often ---
+# --- order and repetition ---
 
 
 def watched(folder, server):
@@ -422,23 +406,15 @@ def watched(folder, server):
     return watch(folder, alerts={"stdout": True, "webhook": [webhook]})
 
 
-def test_nobody_is_told_of_a_scene_that_is_not_unusual(tmp_path, server):
-    drop(tmp_path, "a.tif", 5)
-
-    done = run_watch(watched(tmp_path, server), Clock())
-
-    assert (done.done, done.alerts, server.requests) == (1, 0, [])
-
-
-def test_everyone_is_told_once(tmp_path, server):
+def test_an_unusual_scene_is_sent_once_to_every_channel_and_any_other_never(tmp_path, server):
     drop(tmp_path, "a.tif", 50)
+    drop(tmp_path, "b.tif", 5)
     stream, config = io.StringIO(), watched(tmp_path, server)
 
-    for _ in range(3):
-        run_watch(config, Clock(), stream=stream)
+    passes = [run_watch(config, Clock(), stream=stream) for _ in range(3)]
 
-    assert len(server.requests) == 1
-    assert len(stream.getvalue().splitlines()) == 1
+    assert [(done.done, done.alerts) for done in passes] == [(2, 1), (0, 0), (0, 0)]
+    assert len(server.requests) == len(stream.getvalue().splitlines()) == 1
 
 
 def test_after_ten_runs_without_an_answer_every_alert_arrives_in_order_and_once(tmp_path, server):
@@ -460,22 +436,22 @@ def test_after_ten_runs_without_an_answer_every_alert_arrives_in_order_and_once(
     assert last.code == 0
     assert flagged == list(range(50, 60))
     assert len(set(keys)) == 10
-    assert len(stream.getvalue().splitlines()) == 10  # the others do not wait for it
+    assert len(stream.getvalue().splitlines()) == 10  # other channels do not wait
     assert 0 < tries <= 20
 
 
-def test_a_channel_that_failed_is_left_alone_for_a_while(tmp_path, server):
+def test_the_pause_of_a_channel_that_failed_doubles(tmp_path, server):
     drop(tmp_path, "a.tif", 50)
-    config, clock, asked = watched(tmp_path, server), Clock(), []
+    config, clock, sent = watched(tmp_path, server), Clock(), []
     server.status = 503
 
     for _ in range(20):
         before = len(server.requests)
         run_watch(config, clock)
-        asked += [(clock() - START).total_seconds()] * (len(server.requests) - before)
+        sent += [(clock() - START).total_seconds()] * (len(server.requests) - before)
         clock.forward(seconds=30)
 
-    assert asked == [0, 60, 180, 420]
+    assert sent == [0, 60, 180, 420]
 
 
 def test_a_newer_alert_never_overtakes_one_that_waits(tmp_path, server):
@@ -496,33 +472,30 @@ def test_a_newer_alert_never_overtakes_one_that_waits(tmp_path, server):
     assert late == [50, 50, 51]
 
 
-def test_an_alert_that_arrived_but_was_not_marked_comes_again_with_the_same_key(
-    tmp_path, server, monkeypatch
-):
-    drop(tmp_path, "a.tif", 50)
-    config, mark = watched(tmp_path, server), Outbox._mark_sent
+def test_an_alert_taken_just_before_a_crash_is_sent_again_with_the_same_key(tmp_path):
+    class Dying:
+        name = "duty"
+        taken: ClassVar = []
 
-    def dying(*arguments):
-        if len(server.requests) == 1:
-            raise KeyboardInterrupt
-        mark(*arguments)
+        def send(self, alert):
+            self.taken.append(alert)
+            if len(self.taken) == 1:
+                raise KeyboardInterrupt  # before the outbox has marked it
 
-    monkeypatch.setattr(Outbox, "_mark_sent", dying)
-    with pytest.raises(KeyboardInterrupt):
-        run_watch(
-            watch(tmp_path, alerts=config.alerts.model_copy(update={"stdout": False})), Clock()
-        )
-    monkeypatch.setattr(Outbox, "_mark_sent", mark)
+    with opened_state(tmp_path) as state:
+        state.begin(KEY, "a.tif", START)
+        state.finish(KEY, RESULT, START, alert=ALERT, channels=["duty"])
+        outbox = Outbox(state.database, WaitConfig())
 
-    done = run_watch(config, Clock())
+        with pytest.raises(KeyboardInterrupt):
+            outbox.send([Dying()], Clock())
 
-    keys = [headers["Idempotency-Key"] for _, _, headers, _ in server.requests]
-    assert len(keys) == 2
-    assert len(set(keys)) == 1
-    assert (done.done, done.code) == (0, 0)
+        assert outbox.waiting("duty") == 1
+        assert [outbox.send([Dying()], Clock()) for _ in range(2)] == [1, 0]
+    assert Dying.taken == [ALERT, ALERT]
 
 
-def test_an_alert_names_no_secret_in_the_state(tmp_path):
+def test_the_state_and_messages_hold_no_secrets(tmp_path):
     drop(tmp_path, "a.tif", 50)
     webhook = {"url_env": "HOOK", "secret_env": "KEY"}
     secrets = {"HOOK": "http://127.0.0.1:1/s3cret", "KEY": "swordfish"}
@@ -533,4 +506,4 @@ def test_an_alert_names_no_secret_in_the_state(tmp_path):
     assert done.code == 5
     assert b"s3cret" not in kept
     assert b"swordfish" not in kept
-    assert "s3cret" not in " ".join(done.lines)
+    assert "s3cret" not in " ".join(done.messages)

@@ -1,4 +1,4 @@
-"""A monitoring configuration: what may stand in it, and what is answered."""
+"""The configuration of a watch: its keys, defaults and errors."""
 
 import re
 
@@ -30,14 +30,14 @@ def read(folder, text):
     return read_monitoring(path)
 
 
-def test_a_place_with_a_source_is_enough(tmp_path):
+def test_a_site_with_a_source_suffices(tmp_path):
     config = read(tmp_path, SITE)
 
     assert config.site[0].folder.pattern == "*.tif"
     assert config.alerts.stdout
 
 
-def test_paths_are_told_from_the_folder_of_the_file(tmp_path, monkeypatch):
+def test_paths_start_at_the_folder_of_the_file(tmp_path, monkeypatch):
     (tmp_path / "etc").mkdir()
     monkeypatch.chdir(tmp_path)
 
@@ -66,6 +66,7 @@ def test_addresses_are_not_paths(tmp_path):
         (('"in"', '"in"\nstable_seconds = -1'), "site.1.folder.stable_seconds = -1: expected"),
         (('"in"', '"in"\npattern = "../*.tif"'), "pattern = '../*.tif': expected names in the"),
         (("[[site]]", "[[sit]]"), "the top level has no key 'sit'. Did you mean 'site'?"),
+        (("[[site]]", "[[place]]"), "the top level: place is now called site."),
         (
             ("[[site]]", "[[sit]]"),
             "site = {'folder': {'path': 'in'}}: expected a list of tables",
@@ -106,7 +107,7 @@ def test_addresses_are_not_paths(tmp_path):
         ),
     ],
 )
-def test_what_does_not_fit_is_answered_in_one_line(tmp_path, change, answer):
+def test_an_error_is_one_line_that_names_key_and_remedy(tmp_path, change, answer):
     with pytest.raises(ConfigError, match=re.escape(answer)) as error:
         read(tmp_path, SITE.replace(*change, 1))
 
@@ -149,7 +150,7 @@ def test_a_password_leaves_this_machine_only_encrypted(tmp_path, host, fits):
             read(tmp_path, text)
 
 
-def test_a_file_without_a_place_is_answered(tmp_path):
+def test_a_file_without_a_site_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="the top level lacks the key 'site'"):
         read(tmp_path, 'state = "state"')
 
@@ -165,15 +166,16 @@ def test_waits_double_up_to_a_limit():
     assert [retry.wait(tries) for tries in (1, 2, 3, 4, 9999)] == [10, 20, 40, 60, 60]
 
 
-def test_the_shipped_example_shows_every_key():
+def test_the_shipped_example_has_every_key():
     text = (shipped("configs") / "monitor.toml").read_text(encoding="utf-8")
     tables = [MonitorConfig, SiteConfig, FolderConfig]
 
     config = read_monitoring(shipped("configs") / "monitor.toml")
 
     site, alerts = config.site, config.alerts
-    parts = [site[1].stac, site[2].urls, site[0].alert, config.retry, alerts, alerts.feed]
-    tables += [type(part) for part in [*parts, alerts.webhook[0], alerts.mail[0], config.health]]
+    values = [site[1].stac, site[2].urls, site[0].alert, config.retry, alerts, alerts.feed]
+    values += [alerts.webhook[0], alerts.mail[0], config.health]
+    tables += map(type, values)
     keys = {key for table in tables for key in table.model_fields} - {"url_env"}
     assert not {key for key in keys if not re.search(rf"\b{key}\b", text)}
 

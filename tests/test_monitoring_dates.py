@@ -1,4 +1,4 @@
-"""Time series under watch: a scene is scored given those before it, by the dates in names."""
+"""Time series: the score of a scene is conditioned on those before it, by the dates in names."""
 
 import os
 from dataclasses import replace
@@ -12,7 +12,7 @@ import anomvae
 from anomvae.config import resolve_config
 from anomvae.monitoring.date_history import DateHistory
 from anomvae.monitoring.scoring import scoring_of
-from anomvae.monitoring.sources import Found
+from anomvae.monitoring.sources import FoundScene
 
 DAYS = ("2024-06-01", "2024-06-11", "2024-06-21", "2024-07-01", "2024-07-11")
 SEQUENTIAL = ("model.family=sequential", "training.max_steps=60", "training.trim=0")
@@ -20,11 +20,11 @@ SERIES = {"dates": 3, "folder": {"path": "in", "stable_seconds": 0}}
 
 
 def name_of(day):
-    return f"place_{day}.tif"
+    return f"site_{day}.tif"
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
+def rasters(tmp_path_factory):
     """Write a site at five dates."""
     folder, noise = tmp_path_factory.mktemp("dates"), np.random.default_rng(0)
     for day in DAYS:
@@ -34,9 +34,9 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def detector(pictures):
+def detector(rasters):
     config = resolve_config("default", SEQUENTIAL).config
-    return anomvae.train([pictures / name_of(day) for day in DAYS[:3]], config)
+    return anomvae.train([rasters / name_of(day) for day in DAYS[:3]], config)
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def folder(tmp_path, detector):
     return tmp_path
 
 
-def arrive(folder, pictures, *days):
+def arrive(folder, rasters, *days):
     for day in days:
-        os.link(pictures / name_of(day), folder / "in" / name_of(day))
+        os.link(rasters / name_of(day), folder / "in" / name_of(day))
 
 
 def damage(folder, day):
@@ -67,91 +67,93 @@ def map_of(folder, day):
     return bands_of(path)
 
 
-def expected(detector, pictures, folder, *days):
-    made = anomvae.score_scene(detector, [pictures / name_of(day) for day in days], folder / "x")
+def expected(detector, rasters, folder, *days):
+    made = anomvae.score_scene(detector, [rasters / name_of(day) for day in days], folder / "x")
     return bands_of(made.path)
 
 
-def test_each_scene_is_scored_given_those_before_it_whenever_they_arrived(
-    folder, pictures, detector
+def test_each_scene_is_conditioned_on_those_before_it_in_any_order_of_arrival(
+    folder, rasters, detector
 ):
-    arrive(folder, pictures, *reversed(DAYS))
+    arrive(folder, rasters, *reversed(DAYS))
 
     done = run(folder)
 
-    assert (done.done, done.known, done.lines) == (4, 1, [])
-    for given in (DAYS[:2], DAYS[:3], DAYS[1:4], DAYS[2:5]):
-        again = expected(detector, pictures, folder / given[-1], *given)
-        assert np.array_equal(map_of(folder, given[-1]), again, equal_nan=True)
+    assert (done.done, done.known, done.messages) == (4, 1, [])
+    for days in (DAYS[:2], DAYS[:3], DAYS[1:4], DAYS[2:5]):
+        again = expected(detector, rasters, folder / days[-1], *days)
+        assert np.array_equal(map_of(folder, days[-1]), again, equal_nan=True)
 
 
-def test_a_new_scene_is_scored_given_known_ones_and_then_nothing_is_new(folder, pictures, detector):
-    arrive(folder, pictures, *DAYS[:3])
+def test_a_new_scene_is_conditioned_on_known_ones_and_then_nothing_is_due(
+    folder, rasters, detector
+):
+    arrive(folder, rasters, *DAYS[:3])
     run(folder)
-    arrive(folder, pictures, DAYS[3])
+    arrive(folder, rasters, DAYS[3])
 
     done = run(folder)
     again = run(folder, lambda site: pytest.fail("a detector was loaded"))
 
     assert (done.done, done.code, again.known, again.code) == (1, 0, 4, 0)
-    same = expected(detector, pictures, folder, *DAYS[1:4])
+    same = expected(detector, rasters, folder, *DAYS[1:4])
     assert np.array_equal(map_of(folder, DAYS[3]), same, equal_nan=True)
 
 
-def test_the_first_scene_of_a_place_waits_for_a_second(folder, pictures):
-    arrive(folder, pictures, DAYS[0])
+def test_the_first_scene_of_a_site_waits_for_a_second(folder, rasters):
+    arrive(folder, rasters, DAYS[0])
 
     alone = run(folder, lambda site: pytest.fail("a detector was loaded"))
 
     assert (alone.done, alone.known, alone.code) == (0, 1, 0)
 
 
-def test_a_damaged_scene_fails_by_name_and_others_are_scored_without_it(folder, pictures, detector):
-    arrive(folder, pictures, *DAYS[:4])
+def test_a_damaged_scene_fails_by_name_and_others_are_scored_without_it(folder, rasters, detector):
+    arrive(folder, rasters, *DAYS[:4])
     damage(folder, DAYS[1])
 
     done = run(folder)
 
     assert (done.done, done.code) == (2, 5)
-    (line,) = done.lines
+    (line,) = done.messages
     assert name_of(DAYS[1]) in line
-    same = expected(detector, pictures, folder, DAYS[0], *DAYS[2:4])
+    same = expected(detector, rasters, folder, DAYS[0], *DAYS[2:4])
     assert np.array_equal(map_of(folder, DAYS[3]), same, equal_nan=True)
 
 
-def test_a_damaged_first_scene_spoils_no_more_than_the_second(folder, pictures, detector):
-    arrive(folder, pictures, *DAYS[:4])
+def test_a_damaged_first_scene_fails_the_second_alone(folder, rasters, detector):
+    arrive(folder, rasters, *DAYS[:4])
     damage(folder, DAYS[0])
 
     done = run(folder)
 
-    (line,) = done.lines
+    (line,) = done.messages
     assert (done.done, done.code) == (2, 5)
     assert line.startswith(f"harbour: {name_of(DAYS[1])}: ")
     assert name_of(DAYS[0]) in line.partition(": ")[2].partition(": ")[2]
-    same = expected(detector, pictures, folder, *DAYS[1:3])
+    same = expected(detector, rasters, folder, *DAYS[1:3])
     assert np.array_equal(map_of(folder, DAYS[2]), same, equal_nan=True)
 
 
-def test_a_scene_on_another_grid_does_not_fit_and_others_are_scored_without_it(folder, pictures):
-    arrive(folder, pictures, *DAYS[:2], DAYS[3])
+def test_a_scene_on_another_grid_does_not_fit_and_others_are_scored_without_it(folder, rasters):
+    arrive(folder, rasters, *DAYS[:2], DAYS[3])
     write(folder / "in" / name_of(DAYS[2]), land((30, 48)))
 
     done = run(folder)
 
     assert (done.done, done.code) == (2, 4)
-    (line,) = done.lines
+    (line,) = done.messages
     assert f"{name_of(DAYS[2])} has 30 x 48" in line
 
 
-def test_a_scene_without_a_date_in_its_name_is_named_once_and_others_go_on(folder, pictures):
-    arrive(folder, pictures, *DAYS[:2])
+def test_a_scene_without_a_date_in_its_name_is_named_once_and_others_go_on(folder, rasters):
+    arrive(folder, rasters, *DAYS[:2])
     write(folder / "in" / "coast.tif", land())
 
     first, second = run(folder), run(folder)
 
     assert (first.done, first.code, second.code) == (1, 2, 0)
-    assert first.lines[0].startswith("harbour: coast.tif has no date in its name")
+    assert first.messages[0].startswith("harbour: coast.tif has no date in its name")
 
 
 @pytest.mark.parametrize(
@@ -161,34 +163,34 @@ def test_a_scene_without_a_date_in_its_name_is_named_once_and_others_go_on(folde
         (False, 3, "model does not compare dates, but 'harbour' has dates = 3: leave it out"),
     ],
 )
-def test_dates_and_a_model_that_do_not_go_together_are_told_and_cost_no_try(
-    folder, pictures, compares, dates, words
+def test_dates_that_do_not_fit_the_model_are_one_line_and_take_no_try(
+    folder, rasters, compares, dates, words
 ):
-    arrive(folder, pictures, *DAYS[:2])
+    arrive(folder, rasters, *DAYS[:2])
     if not compares:
         trained().save(folder / "model")
 
     done = run(folder, dates=dates)
 
     assert (done.done, done.code, rows(folder, "SELECT * FROM scenes")) == (0, 2, [])
-    (line,) = done.lines
+    (line,) = done.messages
     assert words in line
 
 
-def test_another_number_of_dates_scores_again(folder, pictures):
-    arrive(folder, pictures, *DAYS[:3])
+def test_another_number_of_dates_scores_again(folder, rasters):
+    arrive(folder, rasters, *DAYS[:3])
     run(folder, Written())
 
     assert [run(folder, Written(), dates=dates).done for dates in (3, 2, 2)] == [0, 2, 0]
 
 
-def test_a_file_before_it_that_changes_meanwhile_puts_a_scene_back(folder, pictures):
-    arrive(folder, pictures, *DAYS[:2])
+def test_a_scene_is_requeued_if_a_file_before_it_changes_meanwhile(folder, rasters):
+    arrive(folder, rasters, *DAYS[:2])
 
     class Changing(Written):
-        def score(self, found, folder_):
-            os.utime(found.before[0].read[0], (0, 0))
-            return super().score(found, folder_)
+        def score(self, scene, folder_):
+            os.utime(scene.before[0].read[0], (0, 0))
+            return super().score(scene, folder_)
 
     done = run(folder, Changing())
 
@@ -198,52 +200,52 @@ def test_a_file_before_it_that_changes_meanwhile_puts_a_scene_back(folder, pictu
 class Written(Stub):
     """Scores rasters as if five pixels were flagged."""
 
-    def score(self, found, folder):
+    def score(self, scene, folder):
         folder.mkdir(parents=True)
         (folder / "five").write_text("5")
-        return super().score(replace(found, read=(str(folder / "five"),)), folder)
+        return super().score(replace(scene, read=(str(folder / "five"),)), folder)
 
 
-def found_at(pictures, *days):
-    """Offer scenes, and one of the last day whose name is later."""
-    return [Found(name_of(day), name_of(day), (str(pictures / name_of(day)),)) for day in days]
+def offered(rasters, *days):
+    """List the scenes of some days."""
+    return [FoundScene(name_of(day), name_of(day), (str(rasters / name_of(day)),)) for day in days]
 
 
-def test_scenes_of_one_day_are_in_the_order_of_their_names(pictures):
-    first, second = found_at(pictures, *DAYS[:2])
+def test_scenes_of_one_day_are_in_the_order_of_their_names(rasters):
+    first, second = offered(rasters, *DAYS[:2])
     other = replace(second, identity="other", source=f"z{second.source}")
 
-    date_history = DateHistory(9, [other, second, first], set())
+    history = DateHistory(9, [other, second, first], set())
 
-    assert date_history.followers == [second, other]
-    assert date_history.before(other) == (first, second)
-    assert date_history.before(second) == (first,)
+    assert history.followers == [second, other]
+    assert history.before(other) == (first, second)
+    assert history.before(second) == (first,)
 
 
-def test_only_so_many_scenes_are_looked_at(pictures):
-    known = found_at(pictures, *DAYS)
+def test_only_a_limited_number_of_earlier_scenes_is_tried(rasters):
+    known = offered(rasters, *DAYS)
     gone = [replace(each, read=("gone.tif",)) for each in known[1:4]]
 
-    date_history = DateHistory(2, [known[0], *gone, known[4]], set())
+    history = DateHistory(2, [known[0], *gone, known[4]], set())
 
-    assert date_history.before(known[4]) == (gone[-1],)  # which says what is wrong
+    assert history.before(known[4]) == (gone[-1],)  # its scoring reports the reason
 
 
-def test_bands_in_files_of_their_own_are_joined_for_every_date(folder, pictures, detector):
+def test_bands_in_files_of_their_own_are_joined_for_every_date(folder, rasters, detector):
     names = tuple(f"band_{number}" for number in range(1, BANDS + 1))
-    found = []
+    offer = []
     for day in DAYS[:2]:
-        values = bands_of(pictures / name_of(day))
+        values = bands_of(rasters / name_of(day))
         read = [
             str(write(folder / f"{day}-{name}.tif", band[None]))
             for name, band in zip(names, values, strict=True)
         ]
-        found.append(Found(day, f"s2/{name_of(day)}", tuple(read), names))
+        offer.append(FoundScene(day, f"s2/{name_of(day)}", tuple(read), names))
     site = watch(folder, site=SERIES).site[0]
 
-    before = DateHistory(3, found, set()).before(found[1])
-    made = scoring_of(site)(replace(found[1], before=before), folder / "maps")
+    before = DateHistory(3, offer, set()).before(offer[1])
+    made = scoring_of(site)(replace(offer[1], before=before), folder / "maps")
 
-    assert before == (found[0],)
-    same = expected(detector, pictures, folder, *DAYS[:2])
+    assert before == (offer[0],)
+    same = expected(detector, rasters, folder, *DAYS[:2])
     assert np.array_equal(bands_of(made.path), same, equal_nan=True)

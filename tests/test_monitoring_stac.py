@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from support.ranges import served_folder
 from support.rasters import BANDS, bands_of, land, plant, trained, write
-from support.watching import START, Clock, Stub, result, rows, run_watch, served, watch
+from support.watching import START, Clock, result, rows, run_watch, served, watch
 
+import anomvae
 from anomvae.errors import FileError
 from anomvae.monitoring.config import StacConfig
 from anomvae.monitoring.scoring import scoring_of
@@ -55,7 +56,7 @@ def publish(folder, items, collection="s2"):
     catalogue.save(catalog_type=pystac.CatalogType.SELF_CONTAINED)
 
 
-def found(url, now=START, assets=("data",), **config):
+def listed(url, now=START, assets=("data",), **config):
     return catalogued(StacConfig(url=url, assets=assets, **config), now)
 
 
@@ -72,7 +73,7 @@ def archive(tmp_path):
 def test_the_items_of_a_static_catalogue_are_scenes_oldest_first(tmp_path, archive):
     publish(tmp_path, [item("b", days=1), item("a", days=3), item("c", days=2)])
 
-    scenes = found(archive)
+    scenes = listed(archive)
 
     assert [scene.identity for scene in scenes] == ["s2/a", "s2/c", "s2/b"]
     assert scenes[0].read == (archive.replace("catalog.json", "a-data.tif"),)
@@ -82,7 +83,7 @@ def test_the_items_of_a_static_catalogue_are_scenes_oldest_first(tmp_path, archi
 def test_a_catalogue_may_lie_in_a_folder(tmp_path):
     publish(tmp_path, [item("a")])
 
-    (scene,) = found(str(tmp_path / "catalog.json"))
+    (scene,) = listed(str(tmp_path / "catalog.json"))
 
     assert scene.read == (str(tmp_path / "a-data.tif"),)
 
@@ -110,14 +111,14 @@ def test_a_static_catalogue_is_filtered_here(tmp_path, archive, config, left):
         ],
     )
 
-    assert names(found(archive, **config)) == left
+    assert names(listed(archive, **config)) == left
 
 
 def test_another_processing_baseline_is_another_scene(tmp_path, archive):
     publish(tmp_path, [item("a", **{"s2:processing_baseline": "05.11"})])
-    first = found(archive)
+    first = listed(archive)
     publish(tmp_path, [item("a", **{"s2:processing_baseline": "05.12"})])
-    second = found(archive)
+    second = listed(archive)
 
     assert (first[0].identity, second[0].identity) == ("s2/a@05.11", "s2/a@05.12")
     assert first[0].source == second[0].source
@@ -126,7 +127,7 @@ def test_another_processing_baseline_is_another_scene(tmp_path, archive):
 def test_each_asset_may_be_a_band(tmp_path, archive):
     publish(tmp_path, [item("a", assets=("red", "nir"))])
 
-    (scene,) = found(archive, assets=("nir", "red"))
+    (scene,) = listed(archive, assets=("nir", "red"))
 
     assert scene.bands == ("nir", "red")
     assert [path.rpartition("/")[2] for path in scene.read] == ["a-nir.tif", "a-red.tif"]
@@ -136,13 +137,13 @@ def test_an_asset_that_no_item_has_is_answered(tmp_path, archive):
     publish(tmp_path, [item("a", assets=("red", "nir"))])
 
     with pytest.raises(FileError, match=r"a has no 'nirr'\. Did you mean 'nir'"):
-        found(archive, assets=("red", "nirr"))
+        listed(archive, assets=("red", "nirr"))
 
 
 def test_an_item_without_an_asset_is_left_out_and_logged(tmp_path, archive, caplog):
     publish(tmp_path, [item("a", assets=("red",)), item("b", assets=("red", "nir"))])
 
-    assert names(found(archive, assets=("red", "nir"))) == ["b"]
+    assert names(listed(archive, assets=("red", "nir"))) == ["b"]
     assert "1 items lack an asset" in caplog.text
 
 
@@ -151,20 +152,20 @@ def test_what_is_no_catalogue_is_named(tmp_path, archive, content):
     (tmp_path / "catalog.json").write_text(content)
 
     with pytest.raises(FileError, match="cannot be read as a STAC catalogue") as error:
-        found(archive)
+        listed(archive)
 
     assert "\n" not in str(error.value)
 
 
 def test_a_catalogue_that_is_not_there_is_named(archive):
     with pytest.raises(FileError, match="cannot be read as a STAC catalogue"):
-        found(archive)
+        listed(archive)
     with pytest.raises(FileError, match="cannot be read as a STAC catalogue"):
-        found("http://127.0.0.1:1/")
+        listed("http://127.0.0.1:1/")
 
 
-def searching(items, asked):
-    """Make a server with a search: it notes what it is asked, and gives pages of one item."""
+def searching(items, queries):
+    """Make a server with a search: it records the queries, and returns pages of one item."""
 
     class Search(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -175,7 +176,7 @@ def searching(items, asked):
 
         def do_POST(self):
             text = self.rfile.read(int(self.headers["Content-Length"]))
-            asked.append(json.loads(text))
+            queries.append(json.loads(text))
             self.reply(self.page(f"http://{self.headers['Host']}", 0))
 
         def page(self, base, number):
@@ -195,7 +196,7 @@ def searching(items, asked):
             self.wfile.write(body)
 
         def log_message(self, *arguments):
-            """Say nothing."""
+            """Keep quiet."""
 
     return served(Search)
 
@@ -218,41 +219,42 @@ def landing(base):
     }
 
 
-def test_an_api_is_asked_for_what_is_wanted_and_all_pages_are_read():
-    asked, items = [], [item(name, days=days) for name, days in (("a", 3), ("b", 2), ("c", 1))]
+def test_the_search_of_an_api_is_filtered_and_all_pages_are_read():
+    queries, items = [], [item(name, days=days) for name, days in (("a", 3), ("b", 2), ("c", 1))]
     for each in items:
         each.collection_id = "s2"
         each.assets["data"].href = f"https://eo.example/{each.id}.tif"
 
-    with searching(items, asked) as url:
-        scenes = found(url, collection="s2", days=30, bbox=BOX, max_cloud=50)
+    with searching(items, queries) as url:
+        scenes = listed(url, collection="s2", days=30, bbox=BOX, max_cloud=50)
 
     assert [scene.identity for scene in scenes] == ["s2/a", "s2/b", "s2/c"]
-    assert asked[0]["collections"] == ["s2"]
-    assert asked[0]["bbox"] == BOX
-    assert asked[0]["datetime"].startswith("2025-05-02T03:00:00Z/")
+    assert queries[0]["collections"] == ["s2"]
+    assert queries[0]["bbox"] == BOX
+    assert queries[0]["datetime"].startswith("2025-05-02T03:00:00Z/")
 
 
-def test_what_an_api_gives_is_checked_here_too():
+def test_the_items_of_an_api_are_filtered_here_too():
     items = [item("a", cloud=90), item("b", days=99), item("c")]
     for each in items:
         each.assets["data"].href = f"https://eo.example/{each.id}.tif"
 
     with searching(items, []) as url:
-        scenes = found(url, days=30, max_cloud=50)
+        scenes = listed(url, days=30, max_cloud=50)
 
     assert names(scenes) == ["c"]
 
 
-def place_of(archive, assets):
+def site_of(archive, assets):
     return {"folder": None, "stac": {"url": archive, "assets": list(assets)}}
 
 
 def test_a_scene_is_scored_once_and_again_after_reprocessing(tmp_path, archive):
     publish(tmp_path, [item("a")])
-    config, scoring = watch(tmp_path, site=place_of(archive, ["data"])), Stub()
-    scoring.score = lambda found, folder: scored.append(found.identity) or give(found, folder)
-    give, scored = counted, []
+    config, scored = watch(tmp_path, site=site_of(archive, ["data"])), []
+
+    def scoring(site):
+        return lambda scene, folder: scored.append(scene.identity) or counted(scene, folder)
 
     run_watch(config, Clock(), scoring)
     run_watch(config, Clock(), scoring)
@@ -262,20 +264,18 @@ def test_a_scene_is_scored_once_and_again_after_reprocessing(tmp_path, archive):
     assert scored == ["s2/a", "s2/a@05.12"]
 
 
-def counted(found, folder):
-    """Say that a scene without a file has five flagged pixels."""
+def counted(scene, folder):
+    """Return a result of five flagged pixels for a scene without a file."""
     folder.mkdir(parents=True)
     return result(folder, 5)
 
 
-def test_an_archive_that_is_down_costs_no_scene_a_try(tmp_path, archive):
-    config = watch(tmp_path, site=place_of(archive, ["data"]))
+def test_an_archive_that_is_down_takes_no_try_from_a_scene(tmp_path, archive):
+    config = watch(tmp_path, site=site_of(archive, ["data"]))
 
     down = run_watch(config, Clock())
     publish(tmp_path, [item("a")])
-    scoring = Stub()
-    scoring.score = counted
-    up = run_watch(config, Clock(), scoring)
+    up = run_watch(config, Clock(), lambda site: counted)
 
     assert (down.code, down.done) == (3, 0)
     assert (up.code, up.done) == (0, 1)
@@ -289,14 +289,12 @@ def test_bands_are_read_from_the_assets_over_http(tmp_path, archive, assets):
     local = write(tmp_path / "local.tif", values)
     trained().save(tmp_path / "model")
     publish(tmp_path, [item("a", assets=assets)])
-    config = watch(tmp_path, site=place_of(archive, assets))
+    config = watch(tmp_path, site=site_of(archive, assets))
 
     done = run_watch(config, Clock(), scoring_of)
 
-    import anomvae
-
     ((path,),) = rows(tmp_path, "SELECT map FROM scenes")
     expected = anomvae.score_scene(trained(), local, tmp_path / "out")
-    assert (done.done, done.code) == (1, 0), done.lines
+    assert (done.done, done.code) == (1, 0), done.messages
     assert (bands_of(path)[:, 1:] == bands_of(expected.path)[:, 1:]).all()
     assert not list(tmp_path.rglob("*.vrt"))

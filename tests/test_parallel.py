@@ -1,32 +1,35 @@
-"""Mappers: each is `map`, holds little, and gets over a worker that dies."""
+"""Mappers: each is `map`, takes work only as results are taken, and survives a dead worker."""
 
 import os
 import signal
+import subprocess
+import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from anomvae.errors import ConfigError, RasterError, WorkersLost
 from anomvae.parallel import ahead, dask, processes, serial
-from anomvae.parallel.mapper import TRIES
+from anomvae.parallel.mapper import TRIES, in_order
+
+needs_sigkill = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
 
 def double(number):
     return 2 * number
 
 
-def refuse(number):
+def refuse_3(number):
     if number == 3:
         raise RasterError("scene.tif cannot be read. Copy it again.")
     return number
 
 
-def die_once(place):
-    """Die where a file stands, and take it along."""
-    if place and Path(place).exists():
-        Path(place).unlink()
+def die_once(trap):
+    """Kill this process if the file exists, and remove it."""
+    if trap and Path(trap).exists():
+        Path(trap).unlink()
         os.kill(os.getpid(), signal.SIGKILL)
     return os.getpid()
 
@@ -41,84 +44,101 @@ def two():
         yield mapper
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_threads_give_what_map_gives(threads):
-    assert list(ahead(double, range(20), threads=threads)) == list(map(double, range(20)))
+def threaded(threads):
+    return lambda function, work: ahead(function, work, threads=threads)
 
 
-def test_processes_give_what_map_gives(two):
-    assert list(two(double, range(20))) == list(map(double, range(20)))
+@pytest.fixture(params=["serial", "one thread", "three threads", "processes"])
+def mapper(request):
+    if request.param == "processes":
+        return request.getfixturevalue("two")
+    return {"serial": serial, "one thread": threaded(1), "three threads": threaded(3)}[
+        request.param
+    ]
 
 
-def test_serial_is_map():
-    assert list(serial(double, range(5))) == [0, 2, 4, 6, 8]
-    assert serial.workers == 0
+def test_a_mapper_gives_what_map_gives(mapper):
+    assert list(mapper(double, range(20))) == list(map(double, range(20)))
+    assert list(mapper(double, [])) == []
 
 
-def test_work_is_taken_only_as_results_are(two):
+def test_work_is_taken_only_as_results_are(mapper):
     taken = []
 
-    def pieces():
+    def work():
         for number in range(100):
             taken.append(number)
             yield number
 
-    lines = [ahead(double, pieces(), threads=2), two(double, pieces())]
-    for line in lines:
-        taken.clear()
-        for result in line:
-            assert len(taken) - result / 2 <= 5
-        assert len(taken) == 100
+    for result in mapper(double, work()):
+        assert len(taken) - result / 2 <= 5
+    assert len(taken) == 100
 
 
-def test_an_error_comes_at_its_place_and_no_thread_is_left():
+def test_an_error_is_raised_at_its_position_as_it_is(mapper):
+    results = mapper(refuse_3, range(10))
+
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(RasterError, match=r"^scene\.tif cannot be read\. Copy it again\.$"):
+        next(results)
+
+
+def test_a_mapper_has_a_number_of_worker_processes(two):
+    assert (serial.workers, two.workers) == (0, 2)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_no_thread_is_left_after_an_error_or_after_closing(fails):
     before = threading.active_count()
-    line = ahead(refuse, range(10), threads=2)
+    results = ahead(refuse_3, range(10), threads=2)
+    next(results)
 
-    assert [next(line) for _ in range(3)] == [0, 1, 2]
-    with pytest.raises(RasterError, match="Copy it again"):
-        next(line)
+    if fails:
+        with pytest.raises(RasterError):
+            list(results)
+    else:
+        results.close()
 
     assert threading.active_count() == before
 
 
-def test_an_error_crosses_from_a_process_as_it_is(two):
-    with pytest.raises(RasterError, match=r"scene\.tif cannot be read"):
-        list(two(refuse, range(10)))
+def test_closing_cancels_what_is_under_way():
+    cancelled = []
+
+    class Promised:
+        def __init__(self, number):
+            self.number = number
+
+        def result(self):
+            return self.number
+
+        def cancel(self):
+            cancelled.append(self.number)
+
+    results = in_order(Promised, range(10), most=3)
+    next(results)
+    results.close()
+
+    assert cancelled == [1, 2]
 
 
-def test_closing_waits_for_what_is_under_way():
-    running = []
+@needs_sigkill
+def test_the_items_of_a_dying_process_are_done_by_another(two, tmp_path):
+    (tmp_path / "trap").touch()
+    work = [None, None, str(tmp_path / "trap"), None, None, None]
 
-    def slow(number):
-        running.append(number)
-        time.sleep(0.05)
-        running.remove(number)
+    pids = list(two(die_once, work))
 
-    line = ahead(slow, range(100), threads=2)
-    next(line)
-    line.close()
-
-    assert not running
+    assert len(pids) == 6
+    assert os.getpid() not in pids
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_what_a_dying_process_was_at_is_done_by_another(two, tmp_path):
-    (tmp_path / "mine").touch()
-    work = [None, None, str(tmp_path / "mine"), None, None, None]
-
-    found = list(two(die_once, work))
-
-    assert len(found) == 6
-    assert os.getpid() not in found
-
-
+@needs_sigkill
 @pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_work_that_kills_every_process_is_given_up(tmp_path):
+def test_an_item_that_kills_every_process_is_given_up():
     with (
         processes(1) as one,
-        pytest.raises(WorkersLost, match=f"begun {TRIES} times") as error,
+        pytest.raises(WorkersLost, match=f"started {TRIES} times") as error,
     ):
         list(one(die, range(3)))
 
@@ -126,17 +146,42 @@ def test_work_that_kills_every_process_is_given_up(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, -1])
-def test_no_process_is_no_way_to_work(workers):
+def test_at_least_one_process_is_needed(workers):
     with pytest.raises(ConfigError, match="at least 1 process"), processes(workers):
         pass
 
 
 @pytest.mark.parametrize("address", ["nonsense", "tcp://no-port", ""])
-def test_what_is_no_address_is_refused(address):
+def test_a_text_that_is_no_address_is_refused(address):
     with pytest.raises(ConfigError, match="no address of a Dask scheduler"), dask(address):
         pass
 
 
-def test_a_cluster_that_does_not_answer_is_told():
+def test_a_cluster_that_does_not_answer_is_reported():
     with pytest.raises(WorkersLost, match="No Dask scheduler answers"), dask("tcp://127.0.0.1:9"):
         pass
+
+
+CLUSTER = """
+import logging
+import distributed.scheduler
+distributed.scheduler.heartbeat_interval = lambda workers: 0.002  # s: one is under way at the end
+from anomvae.parallel import dask
+
+if __name__ == "__main__":
+    with dask("local") as mapper:
+        assert list(mapper(abs, range(-30, 0))) == list(range(30, 0, -1))
+        assert logging.getLogger("distributed").level < logging.CRITICAL
+    assert logging.getLogger("distributed").level < logging.CRITICAL
+"""
+
+
+@pytest.mark.slow
+def test_a_local_cluster_works_and_closes_without_a_word(tmp_path):
+    pytest.importorskip("distributed")
+    script = tmp_path / "script.py"
+    script.write_text(CLUSTER)
+
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -1,4 +1,4 @@
-"""A season, shortened: what arrives, and that a watch that is killed ends as one that is not."""
+"""A short season: its arrivals, and that killed monitoring ends as undisturbed monitoring."""
 
 from collections import Counter
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 from anomvae.testing.season import Season, arrivals, normal
 from anomvae.testing.simulate import Sensor
 from benchmarks.nights import file_of, play, shows_change, train
-from benchmarks.season import differences, measure_idle, told, told_of
+from benchmarks.season import alerted, differences, measure_idle, report
 
 SHORT = Season(
     scenes=12,
@@ -49,7 +49,7 @@ def test_the_days_before_differ_in_light_and_not_in_land():
     assert 0 < np.nanmean(np.abs(first - second)) < np.nanmean(np.abs(first - other))
 
 
-def test_places_take_turns_and_the_first_sight_of_each_is_whole():
+def test_places_take_turns_and_the_first_scene_of_each_has_no_fault():
     season = drawn()
 
     assert [arrival.place for arrival in season[:4]] == ["fields", "harbour"] * 2
@@ -57,7 +57,7 @@ def test_places_take_turns_and_the_first_sight_of_each_is_whole():
     assert {arrival.fault for arrival in season} == {"none", "damaged", "half"}
 
 
-def test_a_place_looks_alike_every_day_but_for_light_and_clouds():
+def test_scenes_of_one_place_differ_less_than_those_of_two():
     quiet = replace(SHORT, clouds=0.0, changed="nowhere")
     harbour = [arrival.scene.block for arrival in drawn(quiet) if arrival.place == "harbour"]
     fields = [arrival.scene.block for arrival in drawn(quiet) if arrival.place == "fields"]
@@ -68,7 +68,7 @@ def test_a_place_looks_alike_every_day_but_for_light_and_clouds():
     assert 0 < apart(harbour[0], harbour[1]) < apart(harbour[0], fields[0])
 
 
-def test_one_place_is_changed_for_good_from_the_middle_on():
+def test_one_place_changes_for_good_in_the_middle():
     changed = [(arrival.place, arrival.number) for arrival in drawn() if arrival.scene.labels.any()]
 
     assert changed == [("harbour", number) for number in (7, 9, 11)]
@@ -85,7 +85,7 @@ def test_clouds_are_no_data():
 
 @pytest.fixture(scope="module")
 def seasons(tmp_path_factory):
-    """Watch a season undisturbed, and again while passes are killed."""
+    """Monitor a season undisturbed, and again while runs are killed."""
     if "forkserver" not in get_all_start_methods():
         pytest.skip("a process cannot be copied here")
     roots = [tmp_path_factory.mktemp(name) for name in ("calm", "killed")]
@@ -111,13 +111,13 @@ def test_every_good_scene_is_scored_once_and_the_others_are_named(seasons):
 
 
 @pytest.mark.slow
-def test_the_lasting_change_is_told_every_time_it_is_seen_and_quiet_scenes_stay_quiet(seasons):
-    seen = {file_of(each) for each in drawn() if shows_change(each)}
+def test_alerts_report_the_scenes_that_show_the_change_and_no_other(seasons):
+    changed = {file_of(each) for each in drawn() if shows_change(each)}
 
-    found = told_of(seasons[0].end)
+    found = alerted(seasons[0].end)
 
-    assert seen
-    assert found == seen
+    assert changed
+    assert found == changed
 
 
 @pytest.mark.slow
@@ -126,19 +126,19 @@ def test_a_season_that_is_killed_ends_as_one_that_is_not(seasons):
 
     assert killed.kills >= 8
     assert differences(calm.end, killed.end) == []
-    assert killed.end.told == [key for key, _ in calm.end.alerts]
+    assert killed.end.delivered == [key for key, _ in calm.end.alerts]
     assert calm.calls == len(calm.end.alerts)
 
 
 @pytest.mark.slow
-def test_the_report_says_whether_the_ends_are_equal(seasons, tmp_path):
+def test_the_report_states_whether_the_ends_are_equal(seasons, tmp_path):
     calm, killed = seasons
-    other = replace(killed, end=replace(killed.end, told=[]))
+    other = replace(killed, end=replace(killed.end, delivered=[]))
     idle = measure_idle(tmp_path / "idle", 20)
 
-    good, bad = told(SHORT, calm, killed, idle, 0), told(SHORT, calm, other, None, 0)
+    good, bad = report(SHORT, calm, killed, idle, 0), report(SHORT, calm, other, None, 0)
 
     assert "of both are equal" in good
-    assert "Told of are 3 of 3 scenes" in good
+    assert "Alerts report 3 of 3 scenes" in good
     assert "A pass over 20 known files" in good
-    assert "**The ends differ in told.**" in bad
+    assert "**The ends differ in delivered.**" in bad

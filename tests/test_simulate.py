@@ -1,4 +1,4 @@
-"""Simulated scenes keep their promises, and the committed samples are what make.py draws."""
+"""Simulated scenes, and the committed samples, which make.py draws."""
 
 import itertools
 import os
@@ -46,15 +46,12 @@ def auc(scene, background=None):
     )
 
 
-def test_equal_arguments_give_equal_scenes():
-    first, second = (simulate((40, 50), 7, anomalies=ANOMALIES) for _ in range(2))
+def test_equal_arguments_give_equal_scenes_and_another_seed_another():
+    first, second, other = (simulate((40, 50), seed, anomalies=ANOMALIES) for seed in (7, 7, 8))
 
-    assert first.block.tobytes() == second.block.tobytes()
-    assert first.fraction.tobytes() == second.fraction.tobytes()
-
-
-def test_another_seed_gives_another_scene():
-    assert simulate((32, 32), 0).block.tobytes() != simulate((32, 32), 1).block.tobytes()
+    assert first.block.tobytes() == second.block.tobytes() != other.block.tobytes()
+    assert first.fraction.tobytes() == second.fraction.tobytes() != other.fraction.tobytes()
+    assert not simulate((40, 50), 7).labels.any()
 
 
 def test_axes_are_time_row_col_band():
@@ -106,7 +103,7 @@ def test_paint_and_plastic_absorb_where_hydrocarbons_do(material):
         assert inside < 0.9 * outside
 
 
-def test_what_is_foreign_is_not_background():
+def test_foreign_materials_are_not_background():
     assert not BACKGROUND.keys() & FOREIGN.keys()
 
 
@@ -119,14 +116,14 @@ def test_a_place_holds_every_material_in_shares_that_add_up_to_1(seed):
     assert (abundances.max((0, 1)) > 0.5).all()
 
 
-def test_one_place_can_be_seen_on_many_days():
+def test_a_place_without_noise_and_shadow_is_the_same_every_day():
     place = draw_place((48, 48), np.random.default_rng(0))
 
     first, second = (
         observe(place, np.random.default_rng(day), anomalies=(), sensor=SUNLIT) for day in (1, 2)
     )
 
-    np.testing.assert_array_equal(first.block, second.block)  # no noise, no shadow: the land alone
+    np.testing.assert_array_equal(first.block, second.block)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -156,19 +153,19 @@ def test_shadow_is_dark_and_blue():
         place, np.random.default_rng(0), (), Sensor(noise=0.0, wedge=0.0, shadow=0.2)
     ).block
 
-    left = (cloudy / open_sky)[0]  # light that is left
+    light = (cloudy / open_sky)[0]
 
-    shaded = left[..., -1] < 0.5
+    shaded = light[..., -1] < 0.5
     assert shaded.mean() == pytest.approx(0.2, abs=0.05)
-    assert (left[shaded][:, 0] > left[shaded][:, -1]).all()
+    assert (light[shaded][:, 0] > light[shaded][:, -1]).all()
 
 
-def test_noise_is_that_of_its_band():
+def test_noise_depends_on_the_band():
     place = draw_place(SHAPE, np.random.default_rng(0))
     quiet = observe(place, np.random.default_rng(1), (), SUNLIT)
     noisy = observe(place, np.random.default_rng(1), (), Sensor(shadow=0.0, wedge=0.0))
 
-    bright = (quiet.block > 0.02).all(axis=(0, 1, 2))  # clipping at 0 spares these bands
+    bright = (quiet.block > 0.02).all(axis=(0, 1, 2))  # bands without clipping at 0
     noise = (noisy.block - quiet.block).std((0, 1, 2))
 
     good, weak = (noisy.wavelengths.index(nm) for nm in (842, 945))
@@ -185,7 +182,7 @@ def test_dead_bands_read_0():
     assert np.flatnonzero(dead).tolist() == [3, 5]
 
 
-def test_labels_are_where_something_was_planted():
+def test_labels_are_where_anomalies_were_planted():
     planted = (Anomaly("plastic", (3, 4)), Anomaly("red roof", fraction=0.4))
 
     scene = simulate((32, 32), 0, anomalies=planted)
@@ -206,7 +203,7 @@ def test_the_share_that_an_anomaly_fills_is_mixed_in():
     )
 
     np.testing.assert_allclose(half, (plain + whole) / 2, atol=1e-6)
-    assert (whole != plain).any(-1).sum() == 4  # and nothing else has changed
+    assert (whole != plain).any(-1).sum() == 4  # no other pixel changes
 
 
 def test_2_pixels_lie_between_anomalies():
@@ -217,12 +214,8 @@ def test_2_pixels_lie_between_anomalies():
     assert ndimage.label(halfway, np.ones((3, 3)))[1] == len(ANOMALIES)
 
 
-def test_nothing_planted_means_no_labels():
-    assert not simulate((32, 32), 0).labels.any()
-
-
 @pytest.mark.parametrize("seed", [1, 2])
-def test_anomalies_stand_out_under_rx_but_not_all_of_them(seed):
+def test_rx_finds_most_anomalies_but_not_all(seed):
     normal = simulate(SHAPE, 0)
     scene = simulate(SHAPE, seed, anomalies=ANOMALIES)
 
@@ -252,7 +245,7 @@ def test_a_scene_without_room_is_refused():
 
 
 def draw_samples(folder):
-    """Run make.py as a person does, with this checkout's package, whatever is installed."""
+    """Run make.py with the package of this checkout, whatever is installed."""
     command = [sys.executable, SAMPLES / "make.py", "--out", folder]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(SAMPLES.parent)})
     return {path.name: path for path in folder.iterdir()}
@@ -278,7 +271,7 @@ def described(file):
 
 
 def assert_same_counts(ours, committed):
-    """Another machine's exp() may differ in its last bit, and a rounding then falls otherwise."""
+    """Allow for another machine's exp(), which may differ in its last bit, and so in rounding."""
     differ = ours != committed
 
     assert differ.mean() <= 1e-4
@@ -298,7 +291,7 @@ def test_samples_are_small():
 
 
 @pytest.mark.parametrize("name", ["normal", "scene_a", "scene_b"])
-def test_a_sample_says_what_it_is(name):
+def test_a_sample_has_georeference_wavelengths_and_units(name):
     with rasterio.open(SAMPLES / f"{name}.tif") as file:
         valid = file.dataset_mask() > 0
 

@@ -1,4 +1,4 @@
-"""The benchmark of speed: its scenes repeat, its figures are kept, its sums are right."""
+"""benchmarks/speed.py: its scenes, its file of timings, its ratios."""
 
 import json
 import math
@@ -10,22 +10,22 @@ from click.testing import CliRunner
 
 from anomvae.errors import FileError
 from benchmarks import inputs, speed, stopwatch
-from benchmarks.speedtables import ALONE, START, Figure, RunMetrics, markdown
+from benchmarks.speedtables import SCORE_TILE, TINY, Timing, Timings, markdown
 
 
-def figure(what, seconds=2.0, cpu=1.0, pixels=1_000_000, bands=12, megapixels=1.0):
-    return Figure(what, bands, megapixels, pixels, seconds, cpu, math.nan)
+def timing(what, seconds=2.0, cpu=1.0, pixels=1_000_000, bands=12, megapixels=1.0):
+    return Timing(what, bands, megapixels, pixels, seconds, cpu, math.nan)
 
 
-def test_a_scene_is_made_once_and_alike_everywhere(tmp_path):
+def test_a_scene_is_written_once_and_always_the_same(tmp_path):
     scene = inputs.Scene(5, 0.3)
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
 
     path = scene.made(tmp_path / "one")
-    made = path.stat().st_mtime_ns
+    written = path.stat().st_mtime_ns
 
-    assert scene.made(tmp_path / "one").stat().st_mtime_ns == made
+    assert scene.made(tmp_path / "one").stat().st_mtime_ns == written
     assert scene.made(tmp_path / "two").read_bytes() == path.read_bytes()
     with rasterio.open(path) as dataset:
         assert (dataset.count, dataset.width * dataset.height) == (5, scene.pixels)
@@ -34,59 +34,59 @@ def test_a_scene_is_made_once_and_alike_everywhere(tmp_path):
         assert dataset.read().min() > 0
 
 
-def test_the_time_of_work_is_taken():
-    cost = stopwatch.of(lambda: np.ones(100_000).sum(), 3)
+def test_a_function_has_a_duration_and_no_peak_memory():
+    usage = stopwatch.of(lambda: np.ones(100_000).sum(), 3)
 
-    assert cost.seconds > 0
-    assert math.isnan(cost.peak)
+    assert usage.seconds > 0
+    assert math.isnan(usage.peak)
 
 
-def test_figures_are_kept_and_newer_ones_take_the_place_of_older(tmp_path):
-    figures = RunMetrics(tmp_path / "speed.json")
-    figures.rate = 100.0
-    figures.add(figure("read", seconds=4))
-    figures.add(figure("read", seconds=2))
+def test_timings_are_kept_and_replace_older_ones(tmp_path):
+    timings = Timings(tmp_path / "speed.json")
+    timings.rate = 100.0
+    timings.add(timing("read", seconds=4))
+    timings.add(timing("read", seconds=2))
 
-    found = RunMetrics(tmp_path / "speed.json")
+    stored = Timings(tmp_path / "speed.json")
 
-    assert found.rate == 100
-    assert [one.seconds for one in found] == [2]
-    assert "commit" in next(iter(found)).when
+    assert stored.rate == 100
+    assert [one.seconds for one in stored] == [2]
+    assert "commit" in next(iter(stored)).when
     assert json.loads((tmp_path / "speed.json").read_text())["figures"][0]["peak"] is None
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_another_json_file_is_refused(tmp_path):
     (tmp_path / "speed.json").write_text("[]")
 
-    with pytest.raises(FileError, match="holds no figures"):
-        RunMetrics(tmp_path / "speed.json")
+    with pytest.raises(FileError, match="holds no timings"):
+        Timings(tmp_path / "speed.json")
 
 
-def test_ratios_are_those_of_the_figures():
-    figures = RunMetrics()
-    figures.add(figure("anomvae vae, band noise", seconds=1))
-    figures.add(figure("spectral rx", seconds=4))
-    figures.add(figure("score", 3, bands=START[0], megapixels=START[1]))
-    for name, cpu in (("read", 2.0), ("write", 4.0), (ALONE, 6.0)):
-        figures.add(figure(name, cpu=cpu))
-    figures.add(figure("score", seconds=18))
-    figures.add(figure("score --workers 1", seconds=10))
-    figures.add(figure("score --workers 2", seconds=5))
+def test_the_ratios_are_those_of_the_timings():
+    timings = Timings()
+    timings.add(timing("anomvae vae, band noise", seconds=1))
+    timings.add(timing("spectral rx", seconds=4))
+    timings.add(timing("score", 3, bands=TINY[0], megapixels=TINY[1]))
+    for name, cpu in (("read", 2.0), ("write", 4.0), (SCORE_TILE, 6.0)):
+        timings.add(timing(name, cpu=cpu))
+    timings.add(timing("score", seconds=18))
+    timings.add(timing("score --workers 1", seconds=10))
+    timings.add(timing("score --workers 2", seconds=5))
 
-    told = markdown(figures, cores=2)
+    text = markdown(timings, cores=2)
 
-    assert "| anomvae vae, band noise / spectral rx | 12 | 4 x |" in told
-    assert "| score of 1 Mpixel / bound of 9.0 s | 12 | 2.00 x |" in told
-    assert "| two processes / one, 1 Mpixel | 12 | 2.00 x |" in told
+    assert "| anomvae vae, band noise / spectral rx | 12 | 4 x |" in text
+    assert "| score of 1 Mpixel / bound of 9.0 s | 12 | 2.00 x |" in text
+    assert "| two processes / one, 1 Mpixel | 12 | 2.00 x |" in text
 
 
 @pytest.mark.slow
 def test_the_benchmark_runs_in_parts(tmp_path):
-    asked = ["--folder", str(tmp_path), "--scene", "6x0.02", "--repeats", "1"]
-    asked += ["--out", str(tmp_path / "speed.json")]
+    words = ["--folder", str(tmp_path), "--scene", "6x0.02", "--repeats", "1"]
+    words += ["--out", str(tmp_path / "speed.json")]
 
     for part in ("machine", "files", "score"):
-        done = CliRunner().invoke(speed.main, [*asked, "--part", part])
+        done = CliRunner().invoke(speed.main, [*words, "--part", part])
         assert done.exit_code == 0, done.output
 
     assert "GFLOP/s" in done.stdout
@@ -95,7 +95,7 @@ def test_the_benchmark_runs_in_parts(tmp_path):
 
 
 @pytest.mark.parametrize("scene", ["12", "12x", "ax3"])
-def test_a_scene_that_is_none_is_refused(tmp_path, scene):
+def test_a_malformed_scene_is_refused(tmp_path, scene):
     done = CliRunner().invoke(speed.main, ["--folder", str(tmp_path), "--scene", scene])
 
     assert done.exit_code == 2

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.pixels.tiling import Tile, fitting_size, tile_at, tiles
+from anomvae.pixels.tiling import SamplingGrid, Tile, fitting_size, tile_at, tiles, whole
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides)
@@ -33,9 +33,9 @@ def test_every_kept_pixel_comes_with_its_whole_halo_inside_the_grid(shape, size,
 
 @given(shape=shapes, size=shapes)
 def test_no_tile_is_empty_or_larger_than_its_size(shape, size):
-    cut = list(tiles(shape, size))
+    cut = [tile.shape for tile in tiles(shape, size)]
 
-    assert all(0 < rows <= size[0] and 0 < cols <= size[1] for rows, cols in map(_shape, cut))
+    assert all(0 < rows <= size[0] and 0 < cols <= size[1] for rows, cols in cut)
 
 
 @given(shape=shapes, size=shapes)
@@ -46,17 +46,15 @@ def test_tiles_come_row_by_row(shape, size):
 
 
 @given(shape=shapes, size=shapes, halo=halos)
-def test_the_tile_size_never_shows_in_a_result_that_looks_no_further_than_the_halo(
-    shape, size, halo
-):
+def test_the_tile_size_never_shows_in_a_result_whose_radius_is_at_most_the_halo(shape, size, halo):
     raster = np.random.default_rng(0).integers(0, 9, shape)
-    whole = _largest_nearby(raster, halo)
-    pieced = np.zeros(shape, int)
+    expected = _largest_nearby(raster, halo)
+    mosaic = np.zeros(shape, int)
 
     for tile in tiles(shape, size, halo):
-        pieced[tile.keep] = _largest_nearby(raster[tile.read], halo)[tile.inner]
+        mosaic[tile.keep] = _largest_nearby(raster[tile.read], halo)[tile.inner]
 
-    assert (pieced == whole).all()
+    assert (mosaic == expected).all()
 
 
 def test_a_tile_at_the_edge_reads_no_further_than_the_grid():
@@ -71,9 +69,9 @@ def test_a_tile_at_the_edge_reads_no_further_than_the_grid():
 def test_a_fitting_tile_holds_whole_file_blocks(shape, block, bands, budget):
     size = fitting_size(shape, block, bands, budget)
 
-    for side, step, whole in zip(size, block, shape, strict=True):
-        assert side == whole or side % step == 0
-        assert 1 <= side <= whole
+    for side, step, length in zip(size, block, shape, strict=True):
+        assert side == length or side % step == 0
+        assert 1 <= side <= length
 
 
 @given(shape=shapes, block=shapes, bands=st.integers(1, 400), budget=st.integers(1, 20_000))
@@ -94,8 +92,23 @@ def test_a_scene_within_the_budget_is_one_tile():
     assert fitting_size((300, 400), (1, 400), bands=4) == (300, 400)
 
 
-def _shape(tile):
-    return tile.shape
+@given(shape=shapes, side=sides, size=shapes)
+def test_each_sample_is_the_middle_one_of_its_pixels_and_lies_in_one_window(shape, side, size):
+    raster = np.arange(shape[0] * shape[1]).reshape(shape)
+    samples = SamplingGrid.fitting(shape, side)
+    image = np.full(samples.shape, -1)
+
+    for tile in tiles(shape, size):
+        part, (rows, cols) = samples.part(tile.keep)
+        image[part] = raster[tile.keep][np.ix_(rows, cols)]
+
+    rows, cols = (
+        ((np.arange(count) + 0.5) * length / count).astype(int)
+        for length, count in zip(shape, samples.shape, strict=True)
+    )
+    assert max(samples.shape) <= side or samples.shape == shape
+    assert (image == raster[np.ix_(rows, cols)]).all()
+    assert samples.part(whole(shape))[0] == whole(samples.shape)
 
 
 def _largest_nearby(raster, radius):

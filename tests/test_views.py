@@ -4,36 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from anomvae.errors import BandMismatch
-from anomvae.pixels.bands import unnamed_bands
-from anomvae.pixels.views import Patches, Series, Spectra, matched
+from anomvae.pixels.views import Patches, Series, Spectra
 
 blocks = npst.arrays(
     np.float32,
     npst.array_shapes(min_dims=4, max_dims=4, max_side=4),
     elements=st.sampled_from([0.0, 1.5, -3.0, np.nan, np.inf, -np.inf]),
 )
-
-
-class Fake:
-    """A reader that only knows its bands."""
-
-    name = "scene.tif"
-
-    def __init__(self, bands):
-        self.bands = bands
-
-    def using(self, bands):
-        return Fake(bands)
-
-
 VIEWS = [Spectra(), Series(), Patches(0), Patches(1)]
-
 every_view = pytest.mark.parametrize("view", VIEWS, ids=repr)
 
 
-def newest(view, examples):
-    """Take what the examples are about, with a date axis at the end."""
+def scored_spectra(view, examples):
+    """Return the spectra that are scored, with a date axis at the end."""
     if isinstance(view, Series):
         return examples.transpose(0, 2, 1)
     if isinstance(view, Patches):
@@ -42,31 +25,24 @@ def newest(view, examples):
 
 
 @given(blocks)
-@pytest.mark.parametrize("view", [Spectra(), Patches(1)], ids=repr)
-def test_a_pixel_can_be_scored_only_where_every_band_has_data(view, block):
+@every_view
+def test_a_pixel_is_scored_where_every_band_has_data_and_a_series_has_an_earlier_date(view, block):
     where = view.where(block)
 
-    assert where.shape == block.shape[:-1]
-    assert all(where[place] == np.isfinite(block[place]).all() for place in np.ndindex(where.shape))
-
-
-@given(blocks)
-def test_a_date_can_be_scored_only_with_one_before_it(block):
-    where = Series().where(block)
-
-    whole = np.isfinite(block).all(-1)
+    valid = np.isfinite(block).all(-1)
+    assert where.shape == valid.shape
     for date, row, col in np.ndindex(where.shape):
-        past = whole[:date, row, col].any()
-        assert where[date, row, col] == (whole[date, row, col] and past)
+        comparable = not view.compares_dates or valid[:date, row, col].any()
+        assert where[date, row, col] == (valid[date, row, col] and comparable)
 
 
 @given(blocks)
 @every_view
-def test_joining_puts_each_value_back_where_it_was_and_nan_elsewhere(view, block):
+def test_joining_returns_each_value_at_its_pixel_and_nan_elsewhere(view, block):
     where = view.where(block)
 
     examples = view.split(block, where)[:]
-    sums = newest(view, examples).sum(axis=1)
+    sums = scored_spectra(view, examples).sum(axis=1)
     joined = view.join(sums if isinstance(view, Series) else sums[:, 0], where)
 
     assert joined.dtype == np.float32
@@ -76,49 +52,30 @@ def test_joining_puts_each_value_back_where_it_was_and_nan_elsewhere(view, block
 
 @given(blocks)
 @every_view
-def test_the_split_of_what_can_be_scored_is_known(view, block):
-    where = view.where(block)
+def test_examples_of_scored_pixels_are_known_and_the_block_is_not_changed(view, block):
+    before, where = block.copy(), view.where(block)
 
     examples = view.split(block, where)
 
     assert len(examples) == examples.shape[0] == len(examples[:])
     assert view.known(examples[:]).sum() == where.sum()
     assert not np.isinf(examples[:]).any()
-
-
-@given(blocks)
-@every_view
-def test_a_view_leaves_its_block_as_it_was(view, block):
-    before = block.copy()
-
-    view.split(block, view.where(block))[:]
-
     np.testing.assert_array_equal(block, before)
 
 
 @given(blocks)
 def test_a_patch_holds_the_neighbours_and_nan_beyond_the_edge(block):
-    view = Patches(1)
-    everywhere = np.ones(block.shape[:-1], bool)
+    all_pixels = np.ones(block.shape[:-1], bool)
 
-    examples = view.split(block, everywhere)[:]
+    examples = Patches(1).split(block, all_pixels)[:]
 
     padded = np.pad(block, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=np.nan)
-    for example, (date, row, col) in zip(examples, np.ndindex(everywhere.shape), strict=True):
+    for example, (date, row, col) in zip(examples, np.ndindex(all_pixels.shape), strict=True):
         expected = padded[date, row : row + 3, col : col + 3]
         assert np.array_equal(example, np.where(np.isfinite(expected), expected, np.nan), True)
 
 
-def test_a_spectrum_looks_no_further_than_its_own_pixel():
-    assert Spectra().radius == 0
-
-
-def test_a_matched_reader_gives_the_bands_of_the_detector_in_its_order():
-    reader = matched(Fake(unnamed_bands(4)), unnamed_bands(4).choose("3,1"))
-
-    assert reader.bands.indexes == [3, 1]
-
-
-def test_a_reader_without_the_bands_of_the_detector_is_refused():
-    with pytest.raises(BandMismatch, match=r"scene\.tif"):
-        matched(Fake(unnamed_bands(3)), unnamed_bands(4))
+def test_only_a_series_compares_dates_and_only_a_patch_has_a_receptive_radius():
+    assert [view.compares_dates for view in VIEWS] == [False, True, False, False]
+    assert [view.radius for view in VIEWS] == [0, 0, 0, 1]
+    assert [view.side for view in VIEWS[2:]] == [1, 3]

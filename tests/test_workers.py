@@ -1,5 +1,6 @@
-"""The same maps from other processes and from a Dask cluster, whatever happens to the workers."""
+"""The same files from other processes and from a Dask cluster, even if workers die."""
 
+import logging
 import os
 import pickle
 import signal
@@ -11,19 +12,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.rasters import bands_of, land, plant, run, trained, write
-from test_mapping import Neighbours
+from support.rasters import land, plant, run, trained, write
+from support.scorers import SIX, Neighbours, same_files
 
-from anomvae.errors import RasterError, WorkersLost
-from anomvae.mapping import score_scene, score_scenes
-from anomvae.mapping.outputs import Outputs
-from anomvae.mapping.tiles import RemoteTask, TileTask
+from anomvae.errors import RasterError
+from anomvae.mapping import (
+    Deliverables,
+    QuickLookSpec,
+    ScoreOptions,
+    read_summary,
+    score_scene,
+    score_scenes,
+    score_tiles,
+)
 from anomvae.parallel import processes
 from anomvae.parallel.cluster import Cluster
-from anomvae.pixels.tiling import tiles
-from anomvae.raster import RasterReader, absolute_uri
+from anomvae.pixels.covariates import Covariate
+from anomvae.raster import Scene
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+
+TILES = ScoreOptions(tile=40)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,7 @@ def two():
 
 
 @pytest.fixture(scope="module")
-def client():
+def cluster():
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
@@ -41,7 +50,12 @@ def client():
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
-        yield client
+        yield Cluster(client)
+
+
+@pytest.fixture(params=["two", "cluster"])
+def mapper(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture
@@ -49,9 +63,15 @@ def scene(tmp_path):
     return write(tmp_path / "scene.tif", plant(land((90, 110), seed=1)))
 
 
+@pytest.fixture
+def model(tmp_path):
+    trained().save(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
+
+
 @dataclass(frozen=True)
 class Deadly(Neighbours):
-    """A detector that kills the process it is in, once, where a file stands."""
+    """Kills its process, once, where a file exists."""
 
     trap: str = ""
 
@@ -62,146 +82,131 @@ class Deadly(Neighbours):
         return super().score(block)
 
 
-@dataclass(frozen=True)
-class Blind:
-    """A mapper whose workers see none of our files."""
-
-    workers: int = 2
-
-    def __call__(self, function, work):
-        raise RasterError("/elsewhere/scene.tif does not exist. Check the path.")
-
-
-def same_maps(one, other):
-    return all(
-        ours.read_bytes() == theirs.read_bytes()
-        for ours, theirs in zip(one.outputs.all[:-1], other.outputs.all[:-1], strict=True)
-    )
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_the_number_of_threads_never_shows(scene, tmp_path, threads):
-    one = score_scene(trained(), scene, tmp_path / "one", tile=20, threads=1)
-
-    other = score_scene(trained(), scene, tmp_path / "other", tile=20, threads=threads)
-
-    assert same_maps(one, other)
-
-
 @pytest.mark.parametrize("config", ["default", "small-objects"])
 def test_processes_make_the_same_files_to_the_bit(scene, tmp_path, two, config):
-    here = score_scene(trained(config), scene, tmp_path / "here", tile=40)
+    here = score_scene(trained(config), scene, tmp_path / "here", TILES)
 
-    there = score_scene(trained(config), scene, tmp_path / "there", tile=40, mapper=two)
+    there = score_scene(trained(config), scene, tmp_path / "there", TILES, mapper=two)
 
-    assert same_maps(here, there)
+    assert same_files(here, there)
 
 
-def test_a_cluster_makes_the_same_files_to_the_bit_though_a_worker_is_killed(
-    scene, tmp_path, client
-):
+def test_workers_make_the_same_files_though_one_is_killed(scene, tmp_path, mapper):
     trap = tmp_path / "trap"
-    here = score_scene(Deadly(), scene, tmp_path / "here", tile=20)
+    here = score_scene(Deadly(), scene, tmp_path / "here", TILES)
     trap.touch()
 
-    there = score_scene(
-        Deadly(trap=str(trap)), scene, tmp_path / "there", tile=20, mapper=Cluster(client)
-    )
+    there = score_scene(Deadly(trap=str(trap)), scene, tmp_path / "there", TILES, mapper=mapper)
 
-    assert not trap.exists()  # a worker died of it
-    assert same_maps(here, there)
+    assert not trap.exists()  # a worker was killed
+    assert same_files(here, there)
 
 
-def test_processes_make_the_same_files_though_one_is_killed(scene, tmp_path, two):
-    trap = tmp_path / "trap"
-    here = score_scene(Deadly(), scene, tmp_path / "here", tile=20)
-    trap.touch()
+def test_workers_open_the_same_bands_and_mask(scene, tmp_path, two):
+    mask = write(tmp_path / "mask.tif", np.eye(90, 110, dtype="uint8")[None], nodata=None)
+    named = Scene.of(scene, bands="2,5", mask=mask)
+    write(scene, land((90, 110), seed=1))
 
-    there = score_scene(Deadly(trap=str(trap)), scene, tmp_path / "there", tile=20, mapper=two)
+    with named.open() as opened:
+        detector = Neighbours(bands=opened.bands)
 
-    assert not trap.exists()
-    assert same_maps(here, there)
+    here = score_scene(detector, named, tmp_path / "here", TILES)
+    there = score_scene(detector, named, tmp_path / "there", TILES, mapper=two)
+
+    assert here.valid == 90
+    assert same_files(here, there)
 
 
-@pytest.mark.parametrize("kind", ["processes", "cluster"])
-def test_scenes_are_shared_out_where_there_are_enough(tmp_path, two, client, kind, monkeypatch):
+def test_workers_share_whole_scenes_where_there_are_enough(tmp_path, mapper, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = ["a.tif", "b.tif", "missing.tif", "c.tif"]
     for seed, name in enumerate(names):
         if name != "missing.tif":
             write(tmp_path / name, plant(land(seed=seed)))
-    mapper = two if kind == "processes" else Cluster(client)
+    calls = []
 
-    there = list(score_scenes(trained(), names, "there", mapper=mapper))
-    here = list(score_scenes(trained(), names, "here"))
+    there = list(
+        score_scenes(
+            Neighbours(),
+            names,
+            "there",
+            progress=lambda *call: calls.append(call),
+            mapper=mapper,
+        )
+    )
+    here = list(score_scenes(Neighbours(), names, "here"))
 
-    assert [one.scene for one in there] == names
-    assert isinstance(there[2].error, RasterError)
+    assert [outcome.scene for outcome in there] == names
+    assert calls == [("scenes", count, 4) for count in (1, 2, 3, 4)]
+    assert isinstance(there.pop(2).error, RasterError)
+    assert isinstance(here.pop(2).error, RasterError)
     for ours, theirs in zip(here, there, strict=True):
-        if ours.result is not None:
-            assert theirs.result.scene == ours.result.scene
-            assert theirs.result.path == Path("there") / ours.result.path.name
-            assert same_maps(ours.result, theirs.result)
+        assert theirs.result.scene == ours.result.scene
+        assert theirs.result.path == Path("there") / ours.result.path.name
+        assert same_files(ours.result, theirs.result)
 
 
-def test_results_that_a_cluster_leaves_elsewhere_are_missed(tmp_path, two):
-    write(tmp_path / "a.tif", plant(land()))
-    write(tmp_path / "b.tif", plant(land()))
+@pytest.mark.parametrize("count", [1, 2])
+def test_warnings_of_covariates_are_logged_once_for_each_scene(tmp_path, two, caplog, count):
+    classes = np.ones((1, 90, 110), "uint8")
+    classes[0, :, ::2] = 7
+    cover = write(tmp_path / "cover.tif", classes, nodata=0)
+    dem = write(tmp_path / "dem.tif", np.full((1, 90, 110), -1, "float32"))
+    covariates = Covariate("categorical", "cover.tif", classes=(1.0,)), Covariate("continuous")
+    scenes = [
+        Scene.of(
+            write(tmp_path / f"{name}.tif", land((90, 110))),
+            covariates=[f"categorical:{cover}", str(dem)],
+        )
+        for name in "ab"[:count]
+    ]
+    detector = Neighbours(covariates=covariates)
 
-    @dataclass(frozen=True)
-    class Elsewhere:
-        workers: int = 2
+    with caplog.at_level(logging.WARNING):
+        outcomes = list(score_scenes(detector, scenes, tmp_path / "out", TILES, mapper=two))
 
-        def __call__(self, function, work):
-            for outcome in map(function, work):
-                outcome.result.outputs.summary.unlink()
-                yield outcome
-
-    scenes = [tmp_path / "a.tif", tmp_path / "b.tif"]
-    found = list(score_scenes(trained(), scenes, tmp_path / "out", mapper=Elsewhere()))
-
-    assert all(isinstance(one.error, WorkersLost) for one in found)
-    assert "all workers share" in str(found[0].error)
+    assert all(outcome.result is not None for outcome in outcomes)
+    for scene in scenes:
+        messages = [text for text in caplog.messages if text.startswith(f"{scene.dates[0].name}: ")]
+        unknown, empty = messages
+        assert "cover.tif has classes that training did not have (7)" in unknown
+        assert "has no value at any pixel" in empty
 
 
-def test_workers_that_lack_the_file_say_so_in_a_line(scene, tmp_path, two):
-    with RasterReader(scene) as reader:
-        work = TileTask(trained(), reader)
-        sent = RemoteTask(pickle.dumps(work))
-        tile = next(tiles(reader.shape, (20, 20)))
+@pytest.mark.parametrize(
+    ("replacement", "message"),
+    [
+        (None, "Workers open rasters themselves"),
+        (land((70, 70)), "is another raster on this machine"),
+    ],
+)
+def test_workers_refuse_a_scene_that_they_do_not_have(scene, two, replacement, message):
+    spec = QuickLookSpec.of((90, 110), SIX)
+
+    with Scene.of(scene).open() as opened:
         scene.unlink()
-
-    with pytest.raises(RasterError, match="Workers open rasters themselves") as error:
-        list(two(sent, [tile]))
+        if replacement is not None:
+            write(scene, replacement)
+        with pytest.raises(RasterError, match=message) as error:
+            list(score_tiles(Neighbours(), opened, spec, TILES, two))
 
     assert str(scene) in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_workers_that_find_another_raster_under_the_name_say_so(scene, two):
-    with RasterReader(scene) as reader:
-        work = TileTask(trained(), reader)
-        sent = RemoteTask(pickle.dumps(work))
-        write(scene, plant(land((70, 70))))
+def test_a_scene_that_fails_in_workers_leaves_nothing(scene, tmp_path):
+    @dataclass(frozen=True)
+    class Failed:
+        """A mapper whose workers find no file."""
 
-    with pytest.raises(RasterError, match="is another raster on this machine"):
-        list(two(sent, list(tiles((20, 20), (20, 20)))))
+        workers: int = 2
 
+        def __call__(self, function, work):
+            pickle.dumps(function)
+            raise RasterError("/elsewhere/scene.tif does not exist. Check the path.")
 
-def test_a_reader_is_sent_with_its_bands_and_its_mask(scene, tmp_path):
-    mask = write(tmp_path / "mask.tif", np.eye(90, 110, dtype="uint8")[None], nodata=None)
-    window = (slice(0, 90), slice(0, 110))
-    with (
-        RasterReader(scene, bands="2,5", mask=mask) as reader,
-        pickle.loads(pickle.dumps(reader)) as sent,
-    ):
-        assert sent.name == absolute_uri(scene)
-        assert np.array_equal(reader.read(window), sent.read(window), equal_nan=True)
-
-
-def test_a_scene_that_fails_on_workers_leaves_nothing(scene, tmp_path):
     with pytest.raises(RasterError, match="elsewhere"):
-        score_scene(trained(), scene, tmp_path / "out", mapper=Blind())
+        score_scene(Neighbours(), scene, tmp_path / "out", mapper=Failed())
 
     assert not (tmp_path / "out").exists()
 
@@ -216,56 +221,55 @@ def test_a_scene_that_fails_on_workers_leaves_nothing(scene, tmp_path):
         (("--dask", "tcp://127.0.0.1:9"), 3, "No Dask scheduler answers"),
     ],
 )
-def test_the_shell_refuses_what_cannot_work_in_one_line(scene, tmp_path, options, code, words):
-    trained().save(tmp_path / "model.safetensors")
-
-    ran = run(
-        "score", scene, "-m", tmp_path / "model.safetensors", "-o", tmp_path / "out", *options
-    )
+def test_the_command_refuses_workers_that_cannot_work(scene, model, tmp_path, options, code, words):
+    ran = run("score", scene, "-m", model, "-o", tmp_path / "out", *options)
 
     assert (ran.code, ran.out) == (code, "")
     assert words in ran.err
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
-def test_the_shell_makes_the_same_files_with_workers_and_on_a_cluster(scene, tmp_path):
-    trained().save(tmp_path / "model.safetensors")
-    results = {}
-    for name, options in {"here": (), "two": ("--workers", 2), "dask": ("--dask", "local")}.items():
-        command = ["score", scene, "-m", tmp_path / "model.safetensors", "-o", tmp_path / name]
-        done = subprocess.run(
-            [sys.executable, "-m", "anomvae", *command, "--tile", "50", *map(str, options)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stderr == ""
-        results[name] = bands_of(tmp_path / name / "scene.anomaly.tif")
+def command(scenes, model, out, *options):
+    """Build the command line of another process."""
+    return [
+        *(sys.executable, "-m", "anomvae", "score", *map(str, scenes)),
+        *("-m", str(model), "-o", str(out), *options),
+    ]
 
-    assert np.array_equal(results["here"], results["two"], equal_nan=True)
-    assert np.array_equal(results["here"], results["dask"], equal_nan=True)
+
+@pytest.mark.slow
+def test_the_command_makes_the_same_files_with_workers_and_on_a_cluster(scene, model, tmp_path):
+    results = []
+    for name, options in {
+        "here": (),
+        "two": ("--workers", "2"),
+        "dask": ("--dask", "local"),
+    }.items():
+        line = command([scene], model, tmp_path / name, "--tile", "50", *options)
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        results.append(read_summary(Deliverables(tmp_path / name, "scene")))
+
+    here, *others = results
+    assert all(same_files(here, other) for other in others)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--workers", "2")])
-def test_an_archive_run_that_is_killed_goes_on_where_it_was(tmp_path, options):
-    trained().save(tmp_path / "model.safetensors")
+def test_a_killed_run_over_an_archive_goes_on_where_it_was(model, tmp_path, options):
     scenes = [write(tmp_path / f"{k}.tif", plant(land((200, 200), seed=k))) for k in range(6)]
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "anomvae", "score", *map(str, scenes)]
-    command += ["-m", str(tmp_path / "model.safetensors"), "-o", str(out), *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stdout.readline()
-    process.kill()
-    process.communicate()
-    done = {path: path.stat().st_mtime_ns for path in out.glob("*.json")}
-    time.sleep(0.5)  # the workers notice that they are alone
+    line = command(scenes, model, out, *options)
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        process.stdout.readline()
+        process.kill()
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.json")}
+    time.sleep(0.5)  # the workers notice that their parent is gone
 
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    ran = subprocess.run(line, capture_output=True, text=True, check=True)
 
-    assert done
-    assert ran.stdout.count("up to date") >= len(done)
-    assert {path: path.stat().st_mtime_ns for path in done} == done
-    wanted = [path for scene in scenes for path in Outputs(out, scene.stem).all]
-    assert sorted(out.iterdir()) == sorted(wanted)
+    assert before
+    assert ran.stdout.count("up to date") >= len(before)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    expected = [path for scene in scenes for path in Deliverables(out, scene.stem).all]
+    assert sorted(out.iterdir()) == sorted(expected)

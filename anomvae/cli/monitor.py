@@ -1,4 +1,4 @@
-"""``anomvae monitor``: one pass over new scenes, and what earlier passes found."""
+"""``anomvae monitor``: one pass over new scenes, and reports of earlier passes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ from . import options
 if TYPE_CHECKING:
     from ..monitoring import Overview
 
-SHORT = ["site", "source", "status", "finished", "valid", "flagged", "objects", "error"]
+SHORT_COLUMNS = ["site", "source", "status", "finished", "valid", "flagged", "objects", "error"]
 config_arg = click.argument("config")
+
+
+def _renamed_to_site(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError("--place is now called --site.")
 
 
 @click.group()
 def monitor() -> None:
-    """Watch sites: score what is new, once, and tell of what is unusual.
+    """Watch sites: score each new scene once, and send alerts of unusual ones.
 
     \b
     CONFIG is a TOML file; configs/monitor.toml is a commented example:
@@ -40,7 +45,7 @@ def monitor() -> None:
 def run(config: str) -> None:
     """Make one pass over the sites of CONFIG, and end.
 
-    Alerts are printed on stdout, a JSON line each; what failed is told on stderr, a line each.
+    Alerts are printed on stdout, a JSON line each; failures on stderr, a line each.
     """
     from datetime import UTC, datetime
     from uuid import uuid4
@@ -49,11 +54,11 @@ def run(config: str) -> None:
     from ..monitoring.config import read_monitoring
 
     watch, run_id = read_monitoring(config), uuid4().hex[:12]
-    around = RunEnvironment(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
+    environment = RunEnvironment(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
     with _logged(watch.health.log, run_id):
-        done = run_once(watch, around)
-    for line in done.lines:
-        click.echo(f"Error: {' '.join(line.split())}", err=True)
+        done = run_once(watch, environment)
+    for message in done.messages:
+        click.echo(f"Error: {' '.join(message.split())}", err=True)
     if done.code:
         raise SystemExit(done.code)
 
@@ -62,52 +67,53 @@ def run(config: str) -> None:
 @config_arg
 @options.json_opt
 def status(config: str, as_json: bool) -> None:
-    """Say how the watch of CONFIG is: the last run, each site, what failed, what waits."""
+    """Show the watch of CONFIG: last run, sites, failed scenes, waiting alerts."""
     from dataclasses import asdict
 
     from ..monitoring import overview
     from ..monitoring.config import read_monitoring
 
-    told = overview(read_monitoring(config).state)
-    click.echo(json.dumps(asdict(told), indent=2) if as_json else "\n".join(_status(told)))
+    summary = overview(read_monitoring(config).state)
+    click.echo(json.dumps(asdict(summary), indent=2) if as_json else "\n".join(_status(summary)))
 
 
 @monitor.command()
 @config_arg
 @click.option("--site", help="Only this site.")
-@click.option("-n", "--last", type=click.IntRange(1), help="Only so many scenes, the latest.")
+@click.option("--place", hidden=True, expose_value=False, callback=_renamed_to_site)
+@click.option("-n", "--last", type=click.IntRange(1), help="Only this number of scenes.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @options.json_opt
 def history(config: str, site: str | None, last: int | None, as_csv: bool, as_json: bool) -> None:
-    """Say what became of each scene of CONFIG, the latest first."""
-    from ..monitoring import history as told_history
+    """List the scenes of CONFIG and their results, the latest first."""
+    from ..monitoring import history as scene_history
     from ..monitoring.config import read_monitoring
 
     if as_csv and as_json:
         raise click.UsageError("Give either --csv or --json, not both.")
-    rows = told_history(read_monitoring(config).state, site=site, last=last)
+    rows = scene_history(read_monitoring(config).state, site=site, last=last)
     if as_json:
         click.echo(rows.to_json(orient="records", indent=2))
     elif as_csv:
         click.echo(rows.to_csv(index=False), nl=False)
     elif len(rows):
-        click.echo(rows[SHORT].to_string(index=False, na_rep="", max_colwidth=60))
+        click.echo(rows[SHORT_COLUMNS].to_string(index=False, na_rep="", max_colwidth=60))
     else:
         click.echo("no scenes")
 
 
 @contextmanager
 def _logged(path: str | None, run_id: str) -> Iterator[None]:
-    """Add a JSON line to the log for all that happens; on stderr only with ``-v``."""
+    """Log every event to a file as a JSON line; on stderr only with ``-v``."""
     from ..errors import AnomvaeError
     from ..files import writing
-    from ..monitoring.health import JsonLines
+    from ..monitoring.health import JsonFormatter
 
     handler: logging.Handler = logging.NullHandler()
     if path is not None:
         with writing(Path(path)):
-            handler = _Steady(path, encoding="utf-8")
-    handler.setFormatter(JsonLines(run_id))
+            handler = _LossyFileHandler(path, encoding="utf-8")
+    handler.setFormatter(JsonFormatter(run_id))
     whole, watch = logging.getLogger("anomvae"), logging.getLogger("anomvae.monitoring")
     watch.propagate = whole.level < logging.WARNING
     watch.setLevel(min(whole.level, logging.INFO))
@@ -126,31 +132,31 @@ def _logged(path: str | None, run_id: str) -> Iterator[None]:
         handler.close()
 
 
-class _Steady(logging.FileHandler):
-    """A log that lets the run go on when its disk is full."""
+class _LossyFileHandler(logging.FileHandler):
+    """A log whose errors do not end the run, such as a full disk."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Lose the line, not the run."""
+        """Drop the line."""
 
 
-def _status(told: Overview) -> Iterator[str]:
-    run = told.last_run
-    if told.owner is not None:
-        yield f"at work: process {told.owner.pid} on {told.owner.host}, since {told.owner.since}"
+def _status(summary: Overview) -> Iterator[str]:
+    run = summary.last_run
+    if summary.owner is not None:
+        yield f"at work: {summary.owner}"
     if run is not None:
         end = "no end is known" if run.ended is None else f"ended {run.ended} with code {run.code}"
         yield (
             f"last run: began {run.began}, {end}; {run.done} scored, {run.failed} failed, "
             f"{run.known} known, {run.alerts} alerts"
         )
-    yield f"last success: {told.last_success or 'never'}"
-    for site in told.sites:
+    yield f"last success: {summary.last_success or 'never'}"
+    for site in summary.sites:
         newest = "" if site.newest is None else f", newest {site.newest}"
         begun = f", {site.begun} begun" if site.begun else ""
         yield f"{site.site}: {site.done} done, {site.failed} failed{begun}{newest}"
-    for failure in told.failures:
+    for failure in summary.failures:
         again = "given up" if failure.next_try is None else f"again from {failure.next_try}"
         yield f"failed: {failure.site}: {failure.source}, {failure.tries} tries, {again}"
         yield f"  {failure.error}"
-    for waiting in told.waiting:
+    for waiting in summary.waiting:
         yield f"waiting: {waiting.waiting} alerts for {waiting.channel}: {waiting.error}"

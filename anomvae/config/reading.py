@@ -1,4 +1,4 @@
-"""Read a configuration from TOML, and say what does not fit."""
+"""Reading of configurations from TOML, and messages about what does not fit."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from ..errors import ConfigError, FileError, hint
 from .tables import Config, Table
 
 MONITOR = "monitor"
-"""The shipped file that is no configuration of a detector, but of `anomvae.monitoring`."""
+"""The shipped file that configures `anomvae.monitoring`, not a detector."""
 
 Whole = TypeVar("Whole", bound=Table)
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A configuration, and where each of its values came from."""
+    """A configuration, and the source of each of its values."""
 
     config: Config
-    """The whole."""
+    """All values."""
     sources: Mapping[str, str]
-    """Dotted key to the file or option that set it; what is missing is the default."""
+    """Dotted key to the file or option that set it; other keys have their default."""
 
     def rows(self) -> Iterator[tuple[str, object, str]]:
-        """Go through key, value and source."""
+        """Yield key, value and source."""
         for key, value in _flat(self.config.model_dump()):
             yield key, value, self.sources.get(key, "default")
 
 
 def shipped(folder: str) -> Path:
-    """Find a folder that comes with anomvae: in the installed package, or beside it in a checkout.
+    """Return a folder that is shipped: in the installed package, or beside it in a checkout.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ def shipped(folder: str) -> Path:
 
 
 def shipped_configs() -> list[str]:
-    """Names that `resolve_config` knows without a path."""
+    """Return the names that `resolve_config` accepts without a path."""
     return sorted(path.stem for path in shipped("configs").glob("*.toml") if path.stem != MONITOR)
 
 
 def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resolved:
-    """Read a configuration and override parts of it.
+    """Read a configuration, and override some of its values.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resol
 
 
 def build_config(data: Mapping[str, Any], where: str) -> Config:
-    """Check a nested mapping; ``where`` says in messages what it came from."""
+    """Check a nested mapping; ``where`` is its source, for messages."""
     return validated(Config, data, where, {})
 
 
@@ -97,19 +97,19 @@ def validated(
 
 
 def explain(details: Sequence[ErrorDetails], root: type[Table]) -> str:
-    """Say what was found and expected; for an unknown key, name the nearest known one."""
+    """Return what was found and expected; of an unknown key, its new or the nearest known name."""
     problems: dict[str, list[str]] = {}
     for detail in details:
         spot = _spot(detail["loc"], root)
         if detail["type"] == "extra_forbidden":
             problems[_unknown(spot)] = []
-        elif detail["type"] == "value_error":  # one of ours says it all
+        elif detail["type"] == "value_error":  # one of ours is a whole sentence
             problems[f"{spot.owner}{detail['msg'].removeprefix('Value error, ')}"] = []
         elif detail["type"] == "missing" and spot.whole:
             problems[f"{spot.table} lacks the key {spot.keys[-1]!r}."] = []
         else:
             start = f"{'.'.join(spot.keys)} = {detail['input']!r}: expected "
-            problems.setdefault(start, []).append(_wanted(detail, spot))
+            problems.setdefault(start, []).append(_expected(detail, spot))
     return " ".join(
         start + (" or ".join(ends) + "." if ends else "") for start, ends in problems.items()
     )
@@ -117,63 +117,63 @@ def explain(details: Sequence[ErrorDetails], root: type[Table]) -> str:
 
 @dataclass(frozen=True)
 class _Spot:
-    """Where in a file something does not fit."""
+    """The position in a file of something that does not fit."""
 
     keys: tuple[str, ...]
-    """The way there, tables and positions in lists from 1."""
-    holder: type[Table]
+    """Keys of tables, and positions in lists from 1."""
+    parent: type[Table]
     """The table that holds it."""
     inner: type[Table] | None
     """The table that it should be, if any."""
     whole: bool
-    """Whether it is a key; otherwise it is a part of a key's value."""
+    """Whether it is a key, and not a part of a key's value."""
 
     @property
     def table(self) -> str:
-        """Name the table that holds it."""
+        """Name of the table that holds it, for messages."""
         return f"[{'.'.join(self.keys[:-1])}]" if len(self.keys) > 1 else "the top level"
 
     @property
     def owner(self) -> str:
-        """Name the one of several tables that a message of ours is about."""
+        """Prefix of a message that names one of several tables."""
         numbered = any(key.isdigit() for key in self.keys)
         return f"[{'.'.join(self.keys)}]: " if numbered else ""
 
 
 def _spot(loc: tuple[int | str, ...], root: type[Table]) -> _Spot:
-    """Follow the way pydantic names, up to a key that holds no table."""
-    holder, inner, keys = root, root, list[str]()
-    for place, step in enumerate(loc, start=1):
+    """Follow a location of pydantic's, up to a key that holds no table."""
+    parent, inner, keys = root, root, list[str]()
+    for count, step in enumerate(loc, start=1):
         if isinstance(step, int):
             keys.append(str(step + 1))
             continue
-        holder = inner
+        parent = inner
         keys.append(str(step))
-        field = holder.model_fields.get(str(step))
-        found = None if field is None else _table_in(field.annotation)
-        if found is None:  # what follows only names the alternatives of a union
-            return _Spot(tuple(keys), holder, None, place == len(loc))
-        inner = found
-    return _Spot(tuple(keys), holder, inner, True)
+        field = parent.model_fields.get(str(step))
+        table = None if field is None else _table_in(field.annotation)
+        if table is None:  # the rest of ``loc`` only names the alternatives of a union
+            return _Spot(tuple(keys), parent, None, count == len(loc))
+        inner = table
+    return _Spot(tuple(keys), parent, inner, True)
 
 
 def _table_in(annotation: Any) -> type[Table] | None:  # noqa: ANN401 - any type
-    """Find the table that a field holds, alone, in a list, or not at all."""
+    """Return the table that a field holds, alone or in a list, if any."""
     if isinstance(annotation, type) and issubclass(annotation, Table):
         return annotation
     return next(filter(None, map(_table_in, get_args(annotation))), None)
 
 
 def _length(annotation: Any) -> str:  # noqa: ANN401 - any type
-    """Say how many numbers a tuple of a fixed length takes, such as a ring."""
+    """Describe the length of a tuple of numbers, such as an annulus."""
     parts = get_args(annotation)
     if get_origin(annotation) is tuple and ... not in parts:
         return f"{ {2: 'two', 4: 'four'}.get(len(parts), len(parts)) } numbers"
     return next(filter(None, map(_length, parts)), "")
 
 
-def _wanted(detail: ErrorDetails, spot: _Spot) -> str:
-    field = spot.holder.model_fields.get(spot.keys[-1])
+def _expected(detail: ErrorDetails, spot: _Spot) -> str:
+    field = spot.parent.model_fields.get(spot.keys[-1])
     numbers = "" if field is None else _length(field.annotation)
     ours = {
         "model_type": "a table",
@@ -187,9 +187,9 @@ def _wanted(detail: ErrorDetails, spot: _Spot) -> str:
 
 def _unknown(spot: _Spot) -> str:
     key = spot.keys[-1]
-    if key in spot.holder.renamed:
-        return f"{spot.table}: {key} is now called {spot.holder.renamed[key]}."
-    return f"{spot.table} has no key {key!r}. {hint(key, spot.holder.model_fields)}"
+    if key in spot.parent.renamed:
+        return f"{spot.table}: {key} is now called {spot.parent.renamed[key]}."
+    return f"{spot.table} has no key {key!r}. {hint(key, spot.parent.model_fields)}"
 
 
 def _path(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The tables of a configuration, and what may stand in them."""
+"""The tables of a configuration, their keys and the values that these accept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -21,11 +22,11 @@ Auto = Literal["auto"]
 TRIM = 0.05
 """Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
 PATCH = (7, 3)
-"""Sides of a patch and of its hidden middle, pixels; wider ones cost more and were no better."""
+"""Sides of a patch and of its guard window, pixels; wider ones were slower and no better."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 SMALLEST_BATCH = 32
-BATCHES = 8  # per epoch at the least, so that few examples still get their steps
-WIDEST = 255  # every pixel of a ring is looked at, and tiles are read with it around them
+BATCHES = 8  # per epoch at least, so that few examples still get their steps
+WIDEST = 255  # half of it is the halo of a tile
 
 
 def _sides(annulus: tuple[int, int]) -> tuple[int, int]:
@@ -46,7 +47,7 @@ def _patch(patch: tuple[int, int]) -> tuple[int, int]:
     if not (0 <= guard < side <= WIDEST and side % 2 and (guard % 2 or not guard)):
         raise ValueError(
             f"patch = [{side}, {guard}] is no patch: give an odd side in pixels, up to {WIDEST}, "
-            f"and the smaller odd side of its middle that is not seen, or 0, such as [7, 3]."
+            f"and the smaller odd side of its guard window, or 0, such as [7, 3]."
         )
     return patch
 
@@ -54,18 +55,27 @@ def _patch(patch: tuple[int, int]) -> tuple[int, int]:
 Patch = Annotated[tuple[int, int], AfterValidator(_patch)]
 
 
+def _likelihood(name: object) -> object:
+    if name == "unit":  # its name before 0.2
+        raise ValueError("model.likelihood = 'unit': unit is now called mse.")
+    return name
+
+
+Likelihood = Annotated[Literal["student-t", "gaussian", "mse"], BeforeValidator(_likelihood)]
+
+
 class Table(BaseModel):
-    """One table of the file: read-only, and closed to unknown keys."""
+    """A table of the file; read-only, without unknown keys."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Keys by the names that they had before 0.2; they are answered with the new name."""
+    """Names of keys before 0.2, each with its name now; they are answered, not accepted."""
 
 
 class ModelConfig(Table):
-    """Which autoencoder to build."""
+    """The autoencoder."""
 
     family: str = "vae"
     """A name in `anomvae.models.families.FAMILIES`."""
@@ -73,16 +83,16 @@ class ModelConfig(Table):
     """Latent features per pixel; auto: min(8, bands / 2)."""
     hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | Auto = "auto"
     """Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32."""
-    likelihood: Literal["student-t", "gaussian", "mse"] = "student-t"
+    likelihood: Likelihood = "student-t"
     """student-t: noise learnt per band, with heavy tails; gaussian: without; mse: gaussian noise
-    of 1, the textbook squared error."""
+    of 1, the squared error."""
     patch: Patch = PATCH
-    """What spatial sees around a pixel: outer side, and side of the guard window in the middle that
-    is hidden from it, pixels, odd; guard 0: the pixel, too, is seen."""
+    """Patch of spatial around a pixel: outer side, and side of the guard window in its middle,
+    which the model is not given, pixels, odd; guard 0: it is given the pixel, too."""
 
 
 class ContextConfig(Table):
-    """Which surroundings a conditioned family, such as cvae, is told."""
+    """The context of a conditioned family, such as cvae."""
 
     renamed = {
         "ring": "annulus",
@@ -92,18 +102,18 @@ class ContextConfig(Table):
     }
 
     annulus: Sides = (15, 7)
-    """Outer side, and side of the guard window that is left out, pixels, odd."""
+    """Outer side, and side of the guard window in its middle, pixels, odd."""
     mean_components: Annotated[int, Field(ge=0)] = 10
-    """Principal components whose mean over the annulus is given; with std_components = 0 and this 0
-    there is no annulus."""
+    """Principal components whose mean over the annulus is given; without means and standard
+    deviations there is no annulus."""
     std_components: Annotated[int, Field(ge=0)] = 5
     """Principal components whose standard deviation over the annulus is given."""
     clip_sigma: PositiveFloat = 2.0
-    """Spreads beyond which a number is cut off: what training never saw says no more."""
+    """Training standard deviations at which a feature is clipped."""
 
 
 class TrainingConfig(Table):
-    """How long and how carefully to train."""
+    """Training and its length."""
 
     renamed = {
         "pixels": "max_pixels",
@@ -113,13 +123,13 @@ class TrainingConfig(Table):
     }
 
     max_pixels: Annotated[int, Field(ge=32)] = 1_000_000
-    """Pixels to train on at the most, drawn evenly over the scenes."""
+    """Training pixels at the most, drawn evenly over the scenes."""
     epochs: PositiveInt = 40
-    """Passes over them, unless max_steps ends training sooner."""
+    """Epochs, unless max_steps ends training sooner."""
     max_steps: PositiveInt = 4000
     """Optimiser steps at the most."""
     batch_size: PositiveInt = 1024
-    """Pixels per step, at the most an eighth of them all."""
+    """Pixels per step, at the most an eighth of all."""
     learning_rate: PositiveFloat = 2e-3
     """Peak of the one-cycle schedule."""
     lr_warmup: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -127,13 +137,13 @@ class TrainingConfig(Table):
     grad_clip: PositiveFloat = 5.0
     """Largest norm of the gradient."""
     trim: Share | Auto = "auto"
-    """Share of each batch, the worst, that is not learnt; auto: 0.05, 0 with --normal."""
+    """Share of each batch, of the largest losses, that is dropped; auto: 0.05, 0 with --normal."""
     beta: NonNegativeFloat | Auto = "auto"
-    """Weight of the KL term in training; auto: as the family says."""
+    """Weight of the KL term in training; auto: the family's."""
     kl_warm_up: Share | Auto = "auto"
-    """Share of training over which that weight rises from 0; auto: as the family says."""
+    """Share of training over which that weight rises from 0; auto: the family's."""
     free_bits: NonNegativeFloat = 0.0
-    """Nats of KL per pixel that cost nothing in training."""
+    """Nats of KL per pixel without penalty in training."""
 
     def batch_size_for(self, examples: int) -> int:
         """Return the examples per step for a training set of this size."""
@@ -145,7 +155,7 @@ class TrainingConfig(Table):
 
 
 class ScoreConfig(Table):
-    """How a score is made of reconstruction and KL."""
+    """The score: noise model, weights and surroundings."""
 
     renamed = {"ring": "annulus", "contrast": "local_contrast", "novelty": "latent_distance"}
 
@@ -154,29 +164,29 @@ class ScoreConfig(Table):
     kl_weight: NonNegativeFloat = 1.0
     """Weight of the KL term in the score."""
     local_contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Weight of the ring's mean log score, taken away from a pixel's; 0: each pixel alone."""
+    """Weight of the mean log score of the annulus, which is subtracted; 0: each pixel alone."""
     latent_distance: NonNegativeFloat = 0.0
-    """Weight of the log distance of a pixel's code to those of its ring; 0: each pixel alone."""
+    """Weight of the log distance between a pixel's code and those of its annulus; 0: off."""
     annulus: Sides = (21, 7)
-    """Ring of contrast and novelty: outer side and guard side, pixels, odd."""
+    """Annulus of local contrast and latent distance: outer side and guard side, pixels, odd."""
 
 
 class Config(Table):
-    """Everything that training and scoring need besides the scenes."""
+    """The settings of training and scoring."""
 
     model: ModelConfig = ModelConfig()
-    """Which autoencoder to build."""
+    """The autoencoder."""
     training: TrainingConfig = TrainingConfig()
-    """How long and how carefully to train."""
+    """Training and its length."""
     context: ContextConfig = ContextConfig()
-    """Which surroundings a conditioned family is told."""
+    """The context of a conditioned family, such as cvae."""
     score: ScoreConfig = ScoreConfig()
-    """How a score is made of reconstruction and KL."""
+    """The score: noise model, weights and surroundings."""
     threshold: Annotated[str, AfterValidator(lambda text: str(_rule(text)))] = "auto"
     """auto, sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE (docs/design.md, section 8);
     auto: sigma:3, sigma-clip:3 in detect."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where to compute; results repeat to the bit on one machine and device."""
+    """The device; results repeat to the bit on one machine and device."""
 
 
 def _rule(text: str) -> str:

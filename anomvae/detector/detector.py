@@ -182,13 +182,13 @@ class Detector(DetectorState):
         ConfigError
             When the family has no prior, as ``ae``.
         """
-        if not self.model.has_prior:
+        if self.model.prior is None:
             raise ConfigError(
                 f"model.family = {self.card.family!r} has no prior, so nothing can be drawn from "
                 f"it. Train a family that has one, such as 'vae'."
             )
         generator = torch.Generator().manual_seed(seed)
-        z = self.model.bottleneck.draw(count, generator)
+        z = self.model.prior.draw(count, generator)
         features = None if self.context is None else z.new_zeros(count, self.context.width)
         mean = self.model.decode(z, self.model.mean_context(count, features))
         return self.scaler.unscale(self.model.likelihood.draw(mean, generator).cpu().numpy())

@@ -24,8 +24,9 @@ from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
 from ..pixels.annulus import Annulus
 from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates, fit_covariates
+from ..pixels.covariates import Covariates
 from ..stats.context import Context, conditioned, fit_context
+from ..stats.covariates import fit_covariates
 from ..stats.latent import LatentStatistics
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise

@@ -20,7 +20,11 @@ KEYS = {
 }
 """New key by the old one, for the card and for its tables."""
 KINDS = {"numbers": "continuous", "classes": "categorical"}
-TENSORS = {"context.spread": "context.std", "scaler.spread": "scaler.std"}
+TENSORS = {
+    "context.spread": "context.std",
+    "model.context_network.unseen": "model.context_network.missing",
+    "scaler.spread": "scaler.std",
+}
 
 
 def renamed_card(card: Mapping[str, Any]) -> dict[str, Any]:

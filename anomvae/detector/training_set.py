@@ -16,7 +16,8 @@ from torch import Tensor
 from ..errors import NotEnoughPixels, listed
 from ..pixels.bands import Bands
 from ..stats.context import Context
-from ..stats.scaler import BandStatistics, Scaler, in_parts, stream_statistics
+from ..stats.moments import BandStatistics, in_parts, stream_statistics
+from ..stats.scaler import Scaler
 from ..training.sampling import Sample
 from .batches import Array
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, hint
-from ..stats.rx import fit_robust_rx, fit_rx, stream_moments
+from ..stats.moments import stream_moments
+from ..stats.rx import fit_robust_rx, fit_rx
 
 Spectra = NDArray[np.float32]
 Stream = Callable[[], Iterator[Spectra]]

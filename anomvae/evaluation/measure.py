@@ -26,7 +26,7 @@ from ..pixels.tiling import Window, fitting_size, tiles
 from ..pixels.views import Mask
 from ..raster import OpenScene, Scene, read_labels, read_map
 from ..stats.metrics import Metrics, measure, table
-from ..stats.scaler import stream_statistics
+from ..stats.moments import stream_statistics
 from ..stats.thresholds import describe_scores, sigma
 from .baselines import Spectra, baseline, require_baselines
 

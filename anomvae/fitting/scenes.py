@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..errors import ConfigError
 from ..files import PathText
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
-from ..pixels.dates import AS_LISTED
 from ..raster import scenes_of
 from ..training.scenes import TrainingScenes
 
@@ -58,8 +57,6 @@ def select_scenes(
         scenes or one for each, or dates are given to a family that does not compare them.
     """
     require_compared(select.dates, compares_dates=compares_dates, family=family)
-    if select.dates is None:
-        select = replace(select, dates=AS_LISTED if compares_dates else "")
     scenes = scenes_of(paths, one_place=compares_dates, **vars(select))
     shapes: list[tuple[int, int]] = []
     first: tuple[Bands, Covariates] | None = None

@@ -1,9 +1,9 @@
 """Score a scene and write its deliverables.
 
 `score_scene` (`score`) opens a scene, scores it tile by tile (`tiles`) and writes the files
-(`open_deliverables`), among them a quick look (`quicklook`); `score_scenes` (`batch`) scores many.
-What lies in the folder, and whether it is up to date, is known to `deliverables`, which needs no
-torch: names are resolved lazily.
+(`open_deliverables`) with statistics (`statistics`) and a quick look (`quicklook`); `score_scenes`
+(`batch`) scores many.  `deliverables` names the files and decides whether they are up to date; it
+needs no torch, so names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING

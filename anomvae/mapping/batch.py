@@ -1,7 +1,7 @@
 """Score many scenes: one that fails does not stop the others.
 
-Where there are at least as many scenes as workers, each worker makes a scene's deliverables by
-itself; otherwise the workers share the tiles of one scene after the other.
+With at least as many scenes as workers, each worker makes the deliverables of a scene on its own;
+with fewer, the workers share the tiles of one scene after the other.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scene."""
+    """The result of one scene of a batch, or why there is none."""
 
     scene: str
-    """The scene as it was named."""
+    """The scene as the user named it."""
     result: MapResult | None
-    """Its deliverables; None where it failed."""
+    """None where scoring failed."""
     error: AnomvaeError | None = None
-    """Why it failed."""
+    """The reason of the failure."""
     warnings: tuple[str, ...] = ()
-    """Warnings of another process, not logged yet."""
+    """Warnings of a worker, to be logged in the main process."""
 
 
 def score_scenes(
@@ -56,32 +56,32 @@ def score_scenes(
     detector : Detector
         With a threshold.
     scenes : sequence of scenes
-        As for `score_scene`, each.
+        Each as for `score_scene`.
     folder : path
-        Where the deliverables of all scenes go.
+        The deliverables of all scenes go there.
     options, progress, mapper
         As for `score_scene`.
 
     Returns
     -------
     iterator of Outcome
-        In the order of the scenes; each is scored when it is asked for, or before by workers.
+        In the order of the scenes; without workers, a scene is scored when its outcome is taken.
 
     Raises
     ------
     ConfigError
-        At once, if two scenes would write the same files, or one would replace what another is
-        read from.
+        At once, if two scenes would write the same files, or one would replace an input of
+        another.
     """
     closed = [Scene.of(scene) for scene in scenes]
     _require_own_names(closed)
-    inputs = [identity for scene in closed for identity in scene.identity]
+    inputs = [file for scene in closed for file in scene.identity]
     for scene in closed:
         Deliverables(Path(folder), scene.stem).require_apart(inputs)
     if 0 < mapper.workers <= len(closed):
         task = RemoteScene(detector, Path(folder).absolute(), options)
         outcomes = mapper(task, (scene.absolute() for scene in closed))
-        return _arrived(outcomes, closed, Path(folder), progress)
+        return _from_workers(outcomes, closed, Path(folder), progress)
 
     def score(scene: Scene) -> Outcome:
         return _outcome(detector, scene, folder, options, progress, mapper)
@@ -94,14 +94,14 @@ class RemoteScene:
     """Score a whole scene in another process."""
 
     detector: Scorer
-    """Scores it."""
+    """Has a threshold."""
     folder: Path
-    """Where the deliverables go."""
+    """Absolute."""
     options: ScoreOptions
-    """How."""
+    """Those of `score_scene`."""
 
     def __call__(self, scene: Scene) -> Outcome:
-        """Score a scene where this runs."""
+        """Score a scene in this process."""
         torch.set_num_threads(1)  # the other cores have workers of their own
         with captured_warnings() as warnings:
             outcome = _outcome(self.detector, scene, self.folder, self.options)
@@ -110,10 +110,10 @@ class RemoteScene:
 
 def _require_own_names(scenes: Sequence[Scene]) -> None:
     stems = Counter(scene.stem for scene in scenes)
-    twice = [stem for stem, count in stems.items() if count > 1]
-    if twice:
+    stem, count = stems.most_common(1)[0] if stems else ("", 0)
+    if count > 1:
         raise ConfigError(
-            f"{stems[twice[0]]} scenes are called {twice[0]!r} and would write the same files. "
+            f"{count} scenes are called {stem!r} and would write the same files. "
             f"Score them into different folders, or rename them."
         )
 
@@ -126,7 +126,7 @@ def _outcome(
     progress: Progress = quiet,
     mapper: Mapper = serial,
 ) -> Outcome:
-    """Score a scene; what is wrong with it, or the machine's memory or disk, is its own failure."""
+    """Score a scene; a fault of its own, or of memory or disk, fails no other scene."""
     try:
         result = score_scene(detector, scene, folder, options, progress=progress, mapper=mapper)
         return Outcome(scene.name, result)
@@ -134,19 +134,19 @@ def _outcome(
         return Outcome(scene.name, None, error)
     except (OSError, MemoryError) as error:
         failure = RasterError(
-            f"{scene.name} cannot be scored: {error or 'there is not enough memory'}. "
+            f"{scene.name} cannot be scored: {str(error) or 'there is not enough memory'}. "
             f"Check permissions, free space and memory; a smaller tile needs less."
         )
         failure.__cause__ = error
         return Outcome(scene.name, None, failure)
 
 
-def _arrived(
+def _from_workers(
     outcomes: Iterator[Outcome], scenes: Sequence[Scene], folder: Path, progress: Progress
 ) -> Iterator[Outcome]:
-    """Return what workers made under the names by which scenes and folder were given."""
-    for done, (scene, outcome) in enumerate(zip(scenes, outcomes, strict=True), start=1):
-        progress("scenes", done, len(scenes))
+    """Yield the outcomes of workers, with scenes and folder as the user named them."""
+    for count, (scene, outcome) in enumerate(zip(scenes, outcomes, strict=True), start=1):
+        progress("scenes", count, len(scenes))
         for message in outcome.warnings:
             log.warning("%s", message)
         result = outcome.result
@@ -158,7 +158,7 @@ def _arrived(
 
 
 def _lost(scene: Scene) -> Outcome:
-    """Report that what a worker wrote is not here."""
+    """Report that the files of a worker are not in the folder."""
     lost = WorkersLost(
         f"{scene.name} was scored, but its results are not in this machine's folder. "
         f"Name a folder that all workers share, or give more workers than scenes."

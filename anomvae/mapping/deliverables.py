@@ -1,8 +1,8 @@
 """The files of a scored scene: their names, the summary, and what is up to date.
 
 The summary is published last and so marks a scene as done.  Its digest depends on the detector, the
-settings and the input: the same digest means that nothing need be done again.  Files without a
-summary are what a killed run left, and are made anew.  Nothing here needs torch.
+settings and the input: with an equal digest, the result is up to date.  Files without a summary are
+the rest of a killed run, and are made again.  Nothing here needs torch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..raster import open_raster
 from ..stats.thresholds import Threshold
 
 SCORE_DEFINITION = 1
-"""Version of what a score is; only another one makes finished scenes of an archive outdated."""
+"""Version of the score's definition; only another one makes the maps of an archive outdated."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class Deliverables:
     """Names of the files of a scored scene."""
 
     folder: Path
-    """Where they lie."""
+    """The folder that holds them."""
     stem: str
-    """What their names begin with."""
+    """The beginning of their names."""
 
     @property
     def scores(self) -> Path:
-        """Score, reconstruction and KL term."""
+        """Map of score, reconstruction and KL term."""
         return self.folder / f"{self.stem}.anomaly.tif"
 
     @property
     def flags(self) -> Path:
-        """Normal, anomalous, no data."""
+        """Map of flags: normal, anomalous, no data."""
         return self.folder / f"{self.stem}.flags.tif"
 
     @property
@@ -52,12 +52,12 @@ class Deliverables:
 
     @property
     def quicklook(self) -> Path:
-        """Scene, score and flags in a picture."""
+        """Scene, score and flags as a PNG."""
         return self.folder / f"{self.stem}.png"
 
     @property
     def summary(self) -> Path:
-        """The summary: last, because it marks the scene as done."""
+        """The summary; it marks the scene as done."""
         return self.folder / f"{self.stem}.json"
 
     @property
@@ -66,33 +66,32 @@ class Deliverables:
         return [self.scores, self.flags, self.objects, self.quicklook, self.summary]
 
     def require_apart(self, inputs: Iterable[FileIdentity]) -> None:
-        """Require that no deliverable would replace a file that is read.
+        """Require that no deliverable replaces an input.
 
         Raises
         ------
         ConfigError
             If one would.
         """
-        written = [path for path in self.all if path.exists()]
-        for known in inputs:
-            for path in written:
-                if known.path is not None and path.samefile(known.path):
-                    raise ConfigError(
-                        f"{path} is read for these results and would be replaced by one of them. "
-                        f"Choose another folder for the results."
-                    )
+        local = [file.path for file in inputs if file.path is not None]
+        for path in self.all:
+            if path.exists() and any(map(path.samefile, local)):
+                raise ConfigError(
+                    f"{path} is read for these results and would be replaced by one of them. "
+                    f"Choose another folder for the results."
+                )
 
 
 @dataclass(frozen=True)
 class CacheKey:
-    """What decides a result: equal keys, equal results."""
+    """What decides a result: equal keys give equal results."""
 
     detector: str
-    """Identity of the detector; empty where it is fitted to the scene by the settings."""
+    """Identity of the detector; empty where it is fitted to the scene itself."""
     settings: str
     """Digest of the settings."""
     input: str
-    """Digest of the bands and the files that are read."""
+    """Digest of the bands and the input files."""
 
     @classmethod
     def of(
@@ -104,13 +103,13 @@ class CacheKey:
         files: Iterable[FileIdentity],
     ) -> CacheKey:
         """Digest the settings and the input."""
-        # The default is not part of the digest, so that archives stay up to date.
+        # The default adds nothing, so that archives made before this option stay up to date.
         area = [] if min_area == 1 else [f"min_area={min_area}"]
         return cls(detector, digest_of(*settings, *area), digest_of(repr(bands), *map(repr, files)))
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits, different for another detector, settings or input."""
+        """Sixteen hexadecimal digits; they differ for another detector, settings or input."""
         return digest_of(self.detector, self.settings, self.input)
 
 
@@ -119,33 +118,33 @@ class MapResult:
     """The result of scoring a scene."""
 
     scene: str
-    """The scene as it was named; without the query of an URL where it was read from a summary."""
+    """The scene as the user named it; read from a summary, an URL has no query."""
     files: Deliverables
-    """Where the deliverables lie."""
+    """The deliverables."""
     detector: str
     """Identity of the detector."""
     settings: str
     """Digest of the settings."""
     input: str
-    """Digest of the bands and the files that were read."""
+    """Digest of the bands and the input files."""
     digest: str
-    """That of the `CacheKey`."""
+    """Digest of the `CacheKey`."""
     threshold: Threshold
     """The cut-off."""
     pixels: int
     """Pixels of the scene."""
     valid: int
-    """Pixels with data in every band in use."""
+    """Pixels with data in every band of the detector."""
     flagged: int
     """Pixels above the threshold."""
     objects: int
-    """Connected anomalies, those too small to be asked for left out."""
+    """Connected anomalies of at least the smallest area."""
     quantiles: Mapping[str, float]
     """Quantiles of the scores by level, nats; empty where no pixel is valid."""
     seconds: float
-    """Time it took."""
+    """Wall-clock time."""
     newly_written: bool = True
-    """Whether this call wrote them; otherwise they were up to date."""
+    """Whether this call wrote the deliverables; otherwise they were up to date."""
 
     @property
     def path(self) -> Path:
@@ -153,7 +152,7 @@ class MapResult:
         return self.files.scores
 
     def to_json(self) -> str:
-        """Write the summary; `read_summary` is its inverse."""
+        """Return the text of the summary; `read_summary` is the inverse."""
         data = {
             "scene": without_query(self.scene),
             "anomvae": __version__,
@@ -172,8 +171,12 @@ class MapResult:
 
 
 def read_summary(files: Deliverables) -> MapResult | None:
-    """Read the summary of a finished scene; None where there is none that can be read."""
-    data = _summary(files)
+    """Read the summary of a scored scene; None where there is none that can be read."""
+    return _result(files, _summary(files))
+
+
+def _result(files: Deliverables, data: Mapping[str, Any]) -> MapResult | None:
+    """Build the result of a summary; None where a field is missing, as in earlier versions."""
     try:
         return MapResult(
             scene=data["scene"],
@@ -196,19 +199,19 @@ def read_summary(files: Deliverables) -> MapResult | None:
 
 
 def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> MapResult | None:
-    """Return the whole result of the same detector, settings and input; None if there is none.
+    """Return the result of an equal key if all its files are there; None if they are to be made.
 
     Raises
     ------
     OutputExists
-        If other files are in the way, and they are not to be overwritten.
+        If other files are in the way: a folder, or files that only ``overwrite`` replaces.
     """
-    known, digest = read_summary(files), key.digest
-    # A summary of an earlier version may lack a field of this one; then all is made again.
-    same = _summary(files).get("digest") == digest and _all_made_for(files, digest)
-    if known is not None and same and all(path.exists() for path in files.all):
+    digest, summary = key.digest, _summary(files)
+    same = summary.get("digest") == digest and set(_digests(files).values()) <= {digest}
+    cached = _result(files, summary) if same else None
+    if cached is not None and all(path.exists() for path in files.all):
         tidy(files.folder, files.stem)
-        return known
+        return cached
     _require_files(files)
     if not overwrite:
         _require_ours(files)
@@ -221,13 +224,13 @@ def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Map
 
 
 def digest_of(*parts: str) -> str:
-    """Digest what decides a result into 16 hexadecimal digits."""
+    """Return 16 hexadecimal digits of a hash of what decides a result."""
     text = "\n".join([str(SCORE_DEFINITION), *parts])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _summary(files: Deliverables) -> dict[str, Any]:
-    """Read the fields of a summary; none of a file that is no summary of ours."""
+    """Read the fields of a summary; empty where anomvae did not write the file."""
     try:
         data = json.loads(files.summary.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -246,18 +249,13 @@ def _map_digest(path: Path) -> str | None:
 
 
 def _digests(files: Deliverables) -> dict[Path, str | None]:
-    """Read the digests of the files that exist and can hold one."""
+    """Read the digests in maps and objects, as far as these exist; None where there is none."""
     read = {
         files.scores: _map_digest,
         files.flags: _map_digest,
         files.objects: objects_digest,
     }
     return {path: digest(path) for path, digest in read.items() if path.exists()}
-
-
-def _all_made_for(files: Deliverables, digest: str) -> bool:
-    """Whether every file that exists was made for a digest."""
-    return all(held == digest for held in _digests(files).values())
 
 
 def _require_files(files: Deliverables) -> None:
@@ -270,7 +268,7 @@ def _require_files(files: Deliverables) -> None:
 
 
 def _require_ours(files: Deliverables) -> None:
-    """Refuse to touch a file that anomvae did not write; a picture is known by its company."""
+    """Refuse to replace a file that anomvae did not write; a PNG is ours beside a map of ours."""
     ours = {path for path, digest in _digests(files).items() if digest is not None}
     if _summary(files):
         ours.add(files.summary)

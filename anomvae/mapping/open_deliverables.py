@@ -1,7 +1,7 @@
 """The files of a scored scene while they are made: begun, written tile by tile, published whole.
 
-Everything is made in a hidden folder; a lock keeps other runs from making the same results.  One
-thread writes the maps, while the caller's finds the objects in the tiles that are written.
+All files are made in a hidden folder; a lock keeps other runs from making the same files.  One
+thread writes the maps, while the caller's thread finds objects in the tiles that are written.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
 from .. import __version__
-from ..errors import ConfigError
 from ..files import Staging, file_name, staging, writing
 from ..objects import ScoredTile, write_objects
 from ..parallel import Progress, ahead
@@ -35,7 +35,9 @@ FLAGS = (
 
 
 @contextmanager
-def begin(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Iterator[OpenDeliverables]:
+def begin(
+    files: Deliverables, key: CacheKey, *, overwrite: bool
+) -> Iterator[MapResult | OpenDeliverables]:
     """Begin the deliverables of a scene, unless they are up to date.
 
     Parameters
@@ -49,45 +51,41 @@ def begin(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Iterator[Op
 
     Yields
     ------
-    OpenDeliverables
-        With ``cached`` set where nothing need be done.
+    MapResult or OpenDeliverables
+        The cached result where it is up to date, else the files to write.
 
     Raises
     ------
     OutputExists
         If other files are in the way.
     LockHeld
-        If another run makes the same results.
+        If another run makes the same files.
     NotWritten
         If the folder cannot be written.
     """
     start = time.perf_counter()
-    with ExitStack() as stack:
-        cached, stage = cached_result(files, key, overwrite=overwrite), None
-        if cached is None:
-            stage = stack.enter_context(staging(files.folder, files.stem))
-            # Another run may have come first; from here on the lock keeps it out.
-            cached = cached_result(files, key, overwrite=overwrite)
-        yield OpenDeliverables(files, key, stage, cached, start)
+    cached = cached_result(files, key, overwrite=overwrite)
+    if cached is not None:
+        yield cached
+        return
+    with staging(files.folder, files.stem) as stage:
+        # Another run may have been faster; from here on the lock keeps it out.
+        cached = cached_result(files, key, overwrite=overwrite)
+        yield OpenDeliverables(files, key, stage, start) if cached is None else cached
 
 
+@dataclass(frozen=True)
 class OpenDeliverables:
     """The files of a scene while they are made; `begin` makes one."""
 
-    cached: MapResult | None
-    """A result that is up to date; None where it is to be made."""
-
-    def __init__(
-        self,
-        files: Deliverables,
-        key: CacheKey,
-        stage: Staging | None,
-        cached: MapResult | None,
-        start: float,
-    ) -> None:
-        """Make files in a staging folder; without one nothing can be written."""
-        self.cached = cached
-        self._files, self._key, self._stage, self._start = files, key, stage, start
+    files: Deliverables
+    """Where they go."""
+    key: CacheKey
+    """What decides them."""
+    stage: Staging
+    """The hidden folder in which they are made."""
+    start: float
+    """When the work began, by `time.perf_counter`."""
 
     def write(
         self,
@@ -110,9 +108,9 @@ class OpenDeliverables:
         tiles : generator of TileScores
             The whole scene, row by row; closed in the end.
         quicklook : QuickLook
-            Collects what the quick look shows.
+            Collects the images that are drawn.
         min_area : int
-            Objects of fewer pixels are left out.
+            Smallest object, pixels.
         progress : Progress
             Called for every tile.
 
@@ -121,50 +119,31 @@ class OpenDeliverables:
         NotWritten
             If a file cannot be written; nothing is left behind.
         """
-        stage, files, threshold = self._staging(), self._files, detector.threshold
-        statistics = RunningStatistics(opened.grid.shape)
-        tags, where = self._tags(detector, opened), opened.georeference
+        stage, files, where = self.stage, self.files, opened.georeference
+        statistics, tags = RunningStatistics(opened.grid.shape), self._tags(detector, opened)
         with (
             MapWriter(stage.path(files.scores.name), where, _score_layout(tags)) as scores,
             MapWriter(stage.path(files.flags.name), where, _flag_layout(tags)) as flags,
             closing(tiles),
         ):
-
-            def write_tile(part: TileScores) -> ScoredTile:
-                """Write and count the newest date of a tile."""
-                newest = np.stack([term[-1] for term in part.scores])
-                valid = np.isfinite(newest[0])
-                flagged = threshold.flag(newest[0]) & valid
-                scores.write(part.tile.keep, newest)
-                classes = np.where(valid, flagged, NO_DATA).astype(np.uint8)
-                flags.write(part.tile.keep, classes[np.newaxis])
-                statistics.add(part.tile, newest[0], flagged)
-                quicklook.add(part.tile, part.preview, newest[0])
-                return ScoredTile(part.tile.keep, newest[0], flagged)
-
-            with closing(ahead(write_tile, tiles)) as written:
+            write = _TileWriter(detector.threshold, scores, flags, statistics, quicklook)
+            with closing(ahead(write, tiles)) as written:
                 counted = _counted(written, opened.grid.shape, progress)
                 path = stage.path(files.objects.name)
                 objects = write_objects(path, counted, where, tags, min_area)
         result = self._result(detector, opened, statistics, objects)
-        self._publish(result, quicklook, threshold, file_name(opened.name))
+        self._publish(result, quicklook)
         return result
 
-    def _publish(
-        self, result: MapResult, quicklook: QuickLook, threshold: Threshold, title: str
-    ) -> None:
+    def _publish(self, result: MapResult, quicklook: QuickLook) -> None:
         """Draw the quick look, write the summary, and give all files their names."""
-        stage, files = self._staging(), self._files
+        stage, files = self.stage, self.files
         with writing(files.quicklook):
-            stage.path(files.quicklook.name).write_bytes(draw(title, quicklook, threshold))
+            png = draw(file_name(result.scene), quicklook, result.threshold)
+            stage.path(files.quicklook.name).write_bytes(png)
         with writing(files.summary):
             stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
         stage.publish(*(path.name for path in files.all))
-
-    def _staging(self) -> Staging:
-        if self._stage is None:
-            raise ConfigError("The deliverables are up to date: nothing is to be written.")
-        return self._stage
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance; no times, so that the same run gives the same bytes."""
@@ -172,7 +151,7 @@ class OpenDeliverables:
         return {
             "ANOMVAE_VERSION": __version__,
             "ANOMVAE_DETECTOR": detector.id,
-            "ANOMVAE_DIGEST": self._key.digest,
+            "ANOMVAE_DIGEST": self.key.digest,
             "ANOMVAE_SCENE": file_name(opened.name),
             "ANOMVAE_SCORE": detector.meaning,
             "ANOMVAE_THRESHOLD": repr(threshold.value),
@@ -184,25 +163,47 @@ class OpenDeliverables:
     ) -> MapResult:
         return MapResult(
             scene=opened.name,
-            files=self._files,
+            files=self.files,
             detector=detector.id,
-            settings=self._key.settings,
-            input=self._key.input,
-            digest=self._key.digest,
+            settings=self.key.settings,
+            input=self.key.input,
+            digest=self.key.digest,
             threshold=detector.threshold,
             pixels=statistics.pixels,
             valid=statistics.valid,
             flagged=statistics.flagged,
             objects=objects,
             quantiles=statistics.quantiles,
-            seconds=time.perf_counter() - self._start,
+            seconds=time.perf_counter() - self.start,
         )
+
+
+@dataclass(frozen=True)
+class _TileWriter:
+    """Write the newest date of a tile into both maps, and count it."""
+
+    threshold: Threshold
+    scores: MapWriter
+    flags: MapWriter
+    statistics: RunningStatistics
+    quicklook: QuickLook
+
+    def __call__(self, scored: TileScores) -> ScoredTile:
+        tile, newest = scored.tile, np.stack([term[-1] for term in scored.scores])
+        total, valid = newest[0], np.isfinite(newest[0])
+        flagged = self.threshold.flag(total) & valid
+        self.scores.write(tile.keep, newest)
+        classes = np.where(valid, flagged, NO_DATA).astype(np.uint8)
+        self.flags.write(tile.keep, classes[np.newaxis])
+        self.statistics.add(tile, total, flagged)
+        self.quicklook.add(tile, scored.preview, total)
+        return ScoredTile(tile.keep, total, flagged)
 
 
 def _counted(
     tiles: Iterator[ScoredTile], shape: tuple[int, int], progress: Progress
 ) -> Iterator[ScoredTile]:
-    """Report how many rows of the scene are done."""
+    """Report the pixels that are done."""
     for tile in tiles:
         yield tile
         rows, cols = tile.keep

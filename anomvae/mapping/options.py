@@ -1,4 +1,4 @@
-"""How a scene is scored: what decides its speed, and what its results hold."""
+"""Options of scoring a scene."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ScoreOptions:
     threads: int | None = None
     """Tiles scored at a time; None: as many as torch may use threads, 4 at the most."""
     min_area: int = 1
-    """Objects of fewer pixels are left out of the objects file; their pixels stay flagged."""
+    """Smallest object, pixels; pixels of smaller ones stay flagged, but are no objects."""
     overwrite: bool = False
     """Whether to replace results of other settings."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Refuse numbers below 1."""
         if self.tile is not None and self.tile < 1:
             raise ConfigError(f"tile = {self.tile}: a tile has a side of at least 1 pixel.")
         if self.threads is not None and self.threads < 1:

@@ -1,8 +1,9 @@
 """The quick look: scene, score and flags side by side, as a PNG.
 
-It is drawn from the tiles while they are scored: the scene by nearest neighbour, the score by the
-maximum over the pixels that a pixel of the picture stands for, so that small anomalies show.
-Arrays have at most `SIDE` pixels a side; axes (row, col[, band]).
+Its images are collected from the tiles while they are scored.  A pixel of an image stands for a
+cell of pixels of the scene: the scene panel has the cell's middle pixel, the score panel its
+largest score, so that small anomalies stay visible.  Images have at most `SIDE` pixels a side;
+axes (row, col[, band]).
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class QuickLookSpec:
-    """What a quick look shows of a scene."""
+    """Pixels and bands of a scene that a quick look contains."""
 
     grid: SamplingGrid
-    """Its pixels."""
+    """Pixels of the quick look in the scene."""
     bands: list[int]
-    """Positions of the bands for red, green and blue, from 0."""
+    """Bands for red, green and blue, positions from 0."""
 
     @classmethod
     def of(cls, shape: tuple[int, int], bands: Bands) -> QuickLookSpec:
-        """Choose pixels and bands for a scene of a shape and bands."""
+        """Choose pixels and bands for a scene."""
         return cls(SamplingGrid.fitting(shape, SIDE), visible_bands(bands))
 
     def preview(self, tile: Tile, block: Block) -> Array:
@@ -49,18 +50,18 @@ class QuickLookSpec:
 
 
 class QuickLook:
-    """The two images of a quick look, filled tile by tile."""
+    """The images of a quick look, filled tile by tile."""
 
     def __init__(self, spec: QuickLookSpec) -> None:
-        """Begin with pictures of no data."""
+        """Begin with images of no data."""
         self.grid = spec.grid
         self.image = np.full((*spec.grid.shape, len(spec.bands)), np.nan, np.float32)
         """The scene, data units."""
         self.scores = np.full(spec.grid.shape, np.nan, np.float32)
-        """The largest score of the pixels that each pixel of the picture stands for."""
+        """The largest score of each cell; NaN where no pixel has one."""
 
     def add(self, tile: Tile, preview: Array, scores: Array) -> None:
-        """Add what a tile shows of the scene, and its scores, axes (row, col)."""
+        """Add the preview of a tile, and the scores of its kept pixels, axes (row, col)."""
         self.image[self.grid.part(tile.keep)[0]] = preview
         cells, starts = self.grid.cells(tile.keep)
         rows = np.fmax.reduceat(scores, starts[0], axis=0)
@@ -69,7 +70,7 @@ class QuickLook:
 
 
 def visible_bands(bands: Bands) -> list[int]:
-    """Choose three bands for a picture, positions from 0: by wavelength, else spaced evenly."""
+    """Choose bands for red, green, blue, positions from 0: by wavelength, else spaced evenly."""
     wavelengths = [band.wavelength for band in bands]
     known = [nm for nm in wavelengths if nm is not None]
     if len(known) == len(wavelengths) and min(known) < RED_GREEN_BLUE[1] and max(known) > 600:
@@ -78,11 +79,11 @@ def visible_bands(bands: Bands) -> list[int]:
         return [0, 0, 0]
     if len(bands) == 3:
         return [0, 1, 2]
-    return [int(place) for place in np.linspace(len(bands) - 1, 0, 5)[1:4]]
+    return [int(index) for index in np.linspace(len(bands) - 1, 0, 5)[1:4]]
 
 
 def stretched(image: Array) -> Array:
-    """Bring an image (row, col, 3) to [0, 1], each band between its 2 and 98 %; grey = no data."""
+    """Stretch each band of an image (row, col, 3) from its 2 and 98 % to [0, 1]; grey = no data."""
     valid = np.isfinite(image).all(axis=-1)
     result = np.full(image.shape, NO_DATA, np.float32)
     if valid.any():
@@ -93,7 +94,7 @@ def stretched(image: Array) -> Array:
 
 
 def overlay(image: Array, flags: NDArray[np.bool_]) -> Array:
-    """Draw flags in red on a pale grey version of an image in [0, 1]."""
+    """Lay flags in red over a pale grey version of an image in [0, 1]."""
     grey = 0.4 + 0.6 * image.mean(axis=-1, keepdims=True)
     return np.asarray(np.where(flags[..., None], FLAG, grey), np.float32)
 
@@ -106,9 +107,9 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
     title : str
         The heading.
     quicklook : QuickLook
-        Scene and scores.
+        The images.
     threshold : Threshold
-        Drawn into the colour bar.
+        Flags the scores, and is marked in the colour bar.
 
     Returns
     -------
@@ -142,7 +143,9 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
     figure.suptitle(title, parse_math=False)
     png = BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a name may need any font
+        warnings.filterwarnings(
+            "ignore", message="Glyph .* missing"
+        )  # a file name may need any font
         figure.savefig(png, format="png")
     return png.getvalue()
 

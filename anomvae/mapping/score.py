@@ -1,4 +1,4 @@
-"""Score a scene: read, score, write and summarise it tile by tile, in constant memory."""
+"""Score a scene tile by tile, in constant memory, and write its deliverables."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ def score_scene(
     progress: Progress = quiet,
     mapper: Mapper = serial,
 ) -> MapResult:
-    """Score a scene and write its deliverables; what is up to date is left as it is.
+    """Score a scene and write its deliverables; a result that is up to date is kept.
 
     Parameters
     ----------
     detector : Detector
         With a threshold.
     scene : path, sequence of path, or Scene
-        A raster, or the dates of one place, oldest first: the map is the newest date's.  A `Scene`
-        (``Scene.of(path, mask=..., covariates=...)``) has masks and covariates.
+        A raster, or one raster for each date, oldest first: the map is the newest date's.  A
+        `Scene` (``Scene.of(path, mask=..., covariates=...)``) has masks and covariates.
     folder : path
         Where ``<stem>.anomaly.tif``, ``.flags.tif``, ``.objects.geojson``, ``.png`` and ``.json``
         go; made if missing.
     options : ScoreOptions, optional
-        Tile size, threads, smallest object, and whether to replace other results.
+        Tile size, threads, smallest object, and whether to overwrite.
     progress : Progress, optional
         Called for every tile.
     mapper : Mapper, optional
-        Does the work on tiles, as from `anomvae.parallel.processes` or `dask`; by default this
-        process.  The map is the same.
+        Maps the work over tiles, as from `anomvae.parallel.processes` or `dask`; by default in
+        this process.  The map is the same.
 
     Returns
     -------
@@ -60,13 +60,13 @@ def score_scene(
     RasterError
         If a file cannot be read or written; nothing is left behind.
     WorkersLost
-        If workers die again and again.
+        If a tile's workers die again and again.
     BandMismatch, CovariateMismatch, GridMismatch
         If the scene does not fit the detector, or a mask or covariate the scene.
     OutputExists
-        If results of other settings lie there, or files that anomvae did not write.
+        If the folder holds results of other settings, or files that anomvae did not write.
     ConfigError
-        If the family compares dates and one is given, or a result would replace what is read.
+        If the family compares dates and the scene has one, or a result would replace an input.
     LockHeld
         If another run is scoring the scene into that folder.
     """
@@ -91,12 +91,12 @@ def detect_scene(
     options: ScoreOptions = DEFAULT,
     progress: Progress = quiet,
 ) -> MapResult:
-    """Fit a detector to a scene, anomalies and all, and write the deliverables of that scene.
+    """Fit a detector to a scene, its anomalies included, and write the scene's deliverables.
 
     Parameters
     ----------
     scene : path
-        The raster; needs no labels.
+        The raster; labels are not needed.
     folder, options, progress
         As for `score_scene`.
     config, seed, select
@@ -110,17 +110,18 @@ def detect_scene(
     ------
     RasterError, GridMismatch, CovariateMismatch, NotEnoughPixels, ConfigError, OutputExists,
     LockHeld
-        What is wrong with the scene or the settings, and what to do.
+        If the scene or the settings do not fit, or the files cannot be written.
     """
     resolved = resolve_config(config).config if isinstance(config, str) else config
     closed = Scene.of(scene, bands=select.bands, mask=select.mask, covariates=select.covariates)
     normal = [identify(path) for path in as_paths(select.normal)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
+    area = options.min_area
     with closed.open() as opened:
-        files, read = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
-        files.require_apart(read)
-        key = CacheKey.of("", *settings, min_area=options.min_area, bands=opened.bands, files=read)
+        files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
+        files.require_apart(inputs)
+        key = CacheKey.of("", *settings, min_area=area, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None:
         return cached
@@ -139,8 +140,8 @@ def _deliver(
     mapper: Mapper = serial,
 ) -> MapResult:
     with begin(files, key, overwrite=options.overwrite) as out:
-        if out.cached is not None:
-            return out.cached
+        if isinstance(out, MapResult):
+            return out
         spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
         tiles = score_tiles(detector, opened, spec, options, mapper)
         return out.write(

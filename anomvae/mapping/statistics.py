@@ -8,20 +8,21 @@ from numpy.typing import NDArray
 from ..pixels.tiling import Tile
 
 LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
-SAMPLED = 1_000_000  # scores kept for the quantiles of a scene
+SAMPLED = 1_000_000
+"""Scores kept for the quantiles of a scene, about."""
 
 
 class RunningStatistics:
-    """Counts of pixels, and scores for quantiles.
+    """Counts of pixels and quantiles of scores, the same for any tile size.
 
-    Scores are sampled on a grid of the scene, so that the quantiles are the same for any tile size.
+    Scores are sampled at every n-th row and column of the scene, whatever its tiles.
     """
 
-    def __init__(self, shape: tuple[int, int]) -> None:
-        """Begin the statistics of a scene of ``shape`` pixels."""
+    def __init__(self, shape: tuple[int, int], sampled: int = SAMPLED) -> None:
+        """Count the pixels of a scene of ``shape``; keep about ``sampled`` scores."""
         self.pixels = shape[0] * shape[1]
         self.valid = self.flagged = 0
-        self._step = int(np.ceil((self.pixels / SAMPLED) ** 0.5))
+        self._step = int(np.ceil((self.pixels / sampled) ** 0.5))
         self._sampled: list[NDArray[np.float32]] = []
 
     def add(self, tile: Tile, scores: NDArray[np.float32], flags: NDArray[np.bool_]) -> None:

@@ -1,8 +1,8 @@
-"""Score a scene tile by tile: a tile needs nothing else of the scene.
+"""Score a scene tile by tile; each tile is independent of the others.
 
-In this process one thread reads ahead and others score, each a tile at a time.  Other processes get
-the detector and the closed scene, and open the scene themselves.  Blocks and scores have axes
-(time, row, col[, value]).
+In this process one thread reads ahead and others score, each a tile at a time.  Other processes
+receive the detector and the closed scene, and open the scene themselves.  Blocks and scores have
+axes (time, row, col[, value]).
 """
 
 from __future__ import annotations
@@ -33,56 +33,56 @@ from .options import ScoreOptions
 from .quicklook import QuickLookSpec
 
 AT_ONCE = 320 * 2**20
-"""Bytes of float32 of all tiles that are read or scored at a time, if that is possible."""
+"""Bytes of float32 of all tiles in work at a time; a single thread may need more."""
 WIDER = 4
-"""How much larger a tile is where its halo costs."""
+"""How many times larger a tile is where it has a halo."""
 
 
 class Scorer(Protocol):
-    """What can be mapped: a `Detector`, or anything that scores blocks as it does."""
+    """A `Detector`, or anything else that scores blocks."""
 
     @property
     def id(self) -> str:
-        """Tells it from any other."""
+        """Identity; another detector has another."""
 
     @property
     def bands(self) -> Bands:
-        """The bands a scene must have."""
+        """Bands that a scene must have."""
 
     @property
     def covariates(self) -> Covariates:
-        """What a scene must have besides, in this order; mostly nothing."""
+        """Covariates that a scene must have, in this order; mostly none."""
 
     @property
     def radius(self) -> int:
-        """How far a score looks sideways, pixels."""
+        """Receptive radius of a score, pixels."""
 
     @property
     def meaning(self) -> str:
-        """What a score is, in a line."""
+        """Definition of the score, one line."""
 
     @property
     def threshold(self) -> Threshold:
         """The cut-off."""
 
     def require_dates(self, dates: int) -> None:
-        """Make sure that a score can be made of so many dates of a place."""
+        """Require that the number of dates of a scene fits."""
 
     def score(self, block: Block) -> Scores:
-        """Score a block of shape (time, row, col, band)."""
+        """Return the scores of a block, axes (time, row, col, value)."""
 
 
 class TileScores(NamedTuple):
     """A scored tile."""
 
     tile: Tile
-    """Where it lies."""
+    """Its pixels."""
     scores: Scores
-    """The scores of its kept pixels, axes (time, row, col)."""
+    """Scores of its kept pixels, axes (time, row, col)."""
     preview: NDArray[np.float32]
-    """What a quick look shows of the scene there, axes (row, col, band)."""
+    """Pixels of the scene for the quick look, axes (row, col, band)."""
     covariates: CovariateReport
-    """What the covariates show there."""
+    """Which covariates have values, and which classes are unknown."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,11 @@ class TileTask:
     """Read and score a tile of an open scene."""
 
     detector: Scorer
-    """Scores what is read."""
+    """Scores the block."""
     opened: OpenScene
     """Reads the tile and its halo."""
     quicklook: QuickLookSpec
-    """What is sampled of the scene."""
+    """Pixels and bands of the quick look."""
 
     def __call__(self, tile: Tile) -> TileScores:
         """Read and score a tile."""
@@ -104,9 +104,9 @@ class TileTask:
         """Read a tile and its halo."""
         return tile, self.opened.read(tile.read)
 
-    def score(self, part: tuple[Tile, Block]) -> TileScores:
-        """Score what was read of a tile."""
-        tile, block = part
+    def score(self, read: tuple[Tile, Block]) -> TileScores:
+        """Score a tile that was read."""
+        tile, block = read
         return TileScores(
             tile,
             self.detector.score(block).inner(tile),
@@ -120,10 +120,10 @@ class RemoteTask:
     """Score a tile in another process, which unpacks the work once and opens the scene itself."""
 
     content: bytes = field(repr=False)
-    """A pickle of a `_RemoteWork`: made and read by one run, never a file."""
+    """A pickle of `_RemoteWork`: written and read by one run, never a file."""
 
     def __call__(self, tile: Tile) -> TileScores:
-        """Score a tile where this runs."""
+        """Score a tile in this process."""
         task, _ = _opened_task(self.content, threading.get_ident())
         return task(tile)
 
@@ -139,13 +139,13 @@ class _RemoteWork(NamedTuple):
 def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
     """Open the scene in this process, for one thread of it: datasets serve one thread only.
 
-    The files stay open as long as the stack is kept.
+    The files stay open while the stack is cached.
     """
     torch.set_num_threads(1)  # the other cores have workers of their own
     work: _RemoteWork = pickle.loads(content)
     detector, scene = work.detector, work.scene
     try:
-        # The process that waits for the tiles has opened the scene, and has logged its warnings.
+        # The main process has opened the scene, too, and has logged the warnings.
         with captured_warnings(), ExitStack() as files:
             opened = files.enter_context(scene.open(detector.bands, detector.covariates))
             _require_same(opened, work.grid)
@@ -161,23 +161,23 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
 def _require_same(opened: OpenScene, grid: Grid) -> None:
     if opened.grid != grid:
         raise RasterError(
-            f"{opened.name} is another raster on this machine than where the work was sent from. "
+            f"{opened.name} is another raster on this machine than where the work comes from. "
             f"Give all machines the same file under this name."
         )
 
 
 @dataclass(frozen=True)
 class TilePlan:
-    """How much of a scene is worked on at a time; the map is the same whatever it is."""
+    """How much of a scene is in work at a time; the map does not depend on it."""
 
     tile: tuple[int, int]
     """Rows and columns of a tile."""
     threads: int
-    """Threads that score, each a tile."""
+    """Threads that score, each a tile at a time."""
 
 
 def plan_tiles(detector: Scorer, opened: OpenScene, options: ScoreOptions) -> TilePlan:
-    """Choose tiles and threads by the file's blocks, the bands, and the processors."""
+    """Choose tiles and threads by the file's blocks, the bands and torch's threads."""
     shape, values = opened.grid.shape, opened.values_per_pixel
     if options.tile is None:
         budget = TILE_BYTES * (WIDER if detector.radius else 1)
@@ -198,22 +198,22 @@ def score_tiles(
     options: ScoreOptions,
     mapper: Mapper = serial,
 ) -> Generator[TileScores, None, None]:
-    """Score tile by tile; every kept pixel comes once, in the order of `tiles`.
+    """Score tile by tile; every pixel is kept once, in the order of `tiles`.
 
-    Close the iterator before the scene: then no thread reads any more.
+    Close the iterator before the scene, so that no thread reads any more.
 
     Parameters
     ----------
     detector : Detector
         Scores blocks.
     opened : OpenScene
-        The scene, open in the bands of the detector; other processes open it again.
+        The scene, open with the bands of the detector; other processes open it again.
     quicklook : QuickLookSpec
-        What is sampled of the scene.
+        Pixels and bands of the quick look.
     options : ScoreOptions
         Tile size and threads.
     mapper : Mapper, optional
-        Does the work, by default this process.
+        Maps the work over tiles, by default in this process.
 
     Yields
     ------
@@ -221,30 +221,32 @@ def score_tiles(
     """
     warnings = CovariateWarnings(detector.covariates, opened.name)
     plan = plan_tiles(detector, opened, options)
-    cut = tiles(opened.grid.shape, plan.tile, detector.radius)
+    grid = tiles(opened.grid.shape, plan.tile, detector.radius)
     if mapper.workers:
         work = _RemoteWork(detector, opened.scene.absolute(), opened.grid, quicklook)
-        scored = _remotely(RemoteTask(pickle.dumps(work)), cut, mapper)
+        scored = _in_workers(RemoteTask(pickle.dumps(work)), grid, mapper)
     else:
-        scored = _here(TileTask(detector, opened, quicklook), cut, plan.threads)
+        scored = _in_threads(TileTask(detector, opened, quicklook), grid, plan.threads)
     with closing(scored):
-        for part in scored:
-            warnings.add(part.covariates)
-            yield part
+        for tile in scored:
+            warnings.add(tile.covariates)
+            yield tile
     warnings.finish()
 
 
-def _remotely(
-    task: RemoteTask, cut: Iterator[Tile], mapper: Mapper
+def _in_workers(
+    task: RemoteTask, grid: Iterator[Tile], mapper: Mapper
 ) -> Generator[TileScores, None, None]:
-    yield from mapper(task, cut)
+    yield from mapper(task, grid)
 
 
-def _here(task: TileTask, cut: Iterator[Tile], threads: int) -> Generator[TileScores, None, None]:
-    """Score in this process: one thread reads ahead."""
-    # torch's own threads wait busily for each other; where another program, or our reading and
-    # writing, takes one of the cores, that was three times slower.
-    with torch_threads(1), closing(ahead(task.read, cut)) as blocks:
+def _in_threads(
+    task: TileTask, grid: Iterator[Tile], threads: int
+) -> Generator[TileScores, None, None]:
+    """Score in this process; one thread reads ahead."""
+    # torch's own threads wait busily for each other: where another program, or reading and writing
+    # here, takes one of the cores, they were three times slower.
+    with torch_threads(1), closing(ahead(task.read, grid)) as blocks:
         if threads == 1:
             yield from map(task.score, blocks)
             return

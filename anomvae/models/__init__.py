@@ -1,15 +1,22 @@
-"""The one autoencoder, and the parts a family chooses from.
+"""The autoencoder and the parts that a family chooses from.
 
-A part is a `torch.nn.Module` that treats every axis but the last as batch: networks turn features
-into features, bottlenecks into a `Code`, likelihoods into the mean of a band's distribution.
-Context networks part an example into a pixel and what is beside it.
+Every part is a `torch.nn.Module` on the last axis; all leading axes are batch.  Networks map
+features to features, bottlenecks map features to a `Code`, likelihoods map features to the mean of
+p(x | z).  Context networks split an example into the pixel to reconstruct and features of the rest.
 """
 
 from .bottlenecks import Deterministic, Gaussian, Ladder
 from .codebook import Codebook
-from .contexts import Convolution, Recurrent
-from .core import Autoencoder, Bottleneck, Code, ContextNetwork, ModelInput, Reconstruction
-from .likelihoods import LIKELIHOODS, GaussianBands, StudentBands
+from .core import (
+    Autoencoder,
+    Bottleneck,
+    Code,
+    ContextNetwork,
+    ModelInput,
+    Reconstruction,
+    VariationalBottleneck,
+)
+from .likelihoods import LIKELIHOODS
 from .networks import MLP, Dense
 
 __all__ = [
@@ -20,14 +27,11 @@ __all__ = [
     "Code",
     "Codebook",
     "ContextNetwork",
-    "Convolution",
     "Dense",
     "Deterministic",
     "Gaussian",
-    "GaussianBands",
     "Ladder",
     "ModelInput",
     "Reconstruction",
-    "Recurrent",
-    "StudentBands",
+    "VariationalBottleneck",
 ]

@@ -1,4 +1,4 @@
-"""The code as one of a fixed number of vectors."""
+"""A bottleneck whose code is one of a fixed number of vectors."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..stats.latent import LatentStatistics
-from .core import Bottleneck, Code
+from .core import Code, VariationalBottleneck
 from .networks import Dense
 
 CODES = 64  # the materials of a scene, in a few shades each
-COMMITMENT = 0.25  # van den Oord et al. (2017); flat between .1 and 2
+COMMITMENT = 0.25  # van den Oord et al. (2017); results are flat between .1 and 2
 RATE = 0.05  # of the moving averages: a small scene trains for a few hundred steps
-DEAD = 0.1 / CODES  # share of the examples: a tenth of an even one
+DEAD = 0.1 / CODES  # share of the examples: a tenth of a uniform one
 
 
-class Codebook(Bottleneck):
-    """The nearest of 64 codes instead of the features (van den Oord et al. 2017).
+class Codebook(VariationalBottleneck):
+    """The nearest of 64 codes replaces the features (van den Oord et al. 2017).
 
-    A code is the moving average of the features that are nearest to it, and so is its frequency
-    (Razavi et al. 2019)::
+    A code is the moving average of the features nearest to it, and its frequency is a moving
+    average, too (Razavi et al. 2019)::
 
-        e = to_e(h)    k = argmin_j |e - c_j|^2    z = c_k, its gradient passed on to e
+        e = to_e(h)    k = argmin_j |e - c_j|^2    z = c_k, straight-through gradient to e
         KL = -log frequency_k    penalty = 1/4 mean |e - c_k|^2
 
-    The KL is that of a sure choice against the frequencies of training, so rare codes cost more.
-    A code that hardly any example has is dead: training puts it on a random feature of the batch,
-    scoring does not choose it.  Before training all are dead.
+    The KL is that of a one-hot posterior from the frequencies in training: rare codes score higher.
+    A code whose frequency falls below `DEAD` is dead.  Training moves it to a random feature of the
+    batch; scoring never chooses it.  All codes are dead before training.
     """
 
     codes: Tensor
     usage: Tensor
 
     def __init__(self, features: int, latent: int) -> None:
-        """Map ``features`` to codes of ``latent`` numbers."""
+        """Map ``features`` to codes of ``latent`` values."""
         super().__init__(latent)
         self.to_e = Dense(features, latent)
         self.register_buffer("codes", torch.zeros(CODES, latent))
@@ -42,7 +42,7 @@ class Codebook(Bottleneck):
 
     @property
     def frequency(self) -> Tensor:
-        """Share of the training examples that have a code, (code,); none is 0."""
+        """Share of the training examples per code, (code,); never 0."""
         floored = self.usage.clamp_min(DEAD)
         return floored / floored.sum()
 
@@ -50,11 +50,11 @@ class Codebook(Bottleneck):
         e = self.to_e(h)
         if self.training:
             self._revive(e.detach())
-        chosen = self.nearest(e)
-        code, kl = self.codes[chosen], -self.frequency.log()[chosen]
+        index = self.nearest(e)
+        code, kl = self.codes[index], -self.frequency.log()[index]
         if not self.training:
             return Code(code, kl, h.new_zeros(()))
-        self._follow(e.detach(), chosen)
+        self._update(e.detach(), index)
         penalty = COMMITMENT * (e - code).square().sum(-1).mean()
         return Code(e + (code - e).detach(), kl, penalty)
 
@@ -68,9 +68,9 @@ class Codebook(Bottleneck):
 
     @torch.no_grad()
     def nearest(self, e: Tensor) -> Tensor:
-        """Give the index of the nearest living code, (...); of equals the first.
+        """Return the index of the nearest living code, (...); the first of equally near ones.
 
-        Latent feature by latent feature, because matrix kernels round an example by its place.
+        Distances are summed per feature, because matrix kernels round an example by its position.
         """
         distance = torch.where(self.usage < DEAD, torch.inf, 0.0).expand(*e.shape[:-1], CODES)
         for feature, code in zip(e.unbind(-1), self.codes.unbind(-1), strict=True):
@@ -78,18 +78,18 @@ class Codebook(Bottleneck):
         return distance.argmin(-1)
 
     def _revive(self, e: Tensor) -> None:
-        """Put dead codes on random features."""
+        """Move dead codes to random features."""
         dead = self.usage < DEAD
         flat = e.reshape(-1, self.width)
-        chosen = flat[torch.randint(len(flat), (CODES,), device=e.device)]
-        self.codes.copy_(torch.where(dead.unsqueeze(-1), chosen, self.codes))
+        random = flat[torch.randint(len(flat), (CODES,), device=e.device)]
+        self.codes.copy_(torch.where(dead.unsqueeze(-1), random, self.codes))
         self.usage.masked_fill_(dead, 1 / CODES)
 
-    def _follow(self, e: Tensor, chosen: Tensor) -> None:
+    def _update(self, e: Tensor, index: Tensor) -> None:
         """Move codes and usage towards this batch."""
         flat = e.reshape(-1, self.width)
-        having = F.one_hot(chosen.flatten(), CODES).to(flat.dtype)
-        share = having.mean(0)
+        one_hot = F.one_hot(index.flatten(), CODES).to(flat.dtype)
+        share = one_hot.mean(0)
         self.usage.lerp_(share, RATE)
-        away = having.T @ flat / len(flat) - share.unsqueeze(-1) * self.codes
-        self.codes.add_(RATE * away / self.usage.unsqueeze(-1))
+        shift = one_hot.T @ flat / len(flat) - share.unsqueeze(-1) * self.codes
+        self.codes.add_(RATE * shift / self.usage.unsqueeze(-1))

@@ -1,7 +1,7 @@
-"""Context networks: what is beside a pixel, before it or around it, in a few numbers.
+"""Context networks: features of the dates before a pixel, or of the pixels around it.
 
-Examples are in scaled units, NaN = no data.  A pixel that lacks data in any band is not seen, and
-the network is told so.
+Examples are in scaled units, NaN = no data.  A pixel that lacks data in any band is missing,
+which is an input of the network, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .core import ContextNetwork, ModelInput
 from .networks import Dense
 
 WIDTH = 16  # features of a neighbour
-SPAN = 3  # side of a convolution, pixels
+KERNEL = 3  # side of a convolution, pixels
 
 
 class Recurrent(ContextNetwork):
@@ -24,15 +24,15 @@ class Recurrent(ContextNetwork):
 
         h_1 = 0    h_t+1 = GRU(h_t, [x_t, known_t])    c_t = [h_t, last x known before t]
 
-    Encoder and decoder of a date are told c_t, and the codes of a place are independent given its
-    past: a stochastic recurrent network (Bayer & Osendorfer 2014; the variant with an independent
-    prior of Chung et al. 2015).  A missing date takes its step, too, so that time goes on; the last
-    value beside the state is that of Che et al. 2018.  The first date known has no past, so nothing
-    is reconstructed of it.
+    Encoder and decoder of a date are conditioned on c_t, and the codes of a pixel are independent
+    given earlier dates: a stochastic recurrent network (Bayer & Osendorfer 2014; the variant with
+    an independent prior of Chung et al. 2015).  A missing date is a step of the unit, too, so the
+    state follows time; Che et al. 2018 append the last value.  The first known date has nothing
+    before it and is not reconstructed.
     """
 
     def __init__(self, bands: int, width: int) -> None:
-        """Remember ``width`` numbers of the dates before."""
+        """Keep a state of ``width`` features."""
         super().__init__(width + bands)
         self.gru = nn.GRU(bands + 1, width, batch_first=True)
 
@@ -40,73 +40,73 @@ class Recurrent(ContextNetwork):
         filled, known = _filled(x)
         dates = torch.cat([filled, known[..., None].to(x.dtype)], dim=-1)
         states = self.gru(dates.reshape(-1, *dates.shape[-2:]))[0]
-        before = torch.cat([states.reshape(*x.shape[:-1], -1), _latest(filled, known)], dim=-1)
+        after = torch.cat([states.reshape(*x.shape[:-1], -1), _latest(filled, known)], dim=-1)
         with_past = known & (known.cumsum(dim=-1) > 1)
-        return ModelInput(filled, F.pad(before[..., :-1, :], (0, 0, 1, 0)), with_past)
+        return ModelInput(filled, F.pad(after[..., :-1, :], (0, 0, 1, 0)), with_past)
 
     def empty_context(self, count: int) -> Tensor:
         return next(self.parameters()).new_zeros(count, self.width)
 
 
 class Convolution(ContextNetwork):
-    """The pixels around the one in the middle, by convolutions that end in a mean.
+    """The pixels around the central one, by convolutions and a mean over what is left.
 
-    Two convolutions of 3 x 3 pixels without padding, on features of each pixel.  With a guard
-    window, an odd side in pixels, neither the pixel nor what lies within it is seen (blind spot:
-    Krull, Buchholz & Jug 2019), so that an object does not explain itself; without, 0, the encoder
-    alone is told what was seen.
+    Up to two convolutions of 3 x 3 pixels without padding, on features of each pixel.  A guard
+    window, an odd side in pixels, hides the pixel and its neighbours (Krull, Buchholz & Jug 2019),
+    so that an object does not explain itself.  Without one, guard 0, the context is not
+    centre-masked.
     """
 
-    hidden: Tensor
-    """What of a patch is not seen, (row, col), bool."""
+    guarded: Tensor
+    """The pixels of a patch inside the guard window, (row, col), bool."""
 
     def __init__(self, bands: int, side: int, guard: int, width: int = WIDTH) -> None:
-        """Look at ``side`` x ``side`` pixels without those of ``guard`` x ``guard``."""
+        """Take patches of ``side`` x ``side`` pixels without their ``guard`` x ``guard`` centre."""
         super().__init__(width, centre_masked=guard > 0)
         self.bands, self.side = bands, side
         self.to_features = Dense(bands, width)
-        self.unseen = nn.Parameter(torch.zeros(width))
+        self.missing = nn.Parameter(torch.zeros(width))
         spans = max(0, min(2, side // 2 - guard // 2))
-        self.spans = nn.ModuleList(Dense(SPAN * SPAN * width, width) for _ in range(spans))
+        self.spans = nn.ModuleList(Dense(KERNEL * KERNEL * width, width) for _ in range(spans))
         self.to_context = Dense(width, width)
         distance = (torch.arange(side) - side // 2).abs()
-        inside = torch.maximum(distance[:, None], distance) <= (guard - 1) // 2
-        self.register_buffer("hidden", inside, persistent=False)
+        guarded = torch.maximum(distance[:, None], distance) <= (guard - 1) // 2
+        self.register_buffer("guarded", guarded, persistent=False)
 
     def forward(self, x: Tensor) -> ModelInput:
-        middle = self.side // 2
+        centre = self.side // 2
         filled, known = _filled(x)
-        seen = (known & ~self.hidden)[..., None]
-        features = F.gelu(torch.where(seen, self.to_features(filled), self.unseen))
+        used = (known & ~self.guarded)[..., None]
+        features = F.gelu(torch.where(used, self.to_features(filled), self.missing))
         for span in self.spans:
             features = F.gelu(span(_neighbours(features)))
         context = F.gelu(self.to_context(features.mean(dim=(-3, -2))))
-        return ModelInput(filled[..., middle, middle, :], context, known[..., middle, middle])
+        return ModelInput(filled[..., centre, centre, :], context, known[..., centre, centre])
 
     def empty_context(self, count: int) -> Tensor:
-        nothing = self.to_features.weight.new_full((1, self.side, self.side, self.bands), torch.nan)
-        return self(nothing).context.expand(count, -1)
+        patch = self.to_features.weight.new_full((1, self.side, self.side, self.bands), torch.nan)
+        return self(patch).context.expand(count, -1)
 
 
 def _filled(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Give pixels (..., band) with 0 for what is missing, and which have data, (...)."""
-    known = x.sum(-1).isfinite()  # patches are large: no copy of them without need
-    return x if known.all() else torch.where(known[..., None], x, 0), known
+    """Return pixels (..., band) with 0 for missing ones, and which have data, (...)."""
+    known = x.sum(-1).isfinite()
+    return x if known.all() else torch.where(known[..., None], x, 0), known  # patches are large
 
 
 def _neighbours(features: Tensor) -> Tensor:
-    """Put the features (..., row, col, feature) of 3 x 3 pixels side by side, inside the edge."""
-    rows, cols = (side - SPAN + 1 for side in features.shape[-3:-1])
+    """Concatenate the features (..., row, col, feature) of 3 x 3 pixels, without the border."""
+    rows, cols = (side - KERNEL + 1 for side in features.shape[-3:-1])
     shifted = [
         features[..., down : down + rows, right : right + cols, :]
-        for down in range(SPAN)
-        for right in range(SPAN)
+        for down in range(KERNEL)
+        for right in range(KERNEL)
     ]
     return torch.cat(shifted, dim=-1)
 
 
 def _latest(filled: Tensor, known: Tensor) -> Tensor:
-    """Give at each date (..., time, band) the bands of the last one known; 0 before the first."""
+    """Return the last known bands up to each date, (..., time, band); 0 before the first."""
     dates = torch.arange(known.shape[-1], device=known.device)
     last = torch.where(known, dates, -1).cummax(dim=-1).values
     return filled.gather(-2, last.clamp_min(0)[..., None].expand_as(filled))

@@ -1,18 +1,18 @@
-"""The autoencoder every family shares (Kingma & Welling 2014; Rezende et al. 2014).
+"""The autoencoder that all families share (Kingma & Welling 2014; Rezende et al. 2014).
 
-Features are always the last axis; every leading axis is batch.  For a batch ``x`` of
-shape ``(..., band)`` a model answers with a `Reconstruction`::
+Features are the last axis; all leading axes are batch.  For a batch ``x`` (..., band), scaled
+units, and its context ``c`` (..., feature), a model returns a `Reconstruction`::
 
-    x --encoder--> h --bottleneck--> z, kl --decoder--> likelihood p(x | z)
+    h = encoder(x, c)    z, kl = bottleneck(h)    p(x | z, c) = likelihood(decoder(z, c))
 
-    error[..., band] = -log p(x[..., band] | z)     nats
-    kl[...]          =  KL(q(z | x) || p(z))        nats
+    error[..., band] = -log p(x[..., band] | z, c)      nats
+    kl[...]          =  KL(q(z | x, c) || p(z))         nats
 
-Where an example holds more than what is reconstructed, the dates before it or the pixels around it,
-a context network (van den Oord, Li & Vinyals 2018) makes numbers of that which encoder and decoder
-are conditioned on (Sohn, Lee & Yan 2015).
+Conditioning appends the context to the inputs of encoder and decoder (Sohn, Lee & Yan 2015).  The
+context holds features from outside the example (surroundings, covariates) and, for examples of
+several pixels or dates, the output of a context network (van den Oord, Li & Vinyals 2018).
 
-A family is a choice of the parts; see `anomvae.models.families`.
+A family is a choice of parts, see `anomvae.models.families`.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from .likelihoods import GaussianBands
 
 
 class Code(NamedTuple):
-    """What a bottleneck makes of features."""
+    """The output of a bottleneck."""
 
     z: Tensor
-    """The code, (..., latent): a draw while training, the posterior mean when scoring."""
+    """The code, (..., latent): a draw in training mode, the posterior mean in evaluation mode."""
     kl: Tensor
     """KL(q(z | x) || p(z)), (...), nats."""
     penalty: Tensor
-    """A scalar that only training pays, such as a codebook's commitment."""
+    """A scalar that training adds to the loss, such as a codebook's commitment."""
 
 
 class Reconstruction(NamedTuple):
-    """What a model says of a batch."""
+    """The output of a model for a batch."""
 
     mean: Tensor
     """Mean of p(x | z), (..., band)."""
@@ -52,51 +52,61 @@ class Reconstruction(NamedTuple):
 
 
 class ModelInput(NamedTuple):
-    """What examples are to a model."""
+    """A batch of examples as encoder and decoder take them."""
 
     x: Tensor
-    """What is reconstructed, (..., band); 0 where there are no data."""
+    """Pixels to reconstruct, (..., band), scaled units; 0 where data are missing."""
     context: Tensor | None
-    """What a model is told with it, (..., number)."""
+    """Features that the model is conditioned on, (..., feature); None without."""
     known: Tensor
-    """Where there are data to reconstruct, (...), bool."""
+    """Which pixels have data and can be scored, (...), bool."""
 
 
 class ContextNetwork(nn.Module, ABC):
-    """What parts examples into that which is reconstructed and numbers of all that is beside it."""
+    """Split examples into the pixels to reconstruct and a context computed from the rest."""
 
     def __init__(self, width: int, centre_masked: bool = True) -> None:
-        """Make ``width`` features; without ``centre_masked`` they go to the encoder alone."""
+        """Return contexts of ``width`` features, computed without the pixel if ``centre_masked``.
+
+        A context that is not centre-masked contains the pixel, so the encoder alone is given it.
+        """
         super().__init__()
         self.width, self.centre_masked = width, centre_masked
 
     @abstractmethod
     def empty_context(self, count: int) -> Tensor:
-        """Tell what there is to tell of nothing beside a pixel, (count, width)."""
+        """Return the context of pixels whose other dates or neighbours are missing, (count, width).
+
+        A spectrum drawn from the prior has this context.
+        """
 
 
-class Bottleneck(nn.Module):
-    """What makes a `Code` of features (..., feature)."""
-
-    has_prior = True
-    """Whether there is a distribution over codes to draw from."""
+class Bottleneck(nn.Module, ABC):
+    """Map features (..., feature) to a `Code`."""
 
     def __init__(self, width: int) -> None:
-        """Give the decoder ``width`` latent features."""
+        """Return codes of ``width`` latent features."""
         super().__init__()
         self.width = width
 
-    def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        """Draw codes from the prior, (count, width); for a bottleneck that has one."""
-        raise NotImplementedError(f"{type(self).__name__} has no prior: ask `has_prior` first.")
+    @abstractmethod
+    def forward(self, h: Tensor) -> Code: ...
 
     def latent_statistics(self, h: Tensor) -> LatentStatistics:
-        """Tell what codes of these features carry; nothing without a prior."""
+        """Return how much information the codes of features (..., feature) carry."""
         return NO_LATENT_STATISTICS
 
 
+class VariationalBottleneck(Bottleneck):
+    """A bottleneck with a prior p(z)."""
+
+    @abstractmethod
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw codes from the prior, (count, width)."""
+
+
 class Autoencoder(nn.Module):
-    """Encoder, bottleneck, decoder and likelihood in a row, told what a context network makes."""
+    """Encoder, bottleneck, decoder and likelihood in a row, with or without a context network."""
 
     def __init__(
         self,
@@ -106,48 +116,50 @@ class Autoencoder(nn.Module):
         likelihood: GaussianBands,
         context_network: ContextNetwork | None = None,
     ) -> None:
-        """Put parts together; each one's width must be what the next takes."""
+        """Join parts whose widths fit."""
         super().__init__()
         self.encoder, self.bottleneck = encoder, bottleneck
         self.decoder, self.likelihood = decoder, likelihood
         self.context_network = context_network
 
     @property
-    def has_prior(self) -> bool:
-        """Whether there is a distribution over codes to draw from."""
-        return self.bottleneck.has_prior
+    def prior(self) -> VariationalBottleneck | None:
+        """The bottleneck where it has a prior to draw codes from; else None."""
+        return self.bottleneck if isinstance(self.bottleneck, VariationalBottleneck) else None
 
-    def prepare(self, examples: Tensor, told: Tensor | None = None) -> ModelInput:
-        """Part scaled examples (n, ..., band), and say what else is told of them."""
-        if self.context_network is None:
-            return ModelInput(
-                examples, told, examples.new_ones(examples.shape[:-1], dtype=torch.bool)
-            )
-        seen = self.context_network(examples)
-        return seen._replace(context=join(seen.context, told))
+    def prepare(self, examples: Tensor, features: Tensor | None = None) -> ModelInput:
+        """Split scaled examples (n, ..., band) into pixels and context.
 
-    def mean_context(self, count: int, told: Tensor | None = None) -> Tensor | None:
-        """Say what a model is told with nothing beside a pixel, (count, number)."""
+        Context ``features`` from outside, (n, ..., feature), follow those of the context network.
+        """
         if self.context_network is None:
-            return told
-        return join(self.context_network.empty_context(count), told)
+            known = examples.new_ones(examples.shape[:-1], dtype=torch.bool)
+            return ModelInput(examples, features, known)
+        batch = self.context_network(examples)
+        return batch._replace(context=join(batch.context, features))
+
+    def mean_context(self, count: int, features: Tensor | None = None) -> Tensor | None:
+        """Return the context of pixels without other dates or neighbours, (count, feature)."""
+        if self.context_network is None:
+            return features
+        return join(self.context_network.empty_context(count), features)
 
     def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
-        """Turn examples (..., band) into codes."""
+        """Return the codes of pixels (..., band)."""
         return self.bottleneck(self.encoder(join(x, context)))
 
     def latent_statistics(self, x: Tensor, context: Tensor | None = None) -> LatentStatistics:
-        """Tell what the codes of examples (..., band) carry."""
+        """Return how much information the codes of pixels (..., band) carry."""
         return self.bottleneck.latent_statistics(self.encoder(join(x, context)))
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Give the mean of p(x | z), (..., band), for codes (..., latent)."""
+        """Return the mean of p(x | z), (..., band), for codes (..., latent)."""
         if self.context_network is not None and not self.context_network.centre_masked:
             context = None
         return self.likelihood(self.decoder(join(z, context)))
 
     def mean(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Give the mean of p(x | z) at the code of examples (..., band), the same shape."""
+        """Return the mean of p(x | z) at the codes of pixels (..., band), the same shape."""
         return self.decode(self.encode(x, context).z, context)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
@@ -157,5 +169,5 @@ class Autoencoder(nn.Module):
 
 
 def join(features: Tensor, context: Tensor | None) -> Tensor:
-    """Append ``context`` to the last axis; this is all that conditioning takes."""
+    """Append the context to the last axis, if there is one."""
     return features if context is None else torch.cat([features, context], dim=-1)

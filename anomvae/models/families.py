@@ -1,76 +1,69 @@
-"""The table of families: which parts an autoencoder is made of, and how it is trained.
+"""The table of families: the parts of each autoencoder, and the objective of its training.
 
-A family is a row; adding one takes a row and at most one new part (docs/contributing.md).
+A family is a row; a new one takes a row and at most one new part (docs/contributing.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from .. import config
 from ..errors import ConfigError, hint
 from ..pixels.annulus import Annulus
 from ..pixels.views import Patches, Series, Spectra, View
-from . import (
-    LIKELIHOODS,
-    MLP,
-    Autoencoder,
-    Codebook,
-    ContextNetwork,
-    Convolution,
-    Deterministic,
-    Gaussian,
-    Ladder,
-    Recurrent,
-)
+from .bottlenecks import Deterministic, Gaussian, Ladder
+from .codebook import Codebook
+from .contexts import Convolution, Recurrent
+from .core import Autoencoder, Bottleneck, ContextNetwork
+from .likelihoods import LIKELIHOODS
+from .networks import MLP
 from .objectives import Elbo
 
 PATCH = Annulus(*config.PATCH)
-"""What a family of patches sees around a pixel, unless it is told otherwise."""
+"""The default patch of a family of patches."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How large a model is."""
+    """The sizes of a model."""
 
     bands: int
-    """Bands of an example."""
+    """Bands of a pixel."""
     latent: int
-    """Latent features."""
+    """Latent features of its code."""
     hidden: tuple[int, ...]
-    """Widths of the encoder's layers; the decoder mirrors them."""
+    """Widths of the encoder's layers; the decoder has them in reverse."""
     context: int = 0
-    """Numbers per pixel, told from outside, that encoder and decoder are conditioned on."""
+    """Context features per pixel from outside the example: surroundings and covariates."""
     patch: Annulus = PATCH
-    """Side of a patch, and of its middle that is not seen; for a family of patches."""
+    """Side of a patch and of its guard window, pixels; only families of patches use it."""
 
 
 def recurrent(sizes: Sizes) -> ContextNetwork:
-    """Remember as many numbers as the last hidden layer has."""
+    """Build a recurrent network as wide as the last hidden layer."""
     return Recurrent(sizes.bands, sizes.hidden[-1])
 
 
 def convolution(sizes: Sizes) -> ContextNetwork:
-    """Look at a patch."""
+    """Build a convolutional network for the patch."""
     return Convolution(sizes.bands, sizes.patch.outer, sizes.patch.guard)
 
 
 @dataclass(frozen=True)
 class Family:
-    """A recipe for a detector's model."""
+    """One row of the table."""
 
-    bottleneck: Callable[..., Any] = Gaussian
-    """The code."""
+    bottleneck: Callable[[int, int], Bottleneck] = Gaussian
+    """Builds the bottleneck from the numbers of input and latent features."""
     view: type[Spectra] = Spectra
-    """What an example is."""
+    """The view that cuts examples out of blocks."""
     context_network: Callable[[Sizes], ContextNetwork] | None = None
-    """What makes a context of the rest of an example; none where an example is a pixel."""
+    """Builds the context network; None where an example is a single pixel."""
     objective: Elbo = field(default_factory=Elbo)
-    """What training minimises."""
+    """The loss of training."""
     conditioned: bool = False
-    """Whether the model is told the surroundings of a pixel (`anomvae.stats.context`)."""
+    """Whether the model is conditioned on surroundings and covariates (`anomvae.stats.context`)."""
 
     @property
     def of_patches(self) -> bool:
@@ -78,29 +71,29 @@ class Family:
         return self.view is Patches
 
     def view_of(self, patch: Annulus) -> View:
-        """Return the view; one of patches extends as far as ``patch``."""
+        """Return the view; a view of patches has the radius of ``patch``."""
         return self.view(patch.radius) if self.of_patches else self.view()
 
     def build(self, sizes: Sizes, likelihood: str = "student-t") -> Autoencoder:
-        """Assemble an untrained model; the decoder mirrors the encoder."""
+        """Build an untrained model; the decoder mirrors the encoder."""
         hidden = sizes.hidden
         bottleneck = self.bottleneck(hidden[-1], sizes.latent)
-        beside = self.context_network(sizes) if self.context_network else None
-        seen = 0 if beside is None else beside.width
-        shown = 0 if beside is None or not beside.centre_masked else beside.width
+        network = self.context_network(sizes) if self.context_network else None
+        context = sizes.context + (0 if network is None else network.width)
+        encoder_alone = network is not None and not network.centre_masked
         return Autoencoder(
-            encoder=MLP(sizes.bands + sizes.context + seen, hidden),
+            encoder=MLP(sizes.bands + context, hidden),
             bottleneck=bottleneck,
-            decoder=MLP(bottleneck.width + sizes.context + shown, hidden[::-1]),
+            decoder=MLP(bottleneck.width + (0 if encoder_alone else context), hidden[::-1]),
             likelihood=LIKELIHOODS[likelihood](hidden[0], sizes.bands),
-            context_network=beside,
+            context_network=network,
         )
 
 
 FAMILIES = {
     "ae": Family(bottleneck=Deterministic),
     "vae": Family(),
-    # Without warm-up a beta above 1 empties the code before it is used, as two levels do.
+    # Without warm-up, a beta above 1 collapses the code early, and so do two levels.
     "beta-vae": Family(objective=Elbo(beta=4.0, warm_up=0.5)),
     "cvae": Family(conditioned=True),
     "vq-vae": Family(bottleneck=Codebook),
@@ -112,7 +105,7 @@ FAMILIES = {
 
 
 def family_named(name: str) -> Family:
-    """Look up a family.
+    """Return the family of a name.
 
     Raises
     ------

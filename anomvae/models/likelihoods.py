@@ -1,14 +1,14 @@
-"""How data scatter around a reconstruction: features (..., feature) to the mean of p(x | z).
+"""Likelihoods p(x | z): features (..., feature) to the mean per band, with learnt or fixed noise.
 
-The noise is one spread per band, learnt together with the mean (Rybkin, Daniilidis & Levine 2021)
-or held at 1, the textbook squared error.  With u = (x_b - mean_b) / sigma_b, nats::
+The noise is one standard deviation per band, learnt together with the mean (Rybkin, Daniilidis &
+Levine 2021) or fixed at 1, the textbook squared error.  With u = (x_b - mean_b) / sigma_b, nats::
 
     gaussian    -log p(x_b | z) = 1/2 u^2 + log sigma_b + 1/2 log 2 pi
     student-t   -log p(x_b | z) = (v + 1) / 2 log(1 + u^2 / v) + log sigma_b + C(v)
 
-Student's t has v = 4 degrees of freedom, the usual choice where robustness is wanted (Lange, Little
-& Taylor 1989): a single band that errs a lot, such as a stripe, costs little more than one that
-errs, in training and in the score (for autoencoders: Takahashi et al. 2018).
+Student's t has v = 4 degrees of freedom, the common choice for robustness (Lange, Little & Taylor
+1989): an outlier in a single band, such as a stripe, adds little to the loss and to the score (for
+autoencoders: Takahashi et al. 2018).
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ class GaussianBands(nn.Module):
 
     @property
     def sigma(self) -> Tensor:
-        """Spread per band, (band,), scaled units."""
+        """Standard deviation per band, (band,), scaled units; of Student's t its scale."""
         return self.log_sigma.clamp(-5, 3).exp()  # a band copied exactly would end in 1 / 0
 
     def forward(self, h: Tensor) -> Tensor:
         return self.to_mean(h)
 
     def error(self, mean: Tensor, x: Tensor) -> Tensor:
-        """Give -log p(x | z) per band, (..., band), nats."""
+        """Return -log p(x | z) per band, (..., band), nats."""
         sigma = self.sigma
         return self.nll_above_mode(((x - mean) / sigma).square()) + sigma.log() + self.at_mode
 
     def nll_above_mode(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
-        """Give -log p minus its value at the mode, nats, for squared whitened residuals.
+        """Return -log p minus its value at the mode, nats, for squared whitened residuals.
 
-        A score puts it where the squares are: new memory costs more than these few operations.
+        ``out`` may be ``squares``: while scoring, new memory takes longer than the arithmetic.
         """
         return torch.mul(squares, 0.5, out=out)
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         """Draw x from p(x | z), the shape of ``mean``."""
-        return mean + _normal(mean.shape, generator, mean) * self.sigma
+        return mean + _standard_normal(mean.shape, generator, mean) * self.sigma
 
 
 class StudentBands(GaussianBands):
@@ -76,7 +76,7 @@ class StudentBands(GaussianBands):
         return tail.mul_((DEGREES + 1) / 2)
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
-        chi_squared = _normal((DEGREES, *mean.shape), generator, mean).square().sum(0)
+        chi_squared = _standard_normal((DEGREES, *mean.shape), generator, mean).square().sum(0)
         return mean + (super().draw(mean, generator) - mean) * (DEGREES / chi_squared).sqrt()
 
 
@@ -85,9 +85,9 @@ LIKELIHOODS: dict[str, Callable[[int, int], GaussianBands]] = {
     "student-t": StudentBands,
     "mse": partial(GaussianBands, learn_noise=False),
 }
-"""Each likelihood by the name that a configuration and a model file give it."""
+"""Each likelihood by its name in configurations and model files."""
 
 
-def _normal(shape: Sequence[int], generator: torch.Generator, like: Tensor) -> Tensor:
-    """Draw on the CPU, so that a seed means the same on every device."""
+def _standard_normal(shape: Sequence[int], generator: torch.Generator, like: Tensor) -> Tensor:
+    """Draw on the CPU, so that a seed gives the same values on every device."""
     return torch.randn(shape, generator=generator).to(like.device)

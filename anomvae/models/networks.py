@@ -11,10 +11,10 @@ FEWEST_OUTPUTS = 16
 
 
 class Dense(nn.Linear):
-    """A linear layer that gives an example the same bits wherever it lies in a batch.
+    """A linear layer whose output for an example does not depend on its position in the batch.
 
-    The matrix kernels for few outputs (MKL: under 12) round the last rows of a batch otherwise than
-    the first; so zeros are computed beside them, and cut off.
+    Matrix kernels for few outputs (MKL: under 12) round the last rows of a batch differently from
+    the first.  So the layer is padded with zero outputs, which are cut off again.
     """
 
     def forward(self, x: Tensor) -> Tensor:

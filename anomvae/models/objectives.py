@@ -1,4 +1,4 @@
-"""What training minimises, example by example.
+"""The loss of each training example.
 
 The negative evidence lower bound (Kingma & Welling 2014), with the weight of the KL term (beta-VAE,
 Higgins et al. 2017), its linear warm-up (Sonderby et al. 2016) and free bits (Kingma et al. 2016,
@@ -8,7 +8,7 @@ here a hinge per example)::
 
     w(t) = min(1, t / warm_up), t = share of training done
 
-A family may add an adversarial term (`anomvae.training.discriminator`).
+Training may add an adversarial term (`anomvae.training.discriminator`).
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .core import Reconstruction
 
 @dataclass(frozen=True)
 class Elbo:
-    """The negative evidence lower bound and its usual variations."""
+    """The negative evidence lower bound and its common variations."""
 
     beta: float = 1.0
     """Weight of the KL term."""
     warm_up: float = 0.0
     """Share of training over which the weight rises from 0, in [0, 1]."""
     free_bits: float = 0.0
-    """Nats of KL per example that cost nothing; against a collapsed code."""
+    """KL per example below which the loss is constant, nats; against a collapsed code."""
     adversarial: float = 0.0
-    """Weight of the adversarial term, nats for a verdict lower by 1; 0: no discriminator."""
+    """Nats per unit of the discriminator's output in the adversarial term; 0: no discriminator."""
 
     def __call__(self, output: Reconstruction, done: float = 1.0) -> Tensor:
         """Return the loss of every example.

@@ -1,4 +1,4 @@
-"""A configuration and its family, resolved once: nobody looks a family up by name after that."""
+"""The plan of a detector: its configuration and family, resolved once."""
 
 from __future__ import annotations
 
@@ -18,24 +18,22 @@ from .objectives import Elbo
 
 @dataclass(frozen=True)
 class ModelPlan:
-    """What is built, what it is given, and how it is trained and scored; nothing is ``auto``."""
+    """How a detector is built, trained and scored; `of` resolves each ``auto``."""
 
-    name: str
-    """The family's name."""
     family: Family
-    """Its row of the table."""
+    """The family's row of the table."""
     model: ModelConfig
-    """Sizes and likelihood; those left ``auto`` follow the number of bands, see `sizes`."""
+    """Name of the family, likelihood and sizes; `sizes` resolves those that are ``auto``."""
     context: ContextPlan | None
-    """The surroundings that the model is conditioned on; None for a family that is not."""
+    """Which surroundings the model is conditioned on; None for other families."""
     objective: Elbo
-    """What training minimises."""
+    """The loss of training."""
     training: TrainingConfig
-    """How long and how carefully to train."""
+    """Budget and optimiser; the values that are ``auto`` are in ``objective`` and ``trim``."""
     trim: float
-    """Share of each batch, the worst by loss, that does not count."""
+    """Share of each batch, the highest losses, that the loss excludes."""
     score: ScoreConfig
-    """How a score is made."""
+    """How a score is computed; its noise model is in ``noise``."""
     noise: str
     """Noise model of the score."""
     threshold: Rule
@@ -52,36 +50,27 @@ class ModelPlan:
         clean: bool = False,
         covariates: bool = False,
     ) -> ModelPlan:
-        """Resolve a configuration.
+        """Resolve a configuration for scenes with or without ``covariates``.
 
-        Parameters
-        ----------
-        config : Config
-            Its ``auto`` values are decided here.
-        in_sample : bool, default False
-            Whether the detector scores the pixels that it is fitted to, as ``detect`` does.
-        clean : bool, default False
-            Whether the training pixels are vouched for, so that none is trimmed.
-        covariates : bool, default False
-            Whether the scenes have covariates.
+        ``in_sample``: the detector scores the pixels that it is fitted to, as ``detect`` does.
+        ``clean``: all training pixels are known to be normal, so that none is trimmed.
 
         Raises
         ------
         ConfigError
-            If the family is unknown, takes no covariates but there are some, or is left without
-            anything to be conditioned on.
+            If the family is unknown, takes no covariates but there are some, or has nothing to be
+            conditioned on.
         """
         family, training = family_named(config.model.family), config.training
         noise, rule = ("covariance", "sigma-clip:3") if in_sample else ("band", "sigma:3")
-        usual_trim = 0.0 if clean else TRIM
+        trim = 0.0 if clean else TRIM
         return cls(
-            name=config.model.family,
             family=family,
             model=config.model,
             context=_context(config, family, covariates=covariates),
             objective=_objective(family, training),
             training=training,
-            trim=usual_trim if training.trim == "auto" else training.trim,
+            trim=trim if training.trim == "auto" else training.trim,
             score=config.score,
             noise=noise if config.score.noise == "auto" else config.score.noise,
             threshold=parse_rule(rule if config.threshold == "auto" else config.threshold),
@@ -89,13 +78,18 @@ class ModelPlan:
         )
 
     @property
+    def name(self) -> str:
+        """The family's name."""
+        return self.model.family
+
+    @property
     def patch(self) -> Annulus:
-        """What a family of patches is given around a pixel."""
+        """Side of a patch and of its guard window, pixels."""
         return Annulus(*self.model.patch)
 
     @property
     def view(self) -> View:
-        """What an example is, without context."""
+        """The view of the model, without context."""
         return self.family.view_of(self.patch)
 
     @property
@@ -104,7 +98,7 @@ class ModelPlan:
         return self.view.radius + (0 if self.context is None else self.context.radius)
 
     def sizes(self, bands: int, context: int = 0) -> Sizes:
-        """Return how large a model of so many bands and context features is."""
+        """Return the sizes of a model of so many bands and context features."""
         latent, hidden = self.model.latent, self.model.hidden
         return Sizes(
             bands,
@@ -115,35 +109,31 @@ class ModelPlan:
         )
 
     def build(self, sizes: Sizes) -> Autoencoder:
-        """Assemble an untrained model."""
+        """Build an untrained model."""
         return self.family.build(sizes, self.model.likelihood)
 
 
 def _context(config: Config, family: Family, *, covariates: bool) -> ContextPlan | None:
-    wanted, name = config.context, config.model.family
-    if not family.conditioned:
-        if covariates:
-            raise ConfigError(
-                f"model.family = {name!r} takes no covariates. Give --set model.family=cvae, or "
-                f"leave --covariates out."
-            )
-        return None
-    if not (wanted.mean_components or wanted.std_components or covariates):
+    table, name = config.context, config.model.family
+    if family.conditioned and (table.mean_components or table.std_components or covariates):
+        annulus = Annulus(*table.annulus)
+        return ContextPlan(annulus, table.mean_components, table.std_components, table.clip_sigma)
+    if family.conditioned:
         raise ConfigError(
             f"model.family = {name!r} is conditioned on nothing: context.mean_components and "
             f"context.std_components are 0, and there are no covariates. Give --covariates, or "
             f"raise context.mean_components."
         )
-    return ContextPlan(
-        Annulus(*wanted.annulus), wanted.mean_components, wanted.std_components, wanted.clip_sigma
-    )
+    if covariates:
+        raise ConfigError(
+            f"model.family = {name!r} takes no covariates. Give --set model.family=cvae, or "
+            f"leave --covariates out."
+        )
+    return None
 
 
 def _objective(family: Family, training: TrainingConfig) -> Elbo:
-    """Take the family's objective with what the configuration sets of it."""
-    objective = replace(family.objective, free_bits=training.free_bits)
-    if training.beta != "auto":
-        objective = replace(objective, beta=training.beta)
-    if training.kl_warm_up != "auto":
-        objective = replace(objective, warm_up=training.kl_warm_up)
-    return objective
+    """Return the family's objective with the values that the configuration sets."""
+    values = {"beta": training.beta, "warm_up": training.kl_warm_up}
+    changes = {name: value for name, value in values.items() if value != "auto"}
+    return replace(family.objective, free_bits=training.free_bits, **changes)

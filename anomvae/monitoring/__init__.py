@@ -1,9 +1,10 @@
-"""Watch sites: score what is new, exactly once, and tell of what is unusual.
+"""Watch sites: score each new scene exactly once, and send alerts of unusual ones.
 
-`run_once` (`run`) makes one pass and ends; cron, systemd or Airflow call it.  It lists scenes
-(`sources`, `catalogue`), scores those that are due (`site`, `scoring`), keeps what is known in
-SQLite (`database`, `state`), and tells people (`alerts`, `channels`, `outbox`).  Who watches the
-watch has `health` and `report`.  torch is loaded only when there is a scene to score.
+`run_once` (`run`) makes one pass and ends; cron, systemd or Airflow call it.  It reads the
+configuration (`config`, `receivers`, `checks`), lists scenes (`sources`, `catalogue`), scores those
+that are due (`site`, `date_history`, `scoring`), keeps their state in SQLite (`database`, `state`),
+and sends alerts (`alerts`, `channels`, `outbox`).  `health` and `report` show whether the watch
+itself works.  torch is loaded only when there is a scene to score.
 """
 
 from .report import Overview, history, overview

@@ -1,4 +1,4 @@
-"""What is worth telling of a scene, and how it is told."""
+"""Alerts: which scenes are unusual, and the alert as JSON, text and GeoJSON."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ..mapping import MapResult
     from ..objects import AnomalyObject
 
-MOST_OBJECTS = 20  # that an alert lists, the highest scores first
-MOST_CORNERS = 200  # of an outline in an alert; a longer one is told by its box
+MOST_OBJECTS = 20  # in an alert, the highest scores first
+MOST_CORNERS = 200  # of an outline in an alert; a longer one is replaced by its box
 
 
 def is_unusual(rule: AlertRule, result: MapResult) -> bool:
-    """Decide whether someone is told of a scene, of which only large enough objects were kept."""
+    """Return whether a scene gets an alert; its objects have at least ``min_area_px`` pixels."""
     share = result.flagged / max(result.valid, 1)
     if rule.min_share is not None and share >= rule.min_share:
         return True
@@ -27,7 +27,7 @@ def is_unusual(rule: AlertRule, result: MapResult) -> bool:
 
 
 def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Alert | None:
-    """Write the alert of a scene; none where it is not unusual.
+    """Make the alert of a scene; None if it is not unusual.
 
     Raises
     ------
@@ -56,49 +56,48 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
 
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
-    """Tell the objects of a scene that have the highest scores."""
+    """List the objects of a scene that have the highest scores."""
     from ..objects import read_objects
     from ..objects.items import DEGREES
 
     objects = read_objects(result.files.objects)
     located = objects.provenance.coordinates == DEGREES
-    ordered = sorted(objects.items, key=lambda each: -each.score_max)
+    ordered = sorted(objects.items, key=lambda item: -item.score_max)
     return [
         {
-            "area_px": each.area_px,
-            "area_m2": each.area_m2,
-            "score_max": each.score_max,
-            "score_mean": each.score_mean,
-            "geometry": _geometry(each) if located else None,
+            "area_px": item.area_px,
+            "area_m2": item.area_m2,
+            "score_max": item.score_max,
+            "score_mean": item.score_mean,
+            "geometry": _geometry(item) if located else None,
         }
-        for each in ordered[:MOST_OBJECTS]
+        for item in ordered[:MOST_OBJECTS]
     ]
 
 
-def _geometry(each: AnomalyObject) -> dict[str, Any] | None:
-    """Draw an object in WGS 84: its outline, or the box around a long one; None if nowhere."""
-    if each.box is None:
+def _geometry(item: AnomalyObject) -> dict[str, Any] | None:
+    """Return an object's outline, or the box around a long one, WGS 84; None if it has none."""
+    if item.box is None:
         return None
-    if sum(len(ring) for polygon in each.polygons for ring in polygon) <= MOST_CORNERS:
-        return {"type": "MultiPolygon", "coordinates": each.polygons}
-    west, south, east, north = each.box
+    if sum(len(ring) for polygon in item.polygons for ring in polygon) <= MOST_CORNERS:
+        return {"type": "MultiPolygon", "coordinates": item.polygons}
+    west, south, east, north = item.box
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
     return {"type": "Polygon", "coordinates": [ring]}
 
 
-def headline(alert: Alert) -> str:
-    """Tell an alert in a few words."""
+def title_of(alert: Alert) -> str:
+    """Summarise an alert in one line, such as the subject of an e-mail."""
     body = json.loads(alert.body)
-    what = f"{body['objects']} objects, {body['share']:.2%} flagged"
-    text = f"{body['site']}: {what} in {body['scene']}"
-    return " ".join(text.split())  # a mail's subject is one line
+    counts = f"{body['objects']} objects, {body['share']:.2%} flagged"
+    return " ".join(f"{body['site']}: {counts} in {body['scene']}".split())
 
 
-def told(alert: Alert) -> str:
-    """Tell an alert in plain text."""
+def plain_text(alert: Alert) -> str:
+    """Write an alert as plain text."""
     body = json.loads(alert.body)
     lines = [
-        f"{headline(alert)}.",
+        f"{title_of(alert)}.",
         "",
         f"Scored at {body['scored']}; {body['flagged']} of {body['valid']} valid pixels lie above "
         f"{body['threshold']:.4g}.",
@@ -109,9 +108,9 @@ def told(alert: Alert) -> str:
 
 
 def feature_collection(alerts: Sequence[Alert]) -> str:
-    """Write alerts as GeoJSON: a feature for each object, or one without a place on Earth.
+    """Write alerts as GeoJSON: a feature for each object, or one without a geometry if none.
 
-    An object across the 180th meridian is not cut: its longitudes run on beyond 180 or -180.
+    An object across the 180th meridian is not cut: its longitudes continue beyond 180 or -180.
     """
     features = [feature for alert in alerts for feature in _features(json.loads(alert.body))]
     return json.dumps({"type": "FeatureCollection", "features": features}) + "\n"
@@ -119,16 +118,16 @@ def feature_collection(alerts: Sequence[Alert]) -> str:
 
 def _features(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     objects = body.pop("strongest_objects")
-    for number, each in enumerate(objects or [{"geometry": None}], start=1):
+    for number, item in enumerate(objects or [{"geometry": None}], start=1):
         yield {
             "type": "Feature",
             "id": f"{body['key']}-{number}",
-            "geometry": each.pop("geometry"),
-            "properties": {**body, **each},
+            "geometry": item.pop("geometry"),
+            "properties": {**body, **item},
         }
 
 
 def _object_lines(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for each in objects:
-        area = "" if each["area_m2"] is None else f" ({each['area_m2']:.0f} m2)"
-        yield f"- {each['area_px']} pixels{area}, score up to {each['score_max']:.4g}"
+    for item in objects:
+        area = "" if item["area_m2"] is None else f" ({item['area_m2']:.0f} m2)"
+        yield f"- {item['area_px']} pixels{area}, score up to {item['score_max']:.4g}"

@@ -1,7 +1,7 @@
 """Scenes from a STAC API or a static catalogue, by the extra ``stac``.
 
-An API filters by itself; the items of a static catalogue are looked through.  What an item promises
-is checked here in both cases.
+An API filters items by collection, box and time.  Every item, of an API or a static catalogue, is
+checked against all filters here.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any
 from ..errors import FileError, hint
 from ..files import without_query
 from .config import StacConfig
-from .sources import Found
+from .sources import FoundScene
 
 log = logging.getLogger(__name__)
 
 BASELINES = ("s2:processing_baseline", "processing:version", "version")
-"""Properties that tell one processing of the same picture from another, the first that is there."""
+"""Properties that name the processing of an item, the first that is present."""
 
 
-def catalogued(config: StacConfig, now: datetime) -> list[Found]:
-    """Find the scenes of a catalogue, oldest first.
+def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
+    """List the scenes of a catalogue, oldest first.
 
     Raises
     ------
@@ -50,21 +50,21 @@ def catalogued(config: StacConfig, now: datetime) -> list[Found]:
             f"{' '.join(str(error).split())[:300]}. Check the address."
         ) from error
     items.sort(key=lambda item: (str(_time(item)), item.id))
-    return [_found(item, config.assets) for item in _with_assets(items, config)]
+    return [_scene_of(item, config.assets) for item in _with_assets(items, config)]
 
 
 def _with_assets(items: list[Any], config: StacConfig) -> list[Any]:
-    """Keep the items that have all assets; if none has, a name is wrong."""
-    whole = [item for item in items if all(name in item.assets for name in config.assets)]
-    if items and not whole:
+    """Keep the items that have all assets; raise if none has, since then a name is wrong."""
+    complete = [item for item in items if all(name in item.assets for name in config.assets)]
+    if items and not complete:
         missing = next(name for name in config.assets if name not in items[0].assets)
         raise FileError(
-            f"{without_query(config.url)} has {len(items)} items, and none has all assets that are "
-            f"asked for. {items[0].id} has no {missing!r}. {hint(missing, items[0].assets)}"
+            f"{without_query(config.url)} has {len(items)} items, and none has all of the "
+            f"configured assets. {items[0].id} has no {missing!r}. {hint(missing, items[0].assets)}"
         )
-    if len(whole) < len(items):
-        log.warning("%d items lack an asset and are left out", len(items) - len(whole))
-    return whole
+    if len(complete) < len(items):
+        log.warning("%d items lack an asset and are dropped", len(items) - len(complete))
+    return complete
 
 
 def _items(client: Any, config: StacConfig, now: datetime) -> Iterable[Any]:  # noqa: ANN401
@@ -86,7 +86,7 @@ def _is_wanted(item: Any, config: StacConfig, now: datetime) -> bool:  # noqa: A
     cloud = item.properties.get("eo:cloud_cover")
     return (
         (config.collection is None or item.collection_id == config.collection)
-        and (config.bbox is None or _meet(config.bbox, item.bbox))
+        and (config.bbox is None or _overlap(config.bbox, item.bbox))
         and (since is None or (time is not None and time >= since))
         and (config.max_cloud is None or (cloud is not None and cloud <= config.max_cloud))
     )
@@ -97,15 +97,15 @@ def _since(config: StacConfig, now: datetime) -> datetime | None:
 
 
 def _time(item: Any) -> datetime | None:  # noqa: ANN401 - pystac's
-    """Tell when a picture was taken, or begun."""
+    """Return when the acquisition of an item was, or began."""
     time: datetime | None = item.datetime or item.common_metadata.start_datetime
     if time is None:
         return None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _meet(one: Iterable[float], other: Iterable[float] | None) -> bool:
-    """Tell whether two boxes have a point in common; a box may have heights."""
+def _overlap(one: Iterable[float], other: Iterable[float] | None) -> bool:
+    """Return whether two boxes have a point in common; ``other`` may have heights."""
     if other is None:
         return False
     values = list(other)
@@ -119,13 +119,13 @@ def _meet(one: Iterable[float], other: Iterable[float] | None) -> bool:
     )
 
 
-def _found(item: Any, names: tuple[str, ...]) -> Found:  # noqa: ANN401 - pystac's
+def _scene_of(item: Any, names: tuple[str, ...]) -> FoundScene:  # noqa: ANN401 - pystac's
     source = "/".join(filter(None, [item.collection_id, item.id]))
     versions = (item.properties.get(name) for name in BASELINES)
     baseline = next((str(version) for version in versions if version is not None), "")
     hrefs = tuple(_hrefs(item, names))
     bands = names if len(names) > 1 else ()
-    return Found(f"{source}@{baseline}" if baseline else source, source, hrefs, bands)
+    return FoundScene(f"{source}@{baseline}" if baseline else source, source, hrefs, bands)
 
 
 def _hrefs(item: Any, names: Iterable[str]) -> Iterator[str]:  # noqa: ANN401 - pystac's

@@ -1,7 +1,7 @@
-"""Who is told: a line on stdout, a file for maps, an address by HTTP POST, people by e-mail.
+"""Channels that take alerts: stdout, a GeoJSON feed, a webhook by HTTP POST, e-mail.
 
-A channel takes one alert, or says why not.  It may be given the same alert twice, so each passes
-the key on: ``Idempotency-Key`` of a POST, ``Message-ID`` of a mail, ``id`` in the feed.
+A channel takes one alert or raises `DeliveryFailed`.  It may get the same alert twice, so each
+forwards the key: ``Idempotency-Key`` of a POST, ``Message-ID`` of an e-mail, ``id`` in the feed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Protocol, TextIO
 
 from ..errors import AnomvaeError
 from ..files import write_atomically
-from .alerts import feature_collection, headline, told
+from .alerts import feature_collection, plain_text, title_of
 from .checks import require_safe
 from .receivers import MailConfig, WebhookConfig
 from .state import Alert
@@ -30,27 +30,27 @@ from .web import CallFailed, call
 log = logging.getLogger(__name__)
 
 Environment = Mapping[str, str]
-"""Where secrets are: variables of the environment."""
+"""Environment variables, which hold the secrets."""
 
 
 class DeliveryFailed(Exception):
-    """An alert that a channel could not take; the message says why, without secrets."""
+    """A channel could not take an alert; the message is the reason, without secrets."""
 
 
 class Channel(Protocol):
-    """Someone who is told."""
+    """A receiver of alerts."""
 
     @property
     def name(self) -> str:
-        """What it is called in the state."""
+        """Its name in the state."""
 
     def send(self, alert: Alert) -> None:
-        """Tell of an alert.
+        """Send an alert.
 
         Raises
         ------
         DeliveryFailed
-            If it did not arrive.
+            If the channel does not take it.
         """
 
 
@@ -59,12 +59,12 @@ class StdoutChannel:
     """A JSON line for each alert."""
 
     stream: TextIO
-    """Where it goes, such as stdout."""
+    """The stream, such as stdout."""
     name: str = "stdout"
-    """What it is called in the state."""
+    """Its name in the state."""
 
     def send(self, alert: Alert) -> None:
-        """Write the line, and make sure that it is out."""
+        """Write the line, and flush the stream."""
         try:
             self.stream.write(alert.body + "\n")
             self.stream.flush()
@@ -79,12 +79,12 @@ class Feed:
     path: str
     """The file."""
     latest: Callable[[], Sequence[Alert]]
-    """Lists them from the state, oldest first."""
+    """Returns them from the state, oldest first."""
     name: str = "feed"
-    """What it is called in the state."""
+    """Its name in the state."""
 
     def send(self, alert: Alert) -> None:
-        """Write the file; the state holds the alert already."""
+        """Write the file; the state already holds the alert."""
         self.write()
 
     def write(self) -> None:
@@ -97,20 +97,20 @@ class Feed:
 
 @dataclass(frozen=True)
 class Webhook:
-    """An address that is posted to."""
+    """An address that gets alerts by HTTP POST."""
 
     config: WebhookConfig
-    """Where, and how."""
+    """Address and options."""
     environment: Environment
-    """Holds its secrets."""
+    """Holds the secrets."""
 
     @property
     def name(self) -> str:
-        """What it is called in the state."""
+        """Its name in the state."""
         return self.config.name
 
     def send(self, alert: Alert) -> None:
-        """Post the alert; only an answer of success counts as arrived."""
+        """Post the alert; any answer but 2xx is a failure."""
         body = alert.body.encode()
         headers = {
             "Content-Type": "application/json",
@@ -137,31 +137,31 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Mail:
-    """People who are written to."""
+    """Addresses that get alerts by e-mail."""
 
     config: MailConfig
-    """Whom, and by which server."""
+    """Addresses and server."""
     environment: Environment
     """Holds the password."""
 
     @property
     def name(self) -> str:
-        """What it is called in the state."""
+        """Its name in the state."""
         return self.config.name
 
     def send(self, alert: Alert) -> None:
-        """Hand the mail to the server."""
+        """Hand the e-mail to the server."""
         try:
             with self._server() as server:
                 refused = server.send_message(email_message(alert, self.config))
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise DeliveryFailed(f"{self.config.host} does not take it: {_plain(error)}") from error
-        if refused:  # the others have it: another try would write to them again
+        if refused:  # another try would send it to the others again
             facts = {"channel": self.name, "refused": sorted(refused)}
             log.warning("mail refused", extra={"facts": facts})
 
     def _server(self) -> smtplib.SMTP:
-        """Connect, encrypt and log in, as far as asked for."""
+        """Connect, encrypt and log in as configured."""
         config, context = self.config, ssl.create_default_context()
         server: smtplib.SMTP
         if config.security == "tls":
@@ -182,20 +182,20 @@ class Mail:
 
 
 def email_message(alert: Alert, config: MailConfig) -> EmailMessage:
-    """Write an alert as a mail; its Message-ID is always the same."""
+    """Write an alert as an e-mail; its Message-ID depends on the alert alone."""
     message = EmailMessage()
-    message["Subject"] = f"[anomvae] {headline(alert)}"
+    message["Subject"] = f"[anomvae] {title_of(alert)}"
     message["From"], message["To"] = config.sender, ", ".join(config.to)
     message["Date"] = format_datetime(datetime.fromisoformat(alert.made))
     message["Message-ID"] = f"<{alert.key}@anomvae.invalid>"
-    message.set_content(told(alert))
+    message.set_content(plain_text(alert))
     text = json.dumps(json.loads(alert.body), indent=2)
     message.add_attachment(text.encode(), "application", "json", filename=f"{alert.key}.json")
     return message
 
 
 def signature(secret: str, body: bytes) -> str:
-    """Sign a body: ``sha256=`` and the HMAC in hexadecimal digits.
+    """Return the signature of a body: ``sha256=`` and the HMAC in hexadecimal digits.
 
     Examples
     --------
@@ -206,12 +206,12 @@ def signature(secret: str, body: bytes) -> str:
 
 
 def secret_of(environment: Environment, name: str) -> str:
-    """Look a secret up.
+    """Return a secret.
 
     Raises
     ------
     DeliveryFailed
-        If the environment does not hold it.
+        If the environment variable is not set.
     """
     if not environment.get(name):
         raise DeliveryFailed(f"the environment variable {name} is not set")
@@ -219,9 +219,9 @@ def secret_of(environment: Environment, name: str) -> str:
 
 
 def _plain(error: BaseException) -> str:
-    """Say what a mail server said, in one line."""
+    """Return the reason of a failure in one line."""
     if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+        answer = error.smtp_error
+        text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
         return f"{error.smtp_code} {' '.join(text.split())}"
     return " ".join(str(error).split())

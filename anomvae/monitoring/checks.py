@@ -1,4 +1,4 @@
-"""What the values of a monitoring configuration must be: paths, names, safe addresses."""
+"""Checks of values in a monitoring configuration: paths, names, safe addresses."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ LOCAL = {"localhost", "127.0.0.1", "::1"}
 NAME = re.compile(r"[\w.-]+")
 
 
-def _beside(text: str, info: ValidationInfo) -> str:
-    """Complete a path; an address, or one of GDAL's virtual files, stays as it is."""
+def _completed(text: str, info: ValidationInfo) -> str:
+    """Resolve a path from the file's folder; addresses and GDAL's virtual files stay."""
     if not text:
         raise ValueError("a path is empty: give one.")
     folder = (info.context or {}).get("folder", Path())
     return str(folder / Path(text).expanduser()) if is_local(text) else text
 
 
-def _named(text: str) -> str:
+def _valid_name(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(f"name = {text!r}: expected letters, digits, '.', '-' and '_' alone.")
     return text
 
 
 def require_safe(url: str, *, allow_http: bool) -> str:
-    """Make sure that what is sent to an address cannot be read on the way.
+    """Return an address if requests to it are encrypted or stay on this machine.
 
     Raises
     ------
     ValueError
-        If it is neither HTTPS, nor this machine, nor allowed.
+        If it is neither HTTPS, nor on this machine, nor allowed.
     """
     parts = urlsplit(url)
     plain = parts.scheme == "http" and (allow_http or parts.hostname in LOCAL)
@@ -48,5 +48,5 @@ def require_safe(url: str, *, allow_http: bool) -> str:
     return url
 
 
-PathText = Annotated[str, AfterValidator(_beside)]
-Name = Annotated[str, AfterValidator(_named)]
+PathText = Annotated[str, AfterValidator(_completed)]
+Name = Annotated[str, AfterValidator(_valid_name)]

@@ -1,7 +1,8 @@
-"""The tables of a monitoring configuration: what is watched, and who is told.
+"""The configuration of a watch: sites, sources, alerts, retries, health.
 
-Paths are told from the folder of the file, so that cron finds them wherever it starts.  A secret is
-the name of an environment variable, never a value.
+`receivers` has the tables of the receivers of alerts, `checks` the checks of single values.
+Relative paths start at the folder of the file, so that they do not depend on the working directory
+of cron.  A secret is the name of an environment variable, never a value.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class FolderConfig(Table):
     path: PathText
     """The folder."""
     pattern: Annotated[str, AfterValidator(_within)] = "*.tif"
-    """Which names in it are scenes; ``**/*.tif`` looks into its folders, too."""
+    """Names that are scenes; ``**/*.tif`` includes subfolders."""
     stable_seconds: NonNegativeFloat = 60.0
-    """A file is taken when its size and time have not changed for so long, s."""
+    """A file is a scene once size and time have not changed for this time, s."""
 
 
 class UrlsConfig(Table):
@@ -76,44 +77,44 @@ class StacConfig(Table):
     bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
     """Only items that meet this box: west, south, east, north, degrees."""
     days: PositiveFloat | None = None
-    """Only items of so many days until now."""
+    """Only items of the latest days."""
     max_cloud: Annotated[float, Field(ge=0, le=100)] | None = None
     """Only items with at most this ``eo:cloud_cover``, percent."""
     assets: Annotated[tuple[str, ...], Field(min_length=1)]
     """One asset that holds all bands, or one asset for each band, in the detector's order."""
     limit: PositiveInt = 10_000
-    """Items to look at, at the most."""
+    """Most items to request."""
     timeout: PositiveFloat = 30.0
-    """To wait for an answer, s."""
+    """Longest wait for an answer, s."""
 
 
 class AlertRule(Table):
-    """When someone is told of a scene."""
+    """Which scenes get an alert."""
 
     min_objects: PositiveInt = 1
-    """So many objects ..."""
+    """At least this many objects ..."""
     min_area_px: PositiveInt = 9
-    """... of so many pixels each, at least; connected, also at corners.  Smaller ones are in no
-    objects file."""
+    """... of at least this many pixels, connected by sides or corners.  Smaller ones are dropped
+    from the objects file."""
     min_share: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Or at least this share of the valid pixels flagged, whatever the objects."""
+    """Or at least this share of the valid pixels flagged."""
 
 
 class SiteConfig(Table):
     """A site that is watched."""
 
     name: Name
-    """What it is called in the state, in alerts and in metrics."""
+    """Its name in the state, in alerts and in metrics."""
     model: PathText
-    """The detector's file."""
+    """The model file."""
     out: PathText
     """Folder for the deliverables; each scene has a folder of its own in it."""
     mask: PathText | None = None
     """Raster on the grid of the scenes; 0 = ignore."""
     threshold: str | None = None
-    """Rule that chooses the cut-off anew from the scores that the model keeps."""
+    """Rule that replaces the model's threshold, from the scores that the model keeps."""
     dates: PositiveInt = 1
-    """A model of time series scores a scene given so many dates, its own and those before it."""
+    """Dates per scene of a time-series model: the scene's own and those before it."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute."""
     folder: FolderConfig | None = None
@@ -123,45 +124,45 @@ class SiteConfig(Table):
     stac: StacConfig | None = None
     """... or from a catalogue."""
     alert: AlertRule = AlertRule()
-    """When someone is told."""
+    """Which scenes get an alert."""
 
     @model_validator(mode="after")
     def _one_source(self) -> SiteConfig:
         if self.threshold is not None:
             parse_rule(self.threshold)
-        given = [name for name in SOURCES if getattr(self, name) is not None]
-        if len(given) != 1:
+        sources = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(sources) != 1:
             raise ValueError(
-                f"{self.name!r} has {len(given)} sources: give one of "
+                f"{self.name!r} has {len(sources)} sources: give one of "
                 f"{', '.join(f'[site.{name}]' for name in SOURCES)}."
             )
         return self
 
 
 class RetryConfig(WaitConfig):
-    """When a scene that failed is tried again."""
+    """When a failed scene is tried again."""
 
     wait_seconds: PositiveFloat = 300.0
-    """After the first failure; each further one doubles it."""
+    """After the first failure; each further failure doubles it, s."""
     max_wait_seconds: PositiveFloat = 86_400.0
-    """At the most."""
+    """Longest wait, s."""
     tries: PositiveInt = 5
-    """Times a scene is tried before it is given up."""
+    """Tries before a scene is given up."""
 
 
 class HealthConfig(Table):
-    """How the watch itself is watched."""
+    """How the watch itself is monitored."""
 
     log: PathText | None = None
-    """File that a JSON line is added to for everything that happens."""
+    """Log file, a JSON line per event."""
     prometheus: PathText | None = None
     """Textfile for the node exporter, ``*.prom``."""
     heartbeat: str | None = None
-    """Address that is called after a run without failures ..."""
+    """Address to call after a run without failures ..."""
     heartbeat_env: str | None = None
     """... or the environment variable that holds it."""
     timeout: PositiveFloat = 10.0
-    """To wait for an answer, s."""
+    """Longest wait for an answer, s."""
 
     @model_validator(mode="after")
     def _one_heartbeat(self) -> HealthConfig:
@@ -173,32 +174,32 @@ class HealthConfig(Table):
 
 
 class MonitorConfig(Table):
-    """Everything that a pass over new scenes needs."""
+    """The whole configuration."""
 
     renamed: ClassVar[Mapping[str, str]] = {"place": "site"}
 
     state: PathText = Field("state", validate_default=True)
     """Folder of the database and the lock."""
     site: Annotated[tuple[SiteConfig, ...], Field(min_length=1)]
-    """The sites that are watched."""
+    """The sites."""
     retry: RetryConfig = RetryConfig()
-    """When a scene that failed is tried again."""
+    """When a failed scene is tried again."""
     alerts: AlertsConfig = AlertsConfig()
-    """Who is told."""
+    """Receivers of alerts."""
     health: HealthConfig = HealthConfig()
-    """How the watch itself is watched."""
+    """How the watch itself is monitored."""
 
     @model_validator(mode="after")
-    def _own_names(self) -> MonitorConfig:
-        posted = [webhook.name for webhook in self.alerts.webhook]
-        written = [mail.name for mail in self.alerts.mail]
-        _require_once("sites", [site.name for site in self.site])
-        _require_once("receivers of alerts", ["stdout", "feed", *posted, *written])
+    def _unique_names(self) -> MonitorConfig:
+        receivers = [webhook.name for webhook in self.alerts.webhook]
+        receivers += [mail.name for mail in self.alerts.mail]
+        _require_unique("sites", [site.name for site in self.site])
+        _require_unique("receivers of alerts", ["stdout", "feed", *receivers])
         return self
 
 
 def read_monitoring(path: str | Path) -> MonitorConfig:
-    """Read what is watched; paths in the file are told from its own folder.
+    """Read a monitoring configuration.
 
     Raises
     ------
@@ -212,11 +213,11 @@ def read_monitoring(path: str | Path) -> MonitorConfig:
 
 
 def is_monitoring(path: str | Path) -> bool:
-    """Tell a file of sites to watch from the configuration of a detector."""
+    """Return whether a file configures a watch rather than a detector."""
     return Path(path).is_file() and not {"site", "place"}.isdisjoint(read_toml(Path(path)))
 
 
-def _require_once(what: str, names: list[str]) -> None:
+def _require_unique(what: str, names: list[str]) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"several {what} are called {listed(twice)}: give each its own name.")

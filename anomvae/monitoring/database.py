@@ -1,29 +1,29 @@
-"""The file that the state is kept in: its versions, and what can be wrong with it.
+"""The database file of the state: its tables, their migrations, and its errors.
 
-It is SQLite with a write-ahead log, so that reports may read while a run writes.  Every change is
+It is SQLite with a write-ahead log, so that reports can read while a run writes.  Every change is
 one transaction on disk: a power cut leaves the state before it, or after it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from ..errors import FileError, NotWritten
 
 FILE = "monitor.sqlite"
-BUSY = 30.0  # s; a report that reads never holds the file for so long
+BUSY = 30.0  # s to wait for a lock on the file
 
 MIGRATIONS = (
     """
-    CREATE TABLE files (            -- local files that were seen, so that each is read only once
+    CREATE TABLE files (            -- local files, so that each is read only once
         place    TEXT NOT NULL,
-        path     TEXT NOT NULL,     -- from the folder that is watched
+        path     TEXT NOT NULL,     -- relative to the source's folder
         size     INTEGER NOT NULL,  -- bytes
         mtime_ns INTEGER NOT NULL,  -- last change, ns since 1970
-        since    TEXT NOT NULL,     -- when it was first seen like this, UTC
+        since    TEXT NOT NULL,     -- first scan with this size and time, UTC
         digest   TEXT,              -- of its content; NULL until it is stable
         PRIMARY KEY (place, path)
     ) STRICT;
@@ -34,7 +34,7 @@ MIGRATIONS = (
         settings  TEXT NOT NULL,    -- digest of threshold rule, mask, smallest object and dates
         source    TEXT NOT NULL,    -- scene without its state: another state may replace it
         status    TEXT NOT NULL CHECK (status IN ('new', 'done', 'failed', 'replaced')),
-        tries     INTEGER NOT NULL, -- begun so often
+        tries     INTEGER NOT NULL, -- times it was begun
         started   TEXT NOT NULL,    -- the last time, UTC
         finished  TEXT,             -- done or failed, UTC
         next_try  TEXT,             -- of a failed one, UTC; NULL: never
@@ -42,7 +42,7 @@ MIGRATIONS = (
         pixels    INTEGER,
         valid     INTEGER,
         flagged   INTEGER CHECK (flagged BETWEEN 0 AND valid),
-        objects   INTEGER,          -- connected anomalies that are large enough to be told
+        objects   INTEGER,          -- connected anomalies of the smallest area or more
         threshold REAL,             -- nats
         quantiles TEXT,             -- of the scores by level, JSON
         seconds   REAL,
@@ -85,17 +85,19 @@ MIGRATIONS = (
     ALTER TABLE alerts RENAME COLUMN place TO site;
     """,
 )
-"""Steps from each version of the tables to the next; ``user_version`` counts those done."""
+"""Steps from each version of the tables to the next; ``user_version`` counts the steps taken."""
 
 
 def path_in(folder: str | Path) -> Path:
-    """Say where the database of a state folder lies."""
+    """Return the path of the database in a state folder."""
     return Path(folder) / FILE
 
 
 @contextmanager
-def opened(folder: str | Path) -> Iterator[sqlite3.Connection]:
-    """Open the database for a run; it is made, or brought up to date.
+def opened(
+    folder: str | Path, migrations: Sequence[str] = MIGRATIONS
+) -> Iterator[sqlite3.Connection]:
+    """Open the database for a run; create it, or bring it up to date.
 
     Raises
     ------
@@ -106,10 +108,10 @@ def opened(folder: str | Path) -> Iterator[sqlite3.Connection]:
     """
     path = path_in(folder)
     with reporting(path), closing(_connected(f"{path.absolute().as_uri()}?mode=rwc")) as database:
-        version = _known_version(database, path)
+        version = _known_version(database, path, len(migrations))
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        for number, step in enumerate(migrations[version:], start=version + 1):
             text = step if sqlite3.sqlite_version_info >= (3, 37) else step.replace(" STRICT;", ";")
             database.executescript(
                 f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {number}; COMMIT"
@@ -119,7 +121,7 @@ def opened(folder: str | Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def opened_to_read(folder: str | Path) -> Iterator[sqlite3.Connection]:
-    """Open the database of a state folder for a report, while a run may write it.
+    """Open the database for a report, while a run may write it.
 
     Raises
     ------
@@ -130,7 +132,7 @@ def opened_to_read(folder: str | Path) -> Iterator[sqlite3.Connection]:
     if not path.exists():
         raise FileError(f"{path} does not exist. Run `anomvae monitor run` first.")
     with reporting(path), closing(_connected(f"{path.absolute().as_uri()}?mode=ro")) as database:
-        if _known_version(database, path) < len(MIGRATIONS):
+        if _known_version(database, path, len(MIGRATIONS)) < len(MIGRATIONS):
             raise FileError(
                 f"{path} is of an older version. The next `anomvae monitor run` brings it up to "
                 f"date."
@@ -140,7 +142,7 @@ def opened_to_read(folder: str | Path) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Make several changes at once, or none of them."""
+    """Make all changes of the block, or none of them."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -153,7 +155,7 @@ def transaction(database: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def reporting(path: Path) -> Iterator[None]:
-    """Turn what SQLite says into one line.
+    """Turn errors of SQLite into one line.
 
     Raises
     ------
@@ -165,16 +167,16 @@ def reporting(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-        raise  # ours, and no fault of the file
+        raise  # errors of this package, not of the file
     except sqlite3.OperationalError as error:
         raise NotWritten(
-            f"{path} cannot be written: {error}. Choose a place that is writable and has free "
-            f"space; nothing that was done is lost."
+            f"{path} cannot be written: {error}. Choose a folder that is writable and has free "
+            f"space; no result is lost."
         ) from error
     except sqlite3.DatabaseError as error:
         raise FileError(
             f"{path} is damaged or no database of anomvae: {error}. Move it away, and the next run "
-            f"begins anew, or put a copy of before in its place."
+            f"begins anew, or restore a copy of it."
         ) from error
 
 
@@ -184,12 +186,12 @@ def _connected(uri: str) -> sqlite3.Connection:
     return database
 
 
-def _known_version(database: sqlite3.Connection, path: Path) -> int:
-    """Count the steps that were done; more than there are is another anomvae's work."""
+def _known_version(database: sqlite3.Connection, path: Path, newest: int) -> int:
+    """Return the version of the tables; raise if it is above ``newest``."""
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(MIGRATIONS):
+    if version > newest:
         raise FileError(
             f"{path} has version {version}, written by a newer anomvae; this one knows up to "
-            f"{len(MIGRATIONS)}. Update anomvae (pip install -U anomvae)."
+            f"{newest}. Update anomvae (pip install -U anomvae)."
         )
     return version

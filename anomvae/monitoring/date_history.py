@@ -1,4 +1,4 @@
-"""The scenes of earlier dates, given which a scene of a time series is scored."""
+"""The scenes of earlier dates that the score of a scene of a time series is conditioned on."""
 
 from __future__ import annotations
 
@@ -7,73 +7,74 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
 from ..pixels.dates import date_of
 from ..pixels.tiling import fitting_size, tiles
 from .scoring import scene_of
-from .sources import Found
+from .sources import FoundScene
 
 if TYPE_CHECKING:
     from ..raster.open_scene import OpenDate
 
-When = tuple[date, str]
+DateAndName = tuple[date, str]
 
-LOOKED_AT = 3
-"""Scenes before one that are looked at, in multiples of those that are needed."""
+CANDIDATES = 3
+"""Earlier scenes that are tried, in multiples of those needed."""
 
 
 @dataclass
 class DateHistory:
-    """What a source offers, in the order of the dates in its names.
+    """The scenes of a source, in the order of the dates in their names.
 
-    A scene that was not scored may be damaged: it is read once before another is scored given it.
+    A scene that was not scored may be damaged: it is read once before another depends on it.
     """
 
     dates: int
-    """How many dates a scene is scored with, its own included."""
-    offered: Iterable[Found]
-    """All scenes of the site."""
+    """Dates per scene, its own included."""
+    offered: Iterable[FoundScene]
+    """All scenes that the source offers."""
     readable: set[str]
-    """Identities of scenes that are known to be whole."""
+    """Identities of scenes that are known to be readable."""
 
     def __post_init__(self) -> None:
-        """Put scenes in order; scenes of one day by name."""
-        told = [(_when(found), found) for found in self.offered]
-        dated = [(when, found) for when, found in told if when is not None]
-        self._dated = sorted(dated, key=lambda pair: pair[0])
-        self._undated = [found for when, found in told if when is None]
+        """Sort the scenes by date and name."""
+        pairs = [(_date_and_name(scene), scene) for scene in self.offered]
+        dated = [(when, scene) for when, scene in pairs if when is not None]
+        self._dated = sorted(dated, key=itemgetter(0))
+        self._undated = [scene for when, scene in pairs if when is None]
 
     @property
-    def followers(self) -> list[Found]:
-        """All scenes but the first, oldest first, and those whose names tell no date."""
-        return [*(found for _, found in self._dated[1:]), *self._undated]
+    def followers(self) -> list[FoundScene]:
+        """All scenes but the first, oldest first, then those without a date in their names."""
+        return [*(scene for _, scene in self._dated[1:]), *self._undated]
 
-    def before(self, found: Found) -> tuple[Found, ...]:
-        """Choose the scenes before one: the newest that can be read, on its grid, oldest first.
+    def before(self, scene: FoundScene) -> tuple[FoundScene, ...]:
+        """Return the newest earlier scenes that are readable and on its grid, oldest first.
 
-        If none can, those that cannot are given: scoring then says what is wrong.
+        If there are none, the unreadable ones are returned: scoring then reports the reason.
 
         Raises
         ------
         ConfigError
-            If its name tells no date.
+            If its name has no date.
         """
-        when = _when(found)
+        when = _date_and_name(scene)
         if when is None:
             raise ConfigError(
-                f"{found.source} has no date in its name, and the order of dates counts. Rename "
+                f"{scene.source} has no date in its name, and the order of dates counts. Rename "
                 f"it, as in harbour_2024-06-01.tif, or choose others by `pattern`."
             )
-        site = bisect_left(self._dated, when, key=lambda pair: pair[0])
-        needed = self.dates - 1
-        earlier = [each for _, each in self._dated[max(0, site - LOOKED_AT * needed) : site]]
-        return tuple(self._going_with(found, earlier)) or tuple(earlier[-needed:])
+        position, needed = bisect_left(self._dated, when, key=itemgetter(0)), self.dates - 1
+        candidates = self._dated[max(0, position - CANDIDATES * needed) : position]
+        earlier = [candidate for _, candidate in candidates]
+        return tuple(self._going_with(scene, earlier)) or tuple(earlier[-needed:])
 
-    def _going_with(self, found: Found, earlier: Sequence[Found]) -> list[Found]:
-        """Choose the newest of the scenes that can be read with one; none if that is damaged."""
-        chosen: deque[Found] = deque()
+    def _going_with(self, found: FoundScene, earlier: Sequence[FoundScene]) -> list[FoundScene]:
+        """Return the newest earlier scenes on the grid of a scene; none if that is damaged."""
+        chosen: deque[FoundScene] = deque()
         try:
             with scene_of(found).open():
                 pass
@@ -84,8 +85,8 @@ class DateHistory:
                 chosen.appendleft(candidate)
         return list(chosen)
 
-    def _goes_with(self, earlier: Found, newest: Found) -> bool:
-        """Whether two scenes can be read together; a new one is read whole."""
+    def _goes_with(self, earlier: FoundScene, newest: FoundScene) -> bool:
+        """Return whether two scenes can be read together; an unknown one is read whole."""
         try:
             with scene_of(replace(newest, before=(earlier,))).open() as opened:
                 if earlier.identity not in self.readable:
@@ -102,6 +103,6 @@ def _read_whole(date: OpenDate) -> None:
         date.read(tile.keep)
 
 
-def _when(found: Found) -> When | None:
-    day = date_of(found.source)
-    return None if day is None else (day, found.source)
+def _date_and_name(scene: FoundScene) -> DateAndName | None:
+    day = date_of(scene.source)
+    return None if day is None else (day, scene.source)

@@ -1,4 +1,4 @@
-"""How a watch is watched: a line for all that happens, figures for Prometheus, a heartbeat."""
+"""Health of a watch: a log of JSON lines, metrics for Prometheus, a heartbeat."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .web import CallFailed, call
 log = logging.getLogger(__name__)
 
 
-class JsonLines(logging.Formatter):
-    """Formats a record as a JSON line: time, level, run, what happened, and the facts about it.
+class JsonFormatter(logging.Formatter):
+    """Formats a record as a JSON line: time, level, run, event, and its facts.
 
-    Facts are what the record was given as ``extra={"facts": {...}}``.
+    Facts are attached to a record by ``extra={"facts": {...}}``.
     """
 
     def __init__(self, run: str) -> None:
-        """Begin the log of a run."""
+        """Make the formatter of a run."""
         super().__init__()
         self.run = run
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record as one line."""
+        """Return a record as one line."""
         line = {
             "time": stamp(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
@@ -45,7 +45,7 @@ class JsonLines(logging.Formatter):
 
 @dataclass(frozen=True)
 class RunMetrics:
-    """What a run tells Prometheus."""
+    """Metrics of a run for Prometheus."""
 
     now: datetime
     """When the run ended."""
@@ -54,7 +54,7 @@ class RunMetrics:
     success: bool
     """Whether nothing failed."""
     sites: tuple[str, ...]
-    """Names of the sites that are watched."""
+    """Names of the configured sites."""
     waiting: Mapping[str, int]
     """Alerts that each channel has not taken yet."""
 
@@ -77,9 +77,9 @@ def write_metrics(path: str, database: sqlite3.Connection, metrics: RunMetrics) 
 
 
 def send_heartbeat(config: HealthConfig, environment: Environment) -> None:
-    """Call the heartbeat, if there is one; that it cannot be reached is only logged.
+    """Call the heartbeat address if configured; a failure is only logged.
 
-    Who waits for it raises the alarm when it does not come, whatever the reason.
+    The service behind it raises the alarm when a heartbeat is missing.
     """
     if config.heartbeat is None and config.heartbeat_env is None:
         return
@@ -96,8 +96,8 @@ def _run_lines(database: sqlite3.Connection, metrics: RunMetrics) -> Iterator[st
     )
     success = metrics.now if metrics.success else last_success(database)
     if success is not None:
-        told = "When the last run without failures ended."
-        yield from _metric("last_success_timestamp_seconds", told, [({}, success)])
+        text = "When the last run without failures ended."
+        yield from _metric("last_success_timestamp_seconds", text, [({}, success)])
     yield from _metric("run_seconds", "How long the last run took.", [({}, metrics.seconds)])
 
 
@@ -107,28 +107,28 @@ def _scene_lines(database: sqlite3.Connection, sites: Iterable[str]) -> Iterator
         rows = database.execute(
             "SELECT status, count(*) FROM scenes WHERE site = ? GROUP BY status", (site,)
         )
-        found = {"done": 0, "failed": 0, "new": 0, "replaced": 0} | dict(map(tuple, rows))
-        counts += [({"site": site, "status": name}, count) for name, count in found.items()]
+        by_status = {"done": 0, "failed": 0, "new": 0, "replaced": 0} | dict(map(tuple, rows))
+        counts += [({"site": site, "status": name}, count) for name, count in by_status.items()]
         newest = database.execute(
             "SELECT flagged * 1.0 / max(valid, 1) FROM scenes WHERE site = ? AND status = 'done' "
             "ORDER BY finished DESC, rowid DESC LIMIT 1",
             (site,),
         ).fetchone()
         shares += [] if newest is None else [({"site": site}, newest[0])]
-    yield from _metric("scenes", "Scenes by what became of them.", counts)
+    yield from _metric("scenes", "Scenes by status.", counts)
     yield from _metric("flagged_share", "Share of valid pixels flagged, newest scene.", shares)
 
 
 def last_success(database: sqlite3.Connection) -> datetime | None:
-    """Tell when the last run without failures ended."""
+    """Return when the last run without failures ended."""
     row = database.execute("SELECT max(ended) FROM runs WHERE code = 0").fetchone()
     return None if row[0] is None else datetime.fromisoformat(row[0])
 
 
 def _metric(
-    name: str, told: str, values: Iterable[tuple[Mapping[str, str], float | datetime]]
+    name: str, description: str, values: Iterable[tuple[Mapping[str, str], float | datetime]]
 ) -> Iterator[str]:
-    yield f"# HELP anomvae_monitor_{name} {told}"
+    yield f"# HELP anomvae_monitor_{name} {description}"
     yield f"# TYPE anomvae_monitor_{name} gauge"
     for labels, value in values:
         # Names are letters, digits, '.', '-' and '_': nothing to escape.

@@ -1,4 +1,4 @@
-"""One run at a time: a lock that the system frees when its process dies, and who holds it."""
+"""One run at a time: a lock that the system frees when its process dies, and its owner."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWNER_FILE = "running.json"
 
 @dataclass(frozen=True)
 class LockOwner:
-    """The run that is at work."""
+    """The run that holds the lock."""
 
     run: str
     """Its id."""
@@ -31,10 +31,14 @@ class LockOwner:
     since: str
     """When it began, UTC."""
 
+    def __str__(self) -> str:
+        """Return process, machine and begin."""
+        return f"process {self.pid} on {self.host}, since {self.since}"
+
 
 @contextmanager
 def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
-    """Keep other runs out; a second one learns at once since when and by which process.
+    """Hold the lock of a state folder; a second run is refused at once.
 
     Raises
     ------
@@ -49,9 +53,10 @@ def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
         try:
             stack.enter_context(locked(folder, "monitor", patience=0))
         except LockHeld as error:
+            owner = read_lock_owner(folder)
             raise LockHeld(
-                f"Another run of anomvae monitor is at work{_told(read_lock_owner(folder))}. "
-                f"Wait until it has ended, or end it."
+                f"Another run of anomvae monitor is at work{f': {owner}' if owner else ''}. Wait "
+                f"until it has ended, or end it."
             ) from error
         owner = LockOwner(run, os.getpid(), platform.node(), stamp(now))
         write_atomically(folder / OWNER_FILE, json.dumps(asdict(owner)).encode())
@@ -62,14 +67,8 @@ def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
 
 
 def read_lock_owner(folder: Path) -> LockOwner | None:
-    """Read who holds the lock, or held it and died; None where nobody does."""
+    """Read the owner of the lock, alive or dead; None if there is none."""
     try:
         return LockOwner(**json.loads((folder / OWNER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-
-
-def _told(owner: LockOwner | None) -> str:
-    if owner is None:
-        return ""
-    return f": process {owner.pid} on {owner.host}, since {owner.since}"

@@ -1,8 +1,8 @@
-"""Alerts on their way: each channel gets every alert in order, at least once.
+"""The outbox: each channel gets every alert in order, at least once.
 
 Alerts and their deliveries are written in the transaction that makes a scene done.  A delivery is
-marked once the channel has taken it; a process that dies in between sends it again, with the same
-key.  What cannot be sent waits, and nothing newer overtakes it.
+marked as sent once the channel has taken it; after a crash in between it is sent again, with the
+same key.  An alert that cannot be sent waits, and newer ones wait behind it.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ _MARK = "WHERE channel = ? AND alert = ?"
 
 @dataclass(frozen=True)
 class Outbox:
-    """The alerts that wait in the state, and how long a channel that failed is left alone."""
+    """The alerts that wait in the state."""
 
     database: sqlite3.Connection
     """The state's."""
     wait: WaitConfig
-    """After failures."""
+    """Pause of a channel after failures."""
 
     def send(self, channels: Sequence[Channel], now: Callable[[], datetime]) -> int:
-        """Send what waits, each channel in its own order; say how many deliveries were made."""
+        """Send the waiting alerts of each channel in order; return the number of deliveries."""
         return sum(self._send_all(channel, now) for channel in channels)
 
     def waiting(self, channel: str) -> int:
-        """Count what a channel has not taken yet."""
+        """Return the number of alerts that a channel has not taken yet."""
         row = self.database.execute(
             "SELECT count(*) FROM deliveries WHERE channel = ? AND sent IS NULL", (channel,)
         ).fetchone()
         return int(row[0])
 
-    def why(self, channel: str) -> str | None:
-        """Tell why the last try of a channel failed."""
+    def last_error(self, channel: str) -> str | None:
+        """Return why the last delivery to a channel failed."""
         row = self._first(channel)
         return None if row is None else row["error"]
 
@@ -64,7 +64,7 @@ class Outbox:
         return sent
 
     def _first(self, channel: str) -> sqlite3.Row | None:
-        """Find the oldest alert that a channel has not taken yet."""
+        """Return the oldest alert that a channel has not taken yet."""
         row: sqlite3.Row | None = self.database.execute(
             "SELECT number, key, site, made, body, tries, next_try, error FROM deliveries "
             "JOIN alerts ON number = alert WHERE channel = ? AND sent IS NULL "
@@ -93,7 +93,7 @@ class Outbox:
 
 
 def latest(database: sqlite3.Connection, count: int) -> list[Alert]:
-    """List the newest alerts, oldest first."""
+    """Return the newest alerts, oldest first."""
     rows = database.execute(
         "SELECT key, site, made, body FROM (SELECT * FROM alerts ORDER BY number DESC LIMIT ?) "
         "ORDER BY number",

@@ -1,4 +1,4 @@
-"""The tables that say who is told of alerts, and when what was not sent is sent again."""
+"""The tables of a monitoring configuration for the receivers of alerts."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class WaitConfig(Table):
     """How long to wait after failures."""
 
     wait_seconds: PositiveFloat = 60.0
-    """After the first one; each further one doubles it."""
+    """After the first failure; each further failure doubles it, s."""
     max_wait_seconds: PositiveFloat = 3600.0
-    """At the most."""
+    """Longest wait, s."""
 
     def wait(self, tries: int) -> float:
-        """Say how long to wait after so many failures, s."""
+        """Return the wait after a number of failures, s."""
         return float(min(self.wait_seconds * 2.0 ** min(tries - 1, 64), self.max_wait_seconds))
 
 
 class WebhookConfig(Table):
-    """Someone who is told by HTTP POST."""
+    """An address that gets alerts by HTTP POST."""
 
     name: Name = "webhook"
-    """What it is called in the state."""
+    """Its name in the state."""
     url: str | None = None
     """HTTPS address ..."""
     url_env: str | None = None
@@ -35,9 +35,9 @@ class WebhookConfig(Table):
     secret_env: str | None = None
     """Environment variable with the key of the signature in ``X-Anomvae-Signature``."""
     timeout: PositiveFloat = 10.0
-    """To wait for an answer, s."""
+    """Longest wait for an answer, s."""
     allow_http: bool = False
-    """Whether an address without encryption is all right; one on this machine always is."""
+    """Whether HTTP is allowed; on this machine it always is."""
 
     @model_validator(mode="after")
     def _one_address(self) -> WebhookConfig:
@@ -49,10 +49,10 @@ class WebhookConfig(Table):
 
 
 class MailConfig(Table):
-    """Those who are told by e-mail."""
+    """Addresses that get alerts by e-mail."""
 
     name: Name = "mail"
-    """What it is called in the state."""
+    """Its name in the state."""
     host: str
     """SMTP server."""
     port: Annotated[int, Field(gt=0, lt=65536)] = 587
@@ -60,15 +60,15 @@ class MailConfig(Table):
     security: Literal["starttls", "tls", "none"] = "starttls"
     """How the connection is encrypted."""
     sender: str
-    """Address that alerts come from."""
+    """Address of the sender."""
     to: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Addresses that alerts go to."""
+    """Addresses of the receivers."""
     user: str | None = None
-    """Name to log in with; without one nobody logs in."""
+    """Name to log in with; None: no log-in."""
     password_env: str | None = None
     """Environment variable with the password."""
     timeout: PositiveFloat = 30.0
-    """To wait for the server, s."""
+    """Longest wait for the server, s."""
 
     @model_validator(mode="after")
     def _safe_password(self) -> MailConfig:
@@ -85,19 +85,19 @@ class FeedConfig(Table):
     path: PathText
     """The file."""
     alerts: PositiveInt = 1000
-    """Alerts it holds at the most, the newest."""
+    """Most alerts in it, the newest."""
 
 
 class AlertsConfig(Table):
-    """Who is told."""
+    """Receivers of alerts."""
 
     stdout: bool = True
-    """Whether a JSON line is printed."""
+    """Whether to print a JSON line for each alert."""
     feed: FeedConfig | None = None
     """A file for maps."""
     webhook: tuple[WebhookConfig, ...] = ()
-    """Addresses that are posted to."""
+    """Receivers by HTTP POST."""
     mail: tuple[MailConfig, ...] = ()
-    """Addresses that are written to."""
+    """Receivers by e-mail."""
     retry: WaitConfig = WaitConfig()
-    """When an alert that could not be sent is tried again; it is never given up."""
+    """When an alert that was not sent is tried again; it is never given up."""

@@ -1,4 +1,4 @@
-"""What the state says to those who ask: how the watch is, and what became of each scene."""
+"""Reports from the state: an overview of the watch, and the history of its scenes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class RunSummary:
     began: str
     """UTC."""
     ended: str | None
-    """UTC; None where it runs, or has died."""
+    """UTC; None if it runs, or has died."""
     code: int | None
     """Its exit code."""
     done: int
-    """Scenes that it scored."""
+    """Scenes scored."""
     failed: int
-    """Scenes that failed."""
+    """Scenes failed."""
     known: int
     """Scenes that were not due."""
     alerts: int
-    """Alerts that it made."""
+    """Alerts made."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class SiteSummary:
     site: str
     """Its name."""
     done: int
-    """Scenes that were scored."""
+    """Scenes scored."""
     failed: int
-    """Scenes that failed, and wait for another try or were given up."""
+    """Scenes that failed: they wait for another try, or were given up."""
     begun: int
     """Scenes that are being scored, or at which a run died."""
     newest: str | None
@@ -66,11 +66,11 @@ class FailureSummary:
     source: str
     """The scene."""
     tries: int
-    """Times that it was tried."""
+    """Number of tries."""
     next_try: str | None
     """When it is tried again, UTC; None: given up."""
     error: str
-    """Why."""
+    """The reason."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,16 @@ class WaitingSummary:
 
 @dataclass(frozen=True)
 class Overview:
-    """How a watch is."""
+    """State of a watch."""
 
     owner: LockOwner | None
-    """The run that is at work, or that died without an end."""
+    """The run that is at work, or that died."""
     last_run: RunSummary | None
     """The run that began last."""
     last_success: str | None
     """When the last run without failures ended, UTC."""
     sites: tuple[SiteSummary, ...]
-    """All sites that are known."""
+    """All sites in the state."""
     failures: tuple[FailureSummary, ...]
     """All scenes that failed and were not replaced."""
     waiting: tuple[WaitingSummary, ...]
@@ -104,7 +104,7 @@ class Overview:
 
 
 def overview(folder: str | Path) -> Overview:
-    """Tell how a watch is, from its state folder.
+    """Summarise a watch from its state folder.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def overview(folder: str | Path) -> Overview:
 def history(
     folder: str | Path, *, site: str | None = None, last: int | None = None
 ) -> pd.DataFrame:
-    """Tell what became of each scene, the latest first.
+    """Return the scenes of a state folder, the latest first.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def history(
     site : str, optional
         Only this site.
     last : int, optional
-        Only so many.
+        Only this number of scenes.
 
     Returns
     -------

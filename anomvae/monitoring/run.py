@@ -1,14 +1,14 @@
-"""One pass over all sites: what is new is scored, recorded and told, and the pass ends.
+"""One pass over all sites: score and record new scenes, send alerts, and end.
 
-Who calls it decides when; the state decides what.  A scene's row says done only after its
-deliverables are on disk, in the transaction that also holds the alert about it.
+The caller decides when, the state decides what.  A scene becomes done only after its deliverables
+are on disk, in the transaction that also stores its alert.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import AnomvaeError, NotDelivered
-from .channels import Channel, DeliveryFailed, Feed, Mail, StdoutChannel, Webhook
+from .channels import Channel, DeliveryFailed, Environment, Feed, Mail, StdoutChannel, Webhook
 from .config import MonitorConfig, SiteConfig
 from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
@@ -32,30 +32,30 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class RunEnvironment:
-    """What a run takes from the outside."""
+    """Everything that a run takes from its surroundings."""
 
     run: str
-    """Id of the run, different for each."""
+    """Unique id of the run."""
     now: Callable[[], datetime]
-    """The clock; its times know their zone."""
-    environment: Mapping[str, str]
-    """Where secrets are."""
+    """The clock; its times have a time zone."""
+    variables: Environment
+    """Environment variables, which hold the secrets."""
     stream: TextIO
-    """Where alerts are printed."""
+    """Stream for alerts, such as stdout."""
     scoring: Callable[[SiteConfig], Scoring] = scoring_of
     """Loads the detector of a site."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """What a run did."""
+    """Result of a run."""
 
     done: int
-    """Scenes that were scored."""
+    """Scenes scored."""
     known: int
-    """Scenes that were done before, or wait for another try."""
+    """Scenes not due: done before, or waiting for another try."""
     alerts: int
-    """Alerts that were made."""
+    """Alerts made."""
     problems: tuple[Problem, ...]
     """What failed."""
 
@@ -66,34 +66,34 @@ class Pass:
 
     @property
     def code(self) -> int:
-        """Exit code: that of all problems, if they have one in common, else 5."""
+        """Exit code: that of the problems if they share one, else 5; 0 without problems."""
         codes = {problem.code for problem in self.problems}
         return 0 if not codes else codes.pop() if len(codes) == 1 else NotDelivered.exit_code
 
     @property
-    def lines(self) -> list[str]:
-        """What failed, in a line each; scenes of a site that its model does not fit in one."""
+    def messages(self) -> list[str]:
+        """A line for each problem; one for all scenes of a site that do not fit its model."""
         misfits: dict[str | None, list[Problem]] = {}
-        lines = []
+        messages = []
         for problem in self.problems:
             if problem.misfit:
                 misfits.setdefault(problem.site, []).append(problem)
             else:
-                lines.append(str(problem))
+                messages.append(str(problem))
         for site, group in misfits.items():
             more = f" (so do {len(group) - 1} more)" if len(group) > 1 else ""
-            lines.append(f"{site}: {group[0].error}{more}")
-        return lines
+            messages.append(f"{site}: {group[0].error}{more}")
+        return messages
 
 
-def run_once(config: MonitorConfig, around: RunEnvironment) -> Pass:
-    """Score the scenes that are new, tell of what is unusual, and end.
+def run_once(config: MonitorConfig, environment: RunEnvironment) -> Pass:
+    """Score new scenes, send alerts of unusual ones, and end.
 
     Parameters
     ----------
     config : MonitorConfig
-        From `anomvae.config.read_monitoring`.
-    around : RunEnvironment
+        From `anomvae.monitoring.config.read_monitoring`.
+    environment : RunEnvironment
         Clock, secrets, stdout.
 
     Returns
@@ -108,8 +108,9 @@ def run_once(config: MonitorConfig, around: RunEnvironment) -> Pass:
         If the state cannot be read or written, or is of a newer version.
     """
     folder = Path(config.state)
-    with only_run(folder, around.run, around.now()), opened_state(folder) as state:
-        return _Run(config, around, state).whole()
+    lock = only_run(folder, environment.run, environment.now())
+    with lock, opened_state(folder) as state:
+        return _Run(config, environment, state).execute()
 
 
 @dataclass(frozen=True)
@@ -117,29 +118,29 @@ class _Run:
     """A run that holds the lock."""
 
     config: MonitorConfig
-    around: RunEnvironment
+    environment: RunEnvironment
     state: State
 
-    def whole(self) -> Pass:
-        """Run from the first note in the state to the last."""
+    def execute(self) -> Pass:
+        """Make the pass, and record its begin and end."""
         start = time.perf_counter()
-        self.state.begin_run(self.around.run, self.around.now())
+        self.state.begin_run(self.environment.run, self.environment.now())
         log.info("run began")
         try:
             done = self._work()
         except KeyboardInterrupt:
-            self.state.end_run(self.around.run, self.around.now(), INTERRUPTED)
+            self.state.end_run(self.environment.run, self.environment.now(), INTERRUPTED)
             log.warning("run interrupted")
             raise
-        return self._told(done, time.perf_counter() - start)
+        return self._ended(done, time.perf_counter() - start)
 
     def _work(self) -> Pass:
-        """Send what waits; look at each site, and send what it gives; say what could not be."""
+        """Send waiting alerts, make the pass of each site, and collect the problems."""
         outbox, channels = self._outbox, self.channels
-        tell = partial(outbox.send, channels, self.around.now)
-        tell()
-        sites = [self._site(site, channels, tell) for site in self.config.site]
-        tell()
+        deliver = partial(outbox.send, channels, self.environment.now)
+        deliver()
+        sites = [self._site(site, deliver) for site in self.config.site]
+        deliver()
         problems = [problem for site in sites for problem in site.problems]
         problems += self._undelivered(outbox, channels)
         problems += self._missing_feed(channels)
@@ -150,17 +151,17 @@ class _Run:
             problems=tuple(problems),
         )
 
-    def _site(self, site: SiteConfig, channels: list[Channel], tell: Callable[[], int]) -> SitePass:
-        looked = SitePass(
+    def _site(self, site: SiteConfig, deliver: Callable[[], int]) -> SitePass:
+        site_pass = SitePass(
             site=site,
             state=self.state,
             retry=self.config.retry,
-            now=self.around.now,
-            channels=tuple(channel.name for channel in channels),
+            now=self.environment.now,
+            channels=tuple(channel.name for channel in self.channels),
             aside=tuple(Path(other.out) for other in self.config.site),
         )
-        looked.run(self.around.scoring, tell)
-        return looked
+        site_pass.run(self.environment.scoring, deliver)
+        return site_pass
 
     @property
     def _outbox(self) -> Outbox:
@@ -168,29 +169,30 @@ class _Run:
 
     @property
     def channels(self) -> list[Channel]:
-        """Everyone who is told."""
-        alerts, secrets = self.config.alerts, self.around.environment
-        found: list[Channel] = [StdoutChannel(self.around.stream)] if alerts.stdout else []
+        """All channels that get alerts."""
+        alerts, secrets = self.config.alerts, self.environment.variables
+        channels: list[Channel] = [StdoutChannel(self.environment.stream)] if alerts.stdout else []
         if alerts.feed is not None:
-            listed = partial(latest, self.state.database, alerts.feed.alerts)
-            found.append(Feed(alerts.feed.path, listed))
-        found += [Webhook(each, secrets) for each in alerts.webhook]
-        return found + [Mail(each, secrets) for each in alerts.mail]
+            newest = partial(latest, self.state.database, alerts.feed.alerts)
+            channels.append(Feed(alerts.feed.path, newest))
+        channels += [Webhook(config, secrets) for config in alerts.webhook]
+        return channels + [Mail(config, secrets) for config in alerts.mail]
 
     def _undelivered(self, outbox: Outbox, channels: list[Channel]) -> list[Problem]:
         problems = []
         for channel in channels:
             waiting = outbox.waiting(channel.name)
             if waiting:
-                told = (
-                    f"{waiting} alerts wait for {channel.name!r}: {outbox.why(channel.name)}. They "
-                    f"are kept, and a later run sends them."
+                reason = outbox.last_error(channel.name)
+                message = (
+                    f"{waiting} alerts wait for {channel.name!r}: {reason}. They are kept, and a "
+                    f"later run sends them."
                 )
-                problems.append(Problem(None, None, NotDelivered(told)))
+                problems.append(Problem(None, None, NotDelivered(message)))
         return problems
 
     def _missing_feed(self, channels: list[Channel]) -> list[Problem]:
-        """Write the feed where it is missing: an empty one says that nothing was unusual."""
+        """Write the feed if it is missing, so that readers find a file."""
         for channel in channels:
             if isinstance(channel, Feed) and not Path(channel.path).exists():
                 try:
@@ -199,9 +201,9 @@ class _Run:
                     return [Problem(None, None, NotDelivered(str(error)))]
         return []
 
-    def _told(self, done: Pass, seconds: float) -> Pass:
-        """Write down how the run ended, for those who watch it."""
-        config, now = self.config.health, self.around.now()
+    def _ended(self, done: Pass, seconds: float) -> Pass:
+        """Record the end of the run in metrics, state, log and heartbeat."""
+        config, now = self.config.health, self.environment.now()
         if config.prometheus is not None:
             outbox = self._outbox
             waiting = {channel.name: outbox.waiting(channel.name) for channel in self.channels}
@@ -213,8 +215,8 @@ class _Run:
                 problem = Problem(None, None, error)
                 done = Pass(done.done, done.known, done.alerts, (*done.problems, problem))
         counts = {"done": done.done, "failed": done.failed, "known": done.known}
-        self.state.end_run(self.around.run, now, done.code, alerts=done.alerts, **counts)
+        self.state.end_run(self.environment.run, now, done.code, alerts=done.alerts, **counts)
         log.info("run ended", extra={"facts": {**counts, "alerts": done.alerts, "code": done.code}})
         if done.code == 0:
-            send_heartbeat(config, self.around.environment)
+            send_heartbeat(config, self.environment.variables)
         return done

@@ -1,4 +1,4 @@
-"""Score one scene of a site: the only part of a watch that needs torch."""
+"""Score one scene of a site: the only step of a pass that loads torch."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
 from .config import SiteConfig
-from .sources import Found
+from .sources import FoundScene
 
 if TYPE_CHECKING:
     from ..mapping import MapResult
     from ..raster import Scene
 
-Scoring = Callable[[Found, Path], "MapResult"]
-"""Scores a scene into a folder; raises an `AnomvaeError` where that fails."""
+Scoring = Callable[[FoundScene, Path], "MapResult"]
+"""Scores a scene into a folder; raises `AnomvaeError` if that fails."""
 
 
 def scoring_of(site: SiteConfig) -> Scoring:
@@ -36,7 +36,7 @@ def scoring_of(site: SiteConfig) -> Scoring:
     # The folder is the scene's own, so whatever lies there is an earlier try of it.
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
-    def score(found: Found, folder: Path) -> MapResult:
+    def score(found: FoundScene, folder: Path) -> MapResult:
         (outcome,) = score_scenes(detector, [scene_of(found, site.mask)], folder, options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
@@ -46,7 +46,7 @@ def scoring_of(site: SiteConfig) -> Scoring:
 
 
 def _require_dates(site: SiteConfig, *, compared: bool) -> None:
-    """Make sure that a model that compares dates is given several, and no other one."""
+    """Raise unless a model that compares dates gets several, and any other model one."""
     if compared and site.dates == 1:
         raise ConfigError(
             f"{site.model} compares dates, and {site.name!r} has dates = 1: set dates = 2 or "
@@ -59,8 +59,8 @@ def _require_dates(site: SiteConfig, *, compared: bool) -> None:
         )
 
 
-def scene_of(found: Found, mask: str | None = None) -> Scene:
-    """Make the scene that is scored, with the earlier dates that it is compared with."""
+def scene_of(found: FoundScene, mask: str | None = None) -> Scene:
+    """Return the scene to score, with the earlier dates it is compared with."""
     from ..raster import BandStack, Scene
     from ..raster.products import recognise
 

@@ -1,4 +1,4 @@
-"""A pass over one site: list its scenes, choose those that are due, score and record each."""
+"""A pass over one site: list its scenes, select those that are due, score and record each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .alerts import alert_of
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
 from .scoring import Scoring
-from .sources import Found, digest_of_file, listed_urls, scan_folder
+from .sources import FoundScene, digest_of_file, listed_urls, scan_folder
 from .state import Alert, Key, SceneResult, SceneStatus, State, stamp
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UNREACHABLE = 3
-"""So many scenes of a server in a row cannot be read: the others wait for the next pass."""
+"""Scenes in a row that cannot be read from a server until the others wait for the next pass."""
 MISFITS = (BandMismatch, CovariateMismatch, GridMismatch, ConfigError)
-"""What no other try will change: only another model, or other settings, will."""
+"""Errors that only another model or other settings can resolve."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class Problem:
     """Something that failed."""
 
     site: str | None
-    """Name of the site, if it is about one."""
+    """Name of the site, if one failed."""
     scene: str | None
-    """The scene, if it is about one."""
+    """The scene, if one failed."""
     error: AnomvaeError
-    """Why."""
+    """The reason."""
 
     @property
     def misfit(self) -> bool:
@@ -62,77 +62,77 @@ class Problem:
         return ScenesFailed.exit_code if batch else self.error.exit_code
 
     def __str__(self) -> str:
-        """Say it in one line."""
-        told = str(self.error)
-        scene = None if self.scene is None or self.scene in told else self.scene
-        return ": ".join([*filter(None, [self.site, scene]), told])
+        """Return one line."""
+        message = str(self.error)
+        scene = None if self.scene is None or self.scene in message else self.scene
+        return ": ".join([*filter(None, [self.site, scene]), message])
 
 
 @dataclass
 class SitePass:
-    """A pass over a site, and what has come of it so far."""
+    """A pass over a site, with its counts so far."""
 
     site: SiteConfig
     """The site."""
     state: State
-    """What is known."""
+    """The state."""
     retry: RetryConfig
-    """When what failed is tried again."""
+    """When a failed scene is tried again."""
     now: Callable[[], datetime]
     """The clock."""
     channels: tuple[str, ...]
-    """Who is told."""
+    """Names of the channels that get alerts."""
     aside: tuple[Path, ...]
-    """Folders of results: no scenes lie there."""
+    """Folders of results, which hold no scenes."""
     done: int = 0
-    """Scenes that were scored."""
+    """Scenes scored."""
     known: int = 0
-    """Scenes that are not due."""
+    """Scenes not due."""
     alerts: int = 0
-    """Alerts that were made."""
+    """Alerts made."""
     problems: list[Problem] = field(default_factory=list)
     """What failed."""
     unread: int = 0
     """Scenes in a row that could not be read from a server."""
     date_history: DateHistory | None = None
-    """Scenes in the order of their dates, where a scene is scored given those before it."""
+    """Scenes in the order of their dates, for a model that compares dates."""
 
-    def run(self, scoring: Callable[[SiteConfig], Scoring], tell: Callable[[], object]) -> None:
-        """Score what is due; what is wrong with the site stops its own pass alone."""
+    def run(self, scoring: Callable[[SiteConfig], Scoring], deliver: Callable[[], object]) -> None:
+        """Score the due scenes, and deliver alerts; an error of the site ends this pass alone."""
         try:
             due = list(self.due())
             score = scoring(self.site) if due else None
-            for found, key, tries in due:
-                if score is not None and self._score(score, found, key, tries):
-                    tell()
+            for scene, key, tries in due:
+                if score is not None and self._score(score, scene, key, tries):
+                    deliver()
         except AnomvaeError as error:
-            self._note(Problem(self.site.name, None, error))
+            self._add_problem(Problem(self.site.name, None, error))
 
-    def due(self) -> Iterator[tuple[Found, Key, int]]:
-        """Choose the scenes to score: new ones first, then those begun longest ago."""
-        model, settings = _model_digest(self.site), _settings_digest(self.site)
-        scene_statuses = self.state.scene_statuses(self.site.name, model, settings)
+    def due(self) -> Iterator[tuple[FoundScene, Key, int]]:
+        """Yield due scenes, keys and tries: new scenes first, then those begun longest ago."""
+        model, settings = _digest(self.site.model, "model"), _settings_digest(self.site)
+        statuses = self.state.scene_statuses(self.site.name, model, settings)
         offered = self._offered()
         if self.site.dates > 1:
-            done = {scene for scene, status in scene_statuses.items() if status.status == "done"}
+            done = {scene for scene, status in statuses.items() if status.status == "done"}
             self.date_history = DateHistory(self.site.dates, offered, done)
             self.known += len(offered) - len(self.date_history.followers)
             offered = self.date_history.followers
-        ordered = sorted(offered, key=lambda found: _started(scene_statuses.get(found.identity)))
-        for found in ordered:
-            key = Key(self.site.name, found.identity, model, settings)
-            status = scene_statuses.get(found.identity)
+        ordered = sorted(offered, key=lambda scene: _started(statuses.get(scene.identity)))
+        for scene in ordered:
+            key = Key(self.site.name, scene.identity, model, settings)
+            status = statuses.get(scene.identity)
             if status is not None and status.status == "new":
                 if status.tries >= self.retry.tries:
-                    self._give_up(key, found, status.tries)
+                    self._give_up(key, scene, status.tries)
                     continue
             elif status is not None and not _is_due(status, self.now()):
                 self.known += 1
                 continue
-            yield found, key, 0 if status is None else status.tries
+            yield scene, key, 0 if status is None else status.tries
 
-    def _offered(self) -> Sequence[Found]:
-        """List what the source offers."""
+    def _offered(self) -> Sequence[FoundScene]:
+        """List the scenes that the source offers."""
         site = self.site
         if site.urls is not None:
             return listed_urls(site.urls)
@@ -144,40 +144,38 @@ class SitePass:
             raise ConfigError(f"{site.name!r} has no source.")
         known = self.state.file_records(site.name)
         scan = scan_folder(site.folder, known, self.now(), aside=self.aside)
-        if scan.seen or scan.gone:
-            self.state.see(site.name, scan.seen, scan.gone)
-        return scan.found
+        if scan.records or scan.missing:
+            self.state.record_files(site.name, scan.records, scan.missing)
+        return scan.scenes
 
-    def _score(self, score: Scoring, found: Found, key: Key, tries: int) -> bool:
-        """Score a scene and record what came of it; say whether there is something to tell."""
-        self.state.begin(key, found.source, self.now())
+    def _score(self, score: Scoring, scene: FoundScene, key: Key, tries: int) -> bool:
+        """Score a scene and record the outcome; return whether there is an alert."""
+        self.state.begin(key, scene.source, self.now())
         try:
-            given = self._with_history(found)
-            result = score(given, self._folder(found, key))
+            conditioned = self._with_history(scene)
+            result = score(conditioned, self._folder(scene, key))
             alert = alert_of(key, result, self.site.alert, self.now())
         except AnomvaeError as error:
-            self._failed(found, key, tries + 1, error)
+            self._failed(scene, key, tries + 1, error)
             return False
         except KeyboardInterrupt:
             self.state.requeue(key, self.now())
             raise
         except Exception as error:
             log.exception("internal error", extra={"facts": _facts(key)})
-            told = f"{found.source}: internal error ({type(error).__name__}: {error})."
-            self._failed(found, key, tries + 1, AnomvaeError(told))
+            message = f"{scene.source}: internal error ({type(error).__name__}: {error})."
+            self._failed(scene, key, tries + 1, AnomvaeError(message))
             return False
-        if given.changed:  # the map is of neither the old state nor the new one
+        if conditioned.changed:  # the map belongs to neither the old state nor the new one
             self.state.requeue(key, self.now())
             return False
         self._finished(key, result, alert)
         return alert is not None
 
-    def _with_history(self, found: Found) -> Found:
-        return (
-            found
-            if self.date_history is None
-            else replace(found, before=self.date_history.before(found))
-        )
+    def _with_history(self, scene: FoundScene) -> FoundScene:
+        if self.date_history is None:
+            return scene
+        return replace(scene, before=self.date_history.before(scene))
 
     def _finished(self, key: Key, result: MapResult, alert: Alert | None) -> None:
         record = SceneResult(
@@ -198,10 +196,10 @@ class SitePass:
         facts = {"flagged": result.flagged, "valid": result.valid, "seconds": result.seconds}
         log.info("scene done", extra={"facts": {**_facts(key), **facts, "alert": bool(alert)}})
 
-    def _failed(self, found: Found, key: Key, tries: int, error: AnomvaeError) -> None:
-        """Record a failure: the site's, a passing one, or one that another try will not change."""
+    def _failed(self, scene: FoundScene, key: Key, tries: int, error: AnomvaeError) -> None:
+        """Record a failure of a scene; one of the disk or the server ends the pass of the site."""
         now = self.now()
-        if found.vanished:
+        if scene.vanished:
             self.state.requeue(key, now)
             log.info("scene vanished", extra={"facts": _facts(key)})
             return
@@ -211,36 +209,36 @@ class SitePass:
         last = isinstance(error, MISFITS) or tries >= self.retry.tries
         again = None if last else now + timedelta(seconds=self.retry.wait(tries))
         self.state.fail(key, str(error), now, next_try=again)
-        self._note(Problem(self.site.name, found.source, error))
-        self.unread += found.remote and isinstance(error, RasterError)
-        if self.unread == UNREACHABLE:  # each may have cost minutes
+        self._add_problem(Problem(self.site.name, scene.source, error))
+        self.unread += scene.remote and isinstance(error, RasterError)
+        if self.unread == UNREACHABLE:  # each may have taken minutes
             raise FileError(
-                f"{UNREACHABLE} scenes in a row cannot be read from their server. Those that are "
-                f"left wait for the next run."
+                f"{UNREACHABLE} scenes in a row cannot be read from their server. The "
+                f"others wait for the next run."
             )
 
-    def _give_up(self, key: Key, found: Found, tries: int) -> None:
-        """End the tries of a scene at which the process has died time and again."""
+    def _give_up(self, key: Key, scene: FoundScene, tries: int) -> None:
+        """Give up a scene whose scoring ended the process too often."""
         error = FileError(
             f"The process ended {tries} times while this scene was scored. Score it by hand "
-            f"(anomvae score), and look whether memory suffices."
+            f"(anomvae score), and check whether memory suffices."
         )
         self.state.fail(key, str(error), self.now(), next_try=None)
-        self._note(Problem(self.site.name, found.source, error))
+        self._add_problem(Problem(self.site.name, scene.source, error))
 
-    def _folder(self, found: Found, key: Key) -> Path:
-        """Give each scene a folder of its own: no other result ever takes its site."""
-        stem = Path(found.source).stem.lstrip(".") or "scene"
+    def _folder(self, scene: FoundScene, key: Key) -> Path:
+        """Return the scene's own folder, which no other result shares."""
+        stem = Path(scene.source).stem.lstrip(".") or "scene"
         return Path(self.site.out) / f"{stem[:100]}-{key.digest[:8]}"
 
-    def _note(self, problem: Problem) -> None:
+    def _add_problem(self, problem: Problem) -> None:
         self.problems.append(problem)
         facts = {"site": problem.site, "scene": problem.scene, "error": str(problem.error)}
         log.error("failed", extra={"facts": facts})
 
 
 def _is_due(status: SceneStatus, now: datetime) -> bool:
-    if status.status == "replaced":  # and what replaced it is gone, or asked for no more
+    if status.status == "replaced":  # by a scene that is no longer offered
         return True
     again = status.next_try
     return status.status == "failed" and again is not None and again <= stamp(now)
@@ -254,12 +252,8 @@ def _facts(key: Key) -> dict[str, object]:
     return {"site": key.site, "scene": key.scene}
 
 
-def _model_digest(site: SiteConfig) -> str:
-    return _digest(site.model, "model")
-
-
 def _settings_digest(site: SiteConfig) -> str:
-    """Sum up what is asked for besides the model, with the version of what a score is."""
+    """Return the digest of all settings but the model, and of the version of the score."""
     from ..mapping.deliverables import digest_of
 
     mask = "" if site.mask is None else _digest(site.mask, "mask")

@@ -1,14 +1,14 @@
-"""Where scenes come from, and what tells one scene from another.
+"""Scenes of folders and lists of addresses, and their identity.
 
-A local file is its path and its content: it is read for its digest only when its size or its time
-is new.  An address is itself, without what signs it.  An item of a catalogue is its id and its
-processing baseline.
+A local file is identified by its path and content: it is read for its digest only when its size or
+time is new.  An address is identified by itself, without its signature; an item of a catalogue by
+its id and processing baseline.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
@@ -19,25 +19,25 @@ from .config import FolderConfig, UrlsConfig
 from .state import FileRecord, stamp
 
 UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp")
-"""Endings of names that a file has while it is copied or fetched."""
+"""Suffixes of files that are being copied or fetched."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundScene:
     """A scene that a source offers."""
 
     identity: str
-    """What tells it from any other, and from other states of itself."""
+    """Identifies the scene in its present state."""
     source: str
-    """What it is called, whatever its state; without a signature."""
+    """Name of the scene in any state; without a signature."""
     read: tuple[str, ...]
-    """What is opened: one raster, or one for each band."""
+    """The raster to open, or one for each band."""
     bands: tuple[str, ...] = ()
-    """Names of the bands, where there is a raster for each."""
+    """Names of the bands, if there is a raster for each."""
     state: FileIdentity | None = None
-    """State of a local file when it was found."""
-    before: tuple[Found, ...] = ()
-    """Scenes of earlier dates, oldest first, given which it is scored."""
+    """State of a local file at the scan."""
+    before: tuple[FoundScene, ...] = ()
+    """Scenes of earlier dates that its score is conditioned on, oldest first."""
 
     @property
     def remote(self) -> bool:
@@ -48,26 +48,32 @@ class Found:
 
     @property
     def vanished(self) -> bool:
-        """Whether it was a local file that is gone."""
+        """Whether it was a local file that no longer exists."""
         return self.state is not None and not Path(self.read[0]).exists()
 
     @property
     def changed(self) -> bool:
-        """Whether it, or one before it, is a local file that is not what it was."""
+        """Whether it, or a scene before it, is a local file that has changed since the scan."""
         changed = self.state is not None and identify(self.read[0]) != self.state
         return changed or any(earlier.changed for earlier in self.before)
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What a look into a folder gave."""
+    """Result of scanning a folder."""
 
-    found: list[Found]
-    """Scenes that are whole, oldest first."""
-    seen: dict[str, FileRecord] = field(default_factory=dict)
-    """Files that the state does not know like this."""
-    gone: list[str] = field(default_factory=list)
-    """Files that the state knows and that are no longer there."""
+    scenes: list[FoundScene] = field(default_factory=list)
+    """Scenes whose files are stable, oldest first."""
+    records: dict[str, FileRecord] = field(default_factory=dict)
+    """New and changed records of files, by path in the folder."""
+    missing: list[str] = field(default_factory=list)
+    """Known files that no longer exist."""
+
+
+def digest_of_file(path: str | Path) -> str:
+    """Return the digest of a file's content, 16 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def scan_folder(
@@ -76,6 +82,7 @@ def scan_folder(
     now: datetime,
     *,
     aside: Sequence[Path] = (),
+    digest: Callable[[Path], str] = digest_of_file,
 ) -> Scan:
     """Find the scenes of a folder whose files are stable; files below ``aside`` are none.
 
@@ -85,44 +92,39 @@ def scan_folder(
         If the folder cannot be read.
     """
     folder, span = Path(config.path), timedelta(seconds=config.stable_seconds)
-    scan, listed = Scan([]), set[str]()
+    scan, listed = Scan(), set[str]()
     for path in _files(folder, config.pattern, aside):
         try:
             name, state = path.relative_to(folder).as_posix(), identify(path)
-            record = _recorded(path, state, known.get(name), now, span)
+            record = _record_of(path, state, known.get(name), now, span, digest)
         except FileNotFoundError:
             continue  # it vanished meanwhile
         listed.add(name)
         if record != known.get(name):
-            scan.seen[name] = record
+            scan.records[name] = record
         if record.digest is not None:
-            scan.found.append(Found(f"{name}@{record.digest}", name, (str(path),), state=state))
-    scan.found.sort(key=lambda each: (each.state.mtime_ns if each.state else 0, each.identity))
-    scan.gone.extend(known.keys() - listed)
+            identity = f"{name}@{record.digest}"
+            scan.scenes.append(FoundScene(identity, name, (str(path),), state=state))
+    scan.scenes.sort(key=lambda scene: (scene.state.mtime_ns if scene.state else 0, scene.identity))
+    scan.missing.extend(known.keys() - listed)
     return scan
 
 
-def listed_urls(config: UrlsConfig) -> list[Found]:
-    """List the scenes at known addresses, each once, in their order.
+def listed_urls(config: UrlsConfig) -> list[FoundScene]:
+    """List the scenes at configured addresses, each once, in their order.
 
     Raises
     ------
     FileError
         If the file that lists them cannot be read.
     """
-    urls = [*config.urls, *([] if config.file is None else _lines(config.file))]
-    found = {identify(url).name: url for url in urls}
-    return [Found(name, without_query(url), (url,)) for name, url in found.items()]
-
-
-def digest_of_file(path: str | Path) -> str:
-    """Sum up a file's content in 16 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    urls = [*config.urls, *([] if config.file is None else _addresses(config.file))]
+    by_identity = {identify(url).name: url for url in urls}
+    return [FoundScene(name, without_query(url), (url,)) for name, url in by_identity.items()]
 
 
 def _files(folder: Path, pattern: str, aside: Sequence[Path]) -> Iterator[Path]:
-    """Go through the files that may be scenes."""
+    """Yield the files that may be scenes."""
     try:
         next(folder.iterdir(), None)  # glob takes a folder that cannot be read for an empty one
     except OSError as error:
@@ -130,21 +132,26 @@ def _files(folder: Path, pattern: str, aside: Sequence[Path]) -> Iterator[Path]:
             f"{folder} cannot be read: {error.strerror}. Check the path and its permissions."
         ) from error
     for path in folder.glob(pattern):
-        ours = any(path.is_relative_to(other) for other in aside)
-        if not ours and not _is_unfinished(path.relative_to(folder)) and path.is_file():
+        excluded = any(path.is_relative_to(other) for other in aside)
+        if not excluded and not _is_unfinished(path.relative_to(folder)) and path.is_file():
             yield path
 
 
 def _is_unfinished(name: PurePath) -> bool:
-    """Tell a name that is hidden, or that a file has only until it is whole."""
+    """Return whether a name is hidden, or is that of a file being copied or fetched."""
     hidden = any(part.startswith(".") for part in name.parts)
     return hidden or name.name.endswith("~") or name.suffix.lower() in UNFINISHED
 
 
-def _recorded(
-    path: Path, state: FileIdentity, before: FileRecord | None, now: datetime, span: timedelta
+def _record_of(
+    path: Path,
+    state: FileIdentity,
+    before: FileRecord | None,
+    now: datetime,
+    span: timedelta,
+    digest: Callable[[Path], str],
 ) -> FileRecord:
-    """Compare a file with how it was seen last; once it is stable, with its digest."""
+    """Compare a file with its previous record; a stable file gets a digest."""
     if state.size is None or state.mtime_ns is None:
         raise FileNotFoundError(path)
     size, mtime_ns = state.size, state.mtime_ns
@@ -152,28 +159,26 @@ def _recorded(
     if before is not None and same and before.digest is not None:
         return before
     since = before.since if before is not None and same else stamp(now)
-    rests = stamp(now - span)
     changed = datetime.fromtimestamp(mtime_ns / 1e9, UTC)
-    old = now - changed >= span
-    # Some copies give a file the time of the original while they write.  A time that says that
-    # nothing has changed since the file was seen to be another is such a one: it proves nothing.
-    honest = before is None or same or stamp(changed) >= before.since
-    stable = since <= rests or (old and honest)
-    digest = _digest(path, state) if stable else None
-    return FileRecord(size, mtime_ns, since, digest if identify(path) == state else None)
+    # Some copies set the time of the original while they write: a changed file whose time lies
+    # before its previous record proves nothing.
+    reliable = before is None or same or stamp(changed) >= before.since
+    stable = since <= stamp(now - span) or (now - changed >= span and reliable)
+    content = _digest(path, state, digest) if stable else None
+    return FileRecord(size, mtime_ns, since, content if identify(path) == state else None)
 
 
-def _digest(path: Path, state: FileIdentity) -> str:
-    """Sum up a file's content; what cannot be read is offered all the same, and fails by name."""
+def _digest(path: Path, state: FileIdentity, digest: Callable[[Path], str]) -> str:
+    """Return the digest of a file; an unreadable one gets another, so that its scoring fails."""
     try:
-        return digest_of_file(path)
+        return digest(path)
     except FileNotFoundError:
         raise
     except OSError:
         return f"unread-{state.size}-{state.mtime_ns}"
 
 
-def _lines(file: str) -> Iterable[str]:
+def _addresses(file: str) -> list[str]:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,7 +1,7 @@
-"""What is known of scenes and files from earlier runs; each change is one transaction.
+"""The state of scenes, files and alerts between runs; each change is one transaction.
 
-A scene is ``new`` from the moment it is begun: if its process dies, that is what is left, and the
-next run begins it again.  Times are UTC in ISO 8601 with milliseconds, so that text sorts by time.
+A scene is ``new`` from the moment it is begun: if its process dies, it stays ``new``, and the next
+run begins it again.  Times are UTC in ISO 8601 with milliseconds, so that text sorts by time.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .database import opened, transaction
+from .database import MIGRATIONS, opened, transaction
 
 
 @dataclass(frozen=True)
 class Key:
-    """What makes a scene one that is scored once."""
+    """Identity of a scoring: each is done once."""
 
     site: str
     """Name of the site."""
@@ -29,32 +29,32 @@ class Key:
     model: str
     """Digest of the model file."""
     settings: str
-    """Digest of what is asked for."""
+    """Digest of the settings of the site."""
 
     @property
     def digest(self) -> str:
-        """Sixteen hexadecimal digits: the key of its alert, and a part of its folder's name."""
-        parts = json.dumps([self.site, self.scene, self.model, self.settings])
-        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+        """Sixteen hexadecimal digits: the key of the alert, and a part of the folder's name."""
+        text = json.dumps([self.site, self.scene, self.model, self.settings])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class SceneStatus:
-    """How far a scene has come."""
+    """Status of a scene."""
 
     status: str
     """``new``, ``done``, ``failed`` or ``replaced``."""
     tries: int
-    """Begun so often."""
+    """Times it was begun."""
     started: str
-    """The last time, UTC."""
+    """When it was begun last, UTC."""
     next_try: str | None
-    """When a failed one is due again, UTC; None: never."""
+    """When a failed scene is due again, UTC; None: never."""
 
 
 @dataclass(frozen=True)
 class SceneResult:
-    """What scoring a scene gave, as the state keeps it."""
+    """Result of scoring a scene, as stored."""
 
     pixels: int
     """Pixels of the scene."""
@@ -63,25 +63,25 @@ class SceneResult:
     flagged: int
     """Pixels above the threshold."""
     objects: int
-    """Connected anomalies that are large enough to be told."""
+    """Connected anomalies of the smallest area or more."""
     threshold: float
-    """The cut-off, nats."""
+    """The threshold, nats."""
     quantiles: Mapping[str, float]
     """Quantiles of the scores by level, nats."""
     seconds: float
-    """Time it took."""
+    """Duration."""
     map: str
     """Path of the anomaly map."""
 
 
 @dataclass(frozen=True)
 class Alert:
-    """Something that someone is to be told."""
+    """An alert about a scene."""
 
     key: str
-    """The same whenever it is sent; who receives it twice drops one."""
+    """Identifies the alert, so that a receiver can drop a copy."""
     site: str
-    """Where."""
+    """Name of the site."""
     made: str
     """When its scene was scored, UTC."""
     body: str
@@ -90,27 +90,27 @@ class Alert:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A local file as it was seen."""
+    """A local file at its last scan."""
 
     size: int
     """Bytes."""
     mtime_ns: int
     """Last change, ns since 1970."""
     since: str
-    """When it was first seen like this, UTC."""
+    """First scan with this size and time, UTC."""
     digest: str | None = None
-    """Of its content; None until it was stable."""
+    """Of its content; None until it is stable."""
 
 
 @dataclass(frozen=True)
 class State:
-    """The state of a watch, open for a run."""
+    """The state of a watch."""
 
     database: sqlite3.Connection
-    """Connected."""
+    """The open database."""
 
     def scene_statuses(self, site: str, model: str, settings: str) -> dict[str, SceneStatus]:
-        """Tell how far each known scene of a site has come with a model and settings."""
+        """Return the status of each known scene of a site, for a model and settings."""
         rows = self.database.execute(
             "SELECT scene, status, tries, started, next_try FROM scenes "
             "WHERE site = ? AND model = ? AND settings = ?",
@@ -119,13 +119,13 @@ class State:
         return {scene: SceneStatus(*rest) for scene, *rest in rows}
 
     def begin(self, key: Key, source: str, now: datetime) -> None:
-        """Note that a scene is being scored, before anything else of it is done."""
+        """Record that the scoring of a scene begins."""
         with transaction(self.database):
             self.database.execute(
                 "INSERT INTO scenes (site, scene, model, settings, source, status, tries, started)"
-                " VALUES (?, ?, ?, ?, ?, 'new', 1, ?) ON CONFLICT DO UPDATE SET status = 'new', "
-                "tries = tries + 1, started = excluded.started, next_try = NULL",
-                (*_columns(key), source, stamp(now)),
+                " VALUES (:site, :scene, :model, :settings, :source, 'new', 1, :now) ON CONFLICT "
+                "DO UPDATE SET status = 'new', tries = tries + 1, started = :now, next_try = NULL",
+                {**vars(key), "source": source, "now": stamp(now)},
             )
 
     def finish(
@@ -137,74 +137,74 @@ class State:
         alert: Alert | None = None,
         channels: Sequence[str] = (),
     ) -> None:
-        """Note that a scene is done, and who is to be told of it, at once."""
+        """Record that a scene is done, with its alert and the channels that get it."""
         row = {**vars(result), "quantiles": json.dumps(dict(result.quantiles))}
         columns = ", ".join(f"{name} = :{name}" for name in row)
         with transaction(self.database):
             self.database.execute(
                 f"UPDATE scenes SET status = 'done', finished = :now, next_try = NULL, "
-                f"error = NULL, {columns} WHERE {_WHERE_NAMED}",
+                f"error = NULL, {columns} WHERE {_WHERE}",
                 {**row, **vars(key), "now": stamp(now)},
             )
-            # A whole file in the place of a damaged one, or a model that fits: no longer missing.
+            # Another state of the file, or another model, makes earlier failures obsolete.
             self.database.execute(
                 "UPDATE scenes SET status = 'replaced', next_try = NULL WHERE status = 'failed' "
                 "AND site = :site AND source = "
-                f"(SELECT source FROM scenes WHERE {_WHERE_NAMED})",
+                f"(SELECT source FROM scenes WHERE {_WHERE})",
                 vars(key),
             )
             if alert is not None:
-                self._tell(alert, channels)
+                self._add_alert(alert, channels)
 
     def fail(self, key: Key, error: str, now: datetime, *, next_try: datetime | None) -> None:
-        """Note why a scene failed, and when it is tried again, if ever."""
-        again = None if next_try is None else stamp(next_try)
+        """Record why a scene failed, and when it is tried again, if ever."""
+        times = {"now": stamp(now), "again": None if next_try is None else stamp(next_try)}
         with transaction(self.database):
             self.database.execute(
-                "UPDATE scenes SET status = 'failed', finished = ?, next_try = ?, error = ? "
-                f"WHERE {_WHERE}",
-                (stamp(now), again, _line(error), *_columns(key)),
+                "UPDATE scenes SET status = 'failed', finished = :now, next_try = :again, "
+                f"error = :error WHERE {_WHERE}",
+                {**vars(key), **times, "error": _one_line(error)},
             )
 
     def requeue(self, key: Key, now: datetime, error: str | None = None) -> None:
-        """Note that a scene that was begun could not be tried, for no fault of its own."""
+        """Take back the begin of a scene that could not be tried, for no fault of its own."""
         with transaction(self.database):
             self.database.execute(
-                "UPDATE scenes SET status = 'failed', tries = tries - 1, next_try = ?, "
-                f"error = coalesce(?, error, 'interrupted') WHERE {_WHERE}",
-                (stamp(now), _line(error), *_columns(key)),
+                "UPDATE scenes SET status = 'failed', tries = tries - 1, next_try = :now, "
+                f"error = coalesce(:error, error, 'interrupted') WHERE {_WHERE}",
+                {**vars(key), "now": stamp(now), "error": _one_line(error)},
             )
             if error is None:
-                self.database.execute(
-                    f"DELETE FROM scenes WHERE tries = 0 AND {_WHERE}", _columns(key)
-                )
+                self.database.execute(f"DELETE FROM scenes WHERE tries = 0 AND {_WHERE}", vars(key))
 
     def file_records(self, site: str) -> dict[str, FileRecord]:
-        """Tell which local files of a site were seen, by their paths."""
+        """Return the known local files of a site by path."""
         rows = self.database.execute(
             "SELECT path, size, mtime_ns, since, digest FROM files WHERE site = ?", (site,)
         )
         return {path: FileRecord(*rest) for path, *rest in rows}
 
-    def see(self, site: str, seen: Mapping[str, FileRecord], gone: Iterable[str]) -> None:
-        """Note which files were seen, and forget those that are gone."""
+    def record_files(
+        self, site: str, records: Mapping[str, FileRecord], missing: Iterable[str]
+    ) -> None:
+        """Store files of a site, and forget missing ones."""
         with transaction(self.database):
             self.database.executemany(
                 "INSERT OR REPLACE INTO files (site, path, size, mtime_ns, since, digest) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
-                [(site, path, *vars(record).values()) for path, record in seen.items()],
+                [(site, path, *vars(record).values()) for path, record in records.items()],
             )
             self.database.executemany(
-                "DELETE FROM files WHERE site = ? AND path = ?", [(site, path) for path in gone]
+                "DELETE FROM files WHERE site = ? AND path = ?", [(site, path) for path in missing]
             )
 
     def begin_run(self, run: str, now: datetime) -> None:
-        """Note that a run has begun."""
+        """Record that a run has begun."""
         with transaction(self.database):
             self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
 
     def end_run(self, run: str, now: datetime, code: int, **counts: int) -> None:
-        """Note how a run ended; ``counts`` are columns."""
+        """Record how a run ended; ``counts`` are columns."""
         columns = "".join(f", {name} = :{name}" for name in counts)
         with transaction(self.database):
             self.database.execute(
@@ -212,7 +212,7 @@ class State:
                 {"now": stamp(now), "code": code, "run": run, **counts},
             )
 
-    def _tell(self, alert: Alert, channels: Sequence[str]) -> None:
+    def _add_alert(self, alert: Alert, channels: Sequence[str]) -> None:
         number = self.database.execute(
             "INSERT INTO alerts (key, site, made, body) VALUES (?, ?, ?, ?) RETURNING number",
             (alert.key, alert.site, alert.made, alert.body),
@@ -223,25 +223,24 @@ class State:
         )
 
 
-_WHERE = "site = ? AND scene = ? AND model = ? AND settings = ?"
-_WHERE_NAMED = "site = :site AND scene = :scene AND model = :model AND settings = :settings"
+_WHERE = "site = :site AND scene = :scene AND model = :model AND settings = :settings"
 
 
 @contextmanager
-def opened_state(folder: str | Path) -> Iterator[State]:
-    """Open the state for a run; it is made, or brought up to date.
+def opened_state(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> Iterator[State]:
+    """Open the state for a run; create it, or bring it up to date.
 
     Raises
     ------
     FileError
         If it cannot be read or written, or is of a newer version.
     """
-    with opened(folder) as database:
+    with opened(folder, migrations) as database:
         yield State(database)
 
 
 def stamp(now: datetime) -> str:
-    """Write a time, UTC.
+    """Return a time as text, UTC.
 
     Examples
     --------
@@ -251,9 +250,5 @@ def stamp(now: datetime) -> str:
     return now.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _columns(key: Key) -> tuple[str, str, str, str]:
-    return key.site, key.scene, key.model, key.settings
-
-
-def _line(text: str | None) -> str | None:
+def _one_line(text: str | None) -> str | None:
     return None if text is None else " ".join(text.split())

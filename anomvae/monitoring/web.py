@@ -1,4 +1,4 @@
-"""Calls by HTTP: bounded in time, and never redirected, so that a secret stays with its address."""
+"""HTTP calls with a time-out and without redirects, so that a secret stays with its address."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import Any
 
 from ..files import without_query
 
-MOST = 65_536  # bytes of an answer that are read
+MOST_BYTES = 65_536  # of an answer that are read
 
 
 class CallFailed(Exception):
-    """A call that was not answered as it should be; the message says why, without secrets."""
+    """A call that failed; the message is the reason, without secrets."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Leave a redirect to the caller, who sees an error."""
+    """Makes a redirect an error."""
 
     def redirect_request(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        """Follow none."""
+        """Do not follow the redirect."""
         return
 
 
 def call(
     url: str, *, timeout: float, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> None:
-    """Call an address, by POST where there is a body; anything but success is an error.
+    """Call an address, by POST if there is a body, else by GET.
 
     Raises
     ------
     CallFailed
-        If the address does not answer in time, or not with success.
+        If the address does not answer in time with 2xx.
     """
     opener = urllib.request.build_opener(_NoRedirect)
     try:
         request = urllib.request.Request(url, data=body, headers=dict(headers or {}))
         with opener.open(request, timeout=timeout) as answer:
-            answer.read(MOST)
+            answer.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
         raise CallFailed(_status(error)) from error
     except urllib.error.URLError as error:

@@ -1,8 +1,8 @@
-"""Anomalies as objects: flagged pixels that touch, as features of a GeoJSON file.
+"""Anomalies as objects: connected flagged pixels as features of a GeoJSON file.
 
-`write_objects` (`geojson`) looks at a scene strip by strip (`strips`): which pixels are connected
-(`labelling`), along which lines they end (`outlines`), where that is on Earth and how much of it
-(`places`), in which words (`features`).  `read_objects` (`items`) reads the file again.
+`write_objects` (`geojson`) takes a scene as strips of rows (`strips`), finds the connected pixels
+(`labelling`) and their outlines (`outlines`), computes longitude, latitude and area
+(`georeferencing`), and writes features (`features`).  `read_objects` (`items`) reads the file.
 """
 
 from .geojson import require_min_area, write_objects

@@ -1,11 +1,11 @@
-"""Where objects lie, and how large they are: outlines in longitude and latitude, areas in m2.
+"""Location and size of objects: outlines in longitude and latitude, areas in m2.
 
-An area is that on the WGS 84 ellipsoid, whatever the scene's coordinate reference system and its
-units.  Let x be the longitude, and y the area of the ellipsoid between the equator and a latitude
-for a radian of longitude (Snyder 1987, equation 3-12): then areas in the plane are areas on the
-ellipsoid, and sides along meridians and parallels stay straight.  Other sides are taken as straight
-there, and divided where they are long: what that adds on one side of a pixel it takes away on the
-other.
+An area is measured on the WGS 84 ellipsoid, whatever the scene's coordinate reference system and
+its units.  Let x be the longitude, and y the area of the ellipsoid between the equator and a
+latitude for a radian of longitude (Snyder 1987, equation 3-12): then areas in the plane (x, y) are
+areas on the ellipsoid, and sides along meridians and parallels stay straight.  Other sides are
+treated as straight in that plane, and divided where they are long; the error of a side shared by
+two pixels cancels in their sum.
 """
 
 from __future__ import annotations
@@ -28,48 +28,48 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class GeoreferencedObjects:
-    """Where some objects lie; NaN where the scene's system of coordinates does not reach."""
+    """Location of some objects; NaN where the scene's CRS is not defined."""
 
     rings: Rings
-    """Their rings, in longitude and latitude, or still in col and row."""
+    """Their rings, in longitude and latitude, or in col and row."""
     centroids: Points
     """Centroids, axes (object, coordinate)."""
     boxes: Points
     """Axes (object, side): west, south, east, north, or left, top, right, bottom."""
     areas: NDArray[np.float64]
-    """Areas of the objects, m2; NaN where the scene does not say where it lies."""
+    """Areas of the objects, m2; NaN where the scene is not located on Earth."""
     clockwise: NDArray[np.bool_]
     """Whether the points of an object run clockwise around it."""
 
 
 @dataclass(frozen=True)
 class Georeferencer:
-    """How the pixels of a scene are placed."""
+    """Converts pixel coordinates of a scene to longitude and latitude."""
 
     georeference: Georeference
     """The scene's."""
-    earthly: bool
-    """Whether it says where on Earth it lies; otherwise pixel coordinates are kept."""
+    located: bool
+    """Whether the scene is located on Earth; otherwise pixel coordinates are kept."""
     degrees: bool
-    """Whether its own coordinates are longitude and latitude."""
+    """Whether the scene's own coordinates are longitude and latitude."""
 
-    def __call__(self, rings: Rings, centroids: Points) -> GeoreferencedObjects:
-        """Place objects that are given in pixel coordinates (col, row)."""
-        if not self.earthly:
+    def locate(self, rings: Rings, centroids: Points) -> GeoreferencedObjects:
+        """Locate objects in pixel coordinates (col, row)."""
+        if not self.located:
             none = np.full(len(centroids), np.nan)
             turn = np.zeros(len(centroids), np.bool_)
             return GeoreferencedObjects(rings, centroids, _boxes(rings), none, turn)
         if not self.degrees:
             rings = _divided(rings, self._longest_side)
-        found = to_degrees(self.georeference, np.concatenate([rings.places, centroids]))
-        points, centres = np.split(found, [len(rings.places)])
+        coordinates = to_degrees(self.georeference, np.concatenate([rings.points, centroids]))
+        points, centres = np.split(coordinates, [len(rings.points)])
         if not self.degrees:
-            points = _unbroken(points, rings)
-        rings = replace(rings, places=points)
+            points = _unwrapped(points, rings)
+        rings = replace(rings, points=points)
         boxes = _boxes(rings)
         middle = (boxes[:, 0] + boxes[:, 2]) / 2
         turns = 360 * np.round(middle / 360)
-        points[:, 0] -= np.repeat(turns, _points_of(rings))
+        points[:, 0] -= np.repeat(turns, _points_per_object(rings))
         boxes[:, [0, 2]] -= turns[:, np.newaxis]
         centres[:, 0] -= 360 * np.round((centres[:, 0] - middle + turns) / 360)
         areas = _areas(rings)
@@ -77,60 +77,59 @@ class Georeferencer:
 
     @property
     def _longest_side(self) -> int:
-        """Tell how long a side may be until it must be divided to follow the Earth, pixels."""
+        """Longest side that need not be divided, pixels."""
         return max(1, min(LONGEST_SIDE, self.georeference.grid.shape[1] // 8))
 
 
-def georeferencer(georeference: Georeference) -> Georeferencer:
-    """Say how the pixels of a scene are placed."""
-    earthly = on_earth(georeference)
-    return Georeferencer(georeference, earthly, earthly and in_degrees(georeference))
+def georeferencer_of(georeference: Georeference) -> Georeferencer:
+    """Make the georeferencer of a scene."""
+    located = on_earth(georeference)
+    return Georeferencer(georeference, located, located and in_degrees(georeference))
 
 
 def _divided(rings: Rings, longest: int) -> Rings:
-    """Put points on sides that are longer than ``longest``, pixels."""
-    here = rings.places
+    """Insert points on sides that are longer than ``longest``, pixels."""
+    here = rings.points
     following = np.arange(1, len(here) + 1)
     following[rings.stops - 1] = rings.starts
     side = here[following] - here
-    pieces = np.ceil(np.abs(side).max(axis=1) / longest).astype(np.int64)
-    begins = np.cumsum(pieces) - pieces
-    point = np.repeat(np.arange(len(here)), pieces)
-    share = (np.arange(len(point)) - begins[point]) / pieces[point]
-    places = here[point] + share[:, np.newaxis] * side[point]
-    return replace(rings, places=places, starts=begins[rings.starts])
+    segments = np.ceil(np.abs(side).max(axis=1) / longest).astype(np.int64)
+    begins = np.cumsum(segments) - segments
+    point = np.repeat(np.arange(len(here)), segments)
+    share = (np.arange(len(point)) - begins[point]) / segments[point]
+    points = here[point] + share[:, np.newaxis] * side[point]
+    return replace(rings, points=points, starts=begins[rings.starts])
 
 
-def _unbroken(points: Points, rings: Rings) -> Points:
-    """Let longitudes run on where rings cross 180 degrees; a ring around a pole has no outline."""
-    lost = np.isnan(points[:, 0])
-    lon = np.unwrap(np.where(lost, 0.0, points[:, 0]), period=360)
-    open_ = np.abs(lon[rings.stops - 1] - lon[rings.starts]) > 180
-    lon[lost | np.repeat(open_, rings.stops - rings.starts)] = np.nan
+def _unwrapped(points: Points, rings: Rings) -> Points:
+    """Continue longitudes across 180 degrees; a ring around a pole becomes NaN."""
+    undefined = np.isnan(points[:, 0])
+    lon = np.unwrap(np.where(undefined, 0.0, points[:, 0]), period=360)
+    around_pole = np.abs(lon[rings.stops - 1] - lon[rings.starts]) > 180
+    lon[undefined | np.repeat(around_pole, rings.stops - rings.starts)] = np.nan
     return np.stack([lon, points[:, 1]], axis=1)
 
 
-def _points_of(rings: Rings) -> Numbers:
-    """Count the points of each object."""
-    return np.diff(rings.starts[rings.first], append=len(rings.places))
+def _points_per_object(rings: Rings) -> Numbers:
+    return np.diff(rings.starts[rings.first], append=len(rings.points))
 
 
 def _boxes(rings: Rings) -> Points:
-    """Box each object: the least and the largest coordinates; NaN where a point is NaN."""
+    """Return the least and the largest coordinates of each object; NaN where a point is NaN."""
     starts = rings.starts[rings.first]
-    low, high = (of.reduceat(rings.places, starts) for of in (np.minimum, np.maximum))
+    low, high = (of.reduceat(rings.points, starts) for of in (np.minimum, np.maximum))
     return np.hstack([low, high])
 
 
 def _areas(rings: Rings) -> NDArray[np.float64]:
-    """Measure objects on the ellipsoid, m2; below 0 where points run clockwise."""
-    lon, lat = np.radians(rings.places).T
-    plane = np.stack([lon, _below(lat)], axis=1)
+    """Return the area of each object on the ellipsoid, m2; < 0 where points run clockwise."""
+    lon, lat = np.radians(rings.points).T
+    plane = np.stack([lon, _area_to_equator(lat)], axis=1)
     return np.asarray(np.add.reduceat(signed_areas(plane, rings.starts), rings.first))
 
 
-def _below(latitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Measure the ellipsoid between the equator and a latitude, m2 a radian of longitude."""
+def _area_to_equator(latitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area between the equator and a latitude (radians), m2 a radian of longitude."""
     e, sine = ECCENTRICITY, np.sin(latitude)
     q = sine / (1 - (e * sine) ** 2) + np.arctanh(e * sine) / e
     return np.asarray(SEMI_MAJOR**2 * (1 - e**2) / 2 * q)

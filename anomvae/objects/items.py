@@ -1,10 +1,10 @@
-"""Objects as an objects file tells them.
+"""Read objects files.
 
-The file is GeoJSON (RFC 7946), a feature a line; its first line says, in the member ``anomvae``,
-how it was made.  Coordinates are longitude and latitude in WGS 84.  An object across the 180th
-meridian is not cut there: its longitudes run on beyond 180 or -180, so that it stays one outline
-everywhere.  Where a scene does not say where it lies they are pixel coordinates (col, row), (0, 0)
-being its top left corner, and the member ``coordinates`` of ``anomvae`` says so.
+The file is GeoJSON (RFC 7946), a feature a line; the member ``anomvae`` of its first line is the
+provenance.  Coordinates are longitude and latitude in WGS 84.  An object across the 180th meridian
+is not cut there: its longitudes continue beyond 180 or -180.  Where a scene has no location on
+Earth, coordinates are those of pixels (col, row), (0, 0) being its top left corner; the member
+``coordinates`` of ``anomvae`` gives the kind.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ Polygon = tuple[Ring, ...]
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a file of objects was made from."""
+    """Where the objects of a file come from."""
 
     version: str
     """Of anomvae."""
     digest: str
-    """Tells detector, settings and input apart; the same in the maps and in the summary."""
+    """Of detector, settings and input; the same in the maps and in the summary."""
     scene: str
     """Name of the scene, without its folder."""
     detector: str
     """Identity of the detector."""
     threshold: float | None
-    """The cut-off, nats; None where the map does not say."""
+    """The cut-off, nats; None where the maps have none."""
     threshold_rule: str
-    """How it was chosen."""
+    """Its rule."""
     min_area: int
-    """Smaller objects are left out, pixels."""
+    """Smaller objects are dropped, pixels."""
     coordinates: str
-    """What coordinates are: `DEGREES` or `PIXELS`."""
+    """Kind of coordinates: `DEGREES` or `PIXELS`."""
 
     def to_json(self) -> str:
         """Write the file's first line, up to its features."""
@@ -59,20 +59,20 @@ class AnomalyObject:
     area_px: int
     """Pixels."""
     area_m2: float | None
-    """Area on the WGS 84 ellipsoid, m2; None where the scene does not say where it lies."""
+    """Area on the WGS 84 ellipsoid, m2; None where the scene is not on Earth."""
     score_mean: float
     """Mean score of its pixels, nats."""
     score_max: float
     """Highest score of its pixels, nats."""
     peak: tuple[int, int]
-    """Row and column of the first pixel that has it."""
+    """Row and column of the first pixel with the highest score."""
     centroid: tuple[float, float] | None
-    """Mean place of its pixels, in the file's coordinates; None where its CRS does not reach."""
+    """Mean of its pixels, in the file's coordinates; None where the CRS is not defined."""
     box: tuple[float, float, float, float] | None
-    """West, south, east, north, or left, top, right, bottom; None where its CRS does not reach."""
+    """West, south, east, north, or left, top, right, bottom; None where the CRS is not defined."""
     polygons: tuple[Polygon, ...]
     """Its outline along the sides of its pixels: polygons that touch at most at corners, each an
-    outline and its holes; empty where its CRS does not reach."""
+    outline and its holes; empty where the CRS is not defined."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ class Objects:
     """The objects of a scene."""
 
     provenance: Provenance
-    """What they were made from."""
+    """Where they come from."""
     items: tuple[AnomalyObject, ...]
     """In order of their ids."""
 
 
 def read_objects(path: str | Path) -> Objects:
-    """Read the objects that anomvae wrote for a scene.
+    """Read an objects file.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def read_objects(path: str | Path) -> Objects:
     Raises
     ------
     FileError
-        If it cannot be read, or is no such file.
+        If it cannot be read, or is no objects file.
     """
     if not Path(path).exists():
         raise FileError(f"{path} does not exist. Check the path.")
@@ -126,20 +126,16 @@ def objects_digest(path: str | Path) -> str | None:
 
 
 def _item(feature: Any) -> AnomalyObject:  # noqa: ANN401 - JSON
-    told, geometry = feature["properties"], feature["geometry"]
+    values, geometry = feature["properties"], feature["geometry"]
+    located = geometry is not None
     return AnomalyObject(
-        id=told["id"],
-        area_px=told["area_px"],
-        area_m2=told["area_m2"],
-        score_mean=told["score_mean"],
-        score_max=told["score_max"],
-        peak=(told["peak_row"], told["peak_col"]),
-        centroid=None if geometry is None else (told["centroid_x"], told["centroid_y"]),
-        box=None if geometry is None else tuple(feature["bbox"]),
-        polygons=() if geometry is None else _deep(geometry["coordinates"]),
+        **{name: values[name] for name in ("id", "area_px", "area_m2", "score_mean", "score_max")},
+        peak=(values["peak_row"], values["peak_col"]),
+        centroid=(values["centroid_x"], values["centroid_y"]) if located else None,
+        box=tuple(feature["bbox"]) if located else None,
+        polygons=_as_tuples(geometry["coordinates"]) if located else (),
     )
 
 
-def _deep(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Turn lists within lists into tuples."""
-    return tuple(map(_deep, value)) if isinstance(value, list) else value
+def _as_tuples(value: Any) -> Any:  # noqa: ANN401 - JSON
+    return tuple(map(_as_tuples, value)) if isinstance(value, list) else value

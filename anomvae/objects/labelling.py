@@ -1,15 +1,16 @@
-"""Connected anomalies of a scene that goes by strip by strip, once, in bounded memory.
+"""Find the connected anomalies of a scene in one pass over its strips.
 
-Pixels that share a side make a part; parts that touch at a corner make an object.  What reaches the
-last row of a strip stays open for the next one; what does not is closed and handed on.  Kept of an
-object are sums, extremes and the corners of its outline, never its pixels.  All sums are of whole
-numbers, so that it does not show where the strips were.
+Pixels that share a side make a part; parts that touch at a corner make an object (8-connectivity).
+An object that reaches the last row of a strip stays open for the next strip; any other has ended.
+Of an object only sums, extremes and the corners of its outline are kept, never its pixels.  All
+sums are of whole numbers, so that they do not depend on the strips.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,45 +22,58 @@ Numbers = NDArray[np.int64]
 Table = NDArray[np.void]
 
 FRACTION = 2.0**24
-"""Parts of a nat in which scores are summed up."""
+"""Fractions of a nat in which scores are summed."""
 
 OBJECT = np.dtype(
     [
         ("area", np.int64),  # pixels
-        ("rows", np.int64),  # sums over its pixels
-        ("cols", np.int64),
-        ("nats", np.float64),  # sums of the whole part of the scores, and of the rest
-        ("rest", np.float64),
+        ("row_sum", np.int64),  # sums over its pixels
+        ("col_sum", np.int64),
+        ("nats", np.float64),  # sum of the scores rounded down
+        ("rest", np.float64),  # sum of the rest, in units of 1 / FRACTION nat
         ("first", np.int64),  # number of its first pixel in reading order
-        ("peak", np.float32),  # the highest score, and the number of the first pixel that has it
-        ("peak_at", np.int64),
+        ("peak", np.float32),  # the highest score
+        ("peak_at", np.int64),  # number of the first pixel that has it
     ]
 )
-SUMS = ("area", "rows", "cols", "nats", "rest")
+SUMS = ("area", "row_sum", "col_sum", "nats", "rest")
 
 
 @dataclass(frozen=True)
 class ObjectTable:
-    """Some objects."""
+    """Some objects and their outlines."""
 
     objects: Table
-    """A row each, of the type `OBJECT`."""
+    """A row for each, of the type `OBJECT`."""
     parts: Numbers
-    """The object of each part, by its row."""
+    """Row of the object of each part."""
     corners: Corners
     """Corners of the outlines of all parts."""
 
-    def only(self, objects: NDArray[np.bool_]) -> tuple[ObjectTable, Numbers]:
-        """Take some of the objects; also tell their parts' new numbers, -1 of those left out."""
-        parts = objects[self.parts]
-        number = np.where(parts, np.cumsum(parts) - 1, -1)
-        corners = self.corners[parts[self.corners["part"]]].copy()
+    def only(self, objects: NDArray[np.bool_]) -> ObjectTable:
+        """Return some of the objects."""
+        number = self.part_numbers(objects)
+        corners = self.corners[number[self.corners["part"]] >= 0].copy()
         corners["part"] = number[corners["part"]]
         rows = np.cumsum(objects) - 1
-        return ObjectTable(self.objects[objects], rows[self.parts[parts]], corners), number
+        return ObjectTable(self.objects[objects], rows[self.parts[number >= 0]], corners)
+
+    def part_numbers(self, objects: NDArray[np.bool_]) -> Numbers:
+        """Return the number of each part among the parts of some objects; -1 = not among them."""
+        parts = objects[self.parts]
+        return np.where(parts, np.cumsum(parts) - 1, -1)
 
 
-def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[ObjectTable]:
+class EndedObjects(NamedTuple):
+    """The objects that end in a strip, or in the row before it."""
+
+    table: ObjectTable
+    """The objects."""
+    first_open: int
+    """First pixel of the earliest object still open, in reading order; the scene's size if none."""
+
+
+def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[EndedObjects]:
     """Find the 8-connected objects of a scene.
 
     Parameters
@@ -67,12 +81,7 @@ def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Objec
     strips : iterable of Strip
         The scene, top to bottom.
     shape : (rows, cols)
-        The scene's, pixels.
-
-    Yields
-    ------
-    Found
-        The objects that end in a strip, or in the row before it.
+        Of the scene, pixels.
     """
     nothing = np.empty(0, np.int64)
     waiting = ObjectTable(np.empty(0, OBJECT), nothing, np.empty(0, CORNER))
@@ -81,24 +90,25 @@ def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Objec
         both, labels = _joined(waiting, edge, strip, shape[1])
         last = strip.top + len(labels) == shape[0]
         edge = np.full(shape[1], -1, np.int64) if last else labels[-1]
-        going_on = np.zeros(len(both.objects), np.bool_)
-        going_on[both.parts[edge[edge >= 0]]] = True
-        yield both.only(~going_on)[0]
-        waiting, number = both.only(going_on)
-        edge = np.append(number, -1)[edge]
+        still_open = np.zeros(len(both.objects), np.bool_)
+        still_open[both.parts[edge[edge >= 0]]] = True
+        waiting = both.only(still_open)
+        first_open = waiting.objects["first"].min(initial=shape[0] * shape[1])
+        yield EndedObjects(both.only(~still_open), int(first_open))
+        edge = np.append(both.part_numbers(still_open), -1)[edge]
 
 
 def _joined(
     waiting: ObjectTable, edge: Numbers, strip: Strip, width: int
 ) -> tuple[ObjectTable, Numbers]:
-    """Join the open objects and a strip; also tell the part of each of its pixels, -1 = none."""
+    """Join the open objects and a strip; also return the part of each of its pixels, -1 = none."""
     from scipy.ndimage import label
 
     inner = strip.flagged[1:-1]
     raw, count = label(inner)
     known = len(waiting.parts)
     raw = np.where(inner, raw + (known - 1), -1)
-    seam = np.vstack([edge, raw])  # the row above belongs to open parts, or to none
+    seam = np.vstack([edge, raw])
     sides, corners = _touching(seam)
     # Parts of one object stay in one object.
     first = np.full(len(waiting.objects), -1)
@@ -118,7 +128,7 @@ def _joined(
 
 
 def _touching(labels: Numbers) -> tuple[Numbers, Numbers]:
-    """List pairs of numbers that touch: downwards, and at a corner."""
+    """List the pairs of numbers that touch: vertically, and at a corner."""
     below = _pairs(labels[:-1], labels[1:])
     right = _pairs(labels[:-1, :-1], labels[1:, 1:])
     left = _pairs(labels[:-1, 1:], labels[1:, :-1])
@@ -131,7 +141,7 @@ def _pairs(one: Numbers, other: Numbers) -> Numbers:
 
 
 def _components(count: int, pairs: Numbers) -> Numbers:
-    """Tell the number of each of ``count`` things' group; pairs belong together."""
+    """Return the group of each of ``count`` nodes of a graph with the edges ``pairs``."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -140,12 +150,12 @@ def _components(count: int, pairs: Numbers) -> Numbers:
 
 
 def _pixels(strip: Strip, at: Numbers, width: int) -> Table:
-    """Describe each flagged pixel as an object."""
+    """Make each flagged pixel an object."""
     scores = strip.scores.ravel()[at].astype(np.float64)
     table = np.empty(len(at), OBJECT)
     rows, cols = np.divmod(at, width)
     table["area"] = 1
-    table["rows"], table["cols"] = rows + strip.top, cols
+    table["row_sum"], table["col_sum"] = rows + strip.top, cols
     table["nats"] = np.floor(scores)
     table["rest"] = np.rint((scores - table["nats"]) * FRACTION)
     table["first"] = table["peak_at"] = at + strip.top * width
@@ -154,7 +164,7 @@ def _pixels(strip: Strip, at: Numbers, width: int) -> Table:
 
 
 def _merged(table: Table, group: Numbers) -> Table:
-    """Put rows together that are of one group; groups are numbered without a gap."""
+    """Merge the rows of each group; groups are numbered without a gap."""
     if not len(table):
         return table
     order = np.lexsort((table["peak_at"], -table["peak"], group))

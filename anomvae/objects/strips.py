@@ -1,7 +1,4 @@
-"""A scene's flags and scores as strips of whole rows, put together of the pieces that are scored.
-
-Arrays have axes (row, col).
-"""
+"""Assemble the scored tiles of a scene into strips of whole rows; arrays have axes (row, col)."""
 
 from __future__ import annotations
 
@@ -15,17 +12,17 @@ from numpy.typing import NDArray
 from ..pixels.tiling import Window
 
 STRIP_PIXELS = 2**20
-"""What is looked at together: about a hundred bytes a pixel where all are anomalous."""
+"""Pixels of a strip; labelling takes about 100 bytes a pixel where all are anomalous."""
 
 Flags = NDArray[np.bool_]
 Values = NDArray[np.float32]
 
 
 class ScoredTile(NamedTuple):
-    """What is known of a tile."""
+    """Scores and flags of a tile."""
 
     keep: Window
-    """Its place in the scene."""
+    """Its window in the scene."""
     scores: Values
     """Scores, nats; NaN = no data."""
     flagged: Flags
@@ -45,45 +42,45 @@ class Strip:
 
 
 def strips_of(
-    pieces: Iterable[ScoredTile], width: int, pixels: int = STRIP_PIXELS
+    tiles: Iterable[ScoredTile], width: int, pixels: int = STRIP_PIXELS
 ) -> Iterator[Strip]:
-    """Put pieces together to strips, top to bottom.
+    """Assemble tiles into strips, top to bottom.
 
     Parameters
     ----------
-    pieces : iterable of Piece
+    tiles : iterable of ScoredTile
         Tiles of a scene, row by row, as `anomvae.pixels.tiling.tiles` cuts it.
     width : int
-        The scene's columns.
+        Columns of the scene.
     pixels : int
-        A strip has no more, but at least a row.
+        Most pixels of a strip of more than one row.
     """
     rows = max(1, pixels // width)
     edge = np.zeros((1, width), np.bool_)
     above, flagged, scores, top = edge, edge[:0], np.empty((0, width), np.float32), 0
-    for more, values in _whole_rows(pieces, width):
+    for more, values in _whole_rows(tiles, width):
         flagged, scores = np.concatenate([flagged, more]), np.concatenate([scores, values])
-        # The last row waits: it is not known what is below.
+        # The last row waits for the row below it.
         yield from _cut(Strip(top, np.concatenate([above, flagged]), scores[:-1]), rows)
         top += len(flagged) - 1
         above, flagged, scores = np.concatenate([above, flagged])[-2:-1], flagged[-1:], scores[-1:]
     yield from _cut(Strip(top, np.concatenate([above, flagged, edge]), scores), rows)
 
 
-def _whole_rows(pieces: Iterable[ScoredTile], width: int) -> Iterator[tuple[Flags, Values]]:
-    """Put pieces side by side."""
-    for piece in pieces:
-        _, cols = piece.keep
+def _whole_rows(tiles: Iterable[ScoredTile], width: int) -> Iterator[tuple[Flags, Values]]:
+    """Join the tiles that lie side by side."""
+    for tile in tiles:
+        _, cols = tile.keep
         if cols.start == 0:
-            shape = len(piece.scores), width
+            shape = len(tile.scores), width
             flagged, scores = np.empty(shape, np.bool_), np.empty(shape, np.float32)
-        flagged[:, cols], scores[:, cols] = piece.flagged, piece.scores
+        flagged[:, cols], scores[:, cols] = tile.flagged, tile.scores
         if cols.stop == width:
             yield flagged, scores
 
 
 def _cut(strip: Strip, rows: int) -> Iterator[Strip]:
-    """Cut a strip into lower ones."""
+    """Cut a strip into strips of at most ``rows`` rows."""
     for first in range(0, len(strip.scores), rows):
         scores = strip.scores[first : first + rows]
         yield Strip(strip.top + first, strip.flagged[first : first + len(scores) + 2], scores)

@@ -1,9 +1,9 @@
-"""Run a function over many pieces of work; each way behaves like `map`: results come in order.
+"""Apply a function to many items of work; each way behaves like `map`: results come in order.
 
-`serial` does one piece after the other; `ahead` uses threads of this process, `processes` other
-processes of this machine, `dask` those of a cluster.  All take work from its iterator only as their
-results are taken, so that memory does not grow with the work.  A worker that dies is replaced, and
-what it was at is begun anew.
+`serial` uses this thread, `ahead` threads of this process, `processes` processes of this machine,
+`dask` the workers of a cluster.  All read the iterator of work only as their results are taken, so
+that memory does not grow with the work.  A worker that dies is replaced, and its items are started
+again.
 """
 
 from .cluster import dask

@@ -16,7 +16,9 @@ from ..errors import ConfigError, WorkersLost
 from .mapper import Mapper, Result, Work, in_order, workers_lost
 
 PATIENCE = 4.0
-"""Seconds in which a cluster must answer."""
+"""Seconds in which a scheduler must answer."""
+LOGGERS = ("distributed", "distributed.client")
+"""Loggers to which Dask gives handlers."""
 
 
 class Cluster:
@@ -27,14 +29,14 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        """Threads of all workers; one that grows when there is work may have none yet."""
+        """Threads of all workers; at least 1, as an adaptive cluster may have none yet."""
         threads: dict[str, int] = self._client.nthreads()
         return max(1, sum(threads.values()))
 
     def __call__(
         self, function: Callable[[Work], Result], work: Iterable[Work]
     ) -> Iterator[Result]:
-        """Apply ``function`` to each piece of work; two for each thread are under way."""
+        """Apply ``function`` to each item; two items for each thread are under way."""
         from distributed import KilledWorker
         from distributed.client import FutureCancelledError
 
@@ -42,7 +44,7 @@ class Cluster:
         try:
             yield from in_order(submit, work, 2 * self.workers)
         except KilledWorker as error:
-            raise workers_lost("each one that took a certain piece of work died") from error
+            raise workers_lost("each one that took a certain item of work died") from error
         except FutureCancelledError as error:
             raise workers_lost("the cluster has gone away") from error
         except ModuleNotFoundError as error:
@@ -54,13 +56,13 @@ class Cluster:
 
 @contextmanager
 def dask(address: str) -> Iterator[Mapper]:
-    """Let the workers of a Dask cluster do the work.
+    """Connect to the workers of a Dask cluster.
 
     Parameters
     ----------
     address : str
-        Of the scheduler, as in ``tcp://10.0.0.1:8786``; or ``local`` for a cluster of this
-        machine's cores, which ends with the work.
+        Address of the scheduler, as in ``tcp://10.0.0.1:8786``; or ``local`` for a new cluster of
+        this machine's cores, which is closed at the end.
 
     Yields
     ------
@@ -69,7 +71,7 @@ def dask(address: str) -> Iterator[Mapper]:
     Raises
     ------
     ConfigError
-        If the extra ``dask`` is not installed, or ``address`` is none.
+        If the extra ``dask`` is not installed, or ``address`` is no address.
     WorkersLost
         If no scheduler answers.
     """
@@ -79,24 +81,35 @@ def dask(address: str) -> Iterator[Mapper]:
         raise ConfigError(
             f'Dask is needed for this ({error}). Install it: pip install "anomvae[dask]".'
         ) from error
-    if address == "local":
-        with (
-            distributed.LocalCluster(
-                _cores(),
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-                silence_logs=logging.ERROR,
-            ) as cluster,
-            distributed.Client(cluster, set_as_default=False) as client,
-        ):
-            yield Cluster(client)
-        return
-    with _connected(distributed, address) as client:
+    connected = _local if address == "local" else partial(_connected, address=address)
+    with connected(distributed) as client:
         yield Cluster(client)
 
 
+@contextmanager
+def _local(distributed: Any) -> Iterator[Any]:  # noqa: ANN401 - distributed has no types
+    """Start a cluster; close its workers, then its scheduler, without log messages."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    cluster = distributed.LocalCluster(
+        _cores(),
+        threads_per_worker=1,
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.ERROR,
+        preload="anomvae.parallel.shutdown",
+    )
+    try:
+        with cluster, distributed.Client(cluster, set_as_default=False) as client:
+            yield client
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL)
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
 def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distributed has no types
-    """Reach a scheduler."""
+    """Connect to a running scheduler."""
     if not re.fullmatch(r"(\w+://)?.+:\d{1,5}", address):
         raise ConfigError(
             f"{address!r} is no address of a Dask scheduler. Give one as in tcp://10.0.0.1:8786, "
@@ -105,7 +118,7 @@ def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distrib
     try:
         asyncio.run(_greeted(distributed, address))
         return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, MemoryError) as error:  # what is no scheduler may say anything
+    except (OSError, ValueError, MemoryError) as error:  # another kind of server may send anything
         raise WorkersLost(
             f"No Dask scheduler answers at {address!r} within {PATIENCE:g} s. Check the address "
             f"and that it runs; local makes a cluster of this machine."
@@ -113,14 +126,15 @@ def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distrib
 
 
 async def _greeted(distributed: Any, address: str) -> None:  # noqa: ANN401 - as above
-    """Shake hands; a client that gets no answer would take long to end."""
-    known = distributed.Security().get_connection_args("client")
-    comm = await asyncio.wait_for(distributed.comm.connect(address, PATIENCE, **known), PATIENCE)
+    """Shake hands: a client without an answer would take long to close."""
+    arguments = distributed.Security().get_connection_args("client")
+    connecting = distributed.comm.connect(address, PATIENCE, **arguments)
+    comm = await asyncio.wait_for(connecting, PATIENCE)
     await comm.close()
 
 
 def _cores() -> int:
-    """Count the processors that this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

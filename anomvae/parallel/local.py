@@ -16,7 +16,7 @@ from .mapper import Mapper, Promise, Result, Work, in_order
 
 
 class Processes:
-    """Processes of this machine; they are started anew when one of them dies."""
+    """Processes of this machine; all are replaced when one of them dies."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -25,35 +25,35 @@ class Processes:
     def __call__(
         self, function: Callable[[Work], Result], work: Iterable[Work]
     ) -> Iterator[Result]:
-        """Apply ``function`` to each piece of work; two for each process are under way."""
+        """Apply ``function`` to each item; two items for each process are under way."""
 
-        def submit(piece: Work) -> Promise[Result]:
+        def submit(item: Work) -> Promise[Result]:
             try:
-                return self._pool.submit(function, piece)
+                return self._pool.submit(function, item)
             except BrokenProcessPool:
                 self._pool = self._started()
-                return self._pool.submit(function, piece)
+                return self._pool.submit(function, item)
 
         return in_order(submit, work, 2 * self.workers, (BrokenProcessPool,))
 
     def close(self) -> None:
-        """End the processes; what they are at is finished, what they would do next is not begun."""
+        """End the processes after the items that they have started."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _started(self) -> ProcessPoolExecutor:
-        # Spawned: a fork of a process with threads, GDAL's or torch's, may hang.
+        # Spawned: a fork of a process with threads, of GDAL or torch, may hang.
         spawn = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self.workers, spawn, initializer=_follow_parent)
 
 
 @contextmanager
 def processes(workers: int) -> Iterator[Mapper]:
-    """Start processes that do the work on this machine, spawned when there is some.
+    """Provide processes of this machine, started with the first item.
 
     Parameters
     ----------
     workers : int
-        How many, at least 1.
+        Number of processes, at least 1.
 
     Yields
     ------
@@ -62,7 +62,7 @@ def processes(workers: int) -> Iterator[Mapper]:
     Raises
     ------
     ConfigError
-        If there would be none.
+        If ``workers`` is less than 1.
     """
     if workers < 1:
         raise ConfigError(
@@ -74,7 +74,7 @@ def processes(workers: int) -> Iterator[Mapper]:
 
 
 def _follow_parent() -> None:
-    """Leave Ctrl-C to the parent, which ends this process; and end if the parent is killed."""
+    """Leave Ctrl-C to the parent, which ends this process; end if the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()

@@ -1,4 +1,4 @@
-"""What a `map` is, the plainest one, and the line in which all of them keep their work."""
+"""The protocol of a `map`, the serial and the threaded one, and the order of results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Result = TypeVar("Result")
 Answer = TypeVar("Answer", covariant=True)
 
 Progress = Callable[[str, int, int], None]
-"""Told the name of a step, the pieces done, and the pieces in all."""
+"""Called with the name of a step, the items done, and the number of items."""
 
 TRIES = 4
-"""How often a piece is begun before it is taken for what kills the workers."""
+"""Number of times that an item is started before it is blamed for the death of workers."""
 
 
 class Mapper(Protocol):
@@ -25,33 +25,33 @@ class Mapper(Protocol):
 
     @property
     def workers(self) -> int:
-        """Processes that do the work, each on its own; 0 = this one."""
+        """Number of worker processes; 0 = this process does the work."""
 
     def __call__(
         self, function: Callable[[Work], Result], work: Iterable[Work]
     ) -> Iterator[Result]:
-        """Apply ``function`` to each piece of work; both can be pickled if there are workers."""
+        """Apply ``function`` to each item of work; with workers, both must be picklable."""
 
 
 class Promise(Protocol[Answer]):
-    """A result that is being made, such as a `concurrent.futures.Future`."""
+    """A result that is not ready yet, such as a `concurrent.futures.Future`."""
 
     def result(self) -> Answer:
-        """Wait for it."""
+        """Wait for the result."""
 
     def cancel(self) -> object:
-        """Say that nobody waits for it any more."""
+        """Cancel the work if it has not started."""
 
 
 class Serial:
-    """One piece after the other, in this process."""
+    """One item after the other, in this process."""
 
     workers = 0
 
     def __call__(
         self, function: Callable[[Work], Result], work: Iterable[Work]
     ) -> Iterator[Result]:
-        """Apply ``function`` to each piece when its result is asked for."""
+        """Apply ``function`` to each item when its result is taken."""
         return map(function, work)
 
 
@@ -59,20 +59,20 @@ serial = Serial()
 
 
 def quiet(step: str, done: int, total: int) -> None:
-    """Tell nobody how far the work has come."""
+    """Ignore progress."""
 
 
 def ahead(
     function: Callable[[Work], Result], work: Iterable[Work], *, threads: int = 1
 ) -> Generator[Result, None, None]:
-    """Do the work on threads of this process, ahead of whoever takes the results.
+    """Apply ``function`` on threads of this process, before results are taken.
 
-    At most ``threads + 1`` pieces are under way or done and not yet taken.  Close the iterator to
-    be sure that no thread is at work any more, whatever happened.
+    At most ``threads + 1`` items are under way or done and not yet taken.  Closing the iterator
+    waits until no thread is running.
     """
     pool = ThreadPoolExecutor(threads)
     try:
-        yield from in_order(lambda piece: pool.submit(function, piece), work, threads + 1)
+        yield from in_order(lambda item: pool.submit(function, item), work, threads + 1)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -83,58 +83,58 @@ def in_order(
     most: int,
     lost: tuple[type[BaseException], ...] = (),
 ) -> Generator[Result, None, None]:
-    """Give results in the order of the work, with at most ``most`` pieces under way.
+    """Yield results in the order of the work.
 
     Parameters
     ----------
     submit : callable
-        Begins a piece.
+        Starts an item.
     work : iterable
-        The pieces.
+        The items.
     most : int
-        How many may be under way, or done and not yet taken.
+        Items that may be under way, or done and not yet taken.
     lost : tuple of exception types, optional
-        What it means that workers died; what was under way is submitted again.
+        Exceptions of dead workers; all items under way are then submitted again.
 
     Raises
     ------
     WorkersLost
-        If a piece has been lost `TRIES` times.
+        If an item has been lost `TRIES` times.
     """
-    begun: deque[tuple[Work, Promise[Result]]] = deque()
+    queue: deque[tuple[Work, Promise[Result]]] = deque()
     try:
-        for piece in work:
-            if len(begun) == most:
-                yield _oldest(begun, submit, lost)
-            begun.append((piece, submit(piece)))
-        while begun:
-            yield _oldest(begun, submit, lost)
+        for item in work:
+            if len(queue) == most:
+                yield _oldest(queue, submit, lost)
+            queue.append((item, submit(item)))
+        while queue:
+            yield _oldest(queue, submit, lost)
     finally:
-        for _, promise in begun:
+        for _, promise in queue:
             promise.cancel()
 
 
 def _oldest(
-    begun: deque[tuple[Work, Promise[Result]]],
+    queue: deque[tuple[Work, Promise[Result]]],
     submit: Callable[[Work], Promise[Result]],
     lost: tuple[type[BaseException], ...],
 ) -> Result:
-    """Wait for the first piece in line; begin all anew when workers were lost."""
+    """Wait for the oldest item; start all again when workers were lost."""
     for _ in range(TRIES):
         try:
-            result = begun[0][1].result()
+            result = queue[0][1].result()
         except lost:
-            again = [(piece, submit(piece)) for piece, _ in begun]
-            begun.clear()
-            begun.extend(again)
+            again = [(item, submit(item)) for item, _ in queue]
+            queue.clear()
+            queue.extend(again)
         else:
-            begun.popleft()
+            queue.popleft()
             return result
-    raise workers_lost(f"a piece of work was begun {TRIES} times, and its worker died each time")
+    raise workers_lost(f"an item of work was started {TRIES} times, and its worker died each time")
 
 
 def workers_lost(why: str) -> WorkersLost:
-    """Say why work could not be done by other processes, and what to do."""
+    """Return the error that other processes could not do the work, with advice."""
     return WorkersLost(
         f"Workers were lost: {why}. Often memory ran out: use fewer workers or a smaller tile. A "
         f'script that starts workers needs `if __name__ == "__main__":`.'

@@ -1,7 +1,7 @@
-"""What the bands of a raster are: names, wavelengths, radiometry; choosing and matching them.
+"""Bands of a raster: names, wavelengths, radiometry; how they are chosen and matched.
 
-The bands a detector was trained on are its radiometric contract: a scene is scored only when it has
-the same bands, in the same units.  Wavelengths are in nanometres; band numbers start at 1.
+The bands of its training scenes are a detector's radiometric contract: a scene is scored only if it
+has the same bands, in the same units.  Wavelengths are in nanometres; band numbers start at 1.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from ..errors import BandMismatch, ConfigError, hint, listed
 log = logging.getLogger(__name__)
 
 WAVELENGTH_TOLERANCE = 0.01
-"""Relative; sister satellites of one series differ by less (Sentinel-2A and -2B: 0.8 %)."""
+"""Relative; satellites of one series differ by less (Sentinel-2A and -2B: 0.8 %)."""
 
 NUMBER = r"(\d+\.?\d*|\.\d+)"
 ROUNDING = 1e-6
-"""Relative; scales and offsets are stored as float32 by some and as float64 by others."""
+"""Relative; files store scales and offsets as float32 or as float64."""
 
 NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "μm": 1000.0}  # micro sign and Greek mu
 
 
 @dataclass(frozen=True)
 class Band:
-    """One band as its file tells it."""
+    """One band, as its file describes it."""
 
     index: int
     """Number of the band in its file, from 1."""
     name: str
-    """Its name; ``band_<index>`` where the file has none."""
+    """Name; ``band_<index>`` where the file has none."""
     wavelength: float | None = None
     """Centre, nm."""
     scale: float = 1.0
@@ -41,26 +41,26 @@ class Band:
     offset: float = 0.0
     """See ``scale``."""
     nodata: float | None = None
-    """Stored value that means no data."""
+    """Stored value of pixels without data."""
 
 
 @dataclass(frozen=True)
 class Bands:
-    """The bands in use, in order, of a raster or of a detector."""
+    """The selected bands of a raster or of a detector, in order."""
 
     items: tuple[Band, ...]
-    """The bands in use."""
+    """The selected bands."""
     source: int
-    """How many data bands the file has, used or not."""
+    """Number of data bands in the file, selected or not."""
     named: bool
-    """Whether the names are the file's own; otherwise they only number the bands."""
+    """Whether the file names its bands; otherwise the names only number them."""
 
     def __len__(self) -> int:
-        """Count the bands in use."""
+        """Return the number of selected bands."""
         return len(self.items)
 
     def __iter__(self) -> Iterator[Band]:
-        """Go through the bands in use, in order."""
+        """Iterate over the selected bands, in order."""
         return iter(self.items)
 
     @property
@@ -73,12 +73,12 @@ class Bands:
         """Numbers in the file, in order, from 1."""
         return [band.index for band in self.items]
 
-    def keep(self, wanted: list[Band]) -> Bands:
-        """Use only ``wanted``."""
-        return replace(self, items=tuple(wanted))
+    def keep(self, selected: list[Band]) -> Bands:
+        """Return the bands of the same file with another selection."""
+        return replace(self, items=tuple(selected))
 
     def choose(self, text: str) -> Bands:
-        """Choose bands as a user writes them.
+        """Select bands by a text, as of ``--bands``.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class Bands:
         Returns
         -------
         Bands
-            In the order given, each band once.
+            In the order of the text, each band once.
 
         Raises
         ------
@@ -111,13 +111,13 @@ class Bands:
 
     def _matching(self, part: str) -> list[Band]:
         named = [band for band in self if band.name.casefold() == part.casefold()]
-        found = named or self._in_wavelengths(part) or self._in_numbers(part)
-        if not found:
+        matching = named or self._in_wavelengths(part) or self._in_numbers(part)
+        if not matching:
             raise ConfigError(
                 f"No band is {part!r} (a name, a number from 1 to {self.source}, a range of "
                 f"numbers, or of wavelengths such as 450-900nm). {hint(part, self.names)}"
             )
-        return found
+        return matching
 
     def _in_wavelengths(self, part: str) -> list[Band]:
         match = re.fullmatch(rf"{NUMBER}\s*-\s*{NUMBER}\s*(nm|um|µm|μm)", part)
@@ -132,13 +132,14 @@ class Bands:
             return []
         low, high = int(match[1]), int(match[2] or match[1])
         if high > self.source:
-            return []  # a range that ends beyond the file is a mistake, not a wish
+            return []  # a range beyond the file is a mistake
         return [band for band in self if low <= band.index <= high]
 
     def find_in(self, scene: Bands, name: str) -> Bands:
         """Find these bands, a detector's, among those of a scene.
 
-        Names decide; where either side has none, the position does, and the counts must agree.
+        Bands are matched by name; without names on either side by position, and the numbers of
+        bands must agree.
 
         Parameters
         ----------
@@ -157,15 +158,12 @@ class Bands:
         BandMismatch
             If a band is missing, or its wavelength, scale or offset differs.
         """
-        found = (
-            self._by_name(scene, name)
-            if self.named and scene.named
-            else self._by_position(scene, name)
-        )
-        for ours, theirs in zip(self, found, strict=True):
+        by_name = self.named and scene.named
+        matched = self._by_name(scene, name) if by_name else self._by_position(scene, name)
+        for ours, theirs in zip(self, matched, strict=True):
             _require_same_radiometry(ours, theirs, name)
-        _warn_of_nodata(self, found, name)
-        return scene.keep(found)
+        _warn_of_nodata(self, matched, name)
+        return scene.keep(matched)
 
     def _by_name(self, scene: Bands, name: str) -> list[Band]:
         theirs = {band.name: band for band in scene}
@@ -190,24 +188,21 @@ class Bands:
 
 
 def unnamed_bands(count: int) -> Bands:
-    """Call the columns of an array by their position, from 1."""
+    """Name the bands of an array by their position, from 1."""
     items = tuple(Band(index, f"band_{index}") for index in range(1, count + 1))
     return Bands(items, source=count, named=False)
 
 
-def _warn_of_nodata(ours: Bands, found: list[Band], name: str) -> None:
-    """Say when empty pixels would be taken for data; files without any need no nodata value."""
-    unmarked = [b.name for a, b in zip(ours, found, strict=True) if _marks(a) and not _marks(b)]
+def _warn_of_nodata(ours: Bands, theirs: list[Band], name: str) -> None:
+    """Warn where empty pixels may count as data; files without empty pixels need no nodata."""
+    pairs = zip(ours, theirs, strict=True)
+    unmarked = [b.name for a, b in pairs if a.nodata is not None and b.nodata is None]
     if unmarked:
         log.warning(
             "%s has no nodata value in %s, but the detector's scenes had. If its empty pixels hold "
             "a number, name it (gdal_edit.py -a_nodata) or give a --mask.",
             *(name, listed(unmarked)),
         )
-
-
-def _marks(band: Band) -> bool:
-    return band.nodata is not None
 
 
 def _require_same_radiometry(ours: Band, theirs: Band, name: str) -> None:

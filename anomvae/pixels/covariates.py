@@ -1,13 +1,14 @@
-"""Covariates: what else is known of a pixel, and a model may be told (``--covariates``).
+"""Covariates of pixels, which a model may be conditioned on (``--covariates``).
 
-A block of a scene with covariates has their values behind its bands, on the last axis.  Of three
-kinds, each value of a pixel becomes numbers that a model can be told::
+On the last axis of a block, the values of covariates follow the bands.  A model is given features
+of them, of three kinds::
 
-    numbers   one value for each band of a raster, such as elevation   the value itself
-    classes   one value, the class in the first band of a raster      1 for its class, 0 for others
-    day       two values, of the scene's day of the year              sin, cos of 2 pi day / 365.25
+    kind          values of a pixel                                   features
+    continuous    one for each band of a raster, such as elevation    the value
+    categorical   one, the class in the first band of a raster        1 for its class, else 0
+    day           two, of the scene's day of the year                 sin, cos of 2 pi day / 365.25
 
-NaN is unknown.  A class that training did not see is none of the classes: all its numbers are 0.
+NaN is unknown.  A class that is not among those of training has 0 in all features.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, CovariateMismatch, listed
+from ..files import PathText
 from .dates import date_of
 
 log = logging.getLogger(__name__)
 
 CONTINUOUS, CATEGORICAL, DAY = "continuous", "categorical", "day"
-MAX_CLASSES = 64
 RENAMED = {"numbers": CONTINUOUS, "classes": CATEGORICAL}
 """Kinds by the names that they had before 0.2."""
 YEAR = 365.25  # days
@@ -40,16 +41,16 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Covariate:
-    """One thing that is known of every pixel, as a detector keeps it."""
+    """A covariate as a detector keeps it."""
 
     kind: str
     """``continuous``, ``categorical`` or ``day``."""
     file: str = ""
     """Name of the training scenes' raster, without its folder; empty for a day."""
     band: str = ""
-    """Name of its band; empty where the raster has no names of its own, and for a day."""
+    """Name of its band; empty where the raster names no bands, and for a day."""
     classes: tuple[float, ...] = ()
-    """The classes that training saw, in ascending order; empty for other kinds."""
+    """The classes of training, in ascending order; empty for other kinds."""
 
     @property
     def values(self) -> int:
@@ -58,19 +59,19 @@ class Covariate:
 
     @property
     def width(self) -> int:
-        """Numbers that a model is told."""
+        """Features of a pixel."""
         return len(self.classes) if self.kind == CATEGORICAL else self.values
 
-    def numbers(self, values: Array) -> Array:
-        """Turn values (..., value) into numbers (..., number); NaN where a value is unknown."""
+    def features(self, values: Array) -> Array:
+        """Turn values (..., value) into features (..., feature); NaN where a value is unknown."""
         if self.kind != CATEGORICAL:
             return values
-        told: Array = np.equal(values, np.asarray(self.classes, np.float32)).astype(np.float32)
-        told[np.isnan(values[..., 0])] = np.nan
-        return told
+        one_hot: Array = np.equal(values, np.asarray(self.classes, np.float32)).astype(np.float32)
+        one_hot[np.isnan(values[..., 0])] = np.nan
+        return one_hot
 
     def __str__(self) -> str:
-        """Name it as an option does."""
+        """Write it like the option, with the name of its band."""
         if self.kind == DAY:
             return DAY
         return f"{self.kind}:{self.file}{f' ({self.band})' if self.band else ''}"
@@ -82,7 +83,7 @@ Covariates = tuple[Covariate, ...]
 
 @dataclass(frozen=True)
 class CovariateSpec:
-    """A covariate as a user asks for it."""
+    """A covariate as a user specifies it."""
 
     kind: str
     """``continuous``, ``categorical`` or ``day``."""
@@ -90,29 +91,29 @@ class CovariateSpec:
     """Path or URI of the raster, or a day such as 2024-06-01; empty: the day in a scene's name."""
 
     def day_of(self, scene: str) -> date:
-        """Give the day of a scene.
+        """Return the day of a scene.
 
         Raises
         ------
         CovariateMismatch
-            If it is not given, and not in the scene's name.
+            If neither ``source`` nor the scene's name has one.
         """
-        found = date.fromisoformat(self.source) if self.source else date_of(scene)
-        if found is None:
+        day = date.fromisoformat(self.source) if self.source else date_of(scene)
+        if day is None:
             raise CovariateMismatch(
                 f"{scene} has no date in its name, such as 2024-06-01 or 20240601, but its day is "
                 f"a covariate. Rename it, or give the day: --covariates day:2024-06-01."
             )
-        return found
+        return day
 
 
-def parse_covariates(texts: Sequence[str | Path]) -> tuple[CovariateSpec, ...]:
-    """Read covariates as users write them.
+def parse_covariates(texts: PathText | Sequence[PathText]) -> tuple[CovariateSpec, ...]:
+    """Read specifications of covariates.
 
     Parameters
     ----------
-    texts : sequence of str
-        ``FILE`` or ``numbers:FILE``, ``classes:FILE``, ``day`` or ``day:2024-06-01``.
+    texts : str, path, or sequence of these
+        ``FILE`` or ``continuous:FILE``, ``categorical:FILE``, ``day`` or ``day:2024-06-01``.
 
     Raises
     ------
@@ -125,48 +126,35 @@ def parse_covariates(texts: Sequence[str | Path]) -> tuple[CovariateSpec, ...]:
     (CovariateSpec(kind='continuous', source='dem.tif'), CovariateSpec(kind='day', source=''))
     """
     texts = [texts] if isinstance(texts, str | Path) else texts
-    return tuple(_request(str(text)) for text in texts)
+    return tuple(_spec(str(text)) for text in texts)
 
 
-def rasters_of(texts: Sequence[str | Path]) -> list[str]:
-    """List the rasters among covariates, as their paths were given."""
-    return [one.source for one in parse_covariates(texts) if one.kind != DAY]
+def rasters_of(texts: Sequence[PathText]) -> list[str]:
+    """Return the rasters among covariates, as their paths were written."""
+    return [spec.source for spec in parse_covariates(texts) if spec.kind != DAY]
 
 
 def values_of(covariates: Covariates) -> int:
-    """Count the values on the last axis of a block."""
+    """Return the number of values on the last axis of a block."""
     return sum(one.values for one in covariates)
 
 
 def split_values(covariates: Covariates, values: Array) -> Iterator[tuple[Covariate, Array]]:
-    """Go through covariates, each with its own part of values (..., value)."""
+    """Yield each covariate with its values (..., value)."""
     start = 0
     for one in covariates:
         yield one, values[..., start : start + one.values]
         start += one.values
 
 
-def numbers_of(covariates: Covariates, values: Array) -> Array:
-    """Turn the values (..., value) of a block into what a model is told, (..., number)."""
-    parts = [one.numbers(own) for one, own in split_values(covariates, values)]
+def features_of(covariates: Covariates, values: Array) -> Array:
+    """Turn the values (..., value) of a block into the features of a model, (..., feature)."""
+    parts = [one.features(own) for one, own in split_values(covariates, values)]
     return np.concatenate([values[..., :0], *parts], axis=-1)
 
 
-def fit_covariates(covariates: Covariates, values: Array) -> Covariates:
-    """Find the classes in the values (..., value) of training pixels; warn of what is not known.
-
-    Raises
-    ------
-    CovariateMismatch
-        If there are none.
-    ConfigError
-        If there are too many to be classes.
-    """
-    return tuple(_fitted(one, own) for one, own in split_values(covariates, values))
-
-
 def require_covariates(found: Covariates, expected: Covariates, scene: str) -> None:
-    """Make sure that the covariates of a scene are those of a detector.
+    """Require that the covariates of a scene are those of a detector.
 
     Raises
     ------
@@ -189,7 +177,7 @@ def require_covariates(found: Covariates, expected: Covariates, scene: str) -> N
 
 
 def require_values(count: int, bands: int, covariates: Covariates) -> None:
-    """Make sure that the last axis of an array holds bands and the values of covariates.
+    """Require that the last axis of an array holds bands and the values of covariates.
 
     Raises
     ------
@@ -205,13 +193,13 @@ def require_values(count: int, bands: int, covariates: Covariates) -> None:
 
 
 def day_values(day: date) -> Array:
-    """Lay the day of the year on a circle: sin and cos, shape (2,)."""
+    """Return sin and cos of the day of the year as an angle, shape (2,)."""
     angle = 2 * math.pi * day.timetuple().tm_yday / YEAR
     return np.array([math.sin(angle), math.cos(angle)], np.float32)
 
 
 class CovariateReport(NamedTuple):
-    """What one block shows of each covariate; reports of all blocks make `CovariateWarnings`."""
+    """Which covariates of a block have values, and which unknown classes."""
 
     known: tuple[bool, ...]
     """Whether any pixel has a value."""
@@ -220,7 +208,7 @@ class CovariateReport(NamedTuple):
 
 
 def report_of(expected: Covariates, values: Array) -> CovariateReport:
-    """Describe the values (..., value) of a block; ``expected`` are those of a detector."""
+    """Report on the values (..., value) of a block, given the covariates of a detector."""
     parts = list(split_values(expected, values))
     return CovariateReport(
         tuple(bool(np.isfinite(own).any()) for _, own in parts),
@@ -241,13 +229,13 @@ class CovariateWarnings:
     """
 
     def __init__(self, expected: Covariates, scene: str) -> None:
-        """Expect the covariates of a detector in the scene of this name."""
+        """Start without reports; ``expected`` are the covariates of a detector."""
         self._expected, self._scene = expected, scene
         self._known = [False] * len(expected)
         self._reported: set[tuple[int, float]] = set()
 
     def add(self, report: CovariateReport) -> None:
-        """Take the report of a block; warn of classes not met before."""
+        """Add the report of a block; warn of classes that no report had before."""
         self._known = [a or b for a, b in zip(self._known, report.known, strict=True)]
         for number, (one, classes) in enumerate(zip(self._expected, report.unknown, strict=True)):
             new = sorted(value for value in classes if (number, value) not in self._reported)
@@ -260,7 +248,7 @@ class CovariateWarnings:
                 )
 
     def finish(self) -> None:
-        """Warn of covariates that no block had a value of."""
+        """Warn of covariates without a value in any block."""
         for one, known in zip(self._expected, self._known, strict=True):
             if not known:
                 log.warning(
@@ -269,18 +257,21 @@ class CovariateWarnings:
                 )
 
 
-def _request(text: str) -> CovariateSpec:
+def _spec(text: str) -> CovariateSpec:
     old, colon, rest = text.partition(":")
     if old in RENAMED and colon:
-        raise ConfigError(f"covariates = {text!r}: write {RENAMED[old]}:{rest}.")
+        raise ConfigError(
+            f"covariates = {text!r}: {old} is now called {RENAMED[old]}: write "
+            f"{RENAMED[old]}:{rest}."
+        )
     match = re.fullmatch(rf"({CONTINUOUS}|{CATEGORICAL}|{DAY})(?::(.*))?", text, re.DOTALL)
     if match is None and text:
         return CovariateSpec(CONTINUOUS, text)
     kind, source = match.groups() if match else (CONTINUOUS, "")
     if kind != DAY and not source:
         raise ConfigError(
-            f"covariates = {text!r} names no file: give FILE, numbers:FILE, classes:FILE, day or "
-            f"day:2024-06-01."
+            f"covariates = {text!r} names no file: give FILE, continuous:FILE, categorical:FILE, "
+            f"day or day:2024-06-01."
         )
     if kind == DAY and source is not None:
         _require_day(text, source)
@@ -296,29 +287,6 @@ def _require_day(text: str, day: str) -> None:
         ) from error
 
 
-def _fitted(one: Covariate, values: Array) -> Covariate:
-    if one.kind == CATEGORICAL:
-        return replace(one, classes=_classes(one, values))
-    if not np.isfinite(values).any():
-        log.warning("%s has no value at any pixel to train on, so it tells nothing", one)
-    return one
-
-
-def _classes(one: Covariate, values: Array) -> tuple[float, ...]:
-    found = np.unique(values[np.isfinite(values)])
-    if not len(found):
-        raise CovariateMismatch(
-            f"{one.file} has no class at any pixel to train on. Give a raster that covers the "
-            f"scenes, or leave it out."
-        )
-    if len(found) > MAX_CLASSES:
-        raise ConfigError(
-            f"{one.file} has {len(found)} classes at the pixels to train on, but at most "
-            f"{MAX_CLASSES} can be told. Merge some, or give it as continuous:{one.file}."
-        )
-    return tuple(found.tolist())
-
-
 def _alike(found: Covariate, expected: Covariate) -> bool:
     named = bool(found.band and expected.band)
     return found.kind == expected.kind and (not named or found.band == expected.band)
@@ -329,7 +297,7 @@ def _named(covariates: Covariates) -> str:
 
 
 def _options(covariates: Covariates) -> str:
-    """Write the options that give covariates; the bands of one raster are given together."""
+    """Return the options of covariates; one for all bands of a raster."""
     texts = [DAY if one.kind == DAY else f"{one.kind}:{one.file}" for one in covariates]
     return " ".join(f"--covariates {text}" for text in dict.fromkeys(texts))
 

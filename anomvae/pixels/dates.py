@@ -1,4 +1,4 @@
-"""The date in a scene's name, and the order of dates."""
+"""Dates: the date in a scene's name, and rasters in the order of their dates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..files import without_query
 
 AS_LISTED = "as-listed"
-"""Says that rasters are given oldest first."""
+"""Value of ``--dates`` for rasters that are listed oldest first."""
 
 DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?=(?:\d{4}(?:\d\d)?)?(?!\d))")
 """Year, month and day with one separator or none; hours and minutes may follow."""
@@ -20,8 +20,8 @@ DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?=(?:\d{4}(?:\d\
 def date_of(name: str) -> date | None:
     """Find the date in a file's name: 2024-06-01, 20240601 or 2024_06_01; of several the first.
 
-    The names of Sentinel-2 and Landsat products begin with the day of the picture; the day of its
-    processing follows.  Folders, and what follows an URL, do not count.
+    In names of Sentinel-2 and Landsat products the day of acquisition comes first, the day of
+    processing later.  Folders and the query of a URL do not count.
 
     Examples
     --------
@@ -37,20 +37,20 @@ def date_of(name: str) -> date | None:
         try:
             return date(int(year), int(month), int(day))
         except ValueError:
-            continue  # such as a tile number
+            continue  # other digits, such as a tile number
     return None
 
 
 def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
-    """Put rasters of one place in the order of their dates.
+    """Sort rasters of one area by their dates.
 
     Parameters
     ----------
     paths : sequence of str
         One raster for each date.
     dates : str, optional
-        Their dates in the order of ``paths``, as in ``2024-06-01,2024-06-11``, or ``given`` if they
-        are in order; by default the dates in their names.
+        Their dates in the order of ``paths``, as in ``2024-06-01,2024-06-11``, or ``as-listed`` if
+        ``paths`` are sorted; by default the dates in their names.
 
     Raises
     ------
@@ -67,25 +67,25 @@ def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
     if dates == AS_LISTED:
         return list(paths)
     days = [_named(path) for path in paths] if not dates else _listed(dates, len(paths))
-    order = sorted(range(len(paths)), key=lambda place: days[place])
+    order = sorted(range(len(paths)), key=days.__getitem__)
     for one, other in pairwise(order):
         if days[one] == days[other]:
             raise ConfigError(
                 f"{paths[one]} and {paths[other]} are both of {days[one]}: give one raster of each "
                 f"date (gdalbuildvrt joins parts), or --dates {AS_LISTED} if they are oldest first."
             )
-    return [paths[place] for place in order]
+    return [paths[number] for number in order]
 
 
 def _named(path: str) -> date:
-    found = date_of(path)
-    if found is None:
+    day = date_of(path)
+    if day is None:
         raise ConfigError(
             f"{path} has no date in its name, and the order of dates counts. Give --dates "
             f"2024-06-01,2024-06-11,... in the order of the files, or --dates {AS_LISTED} if they "
             f"are oldest first."
         )
-    return found
+    return day
 
 
 def _listed(dates: str, count: int) -> list[date]:

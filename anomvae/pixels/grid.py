@@ -1,7 +1,7 @@
-"""Where pixels are on Earth.
+"""The grid of a raster: where its pixels are on Earth.
 
-A grid is told in numbers alone: rows and columns, the six numbers of the affine transform, and the
-coordinate reference system as WKT.  Two rasters fit together when their grids agree.
+A grid is rows and columns, the six numbers of the affine transform, and the coordinate reference
+system as WKT.  Two rasters fit together if their grids agree.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from ..errors import GridMismatch
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-"""The transform of a raster that says nothing about where it lies."""
+"""The transform of a raster without georeference."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows, columns, and where they lie."""
+    """Rows, columns, and their position on Earth."""
 
     shape: tuple[int, int]
     """Rows and columns, pixels."""
@@ -28,13 +28,13 @@ class Grid:
 
     @property
     def located(self) -> bool:
-        """Whether the grid says where on Earth it lies."""
+        """Whether the grid has a georeference."""
         return bool(self.crs) or self.transform != IDENTITY
 
     @property
     def epsg(self) -> str:
-        """The code by which ``crs`` says it is known; empty when it says none."""
-        # The last one: those before belong to datums, axes and units.
+        """The EPSG code of ``crs``; empty without one."""
+        # The last code: those before belong to datums, axes and units.
         code = re.search(r'(?:ID|AUTHORITY)\["EPSG","?(\d+)"?\]\]\s*$', self.crs)
         return code[1] if code else ""
 
@@ -45,16 +45,16 @@ class Grid:
         return abs(a * e - b * d)
 
     def require_same(self, other: Grid, name: str, other_name: str) -> None:
-        """Make sure that ``other`` has the same pixels.
+        """Require that ``other`` has the same pixels.
 
-        A grid that does not say where it lies fits any other of its shape: labels and masks drawn
-        in an image editor lose their georeference.
+        A grid without georeference fits any other of its shape: labels and masks from an image
+        editor have none.
 
         Raises
         ------
         GridMismatch
-            If the shapes differ, or both grids are located and lie a tenth of a pixel apart, or in
-        systems that say different codes.
+            If the shapes or the EPSG codes differ, or both grids are located and are more than a
+            tenth of a pixel apart.
         """
         if self.shape != other.shape:
             raise GridMismatch(

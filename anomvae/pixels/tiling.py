@@ -1,7 +1,7 @@
-"""Cut a grid into tiles that are read with a halo and kept without it.
+"""Tiles of a grid, which are read with a halo and kept without it.
 
 Axes are (row, col), pixels; slices are half-open.  The kept parts of all tiles partition the grid,
-so a result that looks no further than the halo never shows where the tiles were.
+so a result whose receptive radius is at most the halo does not depend on the tiles.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from numpy.typing import NDArray
 
 Window = tuple[slice, slice]
 """Rows and columns of a grid, half-open, pixels."""
-Places = NDArray[np.int_]
+Positions = NDArray[np.int_]
 
 TILE_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Which pixels to read, and which of them to keep."""
+    """The pixels to read, and those of them to keep."""
 
     keep: Window
-    """The pixels this tile answers for."""
+    """The pixels that the tile scores."""
     read: Window
-    """``keep`` and its halo, cut at the grid's edge."""
+    """``keep`` and its halo, cut at the edge of the grid."""
 
     @property
     def inner(self) -> Window:
-        """Where ``keep`` lies inside an array read from ``read``."""
+        """``keep`` as a window of the array that is read."""
         rows, cols = (
             slice(keep.start - read.start, keep.stop - read.start)
             for keep, read in zip(self.keep, self.read, strict=True)
@@ -40,7 +40,7 @@ class Tile:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns that are kept."""
+        """Rows and columns to keep."""
         return shape_of(self.keep)
 
 
@@ -56,7 +56,7 @@ def whole(shape: tuple[int, int]) -> Window:
 
 
 def tile_at(keep: Window, shape: tuple[int, int], halo: int = 0) -> Tile:
-    """Put a halo of ``halo`` pixels around ``keep``, cut at the edge of a grid of ``shape``."""
+    """Return the tile that keeps ``keep``, with a halo that is cut at the edge of the grid."""
     rows, cols = (
         slice(max(0, part.start - halo), min(side, part.stop + halo))
         for part, side in zip(keep, shape, strict=True)
@@ -94,7 +94,7 @@ def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Itera
 
 @dataclass(frozen=True)
 class SamplingGrid:
-    """The pixels of a grid that a smaller picture of it shows: the middle one of each of its own.
+    """A grid of fewer pixels, each of which shows the middle one of the pixels that it covers.
 
     Examples
     --------
@@ -103,29 +103,29 @@ class SamplingGrid:
     """
 
     grid: tuple[int, int]
-    """Rows and columns of the grid."""
+    """Rows and columns of the full grid."""
     shape: tuple[int, int]
-    """Rows and columns of the picture."""
+    """Rows and columns of the sampling grid."""
 
     @classmethod
     def fitting(cls, grid: tuple[int, int], side: int) -> SamplingGrid:
-        """Make a picture of a grid with at most ``side`` pixels on its longer side."""
+        """Sample a grid with at most ``side`` pixels on its longer side."""
         step = max(1.0, max(grid) / side)
         rows, cols = (max(1, int(pixels / step)) for pixels in grid)
         return cls(grid, (rows, cols))
 
-    def part(self, window: Window) -> tuple[Window, tuple[Places, Places]]:
-        """Tell which pixels of the picture lie in a window, and where in the window they are."""
+    def part(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
+        """Return the samples in a window of the grid, and their rows and columns in the window."""
         rows, cols = (
-            _seen(side, wanted, part)
-            for side, wanted, part in zip(self.grid, self.shape, window, strict=True)
+            _samples(side, count, part)
+            for side, count, part in zip(self.grid, self.shape, window, strict=True)
         )
         return (rows[0], cols[0]), (rows[1], cols[1])
 
-    def cells(self, window: Window) -> tuple[Window, tuple[Places, Places]]:
+    def cells(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
         """Return the cells that a window shares, and where each begins in the window.
 
-        A cell is the block of pixels of the grid that one pixel of the picture stands for.
+        A cell is the block of pixels of the grid that one sample represents.
 
         Examples
         --------
@@ -133,20 +133,20 @@ class SamplingGrid:
         ((slice(0, 3, None), slice(0, 2, None)), (array([0, 1, 4]), array([0, 3])))
         """
         rows, cols = (
-            _cells(side, wanted, part)
-            for side, wanted, part in zip(self.grid, self.shape, window, strict=True)
+            _cells(side, count, part)
+            for side, count, part in zip(self.grid, self.shape, window, strict=True)
         )
         return (rows[0], cols[0]), (rows[1], cols[1])
 
 
-def _cells(side: int, wanted: int, part: slice) -> tuple[slice, Places]:
-    cell = np.arange(part.start, part.stop) * wanted // side
+def _cells(side: int, count: int, part: slice) -> tuple[slice, Positions]:
+    cell = np.arange(part.start, part.stop) * count // side
     starts = np.flatnonzero(np.diff(cell, prepend=-1))
     return slice(int(cell[0]), int(cell[-1]) + 1), starts
 
 
-def _seen(side: int, wanted: int, part: slice) -> tuple[slice, Places]:
-    middles = ((np.arange(wanted) + 0.5) * side / wanted).astype(int)
+def _samples(side: int, count: int, part: slice) -> tuple[slice, Positions]:
+    middles = ((np.arange(count) + 0.5) * side / count).astype(int)
     first, last = np.searchsorted(middles, [part.start, part.stop])
     return slice(int(first), int(last)), middles[first:last] - part.start
 
@@ -154,29 +154,29 @@ def _seen(side: int, wanted: int, part: slice) -> tuple[slice, Places]:
 def fitting_size(
     shape: tuple[int, int], block: tuple[int, int], bands: int, budget: int = TILE_BYTES
 ) -> tuple[int, int]:
-    """Choose a tile size of whole file blocks.
+    """Return a tile size of whole file blocks.
 
     Parameters
     ----------
     shape : (rows, cols)
         The grid, pixels.
     block : (rows, cols)
-        The file's blocks, pixels; a strip is as wide as the grid.
+        Blocks of the file, pixels; a strip is as wide as the grid.
     bands : int
         Bands read.
     budget : int, default 16 MiB
-        Bytes of float32 that a tile should hold at the most; one file block is the least.
+        Bytes of float32 in a tile at the most, but at least one file block.
 
     Returns
     -------
     (rows, cols)
     """
     pixels = max(1, budget // (4 * bands))
-    tall = min(block[0], shape[0])  # no tile is lower
-    cols = _whole_blocks(min(math.isqrt(pixels), pixels // tall), block[1], shape[1])
+    lowest = min(block[0], shape[0])
+    cols = _whole_blocks(min(math.isqrt(pixels), pixels // lowest), block[1], shape[1])
     rows = _whole_blocks(pixels // cols, block[0], shape[0])
     return rows, cols
 
 
-def _whole_blocks(wanted: int, block: int, side: int) -> int:
-    return min(side, max(1, wanted // block) * block)
+def _whole_blocks(length: int, block: int, side: int) -> int:
+    return min(side, max(1, length // block) * block)

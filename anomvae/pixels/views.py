@@ -1,13 +1,13 @@
-"""How a model looks at a block of pixels: views that split it into examples and join the scores.
+"""Views: how a block of pixels is split into a model's examples, and how scores are joined.
 
-A block has axes (time, row, col, band), float32, NaN = no data.  `Spectra` sees each pixel of each
-date alone, `Series` all dates of a pixel, `Patches` a pixel among its neighbours.
+A block has axes (time, row, col, band), float32, NaN = no data.  An example of `Spectra` is one
+pixel of one date, of `Series` all dates of a pixel, of `Patches` a pixel and its neighbours.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,41 +21,41 @@ Mask = NDArray[np.bool_]
 
 
 class Examples(Protocol):
-    """Examples in a row, (n, ..., band): an array, or what makes them when they are asked for."""
+    """Examples (n, ..., band): an array, or an object that copies them on access."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Their number, and the axes of one."""
 
     def __len__(self) -> int:
-        """Count them."""
+        """Return their number."""
 
-    def __getitem__(self, places: Any, /) -> NDArray[np.float32]:  # noqa: ANN401 - as numpy's own
-        """Make some of them: those of a slice, or of an array of indexes."""
+    def __getitem__(self, index: Any, /) -> NDArray[np.float32]:  # noqa: ANN401 - as numpy's own
+        """Return those of a slice, or of an array of indexes."""
 
 
 class View(Protocol):
-    """How a model looks at a block."""
+    """How a block is split into examples."""
 
     @property
     def radius(self) -> int:
-        """How far an example looks sideways, pixels."""
+        """Receptive radius of an example, pixels."""
 
     @property
     def compares_dates(self) -> bool:
-        """Whether the score of a date depends on the dates before it."""
+        """Whether a date is scored by the dates before it."""
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell what of examples (n, ..., band) can be scored, shape (n,) or (n, time)."""
+        """Return which of examples (n, ..., band) can be scored, shape (n,) or (n, time)."""
 
     def where(self, block: Block) -> Mask:
-        """Tell which pixels of a block can be scored."""
+        """Return which pixels of a block can be scored, axes (time, row, col)."""
 
     def split(self, block: Block, where: Mask) -> Examples:
-        """Take the examples at ``where``, shape (n, ..., band); not to be written to."""
+        """Return the examples at ``where``, shape (n, ..., band), read-only."""
 
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
-        """Put one value per score back to its place, (time, row, col); NaN elsewhere."""
+        """Return one value per score at its pixel, (time, row, col); NaN elsewhere."""
 
 
 def require_dates(view: View, dates: int, family: str) -> None:
@@ -77,32 +77,27 @@ def require_dates(view: View, dates: int, family: str) -> None:
 class Spectra:
     """Each pixel of each date alone; an example has axes (band,)."""
 
+    compares_dates: ClassVar[bool] = False
     radius: int = 0
-    """A spectrum looks no further than its own pixel."""
-
-    @property
-    def compares_dates(self) -> bool:
-        """Whether the score of a date depends on the dates before it."""
-        return False
+    """Receptive radius, pixels."""
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell which spectra have data in every band, (n,)."""
+        """Return which spectra have data in every band, (n,)."""
         return np.asarray(np.isfinite(examples).all(axis=-1))
 
     def where(self, block: Block) -> Mask:
-        """Tell which pixels have data in every band, axes (time, row, col)."""
+        """Return which pixels have data in every band, axes (time, row, col)."""
         finite = np.isfinite(block)
-        # Most blocks lack nothing, and to see that costs less than to ask every pixel.
-        if finite.all():
+        if finite.all():  # true of most blocks, and faster than the reduction below
             return np.ones(block.shape[:-1], np.bool_)
         return np.asarray(finite.all(axis=-1))
 
     def split(self, block: Block, where: Mask) -> Examples:
-        """Take the spectra at ``where``, shape (n, band): the block's own, if these are all."""
+        """Return the spectra at ``where``, shape (n, band); of all pixels, a view of the block."""
         return np.asarray(block.reshape(-1, block.shape[-1]) if where.all() else block[where])
 
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
-        """Put one value per spectrum back to its place; NaN elsewhere."""
+        """Return one value per spectrum at its pixel; NaN elsewhere."""
         if where.all():
             return values.reshape(where.shape)
         scores = np.full(where.shape, np.nan, np.float32)
@@ -114,43 +109,40 @@ class Spectra:
 class Series(Spectra):
     """All dates of a pixel; an example has axes (time, band), and NaN where a date is missing.
 
-    A date can be scored if one before it is known: there is nothing to compare the first with.
+    A date is scored by the dates before it, so a pixel's first date with data has no score.
     """
 
-    @property
-    def compares_dates(self) -> bool:
-        """Every date is compared with those before it."""
-        return True
+    compares_dates: ClassVar[bool] = True
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell which dates of series have data in every band, and a date before, (n, time)."""
-        return _with_past(super().known(examples), axis=-1)
+        """Return which dates have data in every band, and a date before them, (n, time)."""
+        return _after_first(super().known(examples), axis=-1)
 
     def where(self, block: Block) -> Mask:
-        """Tell which pixels have data in every band, and a date before, axes (time, row, col)."""
-        return _with_past(super().where(block), axis=0)
+        """Return where all bands have data, and an earlier date, too, axes (time, row, col)."""
+        return _after_first(super().where(block), axis=0)
 
     def split(self, block: Block, where: Mask) -> Examples:
-        """Take the series of pixels of which some date is at ``where``, shape (n, time, band)."""
+        """Return the series of pixels with any date at ``where``, shape (n, time, band)."""
         series = np.moveaxis(block, 0, 2)[where.any(axis=0)]
         series[~np.isfinite(series).all(axis=-1)] = np.nan
         return np.asarray(series)
 
     def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
-        """Put one value per date, (n, time), back to its place; NaN elsewhere."""
+        """Return one value per date, (n, time), at its pixel; NaN elsewhere."""
         scores = np.full(where.shape, np.nan, np.float32)
         scores[:, where.any(axis=0)] = values.T
         scores[~where] = np.nan
         return scores
 
 
-def _with_past(known: Mask, axis: int) -> Mask:
-    return known & (known.cumsum(axis=axis) > 1)
+def _after_first(valid: Mask, axis: int) -> Mask:
+    return valid & (valid.cumsum(axis=axis) > 1)
 
 
 @dataclass(frozen=True)
 class Patches(Spectra):
-    """A pixel amid its neighbours; an example has axes (side, side, band), NaN = no neighbour."""
+    """A pixel and its neighbours; an example has axes (side, side, band), NaN = no neighbour."""
 
     @property
     def side(self) -> int:
@@ -158,19 +150,16 @@ class Patches(Spectra):
         return 2 * self.radius + 1
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Tell which patches have data in every band of the pixel in the middle, (n,)."""
+        """Return which patches have data in every band of their central pixel, (n,)."""
         return super().known(examples[:, self.radius, self.radius])
 
     def split(self, block: Block, where: Mask) -> Examples:
-        """Take the patches around ``where``, shape (n, side, side, band), when they are read."""
-        return _Windows(block, where, self.side)
+        """Return the patches around ``where``, shape (n, side, side, band), copied on access."""
+        return _PatchExamples(block, where, self.side)
 
 
-class _Windows:
-    """Patches around pixels of a block, each copied only when it is asked for.
-
-    All of them together would take the memory of a block as often as a patch has pixels.
-    """
+class _PatchExamples:
+    """Patches around pixels of a block, copied on access: together they take side^2 blocks."""
 
     def __init__(self, block: Block, where: Mask, side: int) -> None:
         edge = (side // 2, side // 2)
@@ -178,15 +167,15 @@ class _Windows:
         padded[~np.isfinite(padded)] = np.nan
         windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(1, 2))
         self.windows = np.moveaxis(windows, 3, -1)
-        self.places = np.argwhere(where)
+        self.pixels = np.argwhere(where)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (len(self.places), *self.windows.shape[3:])
+        return (len(self.pixels), *self.windows.shape[3:])
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.pixels)
 
-    def __getitem__(self, places: Any, /) -> NDArray[np.float32]:  # noqa: ANN401 - as numpy's own
-        date, row, col = np.moveaxis(self.places[places], -1, 0)
+    def __getitem__(self, index: Any, /) -> NDArray[np.float32]:  # noqa: ANN401 - as numpy's own
+        date, row, col = np.moveaxis(self.pixels[index], -1, 0)
         return np.asarray(self.windows[date, row, col])

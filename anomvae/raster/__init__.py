@@ -1,8 +1,8 @@
-"""Rasters: the only room that reads and writes them.
+"""Reading and writing of rasters: the only room that calls GDAL.
 
-`Scene` is what a user names; open, it is read as blocks, axes (time, row, col, value), float32,
-NaN = no data.  A map is written window by window, axes (band, row, col), and becomes a valid COG or
-nothing.
+A user names a `Scene`; an `OpenScene` reads blocks, axes (time, row, col, value), float32, NaN = no
+data.  A `MapWriter` writes a map window by window, axes (band, row, col), as a valid COG or not at
+all.
 """
 
 from .dataset import open_raster

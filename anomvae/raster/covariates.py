@@ -1,4 +1,4 @@
-"""Covariates of a scene, read on its grid: layers with axes (row, col, value); NaN = not known."""
+"""Covariates on the grid of a scene: layers with axes (row, col, value); NaN = unknown."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Layer(Protocol):
 
     @property
     def covariates(self) -> Covariates:
-        """What the values are."""
+        """Kind and origin of the values."""
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
-        """What changes when the values do."""
+        """The state of every file, or the day, that the values come from."""
 
     def read(self, window: Window) -> Values:
         """Read a window of the scene, axes (row, col, value)."""
@@ -39,16 +39,16 @@ class Layer(Protocol):
 
 @contextmanager
 def open_layer(spec: CovariateSpec, scene: str, grid: Grid) -> Iterator[Layer]:
-    """Open a covariate on the grid of a scene; closed in the end.
+    """Open a covariate on the grid of a scene; the context closes it.
 
     Parameters
     ----------
     spec : CovariateSpec
-        What a user asks for.
+        The covariate as the user specifies it.
     scene : str
-        Name of the scene: the day may be in it, and messages use it.
+        Name of the scene, which may contain the day; messages use it.
     grid : Grid
-        The scene's.
+        Grid of the scene.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def open_layer(spec: CovariateSpec, scene: str, grid: Grid) -> Iterator[Layer]:
     GridMismatch
         If the raster is on another grid, and it or the scene has no coordinate reference system.
     CovariateMismatch
-        If the day is not known.
+        If the day is unknown.
     """
     if spec.kind == DAY:
         day = spec.day_of(scene)
@@ -75,7 +75,7 @@ def open_layer(spec: CovariateSpec, scene: str, grid: Grid) -> Iterator[Layer]:
 
 @dataclass(frozen=True)
 class _Day:
-    """The day of the year, one for all pixels."""
+    """The day of the year, equal for all pixels."""
 
     values: Values
     files: tuple[FileIdentity, ...]
@@ -87,7 +87,7 @@ class _Day:
 
 @dataclass(frozen=True)
 class _Raster:
-    """Values of a raster on the scene's grid, or brought onto it."""
+    """Values of a raster on the grid of the scene, or warped to it."""
 
     source: Dataset | Warped
     bands: Bands
@@ -104,12 +104,12 @@ def _described(spec: CovariateSpec, dataset: Dataset, bands: Bands) -> Covariate
 
 
 def _same_grid(grid: Grid, scene: str, dataset: Dataset) -> bool:
-    """Whether a raster is on the scene's grid; if not, it must be possible to bring it there.
+    """Return whether a raster is on the grid of the scene.
 
     Raises
     ------
     GridMismatch
-        If it is not.
+        If it is not and cannot be warped, for want of a coordinate reference system.
     """
     try:
         grid.require_same(dataset.grid, scene, dataset.name)

@@ -1,16 +1,17 @@
 """An open raster and its values as float32, NaN where a value is no data.
 
-Arrays have axes (row, col, band).  Everything that reads pixels, scenes, masks, labels and maps,
-reads them here, so one rule of validity holds for all.
+Arrays have axes (row, col, band).  Scenes, masks, covariates, labels and maps are all read here, so
+one rule of validity holds for all.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from .values import read_values
 log = logging.getLogger(__name__)
 
 PAUSES = (0.5, 2.0)
-"""Seconds to wait before a window of a remote raster is read again."""
+"""Seconds to wait before each further attempt to read a window of a remote raster."""
 DAMAGED = "The file seems damaged or cut short: fetch or copy it again."
 UNREACHABLE = "The server or the network fails, or the file is damaged: try again later."
 
@@ -40,19 +41,19 @@ class Dataset:
     """An open raster."""
 
     name: str
-    """What the user named; messages use it."""
-    path: str
-    """What GDAL opens."""
+    """The name that the user gave; messages use it."""
     handle: DatasetReader
-    """rasterio's own."""
+    """The dataset of rasterio."""
     grid: Grid
     """Shape, transform and coordinate reference system."""
     bands: Bands
     """All data bands."""
     validity: Validity
-    """The file's masks."""
+    """The masks of the file."""
     remote: bool
-    """Whether it, or what a VRT is made of, lies on a server."""
+    """Whether it, or any source of a VRT, lies on a server."""
+    reopen: Callable[[], AbstractContextManager[Dataset]]
+    """Opens it once more."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -69,12 +70,12 @@ class Dataset:
     def files(self) -> tuple[FileIdentity, ...]:
         """The state of every file that the pixels come from."""
         with session():
-            files = self.handle.files or [self.path]
-        # What viewers leave beside a raster (statistics, overviews) does not change its pixels.
+            files = self.handle.files or [self.handle.name]
+        # Side-cars that viewers write (statistics, overviews) do not change the pixels.
         return tuple(identify(file) for file in files if not file.endswith((".aux.xml", ".ovr")))
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
-        """Read some bands of a window, axes (row, col, band); NaN = no data.
+        """Read bands of a window, axes (row, col, band); NaN = no data.
 
         Raises
         ------
@@ -89,17 +90,17 @@ class Dataset:
             return self._read_again(bands, window, error)
 
     def _read_again(self, bands: Bands, window: Window, error: RasterError) -> NDArray[np.float32]:
-        """Read from a remote raster that is opened anew.
+        """Read from a remote raster after opening it once more.
 
-        GDAL asks again where a server is busy, but not where a connection breaks off.
+        GDAL retries when a server is busy, but not when a connection breaks.
         """
         for pause in PAUSES:
             log.info("%s; trying again in %g s", error, pause)
             time.sleep(pause)
             try:
-                with open_raster(self.path, name=self.name):
-                    pass  # GDAL forgets what it holds of a file when that is closed
-                with open_raster(self.path, name=self.name) as reopened:
+                with self.reopen():
+                    pass  # closing a file makes GDAL forget its cached parts
+                with self.reopen() as reopened:
                     return reopened._read(bands, window, UNREACHABLE)
             except RasterError as another:
                 error = another
@@ -114,7 +115,7 @@ class Dataset:
         return block
 
     def first(self) -> Bands:
-        """Use only the first data band, as for masks and labels."""
+        """Return the first data band alone, as masks and labels need it."""
         return self.bands.keep([self.bands.items[0]])
 
     def read_first(self) -> NDArray[np.float32]:
@@ -124,29 +125,31 @@ class Dataset:
 
 @contextmanager
 def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]:
-    """Open a raster of real numbers for reading, closed in the end.
+    """Open a raster of real numbers for reading; the context closes it.
 
     Parameters
     ----------
     path : path
-        What GDAL opens.
+        Any name that GDAL opens.
     name : str, optional
-        What messages call it, by default its path.
+        Name for messages, by default the path.
 
     Raises
     ------
     RasterError
         If it does not exist, is no raster, or has no band of real numbers.
     """
-    shown = str(path) if name is None else name
-    handle = open_handle(str(path), shown)
+    title = str(path) if name is None else name
+    handle = open_handle(str(path), title)
     try:
-        yield _described(shown, str(path), handle)
+        yield _described(title, handle, partial(open_raster, path, name=title))
     finally:
         handle.close()
 
 
-def _described(name: str, path: str, handle: DatasetReader) -> Dataset:
+def _described(
+    name: str, handle: DatasetReader, reopen: Callable[[], AbstractContextManager[Dataset]]
+) -> Dataset:
     with reporting(
         f"{name} cannot be described", "The file seems damaged: fetch or copy it again."
     ):
@@ -154,12 +157,12 @@ def _described(name: str, path: str, handle: DatasetReader) -> Dataset:
         bands = bands_of(handle)
         return Dataset(
             name=name,
-            path=path,
             handle=handle,
             grid=grid_of(handle),
             bands=bands,
             validity=validity_of(handle, bands),
             remote=reads_remotely(handle),
+            reopen=reopen,
         )
 
 

@@ -1,32 +1,29 @@
-"""What a file says of its bands: names, wavelengths, radiometry.
+"""Names, wavelengths and radiometry of the bands of a file.
 
-Nothing is invented: a wavelength without a unit, or a range of wavelengths, is not a wavelength.
-Formats put these facts in different places, so each place is asked in turn.
+Nothing is invented: a number without a unit, or a range of wavelengths, is not a wavelength.
+Formats store names and wavelengths in different metadata items: the first that has a value counts.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from ..pixels.bands import Band, Bands
 
-UNITS = (
-    (r"nm|nanomet(?:er|re)s?", 1.0),
-    (r"um|μm|microns?|micromet(?:er|re)s?", 1000.0),
-)
-"""Patterns in case-folded text, which turns the micro sign into a Greek mu; nm per unit."""
+UNITS = ((r"nm|nanomet(?:er|re)s?", 1.0), (r"um|μm|microns?|micromet(?:er|re)s?", 1000.0))
+"""Patterns in case-folded text, where the micro sign is a Greek mu; nm per unit."""
 
 PLAUSIBLE = (100.0, 1e6)
-"""From ultraviolet to a millimetre, nm; "10 nm" in a description is a width."""
+"""Range from ultraviolet to 1 mm, nm; "10 nm" in a description is a width."""
 
 
 def bands_of(dataset: DatasetReader) -> Bands:
-    """Describe the data bands of a raster; alpha says which pixels are valid and is none."""
+    """Describe the data bands of a raster; an alpha band is a mask, not data."""
     indexes = data_indexes(dataset)
     envi = _Envi(dataset)
     names = [_name(dataset, index, envi) for index in indexes]
@@ -46,19 +43,19 @@ def bands_of(dataset: DatasetReader) -> Bands:
 
 
 def data_indexes(dataset: DatasetReader) -> list[int]:
-    """List the numbers of the bands that hold data, from 1."""
+    """Return the numbers of the bands that hold data, from 1."""
     alphas = alpha_indexes(dataset)
     return [index for index in dataset.indexes if index not in alphas]
 
 
 def alpha_indexes(dataset: DatasetReader) -> list[int]:
-    """List the numbers of the bands that only say which pixels are valid, from 1."""
+    """Return the numbers of the bands that only mask pixels, from 1."""
     kinds = zip(dataset.indexes, dataset.colorinterp, strict=True)
     return [index for index, kind in kinds if kind is ColorInterp.alpha]
 
 
 def nanometres(text: str) -> float | None:
-    """Find the one wavelength in a text, nm.
+    """Return the only wavelength in a text, nm; None if there are none or several.
 
     Examples
     --------
@@ -69,14 +66,14 @@ def nanometres(text: str) -> float | None:
     >>> nanometres("450-520 nm") is None
     True
     """
-    found = set(_nanometres_in(text.casefold()))
-    return found.pop() if len(found) == 1 else None
+    wavelengths = set(_nanometres_in(text.casefold()))
+    return wavelengths.pop() if len(wavelengths) == 1 else None
 
 
 def _nanometres_in(text: str) -> Iterator[float]:
     for unit, factor in UNITS:
         for match in re.finditer(rf"(?<![\w.])(\d+\.?\d*(?:e[-+]?\d+)?)\s*(?:{unit})\b", text):
-            # The far end of a range is not the centre of a band.
+            # The upper end of a range is not the centre of a band.
             ranged = re.search(r"\d\s*(?:-|\u2013|to)\s*$", text[: match.start()])
             value = round(float(match[1]) * factor, 6)
             if not ranged and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
@@ -96,8 +93,8 @@ class _Envi:
         return self._names[index - 1] if index <= len(self._names) else ""
 
     def wavelength(self, index: int) -> str:
-        known = index <= len(self._wavelengths)
-        return f"{self._wavelengths[index - 1]} {self._units}" if known else ""
+        listed = index <= len(self._wavelengths)
+        return f"{self._wavelengths[index - 1]} {self._units}" if listed else ""
 
 
 def _listed(text: str) -> list[str]:
@@ -106,20 +103,21 @@ def _listed(text: str) -> list[str]:
 
 def _name(dataset: DatasetReader, index: int, envi: _Envi) -> str:
     tags = _folded(dataset.tags(index))
-    places = (
+    items = (
         dataset.descriptions[index - 1],
         tags.get("bandname"),
         tags.get("band_name"),
         envi.name(index),
     )
-    return next((place.strip() for place in places if place and place.strip()), "")
+    return next((item.strip() for item in items if item and item.strip()), "")
 
 
 def _wavelength(dataset: DatasetReader, index: int, envi: _Envi) -> float | None:
-    return _first(nanometres(place) for place in _wavelength_places(dataset, index, envi))
+    wavelengths = map(nanometres, _wavelength_items(dataset, index, envi))
+    return next((value for value in wavelengths if value is not None), None)
 
 
-def _wavelength_places(dataset: DatasetReader, index: int, envi: _Envi) -> Iterator[str]:
+def _wavelength_items(dataset: DatasetReader, index: int, envi: _Envi) -> Iterator[str]:
     tags = _folded(dataset.tags(index))
     units = tags.get("wavelength_units") or tags.get("wavelength_unit") or ""
     yield f"{tags.get('wavelength', '')} {units}"
@@ -128,14 +126,10 @@ def _wavelength_places(dataset: DatasetReader, index: int, envi: _Envi) -> Itera
     yield dataset.descriptions[index - 1] or ""
 
 
-def _first(values: Iterable[float | None]) -> float | None:
-    return next((value for value in values if value is not None), None)
-
-
 def _folded(tags: dict[str, str]) -> dict[str, str]:
     return {key.casefold(): value for key, value in tags.items()}
 
 
 def _nodata(value: float | None) -> float | None:
-    # NaN and infinity are never data, said or not; left in, equal bands would differ.
+    # NaN and infinity are never data; NaN here would make equal bands differ.
     return None if value is None or not math.isfinite(value) else float(value)

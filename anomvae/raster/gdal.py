@@ -1,7 +1,7 @@
-"""How every call into GDAL is made: a bounded cache, and errors of one kind, in one line.
+"""Settings and errors of every call into GDAL: a bounded cache, and one-line errors of one type.
 
-What a user has set for GDAL, in the environment or by `rasterio.Env`, holds before what is set
-here, but for the cache.
+Settings of the user, in the environment or by `rasterio.Env`, take precedence over those of this
+module, except for the size of the cache.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from ..errors import RasterError
 from ..files import is_local
 
 CACHE_BYTES = 128_000_000
-"""Of GDAL's block cache, by default 5 % of the machine's memory.  A block of 512 x 512 pixels
-and 200 bands of 16 bits must fit, or each look at a part of it unpacks it whole."""
+"""Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
+200 bands of 16 bits must fit, or each read of a part of it decompresses it whole."""
 
 STORES = ("curl", "s3", "gs", "az", "adls", "oss", "swift")
-"""What GDAL reads by HTTP, in its words."""
+"""GDAL's names of the stores that it reads by HTTP."""
 REMOTE = re.compile(rf"(?!file:)\w{{2,}}://|.*/vsi({'|'.join(STORES)})(_streaming)?[/?]")
 NETWORK = {
     "GDAL_HTTP_MAX_RETRY": "3",
-    "GDAL_HTTP_RETRY_DELAY": "0.5",  # s, and about twice as long each time
+    "GDAL_HTTP_RETRY_DELAY": "0.5",  # s, doubled at each retry
     "GDAL_HTTP_CONNECTTIMEOUT": "10",  # s
-    "GDAL_HTTP_LOW_SPEED_TIME": "30",  # s in which less than the limit comes: it has stalled
+    "GDAL_HTTP_LOW_SPEED_TIME": "30",  # s below the limit that end a stalled transfer
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",  # bytes/s
-    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # a folder may hold millions; side-cars are asked for
-    # Half an answer would stay in GDAL's memory for good; so it forgets a file that is closed.
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # a folder may hold millions; side-cars are probed
+    # GDAL would keep half a response for good; with this it forgets a file that is closed.
     "CPL_VSIL_CURL_NON_CACHED": ":".join(f"/vsi{store}" for store in STORES),
 }
-"""How rasters are read from a server."""
+"""Settings for reading from a server."""
 
-# SystemError is rasterio's word for a failure about which GDAL says nothing.
+# rasterio raises SystemError for a failure without a message of GDAL.
 GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError)
 
 
@@ -55,9 +55,9 @@ def session(*, remote: bool = False) -> Iterator[None]:
 
 @contextmanager
 def unwarned() -> Iterator[None]:
-    """Open or make rasters; one without georeference is no reason to warn.
+    """Open or create rasters without warnings of a missing georeference.
 
-    Python keeps its warnings for all threads together, so nothing else may open rasters meanwhile.
+    Warning filters are shared by all threads: no other thread may open rasters at the same time.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -65,14 +65,14 @@ def unwarned() -> Iterator[None]:
 
 
 def _network() -> dict[str, str]:
-    """Say how to read from a server, where the user has not."""
-    known = {*os.environ, *(getenv() if hasenv() else ())}
-    return {name: value for name, value in NETWORK.items() if name not in known}
+    """Return the settings for reading from a server that the user has not set."""
+    chosen = {*os.environ, *(getenv() if hasenv() else ())}
+    return {name: value for name, value in NETWORK.items() if name not in chosen}
 
 
 @contextmanager
-def reporting(found: str, do: str, *, remote: bool = False) -> Iterator[None]:
-    """Call GDAL; a failure becomes one line: ``found``, GDAL's reason, what to ``do``.
+def reporting(problem: str, advice: str, *, remote: bool = False) -> Iterator[None]:
+    """Call GDAL; a failure becomes one line: ``problem``, the reason from GDAL, ``advice``.
 
     Raises
     ------
@@ -83,14 +83,14 @@ def reporting(found: str, do: str, *, remote: bool = False) -> Iterator[None]:
         with session(remote=remote):
             yield
     except GDAL_ERRORS as error:
-        raise RasterError(f"{found}: {reason(error)}. {do}") from error
+        raise RasterError(f"{problem}: {reason(error)}. {advice}") from error
 
 
 def reason(error: BaseException) -> str:
-    """Take the most telling message of a chain of errors: the outermost one of GDAL itself."""
-    # rasterio's own "Read failed. See previous exception for details." says nothing.
-    told = error.__cause__ if isinstance(error.__cause__, CPLE_BaseError) else error
-    text = getattr(told, "errmsg", "") or getattr(told, "strerror", "") or str(told)
+    """Return the outermost message of GDAL itself in a chain of errors."""
+    # rasterio's own is "Read failed. See previous exception for details.".
+    cause = error.__cause__ if isinstance(error.__cause__, CPLE_BaseError) else error
+    text = getattr(cause, "errmsg", "") or getattr(cause, "strerror", "") or str(cause)
     return " ".join(text.split()).rstrip(".:")
 
 
@@ -102,31 +102,31 @@ def open_handle(path: str, name: str | None = None) -> DatasetReader:
     RasterError
         If it does not exist, or GDAL cannot open it as a raster.
     """
-    shown = path if name is None else name
+    title = path if name is None else name
     if is_local(path) and not Path(path).exists():
-        raise RasterError(f"{shown} does not exist. Check the path.")
+        raise RasterError(f"{title} does not exist. Check the path.")
     remote = is_remote(path) or _is_vrt(path)
     advice = (
         "Check the address, the rights and the network."
         if is_remote(path)
         else "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable."
     )
-    with reporting(f"{shown} cannot be opened as a raster", advice, remote=remote), unwarned():
+    with reporting(f"{title} cannot be opened as a raster", advice, remote=remote), unwarned():
         return rasterio.open(path)
 
 
 def absolute_uri(name: str | Path) -> str:
-    """Name a raster so that it is found from any folder."""
+    """Return the absolute path of a local file; any other name stays as it is."""
     return str(Path(name).absolute()) if is_local(str(name)) else str(name)
 
 
 def is_remote(name: str) -> bool:
-    """Tell what is read from a server from what lies on this machine, or is no path at all."""
+    """Return whether a name is read from a server."""
     return bool(REMOTE.match(name))
 
 
 def reads_remotely(dataset: DatasetReader) -> bool:
-    """Tell an open raster that is read from a server, also if only the parts of a VRT are."""
+    """Return whether an open raster, or any source of a VRT, is read from a server."""
     return is_remote(dataset.name) or (_is_vrt(dataset.name) and any(map(is_remote, dataset.files)))
 
 
@@ -136,7 +136,7 @@ def _is_vrt(name: str) -> bool:
 
 @cache
 def compression() -> dict[str, str]:
-    """Choose how files are compressed: ZSTD, twice as fast at the same size, where GDAL has it."""
+    """Return options of compression: ZSTD, twice as fast at equal size, if GDAL has it."""
     try:
         with (
             session(),

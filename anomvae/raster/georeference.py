@@ -1,4 +1,4 @@
-"""Where a file says its pixels lie: what a map must repeat to open in the same place."""
+"""Georeference of a raster: what a map must repeat to lie on its scene."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from ..pixels.grid import IDENTITY, Grid
 
 @dataclass(frozen=True)
 class Georeference:
-    """All that a raster says about where it lies."""
+    """Everything that locates a raster."""
 
     grid: Grid
     """Shape, transform and coordinate reference system."""
     gcps: tuple[GroundControlPoint, ...] = ()
-    """Ground control points; some rasters have these alone."""
+    """Ground control points; some rasters have nothing else."""
     gcps_crs: str = ""
     """Coordinate reference system of ``gcps`` as WKT; empty when unknown."""
     rpcs: RPC | None = None
-    """Rational polynomial coefficients of a scene that is not orthorectified."""
+    """Rational polynomial coefficients (RPC) of a scene that is not orthorectified."""
     area_or_point: str = "Area"
-    """``Area`` or ``Point``: what of a pixel its coordinates mean."""
+    """``Area`` or ``Point``: whether coordinates mean the corner or the centre of a pixel."""
 
     @property
     def indirect(self) -> bool:
-        """Whether pixels are located, but only through points or polynomials."""
+        """Whether only control points or polynomials locate the pixels."""
         return not self.grid.located and bool(self.gcps or self.rpcs)
 
     @property
     def crs_name(self) -> str | None:
-        """The coordinate reference system by authority, such as EPSG:32633, or else as WKT."""
+        """The coordinate reference system by code, such as EPSG:32633, otherwise as WKT."""
         crs = _crs(self.grid.crs or self.gcps_crs)
         return None if crs is None else str(crs.to_string())
 
     def creation(self) -> dict[str, Any]:
-        """Say it in the arguments of `rasterio.open`."""
-        found: dict[str, Any] = {"height": self.grid.shape[0], "width": self.grid.shape[1]}
+        """Return the arguments of `rasterio.open` that store the georeference."""
+        options: dict[str, Any] = {"height": self.grid.shape[0], "width": self.grid.shape[1]}
         if self.rpcs:
-            found["rpcs"] = self.rpcs
+            options["rpcs"] = self.rpcs
         if self.gcps and not self.grid.located:  # a TIFF holds a transform or points, not both
-            return found | {"gcps": list(self.gcps), "crs": _crs(self.gcps_crs)}
+            return options | {"gcps": list(self.gcps), "crs": _crs(self.gcps_crs)}
         if self.grid.transform != IDENTITY:
-            found["transform"] = Affine(*self.grid.transform)
-        return found | {"crs": _crs(self.grid.crs)}
+            options["transform"] = Affine(*self.grid.transform)
+        return options | {"crs": _crs(self.grid.crs)}
 
     def tags(self) -> dict[str, str]:
-        """Say it in the tags of a dataset."""
-        # A TIFF that says Point without a CRS is read back with an invented local one.
-        known = self.grid.crs or self.gcps_crs
-        return {"AREA_OR_POINT": self.area_or_point} if known else {}
+        """Return the tags of a dataset that store the georeference."""
+        # GDAL reads a Point TIFF without a CRS back with an invented local one.
+        crs = self.grid.crs or self.gcps_crs
+        return {"AREA_OR_POINT": self.area_or_point} if crs else {}
 
 
 def georeference_of(dataset: DatasetReader) -> Georeference:
-    """Read where a raster says it lies."""
+    """Read the georeference of a raster."""
     gcps, gcps_crs = dataset.gcps
     return Georeference(
         grid=grid_of(dataset),
@@ -77,7 +77,7 @@ def grid_of(dataset: DatasetReader) -> Grid:
 
 
 def _wkt(crs: CRS | None) -> str:
-    # WKT 2 says every system; WKT 1 cannot say all of them.
+    # WKT 1 cannot express every system.
     return str(crs.to_wkt(version="WKT2_2019")) if crs else ""
 
 

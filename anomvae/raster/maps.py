@@ -1,4 +1,4 @@
-"""Whole rasters as arrays, axes (row, col): labels, and our own anomaly maps."""
+"""Whole rasters as arrays, axes (row, col): labels and anomaly maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ..errors import RasterError
 from ..files import PathText
 from ..pixels.grid import Grid
-from ..pixels.tiling import whole
 from .dataset import open_raster
 from .gdal import session
 
@@ -23,11 +22,11 @@ class AnomalyMap:
     """Scores on a grid."""
 
     grid: Grid
-    """Where the pixels lie."""
+    """Shape and location of the pixels."""
     score: NDArray[np.float32]
-    """Higher is more anomalous, axes (row, col); NaN = no data."""
+    """Score of each pixel, higher is more anomalous, axes (row, col); NaN = no data."""
     tags: dict[str, str]
-    """The file's tags; ``ANOMVAE_*`` say how it was made."""
+    """Tags of the file; ``ANOMVAE_*`` hold its provenance."""
 
 
 def read_map(path: PathText) -> AnomalyMap:
@@ -36,7 +35,7 @@ def read_map(path: PathText) -> AnomalyMap:
     Raises
     ------
     RasterError
-        If it cannot be read, or is another raster.
+        If the file cannot be read, or is no anomaly map.
     """
     with open_raster(path) as dataset:
         if dataset.bands.names != LAYERS:
@@ -45,9 +44,9 @@ def read_map(path: PathText) -> AnomalyMap:
                 f"anomaly map has {', '.join(LAYERS)}. Give a <scene>.anomaly.tif as anomvae "
                 f"writes it."
             )
-        score = dataset.read(dataset.first(), whole(dataset.grid.shape))[..., 0]
         with session():
-            return AnomalyMap(dataset.grid, score, dict(dataset.handle.tags()))
+            tags = dict(dataset.handle.tags())
+        return AnomalyMap(dataset.grid, dataset.read_first(), tags)
 
 
 def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
@@ -61,9 +60,9 @@ def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
     Raises
     ------
     RasterError
-        If they cannot be read.
+        If the file cannot be read.
     GridMismatch
-        If they are on another grid.
+        If the labels are on another grid.
     """
     with open_raster(path) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)

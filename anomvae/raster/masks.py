@@ -1,4 +1,4 @@
-"""Masks: which pixels to use, given by a raster or by polygons; axes (row, col)."""
+"""Masks of pixels to use, from a raster or from polygons; axes (row, col)."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from .polygons import is_vector, read_polygons
 
 
 class NormalMask(Protocol):
-    """Which pixels of a scene are normal."""
+    """Marks the normal pixels of a scene."""
 
     def read(self, window: Window) -> Mask:
-        """Return the normal pixels of a window, axes (row, col)."""
+        """Return which pixels of a window are normal, axes (row, col)."""
 
 
 @dataclass(frozen=True)
 class RasterMask:
-    """A pixel counts where the first band of a raster is data and not 0."""
+    """Selects the pixels where the first band of a raster is data and not 0."""
 
     dataset: Dataset
     """The open raster."""
 
     def read(self, window: Window) -> Mask:
-        """Return which pixels of a window count, axes (row, col)."""
+        """Return which pixels of a window are selected, axes (row, col)."""
         values = self.dataset.read(self.dataset.first(), window)[..., 0]
         return np.asarray(np.isfinite(values) & (values != 0))
 
@@ -45,9 +45,9 @@ def open_mask(path: PathText, grid: Grid, name: str) -> Iterator[RasterMask]:
     Raises
     ------
     RasterError
-        If it is no raster.
+        If the file is no raster.
     GridMismatch
-        If it is on another grid.
+        If the mask is on another grid.
     """
     with open_raster(path) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)
@@ -56,7 +56,7 @@ def open_mask(path: PathText, grid: Grid, name: str) -> Iterator[RasterMask]:
 
 @contextmanager
 def open_normal(path: PathText, georeference: Georeference, name: str) -> Iterator[NormalMask]:
-    """Open what gives the normal pixels of a scene.
+    """Open the mask of normal pixels of a scene.
 
     Parameters
     ----------
@@ -64,9 +64,9 @@ def open_normal(path: PathText, georeference: Georeference, name: str) -> Iterat
         A raster on the scene's grid, normal where its first band is data and not 0; or polygons
         around normal pixels: GeoJSON, or with the extra ``vector`` GeoPackage, Shapefile and more.
     georeference : Georeference
-        The scene's.
+        Georeference of the scene.
     name : str
-        The scene's, for messages.
+        Name of the scene, for messages.
 
     Yields
     ------
@@ -75,7 +75,7 @@ def open_normal(path: PathText, georeference: Georeference, name: str) -> Iterat
     Raises
     ------
     RasterError
-        If the file cannot be read, or its polygons cannot be laid on the scene or miss it.
+        If the file cannot be read, or its polygons cannot be located on the scene or miss it.
     GridMismatch
         If a raster is on another grid.
     """

@@ -1,7 +1,7 @@
-"""A scene while it is read, window by window, as blocks of axes (time, row, col, value), float32.
+"""An open scene, read window by window as blocks of axes (time, row, col, value), float32.
 
-The values of a pixel are the bands in use, in physical units, then those of the covariates; NaN =
-no data, or not known.  Like GDAL's datasets an open scene serves one thread.
+The values of a pixel are the bands in use, in physical units, then the covariates; NaN = no data,
+or unknown.  Like a dataset of GDAL, an open scene serves one thread.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OpenDate:
-    """One date of a scene while it is read."""
+    """One open date of a scene."""
 
     dataset: Dataset
     """The open raster."""
     bands: Bands
-    """The bands in use, in the order in which they are read."""
+    """The bands in use, in the order of the values."""
     georeference: Georeference
-    """All that the file says about where it lies."""
+    """The georeference of the file."""
     mask: RasterMask | None
-    """Which pixels to use; None: all."""
+    """Mask of the pixels to use; None: all."""
     layers: tuple[Layer, ...]
     """The covariates."""
 
     @property
     def name(self) -> str:
-        """The raster as it was named."""
+        """The name that the user gave."""
         return self.dataset.name
 
     @property
     def grid(self) -> Grid:
-        """Rows, columns, and where they lie."""
+        """Shape and location of the pixels."""
         return self.dataset.grid
 
     @property
     def covariates(self) -> Covariates:
-        """What the values behind the bands are."""
+        """The covariates, in the order of their values after the bands."""
         return tuple(one for layer in self.layers for one in layer.covariates)
 
     @property
@@ -76,53 +76,53 @@ class OpenDate:
 
 @dataclass(frozen=True)
 class OpenScene:
-    """A scene while it is read; `Scene.open` makes and closes it."""
+    """An open scene; `Scene.open` creates and closes it."""
 
     scene: Scene
-    """The same, closed."""
+    """The closed scene."""
     dates: tuple[OpenDate, ...]
     """The dates, oldest first."""
     normal_mask: NormalMask | None = None
-    """Which pixels are normal; None: all."""
+    """Mask of normal pixels; None: all."""
 
     @property
     def stem(self) -> str:
-        """What the names of its results begin with."""
+        """The beginning of the names of its results."""
         return self.scene.stem
 
     @property
     def newest(self) -> OpenDate:
-        """The date that gives the scene its name and its grid."""
+        """The newest date, which gives the scene its name and its grid."""
         return self.dates[-1]
 
     @property
     def name(self) -> str:
-        """The newest date as it was named."""
+        """The name of the newest date."""
         return self.newest.name
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every date as it was named, oldest first."""
+        """The name of every date, oldest first."""
         return tuple(date.name for date in self.dates)
 
     @property
     def grid(self) -> Grid:
-        """Rows, columns, and where they lie."""
+        """Shape and location of the pixels."""
         return self.newest.grid
 
     @property
     def georeference(self) -> Georeference:
-        """All that the newest date says about where it lies."""
+        """The georeference of the newest date."""
         return self.newest.georeference
 
     @property
     def bands(self) -> Bands:
-        """The bands in use of the newest date; those of the others fit them."""
+        """The bands in use of the newest date; those of other dates match them."""
         return self.newest.bands
 
     @property
     def covariates(self) -> Covariates:
-        """What the values behind the bands of every date are."""
+        """The covariates of every date."""
         return self.newest.covariates
 
     @property
@@ -132,7 +132,7 @@ class OpenScene:
 
     @property
     def values_per_pixel(self) -> int:
-        """Values that `read` returns of a pixel: bands and covariates of all dates."""
+        """Number of values that `read` returns for a pixel: bands and covariates of all dates."""
         covariates = sum(one.values for one in self.covariates)
         return len(self.dates) * (len(self.bands) + covariates)
 
@@ -152,8 +152,8 @@ class OpenScene:
         Returns
         -------
         array of float32, axes (time, row, col, value)
-            Bands in physical units (GDAL's scale and offset applied), NaN where a band has no data,
-            in all bands where the pixel has none; then the covariates, NaN where unknown.
+            Bands in physical units (scale and offset of the file applied), NaN where a band has no
+            data, and in all bands where the pixel has none; then covariates, NaN where unknown.
 
         Raises
         ------

@@ -1,7 +1,7 @@
-"""Polygons laid on a grid: a pixel is inside if its centre is.
+"""Masks from polygons on a grid: a pixel is inside if its centre is.
 
-Polygons are kept in pixel coordinates (col, row), the corner of the grid at (0, 0), so that every
-window is cut from the same numbers.
+Polygons have pixel coordinates (col, row) with the corner of the grid at (0, 0), so the same
+numbers serve every window.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from rasterio.warp import transform
 
 from ..errors import RasterError
 from ..pixels.grid import Grid
-from ..pixels.tiling import Window, shape_of
+from ..pixels.tiling import Window, shape_of, whole
 from .gdal import reporting, session
 from .georeference import Georeference
 from .vector import Outlines, read_outlines
 
 VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".geojsonl", ".parquet"}
-"""Endings of vector files, in lower case; whatever else is given is read as a raster."""
+"""Suffixes of vector files, in lower case; any other file is read as a raster."""
 
 Ring = NDArray[np.float64]
-"""Corners of a closed line, axes (corner, coordinate)."""
+"""Corners of a linear ring, axes (corner, coordinate)."""
 
 
 @dataclass(frozen=True)
 class Polygon:
-    """An area, and the holes in it."""
+    """An area with its holes."""
 
     rings: tuple[Ring, ...]
     """The outline first, then the holes, in pixel coordinates (col, row)."""
 
     def touches(self, window: Window) -> bool:
-        """Tell whether its bounding box shares an area with a window."""
+        """Return whether the bounding box shares an area with a window."""
         low, high = self.rings[0].min(axis=0), self.rings[0].max(axis=0)
         rows, cols = window
         return bool(
@@ -49,20 +49,20 @@ class Polygon:
         )
 
     def at(self, window: Window) -> dict[str, object]:
-        """Say it as GeoJSON, in the pixel coordinates of a window."""
+        """Return GeoJSON in the pixel coordinates of a window."""
         origin = (window[1].start, window[0].start)
         return {"type": "Polygon", "coordinates": [(ring - origin).tolist() for ring in self.rings]}
 
 
 @dataclass(frozen=True)
 class PolygonMask:
-    """A pixel counts where its centre lies inside any of the polygons."""
+    """Selects the pixels whose centre lies inside any of the polygons."""
 
     polygons: tuple[Polygon, ...]
-    """In the grid's pixel coordinates."""
+    """The polygons, in pixel coordinates of the grid."""
 
     def read(self, window: Window) -> NDArray[np.bool_]:
-        """Tell which pixels of a window count, axes (row, col)."""
+        """Return which pixels of a window are selected, axes (row, col)."""
         rows, cols = shape_of(window)
         inside = [polygon.at(window) for polygon in self.polygons if polygon.touches(window)]
         if not inside:  # rasterio refuses to burn nothing
@@ -73,44 +73,43 @@ class PolygonMask:
 
 
 def is_vector(path: str | Path) -> bool:
-    """Tell by its ending whether a file holds polygons rather than pixels."""
+    """Return whether a file holds polygons rather than pixels, by its suffix."""
     return Path(path).suffix.lower() in VECTOR
 
 
 def read_polygons(path: str | Path, georeference: Georeference, name: str) -> PolygonMask:
-    """Lay the polygons of a vector file on the grid of the raster called ``name``.
+    """Read the polygons of a vector file on the grid of the raster called ``name``.
 
     Raises
     ------
     RasterError
-        If the file cannot be read, or its polygons cannot be laid on the grid or all miss it.
+        If the file cannot be read, or its polygons cannot be located on the grid or all miss it.
     """
     if georeference.indirect:
         raise RasterError(
             f"{name} is located by control points or polynomials only, so the polygons of {path} "
-            f"cannot be laid on it. Warp the scene to a map grid first (gdalwarp), "
+            f"cannot be located on it. Warp the scene to a map grid first (gdalwarp), "
             f"or give a raster mask of the same pixels."
         )
     grid = georeference.grid
     outlines = read_outlines(path)
     mask = PolygonMask(tuple(_split(_to_pixels(outlines, grid, name), outlines)))
-    window = (slice(0, grid.shape[0]), slice(0, grid.shape[1]))
-    if not any(polygon.touches(window) for polygon in mask.polygons):
+    if not any(polygon.touches(whole(grid.shape)) for polygon in mask.polygons):
         raise RasterError(
             f"No polygon of {path} touches {name}: they lie elsewhere. Check that "
             f"they belong to this scene, and their coordinate reference system "
-            f"({outlines.crs or 'none given'})."
+            f"({outlines.crs or 'unknown'})."
         )
     return mask
 
 
 def _to_pixels(outlines: Outlines, grid: Grid, name: str) -> Ring:
-    """Turn all corners into pixel coordinates; one call, as setting up a projection is slow."""
+    """Convert all corners to pixel coordinates in one call: setting up a projection is slow."""
     xs, ys = outlines.corners.T
     if grid.crs and outlines.crs:
         with reporting(
             f"The polygons of {outlines.name} cannot be projected onto {name}",
-            "Save them as GeoJSON in longitude and latitude, or in the scene's own system.",
+            "Save them as GeoJSON in longitude and latitude, or in the system of the scene.",
         ):
             xs, ys = transform(
                 CRS.from_user_input(outlines.crs), CRS.from_wkt(grid.crs), xs.tolist(), ys.tolist()
@@ -119,13 +118,13 @@ def _to_pixels(outlines: Outlines, grid: Grid, name: str) -> Ring:
     if not np.isfinite(corners).all():
         raise RasterError(
             f"Some polygons of {outlines.name} lie where the coordinate reference system of {name} "
-            f"does not reach. Cut them to the scene's surroundings."
+            f"is not defined. Cut them to the surroundings of the scene."
         )
     return corners
 
 
 def _inverse(grid: Grid, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> Ring:
-    """Solve the grid's transform for col and row."""
+    """Solve the transform of the grid for col and row."""
     a, b, c, d, e, f = grid.transform
     determinant = a * e - b * d
     right, down = xs - c, ys - f
@@ -134,7 +133,7 @@ def _inverse(grid: Grid, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> Ri
 
 
 def _split(corners: Ring, outlines: Outlines) -> Iterator[Polygon]:
-    """Cut the corners of all polygons into polygons again."""
+    """Split the corners of all polygons into polygons."""
     rings = iter(np.split(corners, np.cumsum(outlines.ring_sizes)[:-1]))
     for count in outlines.ring_counts:
         yield Polygon(tuple(next(rings) for _ in range(count)))

@@ -1,6 +1,6 @@
 """A scene as a user names it: the only way to the pixels of a product.
 
-A `Scene` is closed: it holds names, so it can be pickled, and a worker opens it again.
+A `Scene` is closed: it holds names only, so a worker receives it pickled and opens it again.
 """
 
 from __future__ import annotations
@@ -9,21 +9,14 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rasterio.enums import ColorInterp
 
 from ..errors import ConfigError
 from ..files import FileIdentity, PathText, SceneText, as_paths, identify
 from ..pixels.bands import Bands
-from ..pixels.covariates import (
-    DAY,
-    Covariates,
-    CovariateSpec,
-    parse_covariates,
-    require_covariates,
-)
-from ..pixels.dates import AS_LISTED, oldest_first
+from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
+from ..pixels.dates import oldest_first
 from .covariates import open_layer
 from .dataset import Dataset
 from .gdal import absolute_uri, session
@@ -37,48 +30,50 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scene:
-    """A raster, or the dates of one place, with its masks and covariates; closed."""
+    """One raster, or the dates of one place, with masks and covariates; closed."""
 
     dates: tuple[Product, ...]
-    """What is read, oldest first; the newest date gives the scene its name and its grid."""
+    """The rasters, oldest first; the newest date gives the scene its name and its grid."""
     bands: str | None = None
-    """Bands to use, as `Bands.choose` reads them; None: all data bands."""
+    """Bands to use, in the syntax of `Bands.choose`; None: all data bands."""
     mask: str | None = None
-    """A raster on the same grid; pixels that are 0 or no data in its first band are ignored."""
+    """A raster on the same grid: pixels that are 0 or no data in its first band are ignored."""
     normal: str | None = None
-    """Where pixels are normal: a raster or polygons, see `open_normal`; None: everywhere."""
+    """Normal pixels: a raster or polygons, see `open_normal`; None: all pixels."""
     covariates: tuple[CovariateSpec, ...] = ()
-    """What else is known of every pixel, in the order of its values behind the bands."""
+    """Covariates of every pixel, in the order of their values after the bands."""
 
     @classmethod
     def of(
         cls,
         path: SceneText | Product | Scene,
         *,
-        dates: str = AS_LISTED,
+        dates: str | None = None,
         bands: str | None = None,
         mask: PathText | None = None,
         normal: PathText | None = None,
         covariates: Sequence[PathText] = (),
     ) -> Scene:
-        """Recognise what a user names.
+        """Make a scene of what a user names.
 
         Parameters
         ----------
         path : path, sequence of path, Product or Scene
-            A raster that GDAL opens, or one for each date of a place; a `Scene` stays as it is.
+            A raster that GDAL opens, or one for each date of a place; a `Scene` is returned as it
+            is, and takes no options.
         dates : str, optional
-            Dates of the rasters, as in ``2024-06-01,2024-06-11``; empty: those in their names; by
-            default they are listed oldest first.
+            Dates of the rasters, in the syntax of `oldest_first`; empty: the dates in their names;
+            None: the rasters are listed oldest first.
         bands, mask, normal
             See the fields of `Scene`.
         covariates : sequence of path, optional
-            As `parse_covariates` reads them.
+            Covariates, in the syntax of `parse_covariates`.
 
         Raises
         ------
         ConfigError
-            If no raster is given, a date is not known, or a covariate names no file.
+            If no raster is given, a date is unknown, a covariate names no file, or a `Scene` has
+            options.
 
         Examples
         --------
@@ -87,6 +82,11 @@ class Scene:
         ('coast', ['continuous', 'day'])
         """
         if isinstance(path, Scene):
+            if dates is not None or bands or mask or normal or covariates:
+                raise ConfigError(
+                    f"{path.name} is a Scene with options of its own: give dates, bands, masks and "
+                    f"covariates to Scene.of when you make it."
+                )
             return path
         return cls(
             dates=(path,) if isinstance(path, Product) else _products(path, dates),
@@ -98,28 +98,28 @@ class Scene:
 
     @property
     def name(self) -> str:
-        """The newest date as it was named."""
+        """The name of the newest date."""
         return self.dates[-1].name
 
     @property
     def stem(self) -> str:
-        """What the names of its results begin with."""
+        """The beginning of the names of its results."""
         return self.dates[-1].stem
 
     @property
     def identity(self) -> tuple[FileIdentity, ...]:
-        """The state of every file that it names, without opening any."""
+        """The state of every file that it names; none is opened."""
         rasters = [path for date in self.dates for path in date.paths]
         layers = [spec.source for spec in self.covariates if spec.kind != DAY]
         masks = [path for path in (self.mask, self.normal) if path is not None]
         return tuple(map(identify, [*rasters, *masks, *layers]))
 
     def without_newest(self, count: int) -> Scene:
-        """Leave the newest dates out."""
+        """Return the scene without its newest ``count`` dates."""
         return replace(self, dates=self.dates[:-count])
 
     def absolute(self) -> Scene:
-        """Name everything so that it is found from any folder."""
+        """Return the scene with absolute paths."""
         return replace(
             self,
             dates=tuple(date.absolute() for date in self.dates),
@@ -135,14 +135,14 @@ class Scene:
     def open(
         self, bands: Bands | None = None, covariates: Covariates | None = None
     ) -> Iterator[OpenScene]:
-        """Open every file for reading; all are closed in the end.
+        """Open every file for reading; the context closes all.
 
         Parameters
         ----------
         bands : Bands, optional
-            Those of a detector, to be found in the scene; by default the bands of the scene.
+            Bands of a detector, which are searched in the scene; by default those of the scene.
         covariates : Covariates, optional
-            Those of a detector; others are refused.
+            Covariates of a detector; a scene with others is refused.
 
         Yields
         ------
@@ -153,13 +153,13 @@ class Scene:
         RasterError
             If a file does not exist, is no raster, or holds no band of real numbers.
         GridMismatch
-            If a date or the mask is on another grid, or a covariate cannot be brought onto it.
+            If a date or a mask is on another grid, or a covariate cannot be warped to it.
         BandMismatch
             If a band is missing, or differs in radiometry.
         CovariateMismatch
-            If the covariates are not those expected, or a day is not known.
+            If the covariates differ from those of the detector, or a day is unknown.
         ConfigError
-            If ``bands`` of the scene names an unknown band.
+            If the ``bands`` of the scene name an unknown band.
         """
         with ExitStack() as files:
             dates = [self._open_date(files, date) for date in self.dates]
@@ -167,14 +167,16 @@ class Scene:
             for date in dates[:-1]:
                 newest.grid.require_same(date.grid, newest.name, date.name)
             wanted = newest.bands if bands is None else bands.find_in(newest.bands, newest.name)
-            matched = [replace(date, bands=wanted.find_in(date.bands, date.name)) for date in dates]
+            open_dates = [
+                replace(date, bands=wanted.find_in(date.bands, date.name)) for date in dates
+            ]
             normal = None
             if self.normal is not None:
                 mask = open_normal(self.normal, newest.georeference, newest.name)
                 normal = files.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            yield OpenScene(self, tuple(matched), normal)
+            yield OpenScene(self, tuple(open_dates), normal)
 
     def _open_date(self, files: ExitStack, product: Product) -> OpenDate:
         dataset = files.enter_context(product.open())
@@ -196,9 +198,11 @@ def scenes_of(
     paths: Sequence[PathText],
     *,
     one_place: bool,
-    dates: str = AS_LISTED,
+    dates: str | None = None,
+    bands: str | None = None,
+    mask: PathText | None = None,
     normal: Sequence[PathText] = (),
-    **options: Any,  # noqa: ANN401 - those of `Scene.of`
+    covariates: Sequence[PathText] = (),
 ) -> list[Scene]:
     """Make scenes of rasters: one of all dates of a place, or one of each raster.
 
@@ -208,36 +212,35 @@ def scenes_of(
         The rasters.
     one_place : bool
         Whether they are the dates of one place, because a model compares dates.
-    dates : str, optional
-        As for `Scene.of`.
+    dates, bands, mask, covariates
+        As for `Scene.of`, equal for all scenes.
     normal : sequence of path, optional
         Masks of normal pixels: one for all scenes, or one for each.
-    **options
-        Those of `Scene.of` that hold for all scenes.
 
     Raises
     ------
     ConfigError
-        If no raster is given, dates are given though none are compared, a date is not known, or
-        there is another number of masks.
+        If no raster is given, a date is unknown, or the number of masks is wrong.
     """
-    if not paths:
-        raise ConfigError("No scene is given. Name at least one raster.")
-    if not one_place and dates not in {"", AS_LISTED}:
-        raise ConfigError("This family does not compare dates: leave --dates out.")
+    _require_any(paths)
     named: list[SceneText] = [tuple(paths)] if one_place else list(paths)
     return [
-        Scene.of(path, dates=dates, normal=mask, **options)
-        for path, mask in zip(named, _one_each(normal, len(named)), strict=True)
+        Scene.of(path, dates=dates, bands=bands, mask=mask, normal=pixels, covariates=covariates)
+        for path, pixels in zip(named, _one_each(normal, len(named)), strict=True)
     ]
 
 
-def _products(paths: SceneText, dates: str) -> tuple[Product, ...]:
+def _products(paths: SceneText, dates: str | None) -> tuple[Product, ...]:
     names = [str(path) for path in as_paths(paths)]
-    if not names:
+    _require_any(names)
+    if dates is not None and (dates or len(names) > 1):  # one raster needs no date in its name
+        names = oldest_first(names, dates)
+    return tuple(map(recognise, names))
+
+
+def _require_any(paths: Sequence[PathText]) -> None:
+    if not paths:
         raise ConfigError("No scene is given. Name at least one raster.")
-    ordered = oldest_first(names, dates) if len(names) > 1 else names
-    return tuple(map(recognise, ordered))
 
 
 def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:

@@ -1,9 +1,9 @@
-"""Which pixels a file's masks say are valid.
+"""Valid pixels by the masks of a file.
 
 One rule holds from file to metric.  A value is data unless it is NaN or infinite, equals its band's
-nodata value, or is masked by its band's mask, the dataset's mask or an alpha band.  The first two
-are seen in the values (`anomvae.raster.values`); the masks are read here.  What concerns one band
-makes that band NaN; what concerns the pixel makes all its bands NaN.
+nodata value, or is masked by the mask of its band, the mask of the dataset or an alpha band.
+`anomvae.raster.values` applies the first two; this module reads the masks.  The mask of one band
+makes that band NaN; a mask of the pixel makes all its bands NaN.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from .description import alpha_indexes
 
 @dataclass(frozen=True)
 class Validity:
-    """The masks of a file that say something; what is all valid is never read."""
+    """The masks of a file that hide any pixel; a mask that is all valid is never read."""
 
     alphas: tuple[int, ...]
     """Numbers of the alpha bands."""
     shared: int | None
-    """Number of a band whose mask holds for all bands; None without such a mask."""
+    """Number of a band whose mask applies to all bands; None without such a mask."""
     own: frozenset[int]
-    """Numbers of the bands with a mask of their own."""
+    """Numbers of the bands with their own mask."""
 
 
 def validity_of(dataset: DatasetReader, bands: Bands) -> Validity:
     """Find the masks of a raster."""
     flags = dict(zip(dataset.indexes, map(set, dataset.mask_flag_enums), strict=True))
-    # GDAL takes alpha for a mask only in files of two or four bands: we read it ourselves.
+    # GDAL treats alpha as a mask only in files of two or four bands: it is read as a band instead.
     shared = [
         band.index
         for band in bands
@@ -56,10 +56,10 @@ def hide_masked(
     bands: Bands,
     window: Window,
 ) -> None:
-    """Put NaN where a mask says that a block, axes (row, col, band), holds no data."""
-    for place, band in enumerate(bands):
+    """Set NaN where a mask hides pixels of a block, axes (row, col, band)."""
+    for position, band in enumerate(bands):
         if band.index in validity.own:
-            block[dataset.read_masks(band.index, window=window) == 0, place] = np.nan
+            block[dataset.read_masks(band.index, window=window) == 0, position] = np.nan
     if validity.shared is not None:
         block[dataset.read_masks(validity.shared, window=window) == 0] = np.nan
     for index in validity.alphas:

@@ -1,4 +1,4 @@
-"""From stored numbers to physical values as float32, NaN where a value is no data.
+"""Stored numbers become physical values: ``stored * scale + offset``, float32, NaN = no data.
 
 Arrays have axes (row, col, band).
 """
@@ -16,13 +16,13 @@ from ..pixels.bands import Bands
 from ..pixels.tiling import Window, shape_of
 
 EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
-"""Types whose every value is a float32."""
+"""Types whose every value is exact as float32."""
 
 CHUNK = 100_000
-"""Numbers turned into values at once: what stays in the processor's cache."""
+"""Numbers converted at once: few enough for the cache of the processor."""
 
 Numbers = NDArray[Any]
-"""Axes (..., band); float32, or float64 where the file's type needs it."""
+"""Axes (..., band); float32, or float64 where the type of the file needs it."""
 
 
 def read_values(dataset: DatasetReader, bands: Bands, window: Window) -> NDArray[np.float32]:
@@ -37,11 +37,11 @@ def read_values(dataset: DatasetReader, bands: Bands, window: Window) -> NDArray
 
 
 def _stored(dataset: DatasetReader, bands: Bands, window: Window) -> Numbers:
-    """Read the numbers of the file, in a type that holds each of them."""
+    """Read the numbers of the file in a type that represents each exactly."""
     types = {dataset.dtypes[band.index - 1] for band in bands}
     stored = np.empty((*shape_of(window), len(bands)), "float32" if types <= EXACT else "float64")
     layers = np.moveaxis(stored, -1, 0)
-    if len(types) == 1:  # at once: a pixel-interleaved file is decoded only once
+    if len(types) == 1:  # in one call: a pixel-interleaved file is decoded only once
         dataset.read(bands.indexes, out=layers, window=window)
     else:  # rasterio refuses mixed types
         for band, layer in zip(bands, layers, strict=True):
@@ -51,43 +51,43 @@ def _stored(dataset: DatasetReader, bands: Bands, window: Window) -> Numbers:
 
 @dataclass(frozen=True)
 class _Radiometry:
-    """What turns stored numbers into values, each an array with axis (band,).
+    """Scale, offset and nodata of the bands, each an array with axis (band,).
 
-    What is the same for all bands stands there once: numpy is several times faster then.
+    An array has length 1 if all bands share its value: numpy is several times faster then.
     """
 
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
     nodata: Numbers
-    """NaN for bands without."""
+    """NaN for bands without nodata."""
 
     def fill(self, values: NDArray[np.float32], stored: Numbers) -> None:
-        """Turn stored numbers into values, axes (row, col, band); both may be one array."""
-        # Overflow makes an infinity, which is no data in the end.
+        """Convert stored numbers into values, axes (row, col, band); both may be one array."""
+        # Overflow gives infinity, which becomes NaN below.
         with np.errstate(over="ignore", invalid="ignore"):
-            known = self._known(stored)
+            valid = self._valid(stored)
             scaled = self._scaled(stored)
             if scaled is not stored or stored.dtype != values.dtype:
                 values[...] = scaled
-        known &= np.isfinite(values)
-        if not known.all():
-            np.copyto(values, np.nan, where=~known)
+        valid &= np.isfinite(values)
+        if not valid.all():
+            np.copyto(values, np.nan, where=~valid)
 
     def _scaled(self, stored: Numbers) -> Numbers:
         if (self.scale == 1).all() and (self.offset == 0).all():
             return stored
-        # In float64, as a large stored number and a large offset may nearly cancel.
+        # In float64, because a large stored number and a large offset may nearly cancel.
         return stored * self.scale + self.offset
 
-    def _known(self, stored: Numbers) -> NDArray[np.bool_]:
+    def _valid(self, stored: Numbers) -> NDArray[np.bool_]:
         if np.isnan(self.nodata).all():
             return np.ones(stored.shape, np.bool_)
         if not self.nodata.any():
             return np.asarray(stored != 0)
-        # As GDAL compares: a nodata value has often been text, and lost its last digit there.
+        # GDAL compares with a tolerance, too: text often rounds a nodata value.
         tolerance = 4 * np.finfo(stored.dtype).eps * np.abs(self.nodata)
-        away = stored - self.nodata  # NaN for a band without nodata, which hides nothing
-        return np.asarray(~(np.abs(away, out=away) <= tolerance))
+        difference = stored - self.nodata  # NaN for a band without nodata, so all is valid
+        return np.asarray(~(np.abs(difference, out=difference) <= tolerance))
 
 
 def _radiometry(bands: Bands, dtype: np.dtype[Any]) -> _Radiometry:
@@ -95,13 +95,13 @@ def _radiometry(bands: Bands, dtype: np.dtype[Any]) -> _Radiometry:
     with np.errstate(invalid="ignore"):
         nodata[np.abs(nodata) > np.finfo(dtype).max] = np.nan  # no value of the file equals it
     return _Radiometry(
-        scale=_once(np.array([band.scale for band in bands])),
-        offset=_once(np.array([band.offset for band in bands])),
-        nodata=_once(nodata.astype(dtype)),
+        scale=_merged(np.array([band.scale for band in bands])),
+        offset=_merged(np.array([band.offset for band in bands])),
+        nodata=_merged(nodata.astype(dtype)),
     )
 
 
-def _once(values: Numbers) -> Numbers:
-    """Take one of equal values alone."""
-    same = np.array_equal(values, np.full_like(values, values[0]), equal_nan=True)
-    return values[:1] if same else values
+def _merged(values: Numbers) -> Numbers:
+    """Reduce equal values to one."""
+    equal = np.array_equal(values, np.full_like(values, values[0]), equal_nan=True)
+    return values[:1] if equal else values

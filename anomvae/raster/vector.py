@@ -1,6 +1,6 @@
-"""Outlines of polygons, as a vector file tells them.
+"""Polygons of a vector file.
 
-GeoJSON is read here; other formats by pyogrio, which the extra ``vector`` installs.
+This module reads GeoJSON; pyogrio, which the extra ``vector`` installs, reads other formats.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from ..errors import RasterError
 GEOJSON = {".geojson", ".json"}
 
 LONGITUDE_LATITUDE = "EPSG:4326"
-"""What GeoJSON is in unless it says otherwise (RFC 7946)."""
+"""Coordinate reference system of GeoJSON without the member ``crs`` (RFC 7946)."""
 
 
 @dataclass(frozen=True)
 class Outlines:
-    """Polygons as one run of corners, and how to cut it."""
+    """Polygons as one array of corners, and the lengths that split it."""
 
     name: str
-    """The file's path as it was given."""
+    """The path as the user gave it."""
     corners: NDArray[np.float64]
     """All corners of all rings of all polygons, axes (corner, x and y), in units of ``crs``."""
     ring_sizes: tuple[int, ...]
@@ -40,7 +40,7 @@ class Outlines:
 
 
 def read_outlines(path: str | Path) -> Outlines:
-    """Read the polygons of a vector file; points and lines are left out.
+    """Read the polygons of a vector file; points and lines are ignored.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _not_geojson(path: str | Path, why: str) -> RasterError:
 
 
 def _polygons(node: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - JSON
-    """Walk through GeoJSON; a polygon is a list of rings."""
+    """Yield the polygons in GeoJSON, each a list of linear rings."""
     match node["type"]:
         case "FeatureCollection":
             for feature in node["features"]:
@@ -100,22 +100,22 @@ def _polygons(node: Any) -> Iterator[list[Any]]:  # noqa: ANN401 - JSON
 
 
 def _declared(document: Any) -> str:  # noqa: ANN401 - JSON
-    """Read the member ``crs`` that GeoJSON had before RFC 7946, and that GDAL still writes."""
+    """Read the member ``crs`` of GeoJSON before RFC 7946, which GDAL still writes."""
     declared = document.get("crs")
     return str(declared["properties"]["name"]) if declared else LONGITUDE_LATITUDE
 
 
 def _converted(path: str | Path) -> tuple[Any, str]:
-    """Let pyogrio turn any vector file into GeoJSON, in its own coordinates."""
+    """Convert any vector file to GeoJSON with pyogrio, in the coordinates of the file."""
     try:
         from pyogrio import raw
     except ImportError as error:
         raise RasterError(
-            f"{path} is no GeoJSON; other vector formats are read by pyogrio, which is missing. "
+            f"{path} is no GeoJSON; other vector formats need pyogrio, which is missing. "
             f'Run: pip install "anomvae[vector]", or convert it (ogr2ogr -f GeoJSON).'
         ) from error
     try:
-        facts, _, geometries, _ = raw.read(path, columns=[])
+        metadata, _, geometries, _ = raw.read(path, columns=[])
         geometries = geometries[[geometry is not None for geometry in geometries]]
         text = io.BytesIO()
         raw.write(
@@ -124,11 +124,11 @@ def _converted(path: str | Path) -> tuple[Any, str]:
             field_data=[],
             fields=[],
             driver="GeoJSON",
-            geometry_type=facts["geometry_type"],
-            crs=facts["crs"] or LONGITUDE_LATITUDE,  # only a label here
+            geometry_type=metadata["geometry_type"],
+            crs=metadata["crs"] or LONGITUDE_LATITUDE,  # only a label here
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise RasterError(
             f"{path} cannot be read: {error}. Give a vector file with polygons."
         ) from error
-    return json.loads(text.getvalue()), facts["crs"] or ""
+    return json.loads(text.getvalue()), metadata["crs"] or ""

@@ -1,7 +1,7 @@
-"""MapWriter: one output raster, written window by window, then turned into a COG.
+"""MapWriter: one output raster, written window by window, then converted to a COG.
 
-Arrays have axes (band, row, col), as files have them.  A COG holds its overviews before its pixels,
-so it cannot be written in a stream: a plain tiled GeoTIFF is, and copied once in the end.
+Arrays have axes (band, row, col), as in files.  A COG stores its overviews before its pixels, so it
+cannot be streamed: the writer streams a plain tiled GeoTIFF and copies it once at the end.
 """
 
 from __future__ import annotations
@@ -27,52 +27,52 @@ from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
 
 BLOCK = 512
-"""Side of the file's blocks, pixels."""
+"""Side of the blocks of the file, pixels."""
 
 
 @dataclass(frozen=True)
 class Category:
-    """What one value of a raster of classes means."""
+    """One value of a raster of classes."""
 
     value: int
     """From 0 to 255."""
     name: str
-    """For people; kept in the band's tag ``CATEGORY_<value>``."""
+    """Name for people, stored in the tag ``CATEGORY_<value>`` of the band."""
     colour: tuple[int, int, int]
-    """Red, green, blue, from 0 to 255; the nodata value is shown transparent."""
+    """Red, green, blue, from 0 to 255; the nodata value is transparent."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What an output raster holds, whatever the scene."""
+    """Content of an output raster, independent of the scene."""
 
     dtype: str
-    """Type of its values."""
+    """Type of the values."""
     nodata: float
-    """Value that means no data; also of pixels that are never written."""
+    """Value of no data, and of pixels that are never written."""
     descriptions: tuple[str, ...]
-    """What each band is called; their number is the number of bands."""
+    """Description of each band; their number is the number of bands."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the dataset."""
     categories: tuple[Category, ...] = ()
     """Names and colours of the values of a one-band uint8 raster."""
     overviews: str = "average"
-    """How smaller copies are drawn, in GDAL's words: average, nearest, mode."""
+    """GDAL's resampling of overviews: average, nearest, mode."""
     predictor: bool = True
     """Whether to store differences of neighbours: smaller for measurements, not for classes."""
 
 
 class MapWriter:
-    """Writes one raster; on a clean exit a valid COG is at ``path``, otherwise nothing is.
+    """Writes one raster; a clean exit leaves a valid COG at ``path``, an error leaves nothing.
 
     Parameters
     ----------
     path : path
-        The file to make, in a staging folder (see `anomvae.files.staging`).
+        The file to create, in a staging folder (see `anomvae.files.staging`).
     georeference : Georeference
-        Where its pixels lie: the scene's.
+        Georeference of the scene.
     layout : Layout
-        What it holds.
+        Content of the raster.
 
     Raises
     ------
@@ -88,7 +88,7 @@ class MapWriter:
         self._dataset: DatasetWriter
 
     def __enter__(self) -> MapWriter:
-        """Begin a plain GeoTIFF beside the file to make."""
+        """Create a plain GeoTIFF in the folder of the COG."""
         try:
             with self._reporting(), unwarned():
                 self._dataset = self._create()
@@ -104,7 +104,7 @@ class MapWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Make the COG, or leave nothing behind after an error."""
+        """Create the COG; after an error, remove both files."""
         if kind is not None:
             self._discard()
             return
@@ -128,14 +128,14 @@ class MapWriter:
         window : (rows, cols)
             Half-open slices, pixels.
         values : array, axes (band, row, col)
-            Of the layout's type, or of one that turns into it without changing kind.
+            Values of the type of the layout, or of one that casts to it as the same kind.
 
         Raises
         ------
         NotWritten
             If the disk is full.
         ValueError
-            If ``values`` does not have the window's shape.
+            If ``values`` does not have the shape of the window.
         """
         expected = (len(self._layout.descriptions), *shape_of(window))
         if values.shape != expected:  # GDAL would stretch it
@@ -156,7 +156,7 @@ class MapWriter:
             tiled=True,
             blockxsize=BLOCK,
             blockysize=BLOCK,
-            interleave="band",  # overviews are drawn band by band
+            interleave="band",  # GDAL computes overviews band by band
             BIGTIFF="IF_SAFER",
             SPARSE_OK="FALSE",
             **self._georeference.creation(),
@@ -167,13 +167,13 @@ class MapWriter:
         dataset.descriptions = layout.descriptions
         dataset.update_tags(**layout.tags, **self._georeference.tags())
         if layout.categories:
-            # GDAL keeps category names in a side-car file only, which a rename would lose.
-            names = {f"CATEGORY_{known.value}": known.name for known in layout.categories}
+            # GDAL stores category names in a side-car file only, which a rename would lose.
+            names = {f"CATEGORY_{one.value}": one.name for one in layout.categories}
             dataset.update_tags(1, **names)
-            dataset.write_colormap(1, {known.value: known.colour for known in layout.categories})
+            dataset.write_colormap(1, {one.value: one.colour for one in layout.categories})
 
     def _copy(self) -> None:
-        # GDAL draws the overviews into a temporary file first: most of the time goes there.
+        # Most of the time goes into the temporary file of GDAL's overviews.
         with rasterio.Env(COG_TMP_COMPRESSION="NONE"):
             copy(
                 str(self._plain),
@@ -192,7 +192,7 @@ class MapWriter:
             with suppress(*GDAL_ERRORS), session():
                 self._dataset.close()
         for path in (self._plain, self._path):
-            with suppress(OSError):  # not even begun
+            with suppress(OSError):  # not created yet
                 path.unlink()
 
     @contextmanager
@@ -208,9 +208,9 @@ class MapWriter:
 
 
 def _require_whole(path: Path) -> None:
-    """Make sure that all blocks of a TIFF and its overviews are on disk.
+    """Raise OSError unless all blocks of a TIFF and its overviews are on disk.
 
-    When a disk is full, GDAL says nothing while it closes a file, or copies one in threads.
+    GDAL reports no full disk when it closes a file, or copies one in threads.
     """
     size = path.stat().st_size
     with rasterio.open(path) as dataset:
@@ -223,17 +223,17 @@ def _require_whole(path: Path) -> None:
 
 
 def _block_ends(dataset: DatasetReader) -> Iterator[int | None]:
-    """Say where each block of each band ends, bytes from the file's start."""
+    """Yield the end of each block of each band, bytes from the start of the file; None: absent."""
     for band, ((row, col), _) in product(dataset.indexes, dataset.block_windows(1)):
         offset, length = (
-            dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
-            for what in ("OFFSET", "SIZE")
+            dataset.get_tag_item(f"BLOCK_{item}_{col}_{row}", "TIFF", bidx=band)
+            for item in ("OFFSET", "SIZE")
         )
         yield int(offset) + int(length) if offset and length else None
 
 
 def _free_space(folder: Path) -> str:
-    """Say how much space is left, as GDAL does not say that a disk is full."""
+    """Describe the free space, because GDAL does not report a full disk."""
     try:
         return f" ({shutil.disk_usage(folder).free / 1e6:.0f} MB are free there now)"
     except OSError:

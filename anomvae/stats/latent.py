@@ -1,32 +1,32 @@
-"""How much of its code a model uses: what `info` tells, and when it is too little."""
+"""Latent statistics: how much information a model's code carries, and when it has collapsed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-ACTIVE = 0.01  # nats; a unit below it says nothing that the prior does not
-FEWEST = 1.5  # codes; below, nearly all examples have the same one
+ACTIVE = 0.01  # nats; a unit with less equals its prior
+FEWEST = 1.5  # codes; below it, nearly all examples have the same code
 
 
 @dataclass(frozen=True)
 class LatentStatistics:
-    """What a code carries, averaged over training examples; empty where it has no prior."""
+    """Information in the code, averaged over training examples; empty without a prior."""
 
     units: tuple[float, ...] = ()
     """KL of each latent unit, nats, to four decimals."""
     levels: tuple[float, ...] = ()
     """The same summed over each level of a hierarchy, from the top."""
     perplexity: float | None = None
-    """exp(entropy of the codes that examples have): how many codes are as good as in use."""
+    """exp(entropy of the codes of all examples): the effective number of codes."""
 
     @property
     def active(self) -> int:
-        """Units whose KL exceeds .01 nats."""
+        """Units with a KL above 0.01 nats."""
         return sum(kl > ACTIVE for kl in self.units)
 
     @property
     def collapse(self) -> str | None:
-        """Say what is wrong with a code that carries nothing, and what to do; else None."""
+        """Explain that the code has collapsed, with advice; None if it has not."""
         if self.units and not self.active:
             return (
                 f"The code collapsed: none of {len(self.units)} latent units carries {ACTIVE:g} "

@@ -1,15 +1,15 @@
-"""How well scores separate anomalous from normal pixels.
+"""Metrics of scores against labels: how well they separate anomalous from normal pixels.
 
-Scores and labels have one entry per pixel, any shape; a NaN score or label is no data and never
-counts.  Rates are shares in [0, 1].  scikit-learn computes what it has; a detection rate at a
-false-alarm rate is read off its ROC without interpolation.
+Scores and labels have one entry per pixel, any shape; a NaN score or label is no data and does not
+count.  Rates are shares in [0, 1].  scikit-learn computes them; a detection rate at a false-alarm
+rate is read from its ROC without interpolation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,12 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Metrics:
-    """What scores are worth against labels."""
+    """Metrics of scores against labels."""
 
     pixels: int
     """Pixels that have a score and a label."""
     anomalous: int
-    """Pixels among them that are labelled anomalous."""
+    """Pixels among them with an anomalous label."""
     roc_auc: float = NAN
     """Area under the receiver operating characteristic."""
     average_precision: float = NAN
@@ -37,9 +37,9 @@ class Metrics:
     tpr_at_fpr_1e3: float = NAN
     """Detection rate at a false-alarm rate of at most 1e-3."""
     best_f1: float = NAN
-    """Largest F1 of any threshold: a ceiling, chosen with the labels."""
+    """Largest F1 of any threshold: an upper bound, chosen with the labels."""
     threshold: float = NAN
-    """The threshold that the figures below belong to."""
+    """The threshold of the metrics that follow."""
     precision: float = NAN
     """Share of flagged pixels that are anomalous."""
     recall: float = NAN
@@ -55,7 +55,7 @@ class Metrics:
     true_negative: int = 0
     """Normal pixels not flagged."""
     reason: str = ""
-    """Why a figure is NaN."""
+    """Why a metric is NaN."""
 
 
 def measure(
@@ -70,21 +70,22 @@ def measure(
     scores : array, same shape
         Higher = more anomalous, NaN = no data.
     threshold : float, optional
-        Scores above it are flagged; without one the figures at the threshold are NaN.
+        Scores above it are flagged; without one the metrics at the threshold are NaN.
 
     Returns
     -------
     Metrics
-        With NaN, and the reason, where labels of one class leave a figure undefined.
+        With NaN, and the reason, where labels of one class leave a metric undefined.
     """
-    known = np.isfinite(labels) & np.isfinite(scores)
-    truth, score = labels[known] > 0, scores[known]
-    found = Metrics(pixels=int(truth.size), anomalous=int(truth.sum()))
-    found = _with(found, **_ranking(truth, score))
-    return found if threshold is None else _with(found, **_decisions(truth, score, threshold))
+    valid = np.isfinite(labels) & np.isfinite(scores)
+    truth, score = labels[valid] > 0, scores[valid]
+    values = _ranking(truth, score)
+    if threshold is not None:
+        values |= _decisions(truth, score, threshold)
+    return Metrics(pixels=int(truth.size), anomalous=int(truth.sum()), **values)
 
 
-def _ranking(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> dict[str, float | str]:
+def _ranking(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> dict[str, Any]:
     from sklearn.metrics import (
         average_precision_score,
         precision_recall_curve,
@@ -108,7 +109,7 @@ def _ranking(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> dict[str,
 
 def _decisions(
     truth: NDArray[np.bool_], score: NDArray[np.floating], threshold: float
-) -> dict[str, float | int]:
+) -> dict[str, Any]:
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
     if not truth.size:
@@ -138,12 +139,8 @@ def _one_class(truth: NDArray[np.bool_]) -> str:
     return f"all {truth.size} labelled pixels are normal"
 
 
-def _with(found: Metrics, **figures: float | int | str) -> Metrics:
-    return Metrics(**(asdict(found) | figures))
-
-
 def table(rows: Mapping[str, Metrics]) -> pd.DataFrame:
-    """Put metrics of several detectors side by side, one row each, in the order given."""
+    """Return the metrics of several detectors as a table, one row each, in their order."""
     import pandas as pd
 
     columns = [field.name for field in fields(Metrics)]

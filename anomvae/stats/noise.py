@@ -1,20 +1,21 @@
-"""What counts as a large residual: the noise model of the score.
+"""The noise model of the score: which residuals are large.
 
 A residual ``r = x - mean(x | z)`` in scaled units, shape (n, band), is centred and whitened::
 
     u = (r - c) S^-1/2          shape (n, band); 0 at the mode
 
-and the likelihood says what u costs (`anomvae.models.likelihoods`), 1/2 |u|^2 if it is normal.
+and the likelihood gives the negative log-likelihood of u above its mode
+(`anomvae.models.likelihoods`), 1/2 |u|^2 if it is normal.
 
 unit        c = 0, S = identity
 band        c = 0, S = diag(sigma^2), the noise per band that the likelihood learnt
-covariance  c and S are the trimmed mean and covariance of the training residuals, S moved towards
-            its diagonal; it knows which bands err together, but holds only where it was fitted
+covariance  c and S are the trimmed mean and covariance of the training residuals, S shrunk towards
+            its diagonal; it models errors that bands share, but holds only where it was fitted
 
-The root of S is the symmetric one: each u then is as near as can be to the band it belongs to
+The root of S is the symmetric one: each u is as similar as possible to its own band
 (Kessy, Lewin & Strimmer 2018), so that heavy tails in one band stay in one u.
 
-The weight of the diagonal is a compromise over scenes; with little of it, S follows the anomalies.
+The weight of the diagonal is a compromise over scenes; with a small one, S fits the anomalies.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from .rx import shrunk, trimmed_moments
 
 KINDS = ("unit", "band", "covariance")
 DIAGONAL = 0.8
-RIDGE = 1e-6  # of the mean variance: an absolute ridge means nothing in other units ...
-FLOOR = 1e-24  # ... but where nearly all residuals are alike, float32 must hold what is whitened
+RIDGE = 1e-6  # of the mean variance, so that units do not matter ...
+FLOOR = 1e-24  # ... but where nearly all residuals are equal, whitened ones must fit float32
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Noise:
     """Centre and whitening of residuals."""
 
     centre: NDArray[np.float64]
-    """What a normal residual is, scaled units, shape (band,)."""
+    """Mean residual of normal pixels, scaled units, shape (band,)."""
     whitening: NDArray[np.float64]
-    """Brings residuals to variance 1: (band,), multiplied, or (band, band), from the right."""
+    """Factor to variance 1: (band,), or (band, band), multiplied from the right."""
 
 
 def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float32]) -> Noise:
@@ -49,9 +50,9 @@ def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float
     Parameters
     ----------
     kind : {"unit", "band", "covariance"}
-        Which noise model.
+        The noise model.
     residuals : array, shape (n, band)
-        Residuals at the posterior mean, scaled units; only ``covariance`` looks at them.
+        Residuals at the posterior mean, scaled units; only ``covariance`` depends on them.
     sigma : array, shape (band,)
         The likelihood's standard deviation per band, scaled units.
 
@@ -60,19 +61,19 @@ def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float
     ConfigError
         If ``kind`` is unknown.
     """
-    still = np.zeros(len(sigma))
+    zero = np.zeros(len(sigma))
     if kind == "unit":
-        return Noise(still, np.ones(len(sigma)))
+        return Noise(zero, np.ones(len(sigma)))
     if kind == "band":
-        return Noise(still, 1.0 / sigma.astype(np.float64))
+        return Noise(zero, 1.0 / sigma.astype(np.float64))
     if kind == "covariance":
         return _covariance(residuals)
     raise ConfigError(f"score.noise = {kind!r} is unknown. Known: {', '.join(KINDS)}.")
 
 
 def _covariance(residuals: NDArray[np.float32]) -> Noise:
-    found = trimmed_moments(residuals, shrink=DIAGONAL)
-    covariance = shrunk(found.covariance, DIAGONAL)
+    trimmed = trimmed_moments(residuals, shrink=DIAGONAL)
+    covariance = shrunk(trimmed.covariance, DIAGONAL)
     ridge = max(RIDGE * np.trace(covariance) / len(covariance), FLOOR)
     variances, directions = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))
-    return Noise(found.mean, directions / np.sqrt(variances) @ directions.T)
+    return Noise(trimmed.mean, directions / np.sqrt(variances) @ directions.T)

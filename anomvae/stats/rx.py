@@ -1,12 +1,12 @@
 """RX: the squared Mahalanobis distance of a spectrum to the mean of its scene.
 
-The floor of this field (Reed & Yu 1990), always printed beside the autoencoder::
+The baseline of this field (Reed & Yu 1990), always printed beside the autoencoder::
 
     rx(x) = (x - m)' S^-1 (x - m)          m, S: mean and covariance of the scene
 
-Spectra have axes (n, band).  Moments are float64 and merged in a stream (Chan, Golub & LeVeque
-1983); directions without variance, such as copied bands, are left out (pseudo-inverse).  Robust RX
-takes the moments of the spectra nearest to them: anomalies do not widen what counts as near.
+Spectra have axes (n, band).  Directions without variance, such as copied bands, are dropped
+(pseudo-inverse).  Robust RX takes the moments of the spectra nearest to them, so that anomalies do
+not widen the covariance.
 """
 
 from __future__ import annotations
@@ -17,57 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from .moments import Array, Moments, stream_moments
+
 Stream = Callable[[], Iterable[NDArray[np.floating]]]
-"""Begins to read spectra, part by part, each (n, band); every time the same parts."""
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Mean and covariance of spectra seen so far."""
-
-    count: int
-    """Spectra seen."""
-    mean: Array
-    """Mean, shape (band,)."""
-    scatter: Array
-    """Sum of outer products of deviations from the mean, shape (band, band)."""
-
-    @property
-    def covariance(self) -> Array:
-        """Covariance, shape (band, band); unbiased."""
-        return self.scatter / max(self.count - 1, 1)
-
-    def merged(self, other: Moments) -> Moments:
-        """Add what another part of the stream says."""
-        count = self.count + other.count
-        share = other.count / max(count, 1)
-        step = other.mean - self.mean
-        scatter = self.scatter + other.scatter + self.count * share * np.outer(step, step)
-        return Moments(count, self.mean + share * step, scatter)
-
-
-def moments(x: NDArray[np.floating]) -> Moments:
-    """Describe spectra of shape (n, band)."""
-    spectra = x.astype(np.float64)
-    mean = spectra.mean(axis=0) if len(spectra) else np.zeros(spectra.shape[1])
-    deviations = spectra - mean
-    return Moments(len(spectra), mean, deviations.T @ deviations)
-
-
-def stream_moments(parts: Iterable[NDArray[np.floating]]) -> Moments:
-    """Describe a stream of arrays of spectra, one array in memory at a time."""
-    described = map(moments, parts)
-    total = next(described)
-    for part in described:
-        total = total.merged(part)
-    return total
+"""Starts to read spectra in parts, each (n, band); each call gives the same parts."""
 
 
 def whitener(covariance: Array) -> Array:
-    """Give W with ``W W' = pinv(covariance)``, shape (band, rank).
+    """Return W with ``W W' = pinv(covariance)``, shape (band, rank).
 
-    The sign and order of its columns do not matter: distances after ``x @ W`` do.
+    The sign and order of its columns do not matter: only distances after ``x @ W`` do.
     """
     variances, directions = np.linalg.eigh(covariance)
     floor = max(variances[-1], 0.0) * len(variances) * np.finfo(np.float64).eps
@@ -76,7 +35,7 @@ def whitener(covariance: Array) -> Array:
 
 
 def mahalanobis(x: NDArray[np.floating], mean: Array, whitening: Array) -> Array:
-    """Squared Mahalanobis distance of spectra (n, band) to ``mean``, shape (n,)."""
+    """Return the squared Mahalanobis distance of spectra (n, band) to ``mean``, shape (n,)."""
     whitened = (x.astype(np.float64) - mean) @ whitening
     return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
 
@@ -91,39 +50,30 @@ class RX:
     """``pinv(S)`` is its product with its transpose, shape (band, rank)."""
 
     def score(self, x: NDArray[np.floating]) -> Array:
-        """Squared Mahalanobis distance of spectra (n, band), shape (n,); NaN in = NaN out."""
+        """Return the distance of spectra (n, band), shape (n,); NaN where a band is NaN."""
         return mahalanobis(x, self.mean, self.whitening)
 
 
 def fit_rx(parts: Iterable[NDArray[np.floating]]) -> RX:
-    """Fit global RX to a stream of arrays of spectra, each (n, band)."""
-    described = stream_moments(parts)
-    return RX(described.mean, whitener(described.covariance))
+    """Fit global RX to a stream of spectra, each part (n, band)."""
+    scene = stream_moments(parts)
+    return RX(scene.mean, whitener(scene.covariance))
 
 
 def fit_robust_rx(stream: Stream, keep: float = 0.95, rounds: int = 3) -> RX:
-    """Fit robust RX: global RX in which outliers have no say.
+    """Fit global RX to trimmed moments, as of `trimmed_moments`.
 
-    Parameters
-    ----------
-    stream : callable
-        Begins to read the spectra, part by part; it is called ``2 * rounds + 1`` times.
-    keep, rounds
-        As for `trimmed_moments`.
-
-    Returns
-    -------
-    RX
-        Directions without variance among the spectra kept are left out.
+    The stream is read ``2 * rounds + 1`` times.  Directions without variance among the spectra
+    kept are dropped.
     """
-    found = stream_trimmed_moments(stream, keep, rounds)
-    return RX(found.mean, whitener(found.covariance))
+    kept = stream_trimmed_moments(stream, keep, rounds)
+    return RX(kept.mean, whitener(kept.covariance))
 
 
 def trimmed_moments(
     x: NDArray[np.floating], keep: float = 0.95, rounds: int = 3, shrink: float = 0.0
 ) -> Moments:
-    """Mean and covariance of the spectra nearest to them: outliers have no say.
+    """Return the moments of the spectra nearest to their mean; outliers do not count.
 
     Parameters
     ----------
@@ -132,14 +82,14 @@ def trimmed_moments(
     keep : float, default 0.95
         Share of the spectra that each round keeps, in (0, 1].
     rounds : int, default 3
-        Re-estimations, each on the spectra nearest by the last one's distance.
+        Re-estimations, each from the spectra nearest by the last distance.
     shrink : float, default 0
         Weight of the diagonal in the covariance that measures distance, in [0, 1].
 
     Returns
     -------
     Moments
-        Not shrunk; with the variance that trimming takes away not given back.
+        Not shrunk, and not corrected for the variance that trimming removes.
     """
     return stream_trimmed_moments(lambda: (x,), keep, rounds, shrink)
 
@@ -147,20 +97,20 @@ def trimmed_moments(
 def stream_trimmed_moments(
     stream: Stream, keep: float = 0.95, rounds: int = 3, shrink: float = 0.0
 ) -> Moments:
-    """Describe the nearest spectra of a stream as `trimmed_moments` does those of an array.
+    """Return the trimmed moments of a stream, as `trimmed_moments` does of an array.
 
-    Two passes a round, one array of spectra in memory at a time, and the distances: 8 bytes each.
+    Each round reads the stream twice.  In memory are one part and all distances, 8 bytes each.
     """
-    found = stream_moments(stream())
+    kept = stream_moments(stream())
     for _ in range(rounds):
-        whitening = whitener(shrunk(found.covariance, shrink))
-        distances = [mahalanobis(part, found.mean, whitening) for part in stream()]
+        whitening = whitener(shrunk(kept.covariance, shrink))
+        distances = [mahalanobis(part, kept.mean, whitening) for part in stream()]
         cut = np.quantile(np.concatenate(distances), keep)
         parts = zip(stream(), distances, strict=True)
-        found = stream_moments(part[distance <= cut] for part, distance in parts)
-    return found
+        kept = stream_moments(part[distance <= cut] for part, distance in parts)
+    return kept
 
 
 def shrunk(covariance: Array, weight: float) -> Array:
-    """Move a covariance towards its diagonal (Ledoit & Wolf 2004, weight given)."""
+    """Move a covariance towards its diagonal (Ledoit & Wolf 2004, with a fixed weight)."""
     return (1 - weight) * covariance + weight * np.diag(np.diag(covariance))

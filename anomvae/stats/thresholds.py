@@ -1,9 +1,9 @@
-"""Cut-offs for scores, and the rules that choose them from the scores of normal pixels.
+"""Thresholds of scores, and the rules that choose them from the scores of normal pixels.
 
 A rule is written ``name`` or ``name:number``:
 
 ========== ====================================================== =======
-rule       cut-off                                                default
+rule       threshold                                              default
 ========== ====================================================== =======
 sigma      mean + k standard deviations                           3
 sigma-clip the same of log(1 + score), over the scores left by    3
@@ -14,9 +14,9 @@ fixed      the number itself                                      none
 ========== ====================================================== =======
 
 ``sigma`` is for scores of normal pixels that the detector was not fitted on; ``sigma-clip`` for
-scores that may hold anomalies.  It clips the logarithm because scores are skewed as a chi-squared
-is: clipped as they are, it would flag a tenth of every scene (docs/decisions/0002).  Scores are
-nats, higher is more anomalous; NaN is no data.
+scores that may include anomalies.  It clips logarithms because scores are skewed like a
+chi-squared: clipping the scores themselves would flag a tenth of every scene
+(docs/decisions/0002).  Scores are nats, higher is more anomalous; NaN is no data.
 """
 
 from __future__ import annotations
@@ -38,48 +38,48 @@ ROUNDS = 50  # clipping converges in about ten
 
 @dataclass(frozen=True)
 class ScoreDistribution:
-    """The scores of normal pixels, small enough to be kept in a model file.
+    """The scores of normal pixels, small enough for a model file.
 
     The largest `TAIL` scores are kept one by one; the others in up to `GROUPS` groups of neighbours
-    in rank, each told by its mean.  Up to GROUPS + TAIL scores nothing is lost.
+    in rank, by their means.  Up to GROUPS + TAIL scores are kept without loss.
     """
 
     values: NDArray[np.float64]
     """Scores or means of groups, ascending, nats."""
     weights: NDArray[np.float64]
-    """How many scores each value stands for."""
+    """Number of scores of each value."""
 
     @property
     def count(self) -> int:
-        """Scores described."""
+        """Number of scores."""
         return int(self.weights.sum())
 
     def moments(self, below: float = np.inf) -> tuple[float, float]:
-        """Mean and standard deviation of the scores up to ``below``, nats."""
+        """Return mean and standard deviation of the scores up to ``below``, nats."""
         chosen = self.values <= below
         values, weights = self.values[chosen], self.weights[chosen]
         mean = np.average(values, weights=weights)
         return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
 
     def quantile(self, share: float) -> float:
-        """Give the score that a share of the scores does not exceed, nats; a share in [0, 1]."""
+        """Return the score that a share of the scores does not exceed, nats; share in [0, 1]."""
         rank = np.cumsum(self.weights)
-        place = np.searchsorted(rank, share * rank[-1] * (1 - 1e-12))
-        return float(self.values[place])
+        position = np.searchsorted(rank, share * rank[-1] * (1 - 1e-12))
+        return float(self.values[position])
 
     def exceeding(self, value: float) -> float:
-        """Give the share of scores above ``value``, in [0, 1]."""
+        """Return the share of scores above ``value``, in [0, 1]."""
         return float(self.weights[self.values > value].sum() / self.weights.sum())
 
     def deviations(self, centre: float) -> ScoreDistribution:
-        """Describe the absolute deviations from ``centre``."""
+        """Return the distribution of absolute deviations from ``centre``."""
         deviation = np.abs(self.values - centre)
         order = np.argsort(deviation, kind="stable")
         return ScoreDistribution(deviation[order], self.weights[order])
 
 
 def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
-    """Sum up scores of any shape; NaN marks no data.
+    """Return the distribution of scores of any shape; NaN is no data.
 
     Raises
     ------
@@ -105,16 +105,16 @@ def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A cut-off, and how it was reached."""
+    """A threshold, and how it was chosen."""
 
     value: float
     """Scores above this are anomalous, nats."""
     fpr: float
-    """Share of the normal pixels it was chosen on that lie above ``value``, in [0, 1]."""
+    """Share of the normal pixels used by the rule that lie above ``value``, in [0, 1]."""
     rule: str
     """The rule that chose ``value``, such as ``sigma:3``."""
     pixels: int
-    """Normal pixels the rule saw."""
+    """Normal pixels used by the rule."""
     held_out: bool
     """Whether the detector was fitted without these pixels."""
 
@@ -124,18 +124,18 @@ class Threshold:
 
 
 def sigma(scores: ScoreDistribution, k: float) -> float:
-    """Mean plus k standard deviations."""
+    """Return the mean plus k standard deviations."""
     mean, std = scores.moments()
     return mean + k * std
 
 
 def sigma_clip(scores: ScoreDistribution, k: float) -> float:
-    """Mean plus k standard deviations of the log scores that do not exceed it themselves."""
+    """Return the mean plus k standard deviations of the log scores that do not exceed it."""
     logs = ScoreDistribution(np.log1p(scores.values), scores.weights)
     cut = np.inf
     for _ in range(ROUNDS):
         mean, std = logs.moments(below=cut)
-        lower = max(mean + k * std, logs.values[0])  # or rounding could leave no score
+        lower = max(mean + k * std, logs.values[0])  # rounding never drops all scores
         if lower >= cut:
             break
         cut = lower
@@ -143,13 +143,13 @@ def sigma_clip(scores: ScoreDistribution, k: float) -> float:
 
 
 def mad(scores: ScoreDistribution, k: float) -> float:
-    """Median plus k robust standard deviations."""
+    """Return the median plus k robust standard deviations."""
     median = scores.quantile(0.5)
     return median + k * MAD_TO_SIGMA * scores.deviations(median).quantile(0.5)
 
 
 def quantile(scores: ScoreDistribution, fpr: float) -> float:
-    """Give the score that a share ``fpr`` of the scores exceeds."""
+    """Return the score that a share ``fpr`` of the scores exceeds."""
     if scores.count * fpr < 1:
         raise NotEnoughPixels(
             f"{scores.count} normal pixels cannot show a false-positive rate of {fpr:g}: "
@@ -159,13 +159,13 @@ def quantile(scores: ScoreDistribution, fpr: float) -> float:
 
 
 def fixed(scores: ScoreDistribution, value: float) -> float:
-    """Take the number as it is."""
+    """Return ``value``."""
     return value
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How to choose a cut-off; a row of `RULES` with its number."""
+    """A rule that chooses a threshold; a row of `RULES` with its number."""
 
     name: str
     """A name in `RULES`."""
@@ -173,11 +173,11 @@ class Rule:
     """The rule's k, rate or value."""
 
     def __str__(self) -> str:
-        """Write the rule as a user does."""
+        """Write the rule as `parse_rule` reads it."""
         return f"{self.name}:{str(self.number).removesuffix('.0')}"
 
     def threshold(self, scores: ScoreDistribution, held_out: bool = True) -> Threshold:
-        """Choose a cut-off for scores of normal pixels."""
+        """Choose a threshold from scores of normal pixels."""
         value = RULES[self.name][0](scores, self.number)
         return Threshold(value, scores.exceeding(value), str(self), scores.count, held_out)
 
@@ -189,11 +189,11 @@ RULES: dict[str, tuple[Callable[[ScoreDistribution, float], float], float | None
     "quantile": (quantile, 1e-3),
     "fixed": (fixed, None),
 }
-"""Each rule and its default number."""
+"""Each rule, and its default number."""
 
 
 def parse_rule(text: str) -> Rule:
-    """Read a rule as a user writes it.
+    """Read a rule, ``name`` or ``name:number``.
 
     Raises
     ------
@@ -219,9 +219,9 @@ def parse_rule(text: str) -> Rule:
         value = float(number)
     except ValueError:
         value = np.nan
-    if not abs(value) <= FLOAT32_MAX:  # a score is float32
+    if not abs(value) <= FLOAT32_MAX:  # scores are float32; NaN fails, too
         raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
-    if name == "quantile" and not 0 < value < 1:  # here: not only after an hour of training
+    if name == "quantile" and not 0 < value < 1:  # refused here, before hours of training
         raise ConfigError(
             f"threshold = {text!r} promises a false-positive rate of {value:g}; "
             f"give one between 0 and 1, such as quantile:0.001."

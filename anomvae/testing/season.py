@@ -1,8 +1,8 @@
-"""A season of made-up scenes of a few places: what a watch sees, night after night.
+"""A simulated season: scenes of a few places as monitoring receives them, day after day.
 
-Each place keeps its land; light, noise and clouds change from day to day.  One place is changed for
-good in the middle of the season.  Now and then a file arrives damaged, or only half of it, and the
-whole one a little later.  Axes are those of `simulate`; equal arguments, equal seasons.
+A place keeps its land; light, noise and clouds change from day to day.  One place changes for good
+in the middle of the season.  Some files arrive damaged; of others a half arrives first, then the
+whole.  Axes are those of `simulate`; equal arguments give equal seasons.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ SENSOR = Sensor(wedge=0.02, shadow=0.02)
 
 @dataclass(frozen=True)
 class Season:
-    """What happens, where and when."""
+    """The settings of a season."""
 
     scenes: int = 60
-    """Scenes of all places together, taken in turns."""
+    """Scenes of all places together, which take turns."""
     before: int = 6
-    """Cloudless pictures of each place that were taken before, to learn what is normal."""
+    """Cloudless scenes of each place before the season, to train on."""
     places: tuple[str, ...] = ("harbour", "fields", "island")
     """Names of the places."""
     shape: Shape = (48, 48)
     """Rows and columns of a scene, pixels."""
     sensor: Sensor = SENSOR
-    """What takes the pictures."""
+    """The sensor."""
     clouds: float = 0.15
-    """Share of the pixels without data under clouds, on average."""
+    """Mean share of pixels under clouds, which have no data."""
     faults: float = 0.15
-    """Share of the scenes that arrive damaged, and as many of which first a half arrives."""
+    """Share of scenes that arrive damaged, and share of those that arrive by halves."""
     changed: str = "harbour"
-    """Name of the place that is changed for good."""
+    """Name of the place that changes for good."""
     size: Shape = (5, 5)
     """Rows and columns of the change, pixels."""
 
@@ -54,25 +54,25 @@ class Arrival:
     place: str
     """Name of the place."""
     scene: Scene
-    """The picture, and the truth about it."""
+    """The scene, with its labels."""
     fault: Fault
     """``damaged``: never readable; ``half``: first a half of the file, then the whole."""
 
 
 def arrivals(season: Season, seed: int) -> Iterator[Arrival]:
-    """Draw the scenes of a season one after the other."""
-    lands, days, luck = np.random.default_rng(seed).spawn(3)
+    """Draw the scenes of a season, in order of time."""
+    lands, days, chance = np.random.default_rng(seed).spawn(3)
     places = {name: draw_place(season.shape, rng) for name, rng in _each(season.places, lands)}
     for number, day in enumerate(days.spawn(season.scenes)):
         name = season.places[number % len(season.places)]
         changed = name == season.changed and number >= season.scenes // 2
-        # The first sight of every place is whole, so that each has something to show.
-        fault = _fault(luck, season.faults) if number >= len(season.places) else "none"
-        yield Arrival(number, name, _seen(places[name], day, season, changed=changed), fault)
+        # The first scene of each place has no fault, so that each has a result.
+        fault = _fault(chance, season.faults) if number >= len(season.places) else "none"
+        yield Arrival(number, name, _scene(places[name], day, season, changed=changed), fault)
 
 
 def normal(season: Season, name: str, seed: int) -> list[Scene]:
-    """Draw the pictures of a place before the season; their light differs from day to day."""
+    """Draw the scenes of a place before the season; their light differs from day to day."""
     lands, _, days = np.random.default_rng(seed).spawn(3)
     places = {place: draw_place(season.shape, rng) for place, rng in _each(season.places, lands)}
     return [observe(places[name], day, (), season.sensor) for day in days.spawn(season.before)]
@@ -82,12 +82,12 @@ def _each(names: tuple[str, ...], rng: Rng) -> Iterator[tuple[str, Rng]]:
     return zip(names, rng.spawn(len(names)), strict=True)
 
 
-def _fault(luck: Rng, share: float) -> Fault:
-    drawn = luck.uniform()
+def _fault(chance: Rng, share: float) -> Fault:
+    drawn = chance.uniform()
     return "damaged" if drawn < share else "half" if drawn < 2 * share else "none"
 
 
-def _seen(place: Place, day: Rng, season: Season, *, changed: bool) -> Scene:
+def _scene(place: Place, day: Rng, season: Season, *, changed: bool) -> Scene:
     light, sky = day.spawn(2)
     scene = observe(place, light, (), season.sensor)
     if changed:
@@ -97,20 +97,17 @@ def _seen(place: Place, day: Rng, season: Season, *, changed: bool) -> Scene:
 
 
 def _changed(scene: Scene, size: Shape) -> Scene:
-    """Put a roof where none was, always in the same place."""
+    """Add a roof, always at the same pixels."""
     block, fraction = scene.block.copy(), scene.fraction.copy()
-    rows, cols = (slice(side // 3, side // 3 + wide) for side, wide in _sides(scene, size))
+    sides = zip(scene.fraction.shape, size, strict=True)
+    rows, cols = (slice(side // 3, side // 3 + wide) for side, wide in sides)
     block[:, rows, cols] = MATERIALS["blue roof"].at(np.array(scene.wavelengths, float))
     fraction[rows, cols] = 1
     return replace(scene, block=block, fraction=fraction)
 
 
-def _sides(scene: Scene, size: Shape) -> Iterator[tuple[int, int]]:
-    return zip(scene.fraction.shape, size, strict=True)
-
-
 def _cloudy(sky: Rng, season: Season) -> NDArray[np.bool_]:
-    """Draw clouds: how many there are differs from day to day, (row, col)."""
+    """Draw clouds, (row, col); their cover differs from day to day."""
     from scipy import ndimage
 
     cover = min(0.9, sky.exponential(season.clouds)) if season.clouds else 0.0

@@ -1,1 +1,1 @@
-"""How a model is trained: loop, discriminator, optimiser, sampling."""
+"""How a model is trained: loop, discriminator, optimiser, and the examples drawn from scenes."""

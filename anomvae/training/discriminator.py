@@ -1,105 +1,100 @@
-"""A critic beside the loss: it learns to tell examples from what a model makes of them.
+"""The discriminator of VAE-GAN (Larsen et al. 2016), trained beside the model.
 
-A small network c on the bands (VAE-GAN, Larsen et al. 2016), one step of the hinge loss (Lim & Ye
-2017) for every step of the model.  What the model makes, x', are its reconstructions and spectra
-decoded from its prior, both with the noise of p(x | z), so that noise does not tell them apart::
+A small network d on the bands takes one step of the hinge loss (Lim & Ye 2017) for every step of
+the model.  The generated spectra x' are the model's reconstructions and spectra decoded from its
+prior, both with noise of p(x | z), so that the noise does not give them away::
 
-    c learns    mean max(0, 1 - c(x)) + mean max(0, 1 + c(x'))
-    model pays  -weight * mean c(x')                               besides its own loss, nats
+    discriminator loss    mean max(0, 1 - d(x)) + mean max(0, 1 + d(x'))
+    adversarial term      -weight * mean d(x')                added to the model's loss, nats
 
-The layers of c have spectral norm 1 (Miyato et al. 2018).  So a mean is never pulled with more than
-``weight`` nats per scaled unit, however sure the critic is, and training stays that of the loss.
+The layers of d have spectral norm 1 (Miyato et al. 2018), so d is 1-Lipschitz: the gradient of the
+term by a mean is at most ``weight`` nats per scaled unit, and the model's loss dominates.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..models import Autoencoder
+from ..models import Autoencoder, ModelInput
+from .optimiser import Adam
 
 WIDTHS = (64, 32)
 SLOPE = 0.2  # of the leaky ReLU
 RATE = 1e-3
-BETAS = (0.0, 0.9)  # Adam without momentum: what the critic learns against moves
-
-
-class CriticBatch(NamedTuple):
-    """A batch that a model has answered."""
-
-    x: Tensor
-    """Examples, (n, ..., band), scaled units."""
-    context: Tensor | None
-    """What the model was told of them, (n, ..., number)."""
-    mean: Tensor
-    """Mean of p(x | z), the shape of ``x``."""
-    kept: Tensor
-    """Indexes of the examples that count, all axes but the last being one."""
+BETAS = (0.0, 0.9)  # no momentum: what the discriminator is trained against changes
 
 
 class Discriminator:
-    """What training keeps of a critic from step to step; no detector holds any of it."""
+    """A discriminator while one model is trained; no detector keeps it."""
 
     def __init__(self, like: Tensor, weight: float) -> None:
-        """Judge examples of the bands and the device of ``like``; torch's own generator decides."""
+        """Build one for bands and device of ``like``; torch's global generator seeds it."""
         self.weight = weight
-        self.judge = judge(like.shape[-1]).to(like.device)
-        self.optimiser = torch.optim.Adam(self.judge.parameters(), RATE, BETAS)
-        self.draws = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+        self.network = spectral_network(like.shape[-1]).to(like.device)
+        self.optimiser = Adam(self.network.parameters(), BETAS[1])
+        self.generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
 
-    def __call__(self, model: Autoencoder, shown: CriticBatch) -> Tensor:
-        """Learn from a batch, then say what the model pays for what it made of it."""
-        made = self.made(model, shown)
-        self.learn(shown.x.flatten(0, -2)[shown.kept], made.detach())
-        self.judge.requires_grad_(False)
-        return -self.weight * self.judge(made).mean()
+    def adversarial_term(
+        self, model: Autoencoder, batch: ModelInput, mean: Tensor, kept: Tensor
+    ) -> Tensor:
+        """Update the network with a batch, then return the adversarial term of the model, nats.
 
-    def made(self, model: Autoencoder, shown: CriticBatch) -> Tensor:
-        """Give reconstructions and, from a prior, as many draws, (number, band)."""
-        means = [shown.mean]
-        if model.has_prior:
-            places = shown.mean.shape[:-1]
-            codes = model.bottleneck.draw(places.numel(), self.draws).unflatten(0, places)
-            means.append(model.decode(codes, shown.context))
-        mean = torch.cat([each.flatten(0, -2)[shown.kept] for each in means])
-        with torch.no_grad():  # how large the noise is, the likelihood alone decides
-            noise = model.likelihood.draw(torch.zeros_like(mean), self.draws)
-        return mean + noise
+        ``mean`` (..., band) is the model's output for the batch, and ``kept`` are the flat indexes
+        of the pixels that the loss includes.  The gradient of the term reaches the model alone.
+        """
+        generated = self.generate(model, batch.context, mean, kept)
+        self.update(batch.x.flatten(0, -2)[kept], generated.detach())
+        self.network.requires_grad_(False)
+        return -self.weight * self.network(generated).mean()
 
-    def learn(self, real: Tensor, made: Tensor) -> None:
-        """Take a step towards telling examples from what was made, both (number, band)."""
-        self.judge.requires_grad_(True)
-        self.optimiser.zero_grad(set_to_none=True)
-        of_real, of_made = self.judge(torch.cat([real, made])).split([len(real), len(made)])
-        loss: Tensor = F.relu(1 - of_real).mean() + F.relu(1 + of_made).mean()
+    def generate(
+        self, model: Autoencoder, context: Tensor | None, mean: Tensor, kept: Tensor
+    ) -> Tensor:
+        """Return noisy reconstructions and, from a prior, as many drawn spectra, (n, band)."""
+        means = [mean]
+        if model.prior is not None:
+            shape = mean.shape[:-1]
+            codes = model.prior.draw(shape.numel(), self.generator).unflatten(0, shape)
+            means.append(model.decode(codes, context))
+        kept_means = torch.cat([each.flatten(0, -2)[kept] for each in means])
+        with torch.no_grad():  # the likelihood alone learns the noise
+            noise = model.likelihood.draw(torch.zeros_like(kept_means), self.generator)
+        return kept_means + noise
+
+    def update(self, spectra: Tensor, generated: Tensor) -> None:
+        """Take one step of the hinge loss on training and generated spectra, both (n, band)."""
+        self.network.requires_grad_(True)
+        self.optimiser.zero_grad()
+        output = self.network(torch.cat([spectra, generated]))
+        of_spectra, of_generated = output.split([len(spectra), len(generated)])
+        loss: Tensor = F.relu(1 - of_spectra).mean() + F.relu(1 + of_generated).mean()
         loss.backward()
-        self.optimiser.step()
+        self.optimiser.step(RATE, BETAS[0])
 
 
-class Bounded(nn.Linear):
+class SpectralLinear(nn.Linear):
     """A linear layer of spectral norm 1.
 
-    It is exact: within a few hundred steps the usual power method lags by up to a quarter, and on
-    layers this small it saves little time.
+    The norm is exact: within a few hundred steps a power method is off by up to a quarter,
+    and on layers this small it saves little time.
     """
 
     @property
-    def unit(self) -> Tensor:
-        """The weight over its largest singular value, (output, input)."""
+    def normalised(self) -> Tensor:
+        """The weight divided by its largest singular value, (output, input)."""
         norm: Tensor = torch.linalg.matrix_norm(self.weight, 2)
         return self.weight / norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """Turn features (..., input) into features (..., output)."""
-        return F.linear(x, self.unit, self.bias)
+        """Map features (..., input) to features (..., output)."""
+        return F.linear(x, self.normalised, self.bias)
 
 
-def judge(bands: int) -> nn.Sequential:
-    """Stack bounded layers: spectra (..., band) to a verdict (..., 1)."""
+def spectral_network(bands: int) -> nn.Sequential:
+    """Build a network of spectral norm at most 1: spectra (..., band) to an output (..., 1)."""
     layers: list[nn.Module] = []
     for before, after in zip([bands, *WIDTHS], [*WIDTHS, 1], strict=True):
-        layers += [Bounded(before, after), nn.LeakyReLU(SLOPE)]
+        layers += [SpectralLinear(before, after), nn.LeakyReLU(SLOPE)]
     return nn.Sequential(*layers[:-1])

@@ -1,15 +1,15 @@
-"""Adam under a one-cycle learning rate, as in `torch.optim`, step by step the same bits.
+"""Adam and the one-cycle learning rate, bit for bit as in `torch.optim`.
 
-Adam (Kingma & Ba 2015) with g the gradient at step t, and b1, b2 = 0.999::
+Adam (Kingma & Ba 2015) with the gradient g at step t, from 1, and decay rates b1 and b2::
 
     m <- b1 m + (1 - b1) g    v <- b2 v + (1 - b2) g^2
     w <- w - rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + e)
 
-One cycle (Smith & Topin 2018): the rate rises from a 25th of its peak and falls to a 250,000th of
-it, along cosines, while b1 goes from .95 down to .85 and back.
+One cycle (Smith & Topin 2018): the rate rises from 1/25 of its peak and falls to 1/250,000 of it,
+along cosines, while b1 falls from .95 to .85 and rises again.
 
-It is written out because `torch.optim` loads torch's compiler when an optimiser is made: longer
-than torch itself takes, and half of what fitting a small scene does.
+`torch.optim` loads torch's compiler when an optimiser is made.  That takes longer than importing
+torch, and half of the time of fitting a small scene.
 """
 
 from __future__ import annotations
@@ -20,55 +20,55 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-SLOW, FAST = 0.95, 0.85  # b1 at the ends, and at the peak of the rate
-BETA = 0.999
-TINY = 1e-8
+BETA1 = (0.95, 0.85)  # at both ends, and at the peak of the rate
+BETA2 = 0.999
+EPSILON = 1e-8
 FIRST, LAST = 1 / 25, 1 / 25e4  # of the peak
 
 
 class OneCycle:
-    """What the rate and b1 are at every step."""
+    """The schedule of the rate and of b1."""
 
     def __init__(self, peak: float, steps: int, rise: float) -> None:
         """Rise to the ``peak`` within a share ``rise`` of the ``steps``, then fall."""
         self.peak, self.top, self.end = peak, rise * steps - 1, steps - 1
 
     def at(self, step: int) -> tuple[float, float]:
-        """Give the rate and b1 of a step; the first is 0."""
+        """Return the rate and b1 of a step, from 0."""
         low = self.peak * FIRST
         if step <= self.top:
             done = step / self.top
-            return _cosine(low, self.peak, done), _cosine(SLOW, FAST, done)
+            return _cosine(low, self.peak, done), _cosine(*BETA1, done)
         done = (step - self.top) / (self.end - self.top)
-        return _cosine(self.peak, self.peak * LAST, done), _cosine(FAST, SLOW, done)
+        return _cosine(self.peak, self.peak * LAST, done), _cosine(*BETA1[::-1], done)
 
 
 class Adam:
-    """Moments of the gradients, and steps by them."""
+    """Adam with its rate and b1 given at every step."""
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
-        """Begin at rest; parameters that are not learnt stay as they are."""
-        self.learnt = [one for one in parameters if one.requires_grad]
-        self.moments = [(torch.zeros_like(one), torch.zeros_like(one)) for one in self.learnt]
-        self.steps = 0
+    def __init__(self, parameters: Iterable[Tensor], beta2: float = BETA2) -> None:
+        """Start with moments of 0; parameters without ``requires_grad`` are ignored."""
+        self.parameters = [one for one in parameters if one.requires_grad]
+        self.moments = [(torch.zeros_like(one), torch.zeros_like(one)) for one in self.parameters]
+        self.beta2, self.steps = beta2, 0
 
-    def forget(self) -> None:
+    def zero_grad(self) -> None:
         """Drop the gradients."""
-        for one in self.learnt:
-            one.grad = None
+        for parameter in self.parameters:
+            parameter.grad = None
 
     @torch.no_grad()
-    def step(self, rate: float, beta: float) -> None:
-        """Move the parameters that have a gradient; ``beta`` is b1."""
+    def step(self, rate: float, beta1: float) -> None:
+        """Update the parameters that have a gradient."""
         self.steps += 1
-        size = rate / (1 - beta**self.steps)
-        root = (1 - BETA**self.steps) ** 0.5
-        for one, (mean, square) in zip(self.learnt, self.moments, strict=True):
-            if one.grad is None:
+        size = rate / (1 - beta1**self.steps)
+        root = (1 - self.beta2**self.steps) ** 0.5
+        for parameter, (mean, square) in zip(self.parameters, self.moments, strict=True):
+            if parameter.grad is None:
                 continue
-            mean.lerp_(one.grad, 1 - beta)
-            square.mul_(BETA).addcmul_(one.grad, one.grad, value=1 - BETA)
-            one.addcdiv_(mean, square.sqrt().div_(root).add_(TINY), value=-size)
+            mean.lerp_(parameter.grad, 1 - beta1)
+            square.mul_(self.beta2).addcmul_(parameter.grad, parameter.grad, value=1 - self.beta2)
+            parameter.addcdiv_(mean, square.sqrt().div_(root).add_(EPSILON), value=-size)
 
 
 def _cosine(start: float, end: float, done: float) -> float:

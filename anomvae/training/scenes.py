@@ -1,4 +1,4 @@
-"""The scenes that a detector is fitted to, opened one after the other, and how they are read.
+"""The scenes that a detector is fitted to, and how their tiles are read.
 
 Blocks have axes (time, row, col, value): bands, then covariates.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,19 +20,19 @@ from ..pixels.views import Block, Mask
 
 
 class OpenScene(Protocol):
-    """A scene while it is read, such as `anomvae.raster.OpenScene`."""
+    """A scene open for reading, such as `anomvae.raster.OpenScene`."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every date as it was named."""
+        """The name of each date."""
 
     @property
     def grid(self) -> Grid:
-        """Rows, columns, and where they lie."""
+        """Rows, columns and georeference."""
 
     @property
     def bands(self) -> Bands:
-        """The bands that `read` returns first."""
+        """The first values of a pixel in `read`."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -40,7 +40,7 @@ class OpenScene(Protocol):
 
     @property
     def values_per_pixel(self) -> int:
-        """Values that `read` returns of a pixel, all dates together."""
+        """Values per pixel in `read`, of all dates together."""
 
     def read(self, window: Window) -> Block:
         """Read the pixels of a window."""
@@ -54,14 +54,14 @@ class Scene(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
 
     @property
     def dates(self) -> Sequence[object]:
         """Its dates, oldest first."""
 
     def without_newest(self, count: int) -> Scene:
-        """Leave the newest dates out."""
+        """Return the scene without its newest dates."""
 
     def open(self, bands: Bands | None = None) -> AbstractContextManager[OpenScene]:
         """Open it for reading these bands."""
@@ -69,7 +69,7 @@ class Scene(Protocol):
 
 @dataclass(frozen=True)
 class TrainingScenes:
-    """Scenes of the same bands; only one is open at a time, as there may be thousands."""
+    """Scenes with the same bands; one at a time is open, as there may be thousands."""
 
     scenes: tuple[Scene, ...]
     """The scenes, closed."""
@@ -78,11 +78,11 @@ class TrainingScenes:
     bands: Bands
     """The bands to read: those of the first scene."""
     covariates: Covariates = ()
-    """The covariates of the first scene; without the classes of training."""
+    """The covariates of the first scene, not yet with the classes found in training."""
 
     @property
     def names(self) -> list[str]:
-        """The scenes as they were named."""
+        """The names of the scenes."""
         return [scene.name for scene in self.scenes]
 
     @property
@@ -97,26 +97,31 @@ class TrainingScenes:
                 yield opened
 
 
+class TrainingTile(NamedTuple):
+    """A tile of a scene with its halo."""
+
+    tile: Tile
+    """Its position in the scene."""
+    block: Block
+    """Its values, axes (time, row, col, value)."""
+    wanted: Mask
+    """The pixels to learn, axes (time, row, col): inside the halo, normal, with data."""
+
+
 def reading_tiles(opened: OpenScene, halo: int) -> Iterator[Tile]:
-    """Cut a scene into tiles of whole file blocks that fit the memory."""
+    """Divide a scene into tiles of whole file blocks that fit into memory."""
     shape = opened.grid.shape
     return tiles(shape, fitting_size(shape, opened.block_shape, opened.values_per_pixel), halo)
 
 
-def read_tile(opened: OpenScene, tile: Tile) -> tuple[Block, Mask]:
-    """Read a tile with its halo, and find the pixels to learn: kept, normal, with data.
-
-    Returns
-    -------
-    block : array, axes (time, row, col, value)
-    wanted : array of bool, axes (time, row, col)
-    """
+def read_tile(opened: OpenScene, tile: Tile) -> TrainingTile:
+    """Read a tile with its halo."""
     block = opened.read(tile.read)
     wanted = np.zeros(block.shape[1:3], dtype=bool)
     wanted[tile.inner] = opened.normal(tile.keep)
-    return block, ~empty_pixels(opened, block) & wanted
+    return TrainingTile(tile, block, ~empty_pixels(opened, block) & wanted)
 
 
 def empty_pixels(opened: OpenScene, block: Block) -> Mask:
-    """Return the pixels of a block without data in any band, whatever their covariates."""
+    """Return which pixels of a block have no data in any band, whatever their covariates."""
     return np.logical_not(np.isfinite(block[..., : len(opened.bands)]).any(axis=-1))

@@ -20,15 +20,15 @@ class Ranges(SimpleHTTPRequestHandler):
         if not path.is_file():
             self.send_error(404)
             return None
-        content, asked = path.read_bytes(), self.headers.get("Range")
+        content, range_ = path.read_bytes(), self.headers.get("Range")
         start, end = 0, len(content)
-        if asked is not None:
-            first, _, last = asked.removeprefix("bytes=").partition("-")
+        if range_ is not None:
+            first, _, last = range_.removeprefix("bytes=").partition("-")
             start, end = int(first), min(int(last or end), end - 1) + 1
-        self.send_response(200 if asked is None else 206)
+        self.send_response(200 if range_ is None else 206)
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(end - start))
-        if asked is not None:
+        if range_ is not None:
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
         if path.suffix == ".json":
             self.send_header("Content-Type", "application/json")
@@ -36,12 +36,12 @@ class Ranges(SimpleHTTPRequestHandler):
         return io.BytesIO(content[start:end])
 
     def log_message(self, *arguments):
-        """Say nothing."""
+        """Keep quiet."""
 
 
 @contextmanager
 def served_folder(folder):
-    """Serve a folder on localhost; gives the address."""
+    """Serve a folder on localhost; yield its address."""
     command = [sys.executable, __file__, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:

@@ -1,4 +1,4 @@
-"""A file server on this machine that answers range requests, and fails when it is told to.
+"""A file server on this machine that answers range requests, and fails on demand.
 
 It is another process: GDAL may hold Python's lock while it waits for an answer.  ::
 
@@ -28,7 +28,7 @@ class Served:
 
     @property
     def requests(self):
-        """What was asked for, as in ``GET /scene.tif``."""
+        """The requests, as in ``GET /scene.tif``."""
         return self.log.read_text().splitlines()
 
 
@@ -81,11 +81,11 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         data = file.read_bytes()
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        first = int(asked[1]) if asked else 0
-        last = min(int(asked[2]), len(data) - 1) if asked and asked[2] else len(data) - 1
-        self.send_response(206 if asked else 200)
-        if asked:
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        first = int(wanted[1]) if wanted else 0
+        last = min(int(wanted[2]), len(data) - 1) if wanted and wanted[2] else len(data) - 1
+        self.send_response(206 if wanted else 200)
+        if wanted:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(last - first + 1))

@@ -1,7 +1,8 @@
-"""What tests of the watch share: a clock, a scoring without torch, and receivers on localhost."""
+"""Helpers for tests of monitoring: a clock, a scoring without torch, receivers on localhost."""
 
 import io
 import json
+import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
+from anomvae.mapping.deliverables import Deliverables
+
 from anomvae.errors import RasterError
-from anomvae.mapping.outputs import Outputs
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import AlertRule, MonitorConfig
 from anomvae.monitoring.database import opened_to_read
@@ -40,7 +42,7 @@ class Clock:
 class Stub:
     """Scores files without torch: the first word is the number of flagged pixels, or ``bad``.
 
-    They are one object, if they are as many as the smallest one that alerts tell of has by default.
+    They are one object if they reach the default ``min_area_px``.
     """
 
     scored: list = field(default_factory=list)
@@ -49,24 +51,24 @@ class Stub:
     def __call__(self, site):
         return self.score
 
-    def score(self, found, folder):
-        self.scored.append(found.source)
+    def score(self, scene, folder):
+        self.scored.append(scene.source)
         if self.error is not None:
             raise self.error
-        word = Path(found.read[0]).read_text().split()[0]
+        word = Path(scene.read[0]).read_text().split()[0]
         if word == "bad":
-            raise RasterError(f"{found.read[0]} is damaged. Fetch it again.")
+            raise RasterError(f"{scene.read[0]} is damaged. Fetch it again.")
         folder.mkdir(parents=True, exist_ok=True)
         flagged = int(word)
         large = [feature(flagged)] if flagged >= AlertRule().min_area_px else []
-        return result(folder, flagged, stem=Path(found.source).stem, objects=large)
+        return result(folder, flagged, stem=Path(scene.source).stem, objects=large)
 
 
 SQUARE = ((14, 50), (14.1, 50), (14.1, 50.1), (14, 50))
 
 
 def feature(area, m2=None, top=9.5, ring=SQUARE):
-    """Tell an object as an objects file does; without a ring it is nowhere on Earth."""
+    """Make a feature as in an objects file; without a ring it has no geometry."""
     properties = {
         "id": 1,
         "area_px": area,
@@ -88,17 +90,17 @@ def feature(area, m2=None, top=9.5, ring=SQUARE):
 
 def write_features(path, features, coordinates=DEGREES):
     """Write an objects file by hand."""
-    about = Provenance("0.1.0", "d", "a.tif", "m", 4.0, "sigma:3", 1, coordinates)
-    path.write_text(about.to_json() + ",".join(map(json.dumps, features)) + "]}")
+    provenance = Provenance("0.1.0", "d", "a.tif", "m", 4.0, "sigma:3", 1, coordinates)
+    path.write_text(provenance.to_json() + ",".join(map(json.dumps, features)) + "]}")
 
 
 def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
-    """Say what scoring a scene of 100 pixels gave, and leave its file of objects."""
-    outputs = Outputs(folder, stem)
-    write_features(outputs.objects, objects, **how)
+    """Write the objects file of a scene of 100 pixels, and return the result of its scoring."""
+    files = Deliverables(folder, stem)
+    write_features(files.objects, objects, **how)
     return SimpleNamespace(
-        outputs=outputs,
-        path=outputs.scores,
+        files=files,
+        path=files.scores,
         pixels=100,
         valid=valid,
         flagged=flagged,
@@ -110,7 +112,7 @@ def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
 
 
 def watch(folder, *, site=None, **tables):
-    """Watch one site, whose scenes are files in ``in``, whatever their time."""
+    """Configure one site whose scenes are files in ``in``."""
     (folder / "in").mkdir(exist_ok=True)
     model = folder / "model"
     if not model.exists():
@@ -121,9 +123,7 @@ def watch(folder, *, site=None, **tables):
 
 
 def drop(folder, name, content, time=START - timedelta(hours=1)):
-    """Put a scene into the folder that is watched."""
-    import os
-
+    """Put a scene into the watched folder."""
     path = folder / "in" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(str(content))
@@ -133,18 +133,18 @@ def drop(folder, name, content, time=START - timedelta(hours=1)):
 
 def run_watch(config, clock, scoring=None, *, environment=None, stream=None):
     """Make one pass."""
-    around = RunEnvironment(
+    surroundings = RunEnvironment(
         run=uuid4().hex,
         now=clock,
-        environment=environment or {},
+        variables=environment or {},
         stream=stream or io.StringIO(),
         scoring=scoring or Stub(),
     )
-    return run_once(config, around)
+    return run_once(config, surroundings)
 
 
 def rows(folder, query):
-    """Ask the state."""
+    """Query the state."""
     with opened_to_read(folder / "state") as database:
         return [tuple(row) for row in database.execute(query)]
 
@@ -156,7 +156,7 @@ def scenes(folder):
 
 @dataclass
 class Receiver:
-    """What an HTTP server was asked, and what it answers."""
+    """The requests to an HTTP server, and its answer."""
 
     url: str = ""
     status: int = 200
@@ -185,7 +185,7 @@ def receiver():
         do_GET = do_POST = answer
 
         def log_message(self, *arguments):
-            """Say nothing."""
+            """Keep quiet."""
 
     with served(Handler) as url:
         state.url = url
@@ -194,7 +194,7 @@ def receiver():
 
 @contextmanager
 def served(handler):
-    """Serve on localhost by a handler; gives the address."""
+    """Serve on localhost by a handler; yield the address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

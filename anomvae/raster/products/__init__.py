@@ -1,8 +1,8 @@
 """Products: what a user may name as one date of a scene, and how it is recognised.
 
-A recogniser takes a name and returns the product, or None where it is another one's; the first row
-of `RECOGNISERS` that returns one wins, so the most special come first.  To add a product, write a
-module and a row here.
+A recogniser takes a name and returns the product, or None if the name is not of its kind.  The
+first row of `RECOGNISERS` that returns a product wins, so the most special rows come first.  To add
+a product, write a module and a row here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every product offers."""
+"""The interface of every product."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ class Product(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What the user named; messages use it."""
+        """The name that the user gave; messages use it."""
 
     @property
     @abstractmethod
     def stem(self) -> str:
-        """What the names of its results begin with."""
+        """The beginning of the names of its results."""
 
     @property
     @abstractmethod
     def paths(self) -> tuple[str, ...]:
-        """Every path or URI that is read."""
+        """Paths and URIs of every file that is read."""
 
     @abstractmethod
     def absolute(self) -> Self:
-        """Name everything so that it is found from any folder."""
+        """Return the product with absolute paths."""
 
     @abstractmethod
     def open(self) -> AbstractContextManager[Dataset]:
-        """Open it as one raster; closed in the end.
+        """Open the product as one raster; the context closes it.
 
         Raises
         ------

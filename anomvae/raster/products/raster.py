@@ -1,4 +1,4 @@
-"""Any raster that GDAL opens by name: a file, an URI, ``/vsi...``, one of a container's rasters."""
+"""Any raster that GDAL opens by name: a file, a URI, ``/vsi...``, a subdataset of a container."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Raster(Product):
     """A raster that GDAL opens by its name."""
 
     path: str
-    """As it was named."""
+    """The path as the user gave it."""
 
     @property
     def name(self) -> str:
-        """The path as it was named."""
+        """The path as the user gave it."""
         return self.path
 
     @property
     def stem(self) -> str:
-        """What the names of its results begin with."""
+        """The beginning of the names of its results."""
         return stem_of(self.path)
 
     @property
@@ -36,16 +36,16 @@ class Raster(Product):
         return (self.path,)
 
     def absolute(self) -> Raster:
-        """Name it so that it is found from any folder."""
+        """Return the product with an absolute path."""
         return Raster(absolute_uri(self.path))
 
     def open(self) -> AbstractContextManager[Dataset]:
-        """Open it; closed in the end."""
+        """Open the raster; the context closes it."""
         return open_raster(self.path)
 
 
 def stem_of(name: str) -> str:
-    """Make the beginning of file names from a path, an URI, or the name of a container's raster.
+    """Return the beginning of file names for a path, a URI or the name of a subdataset.
 
     Examples
     --------

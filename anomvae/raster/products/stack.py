@@ -1,4 +1,4 @@
-"""Several rasters as the bands of one, as in a STAC item: a GDAL VRT, which copies no pixel."""
+"""Several rasters as the bands of one, as in a STAC item: a GDAL VRT that copies no pixels."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ class BandStack(Product):
     """Rasters of one extent whose first bands are the bands of a scene."""
 
     title: str
-    """What the scene is called."""
+    """Name of the scene."""
     files: tuple[str, ...]
-    """The rasters; coarser ones are repeated on the grid of the finest."""
+    """The rasters, one for each band; coarser ones are repeated on the grid of the finest."""
     bands: tuple[str, ...]
     """Names of the bands."""
 
     @property
     def name(self) -> str:
-        """What the scene is called."""
+        """The title."""
         return self.title
 
     @property
     def stem(self) -> str:
-        """What the names of its results begin with."""
+        """The beginning of the names of its results."""
         return PurePath(self.title).name
 
     @property
@@ -55,30 +55,30 @@ class BandStack(Product):
         return self.files
 
     def absolute(self) -> BandStack:
-        """Name the rasters so that they are found from any folder."""
+        """Return the product with absolute paths."""
         return replace(self, files=tuple(map(absolute_uri, self.files)))
 
     def open(self) -> AbstractContextManager[Dataset]:
-        """Open the rasters as one; closed in the end.
+        """Open the rasters as one; the context closes it.
 
         Raises
         ------
         RasterError
-            If one cannot be read.
+            If a raster cannot be read.
         GridMismatch
-            If they do not cover the same ground in the same coordinates.
+            If the rasters do not cover the same extent in one coordinate reference system.
         """
         layers = [_layer(path, name) for path, name in zip(self.files, self.bands, strict=True)]
         finest = max(layers, key=lambda layer: layer.shape)
         for layer in layers:
-            _require_same_ground(layer, finest)
+            _require_same_extent(layer, finest)
         vrt = ElementTree.tostring(_document(layers, finest), encoding="unicode")
         return open_raster(vrt, name=self.title)
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """A raster whose first band becomes a band."""
+    """A raster whose first band becomes a band of the stack."""
 
     name: str
     path: str
@@ -112,17 +112,17 @@ def _layer(path: str, name: str) -> _Layer:
 
 
 def _gdal_name(dataset: DatasetReader, path: str) -> str:
-    """Name a raster as GDAL opens it: an address is one of its virtual files."""
+    """Return the name by which GDAL opens a raster: a URL becomes ``/vsicurl/...``."""
     return dataset.files[0] if dataset.files else path
 
 
-def _require_same_ground(layer: _Layer, finest: _Layer) -> None:
+def _require_same_extent(layer: _Layer, finest: _Layer) -> None:
     pixel = max(abs(size) for size in (finest.transform[1], finest.transform[5]))
-    apart = max(abs(a - b) for a, b in zip(layer.bounds, finest.bounds, strict=True))
-    if layer.crs != finest.crs or apart > pixel / 2:
+    distance = max(abs(a - b) for a, b in zip(layer.bounds, finest.bounds, strict=True))
+    if layer.crs != finest.crs or distance > pixel / 2:
         raise GridMismatch(
             f"{layer.name!r} and {finest.name!r} do not cover the same ground: extents "
-            f"{layer.bounds} and {finest.bounds}. Choose assets of one picture and one projection."
+            f"{layer.bounds} and {finest.bounds}. Choose assets of one scene in one projection."
         )
 
 

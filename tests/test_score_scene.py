@@ -1,0 +1,299 @@
+"""A scene becomes maps, flags, objects and a summary that agree with each other."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.control import GroundControlPoint
+from rio_cogeo import cog_validate
+from scipy.ndimage import label
+from support.rasters import BANDS, NODATA, QUICK, bands_of, land, plant, trained, write
+from support.scorers import Changes, Neighbours, same_files
+
+from anomvae.config import resolve_config
+from anomvae.detector import Detector
+from anomvae.errors import BandMismatch, ConfigError, GridMismatch, OutputExists
+from anomvae.fitting import Selection
+from anomvae.mapping import MapResult, ScoreOptions, detect_scene, score_scene
+from anomvae.objects import read_objects
+from anomvae.raster import Scene, read_map
+
+QUICKLY = resolve_config("default", QUICK).config
+either = pytest.mark.parametrize("config", ["default", "small-objects"])
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A scene that was scored."""
+
+    scene: Path
+    detector: Detector
+    result: MapResult
+
+    @property
+    def scores(self):
+        return bands_of(self.result.path)[0]
+
+    @property
+    def flags(self):
+        return bands_of(self.result.files.flags)[0]
+
+
+@pytest.fixture(scope="module", params=["default", "small-objects"])
+def scored(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scored")
+    scene = write(folder / "scene.tif", plant(land(seed=1)))
+    detector = trained(request.param)
+    return Scored(scene, detector, score_scene(detector, scene, folder / "out"))
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return write(tmp_path / "scene.tif", plant(land(seed=1)))
+
+
+def test_the_map_holds_two_terms_that_add_up_to_the_score(scored):
+    score, reconstruction, kl = bands_of(scored.result.path)
+
+    np.testing.assert_array_equal(reconstruction + kl, score)
+    assert np.nanmin(reconstruction) >= 0
+    assert np.nanmin(kl) >= 0
+    np.testing.assert_array_equal(read_map(scored.result.path).score, score)
+
+
+def test_a_score_is_nan_where_a_band_has_no_data_and_nowhere_else(scored):
+    no_data = (bands_of(scored.scene) == NODATA).any(axis=0)
+
+    np.testing.assert_array_equal(np.isnan(scored.scores), no_data)
+
+
+def test_flags_are_the_scores_above_the_threshold(scored):
+    flags, scores = scored.flags, scored.scores
+
+    np.testing.assert_array_equal(flags == 255, np.isnan(scores))
+    np.testing.assert_array_equal(flags == 1, scores > np.float32(scored.result.threshold.value))
+    assert (flags[10:12, 12:14] == 1).all()
+    assert set(np.unique(flags)) == {0, 1, 255}
+
+
+def test_objects_are_the_connected_flags(scored):
+    objects = read_objects(scored.result.files.objects)
+
+    assert scored.result.objects == len(objects.items)
+    assert len(objects.items) == label(scored.flags == 1, np.ones((3, 3)))[1]
+    assert sum(item.area_px for item in objects.items) == scored.result.flagged
+    assert max(item.score_max for item in objects.items) == pytest.approx(np.nanmax(scored.scores))
+
+
+def test_maps_are_valid_cogs_on_the_grid_of_the_scene(scored):
+    with rasterio.open(scored.scene) as expected:
+        for path in (scored.result.path, scored.result.files.flags):
+            assert cog_validate(path, strict=True)[0]
+            with rasterio.open(path) as dataset:
+                assert dataset.shape == expected.shape
+                assert dataset.crs == expected.crs
+                assert dataset.transform == expected.transform
+
+
+def test_maps_and_objects_name_their_provenance(scored):
+    detector, result = scored.detector, scored.result
+    about = read_objects(result.files.objects).provenance
+    with rasterio.open(result.path) as dataset:
+        tags = dataset.tags()
+        assert dataset.descriptions == ("score", "reconstruction", "kl")
+        assert np.isnan(dataset.nodata)
+    with rasterio.open(result.files.flags) as dataset:
+        assert tags.items() <= (dataset.tags() | {"AREA_OR_POINT": tags["AREA_OR_POINT"]}).items()
+
+    assert tags["ANOMVAE_DETECTOR"] == about.detector == detector.id
+    assert tags["ANOMVAE_DIGEST"] == about.digest == result.digest
+    assert tags["ANOMVAE_SCENE"] == about.scene == "scene.tif"
+    assert tags["ANOMVAE_SCORE"] == detector.meaning
+    assert float(tags["ANOMVAE_THRESHOLD"]) == about.threshold == detector.threshold.value
+    assert tags["ANOMVAE_THRESHOLD_RULE"] == about.threshold_rule == "sigma:3"
+
+
+def test_the_summary_counts_pixels_objects_and_files(scored):
+    data = json.loads(scored.result.files.summary.read_text())
+
+    assert data["scene"] == str(scored.scene)
+    assert data["pixels"] == {
+        "total": 40 * 48,
+        "valid": np.isfinite(scored.scores).sum(),
+        "flagged": (scored.flags == 1).sum(),
+    }
+    assert data["objects"] == scored.result.objects
+    assert data["threshold"]["rule"] == "sigma:3"
+    assert set(data["files"]) == {path.name for path in scored.result.files.folder.iterdir()}
+
+
+def test_the_same_run_gives_the_same_bytes(scored, tmp_path):
+    again = score_scene(scored.detector, scored.scene, tmp_path)
+
+    assert same_files(again, scored.result)
+
+
+def test_progress_ends_with_all_pixels(scene, tmp_path):
+    calls = []
+    options = ScoreOptions(tile=20)
+
+    score_scene(
+        Neighbours(), scene, tmp_path / "out", options, progress=lambda *call: calls.append(call)
+    )
+
+    done = [count for _, count, _ in calls]
+    assert done == [400, 800, 960, 1360, 1760, 1920]
+    assert {(step, total) for step, _, total in calls} == {("score", 1920)}
+
+
+def test_the_newest_of_several_dates_is_mapped(tmp_path):
+    values = land(seed=1)
+    dates = [write(tmp_path / f"day{day}.tif", values) for day in range(3)]
+    values[:, 20:23, 30:33] += 1
+    write(dates[-1], values)
+
+    result = score_scene(Changes(), dates, tmp_path / "out")
+
+    flags = bands_of(result.files.flags)[0]
+    assert result.path.name == "day2.anomaly.tif"
+    assert (flags[20:23, 30:33] == 1).all()
+    assert flags.sum() == result.flagged == 9
+
+
+@pytest.mark.parametrize(
+    ("scorer", "bands", "sides", "error", "message"),
+    [
+        (Changes(), BANDS, (20, 24), GridMismatch, r"20\.tif has 20 x 20 pixels, but .*24\.tif"),
+        (Neighbours(), 4, (24,), BandMismatch, r"24\.tif has 4 bands, but .* of 6"),
+    ],
+)
+def test_a_scene_that_does_not_fit_is_refused(tmp_path, scorer, bands, sides, error, message):
+    paths = [write(tmp_path / f"{side}.tif", land((side, side), bands)) for side in sides]
+
+    with pytest.raises(error, match=message):
+        score_scene(scorer, paths, tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mask_excludes_pixels(scene, tmp_path):
+    mask = np.ones((1, 40, 48), "uint8")
+    mask[0, 30:] = 0
+    path = write(tmp_path / "mask.tif", mask, nodata=None)
+
+    result = score_scene(Neighbours(), Scene.of(scene, mask=path), tmp_path / "out")
+
+    assert np.isnan(bands_of(result.path)[0][30:]).all()
+    assert result.valid == 29 * 48
+
+
+@either
+def test_a_scene_without_data_gives_nan_maps(tmp_path, config):
+    scene = write(tmp_path / "empty.tif", np.full((BANDS, 20, 20), NODATA, "float32"))
+
+    result = score_scene(trained(config), scene, tmp_path / "out")
+
+    assert (result.valid, result.flagged, result.objects, result.quantiles) == (0, 0, 0, {})
+    assert np.isnan(bands_of(result.path)).all()
+    assert (bands_of(result.files.flags) == 255).all()
+
+
+def test_control_points_are_kept_where_a_scene_has_nothing_else(tmp_path):
+    corners = ((0, 0), (0, 48), (40, 0), (40, 48))
+    points = [GroundControlPoint(row, col, 10 + col, 50 - row) for row, col in corners]
+    scene = write(tmp_path / "gcps.tif", land(), gcps=points, transform=None, crs="EPSG:4326")
+
+    result = score_scene(Neighbours(), scene, tmp_path / "out")
+
+    with rasterio.open(result.path) as dataset:
+        kept, crs = dataset.gcps
+    assert [(p.row, p.col, p.x, p.y) for p in kept] == [(p.row, p.col, p.x, p.y) for p in points]
+    assert crs.to_epsg() == 4326
+
+
+@pytest.mark.parametrize("detects", [False, True])
+def test_small_objects_are_dropped_but_stay_flagged(scene, tmp_path, detects):
+    def result(min_area, *, overwrite=False):
+        options = ScoreOptions(min_area=min_area, overwrite=overwrite)
+        if detects:
+            return detect_scene(scene, tmp_path / "out", QUICKLY, options=options)
+        return score_scene(trained(), scene, tmp_path / "out", options)
+
+    every = result(1)
+    areas = [item.area_px for item in read_objects(every.files.objects).items]
+    largest = max(areas)
+    with pytest.raises(OutputExists, match="other settings"):
+        result(largest)
+    kept = result(largest, overwrite=True)
+    none = result(largest + 1, overwrite=True)
+
+    assert (every.objects, kept.objects) == (len(areas), areas.count(largest))
+    assert none.objects == 0
+    assert none.flagged == every.flagged == sum(areas)
+    assert not result(largest + 1).newly_written
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("tile", "a tile has a side of at least 1 pixel"),
+        ("threads", "at least 1 thread"),
+        ("min_area", "an object has at least 1 pixel"),
+    ],
+)
+def test_options_below_1_are_refused(option, message):
+    assert getattr(ScoreOptions(**{option: 1}), option) == 1
+
+    with pytest.raises(ConfigError, match=rf"^{option} = 0: .*{message}"):
+        ScoreOptions(**{option: 0})
+
+
+@either
+def test_detect_fits_a_scene_to_itself_and_flags_the_planted_object(scene, tmp_path, config):
+    result = detect_scene(scene, tmp_path / "out", config)
+    again = detect_scene(scene, tmp_path / "out", config)
+
+    assert (bands_of(result.files.flags)[0][10:12, 12:14] == 1).all()
+    assert result.threshold.rule == "sigma-clip:3"
+    assert not result.threshold.held_out
+    assert not again.newly_written
+
+
+def test_detect_with_context_drops_dead_bands(tmp_path):
+    values = plant(land(bands=BANDS + 2))
+    values[3], values[5] = 0.25, NODATA
+    scene = write(tmp_path / "dead.tif", values)
+    config = resolve_config("small-objects", ["training.max_steps=40"]).config
+
+    score, reconstruction, kl = bands_of(detect_scene(scene, tmp_path / "out", config).path)
+
+    no_data = (np.delete(values, [3, 5], axis=0) == NODATA).any(axis=0)
+    np.testing.assert_array_equal(np.isnan(score), no_data)
+    np.testing.assert_array_equal(reconstruction + kl, score)
+
+
+@pytest.mark.parametrize("change", ["seed", "config", "mask", "normal", "other normal"])
+def test_seed_configuration_and_masks_decide_what_detect_writes(scene, tmp_path, change):
+    half = np.ones((1, 40, 48), "uint8")
+    half[0, 20:] = 0
+    first, second = (
+        write(tmp_path / f"{name}.tif", half, nodata=None) for name in ("first", "second")
+    )
+    before = {"select": Selection(normal=[first])} if change == "other normal" else {}
+    after = {
+        "seed": {"seed": 1},
+        "config": {"config": resolve_config("default", [*QUICK, "model.latent=2"]).config},
+        "mask": {"select": Selection(mask=first)},
+        "normal": {"select": Selection(normal=[first])},
+        "other normal": {"select": Selection(normal=[second])},
+    }[change]
+    arguments = {"scene": scene, "folder": tmp_path / "out", "config": QUICKLY}
+    detect_scene(**arguments | before)
+
+    with pytest.raises(OutputExists, match="other settings"):
+        detect_scene(**arguments | after)
+
+    assert not detect_scene(**arguments | before).newly_written

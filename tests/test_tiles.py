@@ -1,0 +1,213 @@
+"""Tiles and threads never show in a map, whatever the scene."""
+
+import pickle
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.rasters import BANDS, bands_of, land, plant, trained, write
+from support.scorers import SIX, Neighbours, same_files
+from support.spectra import ArrayScene
+
+from anomvae.detector import torch_threads
+from anomvae.mapping import (
+    QuickLookSpec,
+    ScoreOptions,
+    TileTask,
+    plan_tiles,
+    score_scene,
+    score_tiles,
+)
+from anomvae.mapping.statistics import RunningStatistics
+from anomvae.pixels.grid import Grid
+from anomvae.pixels.tiling import tiles
+from anomvae.raster import Scene
+
+STRIPS = {"blockysize": 1}
+TILED = {"tiled": True, "blockxsize": 16, "blockysize": 16}
+any_tiles = settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return write(tmp_path / "scene.tif", plant(land(seed=1)))
+
+
+def mapped(detector, path, options):
+    """Score a scene without writing files: the map, axes (term, row, col), and the visits."""
+    with Scene.of(path).open(detector.bands, detector.covariates) as opened:
+        values = np.full((3, *opened.grid.shape), -1, np.float32)
+        visits = np.zeros(opened.grid.shape, int)
+        spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
+        for scored in score_tiles(detector, opened, spec, options):
+            values[:, *scored.tile.keep] = np.stack([term[-1] for term in scored.scores])
+            visits[scored.tile.keep] += 1
+    assert (visits == 1).all()
+    return values
+
+
+@pytest.mark.parametrize("name", ["default", "small-objects", "neighbours"])
+@any_tiles
+@given(tile=st.integers(5, 60), threads=st.integers(1, 3))
+def test_any_tile_and_any_number_of_threads_give_the_same_map(scene, name, tile, threads):
+    detector = Neighbours() if name == "neighbours" else trained(name)
+
+    whole = mapped(detector, scene, ScoreOptions(tile=1000, threads=1))
+    tiled = mapped(detector, scene, ScoreOptions(tile=tile, threads=threads))
+
+    np.testing.assert_array_equal(tiled, whole)
+    assert np.isfinite(whole).any()
+
+
+def test_a_halo_below_the_receptive_radius_would_show(scene):
+    @dataclass(frozen=True)
+    class TooNarrow(Neighbours):
+        def score(self, block):
+            return Neighbours(radius=5).score(block)
+
+    whole = mapped(TooNarrow(), scene, ScoreOptions(tile=1000))
+    tiled = mapped(TooNarrow(), scene, ScoreOptions(tile=16))
+
+    assert not np.array_equal(tiled, whole, equal_nan=True)
+
+
+@pytest.mark.parametrize("config", ["default", "small-objects"])
+@pytest.mark.parametrize(
+    ("shape", "layout"),
+    [
+        ((60, 50), STRIPS),
+        ((200, 1), STRIPS),
+        ((1, 200), STRIPS),
+        ((200, 1), TILED),
+        ((1, 1), TILED),
+    ],
+)
+def test_a_scene_of_any_shape_gives_the_same_files_from_tiles_of_any_size(
+    tmp_path, config, shape, layout
+):
+    scene = write(tmp_path / "scene.tif", land(shape, seed=3), **layout)
+
+    whole, small, planned = (
+        score_scene(trained(config), scene, tmp_path / f"tile {options.tile}", options)
+        for options in (ScoreOptions(tile=1000), ScoreOptions(tile=7, threads=2), ScoreOptions())
+    )
+
+    assert whole.valid == shape[0] * shape[1]
+    assert same_files(small, whole)
+    assert same_files(planned, whole)
+    assert small.quantiles == planned.quantiles == whole.quantiles
+
+
+def test_file_blocks_of_any_layout_give_the_same_map(tmp_path):
+    values = plant(land((130, 90), seed=2))
+    scenes = [
+        write(tmp_path / f"{name}.tif", values, **layout)
+        for name, layout in {"strips": STRIPS, "tiles": TILED, "plain": {}}.items()
+    ]
+
+    first, *others = (mapped(trained(), scene, ScoreOptions()) for scene in scenes)
+
+    for other in others:
+        np.testing.assert_array_equal(other, first)
+
+
+@pytest.mark.parametrize(
+    ("options", "tile", "threads"),
+    [
+        (ScoreOptions(), (300, 400), 1),
+        (ScoreOptions(tile=64), (64, 64), 1),
+        (ScoreOptions(tile=350, threads=3), (300, 350), 3),
+    ],
+)
+def test_options_overrule_the_plan_of_tiles_and_threads(options, tile, threads):
+    scene = ArrayScene(np.zeros((1, 300, 400, BANDS), np.float32), block_shape=(16, 400))
+
+    plan = plan_tiles(trained(), scene, options)
+
+    assert (plan.tile, plan.threads) == (tile, threads)
+
+
+@dataclass(frozen=True)
+class Huge:
+    """Size and layout of a scene that nothing is read of."""
+
+    values_per_pixel: int = 12
+    block_shape: tuple = (512, 512)
+
+    @property
+    def grid(self):
+        return Grid((5000, 5000))
+
+
+@dataclass(frozen=True)
+class OnDevice(Neighbours):
+    device: str = "cpu"
+
+
+@pytest.mark.parametrize(
+    ("values", "radius", "device", "threads"),
+    [(12, 0, "cpu", 4), (12, 60, "cpu", 3), (200, 0, "cpu", 1), (12, 0, "cuda", 1)],
+)
+def test_large_tiles_and_a_gpu_are_scored_on_few_threads(values, radius, device, threads):
+    with torch_threads(6):
+        plan = plan_tiles(OnDevice(radius, device=device), Huge(values), ScoreOptions())
+
+    assert plan.threads == threads
+
+
+def test_a_halo_is_worth_tiles_four_times_as_large():
+    flat, wide = (
+        plan_tiles(Neighbours(radius), Huge(block_shape=(64, 64)), ScoreOptions()).tile
+        for radius in (0, 3)
+    )
+
+    assert 3 < np.prod(wide) / np.prod(flat) < 5
+
+
+def test_a_task_gives_the_same_scores_after_pickling():
+    block = np.random.default_rng(0).uniform(size=(1, 20, 24, BANDS)).astype("float32")
+    task = TileTask(trained(), ArrayScene(block), QuickLookSpec.of((20, 24), SIX))
+    tile = next(tiles((20, 24), (7, 9), 3))
+
+    sent = pickle.loads(pickle.dumps(task))
+
+    for ours, theirs in zip(task(tile).scores, sent(tile).scores, strict=True):
+        assert ours.shape == (1, 7, 9)
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    size=st.tuples(st.integers(1, 17), st.integers(1, 17)),
+    sampled=st.integers(20, 400),
+)
+def test_the_statistics_of_a_scene_do_not_depend_on_its_tiles(shape, size, sampled):
+    scores = np.random.default_rng(0).exponential(size=shape).astype("float32")
+    scores[0, 0] = np.nan
+    flags = scores > 2
+    whole, tiled = RunningStatistics(shape, sampled), RunningStatistics(shape, sampled)
+
+    for statistics, sides in ((whole, shape), (tiled, size)):
+        for tile in tiles(shape, sides):
+            statistics.add(tile, scores[tile.keep], flags[tile.keep])
+
+    step = int(np.ceil((scores.size / sampled) ** 0.5))
+    kept = scores[::step, ::step]
+    kept = kept[np.isfinite(kept)]
+    assert (whole.pixels, whole.valid) == (scores.size, scores.size - 1)
+    assert whole.flagged == tiled.flagged == flags.sum()
+    assert whole.quantiles == tiled.quantiles
+    assert whole.quantiles.get("0.5") == (np.median(kept.astype(float)) if kept.size else None)
+
+
+def test_quantiles_of_a_small_scene_are_those_of_all_its_pixels(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out", ScoreOptions(tile=16))
+
+    scores = bands_of(result.path)[0]
+    assert result.quantiles["0"] == pytest.approx(np.nanmin(scores))
+    assert result.quantiles["0.5"] == pytest.approx(np.nanmedian(scores), rel=1e-6)
+    assert result.quantiles["1"] == pytest.approx(np.nanmax(scores))

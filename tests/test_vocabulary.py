@@ -1,0 +1,61 @@
+"""Words that are gone (docs/decisions/0015): in names, docstrings, comments, messages and help."""
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+import anomvae
+
+PACKAGE = Path(anomvae.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+GONE = {
+    *("told", "tell", "tells", "telling", "said", "unopposed", "critic", "prominence", "novelty"),
+    *("codeuse", "lattice", "tally", "sighting", "sightings", "holder", "placing", "recipe"),
+    *("unseen", "lean", "besides", "judge"),
+}
+"""Whole words, whatever their case; parts of a name count as words."""
+GONE_NAMES = {
+    *("Seen", "Shown", "Said", "Terms", "Lean", "OneCall", "Ready", "Parts", "Part", "Source"),
+    *("Standing", "Finding", "Look", "Past", "Figures", "Lines", "Piece", "Found", "Placed"),
+    *("About", "Picture", "Pace", "Request", "RasterReader", "SeriesReader", "CovariateReader"),
+    *("put_back", "found_anywhere", "with_covariates", "opened_dates", "matched"),
+}
+"""Names as a whole."""
+KINDS = {tokenize.NAME, tokenize.STRING, tokenize.COMMENT}
+
+
+def words_of(text):
+    """Split a text or a name into words: snake_case, CamelCase, prose."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).replace("_", " ")
+    return {word.lower() for word in re.findall(r"[A-Za-z]+", spaced)}
+
+
+def tokens_of(path):
+    with tokenize.open(path) as file:
+        text = file.read()
+    return [t for t in tokenize.generate_tokens(io.StringIO(text).readline) if t.type in KINDS]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_words_that_are_gone_stay_gone(path):
+    met = {
+        (token.start[0], word)
+        for token in tokens_of(path)
+        for word in words_of(token.string) & GONE
+    }
+
+    assert not sorted(met)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_names_that_are_gone_stay_gone(path):
+    names = {
+        (token.start[0], token.string)
+        for token in tokens_of(path)
+        if token.type == tokenize.NAME and token.string in GONE_NAMES
+    }
+
+    assert not sorted(names)
