@@ -339,7 +339,7 @@ class WithObjects(Stub):
 
     def score(self, scene, folder):
         made = super().score(scene, folder)
-        return result(folder, made.flagged, stem=made.outputs.stem, objects=OBJECTS)
+        return result(folder, made.flagged, stem=made.files.stem, objects=OBJECTS)
 
 
 def feed_of(folder):
