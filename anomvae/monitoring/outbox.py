@@ -13,10 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .channels import Channel, DeliveryFailed
+from .channels import Channel
 from .database import transaction
 from .receivers import WaitConfig
 from .state import Alert, stamp
+from .web import DeliveryFailed
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +26,9 @@ _MARK = "WHERE channel = ? AND alert = ?"
 
 @dataclass(frozen=True)
 class Outbox:
-    """The alerts that wait in the state."""
+    """The alerts that wait in the database of the state."""
 
     database: sqlite3.Connection
-    """The state's."""
     wait: WaitConfig
     """Pause of a channel after failures."""
 

@@ -23,9 +23,7 @@ class Key:
     """Identity of a scoring: each is done once."""
 
     site: str
-    """Name of the site."""
     scene: str
-    """Identity of the scene."""
     model: str
     """Digest of the model file."""
     settings: str
@@ -40,12 +38,11 @@ class Key:
 
 @dataclass(frozen=True)
 class SceneStatus:
-    """Status of a scene."""
+    """Status of a scene, and the times it was begun (``tries``)."""
 
     status: str
     """``new``, ``done``, ``failed`` or ``replaced``."""
     tries: int
-    """Times it was begun."""
     started: str
     """When it was begun last, UTC."""
     next_try: str | None
@@ -54,24 +51,16 @@ class SceneStatus:
 
 @dataclass(frozen=True)
 class SceneResult:
-    """Result of scoring a scene, as stored."""
+    """Result of scoring a scene: the columns of the table that are described in `database`."""
 
     pixels: int
-    """Pixels of the scene."""
     valid: int
-    """Pixels with data."""
     flagged: int
-    """Pixels above the threshold."""
     objects: int
-    """Connected anomalies of the smallest area or more."""
     threshold: float
-    """The threshold, nats."""
     quantiles: Mapping[str, float]
-    """Quantiles of the scores by level, nats."""
     seconds: float
-    """Duration."""
     map: str
-    """Path of the anomaly map."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,6 @@ class Alert:
     key: str
     """Identifies the alert, so that a receiver can drop a copy."""
     site: str
-    """Name of the site."""
     made: str
     """When its scene was scored, UTC."""
     body: str
@@ -104,10 +92,9 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class State:
-    """The state of a watch."""
+    """The state of a watch in its open database."""
 
     database: sqlite3.Connection
-    """The open database."""
 
     def scene_statuses(self, site: str, model: str, settings: str) -> dict[str, SceneStatus]:
         """Return the status of each known scene of a site, for a model and settings."""
@@ -228,13 +215,7 @@ _WHERE = "site = :site AND scene = :scene AND model = :model AND settings = :set
 
 @contextmanager
 def opened_state(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> Iterator[State]:
-    """Open the state for a run; create it, or bring it up to date.
-
-    Raises
-    ------
-    FileError
-        If it cannot be read or written, or is of a newer version.
-    """
+    """Open the state for a run, as `opened` opens its database."""
     with opened(folder, migrations) as database:
         yield State(database)
 

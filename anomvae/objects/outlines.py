@@ -90,7 +90,6 @@ def _corners_towards(
 
 
 def _neighbours(flagged: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
-    """Return the flags of the inner pixels' neighbours in one direction."""
     rows, cols = flagged.shape
     return flagged[1 + down : rows - 1 + down, 1 + right : cols - 1 + right]
 
