@@ -19,7 +19,6 @@ from anomvae.errors import (
     RasterError,
 )
 from anomvae.monitoring import history, overview
-from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.lock import only_run
 
 RETRY = {"tries": 3, "wait_seconds": 60, "max_wait_seconds": 100}
@@ -77,9 +76,15 @@ def test_a_changed_model_scores_again_and_keeps_the_earlier_map(tmp_path, clock)
 
 
 @pytest.mark.parametrize(
-    "change", [{"threshold": "sigma:4"}, {"mask": "mask.tif"}, {"alert": {"min_area_px": 4}}]
+    ("change", "times"),
+    [
+        ({"threshold": "sigma:4"}, 2),
+        ({"mask": "mask.tif"}, 2),
+        ({"alert": {"min_area_px": 4}}, 2),
+        ({"alert": {"min_objects": 3}}, 1),
+    ],
 )
-def test_other_settings_score_again(tmp_path, clock, change):
+def test_other_settings_of_the_score_score_again_once(tmp_path, clock, change, times):
     drop(tmp_path, "a.tif", 5)
     scoring, mask = Stub(), tmp_path / "mask.tif"
     mask.write_text("a mask")
@@ -89,17 +94,7 @@ def test_other_settings_score_again(tmp_path, clock, change):
     os.utime(mask, (0, 0))
     run_watch(watch(tmp_path, site=change), clock, scoring)
 
-    assert len(scoring.scored) == 2
-
-
-def test_other_rules_of_alerts_do_not_score_again(tmp_path, clock):
-    drop(tmp_path, "a.tif", 5)
-    scoring = Stub()
-    run_watch(watch(tmp_path), clock, scoring)
-
-    run_watch(watch(tmp_path, site={"alert": {"min_objects": 3}}), clock, scoring)
-
-    assert len(scoring.scored) == 1
+    assert len(scoring.scored) == times
 
 
 def test_a_scene_that_fails_does_not_stop_the_others_and_is_named(tmp_path, clock):
@@ -190,16 +185,13 @@ def test_a_failure_replaced_under_another_model_is_due_again_with_the_first(tmp_
 
 def two_sites(tmp_path, **other):
     """Configure two sites."""
-    sites = [
-        {"name": name, "model": "model", "out": f"maps/{name}", "folder": {"path": f"in/{name}"}}
+    fields, harbour = (
+        {"name": name, "out": f"maps/{name}", "folder": {"path": f"in/{name}"}}
         for name in ("fields", "harbour")
-    ]
-    sites[0] |= other
+    )
     for name in ("fields", "harbour"):
         drop(tmp_path, f"{name}/a.tif", 5)
-    (tmp_path / "model").write_text("model 1")
-    data = {"site": sites, "alerts": {"stdout": False}}
-    return MonitorConfig.model_validate(data, context={"folder": tmp_path})
+    return watch(tmp_path, site=fields | other, others=[harbour])
 
 
 @pytest.mark.parametrize("bad", [2, 3, 5])
@@ -260,11 +252,8 @@ def test_a_damaged_model_takes_no_try_from_its_scenes(tmp_path, clock):
     done = run_watch(config, clock, loading)
     again = run_watch(config, clock)
 
-    assert (done.done, done.code, done.messages) == (
-        1,
-        3,
-        ["fields: model is damaged. Copy it again."],
-    )
+    assert (done.done, done.code) == (1, 3)
+    assert done.messages == ["fields: model is damaged. Copy it again."]
     assert (again.done, again.code) == (1, 0)
 
 
@@ -359,6 +348,7 @@ def test_an_interrupted_run_leaves_its_scene_as_it_was(tmp_path, clock):
 
     assert scenes(tmp_path) == []
     assert overview(tmp_path / "state").last_run.code == 130
+    assert not (tmp_path / "state" / "running.json").exists()
     assert run_watch(config, clock).done == 1
 
 
@@ -431,80 +421,3 @@ def test_a_second_run_ends_at_once_and_names_the_first(tmp_path, clock):
     assert error.value.exit_code == 6
     assert run_watch(config, clock).code == 0
     assert not (tmp_path / "state" / "running.json").exists()
-
-
-TOGETHER = """
-import sys, time
-sys.path.insert(0, sys.argv[2])
-from pathlib import Path
-from anomvae.errors import LockHeld
-from support.watching import Clock, Stub, run_watch, watch
-
-class Slow(Stub):
-    def score(self, scene, folder):
-        print("scoring", flush=True)
-        sys.stdin.readline()
-        return super().score(scene, folder)
-
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    print(run_watch(watch(Path(sys.argv[1])), Clock(), Slow()).done, flush=True)
-except LockHeld as error:
-    print("held:", error, flush=True)
-"""
-
-
-def test_of_two_runs_started_together_exactly_one_works(tmp_path):
-    drop(tmp_path, "a.tif", 5)
-    watch(tmp_path)
-    start = [sys.executable, "-c", TOGETHER, str(tmp_path), os.path.dirname(__file__)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    runs = [subprocess.Popen(start, **pipes) for _ in range(2)]
-    assert [run.stdout.readline() for run in runs] == ["ready\n"] * 2
-    for run in runs:
-        run.stdin.write("\n")
-        run.stdin.flush()
-    answers = [run.stdout.readline() for run in runs]
-    rest = [run.communicate("\n")[0] for run in runs]
-
-    assert sorted(line.split()[0] for line in answers) == ["held:", "scoring"]
-    assert [more for more in rest if more] == ["1\n"]
-    assert scenes(tmp_path) == [("a.tif", "done")]
-
-
-def test_a_file_instead_of_the_state_folder_is_refused(tmp_path, clock):
-    (tmp_path / "state").write_text("notes")
-
-    with pytest.raises(NotWritten, match="a file stands where a folder is expected"):
-        run_watch(watch(tmp_path), clock)
-
-
-def test_a_state_folder_that_cannot_be_written_is_refused(tmp_path, clock):
-    folder = tmp_path / "state"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        folder.chmod(0o500)
-        if os.access(folder, os.W_OK):
-            pytest.skip("nothing is read-only here")
-    try:
-        with pytest.raises(NotWritten, match=r"state cannot be written: .*writable") as error:
-            run_watch(watch(tmp_path), clock)
-    finally:
-        folder.chmod(0o700) if not os.path.ismount(folder) else subprocess.run(
-            ["umount", str(folder)], check=True
-        )
-
-    assert error.value.exit_code == 3
-
-
-def test_the_history_can_be_narrowed(tmp_path, clock):
-    for name in ("a.tif", "b.tif", "c.tif"):
-        drop(tmp_path, name, 5)
-    run_watch(watch(tmp_path), clock)
-    state = tmp_path / "state"
-
-    assert list(history(state)["source"]) == ["c.tif", "b.tif", "a.tif"]
-    assert list(history(state, last=1)["source"]) == ["c.tif"]
-    assert len(history(state, site="elsewhere")) == 0
