@@ -309,14 +309,6 @@ def test_an_alert_is_a_line_of_json_on_stdout_until_that_is_closed():
         StdoutChannel(stream).send(ALERT)
 
 
-class WithObjects(Stub):
-    """Returns three objects for every scene."""
-
-    def score(self, scene, folder):
-        made = super().score(scene, folder)
-        return result(folder, made.flagged, stem=made.files.stem, objects=OBJECTS)
-
-
 def feed_of(folder):
     return json.loads((folder / "feed.geojson").read_text())["features"]
 
@@ -327,7 +319,7 @@ def test_the_feed_holds_the_objects_of_the_latest_alerts(tmp_path):
     before = feed_of(tmp_path)
     for number in range(3):
         drop(tmp_path, f"{number}.tif", 50)
-        run_watch(config, Clock(), WithObjects())
+        run_watch(config, Clock(), Stub(objects=OBJECTS))
 
     features = feed_of(tmp_path)
 
@@ -341,7 +333,9 @@ def test_the_feed_holds_the_objects_of_the_latest_alerts(tmp_path):
 def test_the_feed_opens_in_gdal(tmp_path):
     pyogrio = pytest.importorskip("pyogrio")
     drop(tmp_path, "a.tif", 50)
-    run_watch(watch(tmp_path, alerts={"feed": {"path": "feed.geojson"}}), Clock(), WithObjects())
+    run_watch(
+        watch(tmp_path, alerts={"feed": {"path": "feed.geojson"}}), Clock(), Stub(objects=OBJECTS)
+    )
 
     facts = pyogrio.read_info(tmp_path / "feed.geojson")
 

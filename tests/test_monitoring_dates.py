@@ -173,31 +173,22 @@ def test_dates_that_do_not_fit_the_model_are_one_line_and_take_no_try(
 
 def test_another_number_of_dates_scores_again(folder, rasters):
     arrive(folder, rasters, *DAYS[:3])
-    run(folder, Written())
+    run(folder, Stub(flagged=5))
 
-    assert [run(folder, Written(), dates=dates).done for dates in (3, 2, 2)] == [0, 2, 0]
+    assert [run(folder, Stub(flagged=5), dates=dates).done for dates in (3, 2, 2)] == [0, 2, 0]
 
 
 def test_a_scene_is_requeued_if_a_file_before_it_changes_meanwhile(folder, rasters):
     arrive(folder, rasters, *DAYS[:2])
 
-    class Changing(Written):
-        def score(self, scene, folder_):
+    class Changing(Stub):
+        def score(self, scene, folder):
             os.utime(scene.before[0].read[0], (0, 0))
-            return super().score(scene, folder_)
+            return super().score(scene, folder)
 
-    done = run(folder, Changing())
+    done = run(folder, Changing(flagged=5))
 
     assert (done.done, scenes(folder)) == (0, [])
-
-
-class Written(Stub):
-    """Scores rasters as if five pixels were flagged."""
-
-    def score(self, scene, folder):
-        folder.mkdir(parents=True)
-        (folder / "five").write_text("5")
-        return super().score(replace(scene, read=(str(folder / "five"),)), folder)
 
 
 def offered(rasters, *days):

@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from support.watching import START, Clock, Stub, drop, result, rows, run_watch, scenes, watch
+from support.watching import START, Clock, Stub, drop, rows, run_watch, scenes, watch
 
 from anomvae.errors import (
     BandMismatch,
@@ -24,20 +24,12 @@ from anomvae.monitoring.lock import only_run
 RETRY = {"tries": 3, "wait_seconds": 60, "max_wait_seconds": 100}
 
 
-class Good(Stub):
-    """Scores any scene."""
-
-    def score(self, scene, folder):
-        folder.mkdir(parents=True)
-        return result(folder, 0)
-
-
 @pytest.fixture
 def clock():
     return Clock()
 
 
-def test_a_second_run_scores_nothing_and_loads_no_detector(tmp_path, clock):
+def test_a_scene_is_scored_once_and_its_result_is_in_the_history(tmp_path, clock):
     drop(tmp_path, "a.tif", 5)
     config = watch(tmp_path)
 
@@ -46,13 +38,6 @@ def test_a_second_run_scores_nothing_and_loads_no_detector(tmp_path, clock):
 
     assert (first.done, first.known, first.code) == (1, 0, 0)
     assert (second.done, second.known, second.code) == (0, 1, 0)
-
-
-def test_the_result_of_a_scene_is_in_the_history(tmp_path, clock):
-    drop(tmp_path, "a.tif", 5)
-
-    run_watch(watch(tmp_path), clock)
-
     (row,) = history(tmp_path / "state").to_dict("records")
     assert (row["site"], row["source"], row["status"]) == ("harbour", "a.tif", "done")
     assert (row["valid"], row["flagged"], row["tries"]) == (100, 5, 1)
@@ -98,19 +83,21 @@ def test_other_settings_of_the_score_score_again_once(tmp_path, clock, change, t
 
 
 def test_a_scene_that_fails_does_not_stop_the_others_and_is_named(tmp_path, clock):
-    for name, content in (("a.tif", "bad"), ("b.tif", 5)):
+    for name, content in (("a.tif", "bad"), ("b.tif", 5), ("c.tif", "no number")):
         drop(tmp_path, name, content)
 
     done = run_watch(watch(tmp_path), clock)
     summary = overview(tmp_path / "state")
 
-    assert scenes(tmp_path) == [("a.tif", "failed"), ("b.tif", "done")]
-    assert (done.done, done.failed, done.code) == (1, 1, 5)
-    assert done.messages == [f"harbour: {tmp_path / 'in' / 'a.tif'} is damaged. Fetch it again."]
+    assert scenes(tmp_path) == [("a.tif", "failed"), ("b.tif", "done"), ("c.tif", "failed")]
+    assert (done.done, done.failed, done.code) == (1, 2, 5)
+    damaged, internal = done.messages
+    assert damaged == f"harbour: {tmp_path / 'in' / 'a.tif'} is damaged. Fetch it again."
+    assert "c.tif: internal error (ValueError" in internal
     last = summary.last_run
-    assert (last.done, last.failed, last.code) == (1, 1, 5)
+    assert (last.done, last.failed, last.code) == (1, 2, 5)
     assert (summary.last_success, summary.owner) == (None, None)
-    assert [(site.site, site.done, site.failed) for site in summary.sites] == [("harbour", 1, 1)]
+    assert [(site.site, site.done, site.failed) for site in summary.sites] == [("harbour", 1, 2)]
 
 
 def test_a_failed_scene_is_tried_again_after_growing_waits_and_then_given_up(tmp_path, clock):
@@ -174,7 +161,7 @@ def test_a_failure_replaced_under_another_model_is_due_again_with_the_first(tmp_
     drop(tmp_path, "a.tif", "bad")
     run_watch(watch(tmp_path), clock)
     (tmp_path / "model").write_text("model 2")
-    run_watch(watch(tmp_path), clock, Good())
+    run_watch(watch(tmp_path), clock, Stub(flagged=0))
     (tmp_path / "model").write_text("model 1")
 
     again, then = run_watch(watch(tmp_path), clock), run_watch(watch(tmp_path), clock)
@@ -200,14 +187,14 @@ def test_after_three_unreadable_scenes_in_a_row_a_server_waits_for_the_next_run(
 ):
     urls = [f"https://eo.example/{number}.tif" for number in range(6)]
 
-    class Down(Good):
+    class Down(Stub):
         def score(self, scene, folder):
-            self.scored.append(scene.source)
+            made = super().score(scene, folder)
             if urls.index(scene.source) < bad:
                 raise RasterError(f"{scene.source} cannot be opened.")
-            return super().score(scene, folder)
+            return made
 
-    scoring = Down()
+    scoring = Down(flagged=0)
     done = run_watch(watch(tmp_path, site={"folder": None, "urls": {"urls": urls}}), clock, scoring)
 
     assert (len(scoring.scored), done.code) == ((6, 5) if bad < 3 else (3, 5))
@@ -327,16 +314,6 @@ def test_a_damaged_objects_file_is_named_and_gives_no_alert(tmp_path, clock):
 
     assert (done.alerts, done.code, scenes(tmp_path)) == (0, 5, [("a.tif", "failed")])
     assert "a.objects.geojson is no file of objects" in done.messages[0]
-
-
-def test_an_internal_error_is_a_failure_of_its_scene_alone(tmp_path, clock):
-    for name, content in (("a.tif", "no number"), ("b.tif", 5)):
-        drop(tmp_path, name, content)
-
-    done = run_watch(watch(tmp_path), clock)
-
-    assert scenes(tmp_path) == [("a.tif", "failed"), ("b.tif", "done")]
-    assert "internal error (ValueError" in done.messages[0]
 
 
 def test_an_interrupted_run_leaves_its_scene_as_it_was(tmp_path, clock):

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from support import servers
 from support.rasters import BANDS, bands_of, land, plant, trained, write
-from support.watching import START, Clock, result, rows, run_watch, served, watch
+from support.watching import START, Clock, Stub, rows, run_watch, served, watch
 
 import anomvae
 from anomvae.errors import FileError
@@ -229,23 +229,15 @@ def site_of(archive, assets):
 
 def test_a_scene_is_scored_once_and_again_after_reprocessing(tmp_path, archive):
     publish(tmp_path, [item("a")])
-    config, scored = watch(tmp_path, site=site_of(archive, ["data"])), []
-
-    def scoring(site):
-        return lambda scene, folder: scored.append(scene.identity) or counted(scene, folder)
+    config, scoring = watch(tmp_path, site=site_of(archive, ["data"])), Stub(flagged=5)
 
     run_watch(config, Clock(), scoring)
     run_watch(config, Clock(), scoring)
     publish(tmp_path, [item("a", **{"s2:processing_baseline": "05.12"})])
     run_watch(config, Clock(), scoring)
 
-    assert scored == ["s2/a", "s2/a@05.12"]
-
-
-def counted(scene, folder):
-    """Return a result of five flagged pixels for a scene without a file."""
-    folder.mkdir(parents=True)
-    return result(folder, 5)
+    assert scoring.scored == ["s2/a", "s2/a"]
+    assert rows(tmp_path, "SELECT scene FROM scenes") == [("s2/a",), ("s2/a@05.12",)]
 
 
 def test_an_archive_that_is_down_takes_no_try_from_a_scene(tmp_path, archive):
@@ -253,7 +245,7 @@ def test_an_archive_that_is_down_takes_no_try_from_a_scene(tmp_path, archive):
 
     down = run_watch(config, Clock())
     publish(tmp_path, [item("a")])
-    up = run_watch(config, Clock(), lambda site: counted)
+    up = run_watch(config, Clock(), Stub(flagged=5))
 
     assert (down.code, down.done) == (3, 0)
     assert (up.code, up.done) == (0, 1)

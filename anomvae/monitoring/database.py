@@ -1,7 +1,8 @@
 """The database file of the state: its tables, their migrations, and its errors.
 
 It is SQLite with a write-ahead log, so that reports can read while a run writes.  Every change is
-one transaction on disk: a power cut leaves the state before it, or after it.
+one transaction on disk, a statement or a `transaction` of several: a power cut leaves the state
+before it, or after it.
 """
 
 from __future__ import annotations

@@ -12,11 +12,6 @@ from .lock import LockOwner, read_lock_owner
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = (
-    "site, source, status, started, finished, seconds, valid, flagged, objects, threshold, tries, "
-    "next_try, error, map, scene, model, settings, quantiles"
-)
-
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -143,8 +138,9 @@ def history(
 
     with opened_to_read(folder) as database:
         rows = database.execute(
-            f"SELECT {COLUMNS} FROM scenes WHERE ? IN (site, '') "
-            "ORDER BY started DESC, rowid DESC LIMIT ?",
+            "SELECT site, source, status, started, finished, seconds, valid, flagged, objects, "
+            "threshold, tries, next_try, error, map, scene, model, settings, quantiles "
+            "FROM scenes WHERE ? IN (site, '') ORDER BY started DESC, rowid DESC LIMIT ?",
             (site or "", -1 if last is None else last),
         )
         names = [column[0] for column in rows.description]

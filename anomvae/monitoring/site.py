@@ -91,11 +91,11 @@ class SitePass:
     def run(self, scoring: Callable[[SiteConfig], Scoring], deliver: Callable[[], object]) -> None:
         """Score the due scenes, and deliver alerts; an error of the site ends this pass alone."""
         try:
-            due = list(self.due())
-            score = scoring(self.site) if due else None
-            for scene, key, tries in due:
-                if score is not None and self._score(score, scene, key, tries):
-                    deliver()
+            if due := list(self.due()):
+                score = scoring(self.site)
+                for scene, key, tries in due:
+                    if self._score(score, scene, key, tries):
+                        deliver()
         except AnomvaeError as error:
             self._add_problem(Problem(self.site.name, None, error))
 

@@ -85,7 +85,7 @@ def scan_folder(
 ) -> Scan:
     """Find the scenes of a folder whose files are stable; files below ``aside`` are none.
 
-    Raises `FileError` if the folder cannot be read.
+    A folder that cannot be read raises `FileError`.
     """
     folder, span = Path(config.path), timedelta(seconds=config.stable_seconds)
     scenes, records = [], {}

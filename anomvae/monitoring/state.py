@@ -107,13 +107,12 @@ class State:
 
     def begin(self, key: Key, source: str, now: datetime) -> None:
         """Record that the scoring of a scene begins."""
-        with transaction(self.database):
-            self.database.execute(
-                "INSERT INTO scenes (site, scene, model, settings, source, status, tries, started)"
-                " VALUES (:site, :scene, :model, :settings, :source, 'new', 1, :now) ON CONFLICT "
-                "DO UPDATE SET status = 'new', tries = tries + 1, started = :now, next_try = NULL",
-                {**vars(key), "source": source, "now": stamp(now)},
-            )
+        self.database.execute(
+            "INSERT INTO scenes (site, scene, model, settings, source, status, tries, started) "
+            "VALUES (:site, :scene, :model, :settings, :source, 'new', 1, :now) ON CONFLICT "
+            "DO UPDATE SET status = 'new', tries = tries + 1, started = :now, next_try = NULL",
+            {**vars(key), "source": source, "now": stamp(now)},
+        )
 
     def finish(
         self,
@@ -146,12 +145,11 @@ class State:
     def fail(self, key: Key, error: str, now: datetime, *, next_try: datetime | None) -> None:
         """Record why a scene failed, and when it is tried again, if ever."""
         times = {"now": stamp(now), "again": None if next_try is None else stamp(next_try)}
-        with transaction(self.database):
-            self.database.execute(
-                "UPDATE scenes SET status = 'failed', finished = :now, next_try = :again, "
-                f"error = :error WHERE {_WHERE}",
-                {**vars(key), **times, "error": _one_line(error)},
-            )
+        self.database.execute(
+            "UPDATE scenes SET status = 'failed', finished = :now, next_try = :again, "
+            f"error = :error WHERE {_WHERE}",
+            {**vars(key), **times, "error": _one_line(error)},
+        )
 
     def requeue(self, key: Key, now: datetime, error: str | None = None) -> None:
         """Take back the begin of a scene that could not be tried, for no fault of its own."""
@@ -187,17 +185,15 @@ class State:
 
     def begin_run(self, run: str, now: datetime) -> None:
         """Record that a run has begun."""
-        with transaction(self.database):
-            self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
+        self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
 
     def end_run(self, run: str, now: datetime, code: int, **counts: int) -> None:
         """Record how a run ended; ``counts`` are columns."""
         columns = "".join(f", {name} = :{name}" for name in counts)
-        with transaction(self.database):
-            self.database.execute(
-                f"UPDATE runs SET ended = :now, code = :code{columns} WHERE run = :run",
-                {"now": stamp(now), "code": code, "run": run, **counts},
-            )
+        self.database.execute(
+            f"UPDATE runs SET ended = :now, code = :code{columns} WHERE run = :run",
+            {"now": stamp(now), "code": code, "run": run, **counts},
+        )
 
     def _add_alert(self, alert: Alert, channels: Sequence[str]) -> None:
         number = self.database.execute(

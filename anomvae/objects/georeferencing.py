@@ -31,13 +31,13 @@ class GeoreferencedObjects:
     """Location of some objects; NaN where the scene's CRS is not defined."""
 
     rings: Rings
-    """Their rings, in longitude and latitude, or in col and row."""
+    """In longitude and latitude, or in col and row."""
     centroids: Points
-    """Centroids, axes (object, coordinate)."""
+    """Axes (object, coordinate)."""
     boxes: Points
     """Axes (object, side): west, south, east, north, or left, top, right, bottom."""
     areas: NDArray[np.float64]
-    """Areas of the objects, m2; NaN where the scene is not located on Earth."""
+    """m2; NaN where the scene is not located on Earth."""
     clockwise: NDArray[np.bool_]
     """Whether the points of an object run clockwise around it."""
 
