@@ -189,20 +189,11 @@ def searching(items, queries):
 
 
 def landing(base):
-    return {
-        "type": "Catalog",
-        "stac_version": "1.0.0",
-        "id": "api",
-        "description": "an API",
-        "conformsTo": [
-            "https://api.stacspec.org/v1.0.0/core",
-            "https://api.stacspec.org/v1.0.0/item-search",
-        ],
-        "links": [
-            {"rel": "self", "href": base},
-            {"rel": "root", "href": base},
-            {"rel": "search", "href": f"{base}/search", "type": "application/geo+json"},
-        ],
+    links = {"self": base, "root": base, "search": f"{base}/search"}
+    standard = "https://api.stacspec.org/v1.0.0"
+    return pystac.Catalog("api", "an API").to_dict() | {
+        "conformsTo": [f"{standard}/core", f"{standard}/item-search"],
+        "links": [{"rel": rel, "href": href} for rel, href in links.items()],
     }
 
 

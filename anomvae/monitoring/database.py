@@ -130,13 +130,8 @@ def opened_to_read(folder: str | Path) -> Iterator[Connection]:
 def transaction(database: Connection) -> Iterator[None]:
     """Make all changes of the block, or none of them."""
     database.execute("BEGIN IMMEDIATE")
-    try:
+    with database:  # commits, or rolls back what a full disk has not rolled back already
         yield
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:  # a full disk may have rolled it back already
-            database.execute("ROLLBACK")
-        raise
 
 
 @contextmanager
