@@ -21,9 +21,8 @@ MOST_CORNERS = 200  # of an outline in an alert; a longer one is replaced by its
 def is_unusual(rule: AlertRule, result: MapResult) -> bool:
     """Return whether a scene gets an alert; its objects have at least ``min_area_px`` pixels."""
     share = result.flagged / max(result.valid, 1)
-    if rule.min_share is not None and share >= rule.min_share:
-        return True
-    return result.objects >= rule.min_objects
+    large = rule.min_share is not None and share >= rule.min_share
+    return large or result.objects >= rule.min_objects
 
 
 def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Alert | None:
