@@ -85,54 +85,48 @@ def test_each_scene_is_conditioned_on_those_before_it_in_any_order_of_arrival(
         assert np.array_equal(map_of(folder, days[-1]), again, equal_nan=True)
 
 
-def test_a_new_scene_is_conditioned_on_known_ones_and_then_nothing_is_due(
+def test_a_new_scene_is_conditioned_on_known_ones_and_without_an_earlier_one_it_waits(
     folder, rasters, detector
 ):
-    arrive(folder, rasters, *DAYS[:3])
+    arrive(folder, rasters, DAYS[0])
+    alone = run(folder, not_loaded)
+    arrive(folder, rasters, *DAYS[1:3])
     run(folder)
     arrive(folder, rasters, DAYS[3])
 
-    done = run(folder)
-    again = run(folder, lambda site: pytest.fail("a detector was loaded"))
+    done, again = run(folder), run(folder, not_loaded)
 
+    assert (alone.done, alone.known, alone.code) == (0, 1, 0)
     assert (done.done, done.code, again.known, again.code) == (1, 0, 4, 0)
     same = expected(detector, rasters, folder, *DAYS[1:4])
     assert np.array_equal(map_of(folder, DAYS[3]), same, equal_nan=True)
 
 
-def test_the_first_scene_of_a_site_waits_for_a_second(folder, rasters):
-    arrive(folder, rasters, DAYS[0])
-
-    alone = run(folder, lambda site: pytest.fail("a detector was loaded"))
-
-    assert (alone.done, alone.known, alone.code) == (0, 1, 0)
+def not_loaded(site):
+    pytest.fail("a detector was loaded")
 
 
-def test_a_damaged_scene_fails_by_name_and_others_are_scored_without_it(folder, rasters, detector):
+@pytest.mark.parametrize(
+    ("damaged", "words", "days"),
+    [
+        (DAYS[1], "harbour: ", (DAYS[0], *DAYS[2:4])),
+        (DAYS[0], f"harbour: {name_of(DAYS[1])}: ", DAYS[1:3]),  # the second needs the first
+    ],
+)
+def test_a_damaged_scene_is_named_in_one_failure_and_others_are_scored_without_it(
+    folder, rasters, detector, damaged, words, days
+):
     arrive(folder, rasters, *DAYS[:4])
-    damage(folder, DAYS[1])
-
-    done = run(folder)
-
-    assert (done.done, done.code) == (2, 5)
-    (line,) = done.messages
-    assert name_of(DAYS[1]) in line
-    same = expected(detector, rasters, folder, DAYS[0], *DAYS[2:4])
-    assert np.array_equal(map_of(folder, DAYS[3]), same, equal_nan=True)
-
-
-def test_a_damaged_first_scene_fails_the_second_alone(folder, rasters, detector):
-    arrive(folder, rasters, *DAYS[:4])
-    damage(folder, DAYS[0])
+    damage(folder, damaged)
 
     done = run(folder)
 
     (line,) = done.messages
     assert (done.done, done.code) == (2, 5)
-    assert line.startswith(f"harbour: {name_of(DAYS[1])}: ")
-    assert name_of(DAYS[0]) in line.partition(": ")[2].partition(": ")[2]
-    same = expected(detector, rasters, folder, *DAYS[1:3])
-    assert np.array_equal(map_of(folder, DAYS[2]), same, equal_nan=True)
+    assert line.startswith(words)
+    assert name_of(damaged) in line
+    same = expected(detector, rasters, folder, *days)
+    assert np.array_equal(map_of(folder, days[-1]), same, equal_nan=True)
 
 
 def test_a_scene_on_another_grid_does_not_fit_and_others_are_scored_without_it(folder, rasters):
@@ -179,31 +173,22 @@ def test_dates_that_do_not_fit_the_model_are_one_line_and_take_no_try(
 
 def test_another_number_of_dates_scores_again(folder, rasters):
     arrive(folder, rasters, *DAYS[:3])
-    run(folder, Written())
+    run(folder, Stub(flagged=5))
 
-    assert [run(folder, Written(), dates=dates).done for dates in (3, 2, 2)] == [0, 2, 0]
+    assert [run(folder, Stub(flagged=5), dates=dates).done for dates in (3, 2, 2)] == [0, 2, 0]
 
 
 def test_a_scene_is_requeued_if_a_file_before_it_changes_meanwhile(folder, rasters):
     arrive(folder, rasters, *DAYS[:2])
 
-    class Changing(Written):
-        def score(self, scene, folder_):
+    class Changing(Stub):
+        def score(self, scene, folder):
             os.utime(scene.before[0].read[0], (0, 0))
-            return super().score(scene, folder_)
+            return super().score(scene, folder)
 
-    done = run(folder, Changing())
+    done = run(folder, Changing(flagged=5))
 
     assert (done.done, scenes(folder)) == (0, [])
-
-
-class Written(Stub):
-    """Scores rasters as if five pixels were flagged."""
-
-    def score(self, scene, folder):
-        folder.mkdir(parents=True)
-        (folder / "five").write_text("5")
-        return super().score(replace(scene, read=(str(folder / "five"),)), folder)
 
 
 def offered(rasters, *days):

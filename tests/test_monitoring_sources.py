@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.watching import START, drop
 
-from anomvae.errors import FileError
 from anomvae.monitoring.config import FolderConfig, UrlsConfig
 from anomvae.monitoring.sources import UNFINISHED, digest_of_file, listed_urls, scan_folder
 from anomvae.monitoring.state import stamp
@@ -170,11 +169,6 @@ def test_missing_files_are_reported(tmp_path):
     assert scan(tmp_path, first.records).missing == ["a.tif"]
 
 
-def test_a_missing_folder_is_an_error_and_not_an_empty_one(tmp_path):
-    with pytest.raises(FileError, match="No such file"):
-        scan(tmp_path, path="gone")
-
-
 def test_addresses_come_once_in_their_order_and_without_their_signature(tmp_path):
     (tmp_path / "list.txt").write_text("# scenes\nhttps://eo.example/b.tif\n\n")
     signed = "https://eo.example/a.tif?X-Amz-Signature=secret&X-Amz-Expires=60"
@@ -184,8 +178,3 @@ def test_addresses_come_once_in_their_order_and_without_their_signature(tmp_path
     assert first.identity == first.source == "https://eo.example/a.tif"
     assert second.identity == "https://eo.example/b.tif"
     assert first.read == (signed,)
-
-
-def test_a_missing_list_of_addresses_is_named(tmp_path):
-    with pytest.raises(FileError, match=r"gone\.txt cannot be read"):
-        listed_urls(UrlsConfig(file=str(tmp_path / "gone.txt")))

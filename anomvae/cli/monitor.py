@@ -109,10 +109,8 @@ def _logged(path: str | None, run_id: str) -> Iterator[None]:
     from ..files import writing
     from ..monitoring.health import JsonFormatter
 
-    handler: logging.Handler = logging.NullHandler()
-    if path is not None:
-        with writing(Path(path)):
-            handler = _LossyFileHandler(path, encoding="utf-8")
+    with writing(Path(path or os.devnull)):
+        handler = _LossyFileHandler(path or os.devnull, encoding="utf-8")
     handler.setFormatter(JsonFormatter(run_id))
     whole, watch = logging.getLogger("anomvae"), logging.getLogger("anomvae.monitoring")
     watch.propagate = whole.level < logging.WARNING
@@ -133,10 +131,8 @@ def _logged(path: str | None, run_id: str) -> Iterator[None]:
 
 
 class _LossyFileHandler(logging.FileHandler):
-    """A log whose errors do not end the run, such as a full disk."""
-
     def handleError(self, record: logging.LogRecord) -> None:
-        """Drop the line."""
+        """Drop the line, as on a full disk: the run goes on."""
 
 
 def _status(summary: Overview) -> Iterator[str]:

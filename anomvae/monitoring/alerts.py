@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +21,12 @@ MOST_CORNERS = 200  # of an outline in an alert; a longer one is replaced by its
 def is_unusual(rule: AlertRule, result: MapResult) -> bool:
     """Return whether a scene gets an alert; its objects have at least ``min_area_px`` pixels."""
     share = result.flagged / max(result.valid, 1)
-    if rule.min_share is not None and share >= rule.min_share:
-        return True
-    return result.objects >= rule.min_objects
+    large = rule.min_share is not None and share >= rule.min_share
+    return large or result.objects >= rule.min_objects
 
 
 def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Alert | None:
-    """Make the alert of a scene; None if it is not unusual.
-
-    Raises
-    ------
-    FileError
-        If the scene's objects cannot be read.
-    """
+    """Make the alert of a scene, None if it is not unusual; raises errors of `read_objects`."""
     if not is_unusual(rule, result):
         return None
     body = {
@@ -56,22 +49,16 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
 
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
-    """List the objects of a scene that have the highest scores."""
     from ..objects import read_objects
     from ..objects.items import DEGREES
 
     objects = read_objects(result.files.objects)
     located = objects.provenance.coordinates == DEGREES
-    ordered = sorted(objects.items, key=lambda item: -item.score_max)
+    names = ("area_px", "area_m2", "score_max", "score_mean")
     return [
-        {
-            "area_px": item.area_px,
-            "area_m2": item.area_m2,
-            "score_max": item.score_max,
-            "score_mean": item.score_mean,
-            "geometry": _geometry(item) if located else None,
-        }
-        for item in ordered[:MOST_OBJECTS]
+        {name: getattr(item, name) for name in names}
+        | {"geometry": _geometry(item) if located else None}
+        for item in sorted(objects.items, key=lambda item: -item.score_max)[:MOST_OBJECTS]
     ]
 
 
@@ -104,7 +91,10 @@ def plain_text(alert: Alert) -> str:
         f"Map: {body['map']}",
         "",
     ]
-    return "\n".join([*lines, *_object_lines(body["strongest_objects"]), f"Key: {alert.key}", ""])
+    for item in body["strongest_objects"]:
+        area = "" if item["area_m2"] is None else f" ({item['area_m2']:.0f} m2)"
+        lines.append(f"- {item['area_px']} pixels{area}, score up to {item['score_max']:.4g}")
+    return "\n".join([*lines, f"Key: {alert.key}", ""])
 
 
 def feature_collection(alerts: Sequence[Alert]) -> str:
@@ -125,9 +115,3 @@ def _features(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "geometry": item.pop("geometry"),
             "properties": {**body, **item},
         }
-
-
-def _object_lines(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for item in objects:
-        area = "" if item["area_m2"] is None else f" ({item['area_m2']:.0f} m2)"
-        yield f"- {item['area_px']} pixels{area}, score up to {item['score_max']:.4g}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -27,10 +27,7 @@ BASELINES = ("s2:processing_baseline", "processing:version", "version")
 def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
     """List the scenes of a catalogue, oldest first.
 
-    Raises
-    ------
-    FileError
-        If the catalogue cannot be read, or the extra is missing.
+    Raises `FileError` if the catalogue cannot be read, or the extra is missing.
     """
     try:
         import pystac_client
@@ -109,26 +106,17 @@ def _overlap(one: Iterable[float], other: Iterable[float] | None) -> bool:
     if other is None:
         return False
     values = list(other)
-    half = len(values) // 2
+    left, bottom = values[:2]
+    right, top = values[len(values) // 2 :][:2]
     west, south, east, north = one
-    return (
-        values[0] <= east
-        and values[half] >= west
-        and values[1] <= north
-        and values[half + 1] >= south
-    )
+    return left <= east and right >= west and bottom <= north and top >= south
 
 
 def _scene_of(item: Any, names: tuple[str, ...]) -> FoundScene:  # noqa: ANN401 - pystac's
     source = "/".join(filter(None, [item.collection_id, item.id]))
     versions = (item.properties.get(name) for name in BASELINES)
     baseline = next((str(version) for version in versions if version is not None), "")
-    hrefs = tuple(_hrefs(item, names))
+    assets = [item.assets[name] for name in names]
+    hrefs = tuple(asset.get_absolute_href() or asset.href for asset in assets)
     bands = names if len(names) > 1 else ()
     return FoundScene(f"{source}@{baseline}" if baseline else source, source, hrefs, bands)
-
-
-def _hrefs(item: Any, names: Iterable[str]) -> Iterator[str]:  # noqa: ANN401 - pystac's
-    for name in names:
-        asset = item.assets[name]
-        yield asset.get_absolute_href() or asset.href

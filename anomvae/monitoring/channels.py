@@ -6,7 +6,6 @@ forwards the key: ``Idempotency-Key`` of a POST, ``Message-ID`` of an e-mail, ``
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import logging
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import partial
 from typing import Protocol, TextIO
 
 from ..errors import AnomvaeError
@@ -25,16 +25,12 @@ from .alerts import feature_collection, plain_text, title_of
 from .checks import require_safe
 from .receivers import MailConfig, WebhookConfig
 from .state import Alert
-from .web import CallFailed, call
+from .web import DeliveryFailed, call
 
 log = logging.getLogger(__name__)
 
 Environment = Mapping[str, str]
 """Environment variables, which hold the secrets."""
-
-
-class DeliveryFailed(Exception):
-    """A channel could not take an alert; the message is the reason, without secrets."""
 
 
 class Channel(Protocol):
@@ -45,13 +41,7 @@ class Channel(Protocol):
         """Its name in the state."""
 
     def send(self, alert: Alert) -> None:
-        """Send an alert.
-
-        Raises
-        ------
-        DeliveryFailed
-            If the channel does not take it.
-        """
+        """Send an alert; raises `DeliveryFailed` if the channel does not take it."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +49,7 @@ class StdoutChannel:
     """A JSON line for each alert."""
 
     stream: TextIO
-    """The stream, such as stdout."""
     name: str = "stdout"
-    """Its name in the state."""
 
     def send(self, alert: Alert) -> None:
         """Write the line, and flush the stream."""
@@ -77,11 +65,9 @@ class Feed:
     """A GeoJSON file of the latest alerts, replaced whole."""
 
     path: str
-    """The file."""
     latest: Callable[[], Sequence[Alert]]
-    """Returns them from the state, oldest first."""
+    """Returns the alerts from the state, oldest first."""
     name: str = "feed"
-    """Its name in the state."""
 
     def send(self, alert: Alert) -> None:
         """Write the file; the state already holds the alert."""
@@ -100,9 +86,7 @@ class Webhook:
     """An address that gets alerts by HTTP POST."""
 
     config: WebhookConfig
-    """Address and options."""
     environment: Environment
-    """Holds the secrets."""
 
     @property
     def name(self) -> str:
@@ -119,11 +103,9 @@ class Webhook:
         }
         if self.config.secret_env is not None:
             secret = secret_of(self.environment, self.config.secret_env)
-            headers["X-Anomvae-Signature"] = signature(secret, body)
-        try:
-            call(self._url(), timeout=self.config.timeout, body=body, headers=headers)
-        except CallFailed as error:
-            raise DeliveryFailed(str(error)) from error
+            digest = hmac.new(secret.encode(), body, "sha256").hexdigest()
+            headers["X-Anomvae-Signature"] = f"sha256={digest}"
+        call(self._url(), timeout=self.config.timeout, body=body, headers=headers)
 
     def _url(self) -> str:
         if self.config.url is not None:
@@ -140,9 +122,7 @@ class Mail:
     """Addresses that get alerts by e-mail."""
 
     config: MailConfig
-    """Addresses and server."""
     environment: Environment
-    """Holds the password."""
 
     @property
     def name(self) -> str:
@@ -161,15 +141,10 @@ class Mail:
             log.warning("mail refused", extra={"facts": facts})
 
     def _server(self) -> smtplib.SMTP:
-        """Connect, encrypt and log in as configured."""
         config, context = self.config, ssl.create_default_context()
-        server: smtplib.SMTP
-        if config.security == "tls":
-            server = smtplib.SMTP_SSL(
-                config.host, config.port, timeout=config.timeout, context=context
-            )
-        else:
-            server = smtplib.SMTP(config.host, config.port, timeout=config.timeout)
+        tls = partial(smtplib.SMTP_SSL, context=context)
+        connect = tls if config.security == "tls" else smtplib.SMTP
+        server = connect(config.host, config.port, timeout=config.timeout)
         try:
             if config.security == "starttls":
                 server.starttls(context=context)
@@ -194,25 +169,8 @@ def email_message(alert: Alert, config: MailConfig) -> EmailMessage:
     return message
 
 
-def signature(secret: str, body: bytes) -> str:
-    """Return the signature of a body: ``sha256=`` and the HMAC in hexadecimal digits.
-
-    Examples
-    --------
-    >>> signature("key", b"{}")[:20]
-    'sha256=a777724d943eb'
-    """
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
 def secret_of(environment: Environment, name: str) -> str:
-    """Return a secret.
-
-    Raises
-    ------
-    DeliveryFailed
-        If the environment variable is not set.
-    """
+    """Return a secret; raises `DeliveryFailed` if the environment variable is not set."""
     if not environment.get(name):
         raise DeliveryFailed(f"the environment variable {name} is not set")
     return environment[name]
@@ -220,8 +178,9 @@ def secret_of(environment: Environment, name: str) -> str:
 
 def _plain(error: BaseException) -> str:
     """Return the reason of a failure in one line."""
+    text = str(error)
     if isinstance(error, smtplib.SMTPResponseException):
         answer = error.smtp_error
-        text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
-        return f"{error.smtp_code} {' '.join(text.split())}"
-    return " ".join(str(error).split())
+        reason = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
+        text = f"{error.smtp_code} {reason}"
+    return " ".join(text.split())

@@ -31,13 +31,7 @@ def _valid_name(text: str) -> str:
 
 
 def require_safe(url: str, *, allow_http: bool) -> str:
-    """Return an address if requests to it are encrypted or stay on this machine.
-
-    Raises
-    ------
-    ValueError
-        If it is neither HTTPS, nor on this machine, nor allowed.
-    """
+    """Return an address; raise `ValueError` unless it is HTTPS, on this machine, or allowed."""
     parts = urlsplit(url)
     plain = parts.scheme == "http" and (allow_http or parts.hostname in LOCAL)
     if not (parts.scheme == "https" or plain) or not parts.hostname:

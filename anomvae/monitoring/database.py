@@ -1,7 +1,8 @@
 """The database file of the state: its tables, their migrations, and its errors.
 
 It is SQLite with a write-ahead log, so that reports can read while a run writes.  Every change is
-one transaction on disk: a power cut leaves the state before it, or after it.
+one transaction on disk, a statement or a `transaction` of several: a power cut leaves the state
+before it, or after it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from sqlite3 import Connection
 
 from ..errors import FileError, NotWritten
 
@@ -88,27 +90,14 @@ MIGRATIONS = (
 """Steps from each version of the tables to the next; ``user_version`` counts the steps taken."""
 
 
-def path_in(folder: str | Path) -> Path:
-    """Return the path of the database in a state folder."""
-    return Path(folder) / FILE
-
-
 @contextmanager
-def opened(
-    folder: str | Path, migrations: Sequence[str] = MIGRATIONS
-) -> Iterator[sqlite3.Connection]:
+def opened(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> Iterator[Connection]:
     """Open the database for a run; create it, or bring it up to date.
 
-    Raises
-    ------
-    NotWritten
-        If it cannot be written.
-    FileError
-        If it is damaged, or of a newer version.
+    Raises `NotWritten` if it cannot be written, `FileError` if it is damaged, or of a newer
+    version.
     """
-    path = path_in(folder)
-    with reporting(path), closing(_connected(f"{path.absolute().as_uri()}?mode=rwc")) as database:
-        version = _known_version(database, path, len(migrations))
+    with _connected(folder, "rwc", len(migrations)) as (database, version):
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         for number, step in enumerate(migrations[version:], start=version + 1):
@@ -120,19 +109,16 @@ def opened(
 
 
 @contextmanager
-def opened_to_read(folder: str | Path) -> Iterator[sqlite3.Connection]:
+def opened_to_read(folder: str | Path) -> Iterator[Connection]:
     """Open the database for a report, while a run may write it.
 
-    Raises
-    ------
-    FileError
-        If there is none, or it cannot be read, or it is of another version.
+    Raises `FileError` if there is none, or it cannot be read, or it is of another version.
     """
-    path = path_in(folder)
+    path = Path(folder) / FILE
     if not path.exists():
         raise FileError(f"{path} does not exist. Run `anomvae monitor run` first.")
-    with reporting(path), closing(_connected(f"{path.absolute().as_uri()}?mode=ro")) as database:
-        if _known_version(database, path, len(MIGRATIONS)) < len(MIGRATIONS):
+    with _connected(folder, "ro", len(MIGRATIONS)) as (database, version):
+        if version < len(MIGRATIONS):
             raise FileError(
                 f"{path} is of an older version. The next `anomvae monitor run` brings it up to "
                 f"date."
@@ -141,31 +127,30 @@ def opened_to_read(folder: str | Path) -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
+def transaction(database: Connection) -> Iterator[None]:
     """Make all changes of the block, or none of them."""
     database.execute("BEGIN IMMEDIATE")
-    try:
+    with database:  # commits, or rolls back what a full disk has not rolled back already
         yield
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:  # a full disk may have rolled it back already
-            database.execute("ROLLBACK")
-        raise
 
 
 @contextmanager
-def reporting(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into one line.
-
-    Raises
-    ------
-    NotWritten
-        If there is no permission or space.
-    FileError
-        If it is no database, or a damaged one.
-    """
+def _connected(folder: str | Path, mode: str, newest: int) -> Iterator[tuple[Connection, int]]:
+    """Open the database, and turn errors of SQLite into one line; also return its version."""
+    path = Path(folder) / FILE
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
     try:
-        yield
+        with closing(
+            sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
+        ) as database:
+            database.row_factory = sqlite3.Row
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+            if version > newest:
+                raise FileError(
+                    f"{path} has version {version}, written by a newer anomvae; this one knows up "
+                    f"to {newest}. Update anomvae (pip install -U anomvae)."
+                )
+            yield database, version
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise  # errors of this package, not of the file
     except sqlite3.OperationalError as error:
@@ -178,20 +163,3 @@ def reporting(path: Path) -> Iterator[None]:
             f"{path} is damaged or no database of anomvae: {error}. Move it away, and the next run "
             f"begins anew, or restore a copy of it."
         ) from error
-
-
-def _connected(uri: str) -> sqlite3.Connection:
-    database = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
-    database.row_factory = sqlite3.Row
-    return database
-
-
-def _known_version(database: sqlite3.Connection, path: Path, newest: int) -> int:
-    """Return the version of the tables; raise if it is above ``newest``."""
-    version: int = database.execute("PRAGMA user_version").fetchone()[0]
-    if version > newest:
-        raise FileError(
-            f"{path} has version {version}, written by a newer anomvae; this one knows up to "
-            f"{newest}. Update anomvae (pip install -U anomvae)."
-        )
-    return version

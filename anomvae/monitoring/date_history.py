@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,6 @@ from .sources import FoundScene
 
 if TYPE_CHECKING:
     from ..raster.open_scene import OpenDate
-
-DateAndName = tuple[date, str]
 
 CANDIDATES = 3
 """Earlier scenes that are tried, in multiples of those needed."""
@@ -35,7 +33,6 @@ class DateHistory:
     dates: int
     """Dates per scene, its own included."""
     offered: Iterable[FoundScene]
-    """All scenes that the source offers."""
     readable: set[str]
     """Identities of scenes that are known to be readable."""
 
@@ -49,17 +46,13 @@ class DateHistory:
     @property
     def followers(self) -> list[FoundScene]:
         """All scenes but the first, oldest first, then those without a date in their names."""
-        return [*(scene for _, scene in self._dated[1:]), *self._undated]
+        return [scene for _, scene in self._dated[1:]] + self._undated
 
     def before(self, scene: FoundScene) -> tuple[FoundScene, ...]:
         """Return the newest earlier scenes that are readable and on its grid, oldest first.
 
-        If there are none, the unreadable ones are returned: scoring then reports the reason.
-
-        Raises
-        ------
-        ConfigError
-            If its name has no date.
+        If there are none, the unreadable ones are returned: scoring then reports the reason.  A
+        scene whose name has no date raises `ConfigError`.
         """
         when = _date_and_name(scene)
         if when is None:
@@ -74,16 +67,13 @@ class DateHistory:
 
     def _going_with(self, found: FoundScene, earlier: Sequence[FoundScene]) -> list[FoundScene]:
         """Return the newest earlier scenes on the grid of a scene; none if that is damaged."""
-        chosen: deque[FoundScene] = deque()
         try:
             with scene_of(found).open():
                 pass
         except AnomvaeError:
             return []
-        for candidate in reversed(earlier):
-            if len(chosen) < self.dates - 1 and self._goes_with(candidate, found):
-                chosen.appendleft(candidate)
-        return list(chosen)
+        fitting = (each for each in reversed(earlier) if self._goes_with(each, found))
+        return list(islice(fitting, self.dates - 1))[::-1]
 
     def _goes_with(self, earlier: FoundScene, newest: FoundScene) -> bool:
         """Return whether two scenes can be read together; an unknown one is read whole."""
@@ -103,6 +93,6 @@ def _read_whole(date: OpenDate) -> None:
         date.read(tile.keep)
 
 
-def _date_and_name(scene: FoundScene) -> DateAndName | None:
+def _date_and_name(scene: FoundScene) -> tuple[date, str] | None:
     day = date_of(scene.source)
     return None if day is None else (day, scene.source)

@@ -10,19 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..files import write_atomically
-from .channels import DeliveryFailed, Environment, secret_of
+from .channels import Environment, secret_of
 from .config import HealthConfig
 from .state import stamp
-from .web import CallFailed, call
+from .web import DeliveryFailed, call
 
 log = logging.getLogger(__name__)
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as a JSON line: time, level, run, event, and its facts.
-
-    Facts are attached to a record by ``extra={"facts": {...}}``.
-    """
+    """Formats a record as a JSON line: time, level, run, event, and ``extra={"facts": {...}}``."""
 
     def __init__(self, run: str) -> None:
         """Make the formatter of a run."""
@@ -47,32 +44,28 @@ class JsonFormatter(logging.Formatter):
 class RunMetrics:
     """Metrics of a run for Prometheus."""
 
-    now: datetime
-    """When the run ended."""
+    ended: datetime
     seconds: float
-    """How long it took."""
     success: bool
-    """Whether nothing failed."""
     sites: tuple[str, ...]
     """Names of the configured sites."""
     waiting: Mapping[str, int]
     """Alerts that each channel has not taken yet."""
 
 
-def write_metrics(path: str, database: sqlite3.Connection, metrics: RunMetrics) -> None:
-    """Write the textfile of the node exporter, whole or not at all.
-
-    Raises
-    ------
-    NotWritten
-        If it cannot be written.
-    """
-    lines = [*_run_lines(database, metrics), *_scene_lines(database, metrics.sites)]
-    lines += _metric(
-        "alerts_waiting",
-        "Alerts that a channel has not taken yet.",
-        [({"channel": name}, count) for name, count in metrics.waiting.items()],
-    )
+def write_metrics(path: str, database: sqlite3.Connection, run: RunMetrics) -> None:
+    """Write the textfile of the node exporter; raises `NotWritten`, which leaves the old one."""
+    waiting = [({"channel": name}, count) for name, count in run.waiting.items()]
+    lines = [
+        *_metric("last_run_timestamp_seconds", "When the last run ended.", [({}, run.ended)]),
+        *_metric("run_seconds", "How long the last run took.", [({}, run.seconds)]),
+        *_scene_lines(database, run.sites),
+        *_metric("alerts_waiting", "Alerts that a channel has not taken yet.", waiting),
+    ]
+    success = run.ended if run.success else last_success(database)
+    if success is not None:
+        text = "When the last run without failures ended."
+        lines += _metric("last_success_timestamp_seconds", text, [({}, success)])
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 
@@ -86,19 +79,8 @@ def send_heartbeat(config: HealthConfig, environment: Environment) -> None:
     try:
         url = config.heartbeat or secret_of(environment, str(config.heartbeat_env))
         call(url, timeout=config.timeout)
-    except (CallFailed, DeliveryFailed) as error:
+    except DeliveryFailed as error:
         log.warning("heartbeat not sent", extra={"facts": {"reason": str(error)}})
-
-
-def _run_lines(database: sqlite3.Connection, metrics: RunMetrics) -> Iterator[str]:
-    yield from _metric(
-        "last_run_timestamp_seconds", "When the last run ended.", [({}, metrics.now)]
-    )
-    success = metrics.now if metrics.success else last_success(database)
-    if success is not None:
-        text = "When the last run without failures ended."
-        yield from _metric("last_success_timestamp_seconds", text, [({}, success)])
-    yield from _metric("run_seconds", "How long the last run took.", [({}, metrics.seconds)])
 
 
 def _scene_lines(database: sqlite3.Connection, sites: Iterable[str]) -> Iterator[str]:

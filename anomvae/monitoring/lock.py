@@ -20,16 +20,12 @@ OWNER_FILE = "running.json"
 
 @dataclass(frozen=True)
 class LockOwner:
-    """The run that holds the lock."""
+    """The run that holds the lock: its id, process, machine, and when it began (UTC)."""
 
     run: str
-    """Its id."""
     pid: int
-    """Its process."""
     host: str
-    """Its machine."""
     since: str
-    """When it began, UTC."""
 
     def __str__(self) -> str:
         """Return process, machine and begin."""
@@ -38,15 +34,7 @@ class LockOwner:
 
 @contextmanager
 def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
-    """Hold the lock of a state folder; a second run is refused at once.
-
-    Raises
-    ------
-    LockHeld
-        If another run is at work.
-    NotWritten
-        If the folder cannot be written.
-    """
+    """Hold the lock of a state folder; raises `LockHeld` at once if another run is at work."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

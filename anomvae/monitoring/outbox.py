@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .channels import Channel, DeliveryFailed
-from .database import transaction
+from .channels import Channel
 from .receivers import WaitConfig
 from .state import Alert, stamp
+from .web import DeliveryFailed
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,9 @@ _MARK = "WHERE channel = ? AND alert = ?"
 
 @dataclass(frozen=True)
 class Outbox:
-    """The alerts that wait in the state."""
+    """The alerts that wait in the database of the state."""
 
     database: sqlite3.Connection
-    """The state's."""
     wait: WaitConfig
     """Pause of a channel after failures."""
 
@@ -74,20 +73,18 @@ class Outbox:
         return row
 
     def _mark_sent(self, channel: str, number: int, now: datetime) -> None:
-        with transaction(self.database):
-            self.database.execute(
-                f"UPDATE deliveries SET sent = ?, tries = tries + 1, error = NULL {_MARK}",
-                (stamp(now), channel, number),
-            )
+        self.database.execute(
+            f"UPDATE deliveries SET sent = ?, tries = tries + 1, error = NULL {_MARK}",
+            (stamp(now), channel, number),
+        )
 
     def _postpone(self, channel: str, row: sqlite3.Row, error: str, now: datetime) -> None:
         tries = row["tries"] + 1
         again = now + timedelta(seconds=self.wait.wait(tries))
-        with transaction(self.database):
-            self.database.execute(
-                f"UPDATE deliveries SET tries = ?, next_try = ?, error = ? {_MARK}",
-                (tries, stamp(again), error, channel, row["number"]),
-            )
+        self.database.execute(
+            f"UPDATE deliveries SET tries = ?, next_try = ?, error = ? {_MARK}",
+            (tries, stamp(again), error, channel, row["number"]),
+        )
         facts = {"channel": channel, "alert": row["key"], "reason": error}
         log.warning("alert not sent", extra={"facts": facts})
 

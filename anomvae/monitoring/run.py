@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TextIO
 
 from ..errors import AnomvaeError, NotDelivered
-from .channels import Channel, DeliveryFailed, Environment, Feed, Mail, StdoutChannel, Webhook
+from .channels import Channel, Environment, Feed, Mail, StdoutChannel, Webhook
 from .config import MonitorConfig, SiteConfig
 from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
@@ -24,6 +25,7 @@ from .outbox import Outbox, latest
 from .scoring import Scoring, scoring_of
 from .site import Problem, SitePass
 from .state import State, opened_state
+from .web import DeliveryFailed
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,6 @@ class RunEnvironment:
     now: Callable[[], datetime]
     """The clock; its times have a time zone."""
     variables: Environment
-    """Environment variables, which hold the secrets."""
     stream: TextIO
     """Stream for alerts, such as stdout."""
     scoring: Callable[[SiteConfig], Scoring] = scoring_of
@@ -55,9 +56,7 @@ class Pass:
     known: int
     """Scenes not due: done before, or waiting for another try."""
     alerts: int
-    """Alerts made."""
     problems: tuple[Problem, ...]
-    """What failed."""
 
     @property
     def failed(self) -> int:
@@ -73,32 +72,17 @@ class Pass:
     @property
     def messages(self) -> list[str]:
         """A line for each problem; one for all scenes of a site that do not fit its model."""
-        misfits: dict[str | None, list[Problem]] = {}
-        messages = []
-        for problem in self.problems:
-            if problem.misfit:
-                misfits.setdefault(problem.site, []).append(problem)
-            else:
-                messages.append(str(problem))
-        for site, group in misfits.items():
-            more = f" (so do {len(group) - 1} more)" if len(group) > 1 else ""
-            messages.append(f"{site}: {group[0].error}{more}")
+        messages = [str(problem) for problem in self.problems if not problem.misfit]
+        misfits = [problem for problem in self.problems if problem.misfit]
+        first = {problem.site: problem.error for problem in reversed(misfits)}
+        for site, count in Counter(problem.site for problem in misfits).items():
+            more = f" (so do {count - 1} more)" if count > 1 else ""
+            messages.append(f"{site}: {first[site]}{more}")
         return messages
 
 
 def run_once(config: MonitorConfig, environment: RunEnvironment) -> Pass:
     """Score new scenes, send alerts of unusual ones, and end.
-
-    Parameters
-    ----------
-    config : MonitorConfig
-        From `anomvae.monitoring.config.read_monitoring`.
-    environment : RunEnvironment
-        Clock, secrets, stdout.
-
-    Returns
-    -------
-    Pass
 
     Raises
     ------
@@ -136,14 +120,13 @@ class _Run:
 
     def _work(self) -> Pass:
         """Send waiting alerts, make the pass of each site, and collect the problems."""
-        outbox, channels = self._outbox, self.channels
-        deliver = partial(outbox.send, channels, self.environment.now)
+        deliver = partial(self.outbox.send, self.channels, self.environment.now)
         deliver()
         sites = [self._site(site, deliver) for site in self.config.site]
         deliver()
         problems = [problem for site in sites for problem in site.problems]
-        problems += self._undelivered(outbox, channels)
-        problems += self._missing_feed(channels)
+        failures = [*self._undelivered(), *_missing_feed(self.channels)]
+        problems += [Problem(None, None, NotDelivered(failure)) for failure in failures]
         return Pass(
             done=sum(site.done for site in sites),
             known=sum(site.known for site in sites),
@@ -163,13 +146,12 @@ class _Run:
         site_pass.run(self.environment.scoring, deliver)
         return site_pass
 
-    @property
-    def _outbox(self) -> Outbox:
+    @cached_property
+    def outbox(self) -> Outbox:
         return Outbox(self.state.database, self.config.alerts.retry)
 
-    @property
+    @cached_property
     def channels(self) -> list[Channel]:
-        """All channels that get alerts."""
         alerts, secrets = self.config.alerts, self.environment.variables
         channels: list[Channel] = [StdoutChannel(self.environment.stream)] if alerts.stdout else []
         if alerts.feed is not None:
@@ -178,45 +160,40 @@ class _Run:
         channels += [Webhook(config, secrets) for config in alerts.webhook]
         return channels + [Mail(config, secrets) for config in alerts.mail]
 
-    def _undelivered(self, outbox: Outbox, channels: list[Channel]) -> list[Problem]:
-        problems = []
-        for channel in channels:
-            waiting = outbox.waiting(channel.name)
+    def _undelivered(self) -> Iterator[str]:
+        for name, waiting in self._waiting().items():
             if waiting:
-                reason = outbox.last_error(channel.name)
-                message = (
-                    f"{waiting} alerts wait for {channel.name!r}: {reason}. They are kept, and a "
-                    f"later run sends them."
+                yield (
+                    f"{waiting} alerts wait for {name!r}: {self.outbox.last_error(name)}. They "
+                    f"are kept, and a later run sends them."
                 )
-                problems.append(Problem(None, None, NotDelivered(message)))
-        return problems
 
-    def _missing_feed(self, channels: list[Channel]) -> list[Problem]:
-        """Write the feed if it is missing, so that readers find a file."""
-        for channel in channels:
-            if isinstance(channel, Feed) and not Path(channel.path).exists():
-                try:
-                    channel.write()
-                except DeliveryFailed as error:
-                    return [Problem(None, None, NotDelivered(str(error)))]
-        return []
+    def _waiting(self) -> dict[str, int]:
+        return {channel.name: self.outbox.waiting(channel.name) for channel in self.channels}
 
     def _ended(self, done: Pass, seconds: float) -> Pass:
         """Record the end of the run in metrics, state, log and heartbeat."""
         config, now = self.config.health, self.environment.now()
         if config.prometheus is not None:
-            outbox = self._outbox
-            waiting = {channel.name: outbox.waiting(channel.name) for channel in self.channels}
             names = tuple(site.name for site in self.config.site)
-            metrics = RunMetrics(now, seconds, done.code == 0, names, waiting)
+            metrics = RunMetrics(now, seconds, done.code == 0, names, self._waiting())
             try:
                 write_metrics(config.prometheus, self.state.database, metrics)
             except AnomvaeError as error:
-                problem = Problem(None, None, error)
-                done = Pass(done.done, done.known, done.alerts, (*done.problems, problem))
+                done = replace(done, problems=(*done.problems, Problem(None, None, error)))
         counts = {"done": done.done, "failed": done.failed, "known": done.known}
         self.state.end_run(self.environment.run, now, done.code, alerts=done.alerts, **counts)
         log.info("run ended", extra={"facts": {**counts, "alerts": done.alerts, "code": done.code}})
         if done.code == 0:
             send_heartbeat(config, self.environment.variables)
         return done
+
+
+def _missing_feed(channels: list[Channel]) -> Iterator[str]:
+    """Write the feed if it is missing, so that readers find a file; yield why that failed."""
+    for channel in channels:
+        if isinstance(channel, Feed) and not Path(channel.path).exists():
+            try:
+                channel.write()
+            except DeliveryFailed as error:
+                yield str(error)

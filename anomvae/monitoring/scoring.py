@@ -21,19 +21,15 @@ Scoring = Callable[[FoundScene, Path], "MapResult"]
 def scoring_of(site: SiteConfig) -> Scoring:
     """Load the detector of a site.
 
-    Raises
-    ------
-    ModelFileError
-        If the model is missing or damaged.
-    ConfigError
-        If the threshold rule or the number of dates does not fit.
+    Raises `ModelFileError` if the model is missing or damaged, `ConfigError` if the threshold rule
+    or the number of dates does not fit.
     """
     from ..detector import Detector
     from ..mapping import ScoreOptions, score_scenes
 
     detector = Detector.load(site.model, threshold=site.threshold, device=site.device)
     _require_dates(site, compared=detector.compares_dates)
-    # The folder is the scene's own, so whatever lies there is an earlier try of it.
+    # The folder is the scene's own: what lies there is an earlier try.
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
@@ -46,7 +42,6 @@ def scoring_of(site: SiteConfig) -> Scoring:
 
 
 def _require_dates(site: SiteConfig, *, compared: bool) -> None:
-    """Raise unless a model that compares dates gets several, and any other model one."""
     if compared and site.dates == 1:
         raise ConfigError(
             f"{site.model} compares dates, and {site.name!r} has dates = 1: set dates = 2 or "

@@ -41,14 +41,11 @@ MISFITS = (BandMismatch, CovariateMismatch, GridMismatch, ConfigError)
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that failed."""
+    """Something that failed: a site, a scene of a site, or neither."""
 
     site: str | None
-    """Name of the site, if one failed."""
     scene: str | None
-    """The scene, if one failed."""
     error: AnomvaeError
-    """The reason."""
 
     @property
     def misfit(self) -> bool:
@@ -73,13 +70,9 @@ class SitePass:
     """A pass over a site, with its counts so far."""
 
     site: SiteConfig
-    """The site."""
     state: State
-    """The state."""
     retry: RetryConfig
-    """When a failed scene is tried again."""
     now: Callable[[], datetime]
-    """The clock."""
     channels: tuple[str, ...]
     """Names of the channels that get alerts."""
     aside: tuple[Path, ...]
@@ -89,9 +82,7 @@ class SitePass:
     known: int = 0
     """Scenes not due."""
     alerts: int = 0
-    """Alerts made."""
     problems: list[Problem] = field(default_factory=list)
-    """What failed."""
     unread: int = 0
     """Scenes in a row that could not be read from a server."""
     date_history: DateHistory | None = None
@@ -100,11 +91,11 @@ class SitePass:
     def run(self, scoring: Callable[[SiteConfig], Scoring], deliver: Callable[[], object]) -> None:
         """Score the due scenes, and deliver alerts; an error of the site ends this pass alone."""
         try:
-            due = list(self.due())
-            score = scoring(self.site) if due else None
-            for scene, key, tries in due:
-                if score is not None and self._score(score, scene, key, tries):
-                    deliver()
+            if due := list(self.due()):
+                score = scoring(self.site)
+                for scene, key, tries in due:
+                    if self._score(score, scene, key, tries):
+                        deliver()
         except AnomvaeError as error:
             self._add_problem(Problem(self.site.name, None, error))
 
@@ -118,21 +109,18 @@ class SitePass:
             self.date_history = DateHistory(self.site.dates, offered, done)
             self.known += len(offered) - len(self.date_history.followers)
             offered = self.date_history.followers
-        ordered = sorted(offered, key=lambda scene: _started(statuses.get(scene.identity)))
-        for scene in ordered:
+        unknown = SceneStatus("new", 0, "", None)
+        known = [(scene, statuses.get(scene.identity, unknown)) for scene in offered]
+        for scene, status in sorted(known, key=lambda pair: pair[1].started):
             key = Key(self.site.name, scene.identity, model, settings)
-            status = statuses.get(scene.identity)
-            if status is not None and status.status == "new":
-                if status.tries >= self.retry.tries:
-                    self._give_up(key, scene, status.tries)
-                    continue
-            elif status is not None and not _is_due(status, self.now()):
+            if status.status == "new" and status.tries >= self.retry.tries:
+                self._give_up(key, scene, status.tries)
+            elif _is_due(status, self.now()):
+                yield scene, key, status.tries
+            else:
                 self.known += 1
-                continue
-            yield scene, key, 0 if status is None else status.tries
 
     def _offered(self) -> Sequence[FoundScene]:
-        """List the scenes that the source offers."""
         site = self.site
         if site.urls is not None:
             return listed_urls(site.urls)
@@ -152,8 +140,9 @@ class SitePass:
         """Score a scene and record the outcome; return whether there is an alert."""
         self.state.begin(key, scene.source, self.now())
         try:
-            conditioned = self._with_history(scene)
-            result = score(conditioned, self._folder(scene, key))
+            if self.date_history is not None:
+                scene = replace(scene, before=self.date_history.before(scene))
+            result = score(scene, self._folder(scene, key))
             alert = alert_of(key, result, self.site.alert, self.now())
         except AnomvaeError as error:
             self._failed(scene, key, tries + 1, error)
@@ -166,16 +155,11 @@ class SitePass:
             message = f"{scene.source}: internal error ({type(error).__name__}: {error})."
             self._failed(scene, key, tries + 1, AnomvaeError(message))
             return False
-        if conditioned.changed:  # the map belongs to neither the old state nor the new one
+        if scene.changed:  # the map belongs to neither the old state nor the new one
             self.state.requeue(key, self.now())
             return False
         self._finished(key, result, alert)
         return alert is not None
-
-    def _with_history(self, scene: FoundScene) -> FoundScene:
-        if self.date_history is None:
-            return scene
-        return replace(scene, before=self.date_history.before(scene))
 
     def _finished(self, key: Key, result: MapResult, alert: Alert | None) -> None:
         record = SceneResult(
@@ -218,7 +202,6 @@ class SitePass:
             )
 
     def _give_up(self, key: Key, scene: FoundScene, tries: int) -> None:
-        """Give up a scene whose scoring ended the process too often."""
         error = FileError(
             f"The process ended {tries} times while this scene was scored. Score it by hand "
             f"(anomvae score), and check whether memory suffices."
@@ -238,14 +221,10 @@ class SitePass:
 
 
 def _is_due(status: SceneStatus, now: datetime) -> bool:
-    if status.status == "replaced":  # by a scene that is no longer offered
+    if status.status in {"new", "replaced"}:  # replaced by a scene that is no longer offered
         return True
     again = status.next_try
     return status.status == "failed" and again is not None and again <= stamp(now)
-
-
-def _started(status: SceneStatus | None) -> str:
-    return "" if status is None else status.started
 
 
 def _facts(key: Key) -> dict[str, object]:
@@ -257,14 +236,9 @@ def _settings_digest(site: SiteConfig) -> str:
     from ..mapping.deliverables import digest_of
 
     mask = "" if site.mask is None else _digest(site.mask, "mask")
-    area, dates = site.alert.min_area_px, site.dates
-    return digest_of(
-        "monitor",
-        site.threshold or "",
-        mask,
-        *([] if area == 1 else [f"min_area={area}"]),
-        *([] if dates == 1 else [f"dates={dates}"]),
-    )
+    numbers = {"min_area": site.alert.min_area_px, "dates": site.dates}
+    changed = [f"{name}={number}" for name, number in numbers.items() if number != 1]
+    return digest_of("monitor", site.threshold or "", mask, *changed)
 
 
 def _digest(path: str, what: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
@@ -31,9 +31,8 @@ class FoundScene:
     source: str
     """Name of the scene in any state; without a signature."""
     read: tuple[str, ...]
-    """The raster to open, or one for each band."""
+    """The raster to open, or one for each band, named by ``bands``."""
     bands: tuple[str, ...] = ()
-    """Names of the bands, if there is a raster for each."""
     state: FileIdentity | None = None
     """State of a local file at the scan."""
     before: tuple[FoundScene, ...] = ()
@@ -60,13 +59,13 @@ class FoundScene:
 
 @dataclass(frozen=True)
 class Scan:
-    """Result of scanning a folder."""
+    """The files of a folder."""
 
-    scenes: list[FoundScene] = field(default_factory=list)
+    scenes: list[FoundScene]
     """Scenes whose files are stable, oldest first."""
-    records: dict[str, FileRecord] = field(default_factory=dict)
+    records: dict[str, FileRecord]
     """New and changed records of files, by path in the folder."""
-    missing: list[str] = field(default_factory=list)
+    missing: list[str]
     """Known files that no longer exist."""
 
 
@@ -86,37 +85,28 @@ def scan_folder(
 ) -> Scan:
     """Find the scenes of a folder whose files are stable; files below ``aside`` are none.
 
-    Raises
-    ------
-    FileError
-        If the folder cannot be read.
+    A folder that cannot be read raises `FileError`.
     """
     folder, span = Path(config.path), timedelta(seconds=config.stable_seconds)
-    scan, listed = Scan(), set[str]()
+    scenes, records = [], {}
     for path in _files(folder, config.pattern, aside):
         try:
             name, state = path.relative_to(folder).as_posix(), identify(path)
-            record = _record_of(path, state, known.get(name), now, span, digest)
+            records[name] = _record_of(path, state, known.get(name), now, span, digest)
         except FileNotFoundError:
             continue  # it vanished meanwhile
-        listed.add(name)
-        if record != known.get(name):
-            scan.records[name] = record
-        if record.digest is not None:
-            identity = f"{name}@{record.digest}"
-            scan.scenes.append(FoundScene(identity, name, (str(path),), state=state))
-    scan.scenes.sort(key=lambda scene: (scene.state.mtime_ns if scene.state else 0, scene.identity))
-    scan.missing.extend(known.keys() - listed)
-    return scan
+        if records[name].digest is not None:
+            identity = f"{name}@{records[name].digest}"
+            scenes.append(FoundScene(identity, name, (str(path),), state=state))
+    scenes.sort(key=lambda scene: (records[scene.source].mtime_ns, scene.identity))
+    new = {name: record for name, record in records.items() if record != known.get(name)}
+    return Scan(scenes, new, [name for name in known if name not in records])
 
 
 def listed_urls(config: UrlsConfig) -> list[FoundScene]:
     """List the scenes at configured addresses, each once, in their order.
 
-    Raises
-    ------
-    FileError
-        If the file that lists them cannot be read.
+    Raises `FileError` if the file that lists them cannot be read.
     """
     urls = [*config.urls, *([] if config.file is None else _addresses(config.file))]
     by_identity = {identify(url).name: url for url in urls}
@@ -124,7 +114,6 @@ def listed_urls(config: UrlsConfig) -> list[FoundScene]:
 
 
 def _files(folder: Path, pattern: str, aside: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files that may be scenes."""
     try:
         next(folder.iterdir(), None)  # glob takes a folder that cannot be read for an empty one
     except OSError as error:

@@ -23,9 +23,7 @@ class Key:
     """Identity of a scoring: each is done once."""
 
     site: str
-    """Name of the site."""
     scene: str
-    """Identity of the scene."""
     model: str
     """Digest of the model file."""
     settings: str
@@ -40,12 +38,11 @@ class Key:
 
 @dataclass(frozen=True)
 class SceneStatus:
-    """Status of a scene."""
+    """Status of a scene, and the times it was begun (``tries``)."""
 
     status: str
     """``new``, ``done``, ``failed`` or ``replaced``."""
     tries: int
-    """Times it was begun."""
     started: str
     """When it was begun last, UTC."""
     next_try: str | None
@@ -54,24 +51,16 @@ class SceneStatus:
 
 @dataclass(frozen=True)
 class SceneResult:
-    """Result of scoring a scene, as stored."""
+    """Result of scoring a scene: the columns of the table that are described in `database`."""
 
     pixels: int
-    """Pixels of the scene."""
     valid: int
-    """Pixels with data."""
     flagged: int
-    """Pixels above the threshold."""
     objects: int
-    """Connected anomalies of the smallest area or more."""
     threshold: float
-    """The threshold, nats."""
     quantiles: Mapping[str, float]
-    """Quantiles of the scores by level, nats."""
     seconds: float
-    """Duration."""
     map: str
-    """Path of the anomaly map."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,6 @@ class Alert:
     key: str
     """Identifies the alert, so that a receiver can drop a copy."""
     site: str
-    """Name of the site."""
     made: str
     """When its scene was scored, UTC."""
     body: str
@@ -104,10 +92,9 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class State:
-    """The state of a watch."""
+    """The state of a watch in its open database."""
 
     database: sqlite3.Connection
-    """The open database."""
 
     def scene_statuses(self, site: str, model: str, settings: str) -> dict[str, SceneStatus]:
         """Return the status of each known scene of a site, for a model and settings."""
@@ -120,13 +107,12 @@ class State:
 
     def begin(self, key: Key, source: str, now: datetime) -> None:
         """Record that the scoring of a scene begins."""
-        with transaction(self.database):
-            self.database.execute(
-                "INSERT INTO scenes (site, scene, model, settings, source, status, tries, started)"
-                " VALUES (:site, :scene, :model, :settings, :source, 'new', 1, :now) ON CONFLICT "
-                "DO UPDATE SET status = 'new', tries = tries + 1, started = :now, next_try = NULL",
-                {**vars(key), "source": source, "now": stamp(now)},
-            )
+        self.database.execute(
+            "INSERT INTO scenes (site, scene, model, settings, source, status, tries, started) "
+            "VALUES (:site, :scene, :model, :settings, :source, 'new', 1, :now) ON CONFLICT "
+            "DO UPDATE SET status = 'new', tries = tries + 1, started = :now, next_try = NULL",
+            {**vars(key), "source": source, "now": stamp(now)},
+        )
 
     def finish(
         self,
@@ -159,12 +145,11 @@ class State:
     def fail(self, key: Key, error: str, now: datetime, *, next_try: datetime | None) -> None:
         """Record why a scene failed, and when it is tried again, if ever."""
         times = {"now": stamp(now), "again": None if next_try is None else stamp(next_try)}
-        with transaction(self.database):
-            self.database.execute(
-                "UPDATE scenes SET status = 'failed', finished = :now, next_try = :again, "
-                f"error = :error WHERE {_WHERE}",
-                {**vars(key), **times, "error": _one_line(error)},
-            )
+        self.database.execute(
+            "UPDATE scenes SET status = 'failed', finished = :now, next_try = :again, "
+            f"error = :error WHERE {_WHERE}",
+            {**vars(key), **times, "error": _one_line(error)},
+        )
 
     def requeue(self, key: Key, now: datetime, error: str | None = None) -> None:
         """Take back the begin of a scene that could not be tried, for no fault of its own."""
@@ -200,17 +185,15 @@ class State:
 
     def begin_run(self, run: str, now: datetime) -> None:
         """Record that a run has begun."""
-        with transaction(self.database):
-            self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
+        self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
 
     def end_run(self, run: str, now: datetime, code: int, **counts: int) -> None:
         """Record how a run ended; ``counts`` are columns."""
         columns = "".join(f", {name} = :{name}" for name in counts)
-        with transaction(self.database):
-            self.database.execute(
-                f"UPDATE runs SET ended = :now, code = :code{columns} WHERE run = :run",
-                {"now": stamp(now), "code": code, "run": run, **counts},
-            )
+        self.database.execute(
+            f"UPDATE runs SET ended = :now, code = :code{columns} WHERE run = :run",
+            {"now": stamp(now), "code": code, "run": run, **counts},
+        )
 
     def _add_alert(self, alert: Alert, channels: Sequence[str]) -> None:
         number = self.database.execute(
@@ -228,13 +211,7 @@ _WHERE = "site = :site AND scene = :scene AND model = :model AND settings = :set
 
 @contextmanager
 def opened_state(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> Iterator[State]:
-    """Open the state for a run; create it, or bring it up to date.
-
-    Raises
-    ------
-    FileError
-        If it cannot be read or written, or is of a newer version.
-    """
+    """Open the state for a run, as `opened` opens its database."""
     with opened(folder, migrations) as database:
         yield State(database)
 

@@ -13,16 +13,13 @@ from ..files import without_query
 MOST_BYTES = 65_536  # of an answer that are read
 
 
-class CallFailed(Exception):
-    """A call that failed; the message is the reason, without secrets."""
+class DeliveryFailed(Exception):
+    """A receiver could not be reached, or refused; the message is the reason, without secrets."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Makes a redirect an error."""
-
     def redirect_request(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        """Do not follow the redirect."""
-        return
+        """Make a redirect an error."""
 
 
 def call(
@@ -30,10 +27,7 @@ def call(
 ) -> None:
     """Call an address, by POST if there is a body, else by GET.
 
-    Raises
-    ------
-    CallFailed
-        If the address does not answer in time with 2xx.
+    Raises `DeliveryFailed` if it does not answer in time with 2xx.
     """
     opener = urllib.request.build_opener(_NoRedirect)
     try:
@@ -41,11 +35,11 @@ def call(
         with opener.open(request, timeout=timeout) as answer:
             answer.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
-        raise CallFailed(_status(error)) from error
+        raise DeliveryFailed(_status(error)) from error
     except urllib.error.URLError as error:
-        raise CallFailed(str(error.reason)) from error
+        raise DeliveryFailed(str(error.reason)) from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise CallFailed(str(error) or type(error).__name__) from error
+        raise DeliveryFailed(str(error) or type(error).__name__) from error
 
 
 def _status(error: urllib.error.HTTPError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,17 +20,7 @@ LinearRing = list[list[float]]
 
 
 def features(table: ObjectTable, georeferencer: Georeferencer, width: int) -> Iterator[str]:
-    """Write each object as a feature, from behind its property ``id`` to its end.
-
-    Parameters
-    ----------
-    table : ObjectTable
-        The objects.
-    georeferencer : Georeferencer
-        Locates the scene's pixels.
-    width : int
-        Columns of the scene.
-    """
+    """Write each object as a feature, from behind its property ``id``; ``width`` is the scene's."""
     rows = table.objects
     if not len(rows):
         return
@@ -50,7 +41,6 @@ def features(table: ObjectTable, georeferencer: Georeferencer, width: int) -> It
 def _properties(
     table: ObjectTable, located: GeoreferencedObjects, width: int
 ) -> Iterator[dict[str, Any]]:
-    """List the properties of each object; null where unknown."""
     rows = table.objects
     means = (rows["nats"] + rows["rest"] / FRACTION) / rows["area"]
     columns = {
@@ -75,18 +65,15 @@ def _multipolygons(located: GeoreferencedObjects) -> Iterator[list[list[LinearRi
     """Group the rings of each object into polygons: outlines counter-clockwise, holes clockwise."""
     rings = located.rings
     points = rings.points.round(DECIMALS).tolist()
-    starts, stops = rings.starts.tolist(), rings.stops.tolist()
-    holes, clockwise = rings.holes.tolist(), located.clockwise.tolist()
-    ends = [*rings.first.tolist()[1:], len(starts)]
-    number = 0
-    for end, turn in zip(ends, clockwise, strict=True):
+    bounds = zip(rings.holes.tolist(), rings.starts.tolist(), rings.stops.tolist(), strict=True)
+    counts = np.diff(rings.first, append=len(rings.starts)).tolist()
+    for count, turn in zip(counts, located.clockwise.tolist(), strict=True):
         polygons: list[list[LinearRing]] = []
-        while number < end:
-            ring = points[starts[number] : stops[number]]
+        for hole, start, stop in islice(bounds, count):
+            ring = points[start:stop]
             ring = [ring[0], *reversed(ring[1:]), ring[0]] if turn else [*ring, ring[0]]
-            if holes[number]:
+            if hole:
                 polygons[-1].append(ring)
             else:
                 polygons.append([ring])
-            number += 1
         yield polygons

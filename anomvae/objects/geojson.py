@@ -56,29 +56,21 @@ def write_objects(
         If the file cannot be written.
     """
     georeferencer, shape = georeferencer_of(where), where.grid.shape
-    with writing(path), path.open("wb") as file:
-        file.write(_provenance(tags, min_area, georeferencer).to_json().encode())
+    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
+        file.write(_provenance(tags, min_area, georeferencer).to_json())
         ended = connected(strips_of(tiles, shape[1]), shape)
         number = 0
         for text in _in_reading_order(ended, georeferencer, shape[1], min_area):
-            file.write(b",\n" if number else b"\n")
             number += 1
-            file.write(
-                b'{"type": "Feature", "id": %d, "properties": {"id": %d, ' % (number, number)
-            )
-            file.write(text)
-        file.write(b"\n]}\n")
+            start = ",\n" if number > 1 else "\n"
+            start += f'{{"type": "Feature", "id": {number}, "properties": {{"id": {number}, '
+            file.write(start + text)
+        file.write("\n]}\n")
         return number
 
 
 def require_min_area(min_area: int) -> None:
-    """Check the smallest area of an object.
-
-    Raises
-    ------
-    ConfigError
-        If it is below a pixel.
-    """
+    """Raise `ConfigError` if the smallest area of an object is below a pixel."""
     if min_area < 1:
         raise ConfigError(f"min_area = {min_area}: an object has at least 1 pixel.")
 
@@ -99,13 +91,13 @@ def _provenance(tags: Mapping[str, str], min_area: int, georeferencer: Georefere
 
 def _in_reading_order(
     ended: Iterable[EndedObjects], georeferencer: Georeferencer, width: int, min_area: int
-) -> Iterator[bytes]:
+) -> Iterator[str]:
     """Yield the text of each object once no open object begins before it."""
-    waiting: list[tuple[int, bytes]] = []  # a heap by first pixel
+    waiting: list[tuple[int, str]] = []  # a heap by first pixel
     for table, first_open in ended:
         kept = table.only(table.objects["area"] >= min_area)
         firsts = kept.objects["first"].tolist()
         for first, text in zip(firsts, features(kept, georeferencer, width), strict=True):
-            heappush(waiting, (first, text.encode()))
+            heappush(waiting, (first, text))
         while waiting and waiting[0][0] < first_open:
             yield heappop(waiting)[1]

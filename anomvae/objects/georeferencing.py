@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..raster import Georeference, in_degrees, on_earth, to_degrees
-from .outlines import Numbers, Rings, signed_areas
+from .outlines import Rings, signed_areas
 
 SEMI_MAJOR = 6_378_137.0  # m, WGS 84
 ECCENTRICITY = 0.081_819_190_842_621_49
@@ -31,13 +31,13 @@ class GeoreferencedObjects:
     """Location of some objects; NaN where the scene's CRS is not defined."""
 
     rings: Rings
-    """Their rings, in longitude and latitude, or in col and row."""
+    """In longitude and latitude, or in col and row."""
     centroids: Points
-    """Centroids, axes (object, coordinate)."""
+    """Axes (object, coordinate)."""
     boxes: Points
     """Axes (object, side): west, south, east, north, or left, top, right, bottom."""
     areas: NDArray[np.float64]
-    """Areas of the objects, m2; NaN where the scene is not located on Earth."""
+    """m2; NaN where the scene is not located on Earth."""
     clockwise: NDArray[np.bool_]
     """Whether the points of an object run clockwise around it."""
 
@@ -47,7 +47,6 @@ class Georeferencer:
     """Converts pixel coordinates of a scene to longitude and latitude."""
 
     georeference: Georeference
-    """The scene's."""
     located: bool
     """Whether the scene is located on Earth; otherwise pixel coordinates are kept."""
     degrees: bool
@@ -60,7 +59,7 @@ class Georeferencer:
             turn = np.zeros(len(centroids), np.bool_)
             return GeoreferencedObjects(rings, centroids, _boxes(rings), none, turn)
         if not self.degrees:
-            rings = _divided(rings, self._longest_side)
+            rings = _divided(rings, max(1, min(LONGEST_SIDE, self.georeference.grid.shape[1] // 8)))
         coordinates = to_degrees(self.georeference, np.concatenate([rings.points, centroids]))
         points, centres = np.split(coordinates, [len(rings.points)])
         if not self.degrees:
@@ -69,16 +68,12 @@ class Georeferencer:
         boxes = _boxes(rings)
         middle = (boxes[:, 0] + boxes[:, 2]) / 2
         turns = 360 * np.round(middle / 360)
-        points[:, 0] -= np.repeat(turns, _points_per_object(rings))
+        sizes = np.diff(rings.starts[rings.first], append=len(points))
+        points[:, 0] -= np.repeat(turns, sizes)
         boxes[:, [0, 2]] -= turns[:, np.newaxis]
         centres[:, 0] -= 360 * np.round((centres[:, 0] - middle + turns) / 360)
         areas = _areas(rings)
         return GeoreferencedObjects(rings, centres, boxes, np.abs(areas), areas < 0)
-
-    @property
-    def _longest_side(self) -> int:
-        """Longest side that need not be divided, pixels."""
-        return max(1, min(LONGEST_SIDE, self.georeference.grid.shape[1] // 8))
 
 
 def georeferencer_of(georeference: Georeference) -> Georeferencer:
@@ -110,10 +105,6 @@ def _unwrapped(points: Points, rings: Rings) -> Points:
     return np.stack([lon, points[:, 1]], axis=1)
 
 
-def _points_per_object(rings: Rings) -> Numbers:
-    return np.diff(rings.starts[rings.first], append=len(rings.points))
-
-
 def _boxes(rings: Rings) -> Points:
     """Return the least and the largest coordinates of each object; NaN where a point is NaN."""
     starts = rings.starts[rings.first]
@@ -122,7 +113,7 @@ def _boxes(rings: Rings) -> Points:
 
 
 def _areas(rings: Rings) -> NDArray[np.float64]:
-    """Return the area of each object on the ellipsoid, m2; < 0 where points run clockwise."""
+    """Return areas on the ellipsoid, m2; < 0 where points run clockwise."""
     lon, lat = np.radians(rings.points).T
     plane = np.stack([lon, _area_to_equator(lat)], axis=1)
     return np.asarray(np.add.reduceat(signed_areas(plane, rings.starts), rings.first))

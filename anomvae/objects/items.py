@@ -36,9 +36,8 @@ class Provenance:
     detector: str
     """Identity of the detector."""
     threshold: float | None
-    """The cut-off, nats; None where the maps have none."""
+    """Nats; None where the maps have none."""
     threshold_rule: str
-    """Its rule."""
     min_area: int
     """Smaller objects are dropped, pixels."""
     coordinates: str
@@ -57,7 +56,6 @@ class AnomalyObject:
     id: int
     """From 1, in reading order of the first pixel."""
     area_px: int
-    """Pixels."""
     area_m2: float | None
     """Area on the WGS 84 ellipsoid, m2; None where the scene is not on Earth."""
     score_mean: float
@@ -77,25 +75,15 @@ class AnomalyObject:
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects of a scene."""
+    """The objects of a scene, and where they come from."""
 
     provenance: Provenance
-    """Where they come from."""
     items: tuple[AnomalyObject, ...]
     """In order of their ids."""
 
 
 def read_objects(path: str | Path) -> Objects:
-    """Read an objects file.
-
-    Parameters
-    ----------
-    path : path
-        A ``<stem>.objects.geojson``.
-
-    Returns
-    -------
-    Objects
+    """Read an objects file, ``<stem>.objects.geojson``.
 
     Raises
     ------

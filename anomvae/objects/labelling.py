@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .outlines import CORNER, Corners, corners_of
+from .outlines import CORNER, Corners, Numbers, corners_of
 from .strips import Strip
 
-Numbers = NDArray[np.int64]
 Table = NDArray[np.void]
 
 FRACTION = 2.0**24
@@ -68,21 +67,12 @@ class EndedObjects(NamedTuple):
     """The objects that end in a strip, or in the row before it."""
 
     table: ObjectTable
-    """The objects."""
     first_open: int
     """First pixel of the earliest object still open, in reading order; the scene's size if none."""
 
 
 def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[EndedObjects]:
-    """Find the 8-connected objects of a scene.
-
-    Parameters
-    ----------
-    strips : iterable of Strip
-        The scene, top to bottom.
-    shape : (rows, cols)
-        Of the scene, pixels.
-    """
+    """Find the 8-connected objects of a scene of ``shape`` (rows, cols), top to bottom."""
     nothing = np.empty(0, np.int64)
     waiting = ObjectTable(np.empty(0, OBJECT), nothing, np.empty(0, CORNER))
     edge = np.full(shape[1], -1, np.int64)
@@ -150,7 +140,6 @@ def _components(count: int, pairs: Numbers) -> Numbers:
 
 
 def _pixels(strip: Strip, at: Numbers, width: int) -> Table:
-    """Make each flagged pixel an object."""
     scores = strip.scores.ravel()[at].astype(np.float64)
     table = np.empty(len(at), OBJECT)
     rows, cols = np.divmod(at, width)

@@ -36,8 +36,7 @@ Numbers = NDArray[np.int64]
 class Rings:
     """Linear rings that do not touch themselves, object by object.
 
-    The parts of an object are in reading order of their first pixels, each an outline and its
-    holes.
+    The parts of an object, each an outline and its holes, are in reading order of first pixels.
     """
 
     points: NDArray[np.float64]
@@ -47,7 +46,6 @@ class Rings:
     objects: Numbers
     """The object of each ring."""
     holes: NDArray[np.bool_]
-    """Whether each ring is a hole."""
 
     @property
     def stops(self) -> Numbers:
@@ -90,7 +88,6 @@ def _corners_towards(
 
 
 def _neighbours(flagged: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
-    """Return the flags of the inner pixels' neighbours in one direction."""
     rows, cols = flagged.shape
     return flagged[1 + down : rows - 1 + down, 1 + right : cols - 1 + right]
 

@@ -22,9 +22,8 @@ class ScoredTile(NamedTuple):
     """Scores and flags of a tile."""
 
     keep: Window
-    """Its window in the scene."""
     scores: Values
-    """Scores, nats; NaN = no data."""
+    """Nats; NaN = no data."""
     flagged: Flags
     """Anomalous pixels; False where there are no data."""
 
@@ -44,16 +43,10 @@ class Strip:
 def strips_of(
     tiles: Iterable[ScoredTile], width: int, pixels: int = STRIP_PIXELS
 ) -> Iterator[Strip]:
-    """Assemble tiles into strips, top to bottom.
+    """Assemble the tiles of a scene ``width`` columns wide into strips, top to bottom.
 
-    Parameters
-    ----------
-    tiles : iterable of ScoredTile
-        Tiles of a scene, row by row, as `anomvae.pixels.tiling.tiles` cuts it.
-    width : int
-        Columns of the scene.
-    pixels : int
-        Most pixels of a strip of more than one row.
+    Tiles come row by row, as `anomvae.pixels.tiling.tiles` cuts a scene; a strip of more than one
+    row has at most ``pixels`` pixels.
     """
     rows = max(1, pixels // width)
     edge = np.zeros((1, width), np.bool_)
@@ -80,7 +73,6 @@ def _whole_rows(tiles: Iterable[ScoredTile], width: int) -> Iterator[tuple[Flags
 
 
 def _cut(strip: Strip, rows: int) -> Iterator[Strip]:
-    """Cut a strip into strips of at most ``rows`` rows."""
     for first in range(0, len(strip.scores), rows):
         scores = strip.scores[first : first + rows]
         yield Strip(strip.top + first, strip.flagged[first : first + len(scores) + 2], scores)

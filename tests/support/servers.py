@@ -51,8 +51,8 @@ def met(troubles, number):
         kind, _, numbers = trouble.partition(":")
         for part in numbers.split(","):
             first, dash, last = part.partition("-")
-            end = (int(last) if last else sys.maxsize) if dash else int(first)
-            if int(first) <= number <= end:
+            end = last or sys.maxsize if dash else first
+            if int(first) <= number <= int(end):
                 return kind
     return None
 
@@ -83,15 +83,15 @@ class Handler(BaseHTTPRequestHandler):
         data = file.read_bytes()
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         first = int(wanted[1]) if wanted else 0
-        last = min(int(wanted[2]), len(data) - 1) if wanted and wanted[2] else len(data) - 1
+        part = data[first : int(wanted[2]) + 1 if wanted and wanted[2] else None]
         self.send_response(206 if wanted else 200)
         if wanted:
+            last = first + len(part) - 1
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(last - first + 1))
+        self.send_header("Content-Length", str(len(part)))
         self.end_headers()
         if method == "GET":
-            part = data[first : last + 1]
             self.wfile.write(part[: len(part) // 2] if trouble else part)
             self.close_connection = trouble == "drop"
             if trouble == "stall":

@@ -41,11 +41,13 @@ class Clock:
 class Stub:
     """Scores files without torch: the first word is the number of flagged pixels, or ``bad``.
 
-    They are one object if they reach the default ``min_area_px``.
+    Without given ``objects``, they are one object if they reach the default ``min_area_px``.
     """
 
-    scored: list = field(default_factory=list)
     error: Exception | None = None
+    flagged: int | None = None
+    objects: tuple = ()
+    scored: list = field(default_factory=list)
 
     def __call__(self, site):
         return self.score
@@ -54,13 +56,15 @@ class Stub:
         self.scored.append(scene.source)
         if self.error is not None:
             raise self.error
-        word = Path(scene.read[0]).read_text().split()[0]
+        word = self.flagged
+        if word is None:
+            word = Path(scene.read[0]).read_text().split()[0]
         if word == "bad":
             raise RasterError(f"{scene.read[0]} is damaged. Fetch it again.")
         folder.mkdir(parents=True, exist_ok=True)
         flagged = int(word)
         large = [feature(flagged)] if flagged >= AlertRule().min_area_px else []
-        return result(folder, flagged, stem=Path(scene.source).stem, objects=large)
+        return result(folder, flagged, stem=Path(scene.source).stem, objects=self.objects or large)
 
 
 SQUARE = ((14, 50), (14.1, 50), (14.1, 50.1), (14, 50))
@@ -68,17 +72,8 @@ SQUARE = ((14, 50), (14.1, 50), (14.1, 50.1), (14, 50))
 
 def feature(area, m2=None, top=9.5, ring=SQUARE):
     """Make a feature as in an objects file; without a ring it has no geometry."""
-    properties = {
-        "id": 1,
-        "area_px": area,
-        "area_m2": m2,
-        "score_mean": 5.0,
-        "score_max": top,
-        "peak_row": 0,
-        "peak_col": 0,
-        "centroid_x": None,
-        "centroid_y": None,
-    }
+    properties = {"id": 1, "area_px": area, "area_m2": m2, "score_mean": 5.0, "score_max": top}
+    properties |= dict.fromkeys(["peak_row", "peak_col", "centroid_x", "centroid_y"], 0)
     if ring is None:
         return {"type": "Feature", "properties": properties, "geometry": None}
     (left, right), (low, high) = ((min(axis), max(axis)) for axis in zip(*ring, strict=True))
@@ -110,14 +105,15 @@ def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
     )
 
 
-def watch(folder, *, site=None, **tables):
-    """Configure one site whose scenes are files in ``in``."""
+def watch(folder, *, site=None, others=(), **tables):
+    """Configure a site whose scenes are files in ``in``, and others that differ from it."""
     (folder / "in").mkdir(exist_ok=True)
     model = folder / "model"
     if not model.exists():
         model.write_text("model 1")
     own = {"name": "harbour", "model": "model", "out": "maps", "folder": {"path": "in"}}
-    data = {"site": [own | (site or {})], "alerts": {"stdout": False}} | tables
+    sites = [own | (change or {}) for change in (site, *others)]
+    data = {"site": sites, "alerts": {"stdout": False}} | tables
     return MonitorConfig.model_validate(data, context={"folder": folder})
 
 
@@ -132,13 +128,8 @@ def drop(folder, name, content, time=START - timedelta(hours=1)):
 
 def run_watch(config, clock, scoring=None, *, environment=None, stream=None):
     """Make one pass."""
-    surroundings = RunEnvironment(
-        run=uuid4().hex,
-        now=clock,
-        variables=environment or {},
-        stream=stream or io.StringIO(),
-        scoring=scoring or Stub(),
-    )
+    stream = stream or io.StringIO()
+    surroundings = RunEnvironment(uuid4().hex, clock, environment or {}, stream, scoring or Stub())
     return run_once(config, surroundings)
 
 
