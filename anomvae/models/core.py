@@ -85,7 +85,6 @@ class Bottleneck(nn.Module, ABC):
     """Map features (..., feature) to a `Code`."""
 
     def __init__(self, width: int) -> None:
-        """Return codes of ``width`` latent features."""
         super().__init__()
         self.width = width
 
@@ -116,7 +115,6 @@ class Autoencoder(nn.Module):
         likelihood: GaussianBands,
         context_network: ContextNetwork | None = None,
     ) -> None:
-        """Join parts whose widths fit."""
         super().__init__()
         self.encoder, self.bottleneck = encoder, bottleneck
         self.decoder, self.likelihood = decoder, likelihood

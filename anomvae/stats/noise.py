@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .rx import shrunk, trimmed_moments
+from .rx import shrunk, stream_trimmed_moments
 
 KINDS = ("unit", "band", "covariance")
 DIAGONAL = 0.8
@@ -45,16 +45,9 @@ class Noise:
 
 
 def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float32]) -> Noise:
-    """Fit a noise model to the residuals of training examples.
+    """Fit a noise model to the residuals (n, band) of training examples at the posterior mean.
 
-    Parameters
-    ----------
-    kind : {"unit", "band", "covariance"}
-        The noise model.
-    residuals : array, shape (n, band)
-        Residuals at the posterior mean, scaled units; only ``covariance`` depends on them.
-    sigma : array, shape (band,)
-        The likelihood's standard deviation per band, scaled units.
+    ``sigma`` (band,) is the likelihood's standard deviation.  Both are in scaled units.
 
     Raises
     ------
@@ -72,7 +65,7 @@ def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float
 
 
 def _covariance(residuals: NDArray[np.float32]) -> Noise:
-    trimmed = trimmed_moments(residuals, shrink=DIAGONAL)
+    trimmed = stream_trimmed_moments(lambda: [residuals], shrink=DIAGONAL)
     covariance = shrunk(trimmed.covariance, DIAGONAL)
     ridge = max(RIDGE * np.trace(covariance) / len(covariance), FLOOR)
     variances, directions = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))

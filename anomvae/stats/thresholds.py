@@ -92,15 +92,10 @@ def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
             "No valid pixel has a score, but a threshold needs some. Give scenes with data."
         )
     body, tail = ordered[:-TAIL], ordered[-TAIL:]
-    if body.size > GROUPS:
-        edges = np.linspace(0, body.size, GROUPS + 1).astype(int)
-        sizes = np.diff(edges).astype(np.float64)
-        body = np.add.reduceat(body, edges[:-1]) / sizes
-    else:
-        sizes = np.ones(body.size)
-    return ScoreDistribution(
-        np.concatenate([body, tail]), np.concatenate([sizes, np.ones(tail.size)])
-    )
+    edges = np.linspace(0, body.size, min(body.size, GROUPS) + 1).astype(int)
+    sizes = np.diff(edges).astype(np.float64)
+    means = np.add.reduceat(body, edges[:-1]) / sizes
+    return ScoreDistribution(np.append(means, tail), np.append(sizes, np.ones(tail.size)))
 
 
 @dataclass(frozen=True)
