@@ -32,20 +32,9 @@ def test_metrics_are_those_computed_by_hand():
 
     metrics = measure(labels, scores, threshold=7.5)
 
-    assert (metrics.pixels, metrics.anomalous) == (5, 2)
-    assert metrics.roc_auc == pytest.approx(5 / 6)
-    assert metrics.average_precision == pytest.approx((1 + 2 / 3) / 2)
-    assert metrics.tpr_at_fpr_1e2 == metrics.tpr_at_fpr_1e3 == 0.5
-    assert metrics.best_f1 == pytest.approx(0.8)
-    assert (metrics.precision, metrics.recall, metrics.f1) == (0.5, 0.5, 0.5)
-    counts = (
-        metrics.true_positive,
-        metrics.false_positive,
-        metrics.false_negative,
-        metrics.true_negative,
-    )
-    assert counts == (1, 1, 1, 2)
-    assert metrics.reason == ""
+    ranking = (5 / 6, (1 + 2 / 3) / 2, 0.5, 0.5, 0.8)
+    decisions = (7.5, 0.5, 0.5, 0.5, 1, 1, 1, 2)
+    assert asdict(metrics) == pytest.approx(asdict(Metrics(5, 2, *ranking, *decisions)))
 
 
 @settings(max_examples=15)

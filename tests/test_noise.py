@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from anomvae.errors import ConfigError
 from anomvae.stats.noise import fit_noise
 
 BANDS = 8
@@ -86,8 +85,3 @@ def test_whitened_residuals_fit_float32_where_nearly_all_are_equal():
     u = whitened(fit_noise("covariance", x, SIGMA), x)
 
     assert np.isfinite(np.square(u.astype(np.float32))).all()
-
-
-def test_an_unknown_kind_is_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match="Known: unit, band, covariance"):
-        fit_noise("white", residuals(), SIGMA)

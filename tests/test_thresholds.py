@@ -76,13 +76,6 @@ def test_the_tail_is_exact_however_many_scores_there_are():
     assert described.quantile(0.999) == np.quantile(scores, 0.999, method="inverted_cdf")
 
 
-@given(values, st.floats(-1, 1e6))
-def test_exceeding_is_the_share_above_a_value(values, cut):
-    scores = np.array(values)
-
-    assert describe_scores(scores).exceeding(cut) == pytest.approx((scores > cut).mean())
-
-
 def test_no_data_is_not_described():
     scores = np.array([[1.0, np.nan], [np.inf, 3.0]])
 

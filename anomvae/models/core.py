@@ -156,10 +156,6 @@ class Autoencoder(nn.Module):
             context = None
         return self.likelihood(self.decoder(join(z, context)))
 
-    def mean(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the mean of p(x | z) at the codes of pixels (..., band), the same shape."""
-        return self.decode(self.encode(x, context).z, context)
-
     def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         code = self.encode(x, context)
         mean = self.decode(code.z, context)

@@ -8,7 +8,7 @@ rate is read from its ROC without interpolation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,6 +127,5 @@ def table(rows: Mapping[str, Metrics]) -> pd.DataFrame:
     """Return the metrics of several detectors as a table, one row each, in their order."""
     import pandas as pd
 
-    columns = [field.name for field in fields(Metrics)]
     data = [asdict(metrics) for metrics in rows.values()]
-    return pd.DataFrame(data, index=pd.Index(rows, name="detector"), columns=columns)
+    return pd.DataFrame(data, index=pd.Index(rows, name="detector"))
