@@ -18,8 +18,8 @@ WEIGHT = 2.0
 class Recorder(Discriminator):
     """A discriminator that keeps its batches, and the spectral norms of its layers."""
 
-    def __init__(self, like, weight=WEIGHT):
-        super().__init__(like, weight)
+    def __init__(self, like):
+        super().__init__(like, WEIGHT)
         self.batches, self.norms = [], []
 
     def update(self, spectra, generated):
@@ -47,16 +47,9 @@ def arguments(model, x, context=None):
 
 def recorded(x, **training):
     """Train a model, and return its recorder."""
-    recorders = []
-
-    def recorder(like, weight):
-        recorders.append(Recorder(like, weight))
-        return recorders[-1]
-
-    plan = plan_of(model={"family": "vae-gan"}, training=training)
-    fit_model(untrained(), plan, x, discriminator=recorder)
-    (only,) = recorders
-    return only
+    recorder, plan = Recorder(x), plan_of(model={"family": "vae-gan"}, training=training)
+    fit_model(untrained(), plan, x, discriminator=lambda *arguments: recorder)
+    return recorder
 
 
 def test_an_objective_without_an_adversarial_term_has_no_discriminator():

@@ -139,14 +139,15 @@ def flat(count):
     return score.ravel(), code.reshape(count, -1)
 
 
-def test_variance_distance_and_level_follow_the_formula_without_a_pixel_itself():
-    score, code = flat(200)
+@pytest.mark.parametrize("count", [2, 200])
+def test_variance_distance_and_level_follow_the_formula_without_a_pixel_itself(count):
+    score, code = flat(count)
 
     fit = fitted(Annulus(9, 3), 0.5, 1.5, score, code)
 
     variance = code.var(axis=0).sum(dtype=float)
     squares = np.square(code[:, None] - code).sum(axis=-1, dtype=float) / variance
-    near = (1 / (squares + NEAREST))[~np.eye(200, dtype=bool)].reshape(200, 199).mean(axis=1)
+    near = (1 / (squares + NEAREST))[~np.eye(count, dtype=bool)].reshape(count, -1).mean(axis=1)
     level = np.log1p(score) + 1.5 * (-np.log(near) - fit.distance)
     expected = [variance, -np.log(near).mean(), level.mean()]
     assert [fit.variance, fit.distance, fit.level] == pytest.approx(expected, rel=1e-4)
