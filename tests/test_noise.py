@@ -41,14 +41,14 @@ def test_covariance_noise_brings_residuals_to_mean_0_and_variance_1_despite_outl
     np.testing.assert_allclose(u.var(axis=0), 1.0, atol=0.2)
 
 
-def test_an_error_that_bands_share_is_smaller_than_one_of_alternating_sign():
-    x = residuals(correlation=0.9)
-    together, against = SIGMA * np.ones(BANDS), SIGMA * np.resize([1, -1], BANDS)
+def test_covariance_noise_keeps_a_fifth_of_the_correlation_of_bands():
+    x = residuals(correlation=0.9) / SIGMA
 
     noise = fit_noise("covariance", x, SIGMA)
 
-    shared, alternating = (np.sum((d @ noise.whitening) ** 2) for d in (together, against))
-    assert alternating > 1.5 * shared
+    covariance = np.linalg.inv(noise.whitening @ noise.whitening)
+    correlation = covariance[0, 1:] / np.sqrt(covariance[0, 0] * covariance.diagonal()[1:])
+    assert correlation == pytest.approx(0.2 * 0.9, abs=0.01)
 
 
 def test_each_whitened_residual_stays_nearest_to_its_own_band():
