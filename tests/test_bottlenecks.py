@@ -6,7 +6,7 @@ import torch
 from support.spectra import fit, spectra
 from torch.distributions import Normal, kl_divergence
 
-from anomvae.models import Deterministic, Gaussian, Ladder
+from anomvae.models import Gaussian, Ladder
 
 STANDARD = Normal(0.0, 1.0)
 
@@ -30,12 +30,6 @@ def levels(ladder, h):
     total = sum(precisions)
     mean = (likelihood.mean * precisions[0] + p1.mean * precisions[1]) / total
     return q2, p1, Normal(mean, total.rsqrt())
-
-
-def test_a_code_without_a_prior_has_no_kl():
-    code = build(Deterministic)(torch.randn(5, 8))
-
-    assert code.kl.tolist() == [0] * 5
 
 
 def test_the_kl_of_a_gaussian_is_that_from_a_standard_normal_prior():
@@ -100,11 +94,16 @@ def test_codes_of_a_ladder_are_drawn_from_the_upper_level_down():
     assert torch.allclose(drawn.var(0), variance, rtol=0.05)
 
 
-@pytest.mark.parametrize(("latent", "upper"), [(1, 1), (3, 1), (6, 3)])
-def test_the_upper_level_of_a_ladder_has_half_as_many_units(latent, upper):
-    statistics = build(latent=latent).latent_statistics(torch.randn(5, 8))
+@pytest.mark.parametrize(
+    ("part", "latent", "units"), [(Gaussian, 3, 3), (Ladder, 1, 2), (Ladder, 3, 4), (Ladder, 6, 9)]
+)
+def test_the_kl_of_the_units_of_all_levels_adds_up_to_the_kl(part, latent, units):
+    bottleneck, h = build(part, latent), torch.randn(10, 4, 8)
 
-    assert len(statistics.units) == upper + latent
+    statistics = bottleneck.latent_statistics(h)
+
+    assert len(statistics.units) == units
+    assert sum(statistics.units) == pytest.approx(float(bottleneck(h).kl.mean()), abs=1e-3)
 
 
 @pytest.mark.parametrize("part", [Gaussian, Ladder])

@@ -109,16 +109,6 @@ def test_features_are_mean_and_std_of_the_components_in_the_annulus(annulus, sha
             assert features[pixel] == pytest.approx([*pairs, inside.mean(0)[2]], abs=1e-2)
 
 
-def test_too_few_valid_pixels_give_the_training_mean():
-    context, block = fitted(), np.full((1, 9, 9, BANDS), np.nan, np.float32)
-    block[0, 4, 4] = 0.3
-
-    features = context.describe(block)
-
-    assert np.isnan(features).all()
-    assert (context.standardised(features) == 0).all()
-
-
 def peak_memory(function, *arguments):
     tracemalloc.start()
     function(*arguments)
@@ -264,30 +254,19 @@ blocks = npst.arrays(
 
 @few_examples
 @given(blocks)
-def test_a_conditioned_view_scores_the_pixels_of_its_view(block):
+def test_a_conditioned_view_scores_the_pixels_of_its_view_and_appends_their_context(block):
     view = ConditionedView(Spectra(), fitted())
 
     where = view.where(block)
     examples = view.split(block, where)
     joined = view.join(examples[:, 0], where)
 
+    assert examples.dtype == np.float32
+    assert examples[:, BANDS:].tobytes() == view.context.describe(block)[where].tobytes()
     assert np.array_equal(where, Spectra().where(block))
     assert np.array_equal(examples[:, :BANDS], Spectra().split(block, where))
     assert view.known(examples).all()
     assert np.array_equal(np.isfinite(joined), where)
-
-
-@few_examples
-@given(blocks)
-def test_a_conditioned_view_appends_the_context_to_an_example(block):
-    context = fitted()
-    all_pixels = np.ones(block.shape[:-1], bool)
-
-    examples = ConditionedView(Spectra(), context).split(block, all_pixels)
-
-    assert examples.dtype == np.float32
-    features = examples[:, BANDS:].reshape(*block.shape[:-1], -1)
-    assert features.tobytes() == context.describe(block).tobytes()
 
 
 def test_an_example_can_be_scored_though_nothing_around_it_is_valid():
@@ -299,6 +278,7 @@ def test_an_example_can_be_scored_though_nothing_around_it_is_valid():
     examples = view.split(block, np.isfinite(block).any(axis=-1))
 
     assert np.isnan(examples[:, BANDS:]).all()
+    assert (view.context.standardised(examples[:, BANDS:]) == 0).all()  # the training mean
     assert list(view.known(examples)) == [True, False]
 
 

@@ -18,7 +18,6 @@ from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughP
 from anomvae.models import LIKELIHOODS
 from anomvae.pixels.bands import Band, Bands
 from anomvae.pixels.tiling import tiles
-from anomvae.stats.noise import KINDS
 from anomvae.stats.thresholds import parse_rule
 
 BANDS = 6
@@ -32,6 +31,7 @@ WITH_SURROUNDINGS = {
     },
 }
 every_kind_of_surroundings = pytest.mark.parametrize("kind", WITH_SURROUNDINGS)
+KINDS = ("unit", "band", "covariance")
 every_detector = pytest.mark.parametrize("kind", [*KINDS, *WITH_SURROUNDINGS])
 every_noise = pytest.mark.parametrize("noise", KINDS)
 

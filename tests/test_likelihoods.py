@@ -34,16 +34,7 @@ def test_the_error_is_the_negative_log_density(name):
 
 
 @every_likelihood
-def test_the_nll_above_the_mode_is_0_at_the_mode_and_never_below(name):
-    nll = likelihood(name).nll_above_mode(torch.tensor([0.0, 1e-12, 1.0, 1e18, 1e30]))
-
-    assert nll[0] == 0
-    assert (nll >= 0).all()
-    assert nll.isfinite().all()
-
-
-@every_likelihood
-def test_the_nll_above_the_mode_is_the_error_minus_that_of_the_mode(name):
+def test_the_nll_above_the_mode_is_the_error_minus_that_of_the_mode_and_never_negative(name):
     built = likelihood(name)
     mean, x = torch.zeros(7, BANDS), torch.linspace(-3, 3, 7 * BANDS).reshape(7, BANDS)
     squares = (x / built.sigma).square()
@@ -51,17 +42,12 @@ def test_the_nll_above_the_mode_is_the_error_minus_that_of_the_mode(name):
     nll = built.nll_above_mode(squares)
     built.nll_above_mode(squares, out=squares)
 
+    extreme = built.nll_above_mode(torch.tensor([0.0, 1e-12, 1e18, 1e30]))
+    assert extreme[0] == 0
+    assert (extreme >= 0).all()
+    assert extreme.isfinite().all()
     torch.testing.assert_close(nll, built.error(mean, x) - built.error(mean, mean))
     assert torch.equal(squares, nll)
-
-
-def test_one_outlying_band_adds_less_under_student_t():
-    squares = torch.tensor([0.01, 100.0])
-
-    heavy, normal = (likelihood(name).nll_above_mode(squares) for name in ("student-t", "gaussian"))
-
-    assert float(heavy[0] / normal[0]) == pytest.approx(1.25, rel=1e-2)  # (v + 1) / v
-    assert heavy[1] < 0.2 * normal[1]
 
 
 def test_the_noise_of_mse_is_1_and_fixed():
@@ -72,24 +58,15 @@ def test_the_noise_of_mse_is_1_and_fixed():
 
 
 @every_likelihood
-def test_draws_follow_the_density_independently_per_band(name):
+def test_draws_follow_the_density_independently_per_band_and_repeat(name):
     built = likelihood(name)
     mean = torch.tensor([5.0, 0.0, -5.0]).expand(40_000, BANDS)
 
-    drawn = built.draw(mean, torch.Generator().manual_seed(0))
+    drawn, same = (built.draw(mean, torch.Generator().manual_seed(0)) for _ in range(2))
 
+    assert torch.equal(drawn, same)
     white = ((drawn - mean) / built.sigma).numpy()
     for band in white.T:
         assert stats.kstest(band, DENSITIES[name].cdf).statistic < 0.01
     assert white.std(axis=0) == pytest.approx(DENSITIES[name].std(), rel=0.1)
     assert np.abs(np.corrcoef(white.T) - np.eye(BANDS)).max() < 0.03
-
-
-@every_likelihood
-def test_the_generator_decides_the_draws(name):
-    built, mean = likelihood(name), torch.zeros(20, BANDS)
-
-    one, same, other = (built.draw(mean, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
-
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)

@@ -20,13 +20,6 @@ def examples(count, seed=0, nodata=0.1):
     return x
 
 
-def assert_same(statistics, expected):
-    np.testing.assert_array_equal(statistics.count, expected.count)
-    np.testing.assert_allclose(statistics.mean, expected.mean, rtol=1e-12, atol=1e-18)
-    np.testing.assert_allclose(statistics.std, expected.std, rtol=1e-9)
-    np.testing.assert_array_equal(statistics.largest, expected.largest)
-
-
 @given(cuts=cuts, far=st.sampled_from([0.0, 1e3, -1e6]))
 def test_moments_of_a_stream_are_those_of_numpy_whatever_the_parts(cuts, far):
     x = far + np.random.default_rng(0).normal(size=(500, 5)) @ np.diag([1, 2, 3, 4, 5])
@@ -42,20 +35,13 @@ def test_moments_of_a_stream_are_those_of_numpy_whatever_the_parts(cuts, far):
 def test_statistics_of_a_stream_are_those_of_numpy_without_nan_whatever_the_parts(cuts, seed):
     x = examples(500, seed)
 
-    streamed = stream_statistics(np.split(x, sorted(cuts)))
+    streamed = stream_statistics(part[:, None] for part in np.split(x, sorted(cuts)))
 
     wide = x.astype(np.float64)
     np.testing.assert_array_equal(streamed.count, np.isfinite(x).sum(axis=0))
     np.testing.assert_allclose(streamed.mean, np.nanmean(wide, axis=0), rtol=1e-12, atol=1e-18)
     np.testing.assert_allclose(streamed.std, np.nanstd(wide, axis=0), rtol=1e-9)
     np.testing.assert_array_equal(streamed.largest, np.nanmax(np.abs(wide), axis=0))
-
-
-def test_neither_the_order_of_parts_nor_the_leading_axes_matter():
-    first, second = examples(300, 1), examples(600, 2)
-
-    assert_same(stream_statistics([first, second]), stream_statistics([second, first]))
-    assert_same(band_statistics(second.reshape(2, 15, 20, 4)), band_statistics(second))
 
 
 @pytest.mark.parametrize("count", [0, 1, 65_536, 65_537, 140_000])
@@ -78,35 +64,25 @@ def test_infinity_is_no_data_and_the_examples_are_not_changed():
     np.testing.assert_array_equal(x, before)
 
 
+NOISE = np.random.default_rng(0).normal(size=1000)
+
+
 @pytest.mark.parametrize(
-    "band",
+    ("band", "dead"),
     [
-        np.full(1000, 0.1),
-        np.zeros(1000),
-        np.full(1000, np.nan),
-        np.full(1000, 3e4) + 2e-3 * np.arange(1000) % 4e-3,  # the last digit of float32
-        np.where(np.arange(1000) % 2, np.nan, -7.3),
+        (np.full(1000, 0.1), True),
+        (np.zeros(1000), True),
+        (np.full(1000, np.nan), True),
+        (np.full(1000, 3e4) + 2e-3 * np.arange(1000) % 4e-3, True),  # the last digit of float32
+        (np.where(np.arange(1000) % 2, np.nan, -7.3), True),
+        *((std * NOISE, False) for std in (1e-8, 1e-3, 1.0, 1e6)),
+        (np.eye(1, 100_000, 7)[0], False),  # one value differs
     ],
-    ids=["constant", "zero", "no data", "float32 rounding", "constant with gaps"],
 )
-def test_a_band_with_a_single_value_is_dead(band):
-    x = np.stack([band, np.random.default_rng(0).normal(size=1000)], axis=-1).astype(np.float32)
+def test_a_band_with_a_single_value_is_dead_and_another_is_not(band, dead):
+    x = band[:, None].astype(np.float32)
 
-    assert stream_statistics(np.array_split(x, 7)).dead.tolist() == [True, False]
-
-
-@pytest.mark.parametrize("std", [1e-8, 1e-3, 1.0, 1e6])
-def test_a_band_is_not_dead_because_its_values_are_small_or_large(std):
-    x = (std * np.random.default_rng(0).normal(size=(1000, 1))).astype(np.float32)
-
-    assert not band_statistics(x).dead.any()
-
-
-def test_a_band_with_one_value_that_differs_is_not_dead():
-    x = np.zeros((100_000, 1), np.float32)
-    x[7] = 1.0
-
-    assert not band_statistics(x).dead.any()
+    assert stream_statistics(np.array_split(x, 7)).dead.tolist() == [dead]
 
 
 def test_scaled_examples_have_mean_0_and_standard_deviation_1():

@@ -45,10 +45,6 @@ class TestToyFamily(FamilyContract):
     pass
 
 
-def test_there_are_eight_steps():
-    assert re.findall(r"^(\d)\. ", STEPS, re.MULTILINE) == list("12345678")
-
-
 def test_the_row_has_one_new_part():
     default = Family()
 

@@ -18,7 +18,6 @@ from anomvae.detector.batches import FEWEST, LAYER_VALUES, batch_rows, batches, 
 from anomvae.detector.fused import FusedDense, fuse
 from anomvae.models import LIKELIHOODS, MLP
 from anomvae.models.families import FAMILIES
-from anomvae.stats.noise import KINDS
 from anomvae.stats.scaler import FARTHEST, Scaler
 
 
@@ -62,7 +61,7 @@ def examples_of(detector, seed=2):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("noise", KINDS)
+@pytest.mark.parametrize("noise", ["unit", "band", "covariance"])
 def test_terms_of_every_family_are_those_of_its_parts(family, noise):
     detector = fitted(family, noise)
     x = examples_of(detector)
@@ -73,7 +72,7 @@ def test_terms_of_every_family_are_those_of_its_parts(family, noise):
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
-@pytest.mark.parametrize("noise", KINDS)
+@pytest.mark.parametrize("noise", ["unit", "band", "covariance"])
 @pytest.mark.parametrize("bands", [6, 16, 40])
 def test_scores_of_every_likelihood_are_those_of_its_parts(likelihood, noise, bands):
     detector, x = fitted("vae", noise, likelihood, bands), spectra(500, bands, seed=2)
@@ -108,7 +107,7 @@ def test_codes_and_reconstructions_are_those_of_the_model(family):
 
     with torch.inference_mode():
         code = detector.model.encode(scaled).z.numpy()
-        mean = detector.scaler.unscale(detector.model.mean(scaled).numpy())
+        mean = detector.scaler.unscale(detector.model(scaled).mean.numpy())
 
     assert detector.encode(x) == pytest.approx(code, rel=1e-4, abs=1e-5)
     assert detector.reconstruct(x) == pytest.approx(mean, rel=1e-5)

@@ -76,13 +76,6 @@ def test_the_tail_is_exact_however_many_scores_there_are():
     assert described.quantile(0.999) == np.quantile(scores, 0.999, method="inverted_cdf")
 
 
-@given(values, st.floats(-1, 1e6))
-def test_exceeding_is_the_share_above_a_value(values, cut):
-    scores = np.array(values)
-
-    assert describe_scores(scores).exceeding(cut) == pytest.approx((scores > cut).mean())
-
-
 def test_no_data_is_not_described():
     scores = np.array([[1.0, np.nan], [np.inf, 3.0]])
 
@@ -155,23 +148,16 @@ def test_fixed_is_the_number_itself(values, value):
 
 
 @pytest.mark.parametrize("text", USED)
-@given(values=values)
-def test_the_rate_of_every_rule_is_the_share_above_its_cut_off(text, values):
+@given(values=values, held_out=st.booleans())
+def test_a_threshold_records_rule_pixels_and_the_share_above_its_cut_off(text, values, held_out):
     scores = np.tile(np.array(values), 100)
 
-    threshold = parse_rule(text).threshold(describe_scores(scores))
+    threshold = parse_rule(text).threshold(describe_scores(scores), held_out)
 
+    assert threshold.held_out is held_out
     assert threshold.fpr == pytest.approx((scores > threshold.value).mean())
     assert threshold.pixels == scores.size
     assert threshold.rule == str(parse_rule(text))
-
-
-@pytest.mark.parametrize("text", USED)
-@pytest.mark.parametrize("held_out", [True, False])
-def test_a_threshold_records_whether_its_pixels_were_held_out(text, held_out):
-    scores = describe_scores(normal_scores(1000))
-
-    assert parse_rule(text).threshold(scores, held_out).held_out is held_out
 
 
 def test_every_rule_is_tried_here():

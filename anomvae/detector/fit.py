@@ -183,7 +183,7 @@ def _training(
 def _noise(model: Autoencoder, scaled: Tensor, features: Tensor | None, kind: str) -> Noise:
     most = 1 if kind != "covariance" else RESIDUAL_VALUES // scaled[0].numel()
     batch = _subset(model, most, scaled, features)
-    residuals = (batch.x - model.mean(batch.x, batch.context))[batch.known]
+    residuals = (batch.x - model(batch.x, batch.context).mean)[batch.known]
     return fit_noise(kind, residuals.cpu().numpy(), model.likelihood.sigma.cpu().numpy())
 
 

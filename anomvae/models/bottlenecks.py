@@ -15,14 +15,13 @@ from torch import Tensor
 
 from ..stats.latent import LatentStatistics
 from .core import Bottleneck, Code, VariationalBottleneck
-from .networks import Dense
+from .networks import Dense, standard_normal
 
 
 class Deterministic(Bottleneck):
     """A plain code without a prior; the KL is exactly 0."""
 
     def __init__(self, features: int, latent: int) -> None:
-        """Map ``features`` to ``latent`` values."""
         super().__init__(latent)
         self.to_z = Dense(features, latent)
 
@@ -35,7 +34,6 @@ class Gaussian(VariationalBottleneck):
     """A normal posterior with a standard normal prior (Kingma & Welling 2014)."""
 
     def __init__(self, features: int, latent: int) -> None:
-        """Map ``features`` to mean and log standard deviation of ``latent`` units."""
         super().__init__(latent)
         self.to_q = Dense(features, 2 * latent)
 
@@ -44,7 +42,7 @@ class Gaussian(VariationalBottleneck):
         return Code(q.draw() if self.training else q.mean, q.kl().sum(-1), h.new_zeros(()))
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        return _standard_normal(count, self.width, generator, self.to_q.weight)
+        return standard_normal((count, self.width), generator, self.to_q.weight)
 
     def latent_statistics(self, h: Tensor) -> LatentStatistics:
         return LatentStatistics(units=_means(Normal.of(self.to_q(h)).kl()))
@@ -75,9 +73,9 @@ class Ladder(VariationalBottleneck):
         return Code(z1, upper.sum(-1) + lower.sum(-1), h.new_zeros(()))
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
-        z2 = _standard_normal(count, self.upper, generator, self.up.weight)
+        z2 = standard_normal((count, self.upper), generator, self.up.weight)
         p1 = self.lower_prior(z2)
-        return p1.mean + p1.log_sigma.exp() * _standard_normal(count, self.width, generator, z2)
+        return p1.mean + p1.log_sigma.exp() * standard_normal(p1.mean.shape, generator, z2)
 
     def latent_statistics(self, h: Tensor) -> LatentStatistics:
         upper, lower = self._infer(h)[1:]
@@ -134,8 +132,3 @@ def _means(kl: Tensor) -> tuple[float, ...]:
     """Average over all axes but the last, to four decimals."""
     means = kl.reshape(-1, kl.shape[-1]).double().mean(0)
     return tuple(round(mean, 4) for mean in means.tolist())
-
-
-def _standard_normal(count: int, width: int, generator: torch.Generator, like: Tensor) -> Tensor:
-    """Draw on the CPU, so that a seed gives the same values on every device."""
-    return torch.randn(count, width, generator=generator).to(like.device)

@@ -34,7 +34,6 @@ class Codebook(VariationalBottleneck):
     usage: Tensor
 
     def __init__(self, features: int, latent: int) -> None:
-        """Map ``features`` to codes of ``latent`` values."""
         super().__init__(latent)
         self.to_e = Dense(features, latent)
         self.register_buffer("codes", torch.zeros(CODES, latent))

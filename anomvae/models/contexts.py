@@ -32,7 +32,6 @@ class Recurrent(ContextNetwork):
     """
 
     def __init__(self, bands: int, width: int) -> None:
-        """Keep a state of ``width`` features."""
         super().__init__(width + bands)
         self.gru = nn.GRU(bands + 1, width, batch_first=True)
 

@@ -85,7 +85,6 @@ class Bottleneck(nn.Module, ABC):
     """Map features (..., feature) to a `Code`."""
 
     def __init__(self, width: int) -> None:
-        """Return codes of ``width`` latent features."""
         super().__init__()
         self.width = width
 
@@ -116,7 +115,6 @@ class Autoencoder(nn.Module):
         likelihood: GaussianBands,
         context_network: ContextNetwork | None = None,
     ) -> None:
-        """Join parts whose widths fit."""
         super().__init__()
         self.encoder, self.bottleneck = encoder, bottleneck
         self.decoder, self.likelihood = decoder, likelihood
@@ -157,10 +155,6 @@ class Autoencoder(nn.Module):
         if self.context_network is not None and not self.context_network.centre_masked:
             context = None
         return self.likelihood(self.decoder(join(z, context)))
-
-    def mean(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the mean of p(x | z) at the codes of pixels (..., band), the same shape."""
-        return self.decode(self.encode(x, context).z, context)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Reconstruction:
         code = self.encode(x, context)

@@ -40,16 +40,6 @@ class Sizes:
     """Side of a patch and of its guard window, pixels; only families of patches use it."""
 
 
-def recurrent(sizes: Sizes) -> ContextNetwork:
-    """Build a recurrent network as wide as the last hidden layer."""
-    return Recurrent(sizes.bands, sizes.hidden[-1])
-
-
-def convolution(sizes: Sizes) -> ContextNetwork:
-    """Build a convolutional network for the patch."""
-    return Convolution(sizes.bands, sizes.patch.outer, sizes.patch.guard)
-
-
 @dataclass(frozen=True)
 class Family:
     """One row of the table."""
@@ -90,6 +80,14 @@ class Family:
         )
 
 
+def _recurrent(sizes: Sizes) -> ContextNetwork:
+    return Recurrent(sizes.bands, sizes.hidden[-1])
+
+
+def _convolution(sizes: Sizes) -> ContextNetwork:
+    return Convolution(sizes.bands, sizes.patch.outer, sizes.patch.guard)
+
+
 FAMILIES = {
     "ae": Family(bottleneck=Deterministic),
     "vae": Family(),
@@ -98,8 +96,8 @@ FAMILIES = {
     "cvae": Family(conditioned=True),
     "vq-vae": Family(bottleneck=Codebook),
     "hierarchical": Family(bottleneck=Ladder, objective=Elbo(warm_up=0.5)),
-    "sequential": Family(view=Series, context_network=recurrent, objective=Elbo(warm_up=0.5)),
-    "spatial": Family(view=Patches, context_network=convolution),
+    "sequential": Family(view=Series, context_network=_recurrent, objective=Elbo(warm_up=0.5)),
+    "spatial": Family(view=Patches, context_network=_convolution),
     "vae-gan": Family(objective=Elbo(adversarial=1.0)),
 }
 

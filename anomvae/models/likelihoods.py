@@ -14,13 +14,13 @@ autoencoders: Takahashi et al. 2018).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from .networks import Dense
+from .networks import Dense, standard_normal
 
 DEGREES = 4
 
@@ -59,7 +59,7 @@ class GaussianBands(nn.Module):
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         """Draw x from p(x | z), the shape of ``mean``."""
-        return mean + _standard_normal(mean.shape, generator, mean) * self.sigma
+        return mean + standard_normal(mean.shape, generator, mean) * self.sigma
 
 
 class StudentBands(GaussianBands):
@@ -76,7 +76,7 @@ class StudentBands(GaussianBands):
         return tail.mul_((DEGREES + 1) / 2)
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
-        chi_squared = _standard_normal((DEGREES, *mean.shape), generator, mean).square().sum(0)
+        chi_squared = standard_normal((DEGREES, *mean.shape), generator, mean).square().sum(0)
         return mean + (super().draw(mean, generator) - mean) * (DEGREES / chi_squared).sqrt()
 
 
@@ -86,8 +86,3 @@ LIKELIHOODS: dict[str, Callable[[int, int], GaussianBands]] = {
     "mse": partial(GaussianBands, learn_noise=False),
 }
 """Each likelihood by its name in configurations and model files."""
-
-
-def _standard_normal(shape: Sequence[int], generator: torch.Generator, like: Tensor) -> Tensor:
-    """Draw on the CPU, so that a seed gives the same values on every device."""
-    return torch.randn(shape, generator=generator).to(like.device)

@@ -34,19 +34,9 @@ class Elbo:
     """Nats per unit of the discriminator's output in the adversarial term; 0: no discriminator."""
 
     def __call__(self, output: Reconstruction, done: float = 1.0) -> Tensor:
-        """Return the loss of every example.
+        """Return the loss of every example, (...), nats, without the adversarial term.
 
-        Parameters
-        ----------
-        output : Reconstruction
-            The model's output for examples of shape (..., band).
-        done : float, default 1
-            Share of training done, in [0, 1].
-
-        Returns
-        -------
-        Tensor, shape (...)
-            Nats, lower is better; without the adversarial term.
+        ``done`` is the share of training done, in [0, 1].
         """
         weight = self.beta * (min(1.0, done / self.warm_up) if self.warm_up else 1.0)
         kl = output.kl.clamp_min(self.free_bits)

@@ -184,24 +184,11 @@ def fit_context(
     used: NDArray[np.bool_],
     covariates: Covariates = (),
 ) -> Context:
-    """Fit principal components to training spectra.
+    """Fit principal components to training spectra (n, used band), without NaN or constant bands.
 
-    Parameters
-    ----------
-    plan : ContextPlan
-        Settings; a scene of few bands has fewer components.
-    spectra : array, shape (n, used band)
-        Without NaN; no band is constant.
-    used : array of bool, shape (band,)
-        Bands of a block that ``spectra`` has; the others do not count.
-    covariates : Covariates, optional
-        Covariates with the classes of training.
-
-    Returns
-    -------
-    Context
-        Mean and deviation of its features are fitted later, by `Context.fitted_to`, because they
-        need neighbours.
+    ``used`` (band,) are the bands of a block that the spectra have; the others do not count.  A
+    scene of few bands has fewer components.  Mean and deviation of the features need neighbours:
+    `Context.fitted_to` fits them later.
     """
     bands = spectra.shape[-1]
     moments = stream_moments(in_parts(spectra))

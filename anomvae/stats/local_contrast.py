@@ -63,19 +63,10 @@ class LocalContrastWeighting:
         return self.annulus.radius * ((self.local_contrast > 0) + (self.latent_distance > 0))
 
     def factor(self, score: Floats, code: Floats) -> Floats:
-        """Return f for the pixels of a block.
+        """Return f for the pixels of a block, (time, row, col), above 0; NaN = no data.
 
-        Parameters
-        ----------
-        score : array, shape (time, row, col)
-            Score of each pixel alone, nats; NaN = no data.
-        code : array, shape (time, row, col, latent)
-            Posterior means; NaN = no data.
-
-        Returns
-        -------
-        array, shape (time, row, col)
-            Positive; NaN = no data.
+        Takes the score of each pixel alone, (time, row, col), nats, and the code, the posterior
+        means (time, row, col, latent); NaN = no data in both.
         """
         valid = np.isfinite(score)
         log_score = np.log1p(np.where(valid, score, 0.0).astype(np.float64))
@@ -102,18 +93,9 @@ class LocalContrastWeighting:
 def fit_local_contrast(
     weighting: LocalContrastWeighting, score: Floats, code: Floats, seed: int
 ) -> LocalContrastWeighting:
-    """Fit V, D and L to training pixels, whatever their position.
+    """Fit V, D and L to training pixels: score (n,) of each alone, nats, and code (n, latent).
 
-    Parameters
-    ----------
-    weighting : LocalContrastWeighting
-        Annulus and weights.
-    score : array, shape (n,)
-        Score of each pixel alone, nats.
-    code : array, shape (n, latent)
-        Posterior means.
-    seed : int
-        Chooses which of many pixels are compared.
+    The seed chooses which of many pixels are compared.
     """
     chosen = np.random.default_rng((seed, 3)).permutation(len(code))[:CODES]
     log_score, codes = np.log1p(score[chosen].astype(np.float64)), code[chosen].astype(np.float64)

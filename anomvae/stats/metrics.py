@@ -8,7 +8,7 @@ rate is read from its ROC without interpolation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,21 +61,10 @@ class Metrics:
 def measure(
     labels: NDArray[np.floating], scores: NDArray[np.floating], threshold: float | None = None
 ) -> Metrics:
-    """Compare scores with labels.
+    """Compare scores with labels: above 0 is anomalous, 0 normal, NaN unknown.
 
-    Parameters
-    ----------
-    labels : array
-        Above 0 = anomalous, 0 = normal, NaN = unknown.
-    scores : array, same shape
-        Higher = more anomalous, NaN = no data.
-    threshold : float, optional
-        Scores above it are flagged; without one the metrics at the threshold are NaN.
-
-    Returns
-    -------
-    Metrics
-        With NaN, and the reason, where labels of one class leave a metric undefined.
+    Scores above the threshold are flagged; without one, the metrics at the threshold are NaN.
+    Where labels of one class leave a metric undefined, it is NaN, and the reason is given.
     """
     valid = np.isfinite(labels) & np.isfinite(scores)
     truth, score = labels[valid] > 0, scores[valid]
@@ -86,21 +75,16 @@ def measure(
 
 
 def _ranking(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> dict[str, Any]:
-    from sklearn.metrics import (
-        average_precision_score,
-        precision_recall_curve,
-        roc_auc_score,
-        roc_curve,
-    )
+    from sklearn import metrics
 
     if truth.all() or not truth.any():
         return {"reason": _one_class(truth)}
-    fpr, tpr, _ = roc_curve(truth, score, drop_intermediate=False)
-    precision, recall, _ = precision_recall_curve(truth, score)
+    fpr, tpr, _ = metrics.roc_curve(truth, score, drop_intermediate=False)
+    precision, recall, _ = metrics.precision_recall_curve(truth, score)
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     return {
-        "roc_auc": float(roc_auc_score(truth, score)),
-        "average_precision": float(average_precision_score(truth, score)),
+        "roc_auc": float(metrics.roc_auc_score(truth, score)),
+        "average_precision": float(metrics.average_precision_score(truth, score)),
         "tpr_at_fpr_1e2": float(tpr[fpr <= 1e-2].max()),
         "tpr_at_fpr_1e3": float(tpr[fpr <= 1e-3].max()),
         "best_f1": float(f1.max()),
@@ -143,6 +127,5 @@ def table(rows: Mapping[str, Metrics]) -> pd.DataFrame:
     """Return the metrics of several detectors as a table, one row each, in their order."""
     import pandas as pd
 
-    columns = [field.name for field in fields(Metrics)]
     data = [asdict(metrics) for metrics in rows.values()]
-    return pd.DataFrame(data, index=pd.Index(rows, name="detector"), columns=columns)
+    return pd.DataFrame(data, index=pd.Index(rows, name="detector"))

@@ -25,10 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigError
-from .rx import shrunk, trimmed_moments
+from .rx import shrunk, stream_trimmed_moments
 
-KINDS = ("unit", "band", "covariance")
 DIAGONAL = 0.8
 RIDGE = 1e-6  # of the mean variance, so that units do not matter ...
 FLOOR = 1e-24  # ... but where nearly all residuals are equal, whitened ones must fit float32
@@ -45,34 +43,14 @@ class Noise:
 
 
 def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float32]) -> Noise:
-    """Fit a noise model to the residuals of training examples.
+    """Fit a noise model to the residuals (n, band) of training examples at the posterior mean.
 
-    Parameters
-    ----------
-    kind : {"unit", "band", "covariance"}
-        The noise model.
-    residuals : array, shape (n, band)
-        Residuals at the posterior mean, scaled units; only ``covariance`` depends on them.
-    sigma : array, shape (band,)
-        The likelihood's standard deviation per band, scaled units.
-
-    Raises
-    ------
-    ConfigError
-        If ``kind`` is unknown.
+    ``sigma`` (band,) is the likelihood's standard deviation.  Both are in scaled units.
     """
-    zero = np.zeros(len(sigma))
-    if kind == "unit":
-        return Noise(zero, np.ones(len(sigma)))
-    if kind == "band":
-        return Noise(zero, 1.0 / sigma.astype(np.float64))
-    if kind == "covariance":
-        return _covariance(residuals)
-    raise ConfigError(f"score.noise = {kind!r} is unknown. Known: {', '.join(KINDS)}.")
-
-
-def _covariance(residuals: NDArray[np.float32]) -> Noise:
-    trimmed = trimmed_moments(residuals, shrink=DIAGONAL)
+    if kind != "covariance":
+        whitening = np.ones(len(sigma)) if kind == "unit" else 1.0 / sigma.astype(np.float64)
+        return Noise(np.zeros(len(sigma)), whitening)
+    trimmed = stream_trimmed_moments(lambda: [residuals], shrink=DIAGONAL)
     covariance = shrunk(trimmed.covariance, DIAGONAL)
     ridge = max(RIDGE * np.trace(covariance) / len(covariance), FLOOR)
     variances, directions = np.linalg.eigh(covariance + ridge * np.eye(len(covariance)))

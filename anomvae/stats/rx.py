@@ -34,12 +34,6 @@ def whitener(covariance: Array) -> Array:
     return np.asarray(directions[:, kept] / np.sqrt(variances[kept]))
 
 
-def mahalanobis(x: NDArray[np.floating], mean: Array, whitening: Array) -> Array:
-    """Return the squared Mahalanobis distance of spectra (n, band) to ``mean``, shape (n,)."""
-    whitened = (x.astype(np.float64) - mean) @ whitening
-    return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
-
-
 @dataclass(frozen=True)
 class RX:
     """A fitted RX detector."""
@@ -51,7 +45,8 @@ class RX:
 
     def score(self, x: NDArray[np.floating]) -> Array:
         """Return the distance of spectra (n, band), shape (n,); NaN where a band is NaN."""
-        return mahalanobis(x, self.mean, self.whitening)
+        whitened = (x.astype(np.float64) - self.mean) @ self.whitening
+        return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
 
 
 def fit_rx(parts: Iterable[NDArray[np.floating]]) -> RX:
@@ -61,50 +56,25 @@ def fit_rx(parts: Iterable[NDArray[np.floating]]) -> RX:
 
 
 def fit_robust_rx(stream: Stream, keep: float = 0.95, rounds: int = 3) -> RX:
-    """Fit global RX to trimmed moments, as of `trimmed_moments`.
-
-    The stream is read ``2 * rounds + 1`` times.  Directions without variance among the spectra
-    kept are dropped.
-    """
+    """Fit global RX to trimmed moments, reading the stream ``2 * rounds + 1`` times."""
     kept = stream_trimmed_moments(stream, keep, rounds)
     return RX(kept.mean, whitener(kept.covariance))
-
-
-def trimmed_moments(
-    x: NDArray[np.floating], keep: float = 0.95, rounds: int = 3, shrink: float = 0.0
-) -> Moments:
-    """Return the moments of the spectra nearest to their mean; outliers do not count.
-
-    Parameters
-    ----------
-    x : array, shape (n, band)
-        Spectra or residuals.
-    keep : float, default 0.95
-        Share of the spectra that each round keeps, in (0, 1].
-    rounds : int, default 3
-        Re-estimations, each from the spectra nearest by the last distance.
-    shrink : float, default 0
-        Weight of the diagonal in the covariance that measures distance, in [0, 1].
-
-    Returns
-    -------
-    Moments
-        Not shrunk, and not corrected for the variance that trimming removes.
-    """
-    return stream_trimmed_moments(lambda: (x,), keep, rounds, shrink)
 
 
 def stream_trimmed_moments(
     stream: Stream, keep: float = 0.95, rounds: int = 3, shrink: float = 0.0
 ) -> Moments:
-    """Return the trimmed moments of a stream, as `trimmed_moments` does of an array.
+    """Return the moments of the spectra nearest to their mean; outliers do not count.
 
-    Each round reads the stream twice.  In memory are one part and all distances, 8 bytes each.
+    Each round reads the stream twice, and keeps the share ``keep``, in (0, 1], of the spectra: the
+    nearest by the moments of the last round, their covariance shrunk by `shrunk`.  In memory are
+    one part and all distances, 8 bytes each.  The moments are neither shrunk nor corrected for the
+    variance that trimming removes.
     """
     kept = stream_moments(stream())
     for _ in range(rounds):
-        whitening = whitener(shrunk(kept.covariance, shrink))
-        distances = [mahalanobis(part, kept.mean, whitening) for part in stream()]
+        last = RX(kept.mean, whitener(shrunk(kept.covariance, shrink)))
+        distances = [last.score(part) for part in stream()]
         cut = np.quantile(np.concatenate(distances), keep)
         parts = zip(stream(), distances, strict=True)
         kept = stream_moments(part[distance <= cut] for part, distance in parts)

@@ -71,12 +71,6 @@ class ScoreDistribution:
         """Return the share of scores above ``value``, in [0, 1]."""
         return float(self.weights[self.values > value].sum() / self.weights.sum())
 
-    def deviations(self, centre: float) -> ScoreDistribution:
-        """Return the distribution of absolute deviations from ``centre``."""
-        deviation = np.abs(self.values - centre)
-        order = np.argsort(deviation, kind="stable")
-        return ScoreDistribution(deviation[order], self.weights[order])
-
 
 def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
     """Return the distribution of scores of any shape; NaN is no data.
@@ -92,15 +86,10 @@ def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
             "No valid pixel has a score, but a threshold needs some. Give scenes with data."
         )
     body, tail = ordered[:-TAIL], ordered[-TAIL:]
-    if body.size > GROUPS:
-        edges = np.linspace(0, body.size, GROUPS + 1).astype(int)
-        sizes = np.diff(edges).astype(np.float64)
-        body = np.add.reduceat(body, edges[:-1]) / sizes
-    else:
-        sizes = np.ones(body.size)
-    return ScoreDistribution(
-        np.concatenate([body, tail]), np.concatenate([sizes, np.ones(tail.size)])
-    )
+    edges = np.linspace(0, body.size, min(body.size, GROUPS) + 1).astype(int)
+    sizes = np.diff(edges).astype(np.float64)
+    means = np.add.reduceat(body, edges[:-1]) / sizes
+    return ScoreDistribution(np.append(means, tail), np.append(sizes, np.ones(tail.size)))
 
 
 @dataclass(frozen=True)
@@ -145,7 +134,10 @@ def sigma_clip(scores: ScoreDistribution, k: float) -> float:
 def mad(scores: ScoreDistribution, k: float) -> float:
     """Return the median plus k robust standard deviations."""
     median = scores.quantile(0.5)
-    return median + k * MAD_TO_SIGMA * scores.deviations(median).quantile(0.5)
+    deviation = np.abs(scores.values - median)
+    order = np.argsort(deviation, kind="stable")
+    deviations = ScoreDistribution(deviation[order], scores.weights[order])
+    return median + k * MAD_TO_SIGMA * deviations.quantile(0.5)
 
 
 def quantile(scores: ScoreDistribution, fpr: float) -> float:
@@ -156,11 +148,6 @@ def quantile(scores: ScoreDistribution, fpr: float) -> float:
             f"raise it, or fit the threshold on {int(np.ceil(1 / fpr))} (anomvae threshold)."
         )
     return scores.quantile(1 - fpr)
-
-
-def fixed(scores: ScoreDistribution, value: float) -> float:
-    """Return ``value``."""
-    return value
 
 
 @dataclass(frozen=True)
@@ -187,7 +174,7 @@ RULES: dict[str, tuple[Callable[[ScoreDistribution, float], float], float | None
     "sigma-clip": (sigma_clip, 3.0),
     "mad": (mad, 5.0),
     "quantile": (quantile, 1e-3),
-    "fixed": (fixed, None),
+    "fixed": (lambda scores, value: value, None),
 }
 """Each rule, and its default number."""
 

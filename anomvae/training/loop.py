@@ -8,13 +8,13 @@ model detects anomalies best.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from ..models import Autoencoder, ModelInput
+from ..models import Autoencoder
 from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
 from .discriminator import Discriminator
@@ -43,28 +43,11 @@ def fit_model(
     progress: Progress = quiet,
     discriminator: Callable[[Tensor, float], Discriminator] = Discriminator,
 ) -> History:
-    """Train a model in place; it is in evaluation mode afterwards.
+    """Train a model in place, on its device; it is in evaluation mode afterwards.
 
-    Parameters
-    ----------
-    model : Autoencoder
-        On the device where it is to be trained.
-    plan : ModelPlan
-        Objective, budget, optimiser and trim.
-    examples : Tensor, shape (n, ..., band)
-        Scaled units, on the same device.
-    context : Tensor, shape (n, ..., feature), optional
-        Context features from outside the examples.
-    seed : int, default 0
-        Decides shuffling and sampling; the same seed gives the same bits on one machine.
-    progress : Progress, optional
-        Called about a hundred times.
-    discriminator : callable, optional
-        Builds the discriminator of an objective with an adversarial term.
-
-    Returns
-    -------
-    History
+    Examples (n, ..., band) are in scaled units, with context features (n, ..., feature) from
+    outside them; both lie on the device of the model.  The same seed gives the same bits on one
+    machine.  Progress is reported about a hundred times.
     """
     training, weight = plan.training, plan.objective.adversarial
     steps, batch_size = training.steps_for(len(examples)), training.batch_size_for(len(examples))
@@ -75,17 +58,21 @@ def fit_model(
     model.train()
     with torch.random.fork_rng(devices=[examples.device] if examples.is_cuda else []):
         torch.manual_seed(seed)
-        order = _Shuffled(len(examples), batch_size, examples.device)
         adversary = discriminator(examples, weight) if weight else None
-        for step in range(steps):
+        batches = _shuffled(len(examples), batch_size, examples.device)
+        for step, chosen in zip(range(steps), batches, strict=False):
             optimiser.zero_grad()
-            chosen = order.next()
             batch = model.prepare(examples[chosen], None if context is None else context[chosen])
-            loss, adversarial = _losses(model, plan, adversary, batch, step / steps)
-            (loss if adversarial is None else loss + adversarial).backward()
+            output = model(batch.x, batch.context)
+            losses = plan.objective(output, step / steps).flatten()
+            kept = lowest_losses(losses, batch.known.flatten(), plan.trim)
+            loss = losses[kept].mean()
+            history[step] = loss.detach()
+            if adversary is not None:
+                loss = loss + adversary.adversarial_term(model, batch, output.mean, kept)
+            loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), training.grad_clip)
             optimiser.step(*schedule.at(step))
-            history[step] = loss.detach()
             if step % max(1, steps // 100) == 0:
                 progress("train", step, steps)
     progress("train", steps, steps)
@@ -102,32 +89,8 @@ def lowest_losses(losses: Tensor, known: Tensor, trim: float) -> Tensor:
     return indexes[losses[indexes].topk(count, largest=False).indices]
 
 
-def _losses(
-    model: Autoencoder,
-    plan: ModelPlan,
-    discriminator: Discriminator | None,
-    batch: ModelInput,
-    done: float,
-) -> tuple[Tensor, Tensor | None]:
-    """Return the trimmed mean loss of a batch and, with a discriminator, the adversarial term."""
-    output = model(batch.x, batch.context)
-    losses = plan.objective(output, done).flatten()
-    kept = lowest_losses(losses, batch.known.flatten(), plan.trim)
-    loss = losses[kept].mean()
-    if discriminator is None:
-        return loss, None
-    return loss, discriminator.adversarial_term(model, batch, output.mean, kept)
-
-
-class _Shuffled:
-    """Indexes of one batch after the other, shuffled again when the examples run out."""
-
-    def __init__(self, examples: int, batch_size: int, device: torch.device) -> None:
-        self.examples, self.batch_size, self.device = examples, batch_size, device
-        self.rest = torch.empty(0, dtype=torch.long, device=device)
-
-    def next(self) -> Tensor:
-        if len(self.rest) < self.batch_size:
-            self.rest = torch.randperm(self.examples, device=self.device)
-        batch, self.rest = self.rest[: self.batch_size], self.rest[self.batch_size :]
-        return batch
+def _shuffled(examples: int, batch_size: int, device: torch.device) -> Iterator[Tensor]:
+    """Yield the indexes of whole batches without end, shuffled again in every epoch."""
+    while True:
+        order = torch.randperm(examples, device=device)
+        yield from order[: examples - examples % batch_size].split(batch_size)

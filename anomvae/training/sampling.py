@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..parallel import Progress, quiet
-from ..pixels.tiling import Tile, Window, tile_at
+from ..pixels.tiling import Tile, Window, tiles
 from ..pixels.views import Examples, View
 from .scenes import TrainingScenes, TrainingTile, empty_pixels, read_tile, reading_tiles
 
@@ -53,15 +54,7 @@ class Blocks:
 
     def tiles(self, halo: int) -> list[Tile]:
         """Return the chosen blocks as tiles with a halo."""
-        return [
-            tile_at(self._window(row, col), self.shape, halo)
-            for row, col in np.argwhere(self.chosen).tolist()
-        ]
-
-    def _window(self, row: int, col: int) -> Window:
-        top, left = row * self.side, col * self.side
-        bottom, right = min(top + self.side, self.shape[0]), min(left + self.side, self.shape[1])
-        return slice(top, bottom), slice(left, right)
+        return list(compress(tiles(self.shape, (self.side, self.side), halo), self.chosen.flat))
 
 
 def cut_blocks(shape: tuple[int, int], radius: int = 0) -> Blocks:
@@ -113,28 +106,10 @@ def draw_sample(
     progress: Progress = quiet,
     most_bytes: int = EXAMPLE_BYTES,
 ) -> Sample:
-    """Draw examples evenly over scenes, reading each once.
+    """Draw up to ``count`` examples evenly over scenes, reading each once.
 
-    Parameters
-    ----------
-    scenes : TrainingScenes
-        Opened one after the other.
-    view : View
-        Cuts examples out of blocks.
-    count : int
-        Largest number of examples.
-    held_out : sequence of Blocks, or None
-        Per scene, the blocks that training must not read; None holds nothing out.
-    seed : int
-        Decides which examples are drawn.
-    progress : Progress, optional
-        Called for every tile.
-    most_bytes : int, default 256 MiB
-        Fewer examples are drawn where ``count`` would take more.
-
-    Returns
-    -------
-    Sample
+    ``held_out`` are the blocks of each scene that training must not read; None holds nothing out.
+    Fewer examples are drawn where ``count`` would take more than ``most_bytes``.
     """
     rng = np.random.default_rng((seed, 1))
     training = _Reservoir(count, rng, most_bytes)
@@ -165,24 +140,10 @@ def draw_sample(
 def draw_blocks(
     scenes: TrainingScenes, blocks: Sequence[Blocks], pixels: int, halo: int, seed: int
 ) -> Iterator[TrainingTile]:
-    """Read chosen blocks; a random part of them, even over scenes, where they hold many pixels.
+    """Read the chosen blocks of each scene, with a halo.
 
-    Parameters
-    ----------
-    scenes : TrainingScenes
-        Opened one after the other.
-    blocks : sequence of Blocks
-        Per scene, the blocks to read.
-    pixels : int
-        Approximate number of pixels to read in all.
-    halo : int
-        Pixels to read on every side of a block.
-    seed : int
-        Decides which blocks are skipped.
-
-    Yields
-    ------
-    TrainingTile
+    Where they hold more than about so many ``pixels``, read a random part of them, evenly over the
+    scenes.
     """
     quota = pixels // len(scenes.shapes)
     for number, (opened, cut) in enumerate(zip(scenes.opened(), blocks, strict=True)):

@@ -62,11 +62,14 @@ def fit_scene(block, *, seed=0, in_sample=False, **tables):
     return fit_detector(sample, scenes.bands, plan, seed, context=context)
 
 
-def in_memory(*blocks, normal=None):
+def in_memory(*blocks, normal=None, kind=None):
     """Make training scenes of blocks; ``normal`` is a mask of the pixels of each."""
     from anomvae.training.scenes import TrainingScenes
 
-    scenes = tuple(ArrayScene(block, normal_pixels=normal) for block in blocks)
+    kind = kind or ArrayScene
+    scenes = tuple(
+        kind(block, f"scene {number}", normal_pixels=normal) for number, block in enumerate(blocks)
+    )
     return TrainingScenes(scenes, tuple(scene.grid.shape for scene in scenes), scenes[0].bands)
 
 
