@@ -76,13 +76,7 @@ def identify(source: PathText) -> FileIdentity:
 
 
 def is_local(name: str) -> bool:
-    """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text.
-
-    Examples
-    --------
-    >>> is_local("maps/coast.tif"), is_local("s3://eo/coast.tif"), is_local('NETCDF:"a.nc":t2m')
-    (True, False, False)
-    """
+    """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text."""
     return not SCHEME.match(name)
 
 
@@ -92,18 +86,11 @@ def file_name(name: str) -> str:
 
 
 def without_query(name: str) -> str:
-    """Return a URL without its query, which may hold a secret signature; a path as it is.
-
-    Examples
-    --------
-    >>> without_query("https://eo.example/coast.tif?sig=secret"), without_query("what?.tif")
-    ('https://eo.example/coast.tif', 'what?.tif')
-    """
+    """Return a URL without its query, which may hold a secret signature; a path as it is."""
     return _split_query(name)[0]
 
 
 def _unsigned(name: str) -> str:
-    """Return a URL without the query parameters that sign it."""
     url, query = _split_query(name)
     keys = [(part, unquote(part.partition("=")[0])) for part in query.split("&") if part]
     signed = any(key.lower() == "sig" for _, key in keys)
@@ -152,15 +139,11 @@ class Staging:
             for name in names:
                 sync(self.path(name))
             if len(names) > 1:
-                self._unmark(self.target / names[-1])
+                (self.target / names[-1]).unlink(missing_ok=True)
+                sync(self.target)
             for name in names:
                 self.path(name).replace(self.target / name)
                 sync(self.target)
-
-    def _unmark(self, mark: Path) -> None:
-        if mark.is_symlink() or mark.exists():
-            mark.unlink()
-            sync(self.target)
 
 
 @contextmanager
@@ -284,7 +267,6 @@ def locked(folder: Path, name: str, patience: float = PATIENCE) -> Iterator[None
 
 
 def _release(lock: BaseFileLock, path: Path) -> None:
-    """Release a lock and leave no file behind."""
     with suppress(OSError):  # Windows keeps the file while it is open; filelock removes it there
         path.unlink()  # while it is held: a run that has opened it finds it gone and starts again
     lock.release()
