@@ -8,6 +8,15 @@ settings.load_profile("any-load")
 pytest.register_assert_rewrite("support.family_contract")
 
 
+@pytest.fixture(scope="module")
+def two():
+    """Start two worker processes."""
+    from anomvae.parallel import processes
+
+    with processes(2) as mapper:
+        yield mapper
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Keep torch from fighting over the cores."""
