@@ -1,6 +1,7 @@
 """benchmarks/series.py, and its part of families.py: the planted changes, and the table."""
 
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -45,22 +46,14 @@ def test_a_block_changes_from_its_date_on_and_no_other_pixel_does(folder, tmp_pa
     assert trial.fitted == trial.scored
 
 
-def test_blocks_keep_their_distance():
-    classes = np.arange(900).reshape(30, 30) % 5
-
-    changes, _ = draw_changes(classes, [9] * 8, np.random.default_rng(0))
-
-    corners = [np.argwhere(change.mask)[0] for change in changes]
-    for number, one in enumerate(corners):
-        for other in corners[:number]:
-            assert np.abs(one - other).max() >= series.SIDE + series.APART
-
-
-def test_planted_series_come_from_one_other_class():
+def test_blocks_keep_their_distance_and_come_from_one_other_class():
     classes = np.repeat([0, 1, 2], 300).reshape(30, 30)
 
     changes, origin = draw_changes(classes, [9] * 8, np.random.default_rng(0))
 
+    corners = [np.argwhere(change.mask)[0] for change in changes]
+    for one, other in combinations(corners, 2):
+        assert np.abs(one - other).max() >= series.SIDE + series.APART
     for change in changes:
         (planted,) = set(classes.ravel()[origin[change.mask]].tolist())
         assert planted != np.bincount(classes[change.mask]).argmax()

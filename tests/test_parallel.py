@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from anomvae.errors import ConfigError, RasterError, WorkersLost
-from anomvae.parallel import ahead, dask, processes, serial
+from anomvae.errors import RasterError, WorkersLost
+from anomvae.parallel import ahead, processes, serial
 from anomvae.parallel.mapper import TRIES, in_order
 
 needs_sigkill = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
@@ -122,18 +122,6 @@ def test_the_items_of_a_dying_process_are_done_by_another(two, tmp_path):
 def test_an_item_that_kills_every_process_is_given_up():
     with processes(1) as one, pytest.raises(WorkersLost, match=f"^.*started {TRIES} times.*$"):
         list(one(die, range(3)))
-
-
-@pytest.mark.parametrize("workers", [0, -1])
-def test_at_least_one_process_is_needed(workers):
-    with pytest.raises(ConfigError, match="at least 1 process"), processes(workers):
-        pass
-
-
-@pytest.mark.parametrize("address", ["nonsense", ""])
-def test_a_text_that_is_no_address_is_refused(address):
-    with pytest.raises(ConfigError, match="no address of a Dask scheduler"), dask(address):
-        pass
 
 
 CLUSTER = """

@@ -54,11 +54,11 @@ def test_places_take_turns_and_the_first_scene_of_each_has_no_fault():
 
 
 def test_scenes_of_one_place_differ_less_than_those_of_two():
-    quiet = replace(SHORT, clouds=0.0, changed="nowhere")
-    harbour = [arrival.scene.block for arrival in drawn(quiet) if arrival.place == "harbour"]
-    fields = [arrival.scene.block for arrival in drawn(quiet) if arrival.place == "fields"]
+    season = drawn(replace(SHORT, clouds=0.0, changed="nowhere"))
 
-    assert 0 < apart(harbour[0], harbour[1]) < apart(harbour[0], fields[0])
+    fields, harbour, later_fields, *_ = (arrival.scene.block for arrival in season)
+
+    assert 0 < apart(fields, later_fields) < apart(fields, harbour)
 
 
 def test_one_place_changes_for_good_in_the_middle():

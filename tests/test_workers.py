@@ -173,6 +173,8 @@ def test_workers_refuse_a_scene_that_they_do_not_have(scene, two):
     ("options", "code", "words"),
     [
         ("--workers 0", 2, "at least 1 process"),
+        ("--workers -1", 2, "at least 1 process"),
+        ("--dask nonsense", 2, "no address of a Dask scheduler"),
         ("--workers 1 --dask local", 2, "not both"),
         ("--threads 0", 2, "at least 1 thread"),
         ("--dask tcp://no-port", 2, "no address of a Dask scheduler"),
