@@ -42,7 +42,7 @@ SMALLEST = 12
 """Minimum pixels of an object in an alert; the lasting change has 25 without clouds."""
 TIMEOUT = 120.0
 """Of a pass, s."""
-VOLATILE = {"tries", "started", "cached_result", "next_try", "seconds"}
+VOLATILE = {"tries", "started", "finished", "next_try", "seconds"}
 """Columns of times and attempts, which differ between two runs of one season."""
 
 

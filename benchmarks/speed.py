@@ -19,12 +19,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
@@ -33,18 +32,17 @@ import anomvae
 from anomvae.config import resolve_config
 from anomvae.detector import Detector
 from anomvae.detector.fused import fuse
-from anomvae.errors import AnomvaeError
 from anomvae.mapping import ScoreOptions, plan_tiles
 from anomvae.models import Dense
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Category, Layout, MapWriter, Scene
 from anomvae.raster.maps import LAYERS
-from benchmarks import inputs, peers, stopwatch
+from benchmarks import inputs, stopwatch
 from benchmarks.record import Section, circumstances, publish, record_option
+from benchmarks.speedarrays import array_contenders, read_pixels
 from benchmarks.speedtables import SCORE_TILE, TINY, Timing, Timings, markdown
 from benchmarks.stopwatch import Usage
 
-ARRAY_PIXELS = 300_000  # enough for a second, little enough for PyOD
 TRAINED_ON = inputs.Scene(12, 1)
 
 
@@ -111,57 +109,13 @@ def measure_machine(bench: Bench) -> None:
 def measure_arrays(bench: Bench) -> None:
     """Measure anomvae and other detectors on pixels in memory."""
     for scene in bench.smallest_scenes():
-        x = _pixels(scene, bench.folder)
-        contenders = list(_contenders(bench, scene, x))
+        noises = ("band", "covariance")
+        detectors = {noise: Detector.load(bench.model(scene.bands, noise)) for noise in noises}
+        x = read_pixels(scene, bench.folder)
+        contenders = list(array_contenders(x, detectors))
         usages = stopwatch.in_turns([one.work for one in contenders], bench.repeats)
         for one, usage in zip(contenders, usages, strict=True):
             bench.add(one.name, scene, len(x), usage, one.macs)
-
-
-class Contender(NamedTuple):
-    """A detector that scores pixels in memory."""
-
-    name: str
-    work: Callable[[], object]
-    macs: int = 0
-    """Multiply-adds of a network for a pixel; 0 without a network."""
-
-
-def _multiplied(detector: Detector) -> int:
-    """Return the multiply-adds of the network and the whitening for a pixel."""
-    layers = (layer for layer in detector.model.modules() if isinstance(layer, Dense))
-    return sum(one.in_features * one.out_features for one in layers) + detector.noise.whitening.size
-
-
-def _contenders(bench: Bench, scene: inputs.Scene, x: NDArray[np.float32]) -> Iterator[Contender]:
-    for noise in ("band", "covariance"):
-        detector = Detector.load(bench.model(scene.bands, noise))
-        block = x.reshape(1, 1, *x.shape)
-        work = partial(detector.score, block)
-        yield Contender(f"anomvae vae, {noise} noise", work, _multiplied(detector))
-    try:
-        from spectral import rx
-
-        yield Contender("spectral rx", partial(rx, x.reshape(1, *x.shape)))
-    except ImportError:
-        click.echo("spectral is not installed: skipped.", err=True)
-    from sklearn.ensemble import IsolationForest
-
-    some = x[:: max(1, len(x) // 20_000)]
-    forest = IsolationForest().fit(some)
-    yield Contender("scikit-learn IsolationForest", partial(forest.score_samples, x))
-    try:
-        vae = peers.fit_pyod("pyod-vae", some, 0)
-        yield Contender("PyOD VAE decision_function", partial(vae.score, x))
-    except AnomvaeError as error:
-        click.echo(f"{error} Skipped.", err=True)
-
-
-def _pixels(scene: inputs.Scene, folder: Path) -> NDArray[np.float32]:
-    with Scene.of(scene.made(folder)).open() as opened:
-        rows = min(scene.side, -(-ARRAY_PIXELS // scene.side))
-        block = opened.read((slice(0, rows), slice(0, scene.side)))
-    return np.ascontiguousarray(block.reshape(-1, scene.bands))
 
 
 def measure_files(bench: Bench) -> None:

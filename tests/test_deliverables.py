@@ -246,7 +246,7 @@ def test_a_raster_of_others_is_not_ours(files):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_in_place_of_a_file_is_never_replaced(files, overwrite):
+def test_a_folder_instead_of_a_file_is_never_replaced(files, overwrite):
     write_all(files, BEFORE)
     files.quicklook.unlink()
     files.quicklook.mkdir()

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rasterio.warp import transform
 from scipy.ndimage import maximum_filter
 from support.rasters import BANDS, NODATA, land, plant, write, write_labels
 
@@ -95,42 +96,43 @@ def test_train_takes_band_noise_and_trims_against_contamination(scene):
     assert card.training.scenes == train(str(scene), SHORT).card.training.scenes == ("scene.tif",)
 
 
-def test_only_normal_areas_are_learnt_and_nothing_of_them_is_trimmed(tmp_path, scene):
-    normal = np.zeros((1, 64, 64), "uint8")
-    normal[0, :, :32] = 7
-    mask = write(tmp_path / "normal.tif", normal, nodata=None)
-
-    detector = train([scene], SHORT, select=Selection(normal=[mask]))
-
-    assert detector.card.training.trim == 0
-    assert detector.card.training.pixels + detector.threshold.pixels == 64 * 32
+def raster(folder, window):
+    """Write a raster that is non-zero in a window."""
+    values = np.zeros((1, 64, 64), "uint8")
+    values[0, *window] = 7
+    return write(folder / "window.tif", values, nodata=None)
 
 
-def test_polygons_are_normal_areas(tmp_path, scene):
-    # The left half, in WGS 84; the scene lies at 15 degrees east in UTM zone 33.
-    from rasterio.warp import transform
-
-    corners = [(0, 0), (320, 0), (320, -640), (0, -640), (0, 0)]
-    xs, ys = transform(
-        "EPSG:32633", "EPSG:4326", [5e5 + x for x, _ in corners], [4e6 + y for _, y in corners]
+def polygon(folder):
+    """Write the left half in WGS 84; the scene lies at 15 degrees east in UTM zone 33."""
+    xs, ys = np.array([(0, 0), (320, 0), (320, -640), (0, -640), (0, 0)]).T
+    xs, ys = transform("EPSG:32633", "EPSG:4326", 5e5 + xs, 4e6 + ys)
+    path = folder / "normal.geojson"
+    path.write_text(
+        json.dumps({"type": "Polygon", "coordinates": [list(zip(xs, ys, strict=True))]})
     )
-    ring = [list(point) for point in zip(xs, ys, strict=True)]
-    area = tmp_path / "normal.geojson"
-    area.write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
-
-    detector = train([scene], SHORT, select=Selection(normal=[area]))
-
-    assert detector.card.training.pixels + detector.threshold.pixels == 64 * 32
+    return path
 
 
-def test_a_mask_takes_pixels_out_of_training(tmp_path, scene):
-    keep = np.ones((1, 64, 64), "uint8")
-    keep[0, :16] = 0
-    mask = write(tmp_path / "mask.tif", keep, nodata=None)
+LEFT, BELOW = (slice(0, 64), slice(0, 32)), (slice(16, 64), slice(0, 64))
 
-    detector = train([scene], SHORT, select=Selection(mask=mask))
 
-    assert detector.card.training.pixels + detector.threshold.pixels == 48 * 64
+@pytest.mark.parametrize(
+    ("selection", "pixels", "trim"),
+    [
+        (lambda folder: Selection(normal=[raster(folder, LEFT)]), 64 * 32, 0.0),
+        (lambda folder: Selection(normal=[polygon(folder)]), 64 * 32, 0.0),
+        (lambda folder: Selection(mask=raster(folder, BELOW)), 48 * 64, 0.05),
+    ],
+    ids=["normal raster", "normal polygon", "mask"],
+)
+def test_masks_and_normal_areas_select_pixels_and_normal_ones_are_not_trimmed(
+    tmp_path, scene, selection, pixels, trim
+):
+    detector = train([scene], SHORT, select=selection(tmp_path))
+
+    assert detector.card.training.trim == trim
+    assert detector.card.training.pixels + detector.threshold.pixels == pixels
 
 
 def test_scenes_are_learnt_evenly(tmp_path):
@@ -291,9 +293,7 @@ def test_hundreds_of_scenes_are_not_open_at_once(tmp_path):
 
 
 def test_a_normal_area_in_a_single_block_is_still_learnt(tmp_path, scene):
-    normal = np.zeros((1, 64, 64), "uint8")
-    normal[0, :8, :8] = 1
-    mask = write(tmp_path / "normal.tif", normal, nodata=None)
+    mask = raster(tmp_path, (slice(0, 8), slice(0, 8)))
 
     for seed in range(12):
         detector = train([scene], SHORT, seed, select=Selection(normal=[mask]))

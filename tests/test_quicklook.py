@@ -115,11 +115,13 @@ def test_flags_are_red_over_pale_grey():
     ("names", "bands"),
     [
         (("470 nm", "560 nm", "655 nm", "865 nm", "1610 nm", "2200 nm"), [2, 1, 0]),
+        (("470 nm", "480 nm", "500 nm", "545 nm", "560 nm", "655 nm"), [5, 3, 0]),
+        (("470 nm", "480 nm", "500 nm", "545 nm", "560 nm", "590 nm"), [3, 2, 1]),
         (("1240 nm", "1500 nm", "1610 nm", "1700 nm", "2100 nm", "2200 nm"), [3, 2, 1]),
         (("470 nm", "560 nm", "655 nm", "865 nm", "1610 nm", "thermal"), [3, 2, 1]),
     ],
 )
-def test_red_green_and_blue_are_shown_where_wavelengths_allow(tmp_path, names, bands):
+def test_red_green_and_blue_bands_are_chosen_by_wavelength(tmp_path, names, bands):
     path = write(tmp_path / "named.tif", land(), names=names)
 
     with Scene.of(path).open() as opened:

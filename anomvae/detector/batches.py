@@ -91,18 +91,9 @@ def batches(x: Examples, rows: int) -> Iterator[Array]:
 def batchwise(
     function: Callable[[Array], Iterable[Tensor | None]], x: Examples, rows: int, *, threads: bool
 ) -> list[Array]:
-    """Apply a function to batches of examples, and concatenate each of its results.
+    """Apply a function to batches of ``rows`` examples, and concatenate each of its results.
 
-    Parameters
-    ----------
-    function : callable
-        Of a batch, without gradients; its results have the batch as their first axis.
-    x : Examples, shape (n, ..., band)
-        Examples.
-    rows : int
-        Examples per batch.
-    threads : bool
-        Whether threads of ours share the batches.
+    Nothing is differentiated; with ``threads``, threads of ours share the batches.
     """
 
     @torch.inference_mode()

@@ -17,7 +17,7 @@ from ..models import MLP, Dense
 
 OPERATOR = "_linear_pointwise"
 
-Part = TypeVar("Part", bound=nn.Module)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class FusedDense(nn.Module):
@@ -34,7 +34,7 @@ class FusedDense(nn.Module):
         return y
 
 
-def fuse(part: Part) -> Part:
+def fuse(part: Module) -> Module:
     """Replace the dense layers inside a part of a model, in place, and return it."""
     if not _possible(part):
         return part

@@ -66,24 +66,13 @@ def training_set(
 ) -> TrainingSet:
     """Drop bands that carry nothing, then examples that lack data in any other band.
 
-    Parameters
-    ----------
-    sample : Sample
-        Examples; features of the context or covariates may follow their bands.
-    bands : Bands
-        The bands of the sample.
-    known : callable
-        Returns which scores of examples (n, ..., band) have their data, (n,) or (n, time).
-    fewest : int
-        Examples that there must be at the least.
-    context : Context, optional
-        Makes the features of the context.
+    ``known`` is that of a view: it returns which examples have data, (n,) or (n, time).
 
     Raises
     ------
     NotEnoughPixels
-        When there are fewer examples, all of them are held out, no band is kept, or the context
-        depends on a dropped band.
+        When there are less than ``fewest`` examples, all of them are held out, no band is kept, or
+        the context depends on a dropped band.
     """
     examples, fewest = sample.examples, max(1, fewest)
     _require(len(examples), len(sample.held_out), fewest)

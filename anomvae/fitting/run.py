@@ -61,15 +61,7 @@ class Fit:
         *,
         in_sample: bool = False,
     ) -> Fit:
-        """Resolve the plan, then open the scenes: a wrong setting is refused before they are read.
-
-        Raises
-        ------
-        ConfigError
-            When the seed, the configuration, the device or the number of dates is impossible.
-        RasterError, GridMismatch, BandMismatch, CovariateMismatch
-            When a scene is missing or does not fit (`select_scenes`).
-        """
+        """Resolve the plan, then open the scenes: wrong settings are refused before scenes."""
         if not 0 <= seed < 2**63:
             raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
         settings = resolve_config(config).config if isinstance(config, str) else config
@@ -167,14 +159,12 @@ def score_blocks(
     progress: Progress,
     newest: int = 0,
 ) -> NDArray[np.float32]:
-    """Score the pixels of chosen blocks, up to a million.
+    """Return the finite scores of the normal pixels in chosen blocks, shape (n,).
 
     Parameters
     ----------
-    detector : Detector
-        With or without a threshold.
-    scenes : TrainingScenes
-        Read in the bands of the detector.
+    detector, scenes
+        The scenes are read in the bands of the detector, which needs no threshold.
     blocks : sequence of Blocks, or None
         Per scene, the blocks to score; None: all.
     seed : int
@@ -183,11 +173,6 @@ def score_blocks(
         Called for every tile.
     newest : int, default 0
         Number of newest dates whose scores count; 0: all.
-
-    Returns
-    -------
-    array of float32, shape (n,)
-        Finite scores of the normal pixels.
     """
     if blocks is None:
         blocks = [cut_blocks(shape, detector.radius) for shape in scenes.shapes]

@@ -45,18 +45,8 @@ def select_scenes(
 ) -> TrainingScenes:
     """Open every scene once, and check that all have the bands of the first.
 
-    Parameters
-    ----------
-    paths : sequence of path
-        The rasters; the dates of one site where dates are compared.
-    select : Selection
-        The bands and pixels that count.
-    family : str
-        Is named in messages.
-    compares_dates : bool
-        Whether the family compares dates.
-    bands, covariates
-        Those of a detector, which the scenes must have.
+    Where the family compares dates, ``paths`` are the dates of one site.  ``bands`` and
+    ``covariates`` are those of a detector, which the scenes must have.
 
     Raises
     ------

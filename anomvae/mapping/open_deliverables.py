@@ -117,7 +117,7 @@ class OpenDeliverables:
         Raises
         ------
         NotWritten
-            If a file cannot be written; nothing is left behind.
+            If a file cannot be written; no file stays behind.
         """
         stage, files, where = self.stage, self.files, opened.georeference
         statistics, tags = RunningStatistics(opened.grid.shape), self._tags(detector, opened)

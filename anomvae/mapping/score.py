@@ -58,7 +58,7 @@ def score_scene(
     Raises
     ------
     RasterError
-        If a file cannot be read or written; nothing is left behind.
+        If a file cannot be read or written; no file stays behind.
     WorkersLost
         If a tile's workers die again and again.
     BandMismatch, CovariateMismatch, GridMismatch
