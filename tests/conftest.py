@@ -23,3 +23,20 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """Write a scene of made-up land with a planted object."""
+    from support.rasters import land, plant, write
+
+    return write(tmp_path / "scene.tif", plant(land(seed=1)))
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Save a detector that fits the scene."""
+    from support.rasters import trained
+
+    trained().save(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"

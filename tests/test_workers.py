@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +36,9 @@ TILES = ScoreOptions(tile=40)
 @pytest.fixture(scope="module")
 def cluster():
     distributed = pytest.importorskip("distributed")
-    own = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
-        distributed.LocalCluster(**own) as cluster,
+        distributed.LocalCluster(2, **options) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield Cluster(client)
@@ -55,12 +54,6 @@ def scene(tmp_path):
     return write(tmp_path / "scene.tif", plant(land((90, 110), seed=1)))
 
 
-@pytest.fixture
-def model(tmp_path):
-    trained().save(tmp_path / "model.safetensors")
-    return tmp_path / "model.safetensors"
-
-
 @dataclass(frozen=True)
 class Deadly(Neighbours):
     """Kills its process, once, where a file exists."""
@@ -74,11 +67,11 @@ class Deadly(Neighbours):
         return super().score(block)
 
 
-@pytest.mark.parametrize("config", ["default", "small-objects"])
-def test_processes_make_the_same_files_to_the_bit(scene, tmp_path, two, config):
-    here = score_scene(trained(config), scene, tmp_path / "here", TILES)
+def test_processes_make_the_same_files_to_the_bit(scene, tmp_path, two):
+    detector = trained("small-objects")
 
-    there = score_scene(trained(config), scene, tmp_path / "there", TILES, mapper=two)
+    here = score_scene(detector, scene, tmp_path / "here", TILES)
+    there = score_scene(detector, scene, tmp_path / "there", TILES, mapper=two)
 
     assert same_files(here, there)
 
@@ -117,10 +110,10 @@ def test_workers_share_whole_scenes_where_there_are_enough(tmp_path, mapper, mon
             write(tmp_path / name, plant(land(seed=seed)))
     calls = []
 
-    def progress(*call):
+    def report(*call):
         calls.append(call)
 
-    there = list(score_scenes(Neighbours(), names, "there", progress=progress, mapper=mapper))
+    there = list(score_scenes(Neighbours(), names, "there", progress=report, mapper=mapper))
     here = list(score_scenes(Neighbours(), names, "here"))
 
     assert [outcome.scene for outcome in there] == names
@@ -140,9 +133,8 @@ def test_warnings_of_covariates_are_logged_once_for_each_scene(tmp_path, two, ca
     cover = write(tmp_path / "cover.tif", classes, nodata=0)
     dem = write(tmp_path / "dem.tif", np.full((1, 90, 110), -1, "float32"))
     covariates = Covariate("categorical", "cover.tif", classes=(1.0,)), Covariate("continuous")
-    named = [f"categorical:{cover}", str(dem)]
     paths = [write(tmp_path / f"{name}.tif", land((90, 110))) for name in "ab"[:count]]
-    scenes = [Scene.of(path, covariates=named) for path in paths]
+    scenes = [Scene.of(path, covariates=[f"categorical:{cover}", str(dem)]) for path in paths]
     detector = Neighbours(covariates=covariates)
 
     with caplog.at_level(logging.WARNING):
@@ -155,34 +147,44 @@ def test_warnings_of_covariates_are_logged_once_for_each_scene(tmp_path, two, ca
         assert "has no value at any pixel" in empty
 
 
-def test_workers_refuse_a_scene_that_they_do_not_have(scene, two):
-    tiles = partial(
-        score_tiles, quicklook=QuickLookSpec.of((90, 110), SIX), options=TILES, mapper=two
-    )
+@pytest.mark.parametrize(
+    ("replacement", "message"),
+    [
+        (None, "Workers open rasters themselves"),
+        (land((70, 70)), "is another raster on this machine"),
+    ],
+)
+def test_workers_refuse_a_scene_that_they_do_not_have(scene, two, replacement, message):
+    spec = QuickLookSpec.of((90, 110), SIX)
 
     with Scene.of(scene).open() as opened:
         scene.unlink()
-        with pytest.raises(RasterError, match=rf"^.*{scene}.*Workers open rasters themselves.*$"):
-            list(tiles(Neighbours(), opened))
-        write(scene, land((70, 70)))
-        with pytest.raises(RasterError, match=rf"^.*{scene}.* is another raster on this machine"):
-            list(tiles(Neighbours(), opened))
+        if replacement is not None:
+            write(scene, replacement)
+        with pytest.raises(RasterError, match=message) as error:
+            list(score_tiles(Neighbours(), opened, spec, TILES, two))
+
+    assert str(scene) in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        ("--workers 0", 2, "at least 1 process"),
-        ("--workers -1", 2, "at least 1 process"),
-        ("--dask nonsense", 2, "no address of a Dask scheduler"),
-        ("--workers 1 --dask local", 2, "not both"),
-        ("--threads 0", 2, "at least 1 thread"),
-        ("--dask tcp://no-port", 2, "no address of a Dask scheduler"),
-        ("--dask tcp://127.0.0.1:9", 3, "No Dask scheduler answers"),
+        (("--workers", "0"), 2, "at least 1 process"),
+        (("--workers", "1", "--dask", "local"), 2, "not both"),
+        (("--threads", "0"), 2, "at least 1 thread"),
+        (("--tile", "0"), 2, "at least 1 pixel"),
+        (("--dask", "nonsense"), 2, "no address"),
+        (("--dask", "tcp://127.0.0.1:9"), 3, "No Dask scheduler answers"),
     ],
 )
-def test_the_command_refuses_workers_that_cannot_work(scene, model, tmp_path, options, code, words):
-    ran = run("score", scene, "-m", model, "-o", tmp_path / "out", *options.split())
+def test_the_command_refuses_an_option_before_it_opens_a_scene(
+    model, tmp_path, options, code, words
+):
+    scenes = tmp_path / "missing.tif", tmp_path / "other.tif"
+
+    ran = run("score", *scenes, "-m", model, "-o", tmp_path / "out", *options)
 
     assert (ran.code, ran.out) == (code, "")
     assert words in ran.err
@@ -200,8 +202,9 @@ def command(scenes, model, out, *options):
 @pytest.mark.slow
 def test_the_command_makes_the_same_files_with_workers_and_on_a_cluster(scene, model, tmp_path):
     results = []
-    for name, options in {"here": "", "two": "--workers 2", "dask": "--dask local"}.items():
-        line = command([scene], model, tmp_path / name, "--tile", "50", *options.split())
+    ways = {"here": (), "two": ("--workers", "2"), "dask": ("--dask", "local")}
+    for name, options in ways.items():
+        line = command([scene], model, tmp_path / name, "--tile", "50", *options)
         done = subprocess.run(line, capture_output=True, text=True, check=True)
         assert done.stderr == ""
         results.append(read_summary(Deliverables(tmp_path / name, "scene")))
