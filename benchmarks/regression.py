@@ -77,6 +77,7 @@ MODEL = Changes(
         (r"^card\.context\.spreads$", "card.context.std_components"),
         (r"^card\.context\.limit$", "card.context.clip_sigma"),
         (r"^tensors\.(scaler|context)\.spread", r"tensors.\1.std"),
+        (r"^tensors\.model\.context_network\.unseen$", "tensors.model.context_network.missing"),
     ),
     reworded=(
         RULE,

@@ -1,15 +1,13 @@
 """Architecture as a test: imports point downwards, and light things stay light."""
 
 import ast
-import json
 import re
-import subprocess
-import sys
 from importlib.util import resolve_name
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.imports import after, loaded
 
 import anomvae
 from anomvae.cli.group import COMMANDS
@@ -50,27 +48,6 @@ def imported_modules(path):
     """Names of the modules of anomvae that a file imports."""
     names = {name.split(".")[1] for name in imported(path) if name.startswith("anomvae.")}
     return names & LEVEL.keys()
-
-
-def loaded(code, *arguments):
-    """Names of the top-level packages that a fresh process has loaded after some code."""
-    last = "import json, sys; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{last}", *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return set(json.loads(done.stdout.splitlines()[-1]))
-
-
-def after(*arguments):
-    """Names of the packages loaded once a command is done; it must succeed."""
-    code = (
-        "import sys\nfrom anomvae.cli import main\n"
-        "try: main(sys.argv[1:])\nexcept SystemExit as done: assert not done.code, done.code"
-    )
-    return loaded(code, *map(str, arguments))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -73,7 +73,7 @@ def test_a_scene_without_data_is_not_unusual(tmp_path):
 
 def test_the_objects_of_a_scene_that_is_not_unusual_are_not_read(tmp_path):
     scored = result(tmp_path, 30)
-    scored.outputs.objects.unlink()
+    scored.files.objects.unlink()
 
     assert alert_of(KEY, scored, AlertRule(), START) is None
 
@@ -339,7 +339,7 @@ class WithObjects(Stub):
 
     def score(self, scene, folder):
         made = super().score(scene, folder)
-        return result(folder, made.flagged, stem=made.outputs.stem, objects=OBJECTS)
+        return result(folder, made.flagged, stem=made.files.stem, objects=OBJECTS)
 
 
 def feed_of(folder):

@@ -10,10 +10,10 @@ from io import StringIO
 
 import pandas as pd
 import pytest
+from support.imports import after
 from support.rasters import land, plant, run, trained, write
 from support.servers import served
 from support.watching import START, receiver
-from test_layers import after
 
 from anomvae.monitoring.lock import only_run
 from anomvae.objects import read_objects

@@ -331,7 +331,7 @@ def test_a_damaged_objects_file_is_named_and_gives_no_alert(tmp_path, clock):
     class Damaging(Stub):
         def score(self, scene, folder):
             made = super().score(scene, folder)
-            made.outputs.objects.write_text("{")
+            made.files.objects.write_text("{")
             return made
 
     done = run_watch(watch(tmp_path), clock, Damaging())
