@@ -150,14 +150,8 @@ class Staging:
 def staging(folder: PathText, name: str) -> Iterator[Staging]:
     """Create a hidden folder for results on their way into ``folder``; remove it in the end.
 
-    ``folder`` is created if missing.  One run at a time writes results of one ``name``.
-
-    Raises
-    ------
-    RasterError
-        If the folder cannot be created or written, or a file has its name.
-    LockHeld
-        If another run writes results of this name there.
+    ``folder`` is created if missing.  One run at a time writes results of one ``name``: another
+    raises `LockHeld`.  A folder that cannot be created or written raises `NotWritten`.
     """
     target = Path(folder)
     new = not target.exists()
@@ -232,14 +226,15 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except AnomvaeError:
         raise
-    except (FileExistsError, NotADirectoryError) as error:
-        why = "a file stands where a folder is expected. Choose another folder, or move that file"
-        raise NotWritten(f"{path} cannot be written: {why} away.") from error
-    except OSError as error:
-        why = f"{error.strerror or error}. Choose a place that is writable and has free space."
-        raise NotWritten(f"{path} cannot be written: {why}") from error
-    except MemoryError as error:
-        why = "there is not enough memory. End other programs, or use a machine with more."
+    except (OSError, MemoryError) as error:
+        if isinstance(error, MemoryError):
+            why = "there is not enough memory. End other programs, or use a machine with more."
+        elif isinstance(error, FileExistsError | NotADirectoryError):
+            why = (
+                "a file stands where a folder is expected. Choose another folder, or move the file."
+            )
+        else:
+            why = f"{error.strerror or error}. Choose a place that is writable and has free space."
         raise NotWritten(f"{path} cannot be written: {why}") from error
 
 

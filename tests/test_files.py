@@ -52,11 +52,9 @@ def test_published_files_appear_and_the_hidden_folder_is_removed(tmp_path):
     with staging(out, "coast") as stage:
         stage.path("a.json").write_bytes(b"a")
         stage.path("left.tmp").write_bytes(b"never published")
-        before = [path.name for path in out.iterdir()]
+        assert all(path.name.startswith(".anomvae-") for path in out.iterdir())
         stage.publish("a.json")
 
-    assert before
-    assert all(name.startswith(".anomvae-") for name in before)
     assert [path.name for path in out.iterdir()] == ["a.json"]
 
 
@@ -94,10 +92,9 @@ def test_nothing_is_renamed_or_removed_while_a_file_is_missing(tmp_path):
     (tmp_path / "mark").write_bytes(b"old")
 
     with staging(tmp_path, "coast") as stage:
-        for name in ("first", "mark"):
-            stage.path(name).write_bytes(b"new")
-        with pytest.raises(RasterError, match="No such file"):
-            stage.publish("first", "forgotten", "mark")
+        stage.path("first").write_bytes(b"new")
+        with pytest.raises(NotWritten, match="No such file"):
+            stage.publish("first", "mark")
 
     assert [path.name for path in tmp_path.iterdir()] == ["mark"]
     assert (tmp_path / "mark").read_bytes() == b"old"
@@ -105,18 +102,12 @@ def test_nothing_is_renamed_or_removed_while_a_file_is_missing(tmp_path):
 
 def test_results_of_one_name_are_written_by_one_run_at_a_time(tmp_path):
     with running(tmp_path):
-        with (
-            pytest.raises(LockHeld, match=r"coast is being written by another run.*Wait") as error,
-            staging(tmp_path, "coast"),
-        ):
-            pass
+        with pytest.raises(LockHeld, match=r"^.*coast is being written by another run.*Wait.*\.$"):
+            write_atomically(tmp_path / "coast", b"")
         write_atomically(tmp_path / "other", b"")
         sweep(tmp_path)
         tidy(tmp_path, "coast")
         assert list(tmp_path.glob(".anomvae-*.part/half"))  # files of a live run stay
-
-    assert "\n" not in str(error.value)
-    assert error.value.exit_code == 6
 
 
 def staged(folder, name):
@@ -161,16 +152,13 @@ def test_a_terminated_run_cleans_up(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
-def test_an_error_of_the_system_is_one_line_of_ours(tmp_path, error):
-    with (
-        pytest.raises(NotWritten, match=r"^.*map cannot be written: .+\. .+\.$"),
-        writing(tmp_path / "map"),
-    ):
+def test_an_error_of_the_system_is_one_line_of_ours(error):
+    with pytest.raises(NotWritten, match=r"^map cannot be written: .+\. .+\.$"), writing("map"):
         raise error
 
 
-def test_an_error_of_ours_is_not_changed(tmp_path):
-    with pytest.raises(RasterError, match=r"^the scene is damaged$"), writing(tmp_path / "map"):
+def test_an_error_of_ours_is_not_changed():
+    with pytest.raises(RasterError, match=r"^the scene is damaged$"), writing("map"):
         raise RasterError("the scene is damaged")
 
 
@@ -178,10 +166,8 @@ def test_an_error_of_ours_is_not_changed(tmp_path):
 def test_a_file_where_a_folder_is_expected_is_one_line(tmp_path, inside):
     (tmp_path / "out").write_text("a file")
 
-    with pytest.raises(NotWritten, match="a file stands where a folder is expected") as error:
+    with pytest.raises(NotWritten, match=r"^.* a file stands where a folder is expected\. .*\.$"):
         write_atomically(tmp_path / "out" / inside / "model", b"")
-
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that holds no files")
@@ -251,15 +237,10 @@ def test_a_url_is_the_same_however_it_is_signed(start, query):
 
 @pytest.mark.parametrize("parameter", ["sr=4326", "st=1", "se=1", "sp=1", "ss=1", "sv=1.3.0"])
 def test_a_parameter_with_a_name_of_azures_is_part_of_a_signature_only_beside_sig(parameter):
-    assert identify(f"{URL}?layers=a&{parameter}").name == f"{URL}?layers=a&{parameter}"
-    assert identify(f"{URL}?layers=a&{parameter}&sig=s").name == f"{URL}?layers=a"
+    layers = f"{URL}?layers=a&layers=b"
 
-
-def test_what_a_url_requests_is_part_of_its_identity():
-    one, other = (f"{URL}?layers={name}&layers=c&token=secret" for name in "ab")
-
-    assert identify(one) != identify(other)
-    assert "secret" not in repr(identify(one))
+    assert identify(f"{layers}&{parameter}").name == f"{layers}&{parameter}"
+    assert identify(f"{layers}&{parameter}&sig=s").name == layers
 
 
 @pytest.mark.parametrize(
