@@ -133,7 +133,6 @@ def test_only_missing_and_changed_rows_are_measured(source, copied, change, repe
 def test_another_commit_is_measured_again(copied, source):
     before = rows_of(copied)
     detectors = contestants([str(source / "quick.toml")], ["rx"], code="another")
-
     scenes = labelled(source / "scenes")
 
     rows, _ = accuracy.measure_all(scenes, "whole", detectors, 1, Ledger(copied))
@@ -145,7 +144,6 @@ def test_another_commit_is_measured_again(copied, source):
 
 def test_a_baseline_has_the_metrics_of_evaluate(measured, source):
     folder = source / "scenes" / "left"
-
     files = folder / "scene.tif", folder / "labels.tif"
 
     rows = evaluate_detector(trained(), *files, baselines=["rx", "rrx"]).rows

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from anomvae.config import Config, build_config, resolve_config, shipped, shipped_configs
 from anomvae.config.tables import ContextConfig, ModelConfig, ScoreConfig, TrainingConfig
 from anomvae.errors import ConfigError, FileError
-from anomvae.monitoring.config import is_monitoring, read_monitoring
+from anomvae.monitoring.config import is_monitoring
 
 DEFAULT = shipped("configs") / "default.toml"
 SHIPPED = sorted(shipped("configs").glob("*.toml"))
@@ -38,7 +38,6 @@ def test_monitoring_is_no_configuration_of_a_detector():
     assert "default" in shipped_configs()
     assert is_monitoring(shipped("configs") / "monitor.toml")
     assert not is_monitoring(DEFAULT)
-    assert read_monitoring(shipped("configs") / "monitor.toml").site
 
 
 def test_the_default_file_holds_each_key_with_its_default_and_scores_each_pixel_alone():
