@@ -8,7 +8,7 @@
 Names are looked up when they are first used, so that importing anomvae loads no torch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,29 +24,6 @@ if TYPE_CHECKING:
     from .raster import Scene
 
 __version__ = "0.1.0"
-
-_HOME = {
-    "AnomalyObject": "objects",
-    "AnomvaeError": "errors",
-    "Detector": "detector",
-    "Evaluation": "evaluation",
-    "MapResult": "mapping",
-    "Objects": "objects",
-    "RXDetector": "evaluation.estimators",
-    "Scene": "raster",
-    "ScoreOptions": "mapping",
-    "Scores": "detector",
-    "Selection": "fitting",
-    "VAEDetector": "evaluation.estimators",
-    "detect": "fitting",
-    "detect_scene": "mapping",
-    "evaluate": "evaluation",
-    "evaluate_detector": "evaluation",
-    "read_objects": "objects",
-    "refit_threshold": "fitting",
-    "score_scene": "mapping",
-    "train": "fitting",
-}
 
 __all__ = [
     "AnomalyObject",
@@ -75,41 +52,18 @@ __all__ = [
 
 
 def load(path: "PathText", **options: str) -> "Detector":
-    """Read a detector from its file.
-
-    Parameters
-    ----------
-    path : str or path
-        A file that `Detector.save` or ``anomvae train`` wrote.
-    **options
-        ``threshold`` and ``device`` of `Detector.load`.
-
-    Returns
-    -------
-    Detector
-
-    Raises
-    ------
-    ModelFileError
-        If the file is missing, damaged, foreign, a pickle, or of a newer format.
-    ConfigError
-        If the threshold rule is unknown, or the device is not there.
-    """
+    """Read a detector from its file; arguments and errors are those of `Detector.load`."""
     from .detector import Detector
 
     return Detector.load(path, **options)
 
 
-def lazily(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
+def lazily(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
     """Make the ``__getattr__`` of a package that imports names when they are first used (PEP 562).
 
-    Parameters
-    ----------
-    package : str
-        Its ``__name__``.
-    home : mapping
-        Public name to the module inside the package that holds it.
+    ``modules`` are those inside the package, each with its public names.
     """
+    home = {name: module for module, names in modules.items() for name in names}
 
     def found(name: str) -> Any:  # noqa: ANN401 - any public name
         if name not in home:
@@ -119,7 +73,19 @@ def lazily(package: str, home: Mapping[str, str]) -> Callable[[str], Any]:
     return found
 
 
-__getattr__ = lazily(__name__, _HOME)
+__getattr__ = lazily(
+    __name__,
+    {
+        "detector": ("Detector", "Scores"),
+        "errors": ("AnomvaeError",),
+        "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
+        "evaluation.estimators": ("RXDetector", "VAEDetector"),
+        "fitting": ("Selection", "detect", "refit_threshold", "train"),
+        "mapping": ("MapResult", "ScoreOptions", "detect_scene", "score_scene"),
+        "objects": ("AnomalyObject", "Objects", "read_objects"),
+        "raster": ("Scene",),
+    },
+)
 
 
 def __dir__() -> list[str]:

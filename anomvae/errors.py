@@ -112,15 +112,7 @@ class LockHeld(AnomvaeError, RuntimeError):
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """Return advice about an unknown name: the nearest known one, or all.
-
-    Examples
-    --------
-    >>> hint("vea", ["ae", "vae"])
-    "Did you mean 'vae'?"
-    >>> hint("x", ["ae", "vae"])
-    'Known: ae, vae.'
-    """
+    """Return advice about an unknown name: the nearest known one, or all."""
     names = list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else f"Known: {listed(names)}."

@@ -76,13 +76,7 @@ def identify(source: PathText) -> FileIdentity:
 
 
 def is_local(name: str) -> bool:
-    """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text.
-
-    Examples
-    --------
-    >>> is_local("maps/coast.tif"), is_local("s3://eo/coast.tif"), is_local('NETCDF:"a.nc":t2m')
-    (True, False, False)
-    """
+    """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text."""
     return not SCHEME.match(name)
 
 
@@ -92,18 +86,11 @@ def file_name(name: str) -> str:
 
 
 def without_query(name: str) -> str:
-    """Return a URL without its query, which may hold a secret signature; a path as it is.
-
-    Examples
-    --------
-    >>> without_query("https://eo.example/coast.tif?sig=secret"), without_query("what?.tif")
-    ('https://eo.example/coast.tif', 'what?.tif')
-    """
+    """Return a URL without its query, which may hold a secret signature; a path as it is."""
     return _split_query(name)[0]
 
 
 def _unsigned(name: str) -> str:
-    """Return a URL without the query parameters that sign it."""
     url, query = _split_query(name)
     keys = [(part, unquote(part.partition("=")[0])) for part in query.split("&") if part]
     signed = any(key.lower() == "sig" for _, key in keys)
@@ -152,29 +139,19 @@ class Staging:
             for name in names:
                 sync(self.path(name))
             if len(names) > 1:
-                self._unmark(self.target / names[-1])
+                (self.target / names[-1]).unlink(missing_ok=True)
+                sync(self.target)
             for name in names:
                 self.path(name).replace(self.target / name)
                 sync(self.target)
-
-    def _unmark(self, mark: Path) -> None:
-        if mark.is_symlink() or mark.exists():
-            mark.unlink()
-            sync(self.target)
 
 
 @contextmanager
 def staging(folder: PathText, name: str) -> Iterator[Staging]:
     """Create a hidden folder for results on their way into ``folder``; remove it in the end.
 
-    ``folder`` is created if missing.  One run at a time writes results of one ``name``.
-
-    Raises
-    ------
-    RasterError
-        If the folder cannot be created or written, or a file has its name.
-    LockHeld
-        If another run writes results of this name there.
+    ``folder`` is created if missing.  One run at a time writes results of one ``name``: another
+    raises `LockHeld`.  A folder that cannot be created or written raises `NotWritten`.
     """
     target = Path(folder)
     new = not target.exists()
@@ -249,14 +226,15 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except AnomvaeError:
         raise
-    except (FileExistsError, NotADirectoryError) as error:
-        why = "a file stands where a folder is expected. Choose another folder, or move that file"
-        raise NotWritten(f"{path} cannot be written: {why} away.") from error
-    except OSError as error:
-        why = f"{error.strerror or error}. Choose a place that is writable and has free space."
-        raise NotWritten(f"{path} cannot be written: {why}") from error
-    except MemoryError as error:
-        why = "there is not enough memory. End other programs, or use a machine with more."
+    except (OSError, MemoryError) as error:
+        if isinstance(error, MemoryError):
+            why = "there is not enough memory. End other programs, or use a machine with more."
+        elif isinstance(error, FileExistsError | NotADirectoryError):
+            why = (
+                "a file stands where a folder is expected. Choose another folder, or move the file."
+            )
+        else:
+            why = f"{error.strerror or error}. Choose a place that is writable and has free space."
         raise NotWritten(f"{path} cannot be written: {why}") from error
 
 
@@ -284,7 +262,6 @@ def locked(folder: Path, name: str, patience: float = PATIENCE) -> Iterator[None
 
 
 def _release(lock: BaseFileLock, path: Path) -> None:
-    """Release a lock and leave no file behind."""
     with suppress(OSError):  # Windows keeps the file while it is open; filelock removes it there
         path.unlink()  # while it is held: a run that has opened it finds it gone and starts again
     lock.release()

@@ -1,20 +1,20 @@
 """Bad input: one line that names what to do, the right exit code, no file left or changed."""
 
-import json
 import pickle
 import shutil
-import struct
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load
+from support.format1 import entry_of, sealed
 from support.rasters import BANDS, NODATA, land, plant, run, trained, write, write_labels
 from support.refusals import refused
 from support.scorers import content
 
-from anomvae.detector.modelfile import FORMAT, KEY
+from anomvae.detector.modelfile import FORMAT
 
 
 def write_scenes(folder):
@@ -49,14 +49,8 @@ def write_models(folder):
     (folder / "damaged.st").write_bytes(data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
     (folder / "short.st").write_bytes(data[:1000])
     (folder / "zero.safetensors").write_bytes(b"")
-    size = struct.unpack("<Q", data[:8])[0]
-    header = json.loads(data[8 : 8 + size])
-    entry = json.loads(header["__metadata__"][KEY]) | {"format": FORMAT + 1}
-    header["__metadata__"][KEY] = json.dumps(entry)
-    head = json.dumps(header).encode()
-    (folder / "newer.safetensors").write_bytes(
-        struct.pack("<Q", len(head)) + head + data[8 + size :]
-    )
+    newer = sealed(entry_of(data) | {"format": FORMAT + 1}, load(data))
+    (folder / "newer.safetensors").write_bytes(newer)
     (folder / "pickle.safetensors").write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
     torch.save({"weights": torch.ones(3)}, folder / "torch.safetensors")
 
@@ -124,10 +118,7 @@ CASES = [  # a command, its exit code, and parts of its line
     (f"{DETECT} --config defualt", 2, "Did you mean 'default'"),
     (f"{DETECT} --config mine.toml", 2, "latnet ... Did you mean 'latent'"),
     (f"{DETECT} --config missing.toml", 3, "missing.toml"),
-    (f"{DETECT} --set model.latnet=4", 2, "latnet ... Did you mean 'latent'"),
     (f"{DETECT} --set model.family=vea", 2, "vea"),
-    (f"{DETECT} --set model.latent", 2, "key=value"),
-    (f"{DETECT} --threshold sigmaa", 2, "Did you mean 'sigma'"),
     (f"{DETECT} --bands B99", 2, "No band is 'B99'"),
     (f"{DETECT} --bands 3-99", 2, "No band is '3-99'"),
     ("score scene.tif -m model.st -o precious", 3, "cannot be written"),
@@ -184,15 +175,11 @@ def test_wrong_usage_ends_with_2(folder, line):
     assert content(folder) == before
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")
-def test_a_gpu_computes_where_there_is_one(folder, tmp_path):
-    assert run("detect", "scene.tif", "-o", tmp_path, "--device", "cuda").code == 0
-
-
 def test_scenes_are_never_changed(folder, tmp_path):
     before = content(folder)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
 
-    assert run("detect", "scene.tif", "-o", tmp_path).code == 0
+    assert run("detect", "scene.tif", "-o", tmp_path, "--device", device).code == 0
     assert run("score", "scene.tif", "-m", "model.st", "-o", tmp_path, "--overwrite").code == 0
 
     assert content(folder) == before
@@ -221,9 +208,7 @@ def test_a_disk_that_fills_leaves_earlier_results_and_nothing_else(files, tmp_pa
     before = content(out)
     line = f"score {later} -m {files / 'model.st'} -o {out} --tile 100 {options}"
 
-    done = subprocess.run(
-        [sys.executable, script, *line.split()], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, script, *line.split()], capture_output=True, text=True)
 
     ours = [line for line in done.stderr.splitlines() if not line.startswith("_tiffWriteProc")]
     assert done.returncode == 3, done.stderr

@@ -27,9 +27,9 @@ def test_a_planted_spectrum_is_normal_at_another_value_of_the_covariate(tmp_path
 
 
 def test_normal_land_has_no_labels(tmp_path):
-    assert not bands_of(
-        draw_land("categorical", tmp_path, 0, plant=False, shape=SHAPE).labels
-    ).any()
+    normal = draw_land("categorical", tmp_path, 0, plant=False, shape=SHAPE)
+
+    assert not bands_of(normal.labels).any()
 
 
 def test_the_table_has_every_land_every_detector_and_rx():

@@ -102,13 +102,6 @@ def test_the_tables_have_means_standard_deviations_and_published_figures(measure
     assert record.commit() in text
 
 
-def test_a_second_run_prints_the_same_and_measures_nothing(measured, copied, source):
-    done = run(*options(source), "--out", copied, "--leave-out", "left")
-
-    assert (done.exit_code, done.stdout, done.stderr) == (0, measured[1], "")
-    assert copied.read_bytes() == measured[0].read_bytes()
-
-
 def remove_rx(folder):
     rows = [row for row in rows_of(folder / "out.json") if row["detector"] != "rx"]
     (folder / "out.json").write_text(json.dumps({"rows": rows}))
@@ -140,10 +133,9 @@ def test_only_missing_and_changed_rows_are_measured(source, copied, change, repe
 def test_another_commit_is_measured_again(copied, source):
     before = rows_of(copied)
     detectors = contestants([str(source / "quick.toml")], ["rx"], code="another")
+    scenes = labelled(source / "scenes")
 
-    rows, _ = accuracy.measure_all(
-        labelled(source / "scenes"), "whole", detectors, 1, Ledger(copied)
-    )
+    rows, _ = accuracy.measure_all(scenes, "whole", detectors, 1, Ledger(copied))
 
     assert len(rows) == 4
     assert all("commit another" in row.version for row in rows)
@@ -152,10 +144,9 @@ def test_another_commit_is_measured_again(copied, source):
 
 def test_a_baseline_has_the_metrics_of_evaluate(measured, source):
     folder = source / "scenes" / "left"
+    files = folder / "scene.tif", folder / "labels.tif"
 
-    rows = evaluate_detector(
-        trained(), folder / "scene.tif", folder / "labels.tif", baselines=["rx", "rrx"]
-    ).rows
+    rows = evaluate_detector(trained(), *files, baselines=["rx", "rrx"]).rows
 
     stored = {row["detector"]: row for row in rows_of(measured[0]) if row["scene"] == "left"}
     for name in ("rx", "rrx"):
@@ -195,12 +186,16 @@ def test_a_cut_keeps_the_georeference_and_the_metadata(tmp_path):
         assert right.tags(2)["wavelength"] == "560"
 
 
-def test_a_recorded_section_has_its_command_and_replaces_its_predecessor(copied, source, tmp_path):
+def test_a_second_run_measures_nothing_and_its_section_replaces_the_first(
+    measured, copied, source, tmp_path
+):
     results = tmp_path / "results.md"
+    words = *options(source), "--out", copied, "--leave-out", "left"
 
-    for _ in range(2):
-        run(*options(source), "--out", copied, "--leave-out", "left", "--record", results)
+    plain, *_ = [run(*words, *record) for record in ((), ("--record", results)) * 2]
 
+    assert (plain.exit_code, plain.stdout, plain.stderr) == (0, measured[1], "")
+    assert copied.read_bytes() == measured[0].read_bytes()
     text = results.read_text()
     assert text.count("<!-- accuracy -->") == text.count("### AUC") == 1
     command = "--config quick.toml --seeds 2 --baselines rx,rrx --leave-out left --record`"
@@ -218,10 +213,11 @@ def test_tables_are_recorded_in_results_or_in_another_file(words, path):
 
 
 def test_an_undefined_metric_is_null_in_the_file_and_named_in_the_table(tmp_path):
-    Ledger(tmp_path / "out.json").add(row(roc_auc=float("nan")))
+    out = tmp_path / "out.json"
+    Ledger(out).add(row(roc_auc=float("nan")))
 
-    assert rows_of(tmp_path / "out.json")[0]["roc_auc"] is None
-    stored = Ledger(tmp_path / "out.json")[row().key]
+    assert rows_of(out)[0]["roc_auc"] is None
+    stored = Ledger(out)[row().key]
     assert np.isnan(stored.roc_auc)
     assert "| a | not defined |" in markdown([stored])
 
@@ -318,17 +314,15 @@ def test_a_wrong_option_is_refused_before_any_fit(source, main, words, expected)
     assert "AUC" not in done.stderr
 
 
-def test_a_folder_without_labelled_scenes_is_refused(tmp_path):
+def test_a_folder_without_labelled_scenes_and_another_json_file_are_refused(source, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text('{"a": 1}')
+
     assert "holds no <name>/scene.tif" in run("--scenes", tmp_path).stderr
-
-
-def test_another_json_file_is_refused_and_kept(source, tmp_path):
-    (tmp_path / "other.json").write_text('{"a": 1}')
-
-    done = run("--scenes", source / "scenes", "--out", tmp_path / "other.json")
+    done = run("--scenes", source / "scenes", "--out", other)
 
     assert "Name another file with --out" in done.stderr
-    assert (tmp_path / "other.json").read_text() == '{"a": 1}'
+    assert other.read_text() == '{"a": 1}'
 
 
 def test_some_families_are_measured_with_rx_and_do_not_replace_the_table_of_all(source, tmp_path):

@@ -22,9 +22,3 @@ def test_the_examples_of_a_module_hold(name):
     failed, _ = doctest.testmod(module)
 
     assert failed == 0
-
-
-def test_examples_are_found():
-    found = doctest.DocTestFinder().find(import_module("anomvae.stats.thresholds"))
-
-    assert any(test.examples for test in found)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,125 +52,81 @@ def test_published_files_appear_and_the_hidden_folder_is_removed(tmp_path):
     with staging(out, "coast") as stage:
         stage.path("a.json").write_bytes(b"a")
         stage.path("left.tmp").write_bytes(b"never published")
-        before = [path.name for path in out.iterdir()]
+        assert all(path.name.startswith(".anomvae-") for path in out.iterdir())
         stage.publish("a.json")
 
-    assert before
-    assert all(name.startswith(".anomvae-") for name in before)
     assert [path.name for path in out.iterdir()] == ["a.json"]
 
 
-def test_files_are_renamed_in_the_order_given(tmp_path, monkeypatch):
-    renamed = []
-    replace = Path.replace
-    monkeypatch.setattr(Path, "replace", lambda *a: renamed.append(a[1].name) or replace(*a))
-
-    with staging(tmp_path, "coast") as stage:
-        for name in ("first", "second", "last"):
-            stage.path(name).write_bytes(b"")
-        stage.publish("first", "second", "last")
-
-    assert renamed == ["first", "second", "last"]
-
-
-@pytest.mark.parametrize("done", [0, 1])
-def test_the_old_commit_mark_is_gone_before_the_first_rename(tmp_path, monkeypatch, done):
-    (tmp_path / "map").write_bytes(b"old")
-    (tmp_path / "mark").write_bytes(b"old")
-    replace, calls = Path.replace, []
+@pytest.mark.parametrize(
+    ("names", "done", "left"),
+    [
+        (["map", "mark"], 0, {"map": b"old"}),
+        (["map", "mark"], 1, {"map": b"new"}),
+        (["first", "map", "mark"], 1, {"first": b"new", "map": b"old"}),
+        (["map"], 0, {"map": b"old"}),
+    ],
+)
+def test_files_are_renamed_in_order_once_the_mark_of_several_is_gone(
+    tmp_path, monkeypatch, names, done, left
+):
+    replace, renames = Path.replace, iter(range(done))
 
     def dying(path, target):
-        if len(calls) == done:
+        if next(renames, None) is None:
             raise KeyboardInterrupt
-        calls.append(target)
         return replace(path, target)
 
     monkeypatch.setattr(Path, "replace", dying)
     with staging(tmp_path, "coast") as stage:
-        for name in ("map", "mark"):
+        for name in names:
+            (tmp_path / name).write_bytes(b"old")
             stage.path(name).write_bytes(b"new")
         with pytest.raises(KeyboardInterrupt):
-            stage.publish("map", "mark")
+            stage.publish(*names)
 
-    assert [path.name for path in tmp_path.iterdir()] == ["map"]
-    assert (tmp_path / "map").read_bytes() == (b"new" if done else b"old")
-
-
-def test_a_single_file_is_there_until_the_rename(tmp_path, monkeypatch):
-    (tmp_path / "map").write_bytes(b"old")
-
-    def dying(path, target):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Path, "replace", dying)
-    with pytest.raises(KeyboardInterrupt):
-        write_atomically(tmp_path / "map", b"new")
-
-    assert (tmp_path / "map").read_bytes() == b"old"
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == left
 
 
 def test_nothing_is_renamed_or_removed_while_a_file_is_missing(tmp_path):
     (tmp_path / "mark").write_bytes(b"old")
 
     with staging(tmp_path, "coast") as stage:
-        for name in ("first", "mark"):
-            stage.path(name).write_bytes(b"new")
-        with pytest.raises(RasterError, match="No such file"):
-            stage.publish("first", "forgotten", "mark")
+        stage.path("first").write_bytes(b"new")
+        with pytest.raises(NotWritten, match="No such file"):
+            stage.publish("first", "mark")
 
     assert [path.name for path in tmp_path.iterdir()] == ["mark"]
     assert (tmp_path / "mark").read_bytes() == b"old"
 
 
-def test_an_error_leaves_nothing_behind(tmp_path):
-    def die():
-        with staging(tmp_path, "coast") as stage:
-            stage.path("half").write_bytes(b"half")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        die()
-
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_results_of_one_name_are_written_by_one_run_at_a_time(tmp_path):
     with running(tmp_path):
-        with (
-            pytest.raises(LockHeld, match=r"coast is being written by another run.*Wait") as error,
-            staging(tmp_path, "coast"),
-        ):
-            pass
+        with pytest.raises(LockHeld, match=r"^.*coast is being written by another run.*Wait.*\.$"):
+            write_atomically(tmp_path / "coast", b"")
         write_atomically(tmp_path / "other", b"")
         sweep(tmp_path)
         tidy(tmp_path, "coast")
         assert list(tmp_path.glob(".anomvae-*.part/half"))  # files of a live run stay
 
-    assert "\n" not in str(error.value)
-    assert error.value.exit_code == 6
+
+def staged(folder, name):
+    with staging(folder, name) as stage:
+        assert list(stage.hidden.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["coast", "other"])
-def test_hidden_files_of_a_killed_run_are_removed_by_the_next_one_in_the_folder(tmp_path, name):
+@pytest.mark.parametrize(
+    "removal",
+    [partial(staged, name="coast"), partial(staged, name="other"), partial(tidy, name="coast")],
+)
+def test_hidden_files_of_a_killed_run_are_removed_by_the_next_one_in_the_folder(tmp_path, removal):
     with running(tmp_path):
         pass
+    tidy(tmp_path, "another")
     assert len(list(tmp_path.iterdir())) == 2
 
-    with staging(tmp_path, name) as stage:
-        files = list(stage.hidden.iterdir())
+    removal(tmp_path)
 
-    assert files == []
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_tidying_removes_the_hidden_files_of_one_name(tmp_path):
-    with running(tmp_path):
-        pass
-
-    tidy(tmp_path, "other")
-    assert len(list(tmp_path.iterdir())) == 2
-
-    tidy(tmp_path, "coast")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -182,12 +139,8 @@ def test_a_terminated_run_cleans_up(tmp_path):
         "from anomvae.cli import group; group.Group.get_command = lambda *a: stage\n"
         "main(['stage', sys.argv[1]])"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    line, pipe = [sys.executable, "-c", code, tmp_path], subprocess.PIPE
+    process = subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True)
     assert process.stdout.readline() == "begun\n"
 
     process.send_signal(signal.SIGTERM)
@@ -199,16 +152,13 @@ def test_a_terminated_run_cleans_up(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
-def test_an_error_of_the_system_is_one_line_of_ours(tmp_path, error):
-    with (
-        pytest.raises(NotWritten, match=r"^.*map cannot be written: .+\. .+\.$"),
-        writing(tmp_path / "map"),
-    ):
+def test_an_error_of_the_system_is_one_line_of_ours(error):
+    with pytest.raises(NotWritten, match=r"^map cannot be written: .+\. .+\.$"), writing("map"):
         raise error
 
 
-def test_an_error_of_ours_is_not_changed(tmp_path):
-    with pytest.raises(RasterError, match=r"^the scene is damaged$"), writing(tmp_path / "map"):
+def test_an_error_of_ours_is_not_changed():
+    with pytest.raises(RasterError, match=r"^the scene is damaged$"), writing("map"):
         raise RasterError("the scene is damaged")
 
 
@@ -216,10 +166,8 @@ def test_an_error_of_ours_is_not_changed(tmp_path):
 def test_a_file_where_a_folder_is_expected_is_one_line(tmp_path, inside):
     (tmp_path / "out").write_text("a file")
 
-    with pytest.raises(NotWritten, match="a file stands where a folder is expected") as error:
+    with pytest.raises(NotWritten, match=r"^.* a file stands where a folder is expected\. .*\.$"):
         write_atomically(tmp_path / "out" / inside / "model", b"")
-
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that holds no files")
@@ -240,7 +188,7 @@ def test_a_file_is_replaced_whole_with_the_mode_of_any_other(tmp_path):
     assert sorted(tmp_path.iterdir()) == [path, plain]
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path):
+def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path):
     (tmp_path / "model").mkdir()
 
     with pytest.raises(RasterError):
@@ -289,15 +237,10 @@ def test_a_url_is_the_same_however_it_is_signed(start, query):
 
 @pytest.mark.parametrize("parameter", ["sr=4326", "st=1", "se=1", "sp=1", "ss=1", "sv=1.3.0"])
 def test_a_parameter_with_a_name_of_azures_is_part_of_a_signature_only_beside_sig(parameter):
-    assert identify(f"{URL}?layers=a&{parameter}").name == f"{URL}?layers=a&{parameter}"
-    assert identify(f"{URL}?layers=a&{parameter}&sig=s").name == f"{URL}?layers=a"
+    layers = f"{URL}?layers=a&layers=b"
 
-
-def test_what_a_url_requests_is_part_of_its_identity():
-    one, other = (f"{URL}?layers={name}&layers=c&token=secret" for name in "ab")
-
-    assert identify(one) != identify(other)
-    assert "secret" not in repr(identify(one))
+    assert identify(f"{layers}&{parameter}").name == f"{layers}&{parameter}"
+    assert identify(f"{layers}&{parameter}&sig=s").name == layers
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from support.imports import after, loaded
 
 import anomvae
+from anomvae.cli.group import COMMANDS
 from anomvae.detector.modelfile import Card, ModelFile, Training, to_bytes
 from anomvae.pixels.bands import unnamed_bands
 
@@ -25,7 +26,7 @@ TORCH_FREE = [
     *(name for name in ROOMS if LEVEL[name] < LEVEL["models"]),
     *("detector.modelfile", "mapping.deliverables", "monitoring", "testing.simulate"),
 ]
-HEAVY = {"torch", "pandas", "sklearn", "scipy", "pydantic"}
+HEAVY = {"torch", "pandas", "sklearn", "scipy", "pydantic", "matplotlib"}
 
 
 def place(path):
@@ -100,8 +101,9 @@ def test_importing_anomvae_loads_nothing_heavy():
     assert not loaded("import anomvae") & {*HEAVY, "numpy", "rasterio"}
 
 
-def test_help_loads_nothing_heavy():
-    assert not after("--help") & {*HEAVY, "rasterio"}
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_loads_nothing_heavy(command):
+    assert not after(*command.split(), "--help") & {*HEAVY, "rasterio"}
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from anomvae.errors import ConfigError, RasterError, WorkersLost
-from anomvae.parallel import ahead, dask, processes, serial
+from anomvae.errors import RasterError, WorkersLost
+from anomvae.parallel import ahead, processes, serial
 from anomvae.parallel.mapper import TRIES, in_order
 
 needs_sigkill = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
@@ -38,23 +40,9 @@ def die(number):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def two():
-    with processes(2) as mapper:
-        yield mapper
-
-
-def threaded(threads):
-    return lambda function, work: ahead(function, work, threads=threads)
-
-
-@pytest.fixture(params=["serial", "one thread", "three threads", "processes"])
+@pytest.fixture(params=[serial, partial(ahead, threads=1), partial(ahead, threads=3), None])
 def mapper(request):
-    if request.param == "processes":
-        return request.getfixturevalue("two")
-    return {"serial": serial, "one thread": threaded(1), "three threads": threaded(3)}[
-        request.param
-    ]
+    return request.param or request.getfixturevalue("two")
 
 
 def test_a_mapper_gives_what_map_gives(mapper):
@@ -103,23 +91,19 @@ def test_no_thread_is_left_after_an_error_or_after_closing(fails):
 
 
 def test_closing_cancels_what_is_under_way():
-    cancelled = []
+    promises = []
 
-    class Promised:
-        def __init__(self, number):
-            self.number = number
+    def submit(number):
+        promises.append(Future())
+        if number == 0:
+            promises[0].set_result(number)
+        return promises[-1]
 
-        def result(self):
-            return self.number
-
-        def cancel(self):
-            cancelled.append(self.number)
-
-    results = in_order(Promised, range(10), most=3)
+    results = in_order(submit, range(10), most=3)
     next(results)
     results.close()
 
-    assert cancelled == [1, 2]
+    assert [promise.cancelled() for promise in promises] == [False, True, True]
 
 
 @needs_sigkill
@@ -136,30 +120,8 @@ def test_the_items_of_a_dying_process_are_done_by_another(two, tmp_path):
 @needs_sigkill
 @pytest.mark.slow
 def test_an_item_that_kills_every_process_is_given_up():
-    with (
-        processes(1) as one,
-        pytest.raises(WorkersLost, match=f"started {TRIES} times") as error,
-    ):
+    with processes(1) as one, pytest.raises(WorkersLost, match=f"^.*started {TRIES} times.*$"):
         list(one(die, range(3)))
-
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("workers", [0, -1])
-def test_at_least_one_process_is_needed(workers):
-    with pytest.raises(ConfigError, match="at least 1 process"), processes(workers):
-        pass
-
-
-@pytest.mark.parametrize("address", ["nonsense", "tcp://no-port", ""])
-def test_a_text_that_is_no_address_is_refused(address):
-    with pytest.raises(ConfigError, match="no address of a Dask scheduler"), dask(address):
-        pass
-
-
-def test_a_cluster_that_does_not_answer_is_reported():
-    with pytest.raises(WorkersLost, match="No Dask scheduler answers"), dask("tcp://127.0.0.1:9"):
-        pass
 
 
 CLUSTER = """

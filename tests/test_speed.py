@@ -19,14 +19,13 @@ def timing(what, seconds=2.0, cpu=1.0, pixels=1_000_000, bands=12, megapixels=1.
 
 def test_a_scene_is_written_once_and_always_the_same(tmp_path):
     scene = inputs.Scene(5, 0.3)
-    (tmp_path / "one").mkdir()
-    (tmp_path / "two").mkdir()
+    (tmp_path / "other").mkdir()
 
-    path = scene.made(tmp_path / "one")
+    path = scene.made(tmp_path)
     written = path.stat().st_mtime_ns
 
-    assert scene.made(tmp_path / "one").stat().st_mtime_ns == written
-    assert scene.made(tmp_path / "two").read_bytes() == path.read_bytes()
+    assert scene.made(tmp_path).stat().st_mtime_ns == written
+    assert scene.made(tmp_path / "other").read_bytes() == path.read_bytes()
     with rasterio.open(path) as dataset:
         assert (dataset.count, dataset.width * dataset.height) == (5, scene.pixels)
         assert dataset.dtypes[0] == "uint16"
@@ -41,37 +40,32 @@ def test_a_function_has_a_duration_and_no_peak_memory():
     assert math.isnan(usage.peak)
 
 
-def test_timings_are_kept_and_replace_older_ones(tmp_path):
-    timings = Timings(tmp_path / "speed.json")
+def test_timings_are_kept_and_replace_older_ones_and_another_file_is_refused(tmp_path):
+    path = tmp_path / "speed.json"
+    timings = Timings(path)
     timings.rate = 100.0
     timings.add(timing("read", seconds=4))
     timings.add(timing("read", seconds=2))
 
-    stored = Timings(tmp_path / "speed.json")
+    (stored,) = Timings(path)
 
-    assert stored.rate == 100
-    assert [one.seconds for one in stored] == [2]
-    assert "commit" in next(iter(stored)).when
-    assert json.loads((tmp_path / "speed.json").read_text())["figures"][0]["peak"] is None
-
-
-def test_another_json_file_is_refused(tmp_path):
-    (tmp_path / "speed.json").write_text("[]")
-
+    assert (Timings(path).rate, stored.seconds) == (100, 2)
+    assert "commit" in stored.when
+    assert json.loads(path.read_text())["figures"][0]["peak"] is None
+    path.write_text("[]")
     with pytest.raises(FileError, match="holds no timings"):
-        Timings(tmp_path / "speed.json")
+        Timings(path)
 
 
 def test_the_ratios_are_those_of_the_timings():
     timings = Timings()
-    timings.add(timing("anomvae vae, band noise", seconds=1))
-    timings.add(timing("spectral rx", seconds=4))
     timings.add(timing("score", 3, bands=TINY[0], megapixels=TINY[1]))
     for name, cpu in (("read", 2.0), ("write", 4.0), (SCORE_TILE, 6.0)):
         timings.add(timing(name, cpu=cpu))
-    timings.add(timing("score", seconds=18))
-    timings.add(timing("score --workers 1", seconds=10))
-    timings.add(timing("score --workers 2", seconds=5))
+    seconds = {"anomvae vae, band noise": 1, "spectral rx": 4, "score": 18}
+    seconds |= {"score --workers 1": 10, "score --workers 2": 5}
+    for name, duration in seconds.items():
+        timings.add(timing(name, seconds=duration))
 
     text = markdown(timings, cores=2)
 

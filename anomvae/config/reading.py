@@ -36,13 +36,7 @@ class Resolved:
 
 
 def shipped(folder: str) -> Path:
-    """Return a folder that is shipped: in the installed package, or beside it in a checkout.
-
-    Parameters
-    ----------
-    folder : {"configs", "data_samples"}
-        Its name.
-    """
+    """Return ``configs`` or ``data_samples``: in the installed package, or beside a checkout's."""
     package = Path(__file__).parent.parent
     inside = package / folder
     return inside if inside.is_dir() else package.parent / folder

@@ -171,6 +171,10 @@ class ScoreConfig(Table):
     """Annulus of local contrast and latent distance: outer side and guard side, pixels, odd."""
 
 
+def _rule(text: str) -> str:
+    return text if text == "auto" else str(parse_rule(text))
+
+
 class Config(Table):
     """The settings of training and scoring."""
 
@@ -182,12 +186,8 @@ class Config(Table):
     """The context of a conditioned family, such as cvae."""
     score: ScoreConfig = ScoreConfig()
     """The score: noise model, weights and surroundings."""
-    threshold: Annotated[str, AfterValidator(lambda text: str(_rule(text)))] = "auto"
+    threshold: Annotated[str, AfterValidator(_rule)] = "auto"
     """auto, sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE (docs/design.md, section 8);
     auto: sigma:3, sigma-clip:3 in detect."""
     device: Literal["cpu", "cuda"] = "cpu"
     """The device; results repeat to the bit on one machine and device."""
-
-
-def _rule(text: str) -> str:
-    return text if text == "auto" else str(parse_rule(text))

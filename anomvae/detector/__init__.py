@@ -27,13 +27,8 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "CHUNK": "batches",
-        "Detector": "detector",
-        "Scores": "batches",
-        "THREADS": "batches",
-        "available": "batches",
-        "fit_detector": "fit",
-        "fit_surroundings": "fit",
-        "torch_threads": "batches",
+        "batches": ("CHUNK", "THREADS", "Scores", "available", "torch_threads"),
+        "detector": ("Detector",),
+        "fit": ("fit_detector", "fit_surroundings"),
     },
 )

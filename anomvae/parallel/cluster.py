@@ -58,15 +58,8 @@ class Cluster:
 def dask(address: str) -> Iterator[Mapper]:
     """Connect to the workers of a Dask cluster.
 
-    Parameters
-    ----------
-    address : str
-        Address of the scheduler, as in ``tcp://10.0.0.1:8786``; or ``local`` for a new cluster of
-        this machine's cores, which is closed at the end.
-
-    Yields
-    ------
-    Mapper
+    ``address`` is that of its scheduler, as in ``tcp://10.0.0.1:8786``; or ``local`` for a new
+    cluster of this machine's cores, which is closed at the end.
 
     Raises
     ------
@@ -109,7 +102,6 @@ def _local(distributed: Any) -> Iterator[Any]:  # noqa: ANN401 - distributed has
 
 
 def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distributed has no types
-    """Connect to a running scheduler."""
     if not re.fullmatch(r"(\w+://)?.+:\d{1,5}", address):
         raise ConfigError(
             f"{address!r} is no address of a Dask scheduler. Give one as in tcp://10.0.0.1:8786, "
@@ -134,7 +126,6 @@ async def _greeted(distributed: Any, address: str) -> None:  # noqa: ANN401 - as
 
 
 def _cores() -> int:
-    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

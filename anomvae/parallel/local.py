@@ -48,22 +48,7 @@ class Processes:
 
 @contextmanager
 def processes(workers: int) -> Iterator[Mapper]:
-    """Provide processes of this machine, started with the first item.
-
-    Parameters
-    ----------
-    workers : int
-        Number of processes, at least 1.
-
-    Yields
-    ------
-    Mapper
-
-    Raises
-    ------
-    ConfigError
-        If ``workers`` is less than 1.
-    """
+    """Provide processes of this machine, started with the first item; of none, `ConfigError`."""
     if workers < 1:
         raise ConfigError(
             f"workers = {workers}: at least 1 process is needed. "

@@ -85,21 +85,9 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """Yield results in the order of the work.
 
-    Parameters
-    ----------
-    submit : callable
-        Starts an item.
-    work : iterable
-        The items.
-    most : int
-        Items that may be under way, or done and not yet taken.
-    lost : tuple of exception types, optional
-        Exceptions of dead workers; all items under way are then submitted again.
-
-    Raises
-    ------
-    WorkersLost
-        If an item has been lost `TRIES` times.
+    ``submit`` starts an item; up to ``most`` items are under way, or done and not yet taken.
+    ``lost`` are the exceptions of dead workers: all items under way are then submitted again, and
+    an item that has been lost `TRIES` times raises `WorkersLost`.
     """
     queue: deque[tuple[Work, Promise[Result]]] = deque()
     try:

@@ -24,11 +24,7 @@ def captured_warnings() -> Iterator[list[str]]:
 
     A worker's own log goes nowhere, or to the standard error of another machine; so its warnings
     are returned with its results, or dropped where the process that waits has logged them already.
-
-    Yields
-    ------
-    list of str
-        The messages, which grows until the end of the block.
+    The list grows until the end of the block.
     """
     log, messages = logging.getLogger("anomvae"), list[str]()
     handler, propagate = _Collector(messages), log.propagate

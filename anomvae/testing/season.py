@@ -62,7 +62,7 @@ class Arrival:
 def arrivals(season: Season, seed: int) -> Iterator[Arrival]:
     """Draw the scenes of a season, in order of time."""
     lands, days, chance = np.random.default_rng(seed).spawn(3)
-    places = {name: draw_place(season.shape, rng) for name, rng in _each(season.places, lands)}
+    places = _places(season, lands)
     for number, day in enumerate(days.spawn(season.scenes)):
         name = season.places[number % len(season.places)]
         changed = name == season.changed and number >= season.scenes // 2
@@ -74,12 +74,13 @@ def arrivals(season: Season, seed: int) -> Iterator[Arrival]:
 def normal(season: Season, name: str, seed: int) -> list[Scene]:
     """Draw the scenes of a place before the season; their light differs from day to day."""
     lands, _, days = np.random.default_rng(seed).spawn(3)
-    places = {place: draw_place(season.shape, rng) for place, rng in _each(season.places, lands)}
-    return [observe(places[name], day, (), season.sensor) for day in days.spawn(season.before)]
+    place = _places(season, lands)[name]
+    return [observe(place, day, (), season.sensor) for day in days.spawn(season.before)]
 
 
-def _each(names: tuple[str, ...], rng: Rng) -> Iterator[tuple[str, Rng]]:
-    return zip(names, rng.spawn(len(names)), strict=True)
+def _places(season: Season, lands: Rng) -> dict[str, Place]:
+    drawn = (draw_place(season.shape, rng) for rng in lands.spawn(len(season.places)))
+    return dict(zip(season.places, drawn, strict=True))
 
 
 def _fault(chance: Rng, share: float) -> Fault:

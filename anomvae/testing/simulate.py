@@ -167,22 +167,9 @@ class Scene:
 def simulate(
     shape: Shape, seed: int, *, anomalies: Sequence[Anomaly] = (), sensor: Sensor = Sensor()
 ) -> Scene:
-    """Draw a place and image it once.
+    """Draw a place and image it once; without anomalies it is a scene to train on.
 
-    Parameters
-    ----------
-    shape : (rows, cols)
-        Pixels, at least 16 a side.
-    seed : int
-        Seed of place and day.
-    anomalies : sequence of Anomaly
-        Objects to plant, such as `ANOMALIES`; none gives a scene to train on.
-    sensor : Sensor
-        The sensor.
-
-    Returns
-    -------
-    Scene
+    ``shape`` is in pixels, at least 16 a side; ``seed`` is that of place and day.
 
     Raises
     ------
