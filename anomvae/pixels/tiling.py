@@ -76,10 +76,6 @@ def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Itera
     halo : int, default 0
         Pixels read on every side beyond the kept part.
 
-    Yields
-    ------
-    Tile
-
     Examples
     --------
     >>> [tile.keep[1] for tile in tiles((1, 5), (1, 3))]
@@ -116,10 +112,7 @@ class SamplingGrid:
 
     def part(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
         """Return the samples in a window of the grid, and their rows and columns in the window."""
-        rows, cols = (
-            _samples(side, count, part)
-            for side, count, part in zip(self.grid, self.shape, window, strict=True)
-        )
+        rows, cols = map(_samples, self.grid, self.shape, window)
         return (rows[0], cols[0]), (rows[1], cols[1])
 
     def cells(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
@@ -132,10 +125,7 @@ class SamplingGrid:
         >>> SamplingGrid((9, 9), (3, 3)).cells((slice(2, 9), slice(0, 4)))
         ((slice(0, 3, None), slice(0, 2, None)), (array([0, 1, 4]), array([0, 3])))
         """
-        rows, cols = (
-            _cells(side, count, part)
-            for side, count, part in zip(self.grid, self.shape, window, strict=True)
-        )
+        rows, cols = map(_cells, self.grid, self.shape, window)
         return (rows[0], cols[0]), (rows[1], cols[1])
 
 
@@ -154,7 +144,7 @@ def _samples(side: int, count: int, part: slice) -> tuple[slice, Positions]:
 def fitting_size(
     shape: tuple[int, int], block: tuple[int, int], bands: int, budget: int = TILE_BYTES
 ) -> tuple[int, int]:
-    """Return a tile size of whole file blocks.
+    """Return rows and columns of a tile of whole file blocks.
 
     Parameters
     ----------
@@ -166,10 +156,6 @@ def fitting_size(
         Bands read.
     budget : int, default 16 MiB
         Bytes of float32 in a tile at the most, but at least one file block.
-
-    Returns
-    -------
-    (rows, cols)
     """
     pixels = max(1, budget // (4 * bands))
     lowest = min(block[0], shape[0])
