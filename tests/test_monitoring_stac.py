@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from support.ranges import served_folder
+from support import servers
 from support.rasters import BANDS, bands_of, land, plant, trained, write
 from support.watching import START, Clock, result, rows, run_watch, served, watch
 
@@ -66,7 +66,7 @@ def names(scenes):
 
 @pytest.fixture
 def archive(tmp_path):
-    with served_folder(tmp_path) as url:
+    with servers.served(tmp_path) as url:
         yield f"{url}/catalog.json"
 
 

@@ -15,9 +15,9 @@ from anomvae.raster.products import Raster, recognise
 COARSE = Affine(20, 0, 5e5, 0, -20, 4e6)
 
 
-def stacked(*paths, title="S2_20240601"):
-    names = [f"B{number:02}" for number in range(1, len(paths) + 1)]
-    return BandStack(title, tuple(map(str, paths)), tuple(names))
+def stacked(*paths, name="S2_20240601"):
+    bands = [f"B{number:02}" for number in range(1, len(paths) + 1)]
+    return BandStack(name, tuple(map(str, paths)), tuple(bands))
 
 
 def layers(folder, values):
@@ -57,14 +57,14 @@ def test_a_stack_reads_as_one_raster_of_all_bands(tmp_path):
         assert [file.name for file in opened.files] == [f"{number}.tif" for number in range(6)]
 
 
-def test_a_stack_is_closed_and_named_by_its_title(tmp_path, monkeypatch):
-    stack = stacked(*layers(tmp_path, land(bands=2)), title="tiles/S2_20240601")
+def test_a_stack_is_closed_and_has_a_name_of_its_own(tmp_path, monkeypatch):
+    stack = stacked(*layers(tmp_path, land(bands=2)), name="tiles/S2_20240601")
     monkeypatch.chdir(tmp_path)
-    relative = stacked("0.tif", "1.tif", title=stack.title)
+    relative = stacked("0.tif", "1.tif", name=stack.name)
 
     assert pickle.loads(pickle.dumps(stack)) == stack == relative.absolute()
     scene = Scene.of(stack)
-    assert (scene.dates, scene.name, scene.stem) == ((stack,), stack.title, "S2_20240601")
+    assert (scene.dates, scene.name, scene.stem) == ((stack,), stack.name, "S2_20240601")
     np.testing.assert_array_equal(read(relative), read(stack))
     (tmp_path / "1.tif").write_bytes((tmp_path / "1.tif").read_bytes()[:900])
     with pytest.raises(RasterError, match=r"^tiles/S2_20240601 cannot be read at rows 0 to 39: "):

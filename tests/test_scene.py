@@ -120,8 +120,6 @@ def test_scenes_are_one_of_all_dates_or_one_of_each_raster_with_its_own_normal_p
         (lambda: Scene.of([]), "No scene is given"),
         (lambda: scenes_of([], one_place=False), "No scene is given"),
         (lambda: scenes_of([], one_place=True), "No scene is given"),
-        (lambda: scenes_of(["a"], one_place=False, dates="2024-06-01"), "leave --dates out"),
-        (lambda: scenes_of(["a"], one_place=False, dates="as-listed"), "leave --dates out"),
         (lambda: scenes_of(["a"], one_place=False, normal=["m", "n"]), "2 masks .* 1 scenes"),
         (lambda: Scene.of(["a", "b"], dates=""), "no date in its name"),
         (lambda: Scene.of("a", dates="2024-06-01,2024-06-02"), "2 dates for 1 rasters"),

@@ -94,7 +94,7 @@ class Bands:
         Raises
         ------
         ConfigError
-            If a part names no band.
+            When a part names no band.
 
         Examples
         --------
@@ -136,27 +136,15 @@ class Bands:
         return [band for band in self if low <= band.index <= high]
 
     def find_in(self, scene: Bands, name: str) -> Bands:
-        """Find these bands, a detector's, among those of a scene.
+        """Find these bands, a detector's, among all data bands of a scene called ``name``.
 
         Bands are matched by name; without names on either side by position, and the numbers of
-        bands must agree.
-
-        Parameters
-        ----------
-        scene : Bands
-            All data bands of the scene.
-        name : str
-            The scene's name, for messages.
-
-        Returns
-        -------
-        Bands
-            The scene's bands, in the order of these.
+        bands must agree.  The result has the order of these bands.
 
         Raises
         ------
         BandMismatch
-            If a band is missing, or its wavelength, scale or offset differs.
+            When a band is missing, or its wavelength, scale or offset differs.
         """
         by_name = self.named and scene.named
         matched = self._by_name(scene, name) if by_name else self._by_position(scene, name)

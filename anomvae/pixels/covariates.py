@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -96,7 +95,7 @@ class CovariateSpec:
         Raises
         ------
         CovariateMismatch
-            If neither ``source`` nor the scene's name has one.
+            When neither ``source`` nor the scene's name has one.
         """
         day = date.fromisoformat(self.source) if self.source else date_of(scene)
         if day is None:
@@ -118,7 +117,7 @@ def parse_covariates(texts: PathText | Sequence[PathText]) -> tuple[CovariateSpe
     Raises
     ------
     ConfigError
-        If one names no file, or no day.
+        When one names no file, or no day.
 
     Examples
     --------
@@ -159,10 +158,9 @@ def require_covariates(found: Covariates, expected: Covariates, scene: str) -> N
     Raises
     ------
     CovariateMismatch
-        If the count, a kind, or the name of a named band differs.
+        When the count, a kind, or the name of a named band differs.
     """
-    fits = len(found) == len(expected) and all(map(_alike, found, expected))
-    if fits:
+    if len(found) == len(expected) and all(map(_alike, found, expected)):
         return
     given = f"the covariates {_named(found)}" if found else "no covariates"
     if not expected:
@@ -182,7 +180,7 @@ def require_values(count: int, bands: int, covariates: Covariates) -> None:
     Raises
     ------
     CovariateMismatch
-        If it has another length.
+        When it has another length.
     """
     if count != bands + values_of(covariates):
         raise CovariateMismatch(
@@ -258,24 +256,24 @@ class CovariateWarnings:
 
 
 def _spec(text: str) -> CovariateSpec:
-    old, colon, rest = text.partition(":")
-    if old in RENAMED and colon:
+    kind, colon, source = text.partition(":")
+    if kind in RENAMED and colon:
+        new = RENAMED[kind]
         raise ConfigError(
-            f"covariates = {text!r}: {old} is now called {RENAMED[old]}: write "
-            f"{RENAMED[old]}:{rest}."
+            f"covariates = {text!r}: {kind} is now called {new}: write {new}:{source}."
         )
-    match = re.fullmatch(rf"({CONTINUOUS}|{CATEGORICAL}|{DAY})(?::(.*))?", text, re.DOTALL)
-    if match is None and text:
-        return CovariateSpec(CONTINUOUS, text)
-    kind, source = match.groups() if match else (CONTINUOUS, "")
-    if kind != DAY and not source:
+    if kind == DAY:
+        if colon:
+            _require_day(text, source)
+        return CovariateSpec(DAY, source)
+    if kind not in {CONTINUOUS, CATEGORICAL}:
+        kind, source = CONTINUOUS, text
+    if not source:
         raise ConfigError(
             f"covariates = {text!r} names no file: give FILE, continuous:FILE, categorical:FILE, "
             f"day or day:2024-06-01."
         )
-    if kind == DAY and source is not None:
-        _require_day(text, source)
-    return CovariateSpec(kind, source or "")
+    return CovariateSpec(kind, source)
 
 
 def _require_day(text: str, day: str) -> None:

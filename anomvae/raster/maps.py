@@ -35,7 +35,7 @@ def read_map(path: PathText) -> AnomalyMap:
     Raises
     ------
     RasterError
-        If the file cannot be read, or is no anomaly map.
+        When the file cannot be read, or is no anomaly map.
     """
     with open_raster(path) as dataset:
         if dataset.bands.names != LAYERS:
@@ -60,9 +60,9 @@ def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
     Raises
     ------
     RasterError
-        If the file cannot be read.
+        When the file cannot be read.
     GridMismatch
-        If the labels are on another grid.
+        When the labels are on another grid.
     """
     with open_raster(path) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)

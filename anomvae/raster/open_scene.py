@@ -157,7 +157,7 @@ class OpenScene:
         Raises
         ------
         RasterError
-            If a file is damaged there.
+            When a file is damaged there.
         """
         first, *later = (date.read(window) for date in self.dates)
         return np.concatenate([first, *later]) if later else first

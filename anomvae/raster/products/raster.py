@@ -17,31 +17,23 @@ from .product import Product
 class Raster(Product):
     """A raster that GDAL opens by its name."""
 
-    path: str
-    """The path as the user gave it."""
-
-    @property
-    def name(self) -> str:
-        """The path as the user gave it."""
-        return self.path
-
     @property
     def stem(self) -> str:
         """The beginning of the names of its results."""
-        return stem_of(self.path)
+        return stem_of(self.name)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The path alone."""
-        return (self.path,)
+        return (self.name,)
 
     def absolute(self) -> Raster:
         """Return the product with an absolute path."""
-        return Raster(absolute_uri(self.path))
+        return Raster(absolute_uri(self.name))
 
     def open(self) -> AbstractContextManager[Dataset]:
         """Open the raster; the context closes it."""
-        return open_raster(self.path)
+        return open_raster(self.name)
 
 
 def stem_of(name: str) -> str:

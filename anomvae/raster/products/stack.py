@@ -33,22 +33,15 @@ TYPES = {
 class BandStack(Product):
     """Rasters of one extent whose first bands are the bands of a scene."""
 
-    title: str
-    """Name of the scene."""
     files: tuple[str, ...]
     """The rasters, one for each band; coarser ones are repeated on the grid of the finest."""
     bands: tuple[str, ...]
     """Names of the bands."""
 
     @property
-    def name(self) -> str:
-        """The title."""
-        return self.title
-
-    @property
     def stem(self) -> str:
         """The beginning of the names of its results."""
-        return PurePath(self.title).name
+        return PurePath(self.name).name
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -78,7 +71,7 @@ class BandStack(Product):
             for layer in layers:
                 _require_same_extent(layer, finest)
             vrt = _document(layers, finest.raster)
-        return open_raster(vrt, name=self.title)
+        return open_raster(vrt, name=self.name)
 
 
 class _Layer(NamedTuple):
