@@ -147,11 +147,11 @@ class Bands:
             When a band is missing, or its wavelength, scale or offset differs.
         """
         by_name = self.named and scene.named
-        matched = self._by_name(scene, name) if by_name else self._by_position(scene, name)
-        for ours, theirs in zip(self, matched, strict=True):
+        found = self._by_name(scene, name) if by_name else self._by_position(scene, name)
+        for ours, theirs in zip(self, found, strict=True):
             _require_same_radiometry(ours, theirs, name)
-        _warn_of_nodata(self, matched, name)
-        return scene.keep(matched)
+        _warn_of_nodata(self, found, name)
+        return scene.keep(found)
 
     def _by_name(self, scene: Bands, name: str) -> list[Band]:
         theirs = {band.name: band for band in scene}
