@@ -78,18 +78,13 @@ class Bands:
         return replace(self, items=tuple(selected))
 
     def choose(self, text: str) -> Bands:
-        """Select bands by a text, as of ``--bands``.
+        """Select bands by a text, as of ``--bands``: in its order, each band once.
 
         Parameters
         ----------
         text : str
             Comma-separated names (``B4,B8``), numbers (``3``), ranges of numbers (``3-7``) or of
             wavelengths (``450-900nm``, ``0.45-0.9um``).
-
-        Returns
-        -------
-        Bands
-            In the order of the text, each band once.
 
         Raises
         ------

@@ -18,14 +18,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, CovariateMismatch, listed
-from ..files import PathText
+from ..files import PathText, as_paths
 from .dates import date_of
 
 log = logging.getLogger(__name__)
@@ -107,12 +106,9 @@ class CovariateSpec:
 
 
 def parse_covariates(texts: PathText | Sequence[PathText]) -> tuple[CovariateSpec, ...]:
-    """Read specifications of covariates.
+    """Read one or more specifications of covariates.
 
-    Parameters
-    ----------
-    texts : str, path, or sequence of these
-        ``FILE`` or ``continuous:FILE``, ``categorical:FILE``, ``day`` or ``day:2024-06-01``.
+    Each is ``FILE`` or ``continuous:FILE``, ``categorical:FILE``, ``day`` or ``day:2024-06-01``.
 
     Raises
     ------
@@ -124,8 +120,7 @@ def parse_covariates(texts: PathText | Sequence[PathText]) -> tuple[CovariateSpe
     >>> parse_covariates(["dem.tif", "day"])
     (CovariateSpec(kind='continuous', source='dem.tif'), CovariateSpec(kind='day', source=''))
     """
-    texts = [texts] if isinstance(texts, str | Path) else texts
-    return tuple(_spec(str(text)) for text in texts)
+    return tuple(_spec(str(text)) for text in as_paths(texts))
 
 
 def rasters_of(texts: Sequence[PathText]) -> list[str]:
@@ -230,14 +225,15 @@ class CovariateWarnings:
         """Start without reports; ``expected`` are the covariates of a detector."""
         self._expected, self._scene = expected, scene
         self._known = [False] * len(expected)
-        self._reported: set[tuple[int, float]] = set()
+        self._reported: list[set[float]] = [set() for _ in expected]
 
     def add(self, report: CovariateReport) -> None:
         """Add the report of a block; warn of classes that no report had before."""
         self._known = [a or b for a, b in zip(self._known, report.known, strict=True)]
-        for number, (one, classes) in enumerate(zip(self._expected, report.unknown, strict=True)):
-            new = sorted(value for value in classes if (number, value) not in self._reported)
-            self._reported.update((number, value) for value in new)
+        parts = zip(self._expected, self._reported, report.unknown, strict=True)
+        for one, reported, classes in parts:
+            new = sorted(classes - reported)
+            reported.update(new)
             if new:
                 log.warning(
                     "%s: %s has classes that training did not have (%s); they count as none of "

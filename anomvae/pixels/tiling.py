@@ -65,16 +65,7 @@ def tile_at(keep: Window, shape: tuple[int, int], halo: int = 0) -> Tile:
 
 
 def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Iterator[Tile]:
-    """Cut a grid row by row into tiles of ``size``; those at the far edges are smaller.
-
-    Parameters
-    ----------
-    shape : (rows, cols)
-        The grid, pixels.
-    size : (rows, cols)
-        Kept part of a tile, pixels, at least 1.
-    halo : int, default 0
-        Pixels read on every side beyond the kept part.
+    """Cut a grid row by row into tiles that keep ``size``, pixels; at the far edges they keep less.
 
     Examples
     --------
@@ -146,16 +137,8 @@ def fitting_size(
 ) -> tuple[int, int]:
     """Return rows and columns of a tile of whole file blocks.
 
-    Parameters
-    ----------
-    shape : (rows, cols)
-        The grid, pixels.
-    block : (rows, cols)
-        Blocks of the file, pixels; a strip is as wide as the grid.
-    bands : int
-        Bands read.
-    budget : int, default 16 MiB
-        Bytes of float32 in a tile at the most, but at least one file block.
+    It takes at most ``budget`` bytes of float32, but holds at least one file block.  ``block`` is
+    the shape of a file block, pixels; a strip is as wide as the grid.
     """
     pixels = max(1, budget // (4 * bands))
     lowest = min(block[0], shape[0])

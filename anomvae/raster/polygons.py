@@ -37,12 +37,8 @@ class Polygon:
         """Return whether the bounding box shares an area with a window."""
         low, high = self.rings[0].min(axis=0), self.rings[0].max(axis=0)
         rows, cols = window
-        return bool(
-            low[0] < cols.stop
-            and high[0] > cols.start
-            and low[1] < rows.stop
-            and high[1] > rows.start
-        )
+        before_end, after_start = low < [cols.stop, rows.stop], high > [cols.start, rows.start]
+        return bool(before_end.all() and after_start.all())
 
     def at(self, window: Window) -> dict[str, object]:
         """Return GeoJSON in the pixel coordinates of a window."""

@@ -20,7 +20,10 @@ class Raster(Product):
     @property
     def stem(self) -> str:
         """The beginning of the names of its results."""
-        return stem_of(self.name)
+        if is_local(self.name):
+            return Path(self.name).stem
+        last = re.split(r"[/!]", without_query(self.name).rstrip("/"))[-1].replace('"', "")
+        return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -34,17 +37,3 @@ class Raster(Product):
     def open(self) -> AbstractContextManager[Dataset]:
         """Open the raster; the context closes it."""
         return open_raster(self.name)
-
-
-def stem_of(name: str) -> str:
-    """Return the beginning of file names for a path, a URI or the name of a subdataset.
-
-    Examples
-    --------
-    >>> stem_of("maps/coast.v1.tif"), stem_of("s3://eo/coast.tif"), stem_of('NETCDF:"a/b.nc":t2m')
-    ('coast.v1', 'coast', 'b_t2m')
-    """
-    if is_local(name):
-        return Path(name).stem
-    last = re.split(r"[/!]", without_query(name).rstrip("/"))[-1].replace('"', "")
-    return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
