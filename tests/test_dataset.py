@@ -239,7 +239,6 @@ def text(folder):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda folder: folder / "none.tif", r"none\.tif does not exist"),
         (text, "cannot be opened as a raster"),
         (complex_numbers, r"complex numbers \(complex64\)"),
         (alpha_alone, "only an alpha band"),

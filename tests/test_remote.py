@@ -32,12 +32,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def model(folder):
-    trained().save(folder / "model.safetensors")
-    return folder / "model.safetensors"
-
-
 def read_in_tiles(path):
     with Scene.of(path).open() as opened:
         strips = tiles(opened.grid.shape, (128, 400))
@@ -73,8 +67,10 @@ def test_a_map_of_a_remote_scene_is_that_of_the_file(folder, troubles):
 
 
 @pytest.mark.parametrize("troubles", ["404:1-", "403:1-", "500:1-", "404:4-", "500:4-", "drop:4-"])
-def test_a_lasting_failure_ends_with_3_and_leaves_nothing(folder, model, troubles):
-    out = folder / "out"
+def test_a_lasting_failure_ends_with_3_and_leaves_nothing(folder, troubles):
+    model, out = folder / "model.safetensors", folder / "out"
+    trained().save(model)
+
     with served(folder, troubles) as url:
         ran = run("score", f"{url}/scene.tif", "-m", model, "-o", out, "--tile", 128)
 
@@ -109,18 +105,6 @@ def test_a_warped_raster_is_read_again_on_the_same_grid(folder):
 
     np.testing.assert_array_equal(values, warp(folder / "scene.tif"))
     assert np.isfinite(values).any()
-
-
-def test_a_server_that_fails_for_one_scene_does_not_stop_the_others(folder, model):
-    out = folder / "out"
-    with served(folder) as url:
-        scenes = [f"{url}/missing.tif", f"{url}/scene.tif"]
-        ran = run("score", *scenes, "-m", model, "-o", out)
-
-    assert ran.code == 5
-    assert "missing.tif cannot be opened" in ran.err
-    assert (out / "scene.json").exists()
-    assert not list(out.glob("*missing*"))
 
 
 def test_a_mask_file_beside_a_remote_raster_is_applied(folder):

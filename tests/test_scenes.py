@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.windows import Window
-from support.rasters import run
+from support.rasters import run, write
 
 import anomvae
 from anomvae.config import resolve_config
@@ -62,11 +61,7 @@ def test_a_detector_of_the_left_half_of_a_real_scene_scores_the_right_half(tmp_p
 def cut(source, target, col):
     """Copy 50 columns of a raster."""
     with rasterio.open(source) as whole:
-        window = Window(col, 0, 50, whole.height)
-        profile = {"driver": "GTiff", "count": whole.count, "dtype": whole.dtypes[0]}
-        with rasterio.open(target, "w", width=50, height=whole.height, **profile) as part:
-            part.write(whole.read(window=window))
-            part.descriptions = whole.descriptions
+        write(target, whole.read()[..., col : col + 50], whole.descriptions, nodata=None)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -55,17 +55,7 @@ def alpha_indexes(dataset: DatasetReader) -> list[int]:
 
 
 def nanometres(text: str) -> float | None:
-    """Return the only wavelength in a text, nm; None if there are none or several.
-
-    Examples
-    --------
-    >>> nanometres("B4, central wavelength 665 nm")
-    665.0
-    >>> nanometres("Band 1 (0.55 Micrometers)")
-    550.0
-    >>> nanometres("450-520 nm") is None
-    True
-    """
+    """Return the only wavelength in a text, nm; None if there are none or several."""
     wavelengths = set(_nanometres_in(text.casefold()))
     return wavelengths.pop() if len(wavelengths) == 1 else None
 
