@@ -90,7 +90,6 @@ def test_days_lie_on_a_circle_so_new_year_is_near_new_years_eve(day):
         ([np.nan, 5, 0, 1], [np.nan, 0, 0, 0, 0, 1]),
         ([1, np.nan, 0, 1], [1, np.nan, np.nan, np.nan, 0, 1]),
     ],
-    ids=["all known", "a class that is not of training", "an unknown class"],
 )
 def test_a_class_becomes_one_feature_for_each_class_and_other_values_stay(values, features):
     block = np.full((3, 5, values_of(ALL)), values, np.float32)
@@ -156,9 +155,7 @@ def test_another_file_without_band_names_fits():
 
 
 def test_an_array_without_the_values_is_answered_with_their_order():
-    order = (
-        r"the bands, then continuous:dem.tif \(height\), categorical:cover.tif, day \(sin, cos\)"
-    )
+    order = r"the bands, then .*dem.tif \(height\), categorical:cover.tif, day \(sin, cos\)"
     with pytest.raises(CovariateMismatch, match=order):
         require_values(6, 6, ALL)
 

@@ -54,17 +54,9 @@ def test_rasters_are_sorted_by_the_dates_of_the_option_or_else_of_their_names(da
     ("paths", "dates", "answer"),
     [
         (["2024-06-01.tif", "b.tif"], "", "b.tif has no date in its name, .* Give --dates"),
-        (
-            ["x_20240601.tif", "y_20240601.tif"],
-            "",
-            "x_.* and y_.* are both of 2024-06-01: give one",
-        ),
+        (["x_20240601", "y_20240601"], "", "x_.* and y_.* are both of 2024-06-01: give one"),
         (["a.tif", "b.tif"], "2024-06-01", "names 1 dates for 2 rasters"),
-        (
-            ["a.tif", "b.tif"],
-            "2024-06-01,soon",
-            "--dates 2024-06-01,soon: .*soon.* Give dates as in",
-        ),
+        (["a", "b"], "2024-06-01,soon", "--dates 2024-06-01,soon: .*soon.* Give dates as in"),
         (["a.tif", "b.tif"], "given", "--dates given is now called --dates as-listed"),
     ],
 )

@@ -49,7 +49,9 @@ def pixels_in(crs, affine):
     return row.reshape(SHAPE), col.reshape(SHAPE)
 
 
-def test_a_raster_on_the_grid_keeps_its_values_and_the_names_of_its_bands(scene, tmp_path):
+def test_a_raster_on_the_grid_keeps_its_values_and_names_and_classes_are_its_first_band(
+    scene, tmp_path
+):
     values = land(SHAPE, bands=2, seed=3)
     values[:, 4, 5] = NODATA
     dem = write(tmp_path / "dem.tif", values, names=["height", "slope"])
@@ -59,15 +61,10 @@ def test_a_raster_on_the_grid_keeps_its_values_and_the_names_of_its_bands(scene,
 
     expected = np.where(values == NODATA, np.nan, values)
     np.testing.assert_array_equal(read(scene, dem), np.moveaxis(expected, 0, -1))
+    np.testing.assert_array_equal(read(scene, f"categorical:{dem}")[..., 0], expected[0])
     assert covariates == tuple(
         Covariate("continuous", "dem.tif", name) for name in ("height", "slope")
     )
-
-
-def test_a_categorical_covariate_is_the_first_band(scene, tmp_path):
-    cover = write(tmp_path / "cover.tif", land(SHAPE, bands=2, seed=3))
-
-    np.testing.assert_array_equal(read(scene, f"categorical:{cover}"), read(scene, cover)[..., :1])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])

@@ -72,9 +72,6 @@ def test_a_raster_is_normal_where_its_first_band_is_data_and_not_zero(tmp_path):
     assert np.argwhere(~result).tolist() == [[0, 0], [1, 1]]
 
 
-# -- polygons -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "shape", ["FeatureCollection", "Feature", "Polygon", "MultiPolygon", "GeometryCollection"]
 )

@@ -155,9 +155,6 @@ def test_an_anomaly_map_is_read_and_any_other_raster_refused(tmp_path):
         read_map(tmp_path / "flags.tif")
 
 
-# -- failure --------------------------------------------------------------------------------------
-
-
 def test_an_error_or_a_layout_that_fits_no_tiff_leaves_nothing_behind(tmp_path):
     broken = Layout(dtype="uint8", nodata=255, descriptions=("a",), overviews="no such way")
 

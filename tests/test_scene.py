@@ -49,9 +49,6 @@ def block_of(scene, *detector):
         return opened.read(whole(opened.grid.shape))
 
 
-# -- closed ---------------------------------------------------------------------------------------
-
-
 def test_a_scene_is_made_without_opening_a_file():
     scene = everything(Path("gone"))
 
@@ -123,9 +120,6 @@ def test_scenes_are_one_of_all_dates_or_one_of_each_raster_with_its_own_normal_p
 def test_an_impossible_scene_is_an_error_of_configuration(make_scene, message):
     with pytest.raises(ConfigError, match=message):
         make_scene()
-
-
-# -- open -----------------------------------------------------------------------------------------
 
 
 def test_a_block_holds_every_date_with_bands_in_use_then_covariates(files):
@@ -239,9 +233,6 @@ def test_windows_that_tile_a_scene_give_the_block_of_the_whole(large, rows, cols
             rebuilt[window] = opened.read(window)[0]
 
     np.testing.assert_array_equal(rebuilt, block)
-
-
-# -- refused --------------------------------------------------------------------------------------
 
 
 def opened_files():

@@ -62,13 +62,10 @@ def test_a_fitting_tile_holds_whole_file_blocks_within_the_budget_or_one(
     assert 4 * bands * size[0] * size[1] <= budget or size == one_block
 
 
-def test_a_fitting_tile_uses_most_of_a_large_budget():
+def test_a_fitting_tile_uses_most_of_a_large_budget_or_is_the_whole_scene():
     rows, cols = fitting_size((20_000, 20_000), (256, 256), 10, 64 * 2**20)
 
     assert 4 * 10 * rows * cols > 0.5 * 64 * 2**20
-
-
-def test_a_scene_within_the_budget_is_one_tile():
     assert fitting_size((300, 400), (1, 400), bands=4) == (300, 400)
 
 

@@ -1,8 +1,8 @@
 """Small rasters on disk, a detector of their kind, and the command line, for several tests."""
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import rasterio
@@ -73,16 +73,7 @@ def trained(config="default"):
         return anomvae.train([path], resolve_config(config, QUICK).config)
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
 def run(*arguments):
     """Run the command line in this process."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    return Ran(result.exit_code, result.stdout, result.stderr)
+    return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr)
