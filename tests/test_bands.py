@@ -80,10 +80,10 @@ def test_any_text_chooses_bands_or_is_refused(text):
 
 @pytest.mark.parametrize(
     ("bands", "text", "answer"),
-    [(SENSOR, text, "names no band") for text in ("", " ", ",", " , ")]
-    + [
+    [
+        *((SENSOR, text, "names no band") for text in ("", " ", ",", " , ")),
         (SENSOR, "gren", "Did you mean 'green'"),
-        (unnamed_bands(2), "400-900nm", "Known: band_1, band_2"),
+        (UNNAMED, "400-900nm", "Known: band_1, band_2"),
     ],
 )
 def test_a_text_without_bands_is_answered(bands, text, answer):

@@ -54,7 +54,8 @@ def test_a_raster_on_the_grid_keeps_its_values_and_names_and_classes_are_its_fir
 ):
     values = land(SHAPE, bands=2, seed=3)
     values[:, 4, 5] = NODATA
-    dem = write(tmp_path / "dem.tif", values, names=["height", "slope"])
+    names = ("height", "slope")
+    dem = write(tmp_path / "dem.tif", values, names)
 
     with Scene.of(scene, covariates=[dem]).open() as opened:
         covariates = opened.covariates
@@ -62,9 +63,7 @@ def test_a_raster_on_the_grid_keeps_its_values_and_names_and_classes_are_its_fir
     expected = np.where(values == NODATA, np.nan, values)
     np.testing.assert_array_equal(read(scene, dem), np.moveaxis(expected, 0, -1))
     np.testing.assert_array_equal(read(scene, f"categorical:{dem}")[..., 0], expected[0])
-    assert covariates == tuple(
-        Covariate("continuous", "dem.tif", name) for name in ("height", "slope")
-    )
+    assert covariates == tuple(Covariate("continuous", "dem.tif", name) for name in names)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int16"])

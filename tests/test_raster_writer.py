@@ -16,24 +16,14 @@ from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Category, Georeference, Layout, MapWriter, Scene, open_raster, read_map
 
-SCORES = Layout(
-    dtype="float32",
-    nodata=np.nan,
-    descriptions=("score", "reconstruction", "kl"),
-    tags={"ANOMVAE_MODEL": "abc", "ANOMVAE_NOTE": "Müller, 3 µm"},
+TAGS = {"ANOMVAE_MODEL": "abc", "ANOMVAE_NOTE": "Müller, 3 µm"}
+SCORES = Layout("float32", np.nan, ("score", "reconstruction", "kl"), TAGS)
+CATEGORIES = (
+    Category(0, "normal", (235, 235, 235)),
+    Category(1, "anomalous", (215, 25, 28)),
+    Category(255, "no data", (0, 0, 0)),
 )
-FLAGS = Layout(
-    dtype="uint8",
-    nodata=255,
-    descriptions=("flag",),
-    categories=(
-        Category(0, "normal", (235, 235, 235)),
-        Category(1, "anomalous", (215, 25, 28)),
-        Category(255, "no data", (0, 0, 0)),
-    ),
-    overviews="mode",
-    predictor=False,
-)
+FLAGS = Layout("uint8", 255, ("flag",), categories=CATEGORIES, overviews="mode", predictor=False)
 UTM = CRS.from_epsg(32618).to_wkt(version="WKT2_2019")
 NORTH_UP = (3.5, 0.0, 5e5, 0.0, -3.5, 4e6)
 

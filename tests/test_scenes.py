@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning
 from support.rasters import run, write
 
 import anomvae
@@ -18,9 +17,7 @@ FILES = sorted(RASTERS.rglob("*.tif"))
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings(
-        f"ignore::{NotGeoreferencedWarning.__module__}.NotGeoreferencedWarning"
-    ),
+    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
 ]
 with_rasters = pytest.mark.skipif(not FILES, reason="ANOMVAE_RASTERS names no rasters")
 

@@ -18,6 +18,7 @@ def test_kept_pixels_partition_the_raster_and_are_found_in_what_is_read(shape, s
     for tile in tiles(shape, size, halo):
         rebuilt[tile.keep] = raster[tile.read][tile.inner]
         visits[tile.keep] += 1
+        assert tile.shape == raster[tile.keep].shape
 
     assert (visits == 1).all()
     assert (rebuilt == raster).all()

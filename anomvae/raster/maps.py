@@ -50,12 +50,7 @@ def read_map(path: PathText) -> AnomalyMap:
 
 
 def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
-    """Read labels for the raster called ``name`` on ``grid``.
-
-    Returns
-    -------
-    array of float32, axes (row, col)
-        The first band; NaN = no data.
+    """Read a band of labels for the raster called ``name``, axes (row, col); NaN = no data.
 
     Raises
     ------

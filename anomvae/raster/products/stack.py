@@ -69,7 +69,7 @@ class BandStack(Product):
             ]
             finest = max(layers, key=lambda layer: layer.raster.shape)
             for layer in layers:
-                _require_same_extent(layer, finest)
+                _require_fit(layer, finest)
             vrt = _document(layers, finest.raster)
         return open_raster(vrt, name=self.name)
 
@@ -82,7 +82,7 @@ class _Layer(NamedTuple):
     raster: DatasetReader
 
 
-def _require_same_extent(layer: _Layer, finest: _Layer) -> None:
+def _require_fit(layer: _Layer, finest: _Layer) -> None:
     if layer.raster.count < 1 or layer.raster.dtypes[0] not in TYPES:
         raise RasterError(f"{layer.path} has no band of real numbers. Choose another asset.")
     here, there = (array_bounds(*one.raster.shape, one.raster.transform) for one in (layer, finest))
