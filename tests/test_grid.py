@@ -20,17 +20,15 @@ def test_less_than_a_tenth_of_a_pixel_apart_is_the_same_grid(x, y):
     UTM.require_same(shifted(UTM, x, y), "scene.tif", "labels.tif")
 
 
+WIDER = replace(UTM, transform=(10.1, *UTM.transform[1:]))
+"""Its pixel size adds up to a shift."""
+
+
 @given(x=st.floats(1.1, 1e7), sign=st.sampled_from([-1, 1]))
-def test_more_than_a_tenth_of_a_pixel_apart_is_another_grid(x, sign):
-    with pytest.raises(GridMismatch, match=r"labels\.tif lies elsewhere than scene\.tif"):
-        UTM.require_same(shifted(UTM, sign * x), "scene.tif", "labels.tif")
-
-
-def test_a_pixel_size_that_adds_up_to_a_shift_is_another_grid():
-    wider = replace(UTM, transform=(10.1, *UTM.transform[1:]))
-
-    with pytest.raises(GridMismatch, match="gdalwarp"):
-        UTM.require_same(wider, "scene.tif", "labels.tif")
+def test_more_than_a_tenth_of_a_pixel_apart_anywhere_is_another_grid(x, sign):
+    for other in (shifted(UTM, sign * x), WIDER):
+        with pytest.raises(GridMismatch, match=r"labels\.tif lies elsewhere than s\.tif.*gdalwarp"):
+            UTM.require_same(other, "s.tif", "labels.tif")
 
 
 def test_another_shape_is_another_grid_even_where_nothing_is_located():

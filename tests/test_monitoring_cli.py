@@ -159,18 +159,18 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(folder):
 
 
 def test_a_server_that_fails_fails_its_scene_and_the_other_site_goes_on(folder):
-    with served(folder / "in", "403:1-") as server:
+    with served(folder / "in", "403:1-") as url:
         remote = (
             WATCH.replace("harbour", "remote")
             .replace("folder]", "urls]")
-            .replace('path = "in"\nstable_seconds = 0', f'urls = ["{server.url}/a.tif"]')
+            .replace('path = "in"\nstable_seconds = 0', f'urls = ["{url}/a.tif"]')
         )
         (folder / "watch.toml").write_text(remote + WATCH)
         ran = monitor(folder)
 
     errors = [line for line in ran.err.splitlines() if line.startswith("Error: ")]
     assert (ran.code, len(errors)) == (5, 1)
-    assert f"{server.url}/a.tif cannot be" in errors[0]
+    assert f"{url}/a.tif cannot be" in errors[0]
     assert "remote: 0 done, 1 failed" in monitor(folder, "status").out
     assert "harbour: 1 done, 0 failed" in monitor(folder, "status").out
 

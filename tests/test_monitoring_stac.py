@@ -64,8 +64,8 @@ def names(scenes):
 
 @pytest.fixture
 def archive(tmp_path):
-    with servers.served(tmp_path) as server:
-        yield f"{server.url}/catalog.json"
+    with servers.served(tmp_path) as url:
+        yield f"{url}/catalog.json"
 
 
 def test_the_items_of_a_static_catalogue_are_scenes_oldest_first(tmp_path, archive):

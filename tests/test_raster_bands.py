@@ -8,32 +8,32 @@ from anomvae.raster.description import nanometres
 
 
 @pytest.mark.parametrize(
-    ("descriptions", "names"),
-    [(("red", "nir"), ("red", "nir"))]
-    + [((first, second), None) for first, second in [(None, None), ("red", None), ("red", "red")]]
-    + [(("red", " "), None)],
+    ("second", "names"),
+    [("nir", ("red", "nir")), *((none, ("band_1", "band_2")) for none in (None, "red", " "))],
 )
-def test_bands_have_names_if_each_has_its_own_and_numbers_otherwise(tmp_path, descriptions, names):
-    path = make(tmp_path / "a.tif", ramp(), describe=setting(descriptions=descriptions))
+def test_bands_have_names_if_each_has_its_own_and_numbers_otherwise(tmp_path, second, names):
+    path = make(tmp_path / "a.tif", ramp(), describe=setting(descriptions=("red", second)))
 
     bands = bands_in(path)
 
-    assert bands.names == (names or ("band_1", "band_2"))
-    assert bands.named is (names is not None)
+    assert bands.names == names
+    assert bands.named is (second == "nir")
 
 
-def test_tags_hold_names_and_wavelengths(tmp_path):
+def test_tags_of_a_band_hold_its_name_and_wavelength_or_else_those_of_the_envi_domain(tmp_path):
     def describe(dataset):
         dataset.update_tags(1, BANDNAME="B4", WAVELENGTH="665", WAVELENGTH_UNIT="nm")
         dataset.update_tags(2, BANDNAME="B8", wavelength="0.842", wavelength_units="Micrometers")
         dataset.update_tags(3, ns="IMAGERY", CENTRAL_WAVELENGTH_UM="2.19")
         dataset.update_tags(3, BANDNAME="B12")
         dataset.update_tags(4, BANDNAME="B99", wavelength="700")  # no unit
+        envi = {"band_names": "{a, b, c, d, B10}", "wavelength": "{1, 1, 1, 0, 1.375}"}
+        dataset.update_tags(ns="ENVI", wavelength_units="Micrometers", **envi)
 
-    bands = bands_in(make(tmp_path / "a.tif", ramp(4, dtype="uint16"), describe=describe))
+    bands = bands_in(make(tmp_path / "a.tif", ramp(5, dtype="uint16"), describe=describe))
 
-    assert bands.names == ("B4", "B8", "B12", "B99")
-    assert [band.wavelength for band in bands] == [665, 842, 2190, None]
+    assert bands.names == ("B4", "B8", "B12", "B99", "B10")
+    assert [band.wavelength for band in bands] == [665, 842, 2190, None, 1375]
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -57,19 +57,6 @@ def test_envi_headers_hold_names_wavelengths_gain_and_nodata(tmp_path, units, fa
     assert bands.items[0].scale == 0.5
     assert block[0, 0, 0] == 0.5
     assert np.argwhere(np.isnan(block)).tolist() == [[0, 2, 0]]
-
-
-def test_an_envi_domain_counts_in_any_format(tmp_path):
-    envi = {"band_names": "{green, red}", "wavelength": "{0.55, 0.665}"}
-
-    path = make(
-        tmp_path / "a.tif",
-        ramp(),
-        describe=lambda d: d.update_tags(ns="ENVI", wavelength_units="Micrometers", **envi),
-    )
-
-    assert bands_in(path).names == ("green", "red")
-    assert [band.wavelength for band in bands_in(path)] == [550, 665]
 
 
 @pytest.mark.parametrize(

@@ -54,15 +54,10 @@ def normal(mask, raster, size=(ROWS, COLS)):
     return values
 
 
-def box():
+def box(*, hole=False):
     expected = np.zeros((ROWS, COLS), bool)
     expected[5:10, 5:15] = True
-    return expected
-
-
-def box_with_hole():
-    expected = box()
-    expected[6:8, 7:9] = False
+    expected[6:8, 7:9] &= not hole
     return expected
 
 
@@ -77,9 +72,6 @@ def test_a_raster_is_normal_where_its_first_band_is_data_and_not_zero(tmp_path):
     assert np.argwhere(~result).tolist() == [[0, 0], [1, 1]]
 
 
-# -- polygons -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "shape", ["FeatureCollection", "Feature", "Polygon", "MultiPolygon", "GeometryCollection"]
 )
@@ -87,43 +79,40 @@ def test_geojson_is_in_longitude_and_latitude(tmp_path, shape):
     polygon = {"type": "Polygon", "coordinates": [ring(PIXELS, UTM["transform"], "EPSG:4326")]}
     feature = {"type": "Feature", "properties": None, "geometry": polygon}
     point = {"type": "Point", "coordinates": [0, 0]}
-    document = {
+    content = {
         "Polygon": polygon,
         "Feature": feature,
-        "FeatureCollection": {
-            "type": shape,
-            "features": [feature, {"type": "Feature", "geometry": None}],
-        },
-        "MultiPolygon": {"type": shape, "coordinates": [polygon["coordinates"]]},
-        "GeometryCollection": {"type": shape, "geometries": [point, polygon]},
+        "FeatureCollection": {"features": [feature, {"type": "Feature", "geometry": None}]},
+        "MultiPolygon": {"coordinates": [polygon["coordinates"]]},
+        "GeometryCollection": {"geometries": [point, polygon]},
     }[shape]
-    (tmp_path / "normal.geojson").write_text(json.dumps(document))
+    (tmp_path / "normal.geojson").write_text(json.dumps({**content, "type": shape}))
 
     result = normal(tmp_path / "normal.geojson", scene(tmp_path, **UTM))
 
     np.testing.assert_array_equal(result, box())
 
 
-@pytest.mark.parametrize("crs", ["urn:ogc:def:crs:EPSG::32618", "EPSG:32618"])
-def test_the_older_member_crs_is_respected(tmp_path, crs):
-    mask = geojson(tmp_path / "normal.json", [ring(PIXELS, UTM["transform"])], crs=crs)
-
-    np.testing.assert_array_equal(normal(mask, scene(tmp_path, **UTM)), box())
-
-
 @pytest.mark.parametrize(
-    "affine", [Affine.identity(), Affine(2, 0, 7, 0, -2, 9), Affine(2, 1, 7, 1, 2, 9)]
+    ("where", "crs"),
+    [
+        (UTM, "urn:ogc:def:crs:EPSG::32618"),
+        (UTM, "EPSG:32618"),
+        ({"transform": Affine.identity()}, None),
+        ({"transform": Affine(2, 0, 7, 0, -2, 9)}, None),
+        ({"transform": Affine(2, 1, 7, 1, 2, 9)}, None),
+    ],
 )
-def test_without_a_crs_coordinates_are_those_of_the_transform(tmp_path, affine):
-    mask = geojson(tmp_path / "normal.geojson", [ring(PIXELS, affine)])
+def test_the_older_member_crs_is_respected_and_without_one_the_transform(tmp_path, where, crs):
+    mask = geojson(tmp_path / "normal.json", [ring(PIXELS, where["transform"])], crs=crs)
 
-    np.testing.assert_array_equal(normal(mask, scene(tmp_path, transform=affine)), box())
+    np.testing.assert_array_equal(normal(mask, scene(tmp_path, **where)), box())
 
 
 def test_holes_are_not_normal_and_polygons_add_up(tmp_path):
     corner = [(0, 0), (2, 0), (2, 2), (0, 2)]
     mask = geojson(tmp_path / "normal.geojson", [ring(PIXELS), ring(HOLE)], [ring(corner)])
-    expected = box_with_hole()
+    expected = box(hole=True)
     expected[:2, :2] = True
 
     np.testing.assert_array_equal(normal(mask, scene(tmp_path)), expected)
@@ -191,10 +180,7 @@ BROKEN, WITHOUT = "is not valid GeoJSON", "holds no polygon"
         ('{"type": "Polygon", "coordinates": 3}', BROKEN),
         ('{"type": "Polygon", "coordinates": [[[0], [1], [2], [3]]]}', BROKEN),
         ('{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [0, 0]]]}', BROKEN),
-        (
-            '{"type": "Polygon", "crs": {"a": 1}, "coordinates": [[[0,0],[1,0],[1,1],[0,0]]]}',
-            BROKEN,
-        ),
+        ('{"type":"Polygon","crs":{"a":1},"coordinates":[[[0,0],[1,0],[1,1],[0,0]]]}', BROKEN),
         ('{"type": "Point", "coordinates": [1, 2]}', WITHOUT),
         ('{"type": "FeatureCollection", "features": []}', WITHOUT),
     ],
@@ -240,7 +226,7 @@ def test_other_formats_are_read_by_pyogrio(tmp_path, suffix):
 
     result = normal(tmp_path / f"normal.{suffix}", scene(tmp_path, **UTM))
 
-    np.testing.assert_array_equal(result, box_with_hole())
+    np.testing.assert_array_equal(result, box(hole=True))
 
 
 def test_a_vector_file_that_cannot_be_read_is_refused_in_one_line(tmp_path):

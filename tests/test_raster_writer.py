@@ -16,24 +16,14 @@ from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Category, Georeference, Layout, MapWriter, Scene, open_raster, read_map
 
-SCORES = Layout(
-    dtype="float32",
-    nodata=np.nan,
-    descriptions=("score", "reconstruction", "kl"),
-    tags={"ANOMVAE_MODEL": "abc", "ANOMVAE_NOTE": "Müller, 3 µm"},
+TAGS = {"ANOMVAE_MODEL": "abc", "ANOMVAE_NOTE": "Müller, 3 µm"}
+SCORES = Layout("float32", np.nan, ("score", "reconstruction", "kl"), TAGS)
+CATEGORIES = (
+    Category(0, "normal", (235, 235, 235)),
+    Category(1, "anomalous", (215, 25, 28)),
+    Category(255, "no data", (0, 0, 0)),
 )
-FLAGS = Layout(
-    dtype="uint8",
-    nodata=255,
-    descriptions=("flag",),
-    categories=(
-        Category(0, "normal", (235, 235, 235)),
-        Category(1, "anomalous", (215, 25, 28)),
-        Category(255, "no data", (0, 0, 0)),
-    ),
-    overviews="mode",
-    predictor=False,
-)
+FLAGS = Layout("uint8", 255, ("flag",), categories=CATEGORIES, overviews="mode", predictor=False)
 UTM = CRS.from_epsg(32618).to_wkt(version="WKT2_2019")
 NORTH_UP = (3.5, 0.0, 5e5, 0.0, -3.5, 4e6)
 
@@ -74,6 +64,10 @@ def test_a_map_is_a_valid_cog_with_the_values_written(tmp_path, shape, layout):
     assert (valid, errors, warnings) == (True, [], [])
     with rasterio.open(tmp_path / "map.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(), values)
+        np.testing.assert_equal(dataset.nodata, layout.nodata)
+        assert dataset.descriptions == layout.descriptions
+        assert layout.tags.items() <= dataset.tags().items()
+        assert bool(dataset.overviews(1)) is (max(shape) > 512)
     assert [path.name for path in tmp_path.iterdir()] == ["map.tif"]
 
 
@@ -118,16 +112,6 @@ def test_the_georeference_is_kept(tmp_path, name):
         assert opened.georeference.indirect is (name in {"gcps", "rpcs"})
 
 
-def test_descriptions_tags_and_nan_nodata_are_kept(tmp_path):
-    write(tmp_path / "map.tif", scores((700, 600)))
-
-    with rasterio.open(tmp_path / "map.tif") as dataset:
-        assert dataset.descriptions == SCORES.descriptions
-        assert SCORES.tags.items() <= dataset.tags().items()
-        assert np.isnan(dataset.nodata)
-        assert dataset.overviews(1) == [2]
-
-
 def test_category_names_and_colours_are_kept(tmp_path):
     write(tmp_path / "map.tif", np.zeros((1, 20, 30), "uint8"), layout=FLAGS)
 
@@ -161,23 +145,14 @@ def test_an_anomaly_map_is_read_and_any_other_raster_refused(tmp_path):
         read_map(tmp_path / "flags.tif")
 
 
-# -- failure --------------------------------------------------------------------------------------
-
-
-def test_an_error_leaves_nothing_behind(tmp_path):
-    def die():
-        with MapWriter(tmp_path / "map.tif", Georeference(Grid((20, 30))), SCORES):
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        die()
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_layout_that_fits_no_tiff_leaves_nothing_behind(tmp_path):
+def test_an_error_or_a_layout_that_fits_no_tiff_leaves_nothing_behind(tmp_path):
     broken = Layout(dtype="uint8", nodata=255, descriptions=("a",), overviews="no such way")
 
+    with (
+        pytest.raises(ZeroDivisionError),
+        MapWriter(tmp_path / "map.tif", Georeference(Grid((20, 30))), SCORES),
+    ):
+        raise ZeroDivisionError
     with pytest.raises(RasterError, match=r"map\.tif cannot be written"):
         write(tmp_path / "map.tif", np.zeros((1, 700, 700), "uint8"), layout=broken)
 
@@ -222,6 +197,14 @@ def limit():
     signal.signal(signal.SIGXFSZ, handler)
 
 
+def refuse_on_a_full_disk(path, values, **options):
+    with pytest.raises(RasterError, match=r"map\.tif cannot be written: .*MB are free") as error:
+        write(path, values, **options)
+
+    assert "\n" not in str(error.value)
+    assert list(path.parent.iterdir()) == []
+
+
 # The plain file of 600 x 600 pixels takes 12.6 MB, so each size fails at another stage.
 @pytest.mark.parametrize("size", [1_000, 1_000_000, 4_000_000, 12_000_000, 12_582_000])
 @pytest.mark.parametrize("tile", [(600, 600), (7, 600)])
@@ -229,12 +212,7 @@ def test_a_full_disk_is_reported_in_one_line_and_leaves_nothing(tmp_path, limit,
     values = scores((600, 600))
 
     limit(size)
-    with pytest.raises(RasterError, match=r"map\.tif cannot be written: ") as error:
-        write(tmp_path / "map.tif", values, size=tile)
-
-    assert "\n" not in str(error.value)
-    assert "MB are free" in str(error.value)
-    assert list(tmp_path.iterdir()) == []
+    refuse_on_a_full_disk(tmp_path / "map.tif", values, size=tile)
 
 
 @pytest.mark.parametrize("missing", [1, 1_000, 300_000, 1_000_000])
@@ -247,8 +225,4 @@ def test_a_disk_that_is_full_before_the_cog_is_complete_leaves_nothing(tmp_path,
     (tmp_path / "map.tif").unlink()
 
     limit(size - missing)
-    with pytest.raises(RasterError, match=r"map\.tif cannot be written: ") as error:
-        write(tmp_path / "map.tif", values, layout=layout)
-
-    assert "\n" not in str(error.value)
-    assert list(tmp_path.iterdir()) == []
+    refuse_on_a_full_disk(tmp_path / "map.tif", values, layout=layout)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.pixels.tiling import SamplingGrid, Tile, fitting_size, tile_at, tiles, whole
+from anomvae.pixels.tiling import SamplingGrid, fitting_size, tiles, whole
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides)
@@ -10,7 +10,7 @@ halos = st.integers(0, 12)
 
 
 @given(shape=shapes, size=shapes, halo=halos)
-def test_kept_pixels_partition_the_raster(shape, size, halo):
+def test_kept_pixels_partition_the_raster_and_are_found_in_what_is_read(shape, size, halo):
     raster = np.arange(shape[0] * shape[1]).reshape(shape)
     rebuilt = np.full(shape, -1)
     visits = np.zeros(shape, int)
@@ -18,77 +18,55 @@ def test_kept_pixels_partition_the_raster(shape, size, halo):
     for tile in tiles(shape, size, halo):
         rebuilt[tile.keep] = raster[tile.read][tile.inner]
         visits[tile.keep] += 1
+        assert tile.shape == raster[tile.keep].shape
 
     assert (visits == 1).all()
     assert (rebuilt == raster).all()
 
 
 @given(shape=shapes, size=shapes, halo=halos)
-def test_every_kept_pixel_comes_with_its_whole_halo_inside_the_grid(shape, size, halo):
-    for tile in tiles(shape, size, halo):
+def test_tiles_come_row_by_row_of_at_most_their_size_with_the_halo_inside_the_grid(
+    shape, size, halo
+):
+    cut = list(tiles(shape, size, halo))
+
+    corners = [(tile.keep[0].start, tile.keep[1].start) for tile in cut]
+    assert corners == sorted(corners)
+    for tile in cut:
+        assert all(0 < side <= most for side, most in zip(tile.shape, size, strict=True))
         for keep, read, side in zip(tile.keep, tile.read, shape, strict=True):
             assert read.start == max(0, keep.start - halo)
             assert read.stop == min(side, keep.stop + halo)
 
 
-@given(shape=shapes, size=shapes)
-def test_no_tile_is_empty_or_larger_than_its_size(shape, size):
-    cut = [tile.shape for tile in tiles(shape, size)]
-
-    assert all(0 < rows <= size[0] and 0 < cols <= size[1] for rows, cols in cut)
-
-
-@given(shape=shapes, size=shapes)
-def test_tiles_come_row_by_row(shape, size):
-    corners = [(tile.keep[0].start, tile.keep[1].start) for tile in tiles(shape, size)]
-
-    assert corners == sorted(corners)
-
-
 @given(shape=shapes, size=shapes, halo=halos)
 def test_the_tile_size_never_shows_in_a_result_whose_radius_is_at_most_the_halo(shape, size, halo):
     raster = np.random.default_rng(0).integers(0, 9, shape)
-    expected = _largest_nearby(raster, halo)
     mosaic = np.zeros(shape, int)
 
     for tile in tiles(shape, size, halo):
         mosaic[tile.keep] = _largest_nearby(raster[tile.read], halo)[tile.inner]
 
-    assert (mosaic == expected).all()
-
-
-def test_a_tile_at_the_edge_reads_no_further_than_the_grid():
-    tile = tile_at((slice(0, 2), slice(8, 10)), (10, 10), halo=3)
-
-    assert tile == Tile((slice(0, 2), slice(8, 10)), (slice(0, 5), slice(5, 10)))
-    assert tile.inner == (slice(0, 2), slice(3, 5))
-    assert tile.shape == (2, 2)
+    assert (mosaic == _largest_nearby(raster, halo)).all()
 
 
 @given(shape=shapes, block=shapes, bands=st.integers(1, 400), budget=st.integers(1, 20_000))
-def test_a_fitting_tile_holds_whole_file_blocks(shape, block, bands, budget):
+def test_a_fitting_tile_holds_whole_file_blocks_within_the_budget_or_one(
+    shape, block, bands, budget
+):
     size = fitting_size(shape, block, bands, budget)
 
     for side, step, length in zip(size, block, shape, strict=True):
         assert side == length or side % step == 0
         assert 1 <= side <= length
-
-
-@given(shape=shapes, block=shapes, bands=st.integers(1, 400), budget=st.integers(1, 20_000))
-def test_a_fitting_tile_keeps_to_the_budget_or_is_one_file_block(shape, block, bands, budget):
-    rows, cols = fitting_size(shape, block, bands, budget)
-
     one_block = (min(block[0], shape[0]), min(block[1], shape[1]))
-    assert 4 * bands * rows * cols <= budget or (rows, cols) == one_block
+    assert 4 * bands * size[0] * size[1] <= budget or size == one_block
 
 
-def test_a_fitting_tile_uses_most_of_a_large_budget():
+def test_a_fitting_tile_uses_most_of_a_large_budget_or_is_the_whole_scene():
     rows, cols = fitting_size((20_000, 20_000), (256, 256), 10, 64 * 2**20)
 
     assert 4 * 10 * rows * cols > 0.5 * 64 * 2**20
-
-
-def test_a_scene_within_the_budget_is_one_tile():
     assert fitting_size((300, 400), (1, 400), bands=4) == (300, 400)
 
 

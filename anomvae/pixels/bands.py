@@ -78,7 +78,7 @@ class Bands:
         return replace(self, items=tuple(selected))
 
     def choose(self, text: str) -> Bands:
-        """Select bands by a text, as of ``--bands``.
+        """Select bands by a text, as of ``--bands``: in its order, each band once.
 
         Parameters
         ----------
@@ -86,15 +86,10 @@ class Bands:
             Comma-separated names (``B4,B8``), numbers (``3``), ranges of numbers (``3-7``) or of
             wavelengths (``450-900nm``, ``0.45-0.9um``).
 
-        Returns
-        -------
-        Bands
-            In the order of the text, each band once.
-
         Raises
         ------
         ConfigError
-            If a part names no band.
+            When a part names no band.
 
         Examples
         --------
@@ -136,34 +131,22 @@ class Bands:
         return [band for band in self if low <= band.index <= high]
 
     def find_in(self, scene: Bands, name: str) -> Bands:
-        """Find these bands, a detector's, among those of a scene.
+        """Find these bands, a detector's, among all data bands of a scene called ``name``.
 
         Bands are matched by name; without names on either side by position, and the numbers of
-        bands must agree.
-
-        Parameters
-        ----------
-        scene : Bands
-            All data bands of the scene.
-        name : str
-            The scene's name, for messages.
-
-        Returns
-        -------
-        Bands
-            The scene's bands, in the order of these.
+        bands must agree.  The result has the order of these bands.
 
         Raises
         ------
         BandMismatch
-            If a band is missing, or its wavelength, scale or offset differs.
+            When a band is missing, or its wavelength, scale or offset differs.
         """
         by_name = self.named and scene.named
-        matched = self._by_name(scene, name) if by_name else self._by_position(scene, name)
-        for ours, theirs in zip(self, matched, strict=True):
+        found = self._by_name(scene, name) if by_name else self._by_position(scene, name)
+        for ours, theirs in zip(self, found, strict=True):
             _require_same_radiometry(ours, theirs, name)
-        _warn_of_nodata(self, matched, name)
-        return scene.keep(matched)
+        _warn_of_nodata(self, found, name)
+        return scene.keep(found)
 
     def _by_name(self, scene: Bands, name: str) -> list[Band]:
         theirs = {band.name: band for band in scene}

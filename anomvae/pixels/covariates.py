@@ -15,18 +15,16 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, CovariateMismatch, listed
-from ..files import PathText
+from ..files import PathText, as_paths
 from .dates import date_of
 
 log = logging.getLogger(__name__)
@@ -96,7 +94,7 @@ class CovariateSpec:
         Raises
         ------
         CovariateMismatch
-            If neither ``source`` nor the scene's name has one.
+            When neither ``source`` nor the scene's name has one.
         """
         day = date.fromisoformat(self.source) if self.source else date_of(scene)
         if day is None:
@@ -108,25 +106,21 @@ class CovariateSpec:
 
 
 def parse_covariates(texts: PathText | Sequence[PathText]) -> tuple[CovariateSpec, ...]:
-    """Read specifications of covariates.
+    """Read one or more specifications of covariates.
 
-    Parameters
-    ----------
-    texts : str, path, or sequence of these
-        ``FILE`` or ``continuous:FILE``, ``categorical:FILE``, ``day`` or ``day:2024-06-01``.
+    Each is ``FILE`` or ``continuous:FILE``, ``categorical:FILE``, ``day`` or ``day:2024-06-01``.
 
     Raises
     ------
     ConfigError
-        If one names no file, or no day.
+        When one names no file, or no day.
 
     Examples
     --------
     >>> parse_covariates(["dem.tif", "day"])
     (CovariateSpec(kind='continuous', source='dem.tif'), CovariateSpec(kind='day', source=''))
     """
-    texts = [texts] if isinstance(texts, str | Path) else texts
-    return tuple(_spec(str(text)) for text in texts)
+    return tuple(_spec(str(text)) for text in as_paths(texts))
 
 
 def rasters_of(texts: Sequence[PathText]) -> list[str]:
@@ -159,10 +153,9 @@ def require_covariates(found: Covariates, expected: Covariates, scene: str) -> N
     Raises
     ------
     CovariateMismatch
-        If the count, a kind, or the name of a named band differs.
+        When the count, a kind, or the name of a named band differs.
     """
-    fits = len(found) == len(expected) and all(map(_alike, found, expected))
-    if fits:
+    if len(found) == len(expected) and all(map(_alike, found, expected)):
         return
     given = f"the covariates {_named(found)}" if found else "no covariates"
     if not expected:
@@ -182,7 +175,7 @@ def require_values(count: int, bands: int, covariates: Covariates) -> None:
     Raises
     ------
     CovariateMismatch
-        If it has another length.
+        When it has another length.
     """
     if count != bands + values_of(covariates):
         raise CovariateMismatch(
@@ -232,14 +225,15 @@ class CovariateWarnings:
         """Start without reports; ``expected`` are the covariates of a detector."""
         self._expected, self._scene = expected, scene
         self._known = [False] * len(expected)
-        self._reported: set[tuple[int, float]] = set()
+        self._reported: list[set[float]] = [set() for _ in expected]
 
     def add(self, report: CovariateReport) -> None:
         """Add the report of a block; warn of classes that no report had before."""
         self._known = [a or b for a, b in zip(self._known, report.known, strict=True)]
-        for number, (one, classes) in enumerate(zip(self._expected, report.unknown, strict=True)):
-            new = sorted(value for value in classes if (number, value) not in self._reported)
-            self._reported.update((number, value) for value in new)
+        parts = zip(self._expected, self._reported, report.unknown, strict=True)
+        for one, reported, classes in parts:
+            new = sorted(classes - reported)
+            reported.update(new)
             if new:
                 log.warning(
                     "%s: %s has classes that training did not have (%s); they count as none of "
@@ -258,24 +252,24 @@ class CovariateWarnings:
 
 
 def _spec(text: str) -> CovariateSpec:
-    old, colon, rest = text.partition(":")
-    if old in RENAMED and colon:
+    kind, colon, source = text.partition(":")
+    if kind in RENAMED and colon:
+        new = RENAMED[kind]
         raise ConfigError(
-            f"covariates = {text!r}: {old} is now called {RENAMED[old]}: write "
-            f"{RENAMED[old]}:{rest}."
+            f"covariates = {text!r}: {kind} is now called {new}: write {new}:{source}."
         )
-    match = re.fullmatch(rf"({CONTINUOUS}|{CATEGORICAL}|{DAY})(?::(.*))?", text, re.DOTALL)
-    if match is None and text:
-        return CovariateSpec(CONTINUOUS, text)
-    kind, source = match.groups() if match else (CONTINUOUS, "")
-    if kind != DAY and not source:
+    if kind == DAY:
+        if colon:
+            _require_day(text, source)
+        return CovariateSpec(DAY, source)
+    if kind not in {CONTINUOUS, CATEGORICAL}:
+        kind, source = CONTINUOUS, text
+    if not source:
         raise ConfigError(
             f"covariates = {text!r} names no file: give FILE, continuous:FILE, categorical:FILE, "
             f"day or day:2024-06-01."
         )
-    if kind == DAY and source is not None:
-        _require_day(text, source)
-    return CovariateSpec(kind, source or "")
+    return CovariateSpec(kind, source)
 
 
 def _require_day(text: str, day: str) -> None:

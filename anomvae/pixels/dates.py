@@ -55,7 +55,7 @@ def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
     Raises
     ------
     ConfigError
-        If a date is not known, or two rasters have the same.
+        When a date is not known, or two rasters have the same.
 
     Examples
     --------

@@ -53,7 +53,7 @@ class Grid:
         Raises
         ------
         GridMismatch
-            If the shapes or the EPSG codes differ, or both grids are located and are more than a
+            When the shapes or the EPSG codes differ, or both grids are located and are more than a
             tenth of a pixel apart.
         """
         if self.shape != other.shape:

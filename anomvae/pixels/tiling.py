@@ -65,20 +65,7 @@ def tile_at(keep: Window, shape: tuple[int, int], halo: int = 0) -> Tile:
 
 
 def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Iterator[Tile]:
-    """Cut a grid row by row into tiles of ``size``; those at the far edges are smaller.
-
-    Parameters
-    ----------
-    shape : (rows, cols)
-        The grid, pixels.
-    size : (rows, cols)
-        Kept part of a tile, pixels, at least 1.
-    halo : int, default 0
-        Pixels read on every side beyond the kept part.
-
-    Yields
-    ------
-    Tile
+    """Cut a grid row by row into tiles that keep ``size``, pixels; at the far edges they keep less.
 
     Examples
     --------
@@ -116,10 +103,7 @@ class SamplingGrid:
 
     def part(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
         """Return the samples in a window of the grid, and their rows and columns in the window."""
-        rows, cols = (
-            _samples(side, count, part)
-            for side, count, part in zip(self.grid, self.shape, window, strict=True)
-        )
+        rows, cols = map(_samples, self.grid, self.shape, window)
         return (rows[0], cols[0]), (rows[1], cols[1])
 
     def cells(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
@@ -132,10 +116,7 @@ class SamplingGrid:
         >>> SamplingGrid((9, 9), (3, 3)).cells((slice(2, 9), slice(0, 4)))
         ((slice(0, 3, None), slice(0, 2, None)), (array([0, 1, 4]), array([0, 3])))
         """
-        rows, cols = (
-            _cells(side, count, part)
-            for side, count, part in zip(self.grid, self.shape, window, strict=True)
-        )
+        rows, cols = map(_cells, self.grid, self.shape, window)
         return (rows[0], cols[0]), (rows[1], cols[1])
 
 
@@ -154,22 +135,10 @@ def _samples(side: int, count: int, part: slice) -> tuple[slice, Positions]:
 def fitting_size(
     shape: tuple[int, int], block: tuple[int, int], bands: int, budget: int = TILE_BYTES
 ) -> tuple[int, int]:
-    """Return a tile size of whole file blocks.
+    """Return rows and columns of a tile of whole file blocks.
 
-    Parameters
-    ----------
-    shape : (rows, cols)
-        The grid, pixels.
-    block : (rows, cols)
-        Blocks of the file, pixels; a strip is as wide as the grid.
-    bands : int
-        Bands read.
-    budget : int, default 16 MiB
-        Bytes of float32 in a tile at the most, but at least one file block.
-
-    Returns
-    -------
-    (rows, cols)
+    It takes at most ``budget`` bytes of float32, but holds at least one file block.  ``block`` is
+    the shape of a file block, pixels; a strip is as wide as the grid.
     """
     pixels = max(1, budget // (4 * bands))
     lowest = min(block[0], shape[0])

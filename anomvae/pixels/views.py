@@ -64,7 +64,7 @@ def require_dates(view: View, dates: int, family: str) -> None:
     Raises
     ------
     ConfigError
-        If it compares dates, and there is one alone.
+        When it compares dates, and there is one alone.
     """
     if view.compares_dates and dates < 2:
         raise ConfigError(

@@ -9,7 +9,6 @@ from .dataset import open_raster
 from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
 from .maps import AnomalyMap, read_labels, read_map
-from .masks import NormalMask
 from .open_scene import OpenScene
 from .products import BandStack, Product
 from .scene import Scene, scenes_of
@@ -22,7 +21,6 @@ __all__ = [
     "Georeference",
     "Layout",
     "MapWriter",
-    "NormalMask",
     "OpenScene",
     "Product",
     "Scene",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,34 +80,27 @@ class Dataset:
         Raises
         ------
         RasterError
-            If the file is damaged there.
+            When the file is damaged there.
         """
-        if not self.remote:
-            return self._read(bands, window, DAMAGED)
-        try:
-            return self._read(bands, window, UNREACHABLE)
-        except RasterError as error:
-            return self._read_again(bands, window, error)
-
-    def _read_again(self, bands: Bands, window: Window, error: RasterError) -> NDArray[np.float32]:
-        """Read from a remote raster after opening it once more.
-
-        GDAL retries when a server is busy, but not when a connection breaks.
-        """
-        for pause in PAUSES:
-            log.info("%s; trying again in %g s", error, pause)
-            time.sleep(pause)
+        read = self._read
+        # GDAL retries when a server is busy, but not when a connection breaks.
+        for pause in PAUSES if self.remote else ():
             try:
-                with self.reopen():
-                    pass  # closing a file makes GDAL forget its cached parts
-                with self.reopen() as reopened:
-                    return reopened._read(bands, window, UNREACHABLE)
-            except RasterError as another:
-                error = another
-        raise error
+                return read(bands, window)
+            except RasterError as error:
+                log.info("%s; trying again in %g s", error, pause)
+            time.sleep(pause)
+            read = self._read_reopened
+        return read(bands, window)
 
-    def _read(self, bands: Bands, window: Window, advice: str) -> NDArray[np.float32]:
-        rows = window[0]
+    def _read_reopened(self, bands: Bands, window: Window) -> NDArray[np.float32]:
+        with self.reopen():
+            pass  # closing a file makes GDAL forget its cached parts
+        with self.reopen() as reopened:
+            return reopened._read(bands, window)
+
+    def _read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
+        rows, advice = window[0], UNREACHABLE if self.remote else DAMAGED
         problem = f"{self.name} cannot be read at rows {rows.start} to {rows.stop - 1}"
         with reporting(problem, advice, remote=self.remote):
             block = read_values(self.handle, bands, window)
@@ -125,45 +118,32 @@ class Dataset:
 
 @contextmanager
 def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]:
-    """Open a raster of real numbers for reading; the context closes it.
+    """Open a raster of real numbers, whatever GDAL opens by name; the context closes it.
 
-    Parameters
-    ----------
-    path : path
-        Any name that GDAL opens.
-    name : str, optional
-        Name for messages, by default the path.
+    Messages call it ``name``, by default its path.
 
     Raises
     ------
     RasterError
-        If it does not exist, is no raster, or has no band of real numbers.
+        When it does not exist, is no raster, or has no band of real numbers.
     """
     title = str(path) if name is None else name
-    handle = open_handle(str(path), title)
-    try:
-        yield _described(title, handle, partial(open_raster, path, name=title))
-    finally:
-        handle.close()
-
-
-def _described(
-    name: str, handle: DatasetReader, reopen: Callable[[], AbstractContextManager[Dataset]]
-) -> Dataset:
-    with reporting(
-        f"{name} cannot be described", "The file seems damaged: fetch or copy it again."
-    ):
-        _require_real_bands(name, handle)
-        bands = bands_of(handle)
-        return Dataset(
-            name=name,
-            handle=handle,
-            grid=grid_of(handle),
-            bands=bands,
-            validity=validity_of(handle, bands),
-            remote=reads_remotely(handle),
-            reopen=reopen,
-        )
+    with closing(open_handle(str(path), title)) as handle:
+        with reporting(
+            f"{title} cannot be described", "The file seems damaged: fetch or copy it again."
+        ):
+            _require_real_bands(title, handle)
+            bands = bands_of(handle)
+            dataset = Dataset(
+                name=title,
+                handle=handle,
+                grid=grid_of(handle),
+                bands=bands,
+                validity=validity_of(handle, bands),
+                remote=reads_remotely(handle),
+                reopen=partial(open_raster, path, name=title),
+            )
+        yield dataset
 
 
 def _require_real_bands(name: str, handle: DatasetReader) -> None:

@@ -25,7 +25,7 @@ PLAUSIBLE = (100.0, 1e6)
 def bands_of(dataset: DatasetReader) -> Bands:
     """Describe the data bands of a raster; an alpha band is a mask, not data."""
     indexes = data_indexes(dataset)
-    envi = _Envi(dataset)
+    envi = dataset.tags(ns="ENVI")
     names = [_name(dataset, index, envi) for index in indexes]
     named = all(names) and len(set(names)) == len(names)
     items = tuple(
@@ -55,17 +55,7 @@ def alpha_indexes(dataset: DatasetReader) -> list[int]:
 
 
 def nanometres(text: str) -> float | None:
-    """Return the only wavelength in a text, nm; None if there are none or several.
-
-    Examples
-    --------
-    >>> nanometres("B4, central wavelength 665 nm")
-    665.0
-    >>> nanometres("Band 1 (0.55 Micrometers)")
-    550.0
-    >>> nanometres("450-520 nm") is None
-    True
-    """
+    """Return the only wavelength in a text, nm; None if there are none or several."""
     wavelengths = set(_nanometres_in(text.casefold()))
     return wavelengths.pop() if len(wavelengths) == 1 else None
 
@@ -80,49 +70,34 @@ def _nanometres_in(text: str) -> Iterator[float]:
                 yield value
 
 
-class _Envi:
-    """The lists in an ENVI header, one entry per band of the file."""
-
-    def __init__(self, dataset: DatasetReader) -> None:
-        tags = dataset.tags(ns="ENVI")
-        self._names = _listed(tags.get("band_names", ""))
-        self._wavelengths = _listed(tags.get("wavelength", ""))
-        self._units = tags.get("wavelength_units", "")
-
-    def name(self, index: int) -> str:
-        return self._names[index - 1] if index <= len(self._names) else ""
-
-    def wavelength(self, index: int) -> str:
-        listed = index <= len(self._wavelengths)
-        return f"{self._wavelengths[index - 1]} {self._units}" if listed else ""
+def _entry(envi: dict[str, str], key: str, index: int) -> str:
+    """Return the entry of a band in a list of an ENVI header."""
+    entries = envi.get(key, "").strip(" {}\n").split(",")
+    return entries[index - 1].strip() if index <= len(entries) else ""
 
 
-def _listed(text: str) -> list[str]:
-    return [item.strip() for item in text.strip(" {}\n").split(",")] if text else []
-
-
-def _name(dataset: DatasetReader, index: int, envi: _Envi) -> str:
+def _name(dataset: DatasetReader, index: int, envi: dict[str, str]) -> str:
     tags = _folded(dataset.tags(index))
     items = (
         dataset.descriptions[index - 1],
         tags.get("bandname"),
         tags.get("band_name"),
-        envi.name(index),
+        _entry(envi, "band_names", index),
     )
     return next((item.strip() for item in items if item and item.strip()), "")
 
 
-def _wavelength(dataset: DatasetReader, index: int, envi: _Envi) -> float | None:
+def _wavelength(dataset: DatasetReader, index: int, envi: dict[str, str]) -> float | None:
     wavelengths = map(nanometres, _wavelength_items(dataset, index, envi))
     return next((value for value in wavelengths if value is not None), None)
 
 
-def _wavelength_items(dataset: DatasetReader, index: int, envi: _Envi) -> Iterator[str]:
+def _wavelength_items(dataset: DatasetReader, index: int, envi: dict[str, str]) -> Iterator[str]:
     tags = _folded(dataset.tags(index))
     units = tags.get("wavelength_units") or tags.get("wavelength_unit") or ""
     yield f"{tags.get('wavelength', '')} {units}"
     yield f"{dataset.tags(index, ns='IMAGERY').get('CENTRAL_WAVELENGTH_UM', '')} um"
-    yield envi.wavelength(index)
+    yield f"{_entry(envi, 'wavelength', index)} {envi.get('wavelength_units', '')}"
     yield dataset.descriptions[index - 1] or ""
 
 

@@ -44,10 +44,7 @@ def in_degrees(georeference: Georeference) -> bool:
 def to_degrees(georeference: Georeference, points: Points) -> Points:
     """Convert pixel coordinates (col, row) into longitude and latitude.
 
-    Returns
-    -------
-    array, axes (point, coordinate)
-        Longitude and latitude; NaN where the coordinate reference system is not defined.
+    They are NaN where the coordinate reference system is not defined.
     """
     a, b, c, d, e, f = georeference.grid.transform
     cols, rows = points.T

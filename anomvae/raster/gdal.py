@@ -72,13 +72,7 @@ def _network() -> dict[str, str]:
 
 @contextmanager
 def reporting(problem: str, advice: str, *, remote: bool = False) -> Iterator[None]:
-    """Call GDAL; a failure becomes one line: ``problem``, the reason from GDAL, ``advice``.
-
-    Raises
-    ------
-    RasterError
-        If GDAL fails.
-    """
+    """Call GDAL; a failure becomes a `RasterError`: ``problem``, the reason of GDAL, ``advice``."""
     try:
         with session(remote=remote):
             yield
@@ -95,13 +89,7 @@ def reason(error: BaseException) -> str:
 
 
 def open_handle(path: str, name: str | None = None) -> DatasetReader:
-    """Open a raster for reading; messages call it ``name``, by default its path.
-
-    Raises
-    ------
-    RasterError
-        If it does not exist, or GDAL cannot open it as a raster.
-    """
+    """Open a raster for reading; messages call it ``name``, by default its path."""
     title = path if name is None else name
     if is_local(path) and not Path(path).exists():
         raise RasterError(f"{title} does not exist. Check the path.")

@@ -35,7 +35,7 @@ def read_map(path: PathText) -> AnomalyMap:
     Raises
     ------
     RasterError
-        If the file cannot be read, or is no anomaly map.
+        When the file cannot be read, or is no anomaly map.
     """
     with open_raster(path) as dataset:
         if dataset.bands.names != LAYERS:
@@ -50,19 +50,14 @@ def read_map(path: PathText) -> AnomalyMap:
 
 
 def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
-    """Read labels for the raster called ``name`` on ``grid``.
-
-    Returns
-    -------
-    array of float32, axes (row, col)
-        The first band; NaN = no data.
+    """Read a band of labels for the raster called ``name``, axes (row, col); NaN = no data.
 
     Raises
     ------
     RasterError
-        If the file cannot be read.
+        When the file cannot be read.
     GridMismatch
-        If the labels are on another grid.
+        When the labels are on another grid.
     """
     with open_raster(path) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -15,14 +14,7 @@ from ..pixels.tiling import Window
 from ..pixels.views import Mask
 from .dataset import Dataset, open_raster
 from .georeference import Georeference
-from .polygons import is_vector, read_polygons
-
-
-class NormalMask(Protocol):
-    """Marks the normal pixels of a scene."""
-
-    def read(self, window: Window) -> Mask:
-        """Return which pixels of a window are normal, axes (row, col)."""
+from .polygons import PolygonMask, is_vector, read_polygons
 
 
 @dataclass(frozen=True)
@@ -38,17 +30,13 @@ class RasterMask:
         return np.asarray(np.isfinite(values) & (values != 0))
 
 
+NormalMask = RasterMask | PolygonMask
+"""Marks the normal pixels of a scene."""
+
+
 @contextmanager
 def open_mask(path: PathText, grid: Grid, name: str) -> Iterator[RasterMask]:
-    """Open a mask for the raster called ``name`` on ``grid``.
-
-    Raises
-    ------
-    RasterError
-        If the file is no raster.
-    GridMismatch
-        If the mask is on another grid.
-    """
+    """Open a mask for the raster called ``name`` on ``grid``; one on another grid is refused."""
     with open_raster(path) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)
         yield RasterMask(dataset)
@@ -56,28 +44,17 @@ def open_mask(path: PathText, grid: Grid, name: str) -> Iterator[RasterMask]:
 
 @contextmanager
 def open_normal(path: PathText, georeference: Georeference, name: str) -> Iterator[NormalMask]:
-    """Open the mask of normal pixels of a scene.
+    """Open the mask of normal pixels of the scene called ``name``.
 
-    Parameters
-    ----------
-    path : path
-        A raster on the scene's grid, normal where its first band is data and not 0; or polygons
-        around normal pixels: GeoJSON, or with the extra ``vector`` GeoPackage, Shapefile and more.
-    georeference : Georeference
-        Georeference of the scene.
-    name : str
-        Name of the scene, for messages.
-
-    Yields
-    ------
-    NormalMask
+    It is a raster on the scene's grid, normal where its first band is data and not 0; or polygons
+    around normal pixels: GeoJSON, or with the extra ``vector`` GeoPackage, Shapefile and more.
 
     Raises
     ------
     RasterError
-        If the file cannot be read, or its polygons cannot be located on the scene or miss it.
+        When the file cannot be read, or its polygons cannot be located on the scene or miss it.
     GridMismatch
-        If a raster is on another grid.
+        When a raster is on another grid.
     """
     if is_vector(path):
         yield read_polygons(path, georeference, name)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..files import FileIdentity
 from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates
+from ..pixels.covariates import Covariates, values_of
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of
 from ..pixels.views import Block, Mask
@@ -133,8 +133,7 @@ class OpenScene:
     @property
     def values_per_pixel(self) -> int:
         """Number of values that `read` returns for a pixel: bands and covariates of all dates."""
-        covariates = sum(one.values for one in self.covariates)
-        return len(self.dates) * (len(self.bands) + covariates)
+        return len(self.dates) * (len(self.bands) + values_of(self.covariates))
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
@@ -158,7 +157,7 @@ class OpenScene:
         Raises
         ------
         RasterError
-            If a file is damaged there.
+            When a file is damaged there.
         """
         first, *later = (date.read(window) for date in self.dates)
         return np.concatenate([first, *later]) if later else first

@@ -6,7 +6,6 @@ numbers serve every window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +20,10 @@ from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of, whole
 from .gdal import reporting, session
 from .georeference import Georeference
-from .vector import Outlines, read_outlines
+from .vector import Ring, read_outlines
 
 VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".geojsonl", ".parquet"}
 """Suffixes of vector files, in lower case; any other file is read as a raster."""
-
-Ring = NDArray[np.float64]
-"""Corners of a linear ring, axes (corner, coordinate)."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +37,8 @@ class Polygon:
         """Return whether the bounding box shares an area with a window."""
         low, high = self.rings[0].min(axis=0), self.rings[0].max(axis=0)
         rows, cols = window
-        return bool(
-            low[0] < cols.stop
-            and high[0] > cols.start
-            and low[1] < rows.stop
-            and high[1] > rows.start
-        )
+        before_end, after_start = low < [cols.stop, rows.stop], high > [cols.start, rows.start]
+        return bool(before_end.all() and after_start.all())
 
     def at(self, window: Window) -> dict[str, object]:
         """Return GeoJSON in the pixel coordinates of a window."""
@@ -83,7 +75,7 @@ def read_polygons(path: str | Path, georeference: Georeference, name: str) -> Po
     Raises
     ------
     RasterError
-        If the file cannot be read, or its polygons cannot be located on the grid or all miss it.
+        When the file cannot be read, or its polygons cannot be located on the grid or all miss it.
     """
     if georeference.indirect:
         raise RasterError(
@@ -91,49 +83,38 @@ def read_polygons(path: str | Path, georeference: Georeference, name: str) -> Po
             f"cannot be located on it. Warp the scene to a map grid first (gdalwarp), "
             f"or give a raster mask of the same pixels."
         )
-    grid = georeference.grid
-    outlines = read_outlines(path)
-    mask = PolygonMask(tuple(_split(_to_pixels(outlines, grid, name), outlines)))
-    if not any(polygon.touches(whole(grid.shape)) for polygon in mask.polygons):
+    grid, outlines = georeference.grid, read_outlines(path)
+    # All corners in one call: setting up a projection is slow.
+    rings = [ring for polygon in outlines.polygons for ring in polygon]
+    corners = _to_pixels(np.concatenate(rings), outlines.crs, path, grid, name)
+    pieces = iter(np.split(corners, np.cumsum([len(ring) for ring in rings])[:-1]))
+    polygons = [Polygon(tuple(next(pieces) for _ in polygon)) for polygon in outlines.polygons]
+    if not any(polygon.touches(whole(grid.shape)) for polygon in polygons):
         raise RasterError(
             f"No polygon of {path} touches {name}: they lie elsewhere. Check that "
             f"they belong to this scene, and their coordinate reference system "
             f"({outlines.crs or 'unknown'})."
         )
-    return mask
+    return PolygonMask(tuple(polygons))
 
 
-def _to_pixels(outlines: Outlines, grid: Grid, name: str) -> Ring:
-    """Convert all corners to pixel coordinates in one call: setting up a projection is slow."""
-    xs, ys = outlines.corners.T
-    if grid.crs and outlines.crs:
+def _to_pixels(corners: Ring, crs: str, path: str | Path, grid: Grid, name: str) -> Ring:
+    xs, ys = corners.T
+    if grid.crs and crs:
         with reporting(
-            f"The polygons of {outlines.name} cannot be projected onto {name}",
+            f"The polygons of {path} cannot be projected onto {name}",
             "Save them as GeoJSON in longitude and latitude, or in the system of the scene.",
         ):
-            xs, ys = transform(
-                CRS.from_user_input(outlines.crs), CRS.from_wkt(grid.crs), xs.tolist(), ys.tolist()
-            )
-    corners = _inverse(grid, np.asarray(xs), np.asarray(ys))
-    if not np.isfinite(corners).all():
-        raise RasterError(
-            f"Some polygons of {outlines.name} lie where the coordinate reference system of {name} "
-            f"is not defined. Cut them to the surroundings of the scene."
-        )
-    return corners
-
-
-def _inverse(grid: Grid, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> Ring:
-    """Solve the transform of the grid for col and row."""
+            systems = CRS.from_user_input(crs), CRS.from_wkt(grid.crs)
+            xs, ys = map(np.asarray, transform(*systems, xs.tolist(), ys.tolist()))
     a, b, c, d, e, f = grid.transform
     determinant = a * e - b * d
     right, down = xs - c, ys - f
     cols, rows = e * right - b * down, a * down - d * right
-    return np.asarray(np.stack([cols, rows], axis=-1) / determinant)
-
-
-def _split(corners: Ring, outlines: Outlines) -> Iterator[Polygon]:
-    """Split the corners of all polygons into polygons."""
-    rings = iter(np.split(corners, np.cumsum(outlines.ring_sizes)[:-1]))
-    for count in outlines.ring_counts:
-        yield Polygon(tuple(next(rings) for _ in range(count)))
+    pixels = np.stack([cols, rows], axis=-1) / determinant
+    if not np.isfinite(pixels).all():
+        raise RasterError(
+            f"Some polygons of {path} lie where the coordinate reference system of {name} "
+            f"is not defined. Cut them to the surroundings of the scene."
+        )
+    return np.asarray(pixels)

@@ -72,7 +72,7 @@ class Scene:
         Raises
         ------
         ConfigError
-            If no raster is given, a date is unknown, a covariate names no file, or a `Scene` has
+            When no raster is given, a date is unknown, a covariate names no file, or a `Scene` has
             options.
 
         Examples
@@ -144,22 +144,18 @@ class Scene:
         covariates : Covariates, optional
             Covariates of a detector; a scene with others is refused.
 
-        Yields
-        ------
-        OpenScene
-
         Raises
         ------
         RasterError
-            If a file does not exist, is no raster, or holds no band of real numbers.
+            When a file does not exist, is no raster, or holds no band of real numbers.
         GridMismatch
-            If a date or a mask is on another grid, or a covariate cannot be warped to it.
+            When a date or a mask is on another grid, or a covariate cannot be warped to it.
         BandMismatch
-            If a band is missing, or differs in radiometry.
+            When a band is missing, or differs in radiometry.
         CovariateMismatch
-            If the covariates differ from those of the detector, or a day is unknown.
+            When the covariates differ from those of the detector, or a day is unknown.
         ConfigError
-            If the ``bands`` of the scene name an unknown band.
+            When the ``bands`` of the scene name an unknown band.
         """
         with ExitStack() as files:
             dates = [self._open_date(files, date) for date in self.dates]
@@ -220,7 +216,7 @@ def scenes_of(
     Raises
     ------
     ConfigError
-        If no raster is given, a date is unknown, or the number of masks is wrong.
+        When no raster is given, a date is unknown, or the number of masks is wrong.
     """
     _require_any(paths)
     named: list[SceneText] = [tuple(paths)] if one_place else list(paths)

@@ -23,18 +23,16 @@ LONGITUDE_LATITUDE = "EPSG:4326"
 """Coordinate reference system of GeoJSON without the member ``crs`` (RFC 7946)."""
 
 
+Ring = NDArray[np.float64]
+"""Corners of a linear ring, axes (corner, coordinate)."""
+
+
 @dataclass(frozen=True)
 class Outlines:
-    """Polygons as one array of corners, and the lengths that split it."""
+    """Polygons of a file."""
 
-    name: str
-    """The path as the user gave it."""
-    corners: NDArray[np.float64]
-    """All corners of all rings of all polygons, axes (corner, x and y), in units of ``crs``."""
-    ring_sizes: tuple[int, ...]
-    """Corners of each ring."""
-    ring_counts: tuple[int, ...]
-    """Rings of each polygon: the outline, then its holes."""
+    polygons: list[list[Ring]]
+    """The rings of each polygon, in units of ``crs``: the outline, then its holes."""
     crs: str
     """Coordinate reference system; empty when unknown."""
 
@@ -45,28 +43,26 @@ def read_outlines(path: str | Path) -> Outlines:
     Raises
     ------
     RasterError
-        If the file cannot be read, or holds no polygon.
+        When the file cannot be read, or holds no polygon.
     """
     if not Path(path).exists():
         raise RasterError(f"{path} does not exist. Check the path.")
     document, crs = _geojson(path) if Path(path).suffix.lower() in GEOJSON else _converted(path)
     try:
-        polygons = list(_polygons(document))
-        rings = [np.array([corner[:2] for corner in ring], float) for p in polygons for ring in p]
+        polygons = [list(map(_ring, rings)) for rings in _polygons(document)]
         crs = _declared(document) if crs is None else crs
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise _not_geojson(path, repr(error)) from error
+    rings = [ring for polygon in polygons for ring in polygon]
     if not rings:
         raise RasterError(f"{path} holds no polygon. Draw polygons around normal pixels.")
     if any(ring.ndim != 2 or ring.shape[0] < 4 or ring.shape[1] != 2 for ring in rings):
         raise _not_geojson(path, "a ring is not made of four or more pairs of coordinates")
-    return Outlines(
-        name=str(path),
-        corners=np.concatenate(rings),
-        ring_sizes=tuple(len(ring) for ring in rings),
-        ring_counts=tuple(len(polygon) for polygon in polygons),
-        crs=crs,
-    )
+    return Outlines(polygons, crs)
+
+
+def _ring(corners: Any) -> Ring:  # noqa: ANN401 - JSON
+    return np.array([corner[:2] for corner in corners], float)
 
 
 def _geojson(path: str | Path) -> tuple[Any, None]:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 
 import numpy as np
 from affine import Affine
@@ -22,7 +21,7 @@ from rasterio.warp import transform
 
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
-from ..pixels.tiling import Window, shape_of
+from ..pixels.tiling import Tile, Window
 from .dataset import Dataset
 from .description import alpha_indexes
 from .gdal import reporting
@@ -44,20 +43,14 @@ class Warped:
     """Side of the blocks that are warped together, pixels."""
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
-        """Read bands of a window of the grid; NaN = no data, or outside the raster.
-
-        Raises
-        ------
-        RasterError
-            If the file is damaged there.
-        """
-        values = np.empty((*shape_of(window), len(bands)), np.float32)
-        for rows, cols in product(*map(self._blocks, window, self.source.grid.shape)):
-            in_rows, from_rows = _overlap(window[0], rows)
-            in_cols, from_cols = _overlap(window[1], cols)
-            block = self.source.read(bands, (rows, cols))
-            values[in_rows, in_cols] = block[from_rows, from_cols]
-        return values
+        """Read bands of a window of the grid; NaN = no data, or outside the raster."""
+        rows, cols = map(self._blocks, window, self.source.grid.shape)
+        strips = [
+            np.concatenate([self.source.read(bands, (row, col)) for col in cols], axis=1)
+            for row in rows
+        ]
+        read = slice(rows[0].start, rows[-1].stop), slice(cols[0].start, cols[-1].stop)
+        return np.concatenate(strips)[Tile(keep=window, read=read).inner]
 
     def _blocks(self, part: slice, length: int) -> list[slice]:
         """Return the blocks along an axis that overlap a part of it."""
@@ -69,23 +62,13 @@ class Warped:
 def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterator[Warped]:
     """Warp a raster to the grid of a scene; both have a coordinate reference system.
 
-    Parameters
-    ----------
-    source : Dataset
-        The open raster.
-    grid : Grid
-        Grid of the scene.
-    scene : str
-        Name of the scene, for messages.
-    nearest : bool
-        Whether to take the nearest pixel, as classes need; otherwise the result is the weighted
-        mean of the four pixels around, or, where the raster is finer than the scene, of all that a
-        pixel of the scene covers.
+    The result is the nearest pixel, as classes need, or else the weighted mean of the four pixels
+    around; where the raster is finer than the scene, of all that a pixel of the scene covers.
 
     Raises
     ------
     RasterError
-        If GDAL cannot transform one coordinate reference system into the other.
+        When GDAL cannot transform one coordinate reference system into the other.
     """
     dataset = source.handle
     alpha = next(iter(alpha_indexes(dataset)), None)
@@ -143,12 +126,3 @@ def _pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:
 def _affine(grid: Grid) -> NDArray[np.float64]:
     """Return the matrix that maps (col, row, 1) to (x, y, 1)."""
     return np.reshape([*grid.transform, 0.0, 0.0, 1.0], (3, 3))
-
-
-def _overlap(one: slice, other: slice) -> tuple[slice, slice]:
-    """Return what two slices share, counted from the start of each."""
-    start, stop = max(one.start, other.start), min(one.stop, other.stop)
-    return (
-        slice(start - one.start, stop - one.start),
-        slice(start - other.start, stop - other.start),
-    )

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import rasterio
@@ -65,19 +64,12 @@ class Layout:
 class MapWriter:
     """Writes one raster; a clean exit leaves a valid COG at ``path``, an error leaves nothing.
 
-    Parameters
-    ----------
-    path : path
-        The file to create, in a staging folder (see `anomvae.files.staging`).
-    georeference : Georeference
-        Georeference of the scene.
-    layout : Layout
-        Content of the raster.
+    ``path`` lies in a staging folder (see `anomvae.files.staging`).
 
     Raises
     ------
     NotWritten
-        On entry, in `write` or on exit, if the folder is missing, read-only or full.
+        On entry, in `write` or on exit, when the folder is missing, read-only or full.
     """
 
     def __init__(self, path: str | Path, georeference: Georeference, layout: Layout) -> None:
@@ -98,12 +90,7 @@ class MapWriter:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Create the COG; after an error, remove both files."""
         if kind is not None:
             self._discard()
@@ -133,9 +120,9 @@ class MapWriter:
         Raises
         ------
         NotWritten
-            If the disk is full.
+            When the disk is full.
         ValueError
-            If ``values`` does not have the shape of the window.
+            When ``values`` does not have the shape of the window.
         """
         expected = (len(self._layout.descriptions), *shape_of(window))
         if values.shape != expected:  # GDAL would stretch it

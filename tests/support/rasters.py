@@ -1,18 +1,18 @@
 """Small rasters on disk, a detector of their kind, and the command line, for several tests."""
 
-import warnings
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import rasterio
 from affine import Affine
 from click.testing import CliRunner
-from rasterio.errors import NotGeoreferencedWarning
 
 from anomvae.cli import main
 from anomvae.config import shipped
+from anomvae.raster.gdal import unwarned
+from support.scene_files import make, setting
 
 BANDS = 6
 NODATA = -1.0
@@ -41,25 +41,10 @@ def plant(values, row=10, col=12):
 
 def write(path, values, names=None, scales=None, **profile):
     """Write values, axes (band, row, col), as a GeoTIFF in UTM."""
-    profile = {
-        "driver": "GTiff",
-        "count": values.shape[0],
-        "height": values.shape[1],
-        "width": values.shape[2],
-        "dtype": values.dtype,
-        "nodata": NODATA,
-        "crs": "EPSG:32633",
-        "transform": Affine(10, 0, 5e5, 0, -10, 4e6),
-    } | profile
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **profile) as dataset:
-            dataset.write(values)
-            if names is not None:
-                dataset.descriptions = names
-            if scales is not None:
-                dataset.scales = scales
-    return path
+    given = {"descriptions": names, "scales": scales}
+    describe = setting(**{name: value for name, value in given.items() if value is not None})
+    utm = {"crs": "EPSG:32633", "transform": Affine(10, 0, 5e5, 0, -10, 4e6)}
+    return make(path, values, describe=describe, **{"nodata": NODATA} | utm | profile)
 
 
 def write_labels(path, shape=(40, 48), row=10, col=12):
@@ -71,10 +56,8 @@ def write_labels(path, shape=(40, 48), row=10, col=12):
 
 def bands_of(path):
     """Read all bands of a raster as they are stored, axes (band, row, col)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as dataset:
-            return dataset.read()
+    with unwarned(), rasterio.open(path) as dataset:
+        return dataset.read()
 
 
 @cache
@@ -90,16 +73,7 @@ def trained(config="default"):
         return anomvae.train([path], resolve_config(config, QUICK).config)
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
 def run(*arguments):
     """Run the command line in this process."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    return Ran(result.exit_code, result.stdout, result.stderr)
+    return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr)

@@ -2,7 +2,7 @@
 
 It is another process: GDAL may hold Python's lock while it waits for an answer.  ::
 
-    python servers.py FOLDER LOG [TROUBLE ...]
+    python servers.py FOLDER [TROUBLE ...]
 
 A trouble is ``404``, ``500``, ..., or in the middle of the answer ``drop`` or ``stall`` (silence),
 and the numbers of the GETs that meet it: ``500:2,4`` or ``drop:3-``.
@@ -13,34 +13,18 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Served:
-    """A folder that is served."""
-
-    url: str
-    log: Path
-
-    @property
-    def requests(self):
-        """The requests, as in ``GET /scene.tif``."""
-        return self.log.read_text().splitlines()
-
-
 @contextmanager
 def served(folder, *troubles):
-    """Serve a folder while the block runs."""
-    log = Path(folder) / "requests.log"
-    log.write_text("")
-    command = [sys.executable, __file__, str(folder), str(log), *troubles]
+    """Serve a folder while the block runs; yield its address."""
+    command = [sys.executable, __file__, str(folder), *troubles]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield Served(process.stdout.readline().strip(), log)
+            yield process.stdout.readline().strip()
         finally:
             process.kill()
 
@@ -59,7 +43,7 @@ def met(troubles, number):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    folder, log, troubles, numbers = Path(), None, (), count(1)
+    folder, troubles, numbers = Path(), (), count(1)
 
     def log_message(self, *arguments):
         """Keep quiet."""
@@ -71,9 +55,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer("GET", met(self.troubles, next(self.numbers)))
 
     def answer(self, method, trouble):
-        path = self.path.partition("?")[0]
-        print(method, path, file=self.log, flush=True)
-        file = self.folder / path.lstrip("/")
+        file = self.folder / self.path.partition("?")[0].lstrip("/")
         status = int(trouble) if trouble and trouble.isdigit() else None
         if status or not file.is_file():
             self.send_response(status or 404)
@@ -99,8 +81,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    Handler.folder, Handler.log = Path(sys.argv[1]), open(sys.argv[2], "a")  # noqa: SIM115
-    Handler.troubles = sys.argv[3:]
+    Handler.folder, Handler.troubles = Path(sys.argv[1]), sys.argv[2:]
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Self
 
 from ..dataset import Dataset
 
 
+@dataclass(frozen=True)
 class Product(ABC):
     """One date of a scene, recognised and not open; it can be pickled."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The name that the user gave; messages use it."""
+    name: str
+    """The name that the user gave; messages use it."""
 
     @property
     @abstractmethod
@@ -38,5 +38,5 @@ class Product(ABC):
         Raises
         ------
         RasterError
-            If a file does not exist, is no raster, or holds no band of real numbers.
+            When a file does not exist, is no raster, or holds no band of real numbers.
         """

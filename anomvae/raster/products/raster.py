@@ -17,42 +17,23 @@ from .product import Product
 class Raster(Product):
     """A raster that GDAL opens by its name."""
 
-    path: str
-    """The path as the user gave it."""
-
-    @property
-    def name(self) -> str:
-        """The path as the user gave it."""
-        return self.path
-
     @property
     def stem(self) -> str:
         """The beginning of the names of its results."""
-        return stem_of(self.path)
+        if is_local(self.name):
+            return Path(self.name).stem
+        last = re.split(r"[/!]", without_query(self.name).rstrip("/"))[-1].replace('"', "")
+        return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The path alone."""
-        return (self.path,)
+        return (self.name,)
 
     def absolute(self) -> Raster:
         """Return the product with an absolute path."""
-        return Raster(absolute_uri(self.path))
+        return Raster(absolute_uri(self.name))
 
     def open(self) -> AbstractContextManager[Dataset]:
         """Open the raster; the context closes it."""
-        return open_raster(self.path)
-
-
-def stem_of(name: str) -> str:
-    """Return the beginning of file names for a path, a URI or the name of a subdataset.
-
-    Examples
-    --------
-    >>> stem_of("maps/coast.v1.tif"), stem_of("s3://eo/coast.tif"), stem_of('NETCDF:"a/b.nc":t2m')
-    ('coast.v1', 'coast', 'b_t2m')
-    """
-    if is_local(name):
-        return Path(name).stem
-    last = re.split(r"[/!]", without_query(name).rstrip("/"))[-1].replace('"', "")
-    return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
+        return open_raster(self.name)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from xml.etree import ElementTree
+from typing import NamedTuple
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 from rasterio.io import DatasetReader
 from rasterio.transform import array_bounds
@@ -32,22 +33,15 @@ TYPES = {
 class BandStack(Product):
     """Rasters of one extent whose first bands are the bands of a scene."""
 
-    title: str
-    """Name of the scene."""
     files: tuple[str, ...]
     """The rasters, one for each band; coarser ones are repeated on the grid of the finest."""
     bands: tuple[str, ...]
     """Names of the bands."""
 
     @property
-    def name(self) -> str:
-        """The title."""
-        return self.title
-
-    @property
     def stem(self) -> str:
         """The beginning of the names of its results."""
-        return PurePath(self.title).name
+        return PurePath(self.name).name
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -64,97 +58,72 @@ class BandStack(Product):
         Raises
         ------
         RasterError
-            If a raster cannot be read.
+            When a raster cannot be read.
         GridMismatch
-            If the rasters do not cover the same extent in one coordinate reference system.
+            When the rasters do not cover the same extent in one coordinate reference system.
         """
-        layers = [_layer(path, name) for path, name in zip(self.files, self.bands, strict=True)]
-        finest = max(layers, key=lambda layer: layer.shape)
-        for layer in layers:
-            _require_same_extent(layer, finest)
-        vrt = ElementTree.tostring(_document(layers, finest), encoding="unicode")
-        return open_raster(vrt, name=self.title)
+        with session(), ExitStack() as files:
+            layers = [
+                _Layer(name, path, files.enter_context(open_handle(path)))
+                for path, name in zip(self.files, self.bands, strict=True)
+            ]
+            finest = max(layers, key=lambda layer: layer.raster.shape)
+            for layer in layers:
+                _require_fit(layer, finest)
+            vrt = _document(layers, finest.raster)
+        return open_raster(vrt, name=self.name)
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """A raster whose first band becomes a band of the stack."""
+class _Layer(NamedTuple):
+    """An open raster whose first band becomes a band of the stack."""
 
     name: str
     path: str
-    shape: tuple[int, int]
-    bounds: tuple[float, ...]
-    transform: tuple[float, ...]
-    crs: str
-    dtype: str
-    nodata: float | None
-    scale: float
-    offset: float
+    raster: DatasetReader
 
 
-def _layer(path: str, name: str) -> _Layer:
-    dataset = open_handle(path)
-    with dataset, session():
-        if dataset.count < 1 or dataset.dtypes[0] not in TYPES:
-            raise RasterError(f"{path} has no band of real numbers. Choose another asset.")
-        return _Layer(
-            name=name,
-            path=_gdal_name(dataset, path),
-            shape=dataset.shape,
-            bounds=array_bounds(*dataset.shape, dataset.transform),
-            transform=dataset.transform.to_gdal(),
-            crs="" if dataset.crs is None else dataset.crs.to_wkt(),
-            dtype=dataset.dtypes[0],
-            nodata=dataset.nodata,
-            scale=dataset.scales[0],
-            offset=dataset.offsets[0],
-        )
-
-
-def _gdal_name(dataset: DatasetReader, path: str) -> str:
-    """Return the name by which GDAL opens a raster: a URL becomes ``/vsicurl/...``."""
-    return dataset.files[0] if dataset.files else path
-
-
-def _require_same_extent(layer: _Layer, finest: _Layer) -> None:
-    pixel = max(abs(size) for size in (finest.transform[1], finest.transform[5]))
-    distance = max(abs(a - b) for a, b in zip(layer.bounds, finest.bounds, strict=True))
-    if layer.crs != finest.crs or distance > pixel / 2:
+def _require_fit(layer: _Layer, finest: _Layer) -> None:
+    if layer.raster.count < 1 or layer.raster.dtypes[0] not in TYPES:
+        raise RasterError(f"{layer.path} has no band of real numbers. Choose another asset.")
+    here, there = (array_bounds(*one.raster.shape, one.raster.transform) for one in (layer, finest))
+    pixel = max(abs(finest.raster.transform.a), abs(finest.raster.transform.e))
+    distance = max(abs(a - b) for a, b in zip(here, there, strict=True))
+    if _wkt(layer.raster) != _wkt(finest.raster) or distance > pixel / 2:
         raise GridMismatch(
             f"{layer.name!r} and {finest.name!r} do not cover the same ground: extents "
-            f"{layer.bounds} and {finest.bounds}. Choose assets of one scene in one projection."
+            f"{here} and {there}. Choose assets of one scene in one projection."
         )
 
 
-def _document(layers: Sequence[_Layer], finest: _Layer) -> ElementTree.Element:
+def _wkt(raster: DatasetReader) -> str:
+    return "" if raster.crs is None else str(raster.crs.to_wkt())
+
+
+def _document(layers: Sequence[_Layer], finest: DatasetReader) -> str:
     rows, cols = finest.shape
-    root = ElementTree.Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
+    root = Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
     if finest.crs:
-        _add(root, "SRS", finest.crs)
-    _add(root, "GeoTransform", ", ".join(map(repr, finest.transform)))
-    for number, layer in enumerate(layers, start=1):
-        band = ElementTree.SubElement(
-            root, "VRTRasterBand", dataType=TYPES[layer.dtype], band=str(number)
-        )
-        _add(band, "Description", layer.name)
-        if layer.nodata is not None:
-            _add(band, "NoDataValue", repr(layer.nodata))
-        _add(band, "Scale", repr(layer.scale))
-        _add(band, "Offset", repr(layer.offset))
-        source = ElementTree.SubElement(band, "SimpleSource", resampling="nearest")
-        _add(source, "SourceFilename", layer.path).set("relativeToVRT", "0")
+        _add(root, "SRS", _wkt(finest))
+    _add(root, "GeoTransform", ", ".join(map(repr, finest.transform.to_gdal())))
+    for number, (name, path, raster) in enumerate(layers, start=1):
+        kind = TYPES[raster.dtypes[0]]
+        band = _add(root, "VRTRasterBand", dataType=kind, band=str(number))
+        _add(band, "Description", name)
+        if raster.nodata is not None:
+            _add(band, "NoDataValue", repr(raster.nodata))
+        _add(band, "Scale", repr(raster.scales[0]))
+        _add(band, "Offset", repr(raster.offsets[0]))
+        source = _add(band, "SimpleSource", resampling="nearest")
+        # By the name of GDAL: a URL becomes ``/vsicurl/...``.
+        file = raster.files[0] if raster.files else path
+        _add(source, "SourceFilename", file, relativeToVRT="0")
         _add(source, "SourceBand", "1")
-        _rectangle(source, "SrcRect", layer.shape)
-        _rectangle(source, "DstRect", finest.shape)
-    return root
+        for tag, (height, width) in {"SrcRect": raster.shape, "DstRect": finest.shape}.items():
+            _add(source, tag, xOff="0", yOff="0", xSize=str(width), ySize=str(height))
+    return tostring(root, encoding="unicode")
 
 
-def _add(parent: ElementTree.Element, tag: str, text: str) -> ElementTree.Element:
-    child = ElementTree.SubElement(parent, tag)
+def _add(parent: Element, tag: str, text: str | None = None, **attributes: str) -> Element:
+    child = SubElement(parent, tag, attributes)
     child.text = text
     return child
-
-
-def _rectangle(parent: ElementTree.Element, tag: str, shape: tuple[int, int]) -> None:
-    rows, cols = shape
-    ElementTree.SubElement(parent, tag, xOff="0", yOff="0", xSize=str(cols), ySize=str(rows))
