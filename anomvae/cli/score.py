@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,7 +10,6 @@ from . import options
 
 if TYPE_CHECKING:
     from ..mapping import MapResult, Outcome
-
 
 ANOMALY_FOUND = 10
 
@@ -29,7 +28,7 @@ ANOMALY_FOUND = 10
 @options.workers_opt
 @options.dask_opt
 @options.overwrite_opt
-@click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
+@options.fail_on_anomaly_opt
 @options.json_opt
 @options.device_opt
 @options.verbose_opt
@@ -38,8 +37,6 @@ def score(  # noqa: PLR0913 - one argument per option
     model: str,
     folder: str,
     rule: str | None,
-    mask: str | None,
-    covariates: tuple[str, ...],
     tile: int | None,
     min_area: int,
     dates: str,
@@ -50,6 +47,7 @@ def score(  # noqa: PLR0913 - one argument per option
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
+    **chosen: Any,  # noqa: ANN401 - mask and covariates
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
 
@@ -76,13 +74,7 @@ def score(  # noqa: PLR0913 - one argument per option
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
-        closed = scenes_of(
-            scenes,
-            one_place=detector.compares_dates,
-            dates=dates,
-            mask=mask,
-            covariates=covariates,
-        )
+        closed = scenes_of(scenes, one_place=detector.compares_dates, dates=dates, **chosen)
         outcomes = score_scenes(
             detector, closed, folder, score_options, progress=progress, mapper=mapper
         )

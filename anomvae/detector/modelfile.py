@@ -139,13 +139,7 @@ def read_card(path: str | Path) -> Card:
 
 
 def read_model(path: str | Path) -> ModelFile:
-    """Read a whole model and check that its tensors are those that were written.
-
-    Raises
-    ------
-    ModelFileError
-        When the file is missing, damaged, foreign, a pickle, or of a newer format.
-    """
+    """Read a whole model, as `read_card`; check that its tensors are those that were written."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 

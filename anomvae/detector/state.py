@@ -93,13 +93,7 @@ class DetectorState:
         return self.view.compares_dates
 
     def require_dates(self, dates: int) -> None:
-        """Require as many dates of a site as a score needs.
-
-        Raises
-        ------
-        ConfigError
-            When the family compares dates, and there is only one.
-        """
+        """Refuse one date alone where the family compares dates, with a ConfigError."""
         require_dates(self.view, dates, self.card.family)
 
 
@@ -126,8 +120,7 @@ def read_state(path: PathText) -> DetectorState:
     Raises
     ------
     ModelFileError
-        When the file is missing, damaged, foreign, a pickle, of a newer format, or its arrays are
-        not those that its card describes.
+        When `read_model` raises it, or the arrays are not those that the card describes.
     """
     file = read_model(path)
     try:

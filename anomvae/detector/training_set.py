@@ -103,8 +103,7 @@ def training_set(
 
 
 def _any(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which examples have data at any date, (n,)."""
-    return np.asarray(known.any(axis=tuple(range(1, known.ndim))))
+    return np.asarray(known.any(axis=tuple(range(1, known.ndim))))  # at any date
 
 
 def _require(examples: int, held_out: int, fewest: int) -> None:

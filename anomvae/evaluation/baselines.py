@@ -78,21 +78,8 @@ BASELINES: dict[str, Callable[[Stream], Score]] = {
 }
 
 
-def baseline(name: str) -> Callable[[Stream], Score]:
-    """Return a baseline by its name.
-
-    Raises
-    ------
-    ConfigError
-        When none has this name.
-    """
-    if name in BASELINES:
-        return BASELINES[name]
-    raise ConfigError(f"No baseline is called {name!r}. {hint(name, BASELINES)}")
-
-
 def require_baselines(names: Iterable[str]) -> None:
-    """Refuse an unknown name before any work is done.
+    """Require that every name is that of a baseline.
 
     Raises
     ------
@@ -100,4 +87,5 @@ def require_baselines(names: Iterable[str]) -> None:
         When a name is unknown.
     """
     for name in names:
-        baseline(name)
+        if name not in BASELINES:
+            raise ConfigError(f"No baseline is called {name!r}. {hint(name, BASELINES)}")

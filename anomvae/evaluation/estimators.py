@@ -16,8 +16,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..config import Config, TrainingConfig, build_config
-from ..config.tables import ModelConfig, ScoreConfig, Table
+from ..config import Config, build_config
 from ..detector import Detector, fit_detector
 from ..errors import ConfigError
 from ..models.plan import ModelPlan
@@ -132,13 +131,9 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         return vae
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Learn spectra that are mostly normal, and fit the threshold.
+        """Learn spectra that are mostly normal, and fit the threshold; ``y`` is ignored.
 
-        Parameters
-        ----------
-        X : array or DataFrame, shape (n_pixels, n_bands)
-            Data units; column names become band names.
-        y : ignored
+        Column names of a DataFrame become band names.
 
         Raises
         ------
@@ -201,15 +196,10 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
 
     def _plan(self) -> ModelPlan:
         """Resolve the parameters, each a key of a table of the configuration."""
-        tables: dict[str, type[Table]] = {
-            "model": ModelConfig,
-            "training": TrainingConfig,
-            "score": ScoreConfig,
-        }
         parameters = self.get_params()
         data: dict[str, Any] = {
-            name: {key: parameters[key] for key in table.model_fields if key in parameters}
-            for name, table in tables.items()
+            name: {key: parameters[key] for key in type(table).model_fields if key in parameters}
+            for name, table in (("model", MODEL), ("training", TRAINING), ("score", SCORE))
         }
         data |= {"threshold": self.threshold, "device": self.device}
         plan = ModelPlan.of(build_config(data, "VAEDetector"))

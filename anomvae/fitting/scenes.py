@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import ConfigError
 from ..files import PathText
 from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates
+from ..pixels.covariates import Covariates, rasters_of
 from ..raster import scenes_of
 from ..training.scenes import TrainingScenes
 
@@ -28,6 +28,12 @@ class Selection:
     dates: str | None = None
     """Dates of the scenes for a family that compares them, as `Scene.of` reads them; None: the
     scenes are listed oldest first."""
+
+    @property
+    def files(self) -> list[PathText]:
+        """The files that it names."""
+        named = [*self.normal, *rasters_of(self.covariates)]
+        return named if self.mask is None else [self.mask, *named]
 
 
 EVERYTHING = Selection()
@@ -50,11 +56,8 @@ def select_scenes(
 
     Raises
     ------
-    RasterError, GridMismatch, BandMismatch, CovariateMismatch
-        When `Scene.open` raises them: a file is missing, or does not fit.
-    ConfigError
-        When no scene is given, a band is unknown, the masks of normal pixels are not one for all
-        scenes or one for each, or dates are given to a family that does not compare them.
+    RasterError, GridMismatch, BandMismatch, CovariateMismatch, ConfigError
+        When `scenes_of`, `Scene.open` or `require_compared` raise them.
     """
     require_compared(select.dates, compares_dates=compares_dates, family=family)
     scenes = scenes_of(paths, one_place=compares_dates, **vars(select))
