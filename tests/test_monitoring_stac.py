@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlparse
 
 import pytest
-from support.ranges import served_folder
+from support import servers
 from support.rasters import BANDS, bands_of, land, plant, trained, write
 from support.watching import START, Clock, result, rows, run_watch, served, watch
 
@@ -66,8 +66,8 @@ def names(scenes):
 
 @pytest.fixture
 def archive(tmp_path):
-    with served_folder(tmp_path) as url:
-        yield f"{url}/catalog.json"
+    with servers.served(tmp_path) as store:
+        yield f"{store.url}/catalog.json"
 
 
 def test_the_items_of_a_static_catalogue_are_scenes_oldest_first(tmp_path, archive):

@@ -12,9 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
-from anomvae.mapping.deliverables import Deliverables
-
 from anomvae.errors import RasterError
+from anomvae.mapping.deliverables import Deliverables
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import AlertRule, MonitorConfig
 from anomvae.monitoring.database import opened_to_read
