@@ -11,7 +11,8 @@ import torch
 from scipy import stats
 from support.spectra import ArrayScene, fit, fit_scene, scene, spectra
 
-from anomvae.detector import CHUNK, Detector, torch_threads
+from anomvae.detector import Detector, torch_threads
+from anomvae.detector.batches import CHUNK
 from anomvae.detector.modelfile import ModelFile, read_model, to_bytes
 from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughPixels
 from anomvae.models import LIKELIHOODS

@@ -50,8 +50,6 @@ verbose_opt = click.option(
 )
 scenes_arg = click.argument("scenes", nargs=-1, required=True)
 scene_arg = click.argument("scene")
-model_arg = click.argument("model")
-model_opt = click.option("-m", "--model", required=True, help="Model file.")
 folder_opt = click.option("-o", "--out", "folder", required=True, help="Folder for the results.")
 config_opt = click.option(
     "--config",
@@ -99,22 +97,12 @@ threshold_opt = click.option(
     metavar="RULE",
     help="sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE.",
 )
-tile_opt = click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 min_area_opt = click.option(
     "--min-area",
     type=int,
     default=1,
     show_default=True,
     help="Pixels of the smallest object that the objects file lists.",
-)
-threads_opt = click.option(
-    "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
-)
-workers_opt = click.option(
-    "--workers", type=int, help="Processes that score, in addition to this one, which writes."
-)
-dask_opt = click.option(
-    "--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster."
 )
 fail_on_anomaly_opt = click.option(
     "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
@@ -160,10 +148,8 @@ def result_line(result: MapResult, as_json: bool) -> str:
 def require_writable(path: str, overwrite: bool, read: Iterable[PathText | None]) -> None:
     """Require before the work that its result can be written, and replaces no file that is read.
 
-    Raises
-    ------
-    FileError, OutputExists, ConfigError
-        When its folder is not writable, it exists, or it is one of the files that are read.
+    Raises FileError when its folder is not writable, OutputExists without ``overwrite``, and
+    ConfigError when it is one of the files that are read.
     """
     from ..errors import ConfigError, FileError, OutputExists
 

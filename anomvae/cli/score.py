@@ -16,17 +16,21 @@ ANOMALY_FOUND = 10
 
 @click.command()
 @options.scenes_arg
-@options.model_opt
+@click.option("-m", "--model", required=True, help="Model file.")
 @options.folder_opt
 @options.threshold_opt
 @options.mask_opt
 @options.covariates_opt
-@options.tile_opt
+@click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 @options.min_area_opt
 @options.dates_opt
-@options.threads_opt
-@options.workers_opt
-@options.dask_opt
+@click.option(
+    "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
+)
+@click.option(
+    "--workers", type=int, help="Processes that score, in addition to this one, which writes."
+)
+@click.option("--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster.")
 @options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt

@@ -10,7 +10,7 @@ from . import options
 
 
 @click.command()
-@options.model_arg
+@click.argument("model")
 @options.scenes_arg
 @click.option("-o", "--out", required=True, help="Model file to write.")
 @click.option("--rule", default="sigma:3", show_default=True, help="As for score --threshold.")

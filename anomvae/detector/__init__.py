@@ -9,31 +9,14 @@ from typing import TYPE_CHECKING
 from .. import lazily
 
 if TYPE_CHECKING:
-    from .batches import CHUNK, THREADS, Scores, available, torch_threads
+    from .batches import THREADS, Scores, torch_threads
     from .detector import Detector
     from .fit import fit_detector, fit_surroundings
 
-__all__ = [
-    "CHUNK",
-    "THREADS",
-    "Detector",
-    "Scores",
-    "available",
-    "fit_detector",
-    "fit_surroundings",
-    "torch_threads",
-]
+__all__ = ["THREADS", "Detector", "Scores", "fit_detector", "fit_surroundings", "torch_threads"]
 
 __getattr__ = lazily(
     __name__,
-    {
-        "CHUNK": "batches",
-        "Detector": "detector",
-        "Scores": "batches",
-        "THREADS": "batches",
-        "available": "batches",
-        "fit_detector": "fit",
-        "fit_surroundings": "fit",
-        "torch_threads": "batches",
-    },
+    dict.fromkeys(("THREADS", "Scores", "torch_threads"), "batches")
+    | {"Detector": "detector", "fit_detector": "fit", "fit_surroundings": "fit"},
 )

@@ -141,12 +141,9 @@ def to_device(array: Array, device: torch.device) -> Tensor:
 
 
 def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covariates = ()) -> None:
-    """Require that the last axis holds the bands, then context features or covariates.
+    """Refuse another last axis than the bands, then context features or covariates.
 
-    Raises
-    ------
-    BandMismatch, CovariateMismatch
-        When it has another length.
+    Raises BandMismatch or CovariateMismatch when it has another length.
     """
     if covariates:
         return require_values(x.shape[-1], len(bands), covariates)
@@ -159,13 +156,7 @@ def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covar
 
 
 def available(name: str) -> torch.device:
-    """Return a device.
-
-    Raises
-    ------
-    ConfigError
-        When the machine does not have it.
-    """
+    """Return a device; raise ConfigError when the machine does not have it."""
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"device = {name!r}: this machine has no CUDA GPU. Use cpu.")
     return torch.device(name)

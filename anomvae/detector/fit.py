@@ -141,12 +141,8 @@ def fit_surroundings(
 
     Raises
     ------
-    NotEnoughPixels
-        When too few examples have data, or every band has one value in all of them.
-    ConfigError
-        When a categorical covariate has too many classes.
-    CovariateMismatch
-        When a categorical covariate has no class at any example.
+    NotEnoughPixels, ConfigError, CovariateMismatch
+        As `fit_detector` does, and when a categorical covariate has too many classes, or none.
     """
     if plan.context is None:
         return None

@@ -59,16 +59,14 @@ class ScoringProgram:
     def score_terms(self, batch: ModelInput) -> ScoreTerms[Tensor]:
         """Return the terms of examples, and their codes."""
         code = self.encode(batch)
-        negative_mean = self.model.decode(code.z, batch.context)
-        squares = self._residual(batch.x, negative_mean).square_()
+        whitened = self.model.decode(code.z, batch.context)  # minus the mean, then the residual
+        if isinstance(self.gain, Tensor):
+            whitened.addcmul_(batch.x, self.gain)
+        else:
+            whitened.add_(self.gain(batch.x))
+        squares = whitened.square_()
         nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
         return ScoreTerms(nll, self.kl_weight * code.kl, code.z)
-
-    def _residual(self, x: Tensor, negative_mean: Tensor) -> Tensor:
-        """Return the whitened residual, in the memory of ``negative_mean``."""
-        if isinstance(self.gain, Tensor):
-            return negative_mean.addcmul_(x, self.gain)
-        return negative_mean.add_(self.gain(x))
 
 
 def scoring_program(

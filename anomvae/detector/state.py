@@ -55,13 +55,7 @@ class DetectorState:
 
     @property
     def threshold(self) -> Threshold:
-        """The threshold of the score.
-
-        Raises
-        ------
-        ConfigError
-            When none is fitted yet; `Detector.with_threshold` fits one.
-        """
+        """The threshold of the score; a ConfigError when none is fitted yet."""
         if self.card.threshold is None:
             raise ConfigError("The detector has no threshold yet. Fit one with `with_threshold`.")
         return self.card.threshold
@@ -115,12 +109,9 @@ def to_model_file(state: DetectorState) -> ModelFile:
 
 
 def read_state(path: PathText) -> DetectorState:
-    """Read what a model file holds.
+    """Read what a model file holds; raise ModelFileError as `read_model` does.
 
-    Raises
-    ------
-    ModelFileError
-        When `read_model` raises it, or the arrays are not those that the card describes.
+    The same error reports arrays that are not those that the card describes.
     """
     file = read_model(path)
     try:
@@ -133,7 +124,6 @@ def read_state(path: PathText) -> DetectorState:
 
 
 def _state_of(file: ModelFile) -> DetectorState:
-    """Build what a file describes; its family is looked up here."""
     card, tensors = file.card, file.tensors
     family, patch = family_named(card.family), card.patch or PATCH
     context = None

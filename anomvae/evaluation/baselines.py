@@ -79,13 +79,7 @@ BASELINES: dict[str, Callable[[Stream], Score]] = {
 
 
 def require_baselines(names: Iterable[str]) -> None:
-    """Require that every name is that of a baseline.
-
-    Raises
-    ------
-    ConfigError
-        When a name is unknown.
-    """
+    """Raise ConfigError when a name is not that of a baseline."""
     for name in names:
         if name not in BASELINES:
             raise ConfigError(f"No baseline is called {name!r}. {hint(name, BASELINES)}")

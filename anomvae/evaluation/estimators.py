@@ -195,7 +195,6 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         return rows[:, self.columns_]
 
     def _plan(self) -> ModelPlan:
-        """Resolve the parameters, each a key of a table of the configuration."""
         parameters = self.get_params()
         data: dict[str, Any] = {
             name: {key: parameters[key] for key in type(table).model_fields if key in parameters}
@@ -208,7 +207,6 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         return plan
 
     def _bands(self) -> Bands:
-        """Name bands by the columns of a DataFrame, or by their position."""
         if not hasattr(self, "feature_names_in_"):
             return unnamed_bands(self.n_features_in_)
         items = tuple(Band(i, name) for i, name in enumerate(self.feature_names_in_, start=1))
@@ -216,7 +214,6 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
 
 
 def _require_rows(family: str, radius: int, *, alone: bool) -> None:
-    """Require that each pixel is scored alone: no neighbours, no dates."""
     if radius or not alone:
         what = "This detector" if alone else f"family = {family!r}"
         raise ConfigError(

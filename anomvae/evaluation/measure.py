@@ -133,7 +133,9 @@ def evaluate(
     closed = Scene.of(scene, mask=mask)
     with closed.open() as opened:
         opened.grid.require_same(scored.grid, opened.name, str(path))
-        _warn_of_another(opened.name, scored.tags, str(path))
+        source = scored.tags.get("ANOMVAE_SCENE")
+        if source and source != file_name(opened.name):
+            log.warning("%s was made from %s, not from %s", path, source, opened.name)
         bands = _bands_with_data(opened)
     known = np.where(np.isfinite(scored.score), truth, np.nan)
     rows |= _baseline_rows(closed, bands, known, baselines, progress)
@@ -206,7 +208,6 @@ def evaluate_detector(
 def _baseline_rows(
     scene: Scene, bands: Bands, truth: Array, names: Sequence[str], progress: Progress
 ) -> dict[str, Metrics]:
-    """Fit baselines to bands of a scene, and measure them where ``truth`` is known."""
     with scene.open(bands) as opened:
 
         def valid_spectra() -> Iterator[tuple[Window, Mask, Spectra]]:
@@ -236,14 +237,8 @@ def _baseline_rows(
         return rows
 
 
-def _warn_of_another(scene: str, tags: Mapping[str, str], path: str) -> None:
-    source = tags.get("ANOMVAE_SCENE", "")
-    if source and source != file_name(scene):
-        log.warning("%s was made from %s, not from %s", path, source, scene)
-
-
 def _bands_with_data(opened: OpenScene) -> Bands:
-    """Return the bands with data: one band without would leave no pixel valid."""
+    """Leave out bands without data: one of them would leave no pixel valid."""
     windows = (tile.keep for tile in tiles(opened.grid.shape, _tile_size(opened)))
     count = stream_statistics(opened.read(window) for window in windows).count
     filled = [band for band, values in zip(opened.bands, count, strict=True) if values]

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import resolve_config
-from ..detector import Detector, available, fit_detector, fit_surroundings
+from ..detector import Detector, fit_detector, fit_surroundings
+from ..detector.batches import available
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
 from ..models.plan import ModelPlan

@@ -72,12 +72,6 @@ def select_scenes(
 
 
 def require_compared(dates: str | None, *, compares_dates: bool, family: str) -> None:
-    """Refuse dates for a family that does not compare dates.
-
-    Raises
-    ------
-    ConfigError
-        When there are some, even "as listed".
-    """
+    """Raise ConfigError when dates, even "as listed", are given to a family that compares none."""
     if dates and not compares_dates:
         raise ConfigError(f"model.family = {family!r} does not compare dates: leave --dates out.")
