@@ -1,6 +1,5 @@
 """Small rasters on disk, a detector of their kind, and the command line, for several tests."""
 
-import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,10 +8,12 @@ import numpy as np
 import rasterio
 from affine import Affine
 from click.testing import CliRunner
-from rasterio.errors import NotGeoreferencedWarning
 
 from anomvae.cli import main
 from anomvae.config import shipped
+from anomvae.raster.gdal import unwarned
+
+from .scene_files import make, setting
 
 BANDS = 6
 NODATA = -1.0
@@ -41,25 +42,10 @@ def plant(values, row=10, col=12):
 
 def write(path, values, names=None, scales=None, **profile):
     """Write values, axes (band, row, col), as a GeoTIFF in UTM."""
-    profile = {
-        "driver": "GTiff",
-        "count": values.shape[0],
-        "height": values.shape[1],
-        "width": values.shape[2],
-        "dtype": values.dtype,
-        "nodata": NODATA,
-        "crs": "EPSG:32633",
-        "transform": Affine(10, 0, 5e5, 0, -10, 4e6),
-    } | profile
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, "w", **profile) as dataset:
-            dataset.write(values)
-            if names is not None:
-                dataset.descriptions = names
-            if scales is not None:
-                dataset.scales = scales
-    return path
+    place = {"crs": "EPSG:32633", "transform": Affine(10, 0, 5e5, 0, -10, 4e6)}
+    given = {"descriptions": names, "scales": scales}
+    describe = setting(**{name: value for name, value in given.items() if value is not None})
+    return make(path, values, describe=describe, **{"nodata": NODATA, **place, **profile})
 
 
 def write_labels(path, shape=(40, 48), row=10, col=12):
@@ -71,10 +57,8 @@ def write_labels(path, shape=(40, 48), row=10, col=12):
 
 def bands_of(path):
     """Read all bands of a raster as they are stored, axes (band, row, col)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as dataset:
-            return dataset.read()
+    with unwarned(), rasterio.open(path) as dataset:
+        return dataset.read()
 
 
 @cache
