@@ -164,13 +164,11 @@ def refit_threshold(
         When the rule is unknown, or one date is given to a detector that compares dates.
     """
     parsed = parse_rule(rule)  # an unknown rule is refused before the work
-    paths = as_paths(scenes)
-    detector.require_dates(len(paths))
     selected = select_scenes(
-        paths,
+        as_paths(scenes),
         replace(select, bands=None),
         family=detector.card.family,
-        compares_dates=detector.compares_dates,
+        view=detector.view,
         bands=detector.bands,
         covariates=detector.covariates,
     )

@@ -18,7 +18,6 @@ from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
 from ..models.plan import ModelPlan
 from ..parallel import Progress
-from ..pixels.views import require_dates
 from ..stats.context import conditioned
 from ..stats.thresholds import Rule
 from ..training.sampling import HELD_OUT, Blocks, cut_blocks, draw_blocks, draw_sample
@@ -73,9 +72,7 @@ class Fit:
             clean=bool(select.normal),
             covariates=bool(select.covariates),
         )
-        compares_dates = plan.view.compares_dates
-        require_dates(plan.view, len(paths), plan.name)
-        scenes = select_scenes(paths, select, family=plan.name, compares_dates=compares_dates)
+        scenes = select_scenes(paths, select, family=plan.name, view=plan.view)
         return cls(scenes, plan, seed, progress)
 
     def by_blocks(self) -> Detector:

@@ -9,6 +9,7 @@ from ..errors import ConfigError
 from ..files import PathText
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, rasters_of
+from ..pixels.views import View, require_dates
 from ..raster import scenes_of
 from ..training.scenes import TrainingScenes
 
@@ -45,22 +46,23 @@ def select_scenes(
     select: Selection,
     *,
     family: str,
-    compares_dates: bool,
+    view: View,
     bands: Bands | None = None,
     covariates: Covariates | None = None,
 ) -> TrainingScenes:
     """Open every scene once, and check that all have the bands of the first.
 
-    Where the family compares dates, ``paths`` are the dates of one site.  ``bands`` and
+    Where the view compares dates, ``paths`` are the dates of one site.  ``bands`` and
     ``covariates`` are those of a detector, which the scenes must have.
 
     Raises
     ------
     RasterError, GridMismatch, BandMismatch, CovariateMismatch, ConfigError
-        When `scenes_of`, `Scene.open` or `require_compared` raise them.
+        When `require_dates`, `require_compared`, `scenes_of` or `Scene.open` raise them.
     """
-    require_compared(select.dates, compares_dates=compares_dates, family=family)
-    scenes = scenes_of(paths, one_place=compares_dates, **vars(select))
+    require_dates(view, len(paths), family)
+    require_compared(select.dates, compares_dates=view.compares_dates, family=family)
+    scenes = scenes_of(paths, one_place=view.compares_dates, **vars(select))
     shapes: list[tuple[int, int]] = []
     first: tuple[Bands, Covariates] | None = None
     for scene in scenes:
