@@ -103,15 +103,6 @@ def test_min_area_is_the_smallest_listed_object(tmp_path, scene, model, command)
     assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
 
 
-def test_a_second_run_reports_that_results_are_up_to_date(tmp_path, scene, model):
-    run("score", scene, "-m", model, "-o", tmp_path / "out")
-
-    ran = run("score", scene, "-m", model, "-o", tmp_path / "out")
-
-    assert ran.code == 0
-    assert "up to date" in ran.out
-
-
 def test_a_model_is_evaluated_as_its_map_is(tmp_path, scene, model, labels):
     run("score", scene, "-m", model, "-o", tmp_path / "out")
 
@@ -131,14 +122,6 @@ def test_labels_of_one_class_are_reported(tmp_path, scene, model):
     assert ran.code == 0
     assert "NaN" in ran.out
     assert "pixels are normal" in ran.out
-
-
-def test_a_threshold_is_chosen_anew_while_scoring(tmp_path, scene, model):
-    run("score", scene, "-m", model, "-o", tmp_path / "out", "--threshold", "fixed:1e9")
-
-    summary = json.loads((tmp_path / "out" / "scene.json").read_text())
-    assert summary["threshold"]["value"] == 1e9
-    assert summary["pixels"]["flagged"] == 0
 
 
 def test_a_refitted_threshold_goes_to_another_file(tmp_path, scene, model):

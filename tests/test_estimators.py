@@ -1,6 +1,5 @@
 """The scikit-learn estimators: they pass its checks, keep its signs, and agree with the maps."""
 
-import pickle
 from functools import cache
 
 import numpy as np
@@ -8,8 +7,6 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 from support.spectra import fit, fit_scene, scene, spectra
 
@@ -48,9 +45,6 @@ def test_the_checks_of_scikit_learn_pass(detector):
     check_estimator(detector, on_skip=None)
 
 
-# Signs
-
-
 @both
 def test_the_signs_are_those_of_scikit_learn(detector):
     X, others = spectra(1000), unusual()
@@ -61,37 +55,12 @@ def test_the_signs_are_those_of_scikit_learn(detector):
     scores, decision = detector.score_samples(both_kinds), detector.decision_function(both_kinds)
     assert scores[:1000].mean() > scores[1000:].mean()
     assert (detector.anomaly_score(both_kinds) == -scores).all()
+    assert scores.dtype == np.float64
+    assert (scores <= 0).all()
     assert np.array_equal(decision, scores - detector.offset_)
     assert np.array_equal(detector.predict(both_kinds), np.where(decision < 0, -1, 1))
     assert (detector.predict(others) == -1).all()
     assert (detector.predict(X) == 1).mean() > 0.95
-
-
-@both
-def test_fit_predict_is_fit_then_predict(detector):
-    X = np.concatenate([spectra(500), unusual(5)])
-
-    flags = clone(detector).fit_predict(X)
-
-    assert np.array_equal(flags, clone(detector).fit(X).predict(X))
-
-
-def test_scores_are_float64_and_never_negative():
-    scores = fitted().anomaly_score(spectra(100, seed=2))
-
-    assert scores.shape == (100,)
-    assert scores.dtype == np.float64
-    assert (scores >= 0).all()
-
-
-def test_rx_is_the_squared_mahalanobis_distance():
-    X = spectra(500).astype(np.float64)
-
-    scores = RXDetector().fit(X).anomaly_score(X)
-
-    offset = X - X.mean(0)
-    expected = np.einsum("ni,ij,nj->n", offset, np.linalg.inv(np.cov(X.T)), offset)
-    assert scores == pytest.approx(expected, rel=1e-3)
 
 
 # The same model in maps and rows
@@ -109,17 +78,6 @@ def test_scores_agree_with_those_of_blocks_for_the_same_saved_model(tmp_path):
     assert np.array_equal(wrapped.predict(X), fitted().predict(X))
     flags = fitted().detector_.threshold.flag(block.total).ravel()
     assert np.array_equal(wrapped.predict(X) == -1, flags)
-
-
-def test_from_detector_takes_the_kept_bands():
-    X = spectra(300)
-    X[:, 2] = 5.0
-    detector = short().fit(X).detector_
-
-    wrapped = VAEDetector.from_detector(detector)
-
-    assert wrapped.n_features_in_ == 5
-    assert wrapped.anomaly_score(np.delete(X, 2, axis=1)).shape == (300,)
 
 
 def test_from_detector_needs_a_threshold():
@@ -153,17 +111,6 @@ def test_from_detector_refuses_scores_that_need_neighbours(tables, subject):
         VAEDetector.from_detector(detector)
 
 
-@both
-def test_pickled_is_the_same_detector(detector):
-    X = spectra(200)
-    detector = clone(detector).fit(X)
-
-    again = pickle.loads(pickle.dumps(detector))
-
-    assert np.array_equal(again.anomaly_score(X), detector.anomaly_score(X))
-    assert again.offset_ == detector.offset_
-
-
 def test_an_integer_as_random_state_repeats_to_the_bit():
     X = spectra(300)
 
@@ -179,18 +126,6 @@ def test_a_random_state_as_random_state_moves_on():
     first, second = (short(random_state=state).fit(X).detector_.id for _ in range(2))
 
     assert first != second
-
-
-@both
-def test_arguments_are_not_changed(detector):
-    X = spectra(200)
-    before, parameters = X.copy(), detector.get_params()
-
-    detector = clone(detector).fit(X)
-    detector.predict(X)
-
-    assert np.array_equal(X, before)
-    assert detector.get_params() == parameters
 
 
 # Training
@@ -277,33 +212,11 @@ def test_constant_bands_alone_are_refused():
 
 
 @pytest.mark.parametrize(
-    "call",
-    [
-        lambda: RXDetector().predict(spectra(5)),
-        lambda: VAEDetector().predict(spectra(5)),
-        lambda: VAEDetector().transform(spectra(5)),
-        lambda: VAEDetector().reconstruct(spectra(5)),
-        lambda: VAEDetector().sample(),
-    ],
+    "call", [lambda: VAEDetector().reconstruct(spectra(5)), lambda: VAEDetector().sample()]
 )
 def test_an_unfitted_estimator_is_refused(call):
     with pytest.raises(NotFittedError):
         call()
-
-
-@both
-def test_nan_is_refused(detector):
-    X = spectra(100)
-    X[3, 1] = np.nan
-
-    with pytest.raises(ValueError, match="NaN"):
-        clone(detector).fit(X)
-
-
-@both
-def test_another_count_of_bands_is_refused(detector):
-    with pytest.raises(ValueError, match=r"5 features.*expecting 6"):
-        clone(detector).fit(spectra(100)).predict(spectra(10, bands=5))
 
 
 # DataFrames
@@ -331,14 +244,6 @@ def test_columns_become_bands():
     assert vae.detector_.bands.named
     assert vae.detector_.card.dropped == ("C",)
     assert list(vae.feature_names_in_) == list("ABCDEF")
-
-
-@both
-def test_columns_in_another_order_are_refused(detector):
-    X = frame(100)
-
-    with pytest.raises(ValueError, match="in the same order"):
-        clone(detector).fit(X).predict(X[list("FEDCBA")])
 
 
 # Codes, reconstructions and samples
@@ -374,14 +279,16 @@ def test_reconstruct_returns_spectra_without_their_noise():
     assert (error.std(0) < 0.02).all()  # noise has 0.01, the widest band 0.1
 
 
-def test_a_dropped_band_is_returned_as_it_is():
+def test_a_dropped_band_is_returned_as_it_is_and_a_wrapped_detector_does_without():
     X = spectra(300)
     X[:, 2] = 5.0
     vae = short().fit(X)
     X[:, 2] = 6.0
 
-    means = vae.reconstruct(X)
+    means, wrapped = vae.reconstruct(X), VAEDetector.from_detector(vae.detector_)
 
+    assert wrapped.n_features_in_ == 5
+    assert wrapped.anomaly_score(np.delete(X, 2, axis=1)).shape == (300,)
     assert (means[:, 2] == 6.0).all()
     assert means.shape == X.shape
     assert vae.sample(3).shape == (3, 5)
@@ -393,12 +300,3 @@ def test_sample_draws_spectra_by_random_state():
     assert first.shape == (20, BANDS)
     assert np.array_equal(first, same)
     assert fitted().sample().shape == (1, BANDS)
-
-
-@both
-def test_a_detector_ends_a_pipeline(detector):
-    X = spectra(300)
-
-    flags = make_pipeline(StandardScaler(), clone(detector)).fit(X).predict(unusual())
-
-    assert (flags == -1).all()

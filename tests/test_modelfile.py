@@ -2,7 +2,6 @@
 
 import json
 import pickle
-import zipfile
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -65,7 +64,8 @@ LATENT = LatentStatistics(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
 FULL = replace(
     CONDITIONED, training=replace(TRAINING, latent=LATENT), patch=Annulus(outer=7, guard=3)
 )
-OPTIONAL = {"threshold", "context", "weighting", "patch", "covariates"}
+TABLES = ["threshold", "context", "weighting", "patch"]
+OPTIONAL = {*TABLES, "covariates"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),
@@ -75,6 +75,7 @@ MODEL = ModelFile(CARD, TENSORS)
 BYTES = to_bytes(MODEL)
 # Pure ASCII: an escape such as \u00fc means the same with a capital.
 PLAIN = to_bytes(replace(MODEL, card=replace(CARD, bands=unnamed_bands(2))))
+OTHER_FILES = [b"", b"\0", b"II*\0" + bytes(200), b"a plain text file", bytes(64)]
 HEADER = 8 + int.from_bytes(BYTES[:8], "little")
 
 in_folder = settings(
@@ -155,20 +156,6 @@ def test_the_header_has_one_metadata_key_and_its_format():
     assert entry_of(BYTES).keys() == fields | {"format", "checksum", "tensors"}
 
 
-@given(place=st.integers(0, len(BYTES) - 1), byte=st.integers(0, 255))
-@in_folder
-def test_a_changed_byte_is_found_or_changes_nothing(write, place, byte):
-    content = bytearray(BYTES)
-    content[place] = byte
-
-    try:
-        model = read_model(write(content))
-    except ModelFileError:
-        return
-
-    assert to_bytes(model) == BYTES  # such as another white space, or a capital in an escape
-
-
 @given(place=st.integers(0, len(PLAIN) * 8 - 1))
 @in_folder
 def test_a_flipped_bit_is_found(write, place):
@@ -229,14 +216,6 @@ def test_a_changed_card_is_found_without_the_tensors(write):
         read_card(write(changed))
 
 
-def test_tensors_of_another_model_are_found(write):
-    other = {name: np.asarray(array + 1) for name, array in TENSORS.items()}
-    content = save(other, metadata={KEY: json.dumps(entry_of(BYTES))})
-
-    with pytest.raises(ModelFileError, match="its tensors do not match their checksum"):
-        read_model(write(content))
-
-
 @pytest.mark.parametrize("read", [read_model, read_card])
 class TestForeignFiles:
     """Every way to read a model refuses these."""
@@ -247,20 +226,20 @@ class TestForeignFiles:
         with pytest.raises(ModelFileError, match=r"format 3, written by anomvae 9\.1.*Update"):
             read(path)
 
-    @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-    def test_a_pickle_is_refused_as_one(self, write, read, protocol):
-        path = write(pickle.dumps({"weights": list(range(999))}, protocol))
+    @pytest.mark.parametrize(
+        ("content", "problem"),
+        [
+            *((pickle.dumps(list(range(999)), n), "is a pickle") for n in range(2, 6)),
+            (b"PK\x03\x04" + bytes(99), "a zip archive"),
+            *((content, "damaged or no model file") for content in OTHER_FILES),
+        ],
+    )
+    def test_other_files_are_named_by_what_they_are(self, write, read, content, problem):
+        path = write(content)
 
-        with pytest.raises(ModelFileError, match="is a pickle"):
+        with pytest.raises(ModelFileError, match=problem):
             read(path)
-
-    def test_a_zip_archive_is_refused_as_one(self, tmp_path, read):
-        path = tmp_path / "model.pt"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("data.pkl", b"\x80\x02.")
-
-        with pytest.raises(ModelFileError, match="a zip archive"):
-            read(path)
+        assert not is_model(path)
 
     @pytest.mark.parametrize(
         "metadata", [None, {"format": "pt"}, {KEY: "[]"}, {KEY: "not json"}, {KEY: "{}"}]
@@ -272,16 +251,6 @@ class TestForeignFiles:
             read(path)
 
     @pytest.mark.parametrize(
-        "content", [b"", b"\0", b"II*\0" + bytes(200), b"a plain text file", bytes(64)]
-    )
-    def test_other_files_are_damaged_or_no_model(self, write, read, content):
-        path = write(content)
-
-        with pytest.raises(ModelFileError, match="damaged or no model file"):
-            read(path)
-        assert not is_model(path)
-
-    @pytest.mark.parametrize(
         ("name", "problem"),
         [("gone.safetensors", "cannot be read: No such file"), ("", "cannot be read: Is a dir")],
     )
@@ -290,23 +259,12 @@ class TestForeignFiles:
             read(tmp_path / name)
 
     @pytest.mark.parametrize(
-        "where",
-        [
-            (),
-            ("training",),
-            ("training", "latent"),
-            ("threshold",),
-            ("bands",),
-            ("context",),
-            ("weighting",),
-            ("weighting", "annulus"),
-            ("patch",),
-        ],
+        "where", ["", "bands", "training", "training latent", "weighting annulus", *TABLES]
     )
     def test_an_unknown_field_is_refused(self, write, read, where):
         entry = entry_of(to_bytes(ModelFile(FULL, TENSORS)))
         table = entry
-        for name in where:
+        for name in where.split():
             table = table[name]
         table["surprise"] = 1
 

@@ -10,11 +10,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.spectra import fit_scene, plan_of, scene, spectra
-from support.threads import torch_threads
 from torch import nn
 
-from anomvae.detector import CHUNK
-from anomvae.detector.batches import FEWEST, LAYER_VALUES, batch_rows, batches, run_in_threads
+from anomvae.detector import torch_threads
+from anomvae.detector.batches import (
+    CHUNK,
+    FEWEST,
+    LAYER_VALUES,
+    batch_rows,
+    batches,
+    run_in_threads,
+)
 from anomvae.detector.fused import FusedDense, fuse
 from anomvae.models import LIKELIHOODS, MLP
 from anomvae.models.families import FAMILIES

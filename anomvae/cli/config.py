@@ -49,9 +49,8 @@ def check(name: str, settings: tuple[str, ...]) -> None:
 
     if not settings and is_monitoring(name):
         read_monitoring(name)
-        click.echo(f"{name} fits")
-        return
-    family_named(resolve_config(name, settings).config.model.family)
+    else:
+        family_named(resolve_config(name, settings).config.model.family)
     click.echo(f"{name} fits")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from . import options
@@ -14,7 +16,7 @@ from .score import ANOMALY_FOUND
 @options.threshold_opt
 @options.min_area_opt
 @options.overwrite_opt
-@click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
+@options.fail_on_anomaly_opt
 @options.json_opt
 @options.fitting_options
 def detect(  # noqa: PLR0913 - one argument per option
@@ -25,13 +27,11 @@ def detect(  # noqa: PLR0913 - one argument per option
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
-    bands: str | None,
-    mask: str | None,
-    covariates: tuple[str, ...],
     config: str,
     settings: tuple[str, ...],
     seed: int,
     device: str | None,
+    **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Find the pixels of SCENE that are unusual in it.
 
@@ -42,18 +42,16 @@ def detect(  # noqa: PLR0913 - one argument per option
     Example:
         anomvae detect scene.tif -o maps/
     """
-    from ..config import resolve_config
     from ..fitting import Selection
     from ..mapping import ScoreOptions, detect_scene
 
-    overrides = options.overrides(settings, threshold=rule, device=device)
     with options.progress_bar() as progress:
         result = detect_scene(
             scene,
             folder,
-            resolve_config(config, overrides).config,
+            options.resolved(config, settings, threshold=rule, device=device),
             seed,
-            select=Selection(bands=bands, mask=mask, covariates=covariates),
+            select=Selection(**chosen),
             options=ScoreOptions(min_area=min_area, overwrite=overwrite),
             progress=progress,
         )

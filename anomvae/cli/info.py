@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import listed
-from ..pixels.bands import Bands
 from . import options
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def _model(file: str) -> dict[str, Any]:
         "latent": card.latent,
         "hidden": list(card.hidden),
         "likelihood": card.likelihood,
-        "bands": _bands(card.bands),
+        "bands": [asdict(band) for band in card.bands],
         "dropped": list(card.dropped),
         "conditioned on": _conditions(card),
         **({"patch": _patch(card.patch)} if card.patch else {}),
@@ -68,7 +67,6 @@ def _model(file: str) -> dict[str, Any]:
 
 
 def _latent_statistics(latent: LatentStatistics) -> dict[str, Any]:
-    """Return the statistics that the bottleneck of the family has."""
     statistics: dict[str, Any] = {}
     if latent.units:
         statistics |= {"active units": latent.active, "KL per unit": list(latent.units)}
@@ -95,7 +93,6 @@ def _annulus(annulus: Annulus) -> str:
 
 
 def _conditions(card: Card) -> str | None:
-    """Describe the annulus that the model is conditioned on."""
     plan = card.context
     if plan is None or not (plan.mean_components or plan.std_components):
         return None
@@ -106,7 +103,6 @@ def _conditions(card: Card) -> str | None:
 
 
 def _patch(patch: Annulus) -> str:
-    """Describe the pixels of a patch, and the masked ones in its middle."""
     hidden = f"{patch.guard} x {patch.guard} hidden" if patch.guard else "nothing hidden"
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
 
@@ -120,7 +116,7 @@ def _scene(file: str) -> dict[str, Any]:
             "scene": file,
             "rows": grid.shape[0],
             "cols": grid.shape[1],
-            "bands": _bands(opened.bands),
+            "bands": [asdict(band) for band in opened.bands],
             "types": list(opened.newest.dataset.types),
             "blocks": list(opened.block_shape),
             "transform": list(grid.transform) if grid.located else None,
@@ -129,13 +125,10 @@ def _scene(file: str) -> dict[str, Any]:
         }
 
 
-def _bands(bands: Bands) -> list[dict[str, Any]]:
-    return [asdict(band) for band in bands]
-
-
 def _text(value: object) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return f"{len(value)}: {listed([_item(item) for item in value])}"
+        described = _covariate if "kind" in value[0] else _band
+        return f"{len(value)}: {listed(list(map(described, value)))}"
     if isinstance(value, list) and value:
         numbers = [f"{part:.12g}" for part in value if isinstance(part, float)]
         return ", ".join(numbers) or listed(list(map(str, value)))
@@ -144,10 +137,6 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return str(value) if value or value == 0 else "none"
-
-
-def _item(item: dict[str, Any]) -> str:
-    return _covariate(item) if "kind" in item else _band(item)
 
 
 def _covariate(item: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from ..config import Config
+    from ..files import PathText
     from ..mapping import MapResult
     from ..parallel import Mapper, Progress
 
@@ -24,7 +26,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
-    """Set up logging: warnings always, more with ``-v``."""
     level = max(logging.DEBUG, logging.WARNING - 10 * value)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
     logging.getLogger("anomvae").setLevel(level)
@@ -49,8 +50,6 @@ verbose_opt = click.option(
 )
 scenes_arg = click.argument("scenes", nargs=-1, required=True)
 scene_arg = click.argument("scene")
-model_arg = click.argument("model")
-model_opt = click.option("-m", "--model", required=True, help="Model file.")
 folder_opt = click.option("-o", "--out", "folder", required=True, help="Folder for the results.")
 config_opt = click.option(
     "--config",
@@ -98,7 +97,6 @@ threshold_opt = click.option(
     metavar="RULE",
     help="sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE.",
 )
-tile_opt = click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 min_area_opt = click.option(
     "--min-area",
     type=int,
@@ -106,14 +104,8 @@ min_area_opt = click.option(
     show_default=True,
     help="Pixels of the smallest object that the objects file lists.",
 )
-threads_opt = click.option(
-    "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
-)
-workers_opt = click.option(
-    "--workers", type=int, help="Processes that score, in addition to this one, which writes."
-)
-dask_opt = click.option(
-    "--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster."
+fail_on_anomaly_opt = click.option(
+    "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
 )
 overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results of other settings.")
 dates_opt = click.option(
@@ -134,9 +126,12 @@ def fitting_options(command: Command) -> Command:
     return command
 
 
-def overrides(settings: tuple[str, ...], **values: str | None) -> list[str]:
-    """Return the settings of ``--set`` and of options that stand for a configuration key."""
-    return [*settings, *(f'{key}="{value}"' for key, value in values.items() if value is not None)]
+def resolved(config: str, settings: tuple[str, ...], **values: str | None) -> Config:
+    """Resolve a configuration; ``values`` are options that stand for a key, ``settings`` --set."""
+    from ..config import resolve_config
+
+    given = [f'{key}="{value}"' for key, value in values.items() if value is not None]
+    return resolve_config(config, [*settings, *given]).config
 
 
 def result_line(result: MapResult, as_json: bool) -> str:
@@ -150,23 +145,17 @@ def result_line(result: MapResult, as_json: bool) -> str:
     return f"{result.path}  {flagged}, {objects}{note}"
 
 
-def require_writable(path: str, overwrite: bool, read: Iterable[str | None]) -> None:
+def require_writable(path: str, overwrite: bool, read: Iterable[PathText | None]) -> None:
     """Require before the work that its result can be written, and replaces no file that is read.
 
-    Raises
-    ------
-    FileError
-        When the path is a folder, or its folder is not writable.
-    OutputExists
-        When the file exists, without ``overwrite``.
-    ConfigError
-        When it is one of the files that are read.
+    Raises FileError when its folder is not writable, OutputExists without ``overwrite``, and
+    ConfigError when it is one of the files that are read.
     """
     from ..errors import ConfigError, FileError, OutputExists
 
     file = Path(path)
-    for name in filter(None, read):
-        if file.exists() and Path(name).exists() and file.samefile(name):
+    for name in read:
+        if name and file.exists() and Path(name).exists() and file.samefile(name):
             raise ConfigError(
                 f"{path} is read for this and would be replaced. Choose another name."
             )
@@ -186,14 +175,11 @@ def open_workers(workers: int | None, address: str | None) -> Iterator[Mapper]:
 
     if workers is not None and address is not None:
         raise click.UsageError("Give either --workers or --dask, not both.")
-    if workers is not None:
-        with processes(workers) as mapper:
-            yield mapper
-    elif address is not None:
-        with dask(address) as mapper:
-            yield mapper
-    else:
+    if workers is None and address is None:
         yield serial
+        return
+    with processes(workers) if workers is not None else dask(str(address)) as mapper:
+        yield mapper
 
 
 @contextmanager

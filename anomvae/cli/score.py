@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,25 +11,28 @@ from . import options
 if TYPE_CHECKING:
     from ..mapping import MapResult, Outcome
 
-
 ANOMALY_FOUND = 10
 
 
 @click.command()
 @options.scenes_arg
-@options.model_opt
+@click.option("-m", "--model", required=True, help="Model file.")
 @options.folder_opt
 @options.threshold_opt
 @options.mask_opt
 @options.covariates_opt
-@options.tile_opt
+@click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 @options.min_area_opt
 @options.dates_opt
-@options.threads_opt
-@options.workers_opt
-@options.dask_opt
+@click.option(
+    "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
+)
+@click.option(
+    "--workers", type=int, help="Processes that score, in addition to this one, which writes."
+)
+@click.option("--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster.")
 @options.overwrite_opt
-@click.option("--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged.")
+@options.fail_on_anomaly_opt
 @options.json_opt
 @options.device_opt
 @options.verbose_opt
@@ -38,8 +41,6 @@ def score(  # noqa: PLR0913 - one argument per option
     model: str,
     folder: str,
     rule: str | None,
-    mask: str | None,
-    covariates: tuple[str, ...],
     tile: int | None,
     min_area: int,
     dates: str,
@@ -50,6 +51,7 @@ def score(  # noqa: PLR0913 - one argument per option
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
+    **chosen: Any,  # noqa: ANN401 - mask and covariates
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
 
@@ -76,13 +78,7 @@ def score(  # noqa: PLR0913 - one argument per option
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
-        closed = scenes_of(
-            scenes,
-            one_place=detector.compares_dates,
-            dates=dates,
-            mask=mask,
-            covariates=covariates,
-        )
+        closed = scenes_of(scenes, one_place=detector.compares_dates, dates=dates, **chosen)
         outcomes = score_scenes(
             detector, closed, folder, score_options, progress=progress, mapper=mapper
         )

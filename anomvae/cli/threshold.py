@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from . import options
 
 
 @click.command()
-@options.model_arg
+@click.argument("model")
 @options.scenes_arg
 @click.option("-o", "--out", required=True, help="Model file to write.")
 @click.option("--rule", default="sigma:3", show_default=True, help="As for score --threshold.")
@@ -19,17 +21,14 @@ from . import options
 @options.seed_opt
 @options.overwrite_opt
 @options.verbose_opt
-def threshold(  # noqa: PLR0913 - one argument per option
+def threshold(
     model: str,
     scenes: tuple[str, ...],
     out: str,
     rule: str,
-    normal: tuple[str, ...],
-    dates: str,
-    mask: str | None,
-    covariates: tuple[str, ...],
     seed: int,
     overwrite: bool,
+    **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Choose the threshold of MODEL anew on normal SCENES it was not trained on.
 
@@ -39,12 +38,10 @@ def threshold(  # noqa: PLR0913 - one argument per option
     """
     from ..detector import Detector
     from ..fitting import Selection, refit_threshold
-    from ..pixels.covariates import rasters_of
 
-    read = [*scenes, *normal, mask, *rasters_of(covariates)]  # the model may be replaced
-    options.require_writable(out, overwrite, read)
+    select = Selection(**chosen)
+    options.require_writable(out, overwrite, [*scenes, *select.files])  # the model may be replaced
     detector = Detector.load(model)
-    select = Selection(None, mask, normal, covariates, dates)
     with options.progress_bar() as progress:
         refitted = refit_threshold(
             detector, scenes, rule, select=select, seed=seed, progress=progress

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from . import options
@@ -18,17 +20,13 @@ from . import options
 def train(  # noqa: PLR0913 - one argument per option
     scenes: tuple[str, ...],
     model: str,
-    normal: tuple[str, ...],
-    dates: str,
     rule: str | None,
     overwrite: bool,
-    bands: str | None,
-    mask: str | None,
-    covariates: tuple[str, ...],
     config: str,
     settings: tuple[str, ...],
     seed: int,
     device: str | None,
+    **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Fit a detector to the normal pixels of SCENES.
 
@@ -42,15 +40,12 @@ def train(  # noqa: PLR0913 - one argument per option
         anomvae train scene.tif --normal fields.geojson --bands 450-900nm -o fields.safetensors
         anomvae train 2024/*.tif --set model.family=cvae --covariates dem.tif -o hills.safetensors
     """
-    from ..config import resolve_config
     from ..fitting import Selection
     from ..fitting import train as fit
-    from ..pixels.covariates import rasters_of
 
-    options.require_writable(model, overwrite, [*scenes, *normal, mask, *rasters_of(covariates)])
-    overrides = options.overrides(settings, threshold=rule, device=device)
-    resolved = resolve_config(config, overrides).config
-    select = Selection(bands, mask, normal, covariates, dates)
+    select = Selection(**chosen)
+    options.require_writable(model, overwrite, [*scenes, *select.files])
+    resolved = options.resolved(config, settings, threshold=rule, device=device)
     with options.progress_bar() as progress:
         detector = fit(scenes, resolved, seed, select=select, progress=progress)
     detector.save(model)

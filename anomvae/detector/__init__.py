@@ -9,25 +9,16 @@ from typing import TYPE_CHECKING
 from .. import lazily
 
 if TYPE_CHECKING:
-    from .batches import CHUNK, THREADS, Scores, available, torch_threads
+    from .batches import THREADS, Scores, torch_threads
     from .detector import Detector
     from .fit import fit_detector, fit_surroundings
 
-__all__ = [
-    "CHUNK",
-    "THREADS",
-    "Detector",
-    "Scores",
-    "available",
-    "fit_detector",
-    "fit_surroundings",
-    "torch_threads",
-]
+__all__ = ["THREADS", "Detector", "Scores", "fit_detector", "fit_surroundings", "torch_threads"]
 
 __getattr__ = lazily(
     __name__,
     {
-        "batches": ("CHUNK", "THREADS", "Scores", "available", "torch_threads"),
+        "batches": ("THREADS", "Scores", "torch_threads"),
         "detector": ("Detector",),
         "fit": ("fit_detector", "fit_surroundings"),
     },

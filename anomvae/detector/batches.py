@@ -44,7 +44,7 @@ class ScoreTerms(NamedTuple, Generic[Values]):
     """The reconstruction term, (n, ...), nats."""
     kl: Values
     """The KL term, with its weight, (n, ...), nats."""
-    code: Values | None
+    code: Values | None = None
     """Posterior means, (n, ..., latent); None unless they are requested."""
 
     @property
@@ -91,7 +91,7 @@ def batches(x: Examples, rows: int) -> Iterator[Array]:
 def batchwise(
     function: Callable[[Array], Iterable[Tensor | None]], x: Examples, rows: int, *, threads: bool
 ) -> list[Array]:
-    """Apply a function to batches of ``rows`` examples, and concatenate each of its results.
+    """Apply a function to batches of ``rows`` examples; concatenate each result, without padding.
 
     Nothing is differentiated; with ``threads``, threads of ours share the batches.
     """
@@ -99,7 +99,7 @@ def batchwise(
     @torch.inference_mode()
     def apply(run: Examples) -> list[Array]:
         columns = zip(*map(function, batches(run, rows)), strict=True)
-        return [_concatenated(column, len(run)) for column in columns]
+        return [torch.cat(column)[: len(run)].cpu().numpy() for column in columns]
 
     runs = run_in_threads(apply, x, rows) if threads else [apply(x)]
     return [run[0] if len(run) == 1 else np.concatenate(run) for run in zip(*runs, strict=True)]
@@ -141,12 +141,9 @@ def to_device(array: Array, device: torch.device) -> Tensor:
 
 
 def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covariates = ()) -> None:
-    """Require that the last axis holds the bands, then context features or covariates.
+    """Refuse another last axis than the bands, then context features or covariates.
 
-    Raises
-    ------
-    BandMismatch, CovariateMismatch
-        When it has another length.
+    Raises BandMismatch or CovariateMismatch when it has another length.
     """
     if covariates:
         return require_values(x.shape[-1], len(bands), covariates)
@@ -159,18 +156,7 @@ def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covar
 
 
 def available(name: str) -> torch.device:
-    """Return a device.
-
-    Raises
-    ------
-    ConfigError
-        When the machine does not have it.
-    """
+    """Return a device; raise ConfigError when the machine does not have it."""
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ConfigError(f"device = {name!r}: this machine has no CUDA GPU. Use cpu.")
     return torch.device(name)
-
-
-def _concatenated(results: Iterable[Tensor], count: int) -> Array:
-    """Concatenate the results of batches, without the padding."""
-    return np.asarray(torch.cat(list(results))[:count].cpu().numpy())

@@ -90,19 +90,12 @@ class Detector(DetectorState):
         return Scores(reconstruction + kl, reconstruction, kl)
 
     def score_examples(self, x: Examples, *, codes: bool = False) -> ScoreTerms[Array]:
-        """Score examples one by one, nats: a local-contrast weighting is not applied.
+        """Score examples (n, ..., band), as for `encode`, one by one, nats.
 
-        Parameters
-        ----------
-        x : array, shape (n, ..., band)
-            As for `encode`.
-        codes : bool, default False
-            Whether to return the posterior means, too.
+        A local-contrast weighting is not applied; ``codes``: return the posterior means, too.
         """
-        program = self._program
-        keep = 3 if codes else 2
-        terms = self._batchwise(lambda batch: program.score_terms(batch, codes=codes)[:keep], x)
-        return ScoreTerms(*terms, *[None] * (3 - keep))
+        program, keep = self._program, 3 if codes else 2
+        return ScoreTerms(*self._batchwise(lambda batch: program.score_terms(batch)[:keep], x))
 
     def encode(self, x: Array) -> Array:
         """Encode examples.
@@ -165,17 +158,11 @@ class Detector(DetectorState):
     def sample(self, count: int, seed: int) -> Array:
         """Draw examples from the model: codes from the prior, noise from the likelihood.
 
-        Parameters
-        ----------
-        count : int
-            Number of examples.
-        seed : int
-            The same seed draws the same examples.
-
         Returns
         -------
         array of float32, shape (count, band)
-            Data units; a conditioned model is given the mean context of its training examples.
+            Data units; the same for the same seed.  A conditioned model is given the mean context
+            of its training examples.
 
         Raises
         ------
@@ -198,14 +185,8 @@ class Detector(DetectorState):
     ) -> Detector:
         """Return a detector that differs in its threshold only.
 
-        Parameters
-        ----------
-        rule : Rule
-            As `anomvae.stats.thresholds.parse_rule` returns it.
-        scores : array, optional
-            Scores of normal pixels, any shape, NaN ignored; by default those already kept.
-        held_out : bool
-            Whether the pixels were held out of the fit.
+        ``scores`` are those of normal pixels, any shape, NaN ignored; by default those already
+        kept.  ``held_out`` is whether the pixels were held out of the fit.
 
         Raises
         ------
@@ -285,14 +266,15 @@ class Detector(DetectorState):
     ) -> list[Array]:
         """Apply a function of a batch to all examples."""
         require_bands(x, self.bands, 0 if self.context is None else self.context.width)
-        rows, on_cpu = self._program.rows, self.device.type == "cpu"
-        return batchwise(lambda batch: function(self._prepare(batch)), x, rows, threads=on_cpu)
+        count, device, program = len(self.bands), self.device, self._program
 
-    def _prepare(self, batch: Array) -> ModelInput:
-        count, features = len(self.bands), None
-        if self.context is not None:
-            features = to_device(self.context.standardised(batch[..., count:]), self.device)
-        return self._program.prepare(to_device(batch[..., :count], self.device), features)
+        def apply(batch: Array) -> Iterable[Tensor | None]:
+            features = None
+            if self.context is not None:
+                features = to_device(self.context.standardised(batch[..., count:]), device)
+            return function(program.prepare(to_device(batch[..., :count], device), features))
+
+        return batchwise(apply, x, program.rows, threads=device.type == "cpu")
 
     @cached_property
     def _program(self) -> ScoringProgram:

@@ -30,7 +30,7 @@ from ..stats.covariates import fit_covariates
 from ..stats.latent import LatentStatistics
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise
-from ..training.loop import History, fit_model
+from ..training.loop import fit_model
 from ..training.sampling import Sample
 from .batches import Array, available
 from .detector import Detector
@@ -65,16 +65,14 @@ def fit_detector(
         Examples to train on; those that lack data in a kept band do not count.
     bands : Bands
         The bands of their last axis, without context.
-    plan : ModelPlan
-        What is built, and how it is trained and scored.
+    plan, progress
+        What is built, and how it is trained and scored; called for every step.
     seed : int
         Seed of initial weights and shuffling; the same seed repeats to the bit on one machine.
     fewest : int, default 1
         Examples with data in every kept band that there must be at the least.
     context : Context, optional
         Made the context of the examples, see `fit_surroundings`.
-    progress : Progress, optional
-        Called for every step.
 
     Returns
     -------
@@ -95,7 +93,9 @@ def fit_detector(
         )
     scaled, features = data.tensors(data.examples, available(plan.device))
     sizes = plan.sizes(len(data.bands), 0 if data.context is None else data.context.width)
-    model = _untrained(plan, sizes, seed).to(scaled.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # leaves those of other devices
+        model = plan.build(sizes).to(scaled.device)
     history = fit_model(model, plan, scaled, features, seed=seed, progress=progress)
     if not np.isfinite(history.loss).all():
         raise ConfigError(
@@ -103,8 +103,20 @@ def fit_detector(
             f"(the loss is not finite). Lower it."
         )
     latent = _latent_statistics(model, scaled, features)
-    training = _training(sample, plan, seed, history, scaled, latent)
-    training = replace(training, elbo=_elbo(model, data))
+    training = Training(
+        scenes=tuple(map(file_name, sample.scenes)),
+        seed=seed,
+        pixels=len(scaled),
+        steps=history.steps,
+        batch_size=history.batch_size,
+        trim=plan.trim,
+        beta=plan.objective.beta,
+        loss=history.loss,
+        elbo=_elbo(model, data),
+        nodata=sample.nodata,
+        latent=latent,
+        dates=scaled.shape[1] if plan.view.compares_dates else 1,
+    )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
     if latent.collapse:
         log.warning(latent.collapse)
@@ -125,21 +137,12 @@ def fit_surroundings(
 ) -> Context | None:
     """Fit the context that a model is conditioned on; None for a family that is not.
 
-    Parameters
-    ----------
-    sample, bands, plan, fewest
-        As for `fit_detector`, without context.
-    covariates : Covariates, optional
-        Their values follow the bands of the examples.
+    Parameters are as for `fit_detector`; the values of covariates follow the bands of examples.
 
     Raises
     ------
-    NotEnoughPixels
-        When too few examples have data, or every band has one value in all of them.
-    ConfigError
-        When a categorical covariate has too many classes.
-    CovariateMismatch
-        When a categorical covariate has no class at any example.
+    NotEnoughPixels, ConfigError, CovariateMismatch
+        As `fit_detector` does, and when a categorical covariate has too many classes, or none.
     """
     if plan.context is None:
         return None
@@ -147,36 +150,6 @@ def fit_surroundings(
     count = len(data.bands)
     fitted = fit_covariates(covariates, data.examples[..., count:])
     return fit_context(plan.context, data.spectra.reshape(-1, count), data.alive, fitted)
-
-
-def _untrained(plan: ModelPlan, sizes: Sizes, seed: int) -> Autoencoder:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # leaves those of other devices
-        return plan.build(sizes)
-
-
-def _training(
-    sample: Sample,
-    plan: ModelPlan,
-    seed: int,
-    history: History,
-    scaled: Tensor,
-    latent: LatentStatistics,
-) -> Training:
-    return Training(
-        scenes=tuple(map(file_name, sample.scenes)),
-        seed=seed,
-        pixels=len(scaled),
-        steps=history.steps,
-        batch_size=history.batch_size,
-        trim=plan.trim,
-        beta=plan.objective.beta,
-        loss=history.loss,
-        elbo=None,
-        nodata=sample.nodata,
-        latent=latent,
-        dates=scaled.shape[1] if plan.view.compares_dates else 1,
-    )
 
 
 @torch.inference_mode()
@@ -220,13 +193,10 @@ def _weighted(detector: Detector, examples: Array, plan: ModelPlan, seed: int) -
     subset = examples[:: -(-len(examples) // WEIGHTING_EXAMPLES)]
     terms, known = detector.score_examples(subset, codes=True), detector.view.known(subset)
     assert terms.code is not None  # requested
-    annulus = Annulus(*score.annulus)
-    weighting = fit_local_contrast(
-        LocalContrastWeighting(annulus, score.local_contrast, score.latent_distance),
-        terms.total[known],
-        terms.code[known],
-        seed,
+    unfitted = LocalContrastWeighting(
+        Annulus(*score.annulus), score.local_contrast, score.latent_distance
     )
+    weighting = fit_local_contrast(unfitted, terms.total[known], terms.code[known], seed)
     return replace(detector, card=replace(detector.card, weighting=weighting))
 
 

@@ -36,7 +36,8 @@ class FusedDense(nn.Module):
 
 def fuse(part: Module) -> Module:
     """Replace the dense layers inside a part of a model, in place, and return it."""
-    if not _possible(part):
+    on_cpu = all(weight.device.type == "cpu" for weight in part.parameters())
+    if not (on_cpu and torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, OPERATOR)):
         return part
     for name, inner in part.named_children():
         if isinstance(inner, MLP):
@@ -47,8 +48,3 @@ def fuse(part: Module) -> Module:
         else:
             fuse(inner)
     return part
-
-
-def _possible(part: nn.Module) -> bool:
-    on_cpu = all(weight.device.type == "cpu" for weight in part.parameters())
-    return on_cpu and bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, OPERATOR)

@@ -41,70 +41,42 @@ Built = TypeVar("Built")
 
 @dataclass(frozen=True)
 class Training:
-    """How a detector was fitted."""
+    """How a detector was fitted; docs/model-file.md describes every field."""
 
-    scenes: tuple[str, ...]
-    """File names of the training scenes, all dates, without folders; empty for arrays."""
+    scenes: tuple[str, ...]  # empty for arrays
     seed: int
-    """Seed of initial weights, shuffling and held-out blocks."""
     pixels: int
-    """Pixels trained on."""
     steps: int
-    """Optimiser steps."""
     batch_size: int
-    """Pixels per step."""
-    trim: float
-    """Share of each batch, the worst by loss, that did not count."""
+    trim: float  # share of each batch, the worst by loss, that did not count
     beta: float
-    """Weight of the KL term in training."""
-    loss: tuple[float, ...]
-    """Mean loss of about fifty equal parts of training, nats per pixel."""
-    elbo: float | None
-    """Evidence lower bound of held-out pixels, nats per pixel in scaled units; higher is better."""
-    nodata: float
-    """Share of pixels without data in the training scenes."""
+    loss: tuple[float, ...]  # means of about fifty equal parts of training, nats per pixel
+    elbo: float | None  # of held-out pixels, nats per pixel in scaled units; higher is better
+    nodata: float  # share of pixels without data in the training scenes
     latent: LatentStatistics = NO_LATENT_STATISTICS
-    """What the code carries; empty for a family without prior."""
     dates: int = 1
-    """Dates of an example; above 1 for a family that compares dates."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """Description of a detector; the JSON entry of its file."""
+    """Description of a detector, the JSON entry of its file; docs/model-file.md has every field."""
 
     family: str
-    """A name in `anomvae.models.families.FAMILIES`."""
     latent: int
-    """Latent features per pixel."""
-    hidden: tuple[int, ...]
-    """Widths of the encoder's layers."""
+    hidden: tuple[int, ...]  # widths of the encoder's layers
     likelihood: str
-    """``gaussian``, ``student-t`` or ``mse``."""
-    bands: Bands
-    """The radiometric contract: the bands a scene must have, in order."""
+    bands: Bands  # the radiometric contract: the bands a scene must have, in order
     dropped: tuple[str, ...]
-    """Bands of the training scenes without data or with a single value; they are not read."""
     noise: str
-    """Noise model of the score: ``unit``, ``band`` or ``covariance``."""
     kl_weight: float
-    """Weight of the KL term in the score."""
     training: Training
-    """How it was fitted."""
     anomvae: str
-    """Version that wrote the file."""
     torch: str
-    """Version of torch that trained the weights."""
-    threshold: Threshold | None = None
-    """The threshold; None before it is fitted."""
-    context: ContextPlan | None = None
-    """Surroundings that the model is conditioned on; None for a family that is not."""
-    weighting: LocalContrastWeighting | None = None
-    """The local-contrast weighting of the score; None where each pixel is scored alone."""
-    patch: Annulus | None = None
-    """Sides of a patch and of its masked middle; None for a family without patches."""
-    covariates: Covariates = ()
-    """Covariates of the model, in the order of their values behind the bands of a block."""
+    threshold: Threshold | None = None  # None before it is fitted
+    context: ContextPlan | None = None  # None for a family that is not conditioned
+    weighting: LocalContrastWeighting | None = None  # None where each pixel is scored alone
+    patch: Annulus | None = None  # None for a family without patches
+    covariates: Covariates = ()  # in the order of their values behind the bands of a block
 
 
 @dataclass(frozen=True)
@@ -139,13 +111,7 @@ def read_card(path: str | Path) -> Card:
 
 
 def read_model(path: str | Path) -> ModelFile:
-    """Read a whole model and check that its tensors are those that were written.
-
-    Raises
-    ------
-    ModelFileError
-        When the file is missing, damaged, foreign, a pickle, or of a newer format.
-    """
+    """Read a whole model, as `read_card`; check that its tensors are those that were written."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 

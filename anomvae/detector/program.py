@@ -56,19 +56,17 @@ class ScoringProgram:
         """Encode examples."""
         return self.model.encode(batch.x, batch.context)
 
-    def score_terms(self, batch: ModelInput, *, codes: bool) -> ScoreTerms[Tensor]:
-        """Return the terms of examples, and their codes if requested."""
+    def score_terms(self, batch: ModelInput) -> ScoreTerms[Tensor]:
+        """Return the terms of examples, and their codes."""
         code = self.encode(batch)
-        negative_mean = self.model.decode(code.z, batch.context)
-        squares = self._residual(batch.x, negative_mean).square_()
-        nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
-        return ScoreTerms(nll, self.kl_weight * code.kl, code.z if codes else None)
-
-    def _residual(self, x: Tensor, negative_mean: Tensor) -> Tensor:
-        """Return the whitened residual, in the memory of ``negative_mean``."""
+        whitened = self.model.decode(code.z, batch.context)  # minus the mean, then the residual
         if isinstance(self.gain, Tensor):
-            return negative_mean.addcmul_(x, self.gain)
-        return negative_mean.add_(self.gain(x))
+            whitened.addcmul_(batch.x, self.gain)
+        else:
+            whitened.add_(self.gain(batch.x))
+        squares = whitened.square_()
+        nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
+        return ScoreTerms(nll, self.kl_weight * code.kl, code.z)
 
 
 def scoring_program(

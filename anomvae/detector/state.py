@@ -55,13 +55,7 @@ class DetectorState:
 
     @property
     def threshold(self) -> Threshold:
-        """The threshold of the score.
-
-        Raises
-        ------
-        ConfigError
-            When none is fitted yet; `Detector.with_threshold` fits one.
-        """
+        """The threshold of the score; a ConfigError when none is fitted yet."""
         if self.card.threshold is None:
             raise ConfigError("The detector has no threshold yet. Fit one with `with_threshold`.")
         return self.card.threshold
@@ -93,13 +87,7 @@ class DetectorState:
         return self.view.compares_dates
 
     def require_dates(self, dates: int) -> None:
-        """Require as many dates of a site as a score needs.
-
-        Raises
-        ------
-        ConfigError
-            When the family compares dates, and there is only one.
-        """
+        """Refuse one date alone where the family compares dates, with a ConfigError."""
         require_dates(self.view, dates, self.card.family)
 
 
@@ -121,13 +109,9 @@ def to_model_file(state: DetectorState) -> ModelFile:
 
 
 def read_state(path: PathText) -> DetectorState:
-    """Read what a model file holds.
+    """Read what a model file holds; raise ModelFileError as `read_model` does.
 
-    Raises
-    ------
-    ModelFileError
-        When the file is missing, damaged, foreign, a pickle, of a newer format, or its arrays are
-        not those that its card describes.
+    The same error reports arrays that are not those that the card describes.
     """
     file = read_model(path)
     try:
@@ -140,7 +124,6 @@ def read_state(path: PathText) -> DetectorState:
 
 
 def _state_of(file: ModelFile) -> DetectorState:
-    """Build what a file describes; its family is looked up here."""
     card, tensors = file.card, file.tensors
     family, patch = family_named(card.family), card.patch or PATCH
     context = None

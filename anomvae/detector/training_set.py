@@ -66,13 +66,9 @@ def training_set(
 ) -> TrainingSet:
     """Drop bands that carry nothing, then examples that lack data in any other band.
 
-    ``known`` is that of a view: it returns which examples have data, (n,) or (n, time).
-
-    Raises
-    ------
-    NotEnoughPixels
-        When there are less than ``fewest`` examples, all of them are held out, no band is kept, or
-        the context depends on a dropped band.
+    ``known`` is that of a view: it returns which examples have data, (n,) or (n, time).  Raises
+    NotEnoughPixels when there are less than ``fewest`` examples, all of them are held out, no band
+    is kept, or the context depends on a dropped band.
     """
     examples, fewest = sample.examples, max(1, fewest)
     _require(len(examples), len(sample.held_out), fewest)
@@ -103,8 +99,7 @@ def training_set(
 
 
 def _any(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which examples have data at any date, (n,)."""
-    return np.asarray(known.any(axis=tuple(range(1, known.ndim))))
+    return np.asarray(known.any(axis=tuple(range(1, known.ndim))))  # at any date
 
 
 def _require(examples: int, held_out: int, fewest: int) -> None:
@@ -118,9 +113,8 @@ def _require(examples: int, held_out: int, fewest: int) -> None:
 
 
 def _require_basis(context: Context, bands: Bands, alive: NDArray[np.bool_]) -> None:
-    """Require that the context depends on no dropped band: a detector does not read it."""
     lost = context.basis.any(axis=1) & ~alive
-    if lost.any():
+    if lost.any():  # a detector does not read a dropped band
         names = [band.name for band, gone in zip(bands, lost, strict=True) if gone]
         raise NotEnoughPixels(
             f"{listed(names)}: no data or one value in the pixels to train on, but not in those "

@@ -26,19 +26,6 @@ COMPONENTS = 10
 FOREST_SPECTRA = 65_536  # a forest draws 256 for each tree
 
 
-def rx(stream: Stream) -> Score:
-    """Fit global RX (Reed & Yu 1990): the squared Mahalanobis distance to the scene's mean."""
-    return fit_rx(stream()).score
-
-
-def robust_rx(stream: Stream) -> Score:
-    """Fit robust RX: mean and covariance of the 95 % of the spectra nearest to them, three times.
-
-    It keeps 8 bytes per spectrum while it is fitted.
-    """
-    return fit_robust_rx(stream).score
-
-
 def pca(stream: Stream) -> Score:
     """Fit principal components: the squared residual of standardised bands beyond the first ten."""
     moments = stream_moments(stream())
@@ -71,33 +58,15 @@ def isolation_forest(stream: Stream) -> Score:
 
 
 BASELINES: dict[str, Callable[[Stream], Score]] = {
-    "rx": rx,
-    "rrx": robust_rx,
+    "rx": lambda stream: fit_rx(stream()).score,  # the squared Mahalanobis distance to the mean
+    "rrx": lambda stream: fit_robust_rx(stream).score,  # keeps 8 bytes per spectrum
     "pca": pca,
     "iforest": isolation_forest,
 }
 
 
-def baseline(name: str) -> Callable[[Stream], Score]:
-    """Return a baseline by its name.
-
-    Raises
-    ------
-    ConfigError
-        When none has this name.
-    """
-    if name in BASELINES:
-        return BASELINES[name]
-    raise ConfigError(f"No baseline is called {name!r}. {hint(name, BASELINES)}")
-
-
 def require_baselines(names: Iterable[str]) -> None:
-    """Refuse an unknown name before any work is done.
-
-    Raises
-    ------
-    ConfigError
-        When a name is unknown.
-    """
+    """Raise ConfigError when a name is not that of a baseline."""
     for name in names:
-        baseline(name)
+        if name not in BASELINES:
+            raise ConfigError(f"No baseline is called {name!r}. {hint(name, BASELINES)}")

@@ -16,8 +16,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..config import Config, TrainingConfig, build_config
-from ..config.tables import ModelConfig, ScoreConfig, Table
+from ..config import Config, build_config
 from ..detector import Detector, fit_detector
 from ..errors import ConfigError
 from ..models.plan import ModelPlan
@@ -132,13 +131,9 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         return vae
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Learn spectra that are mostly normal, and fit the threshold.
+        """Learn spectra that are mostly normal, and fit the threshold; ``y`` is ignored.
 
-        Parameters
-        ----------
-        X : array or DataFrame, shape (n_pixels, n_bands)
-            Data units; column names become band names.
-        y : ignored
+        Column names of a DataFrame become band names.
 
         Raises
         ------
@@ -200,16 +195,10 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         return rows[:, self.columns_]
 
     def _plan(self) -> ModelPlan:
-        """Resolve the parameters, each a key of a table of the configuration."""
-        tables: dict[str, type[Table]] = {
-            "model": ModelConfig,
-            "training": TrainingConfig,
-            "score": ScoreConfig,
-        }
         parameters = self.get_params()
         data: dict[str, Any] = {
-            name: {key: parameters[key] for key in table.model_fields if key in parameters}
-            for name, table in tables.items()
+            name: {key: parameters[key] for key in type(table).model_fields if key in parameters}
+            for name, table in (("model", MODEL), ("training", TRAINING), ("score", SCORE))
         }
         data |= {"threshold": self.threshold, "device": self.device}
         plan = ModelPlan.of(build_config(data, "VAEDetector"))
@@ -218,7 +207,6 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         return plan
 
     def _bands(self) -> Bands:
-        """Name bands by the columns of a DataFrame, or by their position."""
         if not hasattr(self, "feature_names_in_"):
             return unnamed_bands(self.n_features_in_)
         items = tuple(Band(i, name) for i, name in enumerate(self.feature_names_in_, start=1))
@@ -226,7 +214,6 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
 
 
 def _require_rows(family: str, radius: int, *, alone: bool) -> None:
-    """Require that each pixel is scored alone: no neighbours, no dates."""
     if radius or not alone:
         what = "This detector" if alone else f"family = {family!r}"
         raise ConfigError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +27,7 @@ from ..raster import OpenScene, Scene, read_labels, read_map
 from ..stats.metrics import Metrics, measure, table
 from ..stats.moments import stream_statistics
 from ..stats.thresholds import describe_scores, sigma
-from .baselines import Spectra, baseline, require_baselines
+from .baselines import BASELINES, Spectra, require_baselines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +133,9 @@ def evaluate(
     closed = Scene.of(scene, mask=mask)
     with closed.open() as opened:
         opened.grid.require_same(scored.grid, opened.name, str(path))
-        _warn_of_another(opened.name, scored.tags, str(path))
+        source = scored.tags.get("ANOMVAE_SCENE")
+        if source and source != file_name(opened.name):
+            log.warning("%s was made from %s, not from %s", path, source, opened.name)
         bands = _bands_with_data(opened)
     known = np.where(np.isfinite(scored.score), truth, np.nan)
     rows |= _baseline_rows(closed, bands, known, baselines, progress)
@@ -169,10 +170,8 @@ def evaluate_detector(
     ------
     RasterError
         When a file does not exist or cannot be read.
-    BandMismatch
-        When the scene lacks a band of the detector, or its radiometry differs.
-    CovariateMismatch
-        When the scene's covariates are not the detector's.
+    BandMismatch, CovariateMismatch
+        When bands, their radiometry or covariates of the scene are not those of the detector.
     GridMismatch
         When labels, mask or a date are on another grid than the scene.
     ConfigError
@@ -209,7 +208,6 @@ def evaluate_detector(
 def _baseline_rows(
     scene: Scene, bands: Bands, truth: Array, names: Sequence[str], progress: Progress
 ) -> dict[str, Metrics]:
-    """Fit baselines to bands of a scene, and measure them where ``truth`` is known."""
     with scene.open(bands) as opened:
 
         def valid_spectra() -> Iterator[tuple[Window, Mask, Spectra]]:
@@ -226,29 +224,21 @@ def _baseline_rows(
         rows = {}
         for done, name in enumerate(names):
             progress("baselines", done, len(names))
-            score = baseline(name)(stream)
+            score = BASELINES[name](stream)
             scores = np.full(truth.shape, np.nan)
             for window, where, spectra in valid_spectra():
                 if len(spectra):
                     scores[window][where] = score(spectra)
-            rows[name] = measure(truth, scores, _plain_threshold(scores))
+            known = np.isfinite(scores).any()
+            rows[name] = measure(
+                truth, scores, sigma(describe_scores(scores), 3.0) if known else None
+            )
         progress("baselines", len(names), len(names))
         return rows
 
 
-def _warn_of_another(scene: str, tags: Mapping[str, str], path: str) -> None:
-    source = tags.get("ANOMVAE_SCENE", "")
-    if source and source != file_name(scene):
-        log.warning("%s was made from %s, not from %s", path, source, scene)
-
-
-def _plain_threshold(scores: NDArray[np.float64]) -> float | None:
-    """Return mean + 3 sigma of a baseline's own scores of the scene."""
-    return sigma(describe_scores(scores), 3.0) if np.isfinite(scores).any() else None
-
-
 def _bands_with_data(opened: OpenScene) -> Bands:
-    """Return the bands with data: one band without would leave no pixel valid."""
+    """Leave out bands without data: one of them would leave no pixel valid."""
     windows = (tile.keep for tile in tiles(opened.grid.shape, _tile_size(opened)))
     count = stream_statistics(opened.read(window) for window in windows).count
     filled = [band for band, values in zip(opened.bands, count, strict=True) if values]
@@ -260,7 +250,5 @@ def _tile_size(opened: OpenScene) -> tuple[int, int]:
 
 
 def _without_nan(metrics: dict[str, Any]) -> dict[str, Any]:
-    def undefined(value: object) -> bool:
-        return isinstance(value, float) and math.isnan(value)
-
-    return {name: None if undefined(value) else value for name, value in metrics.items()}
+    # Only NaN differs from itself.
+    return {name: value if value == value else None for name, value in metrics.items()}

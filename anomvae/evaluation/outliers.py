@@ -77,10 +77,7 @@ class RXDetector(ScoredOutliers):
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Fit mean and covariance to spectra, shape (n_pixels, n_bands); ``y`` is ignored.
 
-        Raises
-        ------
-        ConfigError
-            When the rule of the threshold is unknown.
+        Raises ConfigError when the rule of the threshold is unknown.
         """
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         self.rx_: RX = fit_rx([rows])

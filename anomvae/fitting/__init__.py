@@ -5,16 +5,6 @@ Users call `train`, `detect` and `refit_threshold` (`fit`).  A `Selection` choos
 """
 
 from .fit import detect, refit_threshold, train
-from .run import FEW, FEWEST
 from .scenes import EVERYTHING, Selection, require_compared
 
-__all__ = [
-    "EVERYTHING",
-    "FEW",
-    "FEWEST",
-    "Selection",
-    "detect",
-    "refit_threshold",
-    "require_compared",
-    "train",
-]
+__all__ = ["EVERYTHING", "Selection", "detect", "refit_threshold", "require_compared", "train"]

@@ -106,15 +106,10 @@ def detect(
 
     Raises
     ------
-    RasterError
-        When the scene, a mask or a covariate does not exist or cannot be read.
-    GridMismatch
-        When a mask is on another grid than the scene.
-    NotEnoughPixels
-        When fewer than 32 pixels have data in every band, or every band has one value.
+    RasterError, GridMismatch, CovariateMismatch, NotEnoughPixels
+        As for `train`.
     ConfigError
-        When a setting, band, device or seed is unknown or impossible, the family compares dates,
-        or training diverges.
+        As for `train`, and when the family compares dates.
 
     Examples
     --------
@@ -142,17 +137,14 @@ def refit_threshold(
     ----------
     detector : Detector
         Is not changed.
-    scenes : sequence of path
-        Rasters with the detector's bands; for a detector that compares dates, the dates of one
-        site, oldest first.
+    scenes, progress
+        As for `train`, with the detector's bands.
     rule : str
         A rule of `anomvae.stats.thresholds`, such as ``sigma:3``.
     select : Selection, optional
         Masks, normal areas, and the detector's covariates; the bands are the detector's.
     seed : int, default 0
         Decides which blocks are skipped where the scenes hold over a million pixels.
-    progress : Progress, optional
-        Called with the progress of the step.
 
     Returns
     -------
@@ -161,27 +153,22 @@ def refit_threshold(
 
     Raises
     ------
-    RasterError
-        When a scene, mask, normal area or covariate does not exist or cannot be read.
-    BandMismatch
-        When a scene lacks a band of the detector, or its radiometry differs.
-    GridMismatch
-        When a mask, normal area or date is on another grid than its scene.
-    CovariateMismatch
-        When the covariates are not the detector's.
+    RasterError, GridMismatch
+        As for `train`.
+    BandMismatch, CovariateMismatch
+        When a scene lacks a band of the detector, its radiometry differs, or the covariates are not
+        the detector's.
     NotEnoughPixels
         When no pixel has a score, or too few for the rule.
     ConfigError
         When the rule is unknown, or one date is given to a detector that compares dates.
     """
     parsed = parse_rule(rule)  # an unknown rule is refused before the work
-    paths = as_paths(scenes)
-    detector.require_dates(len(paths))
     selected = select_scenes(
-        paths,
+        as_paths(scenes),
         replace(select, bands=None),
         family=detector.card.family,
-        compares_dates=detector.compares_dates,
+        view=detector.view,
         bands=detector.bands,
         covariates=detector.covariates,
     )

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import resolve_config
-from ..detector import Detector, available, fit_detector, fit_surroundings
+from ..detector import Detector, fit_detector, fit_surroundings
+from ..detector.batches import available
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
 from ..models.plan import ModelPlan
 from ..parallel import Progress
-from ..pixels.views import require_dates
 from ..stats.context import conditioned
 from ..stats.thresholds import Rule
 from ..training.sampling import HELD_OUT, Blocks, cut_blocks, draw_blocks, draw_sample
@@ -72,9 +72,7 @@ class Fit:
             clean=bool(select.normal),
             covariates=bool(select.covariates),
         )
-        compares_dates = plan.view.compares_dates
-        require_dates(plan.view, len(paths), plan.name)
-        scenes = select_scenes(paths, select, family=plan.name, compares_dates=compares_dates)
+        scenes = select_scenes(paths, select, family=plan.name, view=plan.view)
         return cls(scenes, plan, seed, progress)
 
     def by_blocks(self) -> Detector:
@@ -103,7 +101,9 @@ class Fit:
         dates = self.scenes.dates
         newest = max(1, round(HELD_OUT * dates))
         if dates - newest > 1:
-            twin = self.without_newest(newest).detector()
+            (site,) = self.scenes.scenes
+            older = replace(self.scenes, scenes=(site.without_newest(newest),))
+            twin = replace(self, scenes=older).detector()
             scores = score_blocks(twin, self.scenes, None, self.seed, self.progress, newest=newest)
             if scores.size:
                 return calibrate(self.detector(), self.plan.threshold, scores, held_out=True)
@@ -120,11 +120,6 @@ class Fit:
         """Fit a detector without a threshold; training does not read the ``held_out`` blocks.
 
         A context is fitted to a first sample, so a conditioned family reads the scenes twice.
-
-        Raises
-        ------
-        NotEnoughPixels
-            When fewer than `FEWEST` pixels can be trained on.
         """
         names, bands = listed(self.scenes.names), self.scenes.bands
         plan, seed, progress = self.plan, self.seed, self.progress
@@ -145,11 +140,6 @@ class Fit:
             log.warning("%s: only %d pixels to train on; expect a rough detector", names, pixels)
         return detector
 
-    def without_newest(self, dates: int) -> Fit:
-        """Return the fit without the newest dates of its one site."""
-        (site,) = self.scenes.scenes
-        return replace(self, scenes=replace(self.scenes, scenes=(site.without_newest(dates),)))
-
 
 def score_blocks(
     detector: Detector,
@@ -161,18 +151,8 @@ def score_blocks(
 ) -> NDArray[np.float32]:
     """Return the finite scores of the normal pixels in chosen blocks, shape (n,).
 
-    Parameters
-    ----------
-    detector, scenes
-        The scenes are read in the bands of the detector, which needs no threshold.
-    blocks : sequence of Blocks, or None
-        Per scene, the blocks to score; None: all.
-    seed : int
-        Decides which blocks are skipped where they hold over a million pixels.
-    progress : Progress
-        Called for every tile.
-    newest : int, default 0
-        Number of newest dates whose scores count; 0: all.
+    ``blocks`` are those of each scene; None: all.  The seed decides which are skipped where they
+    hold over a million pixels.  Scores of the ``newest`` dates count; 0: of all.
     """
     if blocks is None:
         blocks = [cut_blocks(shape, detector.radius) for shape in scenes.shapes]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ..errors import ConfigError
 from ..files import PathText
 from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates
+from ..pixels.covariates import Covariates, rasters_of
+from ..pixels.views import View, require_dates
 from ..raster import scenes_of
 from ..training.scenes import TrainingScenes
 
@@ -29,6 +30,12 @@ class Selection:
     """Dates of the scenes for a family that compares them, as `Scene.of` reads them; None: the
     scenes are listed oldest first."""
 
+    @property
+    def files(self) -> list[PathText]:
+        """The files that it names."""
+        named = [*self.normal, *rasters_of(self.covariates)]
+        return named if self.mask is None else [self.mask, *named]
+
 
 EVERYTHING = Selection()
 """All bands, and all pixels with data."""
@@ -39,25 +46,23 @@ def select_scenes(
     select: Selection,
     *,
     family: str,
-    compares_dates: bool,
+    view: View,
     bands: Bands | None = None,
     covariates: Covariates | None = None,
 ) -> TrainingScenes:
     """Open every scene once, and check that all have the bands of the first.
 
-    Where the family compares dates, ``paths`` are the dates of one site.  ``bands`` and
+    Where the view compares dates, ``paths`` are the dates of one site.  ``bands`` and
     ``covariates`` are those of a detector, which the scenes must have.
 
     Raises
     ------
-    RasterError, GridMismatch, BandMismatch, CovariateMismatch
-        When `Scene.open` raises them: a file is missing, or does not fit.
-    ConfigError
-        When no scene is given, a band is unknown, the masks of normal pixels are not one for all
-        scenes or one for each, or dates are given to a family that does not compare them.
+    RasterError, GridMismatch, BandMismatch, CovariateMismatch, ConfigError
+        When `require_dates`, `require_compared`, `scenes_of` or `Scene.open` raise them.
     """
-    require_compared(select.dates, compares_dates=compares_dates, family=family)
-    scenes = scenes_of(paths, one_place=compares_dates, **vars(select))
+    require_dates(view, len(paths), family)
+    require_compared(select.dates, compares_dates=view.compares_dates, family=family)
+    scenes = scenes_of(paths, one_place=view.compares_dates, **vars(select))
     shapes: list[tuple[int, int]] = []
     first: tuple[Bands, Covariates] | None = None
     for scene in scenes:
@@ -69,12 +74,6 @@ def select_scenes(
 
 
 def require_compared(dates: str | None, *, compares_dates: bool, family: str) -> None:
-    """Refuse dates for a family that does not compare dates.
-
-    Raises
-    ------
-    ConfigError
-        When there are some, even "as listed".
-    """
+    """Raise ConfigError when dates, even "as listed", are given to a family that compares none."""
     if dates and not compares_dates:
         raise ConfigError(f"model.family = {family!r} does not compare dates: leave --dates out.")

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from anomvae.cli import main
 from anomvae.config import shipped
 from anomvae.raster.gdal import unwarned
-from support.scene_files import make, setting
+
+from .scene_files import make, setting
 
 BANDS = 6
 NODATA = -1.0
