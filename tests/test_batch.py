@@ -42,6 +42,7 @@ def test_a_lack_of_memory_or_space_fails_one_scene_alone(scenes, tmp_path, error
     bad, good = score_scenes(detector, scenes, tmp_path / "out")
 
     assert isinstance(bad.error, RasterError)
+    assert str(bad.error).startswith(f"{scenes[0]} cannot be scored: ")
     assert ("No space" if isinstance(error, OSError) else "not enough memory") in str(bad.error)
     assert "\n" not in str(bad.error)
     assert good.result is not None

@@ -8,7 +8,8 @@ an object of a few pixels, and 25 to 40 bytes more for each corner of an outline
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from pathlib import Path
 
@@ -56,19 +57,34 @@ def write_objects(
         If the file cannot be written.
     """
     georeferencer, shape = georeferencer_of(where), where.grid.shape
-    with writing(path), path.open("wb") as file:
-        file.write(_provenance(tags, min_area, georeferencer).to_json().encode())
+    with _opened(path) as write:
+        write(_provenance(tags, min_area, georeferencer).to_json().encode())
         ended = connected(strips_of(tiles, shape[1]), shape)
         number = 0
         for text in _in_reading_order(ended, georeferencer, shape[1], min_area):
-            file.write(b",\n" if number else b"\n")
+            separator = b",\n" if number else b"\n"
             number += 1
-            file.write(
-                b'{"type": "Feature", "id": %d, "properties": {"id": %d, ' % (number, number)
-            )
-            file.write(text)
-        file.write(b"\n]}\n")
+            head = b'{"type": "Feature", "id": %d, "properties": {"id": %d, ' % (number, number)
+            write(separator + head + text)
+        write(b"\n]}\n")
         return number
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Open a file to write; errors of the tiles, scored between writes, are none of writing."""
+    with writing(path):
+        file = path.open("wb")
+
+    def write(data: bytes) -> None:
+        with writing(path):
+            file.write(data)
+
+    try:
+        yield write
+    finally:
+        with writing(path):
+            file.close()
 
 
 def require_min_area(min_area: int) -> None:
