@@ -12,15 +12,9 @@ from support.scorers import SIX, Neighbours, same_files
 from support.spectra import ArrayScene
 
 from anomvae.detector import torch_threads
-from anomvae.mapping import (
-    QuickLookSpec,
-    ScoreOptions,
-    TileTask,
-    plan_tiles,
-    score_scene,
-    score_tiles,
-)
+from anomvae.mapping import QuickLookSpec, ScoreOptions, plan_tiles, score_scene, score_tiles
 from anomvae.mapping.statistics import RunningStatistics
+from anomvae.mapping.tiles import TileTask
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Scene

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .options import ScoreOptions
     from .quicklook import QuickLookSpec
     from .score import detect_scene, score_scene
-    from .tiles import Scorer, TilePlan, TileTask, plan_tiles, score_tiles
+    from .tiles import Scorer, plan_tiles, score_tiles
 
 __all__ = [
     "Deliverables",
@@ -25,8 +25,6 @@ __all__ = [
     "QuickLookSpec",
     "ScoreOptions",
     "Scorer",
-    "TilePlan",
-    "TileTask",
     "detect_scene",
     "plan_tiles",
     "read_summary",
@@ -44,8 +42,6 @@ __getattr__ = lazily(
         "QuickLookSpec": "quicklook",
         "ScoreOptions": "options",
         "Scorer": "tiles",
-        "TilePlan": "tiles",
-        "TileTask": "tiles",
         "detect_scene": "score",
         "plan_tiles": "tiles",
         "read_summary": "deliverables",

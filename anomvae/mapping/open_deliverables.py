@@ -38,21 +38,7 @@ FLAGS = (
 def begin(
     files: Deliverables, key: CacheKey, *, overwrite: bool
 ) -> Iterator[MapResult | OpenDeliverables]:
-    """Begin the deliverables of a scene, unless they are up to date.
-
-    Parameters
-    ----------
-    files : Deliverables
-        Where they go.
-    key : CacheKey
-        What decides them.
-    overwrite : bool
-        Whether to replace results of other settings.
-
-    Yields
-    ------
-    MapResult or OpenDeliverables
-        The cached result where it is up to date, else the files to write.
+    """Yield the result of an equal key where it is up to date, else the files to write.
 
     Raises
     ------
@@ -97,22 +83,7 @@ class OpenDeliverables:
         min_area: int,
         progress: Progress,
     ) -> MapResult:
-        """Write every deliverable, and publish them.
-
-        Parameters
-        ----------
-        detector : Detector
-            Made the scores.
-        opened : OpenScene
-            The scene.
-        tiles : generator of TileScores
-            The whole scene, row by row; closed in the end.
-        quicklook : QuickLook
-            Collects the images that are drawn.
-        min_area : int
-            Smallest object, pixels.
-        progress : Progress
-            Called for every tile.
+        """Write every deliverable of the ``tiles`` of a whole scene, and publish them.
 
         Raises
         ------
@@ -121,9 +92,11 @@ class OpenDeliverables:
         """
         stage, files, where = self.stage, self.files, opened.georeference
         statistics, tags = RunningStatistics(opened.grid.shape), self._tags(detector, opened)
+        measures = Layout("float32", math.nan, LAYERS, tags)
+        classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
         with (
-            MapWriter(stage.path(files.scores.name), where, _score_layout(tags)) as scores,
-            MapWriter(stage.path(files.flags.name), where, _flag_layout(tags)) as flags,
+            MapWriter(stage.path(files.scores.name), where, measures) as scores,
+            MapWriter(stage.path(files.flags.name), where, classes) as flags,
             closing(tiles),
         ):
             write = _TileWriter(detector.threshold, scores, flags, statistics, quicklook)
@@ -180,7 +153,7 @@ class OpenDeliverables:
 
 @dataclass(frozen=True)
 class _TileWriter:
-    """Write the newest date of a tile into both maps, and count it."""
+    """Writes the newest date of a tile into both maps, and counts it."""
 
     threshold: Threshold
     scores: MapWriter
@@ -203,19 +176,8 @@ class _TileWriter:
 def _counted(
     tiles: Iterator[ScoredTile], shape: tuple[int, int], progress: Progress
 ) -> Iterator[ScoredTile]:
-    """Report the pixels that are done."""
     for tile in tiles:
         yield tile
         rows, cols = tile.keep
         done = rows.start * shape[1] + (rows.stop - rows.start) * cols.stop
         progress("score", done, math.prod(shape))
-
-
-def _score_layout(tags: dict[str, str]) -> Layout:
-    return Layout("float32", math.nan, LAYERS, tags)
-
-
-def _flag_layout(tags: dict[str, str]) -> Layout:
-    return Layout(
-        "uint8", NO_DATA, ("flags",), tags, categories=FLAGS, overviews="mode", predictor=False
-    )
