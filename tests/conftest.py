@@ -8,9 +8,35 @@ settings.load_profile("any-load")
 pytest.register_assert_rewrite("support.family_contract")
 
 
+@pytest.fixture(scope="module")
+def two():
+    """Start two worker processes."""
+    from anomvae.parallel import processes
+
+    with processes(2) as mapper:
+        yield mapper
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Keep torch from fighting over the cores."""
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    """Write a scene of made-up land with a planted object."""
+    from support.rasters import land, plant, write
+
+    return write(tmp_path / "scene.tif", plant(land(seed=1)))
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Save a detector that fits the scene."""
+    from support.rasters import trained
+
+    trained().save(tmp_path / "model.safetensors")
+    return tmp_path / "model.safetensors"
