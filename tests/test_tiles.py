@@ -1,6 +1,7 @@
 """Tiles and threads never show in a map, whatever the scene."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from support.scorers import Neighbours, same_files
 from anomvae.detector import torch_threads
 from anomvae.mapping import QuickLookSpec, ScoreOptions, plan_tiles, score_scene, score_tiles
 from anomvae.mapping.statistics import RunningStatistics
-from anomvae.mapping.tiles import TilePlan
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Scene
@@ -99,42 +99,32 @@ def test_file_blocks_of_any_layout_give_the_same_map(tmp_path):
         np.testing.assert_array_equal(other, first)
 
 
-@dataclass(frozen=True)
-class Unread:
-    """Size and layout of a scene that nothing is read of."""
-
-    grid: Grid = Grid((5000, 5000))
-    values_per_pixel: int = 12
-    block_shape: tuple = (512, 512)
-
-
-@dataclass(frozen=True)
-class OnDevice(Neighbours):
-    device: str = "cpu"
-
-
-STRIPPED = Unread(Grid((300, 400)), block_shape=(16, 400))
+def unread(shape=(5000, 5000), values=12, block=(512, 512)):
+    """Describe a scene that nothing is read of."""
+    return SimpleNamespace(grid=Grid(shape), values_per_pixel=values, block_shape=block)
 
 
 @pytest.mark.parametrize(
-    ("opened", "detector", "options", "expected"),
+    ("opened", "detector", "options", "tile", "threads"),
     [
-        (Unread(), Neighbours(0), ScoreOptions(), TilePlan((512, 512), 4)),
-        (Unread(), Neighbours(60), ScoreOptions(), TilePlan((1024, 1024), 3)),
-        (Unread(values_per_pixel=200), Neighbours(0), ScoreOptions(), TilePlan((512, 512), 1)),
-        (Unread(), OnDevice(0, device="cuda"), ScoreOptions(), TilePlan((512, 512), 1)),
-        (Unread(block_shape=(64, 64)), Neighbours(0), ScoreOptions(), TilePlan((576, 576), 4)),
-        (Unread(block_shape=(64, 64)), Neighbours(3), ScoreOptions(), TilePlan((1152, 1152), 3)),
-        (STRIPPED, Neighbours(0), ScoreOptions(), TilePlan((300, 400), 4)),
-        (STRIPPED, Neighbours(0), ScoreOptions(tile=64), TilePlan((64, 64), 4)),
-        (STRIPPED, Neighbours(0), ScoreOptions(tile=350, threads=3), TilePlan((300, 350), 3)),
+        (unread(), Neighbours(0), {}, (512, 512), 4),
+        (unread(), Neighbours(60), {}, (1024, 1024), 3),
+        (unread(values=200), Neighbours(0), {}, (512, 512), 1),
+        (unread(), Neighbours(0, device="cuda"), {}, (512, 512), 1),
+        (unread(block=(64, 64)), Neighbours(0), {}, (576, 576), 4),
+        (unread(block=(64, 64)), Neighbours(3), {}, (1152, 1152), 3),
+        (unread((300, 400)), Neighbours(0), {}, (300, 400), 4),
+        (unread((300, 400)), Neighbours(0), {"tile": 64}, (64, 64), 4),
+        (unread((300, 400)), Neighbours(0), {"tile": 350, "threads": 3}, (300, 350), 3),
     ],
 )
 def test_a_halo_is_worth_large_tiles_and_large_tiles_or_a_gpu_get_few_threads(
-    opened, detector, options, expected
+    opened, detector, options, tile, threads
 ):
     with torch_threads(6):
-        assert plan_tiles(detector, opened, options) == expected
+        plan = plan_tiles(detector, opened, ScoreOptions(**options))
+
+    assert (plan.tile, plan.threads) == (tile, threads)
 
 
 @given(

@@ -134,16 +134,12 @@ def _from_workers(
         progress("scenes", count, len(scenes))
         for message in outcome.warnings:
             log.warning("%s", message)
-        result = outcome.result
-        if result is None:
-            yield Outcome(scene.name, None, outcome.error)
-            continue
-        result = replace(result, scene=scene.name, files=replace(result.files, folder=folder))
-        if result.files.summary.exists():
-            yield Outcome(scene.name, result)
-            continue
-        lost = WorkersLost(
-            f"{scene.name} was scored, but its results are not in this machine's folder. "
-            f"Name a folder that all workers share, or give more workers than scenes."
-        )
-        yield Outcome(scene.name, None, lost)
+        result, error = outcome.result, outcome.error
+        if result is not None:
+            result = replace(result, scene=scene.name, files=replace(result.files, folder=folder))
+            if not result.files.summary.exists():
+                error = WorkersLost(
+                    f"{scene.name} was scored, but its results are not in this machine's folder. "
+                    f"Name a folder that all workers share, or give more workers than scenes."
+                )
+        yield Outcome(scene.name, result if error is None else None, error)

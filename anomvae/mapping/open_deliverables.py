@@ -105,18 +105,13 @@ class OpenDeliverables:
                 path = stage.path(files.objects.name)
                 objects = write_objects(path, counted, where, tags, min_area)
         result = self._result(detector, opened, statistics, objects)
-        self._publish(result, quicklook)
-        return result
-
-    def _publish(self, result: MapResult, quicklook: QuickLook) -> None:
-        """Draw the quick look, write the summary, and give all files their names."""
-        stage, files = self.stage, self.files
         with writing(files.quicklook):
             png = draw(file_name(result.scene), quicklook, result.threshold)
             stage.path(files.quicklook.name).write_bytes(png)
         with writing(files.summary):
             stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
         stage.publish(*(path.name for path in files.all))
+        return result
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance; no times, so that the same run gives the same bytes."""

@@ -96,10 +96,6 @@ class TileTask:
     quicklook: QuickLookSpec
     """Pixels and bands of the quick look."""
 
-    def __call__(self, tile: Tile) -> TileScores:
-        """Read and score a tile."""
-        return self.score(self.read(tile))
-
     def read(self, tile: Tile) -> tuple[Tile, Block]:
         """Read a tile and its halo."""
         return tile, self.opened.read(tile.read)
@@ -125,7 +121,7 @@ class RemoteTask:
     def __call__(self, tile: Tile) -> TileScores:
         """Score a tile in this process."""
         task, _ = _opened_task(self.content, threading.get_ident())
-        return task(tile)
+        return task.score(task.read(tile))
 
 
 class _RemoteWork(NamedTuple):
