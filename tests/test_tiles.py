@@ -1,6 +1,5 @@
 """Tiles and threads never show in a map, whatever the scene."""
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,18 +47,6 @@ def test_any_tile_and_any_number_of_threads_give_the_same_map(scene, name, tile,
 
     np.testing.assert_array_equal(tiled, whole)
     assert np.isfinite(whole).any()
-
-
-def test_a_halo_below_the_receptive_radius_would_show(scene):
-    @dataclass(frozen=True)
-    class TooNarrow(Neighbours):
-        def score(self, block):
-            return Neighbours(radius=5).score(block)
-
-    whole = mapped(TooNarrow(), scene, ScoreOptions(tile=1000))
-    tiled = mapped(TooNarrow(), scene, ScoreOptions(tile=16))
-
-    assert not np.array_equal(tiled, whole, equal_nan=True)
 
 
 @pytest.mark.parametrize("config", ["default", "small-objects"])
