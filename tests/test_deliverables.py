@@ -221,13 +221,11 @@ def test_scene_masks_and_other_scenes_of_a_batch_are_inputs(tmp_path, role, opti
     write(kept, land() if role in {"scene", "batch"} else ones, nodata=None)
     if role == "scene":
         (tmp_path / "scene.anomaly.anomaly.tif").symlink_to(kept)
-    before = content(tmp_path)
+    before, normal = content(tmp_path), Selection(normal=[kept])
     calls = {
         "scene": lambda: score_scene(Neighbours(), kept, tmp_path, options),
         "mask": lambda: score_scene(Neighbours(), Scene.of(scene, mask=kept), tmp_path, options),
-        "normal": lambda: detect_scene(
-            scene, tmp_path, select=Selection(normal=[kept]), options=options
-        ),
+        "normal": lambda: detect_scene(scene, tmp_path, select=normal, options=options),
         "batch": lambda: score_scenes(Neighbours(), [scene, kept], tmp_path, options),
     }
 
