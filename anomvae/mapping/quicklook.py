@@ -101,7 +101,6 @@ def overlay(image: Array, flags: NDArray[np.bool_]) -> Array:
 
 def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
     """Draw scene, score and flags as a PNG; the threshold is marked in the colour bar."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
@@ -109,7 +108,6 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
     # Pixels are square, without making a strip unreadable.
     aspect = min(max(scores.shape[0] / scores.shape[1], 0.25), 2.5)
     figure = Figure(figsize=(13.0, 4.2 * aspect + 1.0), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
     scene, score, flags = figure.subplots(1, 3)
     scene.imshow(image)
     scene.set_title("scene")
