@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from support.rasters import land, plant, run, trained, write
-from support.refusals import refused
+from support.rasters import land, plant, run, write
 from support.scorers import Failing, Neighbours
 
 from anomvae.errors import ConfigError, RasterError, WorkersLost
@@ -23,17 +22,6 @@ def test_outcomes_are_scored_when_they_are_taken_in_the_order_of_the_scenes(scen
     assert [outcome.scene for outcome in outcomes] == [str(scene) for scene in scenes]
 
 
-def test_a_file_that_is_no_raster_fails_alone(scenes, tmp_path):
-    scenes[0].write_text("not a raster")
-
-    bad, good = score_scenes(Neighbours(), scenes, tmp_path / "out")
-
-    assert isinstance(bad.error, RasterError)
-    assert bad.result is None
-    assert good.error is None
-    assert good.result.newly_written
-
-
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
 @pytest.mark.parametrize("step", ["require_dates", "score"])
 def test_a_lack_of_memory_or_space_fails_one_scene_alone(scenes, tmp_path, error, step):
@@ -42,9 +30,11 @@ def test_a_lack_of_memory_or_space_fails_one_scene_alone(scenes, tmp_path, error
     bad, good = score_scenes(detector, scenes, tmp_path / "out")
 
     assert isinstance(bad.error, RasterError)
+    assert str(bad.error).startswith(f"{scenes[0]} cannot be scored: ")
     assert ("No space" if isinstance(error, OSError) else "not enough memory") in str(bad.error)
     assert "\n" not in str(bad.error)
-    assert good.result is not None
+    assert (bad.result, good.error) == (None, None)
+    assert good.result.newly_written
     assert not list((tmp_path / "out").glob("a*"))
 
 
@@ -78,10 +68,9 @@ def test_files_that_a_worker_wrote_elsewhere_are_missed(scenes, tmp_path):
         assert "all workers share" in str(outcome.error)
 
 
-def test_the_command_ends_with_5_where_scenes_failed(scenes, tmp_path):
-    trained().save(tmp_path / "model.safetensors")
+def test_the_command_ends_with_5_where_scenes_failed(scenes, model, tmp_path):
     scenes[0].write_text("not a raster")
-    options = "-m", tmp_path / "model.safetensors", "-o", tmp_path / "out"
+    options = "-m", model, "-o", tmp_path / "out"
 
     some = run("score", *scenes, *options)
     every = run("score", scenes[0], tmp_path / "missing.tif", *options)
@@ -92,12 +81,3 @@ def test_the_command_ends_with_5_where_scenes_failed(scenes, tmp_path):
     assert "all 2 scenes failed" in every.err
     assert (tmp_path / "out" / "b.json").exists()
     assert not list((tmp_path / "out").glob("a*"))
-
-
-def test_the_command_refuses_an_option_before_it_opens_a_scene(tmp_path):
-    trained().save(tmp_path / "model.safetensors")
-    options = "-m", tmp_path / "model.safetensors", "-o", tmp_path / "out", "--tile", "0"
-
-    ran = run("score", tmp_path / "missing.tif", tmp_path / "other.tif", *options)
-
-    refused(ran, 2, "at least 1 pixel")

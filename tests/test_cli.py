@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
-from support.rasters import QUICK, SAMPLES, land, plant, run, trained, write, write_labels
+from support.rasters import QUICK, SAMPLES, land, run, trained, write, write_labels
 from support.refusals import refused
 from support.spectra import fit, fit_scene, spectra
 from support.spectra import scene as block_of
@@ -19,17 +19,6 @@ from anomvae.config import resolve_config
 from anomvae.errors import GridMismatch
 
 SHORT = tuple(part for setting in QUICK for part in ("--set", setting))
-
-
-@pytest.fixture
-def scene(tmp_path):
-    return write(tmp_path / "scene.tif", plant(land(seed=1)))
-
-
-@pytest.fixture
-def model(tmp_path):
-    trained().save(tmp_path / "model.safetensors")
-    return tmp_path / "model.safetensors"
 
 
 @pytest.fixture

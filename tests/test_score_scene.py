@@ -1,45 +1,37 @@
 """A scene becomes maps, flags, objects and a summary that agree with each other."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import rasterio
 from rasterio.control import GroundControlPoint
-from rio_cogeo import cog_validate
 from scipy.ndimage import label
 from support.rasters import BANDS, NODATA, QUICK, bands_of, land, plant, trained, write
-from support.scorers import Changes, Neighbours, same_files
+from support.scorers import Changes, Neighbours
 
 from anomvae.config import resolve_config
 from anomvae.detector import Detector
-from anomvae.errors import BandMismatch, ConfigError, GridMismatch, OutputExists
+from anomvae.errors import ConfigError, GridMismatch, OutputExists
 from anomvae.fitting import Selection
 from anomvae.mapping import MapResult, ScoreOptions, detect_scene, score_scene
 from anomvae.objects import read_objects
-from anomvae.raster import Scene, read_map
+from anomvae.raster import read_map
 
 QUICKLY = resolve_config("default", QUICK).config
 either = pytest.mark.parametrize("config", ["default", "small-objects"])
 
 
-@dataclass(frozen=True)
-class Scored:
-    """A scene that was scored."""
+class Scored(NamedTuple):
+    """A scene that was scored; scores and flags have axes (row, col)."""
 
     scene: Path
     detector: Detector
     result: MapResult
-
-    @property
-    def scores(self):
-        return bands_of(self.result.path)[0]
-
-    @property
-    def flags(self):
-        return bands_of(self.result.files.flags)[0]
+    scores: np.ndarray
+    flags: np.ndarray
 
 
 @pytest.fixture(scope="module", params=["default", "small-objects"])
@@ -47,12 +39,9 @@ def scored(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scored")
     scene = write(folder / "scene.tif", plant(land(seed=1)))
     detector = trained(request.param)
-    return Scored(scene, detector, score_scene(detector, scene, folder / "out"))
-
-
-@pytest.fixture
-def scene(tmp_path):
-    return write(tmp_path / "scene.tif", plant(land(seed=1)))
+    result = score_scene(detector, scene, folder / "out")
+    scores, flags = (bands_of(path)[0] for path in (result.path, result.files.flags))
+    return Scored(scene, detector, result, scores, flags)
 
 
 def test_the_map_holds_two_terms_that_add_up_to_the_score(scored):
@@ -88,14 +77,12 @@ def test_objects_are_the_connected_flags(scored):
     assert max(item.score_max for item in objects.items) == pytest.approx(np.nanmax(scored.scores))
 
 
-def test_maps_are_valid_cogs_on_the_grid_of_the_scene(scored):
-    with rasterio.open(scored.scene) as expected:
+def test_maps_are_on_the_grid_of_the_scene(scored):
+    with rasterio.open(scored.scene) as one:
         for path in (scored.result.path, scored.result.files.flags):
-            assert cog_validate(path, strict=True)[0]
-            with rasterio.open(path) as dataset:
-                assert dataset.shape == expected.shape
-                assert dataset.crs == expected.crs
-                assert dataset.transform == expected.transform
+            with rasterio.open(path) as other:
+                assert (other.shape, other.crs) == (one.shape, one.crs)
+                assert other.transform == one.transform
 
 
 def test_maps_and_objects_name_their_provenance(scored):
@@ -127,26 +114,19 @@ def test_the_summary_counts_pixels_objects_and_files(scored):
     }
     assert data["objects"] == scored.result.objects
     assert data["threshold"]["rule"] == "sigma:3"
+    assert data["score_quantiles"]["0.5"] == pytest.approx(np.nanmedian(scored.scores), rel=1e-6)
     assert set(data["files"]) == {path.name for path in scored.result.files.folder.iterdir()}
-
-
-def test_the_same_run_gives_the_same_bytes(scored, tmp_path):
-    again = score_scene(scored.detector, scored.scene, tmp_path)
-
-    assert same_files(again, scored.result)
 
 
 def test_progress_ends_with_all_pixels(scene, tmp_path):
     calls = []
-    options = ScoreOptions(tile=20)
 
-    score_scene(
-        Neighbours(), scene, tmp_path / "out", options, progress=lambda *call: calls.append(call)
-    )
+    def report(*call):
+        calls.append(call)
 
-    done = [count for _, count, _ in calls]
-    assert done == [400, 800, 960, 1360, 1760, 1920]
-    assert {(step, total) for step, _, total in calls} == {("score", 1920)}
+    score_scene(Neighbours(), scene, tmp_path, ScoreOptions(tile=20), progress=report)
+
+    assert calls == [("score", done, 1920) for done in (400, 800, 960, 1360, 1760, 1920)]
 
 
 def test_the_newest_of_several_dates_is_mapped(tmp_path):
@@ -163,31 +143,13 @@ def test_the_newest_of_several_dates_is_mapped(tmp_path):
     assert flags.sum() == result.flagged == 9
 
 
-@pytest.mark.parametrize(
-    ("scorer", "bands", "sides", "error", "message"),
-    [
-        (Changes(), BANDS, (20, 24), GridMismatch, r"20\.tif has 20 x 20 pixels, but .*24\.tif"),
-        (Neighbours(), 4, (24,), BandMismatch, r"24\.tif has 4 bands, but .* of 6"),
-    ],
-)
-def test_a_scene_that_does_not_fit_is_refused(tmp_path, scorer, bands, sides, error, message):
-    paths = [write(tmp_path / f"{side}.tif", land((side, side), bands)) for side in sides]
+def test_dates_on_different_grids_are_refused(tmp_path):
+    paths = [write(tmp_path / f"{side}.tif", land((side, side))) for side in (20, 24)]
 
-    with pytest.raises(error, match=message):
-        score_scene(scorer, paths, tmp_path / "out")
+    with pytest.raises(GridMismatch, match=r"20\.tif has 20 x 20 pixels, but .*24\.tif"):
+        score_scene(Changes(), paths, tmp_path / "out")
 
     assert not (tmp_path / "out").exists()
-
-
-def test_a_mask_excludes_pixels(scene, tmp_path):
-    mask = np.ones((1, 40, 48), "uint8")
-    mask[0, 30:] = 0
-    path = write(tmp_path / "mask.tif", mask, nodata=None)
-
-    result = score_scene(Neighbours(), Scene.of(scene, mask=path), tmp_path / "out")
-
-    assert np.isnan(bands_of(result.path)[0][30:]).all()
-    assert result.valid == 29 * 48
 
 
 @either
@@ -277,11 +239,8 @@ def test_detect_with_context_drops_dead_bands(tmp_path):
 
 @pytest.mark.parametrize("change", ["seed", "config", "mask", "normal", "other normal"])
 def test_seed_configuration_and_masks_decide_what_detect_writes(scene, tmp_path, change):
-    half = np.ones((1, 40, 48), "uint8")
-    half[0, 20:] = 0
-    first, second = (
-        write(tmp_path / f"{name}.tif", half, nodata=None) for name in ("first", "second")
-    )
+    half = (np.indices((1, 40, 48))[1] < 20).astype("uint8")
+    first, second = (write(tmp_path / f"{name}.tif", half, nodata=None) for name in "ab")
     before = {"select": Selection(normal=[first])} if change == "other normal" else {}
     after = {
         "seed": {"seed": 1},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .options import ScoreOptions
     from .quicklook import QuickLookSpec
     from .score import detect_scene, score_scene
-    from .tiles import Scorer, TilePlan, TileTask, plan_tiles, score_tiles
+    from .tiles import Scorer, plan_tiles, score_tiles
 
 __all__ = [
     "Deliverables",
@@ -25,8 +25,6 @@ __all__ = [
     "QuickLookSpec",
     "ScoreOptions",
     "Scorer",
-    "TilePlan",
-    "TileTask",
     "detect_scene",
     "plan_tiles",
     "read_summary",
@@ -43,6 +41,6 @@ __getattr__ = lazily(
         "options": ("ScoreOptions",),
         "quicklook": ("QuickLookSpec",),
         "score": ("detect_scene", "score_scene"),
-        "tiles": ("Scorer", "TilePlan", "TileTask", "plan_tiles", "score_tiles"),
+        "tiles": ("Scorer", "plan_tiles", "score_tiles"),
     },
 )

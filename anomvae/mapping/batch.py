@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -79,52 +80,36 @@ def score_scenes(
     for scene in closed:
         Deliverables(Path(folder), scene.stem).require_apart(inputs)
     if 0 < mapper.workers <= len(closed):
-        task = RemoteScene(detector, Path(folder).absolute(), options)
+        task = partial(_score_alone, detector, Path(folder).absolute(), options)
         outcomes = mapper(task, (scene.absolute() for scene in closed))
         return _from_workers(outcomes, closed, Path(folder), progress)
-
-    def score(scene: Scene) -> Outcome:
-        return _outcome(detector, scene, folder, options, progress, mapper)
-
-    return map(score, closed)
-
-
-@dataclass(frozen=True)
-class RemoteScene:
-    """Score a whole scene in another process."""
-
-    detector: Scorer
-    """Has a threshold."""
-    folder: Path
-    """Absolute."""
-    options: ScoreOptions
-    """Those of `score_scene`."""
-
-    def __call__(self, scene: Scene) -> Outcome:
-        """Score a scene in this process."""
-        torch.set_num_threads(1)  # the other cores have workers of their own
-        with captured_warnings() as warnings:
-            outcome = _outcome(self.detector, scene, self.folder, self.options)
-        return replace(outcome, warnings=tuple(warnings))
+    return map(partial(_score, detector, folder, options, progress, mapper), closed)
 
 
 def _require_own_names(scenes: Sequence[Scene]) -> None:
-    stems = Counter(scene.stem for scene in scenes)
-    stem, count = stems.most_common(1)[0] if stems else ("", 0)
-    if count > 1:
-        raise ConfigError(
-            f"{count} scenes are called {stem!r} and would write the same files. "
-            f"Score them into different folders, or rename them."
-        )
+    for stem, count in Counter(scene.stem for scene in scenes).items():
+        if count > 1:
+            raise ConfigError(
+                f"{count} scenes are called {stem!r} and would write the same files. "
+                f"Score them into different folders, or rename them."
+            )
 
 
-def _outcome(
+def _score_alone(detector: Scorer, folder: Path, options: ScoreOptions, scene: Scene) -> Outcome:
+    """Score a whole scene in a worker."""
+    torch.set_num_threads(1)  # the other cores have workers of their own
+    with captured_warnings() as warnings:
+        outcome = _score(detector, folder, options, quiet, serial, scene)
+    return replace(outcome, warnings=tuple(warnings))
+
+
+def _score(
     detector: Scorer,
-    scene: Scene,
     folder: PathText,
     options: ScoreOptions,
-    progress: Progress = quiet,
-    mapper: Mapper = serial,
+    progress: Progress,
+    mapper: Mapper,
+    scene: Scene,
 ) -> Outcome:
     """Score a scene; a fault of its own, or of memory or disk, fails no other scene."""
     try:
@@ -149,18 +134,12 @@ def _from_workers(
         progress("scenes", count, len(scenes))
         for message in outcome.warnings:
             log.warning("%s", message)
-        result = outcome.result
-        if result is None:
-            yield Outcome(scene.name, None, outcome.error)
-            continue
-        result = replace(result, scene=scene.name, files=replace(result.files, folder=folder))
-        yield Outcome(scene.name, result) if result.files.summary.exists() else _lost(scene)
-
-
-def _lost(scene: Scene) -> Outcome:
-    """Report that the files of a worker are not in the folder."""
-    lost = WorkersLost(
-        f"{scene.name} was scored, but its results are not in this machine's folder. "
-        f"Name a folder that all workers share, or give more workers than scenes."
-    )
-    return Outcome(scene.name, None, lost)
+        result, error = outcome.result, outcome.error
+        if result is not None:
+            result = replace(result, scene=scene.name, files=replace(result.files, folder=folder))
+            if not result.files.summary.exists():
+                error = WorkersLost(
+                    f"{scene.name} was scored, but its results are not in this machine's folder. "
+                    f"Name a folder that all workers share, or give more workers than scenes."
+                )
+        yield Outcome(scene.name, result if error is None else None, error)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -66,13 +66,7 @@ class Deliverables:
         return [self.scores, self.flags, self.objects, self.quicklook, self.summary]
 
     def require_apart(self, inputs: Iterable[FileIdentity]) -> None:
-        """Require that no deliverable replaces an input.
-
-        Raises
-        ------
-        ConfigError
-            If one would.
-        """
+        """Require that no deliverable replaces an input; raise `ConfigError` if one would."""
         local = [file.path for file in inputs if file.path is not None]
         for path in self.all:
             if path.exists() and any(map(path.samefile, local)):
@@ -171,12 +165,8 @@ class MapResult:
 
 
 def read_summary(files: Deliverables) -> MapResult | None:
-    """Read the summary of a scored scene; None where there is none that can be read."""
-    return _result(files, _summary(files))
-
-
-def _result(files: Deliverables, data: Mapping[str, Any]) -> MapResult | None:
-    """Build the result of a summary; None where a field is missing, as in earlier versions."""
+    """Read the summary of a scored scene; None if it lacks a field, as in earlier versions."""
+    data = _summary(files.summary)
     try:
         return MapResult(
             scene=data["scene"],
@@ -206,20 +196,22 @@ def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Map
     OutputExists
         If other files are in the way: a folder, or files that only ``overwrite`` replaces.
     """
-    digest, summary = key.digest, _summary(files)
-    same = summary.get("digest") == digest and set(_digests(files).values()) <= {digest}
-    cached = _result(files, summary) if same else None
+    digest, digests = key.digest, _digests(files)
+    same = files.summary in digests and all(read == digest for read in digests.values())
+    cached = read_summary(files) if same else None
     if cached is not None and all(path.exists() for path in files.all):
         tidy(files.folder, files.stem)
         return cached
-    _require_files(files)
-    if not overwrite:
-        _require_ours(files)
-        if files.summary.exists() and not same:
-            raise OutputExists(
-                f"{files.summary} exists, made with other settings, another detector or another "
-                f"input. Give --overwrite to replace it, or another folder."
-            )
+    ours = {path for path, read in digests.items() if read is not None}
+    if ours & {files.scores, files.summary}:  # a PNG is ours beside a map of ours
+        ours.add(files.quicklook)
+    for path in files.all:
+        _require_replaceable(path, overwrite or path in ours)
+    if files.summary in digests and not same and not overwrite:
+        raise OutputExists(
+            f"{files.summary} exists, made with other settings, another detector or another "
+            f"input. Give --overwrite to replace it, or another folder."
+        )
     return None
 
 
@@ -229,10 +221,21 @@ def digest_of(*parts: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _summary(files: Deliverables) -> dict[str, Any]:
+def _digests(files: Deliverables) -> dict[Path, str | None]:
+    """Read the digest of each file that exists and has one; None where anomvae did not write it."""
+    read: dict[Path, Callable[[Path], str | None]] = {
+        files.scores: _map_digest,
+        files.flags: _map_digest,
+        files.objects: objects_digest,
+        files.summary: lambda path: _summary(path).get("digest"),
+    }
+    return {path: digest(path) for path, digest in read.items() if path.exists()}
+
+
+def _summary(path: Path) -> dict[str, Any]:
     """Read the fields of a summary; empty where anomvae did not write the file."""
     try:
-        data = json.loads(files.summary.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) and {"anomvae", "digest"} <= data.keys() else {}
@@ -248,35 +251,15 @@ def _map_digest(path: Path) -> str | None:
         return None
 
 
-def _digests(files: Deliverables) -> dict[Path, str | None]:
-    """Read the digests in maps and objects, as far as these exist; None where there is none."""
-    read = {
-        files.scores: _map_digest,
-        files.flags: _map_digest,
-        files.objects: objects_digest,
-    }
-    return {path: digest(path) for path, digest in read.items() if path.exists()}
-
-
-def _require_files(files: Deliverables) -> None:
-    for path in files.all:
-        if path.is_dir():
-            raise OutputExists(
-                f"{path} is a folder where a file is to be written. "
-                f"Move it away, or give another folder for the results."
-            )
-
-
-def _require_ours(files: Deliverables) -> None:
-    """Refuse to replace a file that anomvae did not write; a PNG is ours beside a map of ours."""
-    ours = {path for path, digest in _digests(files).items() if digest is not None}
-    if _summary(files):
-        ours.add(files.summary)
-    if ours & {files.scores, files.summary}:
-        ours.add(files.quicklook)
-    for path in files.all:
-        if path.exists() and path not in ours:
-            raise OutputExists(
-                f"{path} exists and was not written by anomvae. "
-                f"Move it away, give another folder, or replace it with --overwrite."
-            )
+def _require_replaceable(path: Path, replaceable: bool) -> None:
+    """Refuse to replace a folder, or a file unless it is replaceable."""
+    if path.is_dir():
+        raise OutputExists(
+            f"{path} is a folder where a file is to be written. "
+            f"Move it away, or give another folder for the results."
+        )
+    if path.exists() and not replaceable:
+        raise OutputExists(
+            f"{path} exists and was not written by anomvae. "
+            f"Move it away, give another folder, or replace it with --overwrite."
+        )

@@ -38,21 +38,7 @@ FLAGS = (
 def begin(
     files: Deliverables, key: CacheKey, *, overwrite: bool
 ) -> Iterator[MapResult | OpenDeliverables]:
-    """Begin the deliverables of a scene, unless they are up to date.
-
-    Parameters
-    ----------
-    files : Deliverables
-        Where they go.
-    key : CacheKey
-        What decides them.
-    overwrite : bool
-        Whether to replace results of other settings.
-
-    Yields
-    ------
-    MapResult or OpenDeliverables
-        The cached result where it is up to date, else the files to write.
+    """Yield the result of an equal key where it is up to date, else the files to write.
 
     Raises
     ------
@@ -97,22 +83,7 @@ class OpenDeliverables:
         min_area: int,
         progress: Progress,
     ) -> MapResult:
-        """Write every deliverable, and publish them.
-
-        Parameters
-        ----------
-        detector : Detector
-            Made the scores.
-        opened : OpenScene
-            The scene.
-        tiles : generator of TileScores
-            The whole scene, row by row; closed in the end.
-        quicklook : QuickLook
-            Collects the images that are drawn.
-        min_area : int
-            Smallest object, pixels.
-        progress : Progress
-            Called for every tile.
+        """Write every deliverable of the ``tiles`` of a whole scene, and publish them.
 
         Raises
         ------
@@ -121,9 +92,11 @@ class OpenDeliverables:
         """
         stage, files, where = self.stage, self.files, opened.georeference
         statistics, tags = RunningStatistics(opened.grid.shape), self._tags(detector, opened)
+        measures = Layout("float32", math.nan, LAYERS, tags)
+        classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
         with (
-            MapWriter(stage.path(files.scores.name), where, _score_layout(tags)) as scores,
-            MapWriter(stage.path(files.flags.name), where, _flag_layout(tags)) as flags,
+            MapWriter(stage.path(files.scores.name), where, measures) as scores,
+            MapWriter(stage.path(files.flags.name), where, classes) as flags,
             closing(tiles),
         ):
             write = _TileWriter(detector.threshold, scores, flags, statistics, quicklook)
@@ -132,18 +105,13 @@ class OpenDeliverables:
                 path = stage.path(files.objects.name)
                 objects = write_objects(path, counted, where, tags, min_area)
         result = self._result(detector, opened, statistics, objects)
-        self._publish(result, quicklook)
-        return result
-
-    def _publish(self, result: MapResult, quicklook: QuickLook) -> None:
-        """Draw the quick look, write the summary, and give all files their names."""
-        stage, files = self.stage, self.files
         with writing(files.quicklook):
             png = draw(file_name(result.scene), quicklook, result.threshold)
             stage.path(files.quicklook.name).write_bytes(png)
         with writing(files.summary):
             stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
         stage.publish(*(path.name for path in files.all))
+        return result
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance; no times, so that the same run gives the same bytes."""
@@ -180,7 +148,7 @@ class OpenDeliverables:
 
 @dataclass(frozen=True)
 class _TileWriter:
-    """Write the newest date of a tile into both maps, and count it."""
+    """Writes the newest date of a tile into both maps, and counts it."""
 
     threshold: Threshold
     scores: MapWriter
@@ -203,19 +171,8 @@ class _TileWriter:
 def _counted(
     tiles: Iterator[ScoredTile], shape: tuple[int, int], progress: Progress
 ) -> Iterator[ScoredTile]:
-    """Report the pixels that are done."""
     for tile in tiles:
         yield tile
         rows, cols = tile.keep
         done = rows.start * shape[1] + (rows.stop - rows.start) * cols.stop
         progress("score", done, math.prod(shape))
-
-
-def _score_layout(tags: dict[str, str]) -> Layout:
-    return Layout("float32", math.nan, LAYERS, tags)
-
-
-def _flag_layout(tags: dict[str, str]) -> Layout:
-    return Layout(
-        "uint8", NO_DATA, ("flags",), tags, categories=FLAGS, overviews="mode", predictor=False
-    )

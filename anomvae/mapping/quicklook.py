@@ -100,34 +100,19 @@ def overlay(image: Array, flags: NDArray[np.bool_]) -> Array:
 
 
 def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
-    """Draw scene, score and flags.
-
-    Parameters
-    ----------
-    title : str
-        The heading.
-    quicklook : QuickLook
-        The images.
-    threshold : Threshold
-        Flags the scores, and is marked in the colour bar.
-
-    Returns
-    -------
-    bytes
-        A PNG.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """Draw scene, score and flags as a PNG; the threshold is marked in the colour bar."""
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
 
     image, scores = stretched(quicklook.image), quicklook.scores
-    figure = Figure(figsize=_size(scores.shape), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    # Pixels are square, without making a strip unreadable.
+    aspect = min(max(scores.shape[0] / scores.shape[1], 0.25), 2.5)
+    figure = Figure(figsize=(13.0, 4.2 * aspect + 1.0), dpi=100, layout="constrained")
     scene, score, flags = figure.subplots(1, 3)
     scene.imshow(image)
     scene.set_title("scene")
     valid = scores[np.isfinite(scores)]
-    low, high = (0.1, 1.0) if not valid.size else np.percentile(valid, (1, 99.8))
+    low, high = np.percentile(valid, (1, 99.8)) if valid.size else (0.1, 1.0)
     low = max(float(low), 1e-3)
     norm = LogNorm(low, max(float(high), low * 1.01))
     drawn = score.imshow(np.clip(scores, low, None), norm=norm, cmap="viridis")
@@ -138,19 +123,11 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
     flags.imshow(overlay(image, threshold.flag(scores)))
     flags.set_title(f"above {threshold.value:.4g} ({threshold.rule})")
     for axes in (scene, score, flags):
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
     figure.suptitle(title, parse_math=False)
     png = BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Glyph .* missing"
-        )  # a file name may need any font
+        # A file name may need any font.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
         figure.savefig(png, format="png")
     return png.getvalue()
-
-
-def _size(shape: tuple[int, ...]) -> tuple[float, float]:
-    """Return inches that keep the pixels square without making a strip unreadable."""
-    aspect = min(max(shape[0] / shape[1], 0.25), 2.5)
-    return 13.0, 4.2 * aspect + 1.0

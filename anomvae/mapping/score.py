@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..config import resolve_config
+from ..config import Config, resolve_config
 from ..files import PathText, SceneText, as_paths, identify
 from ..fitting import EVERYTHING, Selection, detect
 from ..parallel import Mapper, Progress, quiet, serial
@@ -15,9 +14,6 @@ from .open_deliverables import begin
 from .options import ScoreOptions
 from .quicklook import QuickLook, QuickLookSpec
 from .tiles import Scorer, score_tiles
-
-if TYPE_CHECKING:
-    from ..config import Config
 
 DEFAULT = ScoreOptions()
 

@@ -96,10 +96,6 @@ class TileTask:
     quicklook: QuickLookSpec
     """Pixels and bands of the quick look."""
 
-    def __call__(self, tile: Tile) -> TileScores:
-        """Read and score a tile."""
-        return self.score(self.read(tile))
-
     def read(self, tile: Tile) -> tuple[Tile, Block]:
         """Read a tile and its halo."""
         return tile, self.opened.read(tile.read)
@@ -125,7 +121,7 @@ class RemoteTask:
     def __call__(self, tile: Tile) -> TileScores:
         """Score a tile in this process."""
         task, _ = _opened_task(self.content, threading.get_ident())
-        return task(tile)
+        return task.score(task.read(tile))
 
 
 class _RemoteWork(NamedTuple):
@@ -148,7 +144,11 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
         # The main process has opened the scene, too, and has logged the warnings.
         with captured_warnings(), ExitStack() as files:
             opened = files.enter_context(scene.open(detector.bands, detector.covariates))
-            _require_same(opened, work.grid)
+            if opened.grid != work.grid:
+                raise RasterError(
+                    f"{opened.name} is another raster on this machine than where the work comes "
+                    f"from. Give all machines the same file under this name."
+                )
             kept = files.pop_all()
     except RasterError as error:
         raise RasterError(
@@ -156,14 +156,6 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
             f"under this name."
         ) from error
     return TileTask(detector, opened, work.quicklook), kept
-
-
-def _require_same(opened: OpenScene, grid: Grid) -> None:
-    if opened.grid != grid:
-        raise RasterError(
-            f"{opened.name} is another raster on this machine than where the work comes from. "
-            f"Give all machines the same file under this name."
-        )
 
 
 @dataclass(frozen=True)
@@ -188,7 +180,8 @@ def plan_tiles(detector: Scorer, opened: OpenScene, options: ScoreOptions) -> Ti
         return TilePlan(size, options.threads)
     rows, cols = (side + 2 * detector.radius for side in size)
     most = min(torch.get_num_threads(), THREADS, AT_ONCE // (4 * values * rows * cols) - 2)
-    return TilePlan(size, 1 if _on_gpu(detector) else max(1, most))
+    on_gpu = str(getattr(detector, "device", "cpu")) != "cpu"
+    return TilePlan(size, 1 if on_gpu else max(1, most))
 
 
 def score_tiles(
@@ -204,20 +197,14 @@ def score_tiles(
 
     Parameters
     ----------
-    detector : Detector
-        Scores blocks.
+    detector, mapper
+        As for `score_scene`.
     opened : OpenScene
         The scene, open with the bands of the detector; other processes open it again.
     quicklook : QuickLookSpec
         Pixels and bands of the quick look.
     options : ScoreOptions
         Tile size and threads.
-    mapper : Mapper, optional
-        Maps the work over tiles, by default in this process.
-
-    Yields
-    ------
-    TileScores
     """
     warnings = CovariateWarnings(detector.covariates, opened.name)
     plan = plan_tiles(detector, opened, options)
@@ -252,7 +239,3 @@ def _in_threads(
             return
         with closing(ahead(task.score, blocks, threads=threads)) as scored:
             yield from scored
-
-
-def _on_gpu(detector: Scorer) -> bool:
-    return str(getattr(detector, "device", "cpu")) != "cpu"

@@ -8,7 +8,8 @@ an object of a few pixels, and 25 to 40 bytes more for each corner of an outline
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from heapq import heappop, heappush
 from pathlib import Path
 
@@ -56,17 +57,34 @@ def write_objects(
         If the file cannot be written.
     """
     georeferencer, shape = georeferencer_of(where), where.grid.shape
-    with writing(path), path.open("w", encoding="utf-8", newline="") as file:
-        file.write(_provenance(tags, min_area, georeferencer).to_json())
+    with _opened(path) as write:
+        write(_provenance(tags, min_area, georeferencer).to_json())
         ended = connected(strips_of(tiles, shape[1]), shape)
         number = 0
         for text in _in_reading_order(ended, georeferencer, shape[1], min_area):
             number += 1
             start = ",\n" if number > 1 else "\n"
             start += f'{{"type": "Feature", "id": {number}, "properties": {{"id": {number}, '
-            file.write(start + text)
-        file.write("\n]}\n")
+            write(start + text)
+        write("\n]}\n")
         return number
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Callable[[str], None]]:
+    """Open a file to write; errors of the tiles, scored between writes, are none of writing."""
+    with writing(path):
+        file = path.open("w", encoding="utf-8", newline="")
+
+    def write(text: str) -> None:
+        with writing(path):
+            file.write(text)
+
+    try:
+        yield write
+    finally:
+        with writing(path):
+            file.close()
 
 
 def require_min_area(min_area: int) -> None:

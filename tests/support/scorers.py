@@ -25,6 +25,7 @@ class Neighbours:
     bands: Bands = SIX
     covariates: tuple = ()
     threshold: Threshold = ONE
+    device: str = "cpu"
 
     def require_dates(self, dates):
         """Accept any number."""
