@@ -45,7 +45,7 @@ def test_other_families_score_each_pixel_alone(family):
 
 
 def test_examples_without_their_context_are_refused():
-    with pytest.raises(BandMismatch, match=r"has 6 bands, .* on 6 .*, and 11 numbers of context"):
+    with pytest.raises(BandMismatch, match=r"has 6 bands, .* on 6 .*, and 11 features of context"):
         fitted("cvae").encode(spectra(5))
 
 
