@@ -70,15 +70,6 @@ def test_the_shell_and_python_give_the_same_bytes(tmp_path, scene):
     assert (tmp_path / "a" / "scene.anomaly.tif").read_bytes() == result.path.read_bytes()
 
 
-def test_detect_needs_neither_model_nor_labels(tmp_path, scene):
-    ran = run("detect", scene, "-o", tmp_path / "out", "--json")
-
-    result = json.loads(ran.out)
-    assert ran.code == 0
-    assert result["threshold"]["held_out"] is False
-    assert result["pixels"]["flagged"] >= 4
-
-
 @pytest.mark.parametrize("command", ["score", "detect"])
 def test_min_area_is_the_smallest_listed_object(tmp_path, scene, model, command):
     options = (command, scene, *(("-m", model) if command == "score" else ()))

@@ -559,17 +559,6 @@ def test_a_weighting_multiplies_both_terms_by_one_factor(kind):
     assert factor.std() > 0.01
 
 
-def test_pixels_within_the_radius_of_a_cut_change():
-    block = scene((24, 32))
-    detector = fit_scene(block, model={"family": "spatial"}, training={"max_steps": 10})
-    whole = detector.score(block).total
-
-    half = detector.score(block[:, :, :16]).total
-
-    assert np.array_equal(half[..., : 16 - detector.radius], whole[..., : 16 - detector.radius])
-    assert not np.array_equal(half[..., 15], whole[..., 15])
-
-
 def test_patches_are_made_batch_by_batch():
     block = scene((200, 200))
     detector = fit_scene(scene((12, 12)), model={"family": "spatial"}, training={"max_steps": 2})

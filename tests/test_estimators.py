@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import check_estimator
-from support.spectra import fit, fit_scene, scene, spectra
+from support.spectra import fit_scene, scene, spectra
 
 from anomvae import RXDetector, VAEDetector
 from anomvae.detector import Detector
@@ -78,13 +78,6 @@ def test_scores_agree_with_those_of_blocks_for_the_same_saved_model(tmp_path):
     assert np.array_equal(wrapped.predict(X), fitted().predict(X))
     flags = fitted().detector_.threshold.flag(block.total).ravel()
     assert np.array_equal(wrapped.predict(X) == -1, flags)
-
-
-def test_from_detector_needs_a_threshold():
-    detector = fit(spectra(100), training={"max_steps": 2})
-
-    with pytest.raises(ConfigError, match="no threshold yet"):
-        VAEDetector.from_detector(detector)
 
 
 @pytest.mark.parametrize("family", ["sequential", "spatial", "cvae"])
@@ -224,14 +217,6 @@ def test_an_unfitted_estimator_is_refused(call):
 
 def frame(count, seed=0):
     return pd.DataFrame(spectra(count, seed=seed), columns=list("ABCDEF"))
-
-
-@both
-def test_a_frame_scores_as_its_values_do(detector):
-    by_frame = clone(detector).fit(frame(300)).anomaly_score(frame(50, seed=2))
-    by_array = clone(detector).fit(spectra(300)).anomaly_score(spectra(50, seed=2))
-
-    assert np.array_equal(by_frame, by_array)
 
 
 def test_columns_become_bands():

@@ -119,15 +119,6 @@ def test_codes_and_reconstructions_are_those_of_the_model(family):
     assert detector.reconstruct(x) == pytest.approx(mean, rel=1e-5)
 
 
-def test_scoring_leaves_the_model_as_it_was():
-    detector = fitted()
-    before = detector.to_bytes()
-
-    detector.score(scene((4, 4)))
-
-    assert detector.to_bytes() == before
-
-
 @given(widest=st.integers(1, 10**6))
 def test_a_batch_is_a_power_of_two_that_fits_the_cache_within_bounds(widest):
     rows = batch_rows(widest)
