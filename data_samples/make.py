@@ -17,7 +17,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
-from anomvae.testing.simulate import ANOMALIES, Anomaly, Scene, simulate
+from anomvae.testing.simulate import ANOMALIES, Anomaly, SimulatedScene, simulate
 
 SHAPE = (96, 96)
 """Rows and columns of a scene, pixels."""
@@ -63,7 +63,7 @@ def write_samples(folder: Path) -> list[Path]:
     return paths
 
 
-def write_scene(path: Path, scene: Scene, sample: Sample) -> Path:
+def write_scene(path: Path, scene: SimulatedScene, sample: Sample) -> Path:
     """Write the reflectance, with wavelengths, scale and no data as GDAL metadata."""
     pixels = counts(scene)
     with rasterio.open(path, "w", **profile(pixels, sample), nodata=NO_DATA, predictor=2) as file:
@@ -76,7 +76,7 @@ def write_scene(path: Path, scene: Scene, sample: Sample) -> Path:
     return path
 
 
-def write_labels(path: Path, scene: Scene, sample: Sample) -> Path:
+def write_labels(path: Path, scene: SimulatedScene, sample: Sample) -> Path:
     """Write the labels of the anomalies."""
     pixels = np.where(scene.valid, scene.labels, NO_LABEL).astype(np.uint8)[None]
     with rasterio.open(path, "w", **profile(pixels, sample), nodata=NO_LABEL) as file:
@@ -85,7 +85,7 @@ def write_labels(path: Path, scene: Scene, sample: Sample) -> Path:
     return path
 
 
-def counts(scene: Scene) -> NDArray[np.uint16]:
+def counts(scene: SimulatedScene) -> NDArray[np.uint16]:
     """Return reflectance as counts, axes (band, row, col)."""
     # A valid pixel without reflectance must differ from no data: at least one step.
     steps = np.rint(scene.block[0].astype(np.float64) / (STEP * SCALE)).clip(1)

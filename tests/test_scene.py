@@ -96,9 +96,9 @@ def test_the_identity_changes_with_every_file(files, name):
 def test_scenes_are_one_of_all_dates_or_one_of_each_raster_with_its_own_normal_pixels():
     options = {"bands": "2", "mask": "m.tif", "covariates": ["day"]}
 
-    place = scenes_of(["a", "b"], one_place=True, normal=["n"], **options)
-    scenes = scenes_of(["a", "b"], one_place=False, normal=["n", "o"], **options)
-    shared = scenes_of(["a", "b"], one_place=False, normal=["n"])
+    place = scenes_of(["a", "b"], one_site=True, normal=["n"], **options)
+    scenes = scenes_of(["a", "b"], one_site=False, normal=["n", "o"], **options)
+    shared = scenes_of(["a", "b"], one_site=False, normal=["n"])
 
     assert place == [Scene.of(["a", "b"], normal="n", **options)]
     assert scenes == [Scene.of("a", normal="n", **options), Scene.of("b", normal="o", **options)]
@@ -109,8 +109,8 @@ def test_scenes_are_one_of_all_dates_or_one_of_each_raster_with_its_own_normal_p
     ("make_scene", "message"),
     [
         (lambda: Scene.of([]), "No scene is given"),
-        (lambda: scenes_of([], one_place=False), "No scene is given"),
-        (lambda: scenes_of(["a"], one_place=False, normal=["m", "n"]), "2 masks .* 1 scenes"),
+        (lambda: scenes_of([], one_site=False), "No scene is given"),
+        (lambda: scenes_of(["a"], one_site=False, normal=["m", "n"]), "2 masks .* 1 scenes"),
         (lambda: Scene.of(["a", "b"], dates=""), "no date in its name"),
         (lambda: Scene.of("a", dates="2024-06-01,2024-06-02"), "2 dates for 1 rasters"),
         (lambda: Scene.of("a", covariates=["categorical:"]), "names no file"),

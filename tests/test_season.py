@@ -53,7 +53,7 @@ def test_places_take_turns_and_the_first_scene_of_each_has_no_fault():
     assert {arrival.fault for arrival in season} == {"none", "damaged", "half"}
 
 
-def test_scenes_of_one_place_differ_less_than_those_of_two():
+def test_scenes_of_one_site_differ_less_than_those_of_two():
     season = drawn(replace(SHORT, clouds=0.0, changed="nowhere"))
 
     fields, harbour, later_fields, *_ = (arrival.scene.block for arrival in season)
@@ -61,7 +61,7 @@ def test_scenes_of_one_place_differ_less_than_those_of_two():
     assert 0 < apart(fields, later_fields) < apart(fields, harbour)
 
 
-def test_one_place_changes_for_good_in_the_middle():
+def test_one_site_changes_for_good_in_the_middle():
     changed = [(arrival.place, arrival.number) for arrival in drawn() if arrival.scene.labels.any()]
 
     assert changed == [("harbour", number) for number in (7, 9, 11)]

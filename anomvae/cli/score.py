@@ -78,7 +78,7 @@ def score(  # noqa: PLR0913 - one argument per option
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
-        closed = scenes_of(scenes, one_place=detector.compares_dates, dates=dates, **chosen)
+        closed = scenes_of(scenes, one_site=detector.compares_dates, dates=dates, **chosen)
         outcomes = score_scenes(
             detector, closed, folder, score_options, progress=progress, mapper=mapper
         )

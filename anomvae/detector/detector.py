@@ -11,7 +11,8 @@ its mode (`anomvae.models.likelihoods`): 0 is a perfect reconstruction.  Scoring
 A local-contrast weighting (`anomvae.stats.local_contrast`) multiplies both terms, which are then
 no longer nats.
 
-Blocks have axes (time, row, col, band), examples (n, ..., band), both float32 in data units.
+Blocks have axes (time, row, col, value), examples (n, ..., value): bands, then covariates; both
+float32 in data units.
 """
 
 from __future__ import annotations

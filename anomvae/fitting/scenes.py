@@ -62,7 +62,7 @@ def select_scenes(
     """
     require_dates(view, len(paths), family)
     require_compared(select.dates, compares_dates=view.compares_dates, family=family)
-    scenes = scenes_of(paths, one_place=view.compares_dates, **vars(select))
+    scenes = scenes_of(paths, one_site=view.compares_dates, **vars(select))
     shapes: list[tuple[int, int]] = []
     first: tuple[Bands, Covariates] | None = None
     for scene in scenes:

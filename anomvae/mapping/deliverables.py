@@ -23,7 +23,41 @@ from ..raster import open_raster
 from ..stats.thresholds import Threshold
 
 SCORE_DEFINITION = 1
-"""Version of the score's definition; only another one makes the maps of an archive outdated."""
+"""Version of the definition of a score: increase it when scores change, and older results are made
+again."""
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    """Read the fields of a summary; empty where anomvae did not write the file."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) and {"anomvae", "digest"} <= data.keys() else {}
+
+
+def _map_digest(path: Path) -> str | None:
+    """Read the digest in the tags of a map; None where anomvae did not write it."""
+    try:
+        with open_raster(path) as dataset:
+            digest: str | None = dataset.handle.tags().get("ANOMVAE_DIGEST")
+            return digest
+    except RasterError:
+        return None
+
+
+def _summary_digest(path: Path) -> str | None:
+    return _summary(path).get("digest")
+
+
+DELIVERABLES: Mapping[str, Callable[[Path], str | None] | None] = {
+    "anomaly.tif": _map_digest,
+    "flags.tif": _map_digest,
+    "objects.geojson": objects_digest,
+    "png": None,
+    "json": _summary_digest,
+}
+"""End of each name, in the order of publication, with the reader of its digest; None: no digest."""
 
 
 @dataclass(frozen=True)
@@ -33,37 +67,42 @@ class Deliverables:
     folder: Path
     """The folder that holds them."""
     stem: str
-    """The beginning of their names."""
+    """Their stem."""
 
     @property
     def scores(self) -> Path:
         """Map of score, reconstruction and KL term."""
-        return self.folder / f"{self.stem}.anomaly.tif"
+        return self._ending("anomaly.tif")
 
     @property
     def flags(self) -> Path:
         """Map of flags: normal, anomalous, no data."""
-        return self.folder / f"{self.stem}.flags.tif"
+        return self._ending("flags.tif")
 
     @property
     def objects(self) -> Path:
         """Connected anomalies as features."""
-        return self.folder / f"{self.stem}.objects.geojson"
+        return self._ending("objects.geojson")
 
     @property
     def quicklook(self) -> Path:
         """Scene, score and flags as a PNG."""
-        return self.folder / f"{self.stem}.png"
+        return self._ending("png")
 
     @property
     def summary(self) -> Path:
         """The summary; it marks the scene as done."""
-        return self.folder / f"{self.stem}.json"
+        return self._ending("json")
 
     @property
     def all(self) -> list[Path]:
         """Every deliverable, in the order of publication."""
-        return [self.scores, self.flags, self.objects, self.quicklook, self.summary]
+        return list(map(self._ending, DELIVERABLES))
+
+    def digests(self) -> dict[Path, str | None]:
+        """Read the digest of each file that can have one; None where anomvae did not write it."""
+        named = {self._ending(end): read for end, read in DELIVERABLES.items()}
+        return {path: read(path) for path, read in named.items() if read and path.exists()}
 
     def require_apart(self, inputs: Iterable[FileIdentity]) -> None:
         """Require that no deliverable replaces an input; raise `ConfigError` if one would."""
@@ -74,6 +113,9 @@ class Deliverables:
                     f"{path} is read for these results and would be replaced by one of them. "
                     f"Choose another folder for the results."
                 )
+
+    def _ending(self, end: str) -> Path:
+        return self.folder / f"{self.stem}.{end}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +154,7 @@ class MapResult:
     """The result of scoring a scene."""
 
     scene: str
-    """The scene as the user named it; read from a summary, an URL has no query."""
+    """The scene as the user named it; in a summary, an URL has no query."""
     files: Deliverables
     """The deliverables."""
     detector: str
@@ -124,17 +166,17 @@ class MapResult:
     digest: str
     """Digest of the `CacheKey`."""
     threshold: Threshold
-    """The cut-off."""
+    """The threshold, in the unit of the score."""
     pixels: int
     """Pixels of the scene."""
     valid: int
-    """Pixels with data in every band of the detector."""
+    """Pixels that have a score."""
     flagged: int
     """Pixels above the threshold."""
     objects: int
     """Connected anomalies of at least the smallest area."""
     quantiles: Mapping[str, float]
-    """Quantiles of the scores by level, nats; empty where no pixel is valid."""
+    """Quantiles of the scores by level; empty where no pixel is valid."""
     seconds: float
     """Wall-clock time."""
     newly_written: bool = True
@@ -194,17 +236,17 @@ def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Map
     Raises
     ------
     OutputExists
-        If other files are in the way: a folder, or files that only ``overwrite`` replaces.
+        When a folder has the name of a deliverable, or only ``overwrite`` may replace a file.
     """
-    digest, digests = key.digest, _digests(files)
+    digest, digests = key.digest, files.digests()
     same = files.summary in digests and all(read == digest for read in digests.values())
     cached = read_summary(files) if same else None
     if cached is not None and all(path.exists() for path in files.all):
         tidy(files.folder, files.stem)
         return cached
     ours = {path for path, read in digests.items() if read is not None}
-    if ours & {files.scores, files.summary}:  # a PNG is ours beside a map of ours
-        ours.add(files.quicklook)
+    if ours & {files.scores, files.summary}:  # then files that have no digest are anomvae's, too
+        ours.update(set(files.all) - digests.keys())
     for path in files.all:
         _require_replaceable(path, overwrite or path in ours)
     if files.summary in digests and not same and not overwrite:
@@ -219,36 +261,6 @@ def digest_of(*parts: str) -> str:
     """Return 16 hexadecimal digits of a hash of what decides a result."""
     text = "\n".join([str(SCORE_DEFINITION), *parts])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _digests(files: Deliverables) -> dict[Path, str | None]:
-    """Read the digest of each file that exists and has one; None where anomvae did not write it."""
-    read: dict[Path, Callable[[Path], str | None]] = {
-        files.scores: _map_digest,
-        files.flags: _map_digest,
-        files.objects: objects_digest,
-        files.summary: lambda path: _summary(path).get("digest"),
-    }
-    return {path: digest(path) for path, digest in read.items() if path.exists()}
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    """Read the fields of a summary; empty where anomvae did not write the file."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) and {"anomvae", "digest"} <= data.keys() else {}
-
-
-def _map_digest(path: Path) -> str | None:
-    """Read the digest in the tags of a map; None where anomvae did not write it."""
-    try:
-        with open_raster(path) as dataset:
-            digest: str | None = dataset.handle.tags().get("ANOMVAE_DIGEST")
-            return digest
-    except RasterError:
-        return None
 
 
 def _require_replaceable(path: Path, replaceable: bool) -> None:

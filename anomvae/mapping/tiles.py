@@ -43,7 +43,7 @@ class Scorer(Protocol):
 
     @property
     def id(self) -> str:
-        """Identity; another detector has another."""
+        """Identity, different for every detector."""
 
     @property
     def bands(self) -> Bands:
@@ -51,7 +51,7 @@ class Scorer(Protocol):
 
     @property
     def covariates(self) -> Covariates:
-        """Covariates that a scene must have, in this order; mostly none."""
+        """Covariates that a scene must have, in this order; usually none."""
 
     @property
     def radius(self) -> int:
@@ -63,7 +63,7 @@ class Scorer(Protocol):
 
     @property
     def threshold(self) -> Threshold:
-        """The cut-off."""
+        """The threshold, in the unit of the score."""
 
     def require_dates(self, dates: int) -> None:
         """Require that the number of dates of a scene fits."""
@@ -142,14 +142,14 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
     detector, scene = work.detector, work.scene
     try:
         # The main process has opened the scene, too, and has logged the warnings.
-        with captured_warnings(), ExitStack() as files:
-            opened = files.enter_context(scene.open(detector.bands, detector.covariates))
+        with captured_warnings(), ExitStack() as stack:
+            opened = stack.enter_context(scene.open(detector.bands, detector.covariates))
             if opened.grid != work.grid:
                 raise RasterError(
                     f"{opened.name} is another raster on this machine than where the work comes "
                     f"from. Give all machines the same file under this name."
                 )
-            kept = files.pop_all()
+            kept = stack.pop_all()
     except RasterError as error:
         raise RasterError(
             f"{error} Workers open rasters themselves: put them where every worker finds them "
@@ -208,12 +208,12 @@ def score_tiles(
     """
     warnings = CovariateWarnings(detector.covariates, opened.name)
     plan = plan_tiles(detector, opened, options)
-    grid = tiles(opened.grid.shape, plan.tile, detector.radius)
+    windows = tiles(opened.grid.shape, plan.tile, detector.radius)
     if mapper.workers:
         work = _RemoteWork(detector, opened.scene.absolute(), opened.grid, quicklook)
-        scored = _in_workers(RemoteTask(pickle.dumps(work)), grid, mapper)
+        scored = _in_workers(RemoteTask(pickle.dumps(work)), windows, mapper)
     else:
-        scored = _in_threads(TileTask(detector, opened, quicklook), grid, plan.threads)
+        scored = _in_threads(TileTask(detector, opened, quicklook), windows, plan.threads)
     with closing(scored):
         for tile in scored:
             warnings.add(tile.covariates)
@@ -222,18 +222,18 @@ def score_tiles(
 
 
 def _in_workers(
-    task: RemoteTask, grid: Iterator[Tile], mapper: Mapper
+    task: RemoteTask, windows: Iterator[Tile], mapper: Mapper
 ) -> Generator[TileScores, None, None]:
-    yield from mapper(task, grid)
+    yield from mapper(task, windows)
 
 
 def _in_threads(
-    task: TileTask, grid: Iterator[Tile], threads: int
+    task: TileTask, windows: Iterator[Tile], threads: int
 ) -> Generator[TileScores, None, None]:
     """Score in this process; one thread reads ahead."""
     # torch's own threads wait busily for each other: where another program, or reading and writing
     # here, takes one of the cores, they were three times slower.
-    with torch_threads(1), closing(ahead(task.read, grid)) as blocks:
+    with torch_threads(1), closing(ahead(task.read, windows)) as blocks:
         if threads == 1:
             yield from map(task.score, blocks)
             return

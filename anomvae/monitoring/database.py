@@ -45,7 +45,7 @@ MIGRATIONS = (
         valid     INTEGER,
         flagged   INTEGER CHECK (flagged BETWEEN 0 AND valid),
         objects   INTEGER,          -- connected anomalies of the smallest area or more
-        threshold REAL,             -- nats
+        threshold REAL,             -- in the unit of the score
         quantiles TEXT,             -- of the scores by level, JSON
         seconds   REAL,
         map       TEXT,             -- path of the anomaly map

@@ -42,7 +42,7 @@ def _properties(
     table: ObjectTable, located: GeoreferencedObjects, width: int
 ) -> Iterator[dict[str, Any]]:
     rows = table.objects
-    means = (rows["nats"] + rows["rest"] / FRACTION) / rows["area"]
+    means = (rows["whole"] + rows["rest"] / FRACTION) / rows["area"]
     columns = {
         "area_px": rows["area"].tolist(),
         "area_m2": _rounded(located.areas, 3),

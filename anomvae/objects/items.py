@@ -59,9 +59,9 @@ class AnomalyObject:
     area_m2: float | None
     """Area on the WGS 84 ellipsoid, m2; None where the scene is not on Earth."""
     score_mean: float
-    """Mean score of its pixels, nats."""
+    """Mean score of its pixels."""
     score_max: float
-    """Highest score of its pixels, nats."""
+    """Highest score of its pixels."""
     peak: tuple[int, int]
     """Row and column of the first pixel with the highest score."""
     centroid: tuple[float, float] | None

@@ -28,14 +28,14 @@ OBJECT = np.dtype(
         ("area", np.int64),  # pixels
         ("row_sum", np.int64),  # sums over its pixels
         ("col_sum", np.int64),
-        ("nats", np.float64),  # sum of the scores rounded down
-        ("rest", np.float64),  # sum of the rest, in units of 1 / FRACTION nat
+        ("whole", np.float64),  # sum of the scores rounded down
+        ("rest", np.float64),  # sum of the rest, in units of 1 / FRACTION
         ("first", np.int64),  # number of its first pixel in reading order
         ("peak", np.float32),  # the highest score
         ("peak_at", np.int64),  # number of the first pixel that has it
     ]
 )
-SUMS = ("area", "row_sum", "col_sum", "nats", "rest")
+SUMS = ("area", "row_sum", "col_sum", "whole", "rest")
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ def _pixels(strip: Strip, at: Numbers, width: int) -> Table:
     rows, cols = np.divmod(at, width)
     table["area"] = 1
     table["row_sum"], table["col_sum"] = rows + strip.top, cols
-    table["nats"] = np.floor(scores)
-    table["rest"] = np.rint((scores - table["nats"]) * FRACTION)
+    table["whole"] = np.floor(scores)
+    table["rest"] = np.rint((scores - table["whole"]) * FRACTION)
     table["first"] = table["peak_at"] = at + strip.top * width
     table["peak"] = scores
     return table

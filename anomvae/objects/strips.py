@@ -37,7 +37,7 @@ class Strip:
     flagged: Flags
     """Anomalous pixels, a row above and a row below included; False beyond the scene."""
     scores: Values
-    """Scores of the rows themselves, nats; NaN = no data."""
+    """Scores of the rows themselves; NaN = no data."""
 
 
 def strips_of(

@@ -1,7 +1,8 @@
 """Views: how a block of pixels is split into a model's examples, and how scores are joined.
 
-A block has axes (time, row, col, band), float32, NaN = no data.  An example of `Spectra` is one
-pixel of one date, of `Series` all dates of a pixel, of `Patches` a pixel and its neighbours.
+A block has axes (time, row, col, value), float32: bands, then covariates; NaN = no data.  An
+example of `Spectra` is one pixel of one date, of `Series` all dates of a pixel, of `Patches` a
+pixel and its neighbours.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 
 Block = NDArray[np.float32]
-"""Axes (time, row, col, band); NaN = no data."""
+"""Axes (time, row, col, value): bands, then covariates; NaN = no data."""
 Mask = NDArray[np.bool_]
 """Axes (time, row, col) or (row, col)."""
 
@@ -59,7 +60,7 @@ class View(Protocol):
 
 
 def require_dates(view: View, dates: int, family: str) -> None:
-    """Require as many dates of one place as a view needs; ``family`` is named in the message.
+    """Require as many dates of one site as a view needs; ``family`` is named in the message.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def require_dates(view: View, dates: int, family: str) -> None:
     if view.compares_dates and dates < 2:
         raise ConfigError(
             f"model.family = {family!r} compares a date with those before it, but one date is "
-            f"given. Give two or more rasters of one place, or take another family."
+            f"given. Give two or more rasters of one site, or take another family."
         )
 
 

@@ -28,7 +28,7 @@ class Layer:
     covariates: Covariates
     """Kind and origin of the values."""
     files: tuple[FileIdentity, ...]
-    """The state of every file, or the day, that the values come from."""
+    """Name, size and time of change of every file that the values come from; or the day."""
     read: Callable[[Window], Values]
     """Reads a window of the scene, axes (row, col, value)."""
 

@@ -68,7 +68,7 @@ class Dataset:
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
-        """The state of every file that the pixels come from."""
+        """Name, size and time of change of every file that the pixels come from."""
         with session():
             files = self.handle.files or [self.handle.name]
         # Side-cars that viewers write (statistics, overviews) do not change the pixels.

@@ -58,7 +58,7 @@ class OpenDate:
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
-        """The state of every file that the values come from."""
+        """Name, size and time of change of every file that the values come from."""
         masks = () if self.mask is None else self.mask.dataset.files
         layers = [identity for layer in self.layers for identity in layer.files]
         return (*self.dataset.files, *masks, *layers)
@@ -87,7 +87,7 @@ class OpenScene:
 
     @property
     def stem(self) -> str:
-        """The beginning of the names of its results."""
+        """The stem of the names of its deliverables."""
         return self.scene.stem
 
     @property
@@ -137,7 +137,7 @@ class OpenScene:
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
-        """The state of every file that the values come from, masks and covariates included."""
+        """The same for all dates, with masks that hide pixels and covariates."""
         return tuple(identity for date in self.dates for identity in date.files)
 
     def read(self, window: Window) -> Block:

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Scene:
-    """One raster, or the dates of one place, with masks and covariates; closed."""
+    """One raster, or the dates of one site, with masks and covariates; closed."""
 
     dates: tuple[Product, ...]
     """The rasters, oldest first; the newest date gives the scene its name and its grid."""
@@ -59,7 +59,7 @@ class Scene:
         Parameters
         ----------
         path : path, sequence of path, Product or Scene
-            A raster that GDAL opens, or one for each date of a place; a `Scene` is returned as it
+            A raster that GDAL opens, or one for each date of a site; a `Scene` is returned as it
             is, and takes no options.
         dates : str, optional
             Dates of the rasters, in the syntax of `oldest_first`; empty: the dates in their names;
@@ -72,8 +72,8 @@ class Scene:
         Raises
         ------
         ConfigError
-            When no raster is given, a date is unknown, a covariate names no file, or a `Scene` has
-            options.
+            When no raster is given, a date is unknown, a covariate names no file, a `Scene` has
+            options, or a `Product` dates.
 
         Examples
         --------
@@ -88,6 +88,8 @@ class Scene:
                     f"covariates to Scene.of when you make it."
                 )
             return path
+        if isinstance(path, Product) and dates is not None:
+            raise ConfigError(f"{path.name} is one product: leave dates={dates!r} out.")
         return cls(
             dates=(path,) if isinstance(path, Product) else _products(path, dates),
             bands=bands,
@@ -103,12 +105,12 @@ class Scene:
 
     @property
     def stem(self) -> str:
-        """The beginning of the names of its results."""
+        """The stem of the names of its deliverables."""
         return self.dates[-1].stem
 
     @property
     def identity(self) -> tuple[FileIdentity, ...]:
-        """The state of every file that it names; none is opened."""
+        """Name, size and time of change of every file; none is opened."""
         rasters = [path for date in self.dates for path in date.paths]
         layers = [spec.source for spec in self.covariates if spec.kind != DAY]
         masks = [path for path in (self.mask, self.normal) if path is not None]
@@ -140,7 +142,7 @@ class Scene:
         Parameters
         ----------
         bands : Bands, optional
-            Bands of a detector, which are searched in the scene; by default those of the scene.
+            Bands of a detector, found in the scene; by default those of the scene.
         covariates : Covariates, optional
             Covariates of a detector; a scene with others is refused.
 
@@ -157,8 +159,8 @@ class Scene:
         ConfigError
             When the ``bands`` of the scene name an unknown band.
         """
-        with ExitStack() as files:
-            dates = [self._open_date(files, date) for date in self.dates]
+        with ExitStack() as stack:
+            dates = [self._open_date(stack, date) for date in self.dates]
             newest = dates[-1]
             for date in dates[:-1]:
                 newest.grid.require_same(date.grid, newest.name, date.name)
@@ -169,22 +171,22 @@ class Scene:
             normal = None
             if self.normal is not None:
                 mask = open_normal(self.normal, newest.georeference, newest.name)
-                normal = files.enter_context(mask)
+                normal = stack.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
             yield OpenScene(self, tuple(open_dates), normal)
 
-    def _open_date(self, files: ExitStack, product: Product) -> OpenDate:
-        dataset = files.enter_context(product.open())
+    def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
+        dataset = stack.enter_context(product.open())
         mask = None
         if self.mask is not None:
-            mask = files.enter_context(open_mask(self.mask, dataset.grid, dataset.name))
+            mask = stack.enter_context(open_mask(self.mask, dataset.grid, dataset.name))
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
         with session():
             georeference = georeference_of(dataset.handle)
             _warn_of_palette(dataset)
         layers = tuple(
-            files.enter_context(open_layer(spec, dataset.name, dataset.grid))
+            stack.enter_context(open_layer(spec, dataset.name, dataset.grid))
             for spec in self.covariates
         )
         return OpenDate(dataset, bands, georeference, mask, layers)
@@ -193,21 +195,21 @@ class Scene:
 def scenes_of(
     paths: Sequence[PathText],
     *,
-    one_place: bool,
+    one_site: bool,
     dates: str | None = None,
     bands: str | None = None,
     mask: PathText | None = None,
     normal: Sequence[PathText] = (),
     covariates: Sequence[PathText] = (),
 ) -> list[Scene]:
-    """Make scenes of rasters: one of all dates of a place, or one of each raster.
+    """Make scenes of rasters: one of all dates of a site, or one of each raster.
 
     Parameters
     ----------
     paths : sequence of path
         The rasters.
-    one_place : bool
-        Whether they are the dates of one place, because a model compares dates.
+    one_site : bool
+        Whether they are the dates of one site, because a model compares dates.
     dates, bands, mask, covariates
         As for `Scene.of`, equal for all scenes.
     normal : sequence of path, optional
@@ -219,7 +221,7 @@ def scenes_of(
         When no raster is given, a date is unknown, or the number of masks is wrong.
     """
     _require_any(paths)
-    named: list[SceneText] = [tuple(paths)] if one_place else list(paths)
+    named: list[SceneText] = [tuple(paths)] if one_site else list(paths)
     return [
         Scene.of(path, dates=dates, bands=bands, mask=mask, normal=pixels, covariates=covariates)
         for path, pixels in zip(named, _one_each(normal, len(named)), strict=True)

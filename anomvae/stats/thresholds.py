@@ -16,7 +16,8 @@ fixed      the number itself                                      none
 ``sigma`` is for scores of normal pixels that the detector was not fitted on; ``sigma-clip`` for
 scores that may include anomalies.  It clips logarithms because scores are skewed like a
 chi-squared: clipping the scores themselves would flag a tenth of every scene
-(docs/decisions/0002).  Scores are nats, higher is more anomalous; NaN is no data.
+(docs/decisions/0002).  Scores are in nats, unless a local-contrast weighting
+multiplies them; higher is more anomalous; NaN is no data.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class ScoreDistribution:
     """
 
     values: NDArray[np.float64]
-    """Scores or means of groups, ascending, nats."""
+    """Scores or means of groups, ascending."""
     weights: NDArray[np.float64]
     """Number of scores of each value."""
 
@@ -55,14 +56,14 @@ class ScoreDistribution:
         return int(self.weights.sum())
 
     def moments(self, below: float = np.inf) -> tuple[float, float]:
-        """Return mean and standard deviation of the scores up to ``below``, nats."""
+        """Return mean and standard deviation of the scores up to ``below``."""
         chosen = self.values <= below
         values, weights = self.values[chosen], self.weights[chosen]
         mean = np.average(values, weights=weights)
         return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
 
     def quantile(self, share: float) -> float:
-        """Return the score that a share of the scores does not exceed, nats; share in [0, 1]."""
+        """Return the score that a share of the scores does not exceed; share in [0, 1]."""
         rank = np.cumsum(self.weights)
         position = np.searchsorted(rank, share * rank[-1] * (1 - 1e-12))
         return float(self.values[position])
@@ -97,7 +98,7 @@ class Threshold:
     """A threshold, and how it was chosen."""
 
     value: float
-    """Scores above this are anomalous, nats."""
+    """Scores above this are anomalous; in the unit of the score."""
     fpr: float
     """Share of the normal pixels used by the rule that lie above ``value``, in [0, 1]."""
     rule: str

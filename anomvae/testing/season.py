@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .simulate import MATERIALS, Place, Scene, Sensor, Shape, draw_place, observe
+from .simulate import MATERIALS, Place, Sensor, Shape, SimulatedScene, draw_place, observe
 
 Fault = Literal["none", "damaged", "half"]
 Rng = np.random.Generator
@@ -53,7 +53,7 @@ class Arrival:
     """From 0, in order of time."""
     place: str
     """Name of the place."""
-    scene: Scene
+    scene: SimulatedScene
     """The scene, with its labels."""
     fault: Fault
     """``damaged``: never readable; ``half``: first a half of the file, then the whole."""
@@ -71,7 +71,7 @@ def arrivals(season: Season, seed: int) -> Iterator[Arrival]:
         yield Arrival(number, name, _scene(places[name], day, season, changed=changed), fault)
 
 
-def normal(season: Season, name: str, seed: int) -> list[Scene]:
+def normal(season: Season, name: str, seed: int) -> list[SimulatedScene]:
     """Draw the scenes of a place before the season; their light differs from day to day."""
     lands, _, days = np.random.default_rng(seed).spawn(3)
     place = _places(season, lands)[name]
@@ -88,7 +88,7 @@ def _fault(chance: Rng, share: float) -> Fault:
     return "damaged" if drawn < share else "half" if drawn < 2 * share else "none"
 
 
-def _scene(place: Place, day: Rng, season: Season, *, changed: bool) -> Scene:
+def _scene(place: Place, day: Rng, season: Season, *, changed: bool) -> SimulatedScene:
     light, sky = day.spawn(2)
     scene = observe(place, light, (), season.sensor)
     if changed:
@@ -97,7 +97,7 @@ def _scene(place: Place, day: Rng, season: Season, *, changed: bool) -> Scene:
     return replace(scene, block=block.astype(np.float32))
 
 
-def _changed(scene: Scene, size: Shape) -> Scene:
+def _changed(scene: SimulatedScene, size: Shape) -> SimulatedScene:
     """Add a roof, always at the same pixels."""
     block, fraction = scene.block.copy(), scene.fraction.copy()
     sides = zip(scene.fraction.shape, size, strict=True)

@@ -138,7 +138,7 @@ class Sensor:
 
 
 @dataclass(frozen=True)
-class Scene:
+class SimulatedScene:
     """A simulated scene, with its labels."""
 
     block: NDArray[np.float32]
@@ -166,7 +166,7 @@ class Scene:
 
 def simulate(
     shape: Shape, seed: int, *, anomalies: Sequence[Anomaly] = (), sensor: Sensor = Sensor()
-) -> Scene:
+) -> SimulatedScene:
     """Draw a place and image it once; without anomalies it is a scene to train on.
 
     ``shape`` is in pixels, at least 16 a side; ``seed`` is that of place and day.
@@ -190,7 +190,7 @@ def draw_place(shape: Shape, rng: Rng) -> Place:
     return Place(_cover(rng, fields, relief), 0.06 * tone, relief)
 
 
-def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor) -> Scene:
+def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor) -> SimulatedScene:
     """Image a place; ``rng`` draws the anomalies, shadows and noise of the day."""
     nm, (rows, cols) = np.array(sensor.wavelengths, float), place.relief.shape
     valid = np.arange(cols) >= np.linspace(2 * sensor.wedge * cols, 0, rows)[:, None]
@@ -207,7 +207,7 @@ def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor
     observed += hiss.normal(0, sensor.noise * NOISE.at(nm), observed.shape)
     observed[..., list(sensor.dead)] = 0
     block = np.where(valid[..., None], observed.clip(0, 1), np.nan).astype(np.float32)
-    return Scene(block[None], fraction, sensor.wavelengths)
+    return SimulatedScene(block[None], fraction, sensor.wavelengths)
 
 
 def _smooth(rng: Rng, shape: tuple[int, ...], radius: float) -> Floats:

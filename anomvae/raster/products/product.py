@@ -20,7 +20,7 @@ class Product(ABC):
     @property
     @abstractmethod
     def stem(self) -> str:
-        """The beginning of the names of its results."""
+        """The stem of the names of its deliverables."""
 
     @property
     @abstractmethod

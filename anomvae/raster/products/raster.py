@@ -19,7 +19,7 @@ class Raster(Product):
 
     @property
     def stem(self) -> str:
-        """The beginning of the names of its results."""
+        """The stem of the names of its deliverables."""
         if is_local(self.name):
             return Path(self.name).stem
         last = re.split(r"[/!]", without_query(self.name).rstrip("/"))[-1].replace('"', "")

@@ -40,7 +40,7 @@ class BandStack(Product):
 
     @property
     def stem(self) -> str:
-        """The beginning of the names of its results."""
+        """The stem of the names of its deliverables."""
         return PurePath(self.name).name
 
     @property
