@@ -58,7 +58,7 @@ def test_addresses_are_not_paths(tmp_path):
         (('"in"', '"in"\nstable_seconds = -1'), "site.1.folder.stable_seconds = -1: expected"),
         (('"in"', '"in"\npattern = "../*.tif"'), "pattern = '../*.tif': expected names in the"),
         (("[[site]]", "[[sit]]"), "the top level has no key 'sit'. Did you mean 'site'?"),
-        (("[[site]]", "[[place]]"), "the top level: place is now called site."),
+        ((SITE, SITE.replace("site", "place")), "does not fit: the top level: place is now called"),
         (("[[site]]", "[[sit]]"), "site = {'folder': {'path': 'in'}}: expected a list of tables"),
         (("harbour", "a/b"), "name = 'a/b': expected letters"),
         (('"maps"', '""'), "a path is empty"),

@@ -18,6 +18,7 @@ from anomvae.errors import (
     NotWritten,
     RasterError,
 )
+from anomvae.mapping.deliverables import digest_of
 from anomvae.monitoring import history, overview
 from anomvae.monitoring.lock import only_run
 
@@ -80,6 +81,16 @@ def test_other_settings_of_the_score_score_again_once(tmp_path, clock, change, t
     run_watch(watch(tmp_path, site=change), clock, scoring)
 
     assert len(scoring.scored) == times
+
+
+def test_a_renamed_rule_does_not_score_the_scenes_of_earlier_databases_again(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+
+    run_watch(watch(tmp_path, site={"threshold": "sigma-clip:3"}), clock)
+
+    assert rows(tmp_path, "SELECT settings FROM scenes") == [
+        (digest_of("monitor", "clipped:3", "", "min_area=9"),)
+    ]
 
 
 def test_a_scene_that_fails_does_not_stop_the_others_and_is_named(tmp_path, clock):

@@ -93,8 +93,12 @@ def validated(
 def explain(details: Sequence[ErrorDetails], root: type[Table]) -> str:
     """Return what was found and expected; of an unknown key, its new or the nearest known name."""
     problems: dict[str, list[str]] = {}
-    for detail in details:
-        spot = _spot(detail["loc"], root)
+    spots = [(detail, _spot(detail["loc"], root)) for detail in details]
+    unknown = [spot for detail, spot in spots if detail["type"] == "extra_forbidden"]
+    renamed = {(*spot.keys[:-1], spot.parent.renamed.get(spot.keys[-1])) for spot in unknown}
+    for detail, spot in spots:
+        if detail["type"] == "missing" and spot.keys in renamed:
+            continue  # its old name is there
         if detail["type"] == "extra_forbidden":
             problems[_unknown(spot)] = []
         elif detail["type"] == "value_error":  # one of ours is a whole sentence

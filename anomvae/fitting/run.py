@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from ..models.plan import ModelPlan
 from ..parallel import Progress
 from ..stats.context import conditioned
 from ..stats.thresholds import Rule
-from ..training.sampling import HELD_OUT, Blocks, cut_blocks, draw_blocks, draw_sample
+from ..training.sampling import HELD_OUT, Blocks, draw_blocks, draw_sample
 from ..training.sampling import held_out_blocks as hold_out
 from ..training.scenes import TrainingScenes
 from .scenes import Selection, select_scenes
@@ -154,16 +153,11 @@ def score_blocks(
     ``blocks`` are those of each scene; None: all.  The seed decides which are skipped where they
     hold over a million pixels.  Scores of the ``newest`` dates count; 0: of all.
     """
-    if blocks is None:
-        blocks = [cut_blocks(shape, detector.radius) for shape in scenes.shapes]
-    scenes = replace(scenes, bands=detector.bands)
+    scenes, radius = replace(scenes, bands=detector.bands), detector.radius
     parts = [np.empty(0, np.float32)]
-    total, done = sum(int(cut.chosen.sum()) * cut.side**2 for cut in blocks), 0
-    for tile, block, wanted in draw_blocks(scenes, blocks, THRESHOLD_PIXELS, detector.radius, seed):
-        scores = detector.score(block).total[-newest:][wanted[-newest:]]
+    for _, block, wanted in draw_blocks(scenes, blocks, THRESHOLD_PIXELS, radius, seed, progress):
+        scores = detector.score(block).total[-newest:][wanted[-newest:]]  # -0: all dates
         parts.append(scores[np.isfinite(scores)])
-        done = min(total, done + math.prod(tile.shape))
-        progress("threshold", done, total)
     return np.concatenate(parts)
 
 

@@ -213,7 +213,7 @@ def read_monitoring(path: str | Path) -> MonitorConfig:
 
 
 def is_monitoring(path: str | Path) -> bool:
-    """Return whether a file configures a watch rather than a detector."""
+    """Return whether a file configures monitoring rather than a detector."""
     return Path(path).is_file() and not {"site", "place"}.isdisjoint(read_toml(Path(path)))
 
 

@@ -7,6 +7,7 @@ scenes by reservoir sampling (Vitter 1985), while each scene is read once, tile 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
@@ -138,21 +139,30 @@ def draw_sample(
 
 
 def draw_blocks(
-    scenes: TrainingScenes, blocks: Sequence[Blocks], pixels: int, halo: int, seed: int
+    scenes: TrainingScenes,
+    blocks: Sequence[Blocks] | None,
+    pixels: int,
+    halo: int,
+    seed: int,
+    progress: Progress = quiet,
 ) -> Iterator[TrainingTile]:
-    """Read the chosen blocks of each scene, with a halo.
+    """Read the chosen blocks of each scene, or all for None, with a halo.
 
     Where they hold more than about so many ``pixels``, read a random part of them, evenly over the
     scenes.
     """
-    quota = pixels // len(scenes.shapes)
+    if blocks is None:
+        blocks = [cut_blocks(shape, halo) for shape in scenes.shapes]
+    available = [int(cut.chosen.sum()) * cut.side**2 for cut in blocks]
+    quota, total, done = pixels // len(blocks), sum(available), 0
     for number, (opened, cut) in enumerate(zip(scenes.opened(), blocks, strict=True)):
-        available = int(cut.chosen.sum()) * cut.side**2
-        share = min(1.0, quota / max(available, 1))
+        share = min(1.0, quota / max(available[number], 1))
         drawn = cut if share == 1.0 else choose_blocks(cut, share, (seed, number, 2))
         # File blocks are larger, and each would be decompressed for several of ours.
         for tile in reading_tiles(opened, halo) if drawn.chosen.all() else drawn.tiles(halo):
             yield read_tile(opened, tile)
+            done = min(total, done + math.prod(tile.shape))
+            progress("threshold", done, total)
 
 
 class _Reservoir:
