@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import AnomvaeError, ConfigError, RasterError, WorkersLost
+from ..errors import AnomvaeError, ConfigError, WorkersLost
 from ..files import PathText, SceneText
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
 from ..raster import Scene
@@ -111,19 +111,12 @@ def _score(
     mapper: Mapper,
     scene: Scene,
 ) -> Outcome:
-    """Score a scene; a fault of its own, or of memory or disk, fails no other scene."""
+    """Score a scene; its fault fails no other scene."""
     try:
         result = score_scene(detector, scene, folder, options, progress=progress, mapper=mapper)
         return Outcome(scene.name, result)
     except AnomvaeError as error:
         return Outcome(scene.name, None, error)
-    except (OSError, MemoryError) as error:
-        failure = RasterError(
-            f"{scene.name} cannot be scored: {str(error) or 'there is not enough memory'}. "
-            f"Check permissions, free space and memory; a smaller tile needs less."
-        )
-        failure.__cause__ = error
-        return Outcome(scene.name, None, failure)
 
 
 def _from_workers(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..config import Config, resolve_config
+from ..errors import AnomvaeError, RasterError
 from ..files import PathText, SceneText, as_paths, identify
 from ..fitting import EVERYTHING, Selection, detect
 from ..parallel import Mapper, Progress, quiet, serial
@@ -54,7 +57,7 @@ def score_scene(
     Raises
     ------
     RasterError
-        If a file cannot be read or written; no file stays behind.
+        If a file cannot be read or written, or memory is too small; no file stays behind.
     WorkersLost
         If a tile's workers die again and again.
     BandMismatch, CovariateMismatch, GridMismatch
@@ -67,14 +70,15 @@ def score_scene(
         If another run is scoring the scene into that folder.
     """
     closed = Scene.of(scene)
-    detector.require_dates(len(closed.dates))
-    with closed.open(detector.bands, detector.covariates) as opened:
-        files = Deliverables(Path(folder), opened.stem)
-        files.require_apart(opened.files)
-        key = CacheKey.of(
-            detector.id, "score", min_area=options.min_area, bands=opened.bands, files=opened.files
-        )
-        return _deliver(detector, opened, files, key, options, progress, mapper)
+    with _scored(closed.name):
+        detector.require_dates(len(closed.dates))
+        with closed.open(detector.bands, detector.covariates) as opened:
+            files, area = Deliverables(Path(folder), opened.stem), options.min_area
+            files.require_apart(opened.files)
+            key = CacheKey.of(
+                detector.id, "score", min_area=area, bands=opened.bands, files=opened.files
+            )
+            return _deliver(detector, opened, files, key, options, progress, mapper)
 
 
 def detect_scene(
@@ -122,8 +126,22 @@ def detect_scene(
     if cached is not None:
         return cached
     detector = detect(scene, resolved, seed, select=select, progress=progress)
-    with closed.open(detector.bands) as opened:
+    with _scored(closed.name), closed.open(detector.bands) as opened:
         return _deliver(detector, opened, files, key, options, progress)
+
+
+@contextmanager
+def _scored(name: str) -> Iterator[None]:
+    """Report a lack of memory or disk as a `RasterError` of the scene."""
+    try:
+        yield
+    except AnomvaeError:
+        raise
+    except (OSError, MemoryError) as error:
+        raise RasterError(
+            f"{name} cannot be scored: {str(error) or 'there is not enough memory'}. "
+            f"Check permissions, free space and memory; a smaller tile needs less."
+        ) from error
 
 
 def _deliver(
