@@ -19,7 +19,11 @@ KEYS = {
     "training": {"batch_size": "batch", "latent": "code"},
 }
 WORDS = {"continuous": "numbers", "categorical": "classes", "mse": "unit"}
-TENSORS = {"context.std": "context.spread", "scaler.std": "scaler.spread"}
+TENSORS = {
+    "context.std": "context.spread",
+    "model.context_network.missing": "model.context_network.unseen",
+    "scaler.std": "scaler.spread",
+}
 
 
 def as_format_1(content):
