@@ -1,0 +1,110 @@
+"""JSON and TOML documents, which others may have written, read within limits.
+
+Whatever is wrong with a document (its encoding, syntax, depth, length, or a number that is not
+finite) is a `DocumentError` whose message ends a sentence such as "scene.json cannot be read: ...".
+Callers check types and ranges of what they read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from typing import Any
+
+MAX_BYTES = 256_000_000
+"""Length of the longest document: a model card has kilobytes, the outlines of a country 100 MB."""
+MAX_DEPTH = 100
+"""Deepest nesting of lists and tables."""
+
+
+class DocumentError(ValueError):
+    """A document is not what its format demands, or beyond the limits; the message is the cause."""
+
+
+def read_json(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
+    """Read a JSON document (RFC 8259); bytes are UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    DocumentError
+        When it is no JSON, too long or too deep, or holds NaN, an infinite number or one that a
+        float cannot hold.
+
+    Examples
+    --------
+    >>> read_json('{"threshold": 10.7}')
+    {'threshold': 10.7}
+    >>> read_json("[1e999]")
+    Traceback (most recent call last):
+        ...
+    anomvae.documents.DocumentError: 1e999 is not a finite number
+    """
+    text = _text(content)
+    try:
+        document = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except DocumentError:
+        raise
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:
+        raise DocumentError(f"it is no JSON ({error})") from error
+    _require_shallow(document)
+    return document
+
+
+def read_toml(content: str | bytes) -> dict[str, Any]:
+    """Read a TOML document; bytes are UTF-8.
+
+    Raises
+    ------
+    DocumentError
+        When it is no TOML, too long or too deep, or holds NaN, an infinite number or one that a
+        float cannot hold.
+    """
+    text = _text(content)
+    try:
+        document = tomllib.loads(text, parse_float=_finite)
+    except DocumentError:
+        raise
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:
+        raise DocumentError(f"it is no TOML ({error})") from error
+    _require_shallow(document)
+    return document
+
+
+def _text(content: str | bytes) -> str:
+    if len(content) > MAX_BYTES:
+        raise DocumentError(f"it has {len(content)} bytes, at most {MAX_BYTES} are read")
+    try:
+        return content if isinstance(content, str) else content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DocumentError("it is not encoded in UTF-8") from error
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise DocumentError(f"{text[:40]} is not a finite number")
+    return value
+
+
+def _too_deep() -> DocumentError:
+    return DocumentError(f"its lists and tables are nested deeper than {MAX_DEPTH}")
+
+
+def _require_shallow(document: Any) -> None:  # noqa: ANN401 - JSON
+    # Below the depth at which Python gives up, which depends on its version and on the caller.
+    level, depth = [document], 0
+    while level := [item for node in level for item in _items(node)]:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+
+
+def _items(node: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    """Return the lists and tables inside a list or a table."""
+    inside = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return [item for item in inside if isinstance(item, dict | list)]
