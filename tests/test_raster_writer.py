@@ -14,7 +14,7 @@ from rio_cogeo import cog_validate
 from anomvae.errors import RasterError
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
-from anomvae.raster import Category, Georeference, Layout, MapWriter, Scene, open_raster, read_map
+from anomvae.raster import Category, Georeference, Layout, MapWriter, Scene, open_map, open_raster
 
 TAGS = {"ANOMVAE_MODEL": "abc", "ANOMVAE_NOTE": "Müller, 3 µm"}
 SCORES = Layout("float32", np.nan, ("score", "reconstruction", "kl"), TAGS)
@@ -136,13 +136,17 @@ def test_an_anomaly_map_is_read_and_any_other_raster_refused(tmp_path):
     where = write(tmp_path / "map.tif", scores((40, 50)))
     write(tmp_path / "flags.tif", np.zeros((1, 20, 30), "uint8"), layout=FLAGS)
 
-    result = read_map(tmp_path / "map.tif")
+    with open_map(tmp_path / "map.tif") as result:
+        score = result.dataset.read_first()
 
-    np.testing.assert_array_equal(result.score, scores((40, 50))[0])
+    np.testing.assert_array_equal(score, scores((40, 50))[0])
     assert result.tags["ANOMVAE_MODEL"] == "abc"
     assert comparable(Georeference(result.grid)) == comparable(where)
-    with pytest.raises(RasterError, match="has the bands flag, but an anomaly map has score"):
-        read_map(tmp_path / "flags.tif")
+    with (
+        pytest.raises(RasterError, match="has the bands flag, but an anomaly map has score"),
+        open_map(tmp_path / "flags.tif"),
+    ):
+        pass
 
 
 def test_an_error_or_a_layout_that_fits_no_tiff_leaves_nothing_behind(tmp_path):

@@ -47,14 +47,20 @@ def isolation_forest(stream: Stream) -> Score:
     """Fit an isolation forest (Liu, Ting & Zhou 2008) with scikit-learn's defaults."""
     from sklearn.ensemble import IsolationForest
 
-    parts: list[Spectra] = []
-    rng = np.random.default_rng(0)
-    for part in stream():
-        parts.append(part[rng.permutation(len(part))[:FOREST_SPECTRA]])
-    spectra = np.concatenate(parts)
-    chosen = spectra[rng.permutation(len(spectra))[:FOREST_SPECTRA]]
-    forest = IsolationForest(random_state=0).fit(chosen)
+    forest = IsolationForest(random_state=0).fit(_sample(stream, FOREST_SPECTRA))
     return lambda x: -np.asarray(forest.score_samples(x))
+
+
+def _sample(stream: Stream, size: int) -> Spectra:
+    """Draw at most ``size`` spectra, each with equal chance: those of the smallest random keys."""
+    rng = np.random.default_rng(0)
+    keys, sample = np.empty(0), None
+    for part in stream():
+        keys = np.append(keys, rng.random(len(part)))
+        sample = part if sample is None else np.concatenate([sample, part])
+        chosen = np.argsort(keys)[:size]
+        keys, sample = keys[chosen], sample[chosen]
+    return np.empty((0, 1), np.float32) if sample is None else sample
 
 
 BASELINES: dict[str, Callable[[Stream], Score]] = {

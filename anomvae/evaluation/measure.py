@@ -1,8 +1,8 @@
 """Measure a map, or a detector on a scene, against labels, with baselines beside it.
 
-Labels are rasters on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.  Scores
-and labels of a whole scene are held in memory, 8 bytes per pixel, because ranks need them all;
-spectra are read tile by tile.
+Labels are rasters on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.  All
+rasters are read window by window, and scores that no map holds are stored in a temporary file (see
+`scored`), so that memory does not grow with the scene.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,19 +22,16 @@ from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tile
 from ..parallel import Progress, quiet
 from ..pixels.bands import Bands
 from ..pixels.tiling import Window, fitting_size, tiles
-from ..pixels.views import Mask
-from ..raster import OpenScene, Scene, read_labels, read_map
-from ..stats.metrics import Metrics, measure, table
+from ..raster import Dataset, OpenScene, Scene, open_labels, open_map, open_mask
+from ..stats.metrics import Metrics, measure_stream, table
 from ..stats.moments import stream_statistics
-from ..stats.thresholds import describe_scores, sigma
-from .baselines import BASELINES, Spectra, require_baselines
+from .baselines import BASELINES, Score, Spectra, require_baselines
+from .scored import ScoredWindow, Stream, pairs_of, stored
 
 if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
-
-Array = NDArray[np.float32]
 
 OURS = "anomvae"
 """Name of the row of the evaluated detector."""
@@ -121,25 +118,33 @@ def evaluate(
     if scene is None and isinstance(result, MapResult):
         scene = result.scene
     require_baselines(baselines)
-    scored = read_map(path)
-    truth = read_labels(labels, scored.grid, str(path))
-    if mask is not None:
-        keep = read_labels(mask, scored.grid, str(path))
-        truth[~(np.isfinite(keep) & (keep != 0))] = np.nan
-    threshold = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
-    rows = {OURS: measure(truth, scored.score, threshold)}
-    if scene is None:
-        return Evaluation(str(path), str(labels), rows)
-    closed = Scene.of(scene, mask=mask)
-    with closed.open() as opened:
-        opened.grid.require_same(scored.grid, opened.name, str(path))
-        source = scored.tags.get("ANOMVAE_SCENE")
-        if source and source != file_name(opened.name):
-            log.warning("%s was made from %s, not from %s", path, source, opened.name)
-        bands = _bands_with_data(opened)
-    known = np.where(np.isfinite(scored.score), truth, np.nan)
-    rows |= _baseline_rows(closed, bands, known, baselines, progress)
-    return Evaluation(closed.name, str(labels), rows)
+    with ExitStack() as files:
+        scored = files.enter_context(open_map(path))
+        truth = files.enter_context(open_labels(labels, scored.grid, str(path)))
+        keep = None
+        if mask is not None:
+            keep = files.enter_context(open_mask(mask, scored.grid, str(path)))
+
+        def windows() -> Iterator[ScoredWindow]:
+            for window in _windows(scored.dataset, values=3):
+                known = truth.read_first(window)
+                if keep is not None:
+                    known[~keep.read(window)] = np.nan
+                yield ScoredWindow(window, known, scored.dataset.read_first(window))
+
+        threshold = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
+        rows = {OURS: measure_stream(pairs_of(windows), threshold)}
+        if scene is None:
+            return Evaluation(str(path), str(labels), rows)
+        closed = Scene.of(scene, mask=mask)
+        with closed.open() as opened:
+            opened.grid.require_same(scored.grid, opened.name, str(path))
+            source = scored.tags.get("ANOMVAE_SCENE")
+            if source and source != file_name(opened.name):
+                log.warning("%s was made from %s, not from %s", path, source, opened.name)
+            bands = _bands_with_data(opened)
+        rows |= _baseline_rows(closed, bands, windows, baselines, progress)
+        return Evaluation(closed.name, str(labels), rows)
 
 
 def evaluate_detector(
@@ -150,7 +155,7 @@ def evaluate_detector(
     baselines: Sequence[str] = ("rx",),
     progress: Progress = quiet,
 ) -> Evaluation:
-    """Score a scene in memory and measure the scores against labels.
+    """Score a scene, without a map, and measure the scores against labels.
 
     Parameters
     ----------
@@ -190,63 +195,81 @@ def evaluate_detector(
     require_baselines(baselines)
     closed = Scene.of(scene)
     detector.require_dates(len(closed.dates))
-    with closed.open(detector.bands, detector.covariates) as opened:
-        truth = read_labels(labels, opened.grid, opened.name)
-        scores = np.full(opened.grid.shape, np.nan, np.float32)
-        spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
-        with closing(score_tiles(detector, opened, spec, ScoreOptions())) as scored_tiles:
-            for scored in scored_tiles:
-                scores[scored.tile.keep] = scored.scores.total[-1]
-                progress("score", scored.tile.keep[0].stop, opened.grid.shape[0])
-    rows = {OURS: measure(truth, scores, detector.threshold.value)}
-    known = np.where(np.isfinite(scores), truth, np.nan)
-    plain = replace(closed, covariates=())
-    rows |= _baseline_rows(plain, detector.bands, known, baselines, progress)
-    return Evaluation(closed.name, str(labels), rows)
+    with ExitStack() as files:
+        opened = files.enter_context(closed.open(detector.bands, detector.covariates))
+        truth = files.enter_context(open_labels(labels, opened.grid, opened.name))
+        windows = files.enter_context(stored(_scored(detector, opened, truth, progress)))
+        rows = {OURS: measure_stream(pairs_of(windows), detector.threshold.value)}
+        plain = replace(closed, covariates=())
+        rows |= _baseline_rows(plain, detector.bands, windows, baselines, progress)
+        return Evaluation(closed.name, str(labels), rows)
+
+
+def _scored(
+    detector: Scorer, opened: OpenScene, truth: Dataset, progress: Progress
+) -> Iterator[ScoredWindow]:
+    spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
+    with closing(score_tiles(detector, opened, spec, ScoreOptions())) as scored_tiles:
+        for scored in scored_tiles:
+            keep = scored.tile.keep
+            yield ScoredWindow(keep, truth.read_first(keep), scored.scores.total[-1])
+            progress("score", keep[0].stop, opened.grid.shape[0])
 
 
 def _baseline_rows(
-    scene: Scene, bands: Bands, truth: Array, names: Sequence[str], progress: Progress
+    scene: Scene, bands: Bands, windows: Stream, names: Sequence[str], progress: Progress
 ) -> dict[str, Metrics]:
+    """Measure baselines on the pixels of ``windows`` that have a label and a score."""
     with scene.open(bands) as opened:
 
-        def valid_spectra() -> Iterator[tuple[Window, Mask, Spectra]]:
-            for tile in tiles(opened.grid.shape, _tile_size(opened)):
-                block = opened.read(tile.keep)[-1]
-                where = np.isfinite(block).all(axis=-1)
-                yield tile.keep, where, block[where]
+        def spectra() -> Iterator[Spectra]:
+            for window in _windows(opened.newest.dataset, values=opened.values_per_pixel):
+                block = opened.read(window)[-1]
+                yield block[np.isfinite(block).all(axis=-1)]
 
-        def stream() -> Iterator[Spectra]:
-            return (spectra for _, _, spectra in valid_spectra())
-
-        if not any(len(spectra) for spectra in stream()):
-            return {name: measure(truth, np.full(truth.shape, np.nan)) for name in names}
+        empty = not any(len(part) for part in spectra())
         rows = {}
         for done, name in enumerate(names):
             progress("baselines", done, len(names))
-            score = BASELINES[name](stream)
-            scores = np.full(truth.shape, np.nan)
-            for window, where, spectra in valid_spectra():
-                if len(spectra):
-                    scores[window][where] = score(spectra)
-            known = np.isfinite(scores).any()
-            rows[name] = measure(
-                truth, scores, sigma(describe_scores(scores), 3.0) if known else None
-            )
+            score = _no_score if empty else BASELINES[name](spectra)
+            with stored(_scored_by(score, opened, windows)) as scored:
+                rows[name] = measure_stream(pairs_of(scored), _three_sigma(scored))
         progress("baselines", len(names), len(names))
         return rows
 
 
+def _scored_by(score: Score, opened: OpenScene, windows: Stream) -> Iterator[ScoredWindow]:
+    for one in windows():
+        block = opened.read(one.window)[-1]
+        where = np.isfinite(block).all(axis=-1)
+        scores = np.full(where.shape, np.nan)
+        if where.any():
+            scores[where] = score(block[where])
+        yield one.known()._replace(scores=scores)
+
+
+def _no_score(spectra: Spectra) -> NDArray[np.float64]:
+    return np.full(len(spectra), np.nan)
+
+
+def _three_sigma(windows: Stream) -> float | None:
+    """Return mean + 3 standard deviations of all scores; None without a score."""
+    scores = stream_statistics(one.scores[..., np.newaxis] for one in windows())
+    return float(scores.mean[0] + 3 * scores.std[0]) if scores.count[0] else None
+
+
 def _bands_with_data(opened: OpenScene) -> Bands:
     """Leave out bands without data: one of them would leave no pixel valid."""
-    windows = (tile.keep for tile in tiles(opened.grid.shape, _tile_size(opened)))
+    windows = _windows(opened.newest.dataset, values=opened.values_per_pixel)
     count = stream_statistics(opened.read(window) for window in windows).count
     filled = [band for band, values in zip(opened.bands, count, strict=True) if values]
     return opened.bands.keep(filled) if filled else opened.bands
 
 
-def _tile_size(opened: OpenScene) -> tuple[int, int]:
-    return fitting_size(opened.grid.shape, opened.block_shape, opened.values_per_pixel)
+def _windows(dataset: Dataset, values: int) -> Iterator[Window]:
+    """Yield windows that cover a raster of which ``values`` numbers are read per pixel."""
+    shape = dataset.grid.shape
+    return (tile.keep for tile in tiles(shape, fitting_size(shape, dataset.block_shape, values)))
 
 
 def _without_nan(metrics: dict[str, Any]) -> dict[str, Any]:

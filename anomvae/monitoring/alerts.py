@@ -26,7 +26,7 @@ def is_unusual(rule: AlertRule, result: MapResult) -> bool:
 
 
 def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Alert | None:
-    """Make the alert of a scene, None if it is not unusual; raises errors of `read_objects`."""
+    """Make the alert of a scene, None if it is not unusual; raises those of its objects file."""
     if not is_unusual(rule, result):
         return None
     body = {
@@ -49,16 +49,16 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
 
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
-    from ..objects import read_objects
+    from ..objects import read_strongest_objects
     from ..objects.items import DEGREES
 
-    objects = read_objects(result.files.objects)
+    objects = read_strongest_objects(result.files.objects, MOST_OBJECTS)
     located = objects.provenance.coordinates == DEGREES
     names = ("area_px", "area_m2", "score_max", "score_mean")
     return [
         {name: getattr(item, name) for name in names}
         | {"geometry": _geometry(item) if located else None}
-        for item in sorted(objects.items, key=lambda item: -item.score_max)[:MOST_OBJECTS]
+        for item in objects.items
     ]
 
 

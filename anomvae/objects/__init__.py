@@ -6,7 +6,14 @@
 """
 
 from .geojson import require_min_area, write_objects
-from .items import AnomalyObject, Objects, Provenance, objects_digest, read_objects
+from .items import (
+    AnomalyObject,
+    Objects,
+    Provenance,
+    objects_digest,
+    read_objects,
+    read_strongest_objects,
+)
 from .strips import ScoredTile
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "ScoredTile",
     "objects_digest",
     "read_objects",
+    "read_strongest_objects",
     "require_min_area",
     "write_objects",
 ]

@@ -10,13 +10,19 @@ Earth, coordinates are those of pixels (col, row), (0, 0) being its top left cor
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
+from ..documents import MAX_BYTES, read_json
 from ..errors import FileError
 
 DEGREES = "longitude, latitude (WGS 84)"
+FEATURE = '{"type": "Feature", '
+PROPERTIES = '"properties": '
 PIXELS = "column, row of the scene (pixels, from its top left corner; not degrees)"
 
 Ring = tuple[tuple[float, float], ...]
@@ -90,12 +96,32 @@ def read_objects(path: str | Path) -> Objects:
     FileError
         If it cannot be read, or is no objects file.
     """
+    with _opened(path) as (provenance, features):
+        return Objects(provenance, tuple(map(_item, features)))
+
+
+def read_strongest_objects(path: str | Path, count: int) -> Objects:
+    """Read the objects of the highest scores, highest first; in memory are at most ``count``.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or is no objects file.
+    """
+    with _opened(path) as (provenance, features):
+        strongest = nlargest(count, features, key=_score_max)
+        return Objects(provenance, tuple(map(_item, strongest)))
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[Provenance, Iterator[str]]]:
+    """Open an objects file; yield its provenance, and an iterator over its features, as text."""
     if not Path(path).exists():
         raise FileError(f"{path} does not exist. Check the path.")
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        items = tuple(_item(feature) for feature in data["features"])
-        return Objects(Provenance(**data["anomvae"]), items)
+        with Path(path).open(encoding="utf-8") as file:
+            lines = iter(lambda: file.readline(MAX_BYTES), "")
+            yield _provenance(next(lines, "")), _features(lines)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise FileError(
             f"{path} is no file of objects as anomvae writes it ({type(error).__name__}: {error}). "
@@ -103,17 +129,38 @@ def read_objects(path: str | Path) -> Objects:
         ) from error
 
 
+def _provenance(line: str) -> Provenance:
+    return Provenance(**read_json(line.rstrip("]}\n") + "]}")["anomvae"])
+
+
+def _features(lines: Iterator[str]) -> Iterator[str]:
+    """Yield the features of the lines behind the first, which end in ``]}``."""
+    for line in lines:
+        if not line.startswith(FEATURE):
+            if line.strip() == "]}":
+                return
+            break
+        yield line.rstrip(",\n")
+    raise ValueError("it is cut short, or was written again by another program")
+
+
+def _score_max(feature: str) -> float:
+    # Most features are read no further than this.
+    start = feature.index(PROPERTIES) + len(PROPERTIES)
+    return float(json.JSONDecoder().raw_decode(feature, start)[0]["score_max"])
+
+
 def objects_digest(path: str | Path) -> str | None:
     """Read the digest in a file's first line; None where anomvae did not write it."""
     try:
         with Path(path).open(encoding="utf-8") as file:
-            line = file.readline(100_000)
-        return str(json.loads(line.rstrip("]}\n") + "]}")["anomvae"]["digest"])
+            return _provenance(file.readline(100_000)).digest
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _item(feature: Any) -> AnomalyObject:  # noqa: ANN401 - JSON
+def _item(text: str) -> AnomalyObject:
+    feature = read_json(text)
     values, geometry = feature["properties"], feature["geometry"]
     located = geometry is not None
     return AnomalyObject(

@@ -5,30 +5,34 @@ data.  A `MapWriter` writes a map window by window, axes (band, row, col), as a 
 all.
 """
 
-from .dataset import open_raster
+from .dataset import Dataset, open_raster
 from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
-from .maps import AnomalyMap, read_labels, read_map
+from .maps import OpenMap, open_labels, open_map, read_labels
+from .masks import open_mask
 from .open_scene import OpenScene
 from .products import BandStack, Product
 from .scene import Scene, scenes_of
 from .writer import Category, Layout, MapWriter
 
 __all__ = [
-    "AnomalyMap",
     "BandStack",
     "Category",
+    "Dataset",
     "Georeference",
     "Layout",
     "MapWriter",
+    "OpenMap",
     "OpenScene",
     "Product",
     "Scene",
     "in_degrees",
     "on_earth",
+    "open_labels",
+    "open_map",
+    "open_mask",
     "open_raster",
     "read_labels",
-    "read_map",
     "scenes_of",
     "to_degrees",
 ]

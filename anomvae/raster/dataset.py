@@ -111,9 +111,9 @@ class Dataset:
         """Return the first data band alone, as masks and labels need it."""
         return self.bands.keep([self.bands.items[0]])
 
-    def read_first(self) -> NDArray[np.float32]:
-        """Read the first data band whole, axes (row, col); NaN = no data."""
-        return self.read(self.first(), whole(self.grid.shape))[..., 0]
+    def read_first(self, window: Window | None = None) -> NDArray[np.float32]:
+        """Read the first data band, by default whole, axes (row, col); NaN = no data."""
+        return self.read(self.first(), window or whole(self.grid.shape))[..., 0]
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""Whole rasters as arrays, axes (row, col): labels and anomaly maps."""
+"""Rasters that an evaluation reads: anomaly maps and labels, axes (row, col)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import RasterError
 from ..files import PathText
 from ..pixels.grid import Grid
-from .dataset import open_raster
+from .dataset import Dataset, open_raster
 from .gdal import session
 
 LAYERS = ("score", "reconstruction", "kl")
@@ -18,19 +20,23 @@ LAYERS = ("score", "reconstruction", "kl")
 
 
 @dataclass(frozen=True)
-class AnomalyMap:
-    """Scores on a grid."""
+class OpenMap:
+    """An open anomaly map; its first band is the score, higher is more anomalous."""
 
-    grid: Grid
-    """Shape and location of the pixels."""
-    score: NDArray[np.float32]
-    """Score of each pixel, higher is more anomalous, axes (row, col); NaN = no data."""
+    dataset: Dataset
+    """The open raster."""
     tags: dict[str, str]
     """Tags of the file; ``ANOMVAE_*`` hold its provenance."""
 
+    @property
+    def grid(self) -> Grid:
+        """Shape and location of the pixels."""
+        return self.dataset.grid
 
-def read_map(path: PathText) -> AnomalyMap:
-    """Read an anomaly map that anomvae wrote.
+
+@contextmanager
+def open_map(path: PathText) -> Iterator[OpenMap]:
+    """Open an anomaly map that anomvae wrote; the context closes it.
 
     Raises
     ------
@@ -46,7 +52,23 @@ def read_map(path: PathText) -> AnomalyMap:
             )
         with session():
             tags = dict(dataset.handle.tags())
-        return AnomalyMap(dataset.grid, dataset.read_first(), tags)
+        yield OpenMap(dataset, tags)
+
+
+@contextmanager
+def open_labels(path: PathText, grid: Grid, name: str) -> Iterator[Dataset]:
+    """Open a band of labels for the raster called ``name``; the context closes it.
+
+    Raises
+    ------
+    RasterError
+        When the file cannot be read.
+    GridMismatch
+        When the labels are on another grid.
+    """
+    with open_raster(path) as dataset:
+        grid.require_same(dataset.grid, name, dataset.name)
+        yield dataset
 
 
 def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
@@ -59,6 +81,5 @@ def read_labels(path: PathText, grid: Grid, name: str) -> NDArray[np.float32]:
     GridMismatch
         When the labels are on another grid.
     """
-    with open_raster(path) as dataset:
-        grid.require_same(dataset.grid, name, dataset.name)
+    with open_labels(path, grid, name) as dataset:
         return dataset.read_first()

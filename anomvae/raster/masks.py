@@ -26,7 +26,7 @@ class RasterMask:
 
     def read(self, window: Window) -> Mask:
         """Return which pixels of a window are selected, axes (row, col)."""
-        values = self.dataset.read(self.dataset.first(), window)[..., 0]
+        values = self.dataset.read_first(window)
         return np.asarray(np.isfinite(values) & (values != 0))
 
 

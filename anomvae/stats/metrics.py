@@ -1,18 +1,21 @@
 """Metrics of scores against labels: how well they separate anomalous from normal pixels.
 
 Scores and labels have one entry per pixel, any shape; a NaN score or label is no data and does not
-count.  Rates are shares in [0, 1].  scikit-learn computes them; a detection rate at a false-alarm
-rate is read from its ROC without interpolation.
+count.  Rates are shares in [0, 1].  scikit-learn computes them from `RankCounts`, which stand for
+any number of pixels; a detection rate at a false-alarm rate is read from its ROC without
+interpolation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .ranks import MAX_EDGES, Pairs, RankCounts, count_ranks, valid_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,25 +69,39 @@ def measure(
     Scores above the threshold are flagged; without one, the metrics at the threshold are NaN.
     Where labels of one class leave a metric undefined, it is NaN, and the reason is given.
     """
-    valid = np.isfinite(labels) & np.isfinite(scores)
-    truth, score = labels[valid] > 0, scores[valid]
-    values = _ranking(truth, score)
+    return measure_stream(lambda: [(labels, scores)], threshold)
+
+
+def measure_stream(
+    pairs: Pairs, threshold: float | None = None, max_edges: int = MAX_EDGES
+) -> Metrics:
+    """Compare a stream of labels and scores, as `measure` compares two arrays.
+
+    The stream is read three times at most.  In memory are one part and the ranks of the anomalous
+    pixels (see `count_ranks`), whatever the number of normal pixels.
+    """
+    counts = count_ranks(pairs, max_edges)
+    values = _ranking(counts)
     if threshold is not None:
-        values |= _decisions(truth, score, threshold)
-    return Metrics(pixels=int(truth.size), anomalous=int(truth.sum()), **values)
+        values |= _decisions(pairs(), threshold)
+    normal, anomalous = int(counts.normal.sum()), int(counts.anomalous.sum())
+    return Metrics(pixels=normal + anomalous, anomalous=anomalous, **values)
 
 
-def _ranking(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> dict[str, Any]:
+def _ranking(counts: RankCounts) -> dict[str, Any]:
     from sklearn import metrics
 
-    if truth.all() or not truth.any():
-        return {"reason": _one_class(truth)}
-    fpr, tpr, _ = metrics.roc_curve(truth, score, drop_intermediate=False)
-    precision, recall, _ = metrics.precision_recall_curve(truth, score)
+    if not counts.normal.any() or not counts.anomalous.any():
+        return {"reason": _one_class(counts)}
+    pixels = np.concatenate([counts.normal, counts.anomalous])
+    truth, rank = np.divmod(np.flatnonzero(pixels), len(counts.normal))
+    weight = pixels[pixels > 0]
+    fpr, tpr, _ = metrics.roc_curve(truth, rank, sample_weight=weight, drop_intermediate=False)
+    precision, recall, _ = metrics.precision_recall_curve(truth, rank, sample_weight=weight)
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     return {
-        "roc_auc": float(metrics.roc_auc_score(truth, score)),
-        "average_precision": float(metrics.average_precision_score(truth, score)),
+        "roc_auc": float(metrics.auc(fpr, tpr)),
+        "average_precision": float(-np.sum(np.diff(recall) * precision[:-1])),
         "tpr_at_fpr_1e2": float(tpr[fpr <= 1e-2].max()),
         "tpr_at_fpr_1e3": float(tpr[fpr <= 1e-3].max()),
         "best_f1": float(f1.max()),
@@ -92,35 +109,42 @@ def _ranking(truth: NDArray[np.bool_], score: NDArray[np.floating]) -> dict[str,
 
 
 def _decisions(
-    truth: NDArray[np.bool_], score: NDArray[np.floating], threshold: float
+    pairs: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]], threshold: float
 ) -> dict[str, Any]:
-    from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+    from sklearn.metrics import precision_recall_fscore_support
 
-    if not truth.size:
+    counts = np.zeros((2, 2), np.int64)  # axes (anomalous, flagged)
+    for truth, score in valid_parts(pairs):
+        counts += np.bincount(2 * truth + (score > threshold), minlength=4).reshape(2, 2)
+    if not counts.any():
         return {"threshold": threshold}
-    flagged = score > threshold
-    (tn, fp), (fn, tp) = confusion_matrix(truth, flagged, labels=[False, True])
     precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, flagged, average="binary", pos_label=True, zero_division=np.nan
+        [False, False, True, True],
+        [False, True, False, True],
+        sample_weight=counts.ravel(),
+        average="binary",
+        pos_label=True,
+        zero_division=np.nan,
     )
     return {
         "threshold": threshold,
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
-        "true_positive": int(tp),
-        "false_positive": int(fp),
-        "false_negative": int(fn),
-        "true_negative": int(tn),
+        "true_positive": int(counts[1, 1]),
+        "false_positive": int(counts[0, 1]),
+        "false_negative": int(counts[1, 0]),
+        "true_negative": int(counts[0, 0]),
     }
 
 
-def _one_class(truth: NDArray[np.bool_]) -> str:
-    if not truth.size:
+def _one_class(counts: RankCounts) -> str:
+    pixels = int(counts.normal.sum() + counts.anomalous.sum())
+    if not pixels:
         return "no pixel has both a score and a label"
-    if truth.all():
-        return f"all {truth.size} labelled pixels are anomalous (is 0 the labels' nodata value?)"
-    return f"all {truth.size} labelled pixels are normal"
+    if counts.anomalous.any():
+        return f"all {pixels} labelled pixels are anomalous (is 0 the labels' nodata value?)"
+    return f"all {pixels} labelled pixels are normal"
 
 
 def table(rows: Mapping[str, Metrics]) -> pd.DataFrame:

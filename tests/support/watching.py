@@ -85,7 +85,8 @@ def feature(area, m2=None, top=9.5, ring=SQUARE):
 def write_features(path, features, coordinates=DEGREES):
     """Write an objects file by hand."""
     provenance = Provenance("0.1.0", "d", "a.tif", "m", 4.0, "sigma:3", 1, coordinates)
-    path.write_text(provenance.to_json() + ",".join(map(json.dumps, features)) + "]}")
+    lines = ",".join(f"\n{json.dumps(one)}" for one in features)
+    path.write_text(f"{provenance.to_json()}{lines}\n]}}\n")
 
 
 def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
