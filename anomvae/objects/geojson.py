@@ -1,15 +1,17 @@
 """Write the objects of a scene as GeoJSON while it is scored.
 
 Objects end in another order than they begin, and are written in the order in which they begin.  The
-text of an object that has ended waits in memory until no open object begins before it.  At worst,
-where one object spans the scene from its first row to its last, all texts wait: about 500 bytes for
-an object of a few pixels, and 25 to 40 bytes more for each corner of an outline.
+text of an object that has ended waits in a temporary file until no open object begins before it.
+Memory holds about 200 bytes for each object that waits, all of them at worst, where one object
+spans the scene from its first row to its last; and 25 to 40 for each corner of an open outline.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from ..raster import Georeference
 from .features import features
 from .georeferencing import Georeferencer, georeferencer_of
 from .items import DEGREES, PIXELS, Provenance
-from .labelling import EndedObjects, connected
+from .labelling import EndedObjects, ObjectTable, connected
 from .strips import ScoredTile, strips_of
 
 
@@ -60,12 +62,14 @@ def write_objects(
     with _opened(path) as write:
         write(_provenance(tags, min_area, georeferencer).to_json())
         ended = connected(strips_of(tiles, shape[1]), shape)
+        texts_of = partial(features, georeferencer=georeferencer, width=shape[1])
         number = 0
-        for text in _in_reading_order(ended, georeferencer, shape[1], min_area):
-            number += 1
-            start = ",\n" if number > 1 else "\n"
-            start += f'{{"type": "Feature", "id": {number}, "properties": {{"id": {number}, '
-            write(start + text)
+        with _Waiting(path.parent) as waiting:
+            for text in _in_reading_order(_large(ended, min_area), waiting, texts_of):
+                number += 1
+                start = ",\n" if number > 1 else "\n"
+                start += f'{{"type": "Feature", "id": {number}, "properties": {{"id": {number}, '
+                write(start + text)
         write("\n]}\n")
         return number
 
@@ -107,15 +111,54 @@ def _provenance(tags: Mapping[str, str], min_area: int, georeferencer: Georefere
     )
 
 
+def _large(ended: Iterable[EndedObjects], min_area: int) -> Iterator[EndedObjects]:
+    for table, first_open in ended:
+        yield EndedObjects(table.only(table.objects["area"] >= min_area), first_open)
+
+
 def _in_reading_order(
-    ended: Iterable[EndedObjects], georeferencer: Georeferencer, width: int, min_area: int
+    ended: Iterable[EndedObjects],
+    waiting: _Waiting,
+    texts_of: Callable[[ObjectTable], Iterator[str]],
 ) -> Iterator[str]:
     """Yield the text of each object once no open object begins before it."""
-    waiting: list[tuple[int, str]] = []  # a heap by first pixel
     for table, first_open in ended:
-        kept = table.only(table.objects["area"] >= min_area)
-        firsts = kept.objects["first"].tolist()
-        for first, text in zip(firsts, features(kept, georeferencer, width), strict=True):
-            heappush(waiting, (first, text))
-        while waiting and waiting[0][0] < first_open:
-            yield heappop(waiting)[1]
+        for first, text in zip(table.objects["first"].tolist(), texts_of(table), strict=True):
+            waiting.push(first, text)
+        yield from waiting.pop_before(first_open)
+
+
+class _Waiting:
+    """Texts by the first pixel of their objects, in a temporary file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._places: list[tuple[int, int, int]] = []  # a heap: first pixel, start, bytes
+        self._end = 0
+
+    def __enter__(self) -> _Waiting:
+        """Open the file, which has no name in the folder."""
+        self._file = tempfile.TemporaryFile(dir=self._folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close and thereby remove the file."""
+        self._file.close()
+
+    def push(self, first: int, text: str) -> None:
+        """Add the text of an object that begins at pixel ``first``."""
+        content = text.encode()
+        with writing(self._folder):
+            self._file.seek(self._end)
+            self._file.write(content)
+        heappush(self._places, (first, self._end, len(content)))
+        self._end += len(content)
+
+    def pop_before(self, first: int) -> Iterator[str]:
+        """Remove and yield the texts of objects that begin before pixel ``first``, in order."""
+        while self._places and self._places[0][0] < first:
+            _, start, size = heappop(self._places)
+            self._file.seek(start)
+            yield self._file.read(size).decode()
+        if not self._places:
+            self._end = 0  # the file is written again from its start
