@@ -8,6 +8,7 @@
     │   ├── RasterError                 3  a raster cannot be read or written
     │   │   └── NotWritten              3  there is no permission or space for results
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
+    │   ├── BrokenEnvironment           3  a library does not find its own files
     │   └── OutputExists                3  results of other settings are in the way
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
     ├── WorkersLost (OSError)           3  workers died, or a cluster does not answer
@@ -57,6 +58,10 @@ class NotWritten(RasterError):
 
 class ModelFileError(FileError):
     """A model file is damaged, foreign or from a newer anomvae."""
+
+
+class BrokenEnvironment(FileError):
+    """A library does not find its own files, whatever the scene: the environment is at fault."""
 
 
 class OutputExists(FileError):

@@ -1,7 +1,7 @@
 """The grid of a raster: where its pixels are on Earth.
 
 A grid is rows and columns, the six numbers of the affine transform, and the coordinate reference
-system as WKT.  Two rasters fit together if their grids agree.
+system as text.  Two rasters fit together if their grids agree.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Grid:
     transform: tuple[float, float, float, float, float, float] = IDENTITY
     """``x = a*col + b*row + c; y = d*col + e*row + f``, in units of ``crs``."""
     crs: str = ""
-    """Coordinate reference system as WKT; empty when unknown."""
+    """Coordinate reference system as text of GDAL (WKT); empty when unknown."""
 
     @property
     def located(self) -> bool:

@@ -7,11 +7,11 @@ from typing import Any
 
 from affine import Affine
 from rasterio.control import GroundControlPoint
-from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.rpc import RPC
 
 from ..pixels.grid import IDENTITY, Grid
+from .crs import crs_of, text_of
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Georeference:
     gcps: tuple[GroundControlPoint, ...] = ()
     """Ground control points; some rasters have nothing else."""
     gcps_crs: str = ""
-    """Coordinate reference system of ``gcps`` as WKT; empty when unknown."""
+    """Coordinate reference system of ``gcps`` as text of GDAL (WKT); empty when unknown."""
     rpcs: RPC | None = None
     """Rational polynomial coefficients (RPC) of a scene that is not orthorectified."""
     area_or_point: str = "Area"
@@ -37,8 +37,8 @@ class Georeference:
     @property
     def crs_name(self) -> str | None:
         """The coordinate reference system by code, such as EPSG:32633, otherwise as WKT."""
-        crs = _crs(self.grid.crs or self.gcps_crs)
-        return None if crs is None else str(crs.to_string())
+        crs = crs_of(self.grid.crs or self.gcps_crs)
+        return str(crs.to_string()) if crs else None
 
     def creation(self) -> dict[str, Any]:
         """Return the arguments of `rasterio.open` that store the georeference."""
@@ -46,10 +46,10 @@ class Georeference:
         if self.rpcs:
             options["rpcs"] = self.rpcs
         if self.gcps and not self.grid.located:  # a TIFF holds a transform or points, not both
-            return options | {"gcps": list(self.gcps), "crs": _crs(self.gcps_crs)}
+            return options | {"gcps": list(self.gcps), "crs": crs_of(self.gcps_crs)}
         if self.grid.transform != IDENTITY:
             options["transform"] = Affine(*self.grid.transform)
-        return options | {"crs": _crs(self.grid.crs)}
+        return options | {"crs": crs_of(self.grid.crs) or None}
 
     def tags(self) -> dict[str, str]:
         """Return the tags of a dataset that store the georeference."""
@@ -64,7 +64,7 @@ def georeference_of(dataset: DatasetReader) -> Georeference:
     return Georeference(
         grid=grid_of(dataset),
         gcps=tuple(gcps),
-        gcps_crs=_wkt(gcps_crs),
+        gcps_crs=text_of(gcps_crs),
         rpcs=dataset.rpcs,
         area_or_point=dataset.tags().get("AREA_OR_POINT", "Area"),
     )
@@ -73,13 +73,4 @@ def georeference_of(dataset: DatasetReader) -> Georeference:
 def grid_of(dataset: DatasetReader) -> Grid:
     """Read shape, transform and coordinate reference system of a raster."""
     a, b, c, d, e, f = tuple(dataset.transform)[:6]
-    return Grid(dataset.shape, (a, b, c, d, e, f), _wkt(dataset.crs))
-
-
-def _wkt(crs: CRS | None) -> str:
-    # WKT 1 cannot express every system.
-    return str(crs.to_wkt(version="WKT2_2019")) if crs else ""
-
-
-def _crs(wkt: str) -> CRS | None:
-    return CRS.from_wkt(wkt) if wkt else None
+    return Grid(dataset.shape, (a, b, c, d, e, f), text_of(dataset.crs))

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
@@ -22,6 +21,7 @@ from rasterio.warp import transform
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Tile, Window
+from .crs import crs_of
 from .dataset import Dataset
 from .description import alpha_indexes
 from .gdal import reporting
@@ -80,7 +80,7 @@ def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterato
         across, down = _pixels_per_pixel(source.grid, grid)
         vrt = WarpedVRT(
             dataset,
-            crs=CRS.from_wkt(grid.crs),
+            crs=crs_of(grid.crs),
             transform=Affine(*grid.transform),
             height=grid.shape[0],
             width=grid.shape[1],
@@ -114,7 +114,7 @@ def _pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:
     """Count source pixels along a row and a column of the middle pixel of the target."""
     rows, cols = target.shape
     middle = np.array([[cols / 2, cols / 2 + 1, cols / 2], [rows / 2, rows / 2, rows / 2 + 1]])
-    systems = CRS.from_wkt(target.crs), CRS.from_wkt(source.crs)
+    systems = crs_of(target.crs), crs_of(source.crs)
     located = transform(*systems, *(_affine(target) @ [*middle, np.ones(3)])[:2])
     centre, right, below = (np.linalg.inv(_affine(source)) @ [*located, np.ones(3)])[:2].T
     steps = np.hypot(*np.transpose([right - centre, below - centre]))

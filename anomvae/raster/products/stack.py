@@ -13,6 +13,7 @@ from rasterio.io import DatasetReader
 from rasterio.transform import array_bounds
 
 from ...errors import GridMismatch, RasterError
+from ..crs import text_of
 from ..dataset import Dataset, open_raster
 from ..gdal import absolute_uri, open_handle, session
 from .product import Product
@@ -88,22 +89,18 @@ def _require_fit(layer: _Layer, finest: _Layer) -> None:
     here, there = (array_bounds(*one.raster.shape, one.raster.transform) for one in (layer, finest))
     pixel = max(abs(finest.raster.transform.a), abs(finest.raster.transform.e))
     distance = max(abs(a - b) for a, b in zip(here, there, strict=True))
-    if _wkt(layer.raster) != _wkt(finest.raster) or distance > pixel / 2:
+    if text_of(layer.raster.crs) != text_of(finest.raster.crs) or distance > pixel / 2:
         raise GridMismatch(
             f"{layer.name!r} and {finest.name!r} do not cover the same ground: extents "
             f"{here} and {there}. Choose assets of one scene in one projection."
         )
 
 
-def _wkt(raster: DatasetReader) -> str:
-    return "" if raster.crs is None else str(raster.crs.to_wkt())
-
-
 def _document(layers: Sequence[_Layer], finest: DatasetReader) -> str:
     rows, cols = finest.shape
     root = Element("VRTDataset", rasterXSize=str(cols), rasterYSize=str(rows))
     if finest.crs:
-        _add(root, "SRS", _wkt(finest))
+        _add(root, "SRS", text_of(finest.crs))
     _add(root, "GeoTransform", ", ".join(map(repr, finest.transform.to_gdal())))
     for number, (name, path, raster) in enumerate(layers, start=1):
         kind = TYPES[raster.dtypes[0]]
