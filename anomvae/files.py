@@ -30,6 +30,8 @@ SceneText = PathText | Sequence[PathText]
 """A raster, or one raster for each date of a scene, oldest first."""
 
 HIDDEN = ".anomvae-"
+SIDE_CAR = ".aux.xml"
+"""End of the name of the file in which GDAL keeps what a raster's own format cannot hold."""
 PATIENCE = 1.0  # s; a run that removes files of a dead one holds its lock for a moment
 
 SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
@@ -133,17 +135,33 @@ class Staging:
         All are on disk before the first is renamed, and each rename is on disk before the next.
         The last of several names is the commit mark: the old one is removed before the first
         rename.  Where it exists, all files exist and are of one run, even after a power cut.
+        The side-car of a raster comes with it, and the one of a raster that it replaces goes.
         A file that cannot be synced or renamed raises `NotWritten`.
         """
         with writing(self.target):
             for name in names:
                 sync(self.path(name))
+                if side_car(self.path(name)).exists():
+                    sync(side_car(self.path(name)))
             if len(names) > 1:
                 (self.target / names[-1]).unlink(missing_ok=True)
                 sync(self.target)
             for name in names:
+                self._publish_side_car(name)
                 self.path(name).replace(self.target / name)
                 sync(self.target)
+
+    def _publish_side_car(self, name: str) -> None:
+        made, published = side_car(self.path(name)), side_car(self.target / name)
+        if made.exists():
+            made.replace(published)
+        else:
+            published.unlink(missing_ok=True)
+
+
+def side_car(path: Path) -> Path:
+    """Return the path of the side-car of a raster."""
+    return path.with_name(path.name + SIDE_CAR)
 
 
 @contextmanager

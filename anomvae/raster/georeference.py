@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from affine import Affine
+from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
 from rasterio.io import DatasetReader
 from rasterio.rpc import RPC
@@ -74,3 +76,8 @@ def grid_of(dataset: DatasetReader) -> Grid:
     """Read shape, transform and coordinate reference system of a raster."""
     a, b, c, d, e, f = tuple(dataset.transform)[:6]
     return Grid(dataset.shape, (a, b, c, d, e, f), text_of(dataset.crs))
+
+
+def matrix_of(grid: Grid) -> NDArray[np.float64]:
+    """Return the matrix that maps (col, row, 1) to (x, y, 1)."""
+    return np.reshape([*grid.transform, 0.0, 0.0, 1.0], (3, 3))

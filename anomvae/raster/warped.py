@@ -25,6 +25,7 @@ from .crs import crs_of
 from .dataset import Dataset
 from .description import alpha_indexes
 from .gdal import reporting
+from .georeference import matrix_of
 from .validity import validity_of
 
 SIDE = 256
@@ -115,14 +116,9 @@ def _pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:
     rows, cols = target.shape
     middle = np.array([[cols / 2, cols / 2 + 1, cols / 2], [rows / 2, rows / 2, rows / 2 + 1]])
     systems = crs_of(target.crs), crs_of(source.crs)
-    located = transform(*systems, *(_affine(target) @ [*middle, np.ones(3)])[:2])
-    centre, right, below = (np.linalg.inv(_affine(source)) @ [*located, np.ones(3)])[:2].T
+    located = transform(*systems, *(matrix_of(target) @ [*middle, np.ones(3)])[:2])
+    centre, right, below = (np.linalg.inv(matrix_of(source)) @ [*located, np.ones(3)])[:2].T
     steps = np.hypot(*np.transpose([right - centre, below - centre]))
     # The middle may lie outside the reference system of the source.
     usable = np.where(np.isfinite(steps) & (steps > 0), steps, 1.0)
     return float(usable[0]), float(usable[1])
-
-
-def _affine(grid: Grid) -> NDArray[np.float64]:
-    """Return the matrix that maps (col, row, 1) to (x, y, 1)."""
-    return np.reshape([*grid.transform, 0.0, 0.0, 1.0], (3, 3))

@@ -20,10 +20,11 @@ from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.shutil import copy
 
 from ..errors import NotWritten
-from ..files import sync
+from ..files import side_car, sync
 from ..pixels.tiling import Window, shape_of
 from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
+from .readback import require_kept
 
 BLOCK = 512
 """Side of the blocks of the file, pixels."""
@@ -64,12 +65,16 @@ class Layout:
 class MapWriter:
     """Writes one raster; a clean exit leaves a valid COG at ``path``, an error leaves nothing.
 
-    ``path`` lies in a staging folder (see `anomvae.files.staging`).
+    ``path`` lies in a staging folder (see `anomvae.files.staging`).  A coordinate reference system
+    that a GeoTIFF cannot hold is written to a side-car beside it.
 
     Raises
     ------
     NotWritten
         On entry, in `write` or on exit, when the folder is missing, read-only or full.
+    RasterError
+        On entry, when even GDAL's side-car does not keep the georeference; on exit, when the COG
+        does not.
     """
 
     def __init__(self, path: str | Path, georeference: Georeference, layout: Layout) -> None:
@@ -82,6 +87,9 @@ class MapWriter:
     def __enter__(self) -> MapWriter:
         """Create a plain GeoTIFF in the folder of the COG."""
         try:
+            with self._reporting(), unwarned():
+                self._create(SPARSE_OK="TRUE").close()
+            require_kept(self._plain, self._georeference)
             with self._reporting(), unwarned():
                 self._dataset = self._create()
                 self._describe()
@@ -102,10 +110,11 @@ class MapWriter:
                 self._copy()
                 _require_whole(self._path)
                 sync(self._path)
+            require_kept(self._path, self._georeference)
         except BaseException:
             self._discard()
             raise
-        self._plain.unlink()
+        _remove(self._plain)
 
     def write(self, window: Window, values: NDArray[np.generic]) -> None:
         """Write a window of all bands.
@@ -132,7 +141,7 @@ class MapWriter:
                 values.astype(self._layout.dtype, casting="same_kind", copy=False), window=window
             )
 
-    def _create(self) -> DatasetWriter:
+    def _create(self, **options: str) -> DatasetWriter:
         return rasterio.open(
             self._plain,
             "w",
@@ -145,7 +154,7 @@ class MapWriter:
             blockysize=BLOCK,
             interleave="band",  # GDAL computes overviews band by band
             BIGTIFF="IF_SAFER",
-            SPARSE_OK="FALSE",
+            **{"SPARSE_OK": "FALSE"} | options,
             **self._georeference.creation(),
         )
 
@@ -179,8 +188,8 @@ class MapWriter:
             with suppress(*GDAL_ERRORS), session():
                 self._dataset.close()
         for path in (self._plain, self._path):
-            with suppress(OSError):  # not created yet
-                path.unlink()
+            with suppress(OSError):  # the folder is missing
+                _remove(path)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -192,6 +201,11 @@ class MapWriter:
                 f"{self._path} cannot be written: {reason(error)}. Choose a folder that is "
                 f"writable and has free space{_free_space(self._path.parent)}."
             ) from error
+
+
+def _remove(path: Path) -> None:
+    for file in (path, side_car(path)):
+        file.unlink(missing_ok=True)
 
 
 def _require_whole(path: Path) -> None:
