@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import AnomvaeError, ConfigError, WorkersLost
+from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, WorkersLost
 from ..files import PathText, SceneText
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
 from ..raster import Scene
@@ -73,6 +73,8 @@ def score_scenes(
     ConfigError
         At once, if two scenes would write the same files, or one would replace an input of
         another.
+    BrokenEnvironment
+        When PROJ does not work here, or on a worker.
     """
     closed = [Scene.of(scene) for scene in scenes]
     _require_own_names(closed)
@@ -115,6 +117,8 @@ def _score(
     try:
         result = score_scene(detector, scene, folder, options, progress=progress, mapper=mapper)
         return Outcome(scene.name, result)
+    except BrokenEnvironment:  # no scene's fault
+        raise
     except AnomvaeError as error:
         return Outcome(scene.name, None, error)
 
