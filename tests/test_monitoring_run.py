@@ -11,6 +11,7 @@ from support.watching import START, Clock, Stub, drop, rows, run_watch, scenes, 
 
 from anomvae.errors import (
     BandMismatch,
+    BrokenEnvironment,
     CovariateMismatch,
     GridMismatch,
     LockHeld,
@@ -264,10 +265,15 @@ def test_problems_of_several_kinds_are_a_line_each_and_exit_with_5(tmp_path, clo
     assert (done.code, len(done.messages)) == (5, 2)
 
 
-def test_a_full_disk_takes_no_try_and_every_scene_gets_its_turn(tmp_path, clock):
+@pytest.mark.parametrize(
+    "error", [NotWritten("maps: disk is full."), BrokenEnvironment("PROJ: unset PROJ_DATA.")]
+)
+def test_a_full_disk_or_a_broken_environment_takes_no_try_and_every_scene_gets_its_turn(
+    tmp_path, clock, error
+):
     for name in ("a.tif", "b.tif"):
         drop(tmp_path, name, 5)
-    config, full = watch(tmp_path, retry=RETRY), Stub(error=NotWritten("maps: disk is full."))
+    config, full = watch(tmp_path, retry=RETRY), Stub(error=error)
 
     codes = [run_watch(config, clock, full).code for _ in range(9)]
     done = run_watch(config, clock)

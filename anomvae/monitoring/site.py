@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import (
     AnomvaeError,
     BandMismatch,
+    BrokenEnvironment,
     ConfigError,
     CovariateMismatch,
     FileError,
@@ -181,13 +182,13 @@ class SitePass:
         log.info("scene done", extra={"facts": {**_facts(key), **facts, "alert": bool(alert)}})
 
     def _failed(self, scene: FoundScene, key: Key, tries: int, error: AnomvaeError) -> None:
-        """Record a failure of a scene; one of the disk or the server ends the pass of the site."""
+        """Record a failure of a scene; one of disk, server or environment ends the site's pass."""
         now = self.now()
         if scene.vanished:
             self.state.requeue(key, now)
             log.info("scene vanished", extra={"facts": _facts(key)})
             return
-        if isinstance(error, NotWritten | LockHeld):
+        if isinstance(error, NotWritten | LockHeld | BrokenEnvironment):
             self.state.requeue(key, now, str(error))
             raise error
         last = isinstance(error, MISFITS) or tries >= self.retry.tries

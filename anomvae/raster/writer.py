@@ -163,7 +163,7 @@ class MapWriter:
         dataset.descriptions = layout.descriptions
         dataset.update_tags(**layout.tags, **self._georeference.tags())
         if layout.categories:
-            # GDAL stores category names in a side-car file only, which a rename would lose.
+            # GDAL stores category names in a side-car file only, which is easily lost.
             names = {f"CATEGORY_{one.value}": one.name for one in layout.categories}
             dataset.update_tags(1, **names)
             dataset.write_colormap(1, {one.value: one.colour for one in layout.categories})

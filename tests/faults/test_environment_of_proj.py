@@ -1,0 +1,75 @@
+"""PROJ_DATA and PROJ_LIB of another installation: an error, never a local system."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+from support.rasters import NODATA, land, plant, trained, write
+from support.scene_files import make
+
+
+def foreign(folder, kind):
+    """Make the folder of a PROJ that is not rasterio's."""
+    folder.mkdir()
+    if kind == "older":
+        with sqlite3.connect(folder / "proj.db") as database:
+            database.execute("create table metadata (key text, value text)")
+            rows = [("DATABASE.LAYOUT.VERSION.MAJOR", "1"), ("DATABASE.LAYOUT.VERSION.MINOR", "0")]
+            database.executemany("insert into metadata values (?, ?)", rows)
+        database.close()
+    return folder
+
+
+def anomvae(*arguments, **variables):
+    """Run the command line in a process of its own: PROJ reads its environment once."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PROJ_")}
+    return subprocess.run(
+        [sys.executable, "-m", "anomvae", *map(str, arguments)],
+        env=inherited | {name: str(value) for name, value in variables.items()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def last_line(done):
+    return done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("variable", ["PROJ_DATA", "PROJ_LIB"])
+@pytest.mark.parametrize("kind", ["empty", "older"])
+@pytest.mark.parametrize("crs", ["EPSG:2193", "EPSG:32633"])
+def test_a_scene_is_refused_with_the_name_of_the_variable(tmp_path, variable, kind, crs):
+    folder = foreign(tmp_path / "proj", kind)
+    scene = write(tmp_path / "scene.tif", land(), crs=crs)
+
+    done = anomvae("info", scene, **{variable: folder})
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert last_line(done).startswith("Error: PROJ knows no coordinate reference system")
+    assert f"unset {variable}" in last_line(done)
+    assert str(folder) in last_line(done)
+
+
+def test_a_batch_ends_at_once_because_no_scene_is_at_fault(tmp_path):
+    model, folder = tmp_path / "m.safetensors", foreign(tmp_path / "proj", "empty")
+    trained().save(model)
+    scenes = [write(tmp_path / f"{name}.tif", plant(land(seed=1))) for name in "ab"]
+
+    done = anomvae("score", *scenes, "-m", model, "-o", tmp_path / "out", PROJ_DATA=folder)
+
+    assert done.returncode == 3
+    assert "unset PROJ_DATA" in last_line(done)
+    assert "Failed:" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scene_without_a_system_needs_no_proj(tmp_path):
+    scene = make(tmp_path / "scene.tif", land(), nodata=NODATA)
+
+    done = anomvae("info", scene, PROJ_DATA=foreign(tmp_path / "proj", "empty"))
+
+    assert done.returncode == 0
+    assert "crs             none" in done.stdout
