@@ -38,14 +38,15 @@ OTHERS = {
 DEGREES = CRS.from_epsg(4326)
 
 
-def carried(folder, driver, crs, place, values=None, size=10.0):
-    """Write a raster around a place in a format of GDAL."""
+def carried(folder, driver, crs, place, values=None, before=0):
+    """Write a raster in a format of GDAL; it begins some pixels before a place."""
     with session():
         (x,), (y,) = transform(DEGREES, crs, [place[0]], [place[1]])
     values = ramp(1, 4, 5) if values is None else values
-    size = size / 1e5 if crs.is_geographic else size
+    size = 1e-4 if crs.is_geographic else 10
+    affine = Affine(size, 0, x, 0, -size, y) @ Affine.translation(-before, -before)
     plain = folder / "plain.tif"
-    make(plain, values, crs=crs, transform=Affine(size, 0, x, 0, -size, y))
+    make(plain, values, crs=crs, transform=affine)
     if driver == "GTiff":
         return plain
     path = folder / f"scene.{CARRIERS[driver]}"
@@ -154,23 +155,27 @@ def test_polygons_select_the_pixels_that_they_enclose(tmp_path, code):
     np.testing.assert_array_equal(selected, expected)
 
 
-@pytest.mark.parametrize("code", [32661, 5482])
+@pytest.mark.parametrize(("code", "other"), [(32661, 3413), (5482, 3031), (32661, 32661)])
 @pytest.mark.parametrize("drivers", [("HFA", "GTiff"), ("GTiff", "HFA"), ("HFA", "HFA")])
-def test_covariates_are_warped_to_the_pixels_that_they_cover(tmp_path, code, drivers):
-    """The covariate is the scene's own column and row, 200 pixels aside on a coarser grid."""
-    crs, place, (of_scene, of_covariate) = CRS.from_epsg(code), SWAPPED[code], drivers
+def test_covariates_are_warped_to_the_pixels_that_they_cover(tmp_path, code, other, drivers):
+    """A covariate whose values are its own columns and rows."""
+    place, cols_and_rows = SWAPPED[code], np.indices((80, 80))[::-1] + 0.5
     for folder in ("scene", "covariate"):
         (tmp_path / folder).mkdir()
-    scene = carried(tmp_path / "scene", of_scene, crs, place, ramp(1, 20, 30))
-    rows, cols = np.indices((40, 40)) * 2.0 + 1
-    values = np.stack([cols, rows]).astype("float32")
-    covariate = carried(tmp_path / "covariate", of_covariate, crs, place, values, size=20.0)
+    scene = carried(tmp_path / "scene", drivers[0], CRS.from_epsg(code), place, ramp(1, 20, 30))
+    values = cols_and_rows.astype("float32")
+    covariate = carried(
+        tmp_path / "covariate", drivers[1], CRS.from_epsg(other), place, values, before=40
+    )
 
     with Scene.of(scene, covariates=[covariate]).open() as opened:
         read = opened.read(whole(opened.grid.shape))[0, ..., 1:]
 
-    rows, cols = np.indices((20, 30)) + 0.5
-    np.testing.assert_allclose(read[1:, 1:], np.stack([cols, rows], axis=-1)[1:, 1:], atol=1e-3)
+    with rasterio.open(scene) as one, rasterio.open(covariate) as two, session():
+        xs, ys = one.transform @ (np.indices((20, 30))[::-1] + 0.5).reshape(2, -1)
+        there = np.array(transform(one.crs, two.crs, xs.tolist(), ys.tolist()))
+        expected = np.transpose(~two.transform @ there).reshape(20, 30, 2)
+    np.testing.assert_allclose(read, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("driver", WITHOUT_CODE[:2])
