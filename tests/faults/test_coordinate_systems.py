@@ -95,7 +95,7 @@ def test_every_format_gives_the_coordinates_that_gdal_gives(tmp_path, driver):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("driver", ["GTiff", *WITHOUT_CODE])
+@pytest.mark.parametrize("driver", WITHOUT_CODE)
 def test_every_kind_of_projection_and_axes_gives_the_coordinates_that_gdal_gives(tmp_path, driver):
     for code, place in kinds_of_projected_systems():
         try:
@@ -108,20 +108,21 @@ def test_every_kind_of_projection_and_axes_gives_the_coordinates_that_gdal_gives
 
 
 def kinds_of_projected_systems():
-    """Return code and place of two EPSG systems for each projection with each order of axes."""
+    """Return code and place of an EPSG system for each projection with each order of axes."""
     kinds = {}
     for code in range(2000, 32800):
         try:
-            system = CRS.from_epsg(code).to_dict(projjson=True)
+            with session():  # else GDAL prints that there is no such code
+                system = CRS.from_epsg(code).to_dict(projjson=True)
         except CRSError:
             continue
         box = system.get("bbox")
         if system["type"] == "ProjectedCRS" and box:
             axes = [(a["name"], a["direction"]) for a in system["coordinate_system"]["axis"]]
-            kind = kinds.setdefault((system["conversion"]["method"]["name"], *axes), [])
             longitude = (box["west_longitude"] + box["east_longitude"]) / 2
-            kind.append((code, (longitude, (box["south_latitude"] + box["north_latitude"]) / 2)))
-    return [one for kind in kinds.values() for one in {kind[0], kind[-1]}]
+            place = longitude, (box["south_latitude"] + box["north_latitude"]) / 2
+            kinds[system["conversion"]["method"]["name"], *axes] = code, place
+    return list(kinds.values())
 
 
 @pytest.mark.parametrize("driver", ["GTiff", *WITHOUT_CODE])
