@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from heapq import heappop, heappush
 from pathlib import Path
@@ -143,7 +143,8 @@ class _Waiting:
 
     def __exit__(self, *_: object) -> None:
         """Close and thereby remove the file."""
-        self._file.close()
+        with suppress(OSError):  # of a full disk, where the rest of a text is written only now
+            self._file.close()
 
     def push(self, first: int, text: str) -> None:
         """Add the text of an object that begins at pixel ``first``."""
@@ -158,7 +159,9 @@ class _Waiting:
         """Remove and yield the texts of objects that begin before pixel ``first``, in order."""
         while self._places and self._places[0][0] < first:
             _, start, size = heappop(self._places)
-            self._file.seek(start)
-            yield self._file.read(size).decode()
+            with writing(self._folder):  # what was pushed may not be on disk yet
+                self._file.seek(start)
+                text = self._file.read(size).decode()
+            yield text
         if not self._places:
             self._end = 0  # the file is written again from its start
