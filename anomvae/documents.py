@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 256_000_000
@@ -51,6 +52,15 @@ def read_json(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
         raise DocumentError(f"it is no JSON ({error})") from error
     _require_shallow(document)
     return document
+
+
+def content_of(path: str | Path) -> bytes:
+    """Return the content of a file, of which no more is read than shows that it is too long.
+
+    Raises `OSError` if it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def read_toml(content: str | bytes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..documents import content_of, read_json
 from ..errors import ConfigError, OutputExists, RasterError
 from ..files import FileIdentity, tidy, without_query
 from ..objects import objects_digest
@@ -30,7 +31,7 @@ again."""
 def _summary(path: Path) -> dict[str, Any]:
     """Read the fields of a summary; empty where anomvae did not write the file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(content_of(path))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) and {"anomvae", "digest"} <= data.keys() else {}
@@ -47,7 +48,8 @@ def _map_digest(path: Path) -> str | None:
 
 
 def _summary_digest(path: Path) -> str | None:
-    return _summary(path).get("digest")
+    digest = _summary(path).get("digest")
+    return digest if isinstance(digest, str) else None
 
 
 DELIVERABLES: Mapping[str, Callable[[Path], str | None] | None] = {
