@@ -212,7 +212,7 @@ def read_summary(files: Deliverables) -> MapResult | None:
     """Read the summary of a scored scene; None if it lacks a field, as in earlier versions."""
     data = _summary(files.summary)
     try:
-        return MapResult(
+        result = MapResult(
             scene=data["scene"],
             files=files,
             detector=data["detector"],
@@ -228,8 +228,21 @@ def read_summary(files: Deliverables) -> MapResult | None:
             seconds=data["seconds"],
             newly_written=False,
         )
-    except (KeyError, TypeError):
+        return result if _is_well_typed(result) else None
+    except (KeyError, TypeError, AttributeError):
         return None
+
+
+def _is_well_typed(result: MapResult) -> bool:
+    threshold = result.threshold
+    texts = (result.scene, result.detector, result.settings, result.input, threshold.rule)
+    counts = (result.pixels, result.valid, result.flagged, result.objects, threshold.pixels)
+    numbers = (result.seconds, threshold.value, threshold.fpr, *result.quantiles.values())
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(count) is int and count >= 0 for count in counts)
+        and all(type(number) in {int, float} for number in numbers)
+    )
 
 
 def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> MapResult | None:

@@ -63,9 +63,9 @@ def write_metrics(path: str, database: sqlite3.Connection, run: RunMetrics) -> N
         *_scene_lines(database, run.sites),
         *_metric("alerts_waiting", "Alerts that a channel has not taken yet.", waiting),
     ]
-    ended = last_success(database)
-    success = run.ended if run.success else ended and datetime.fromisoformat(ended)
-    if success is not None:
+    before = last_success(database)
+    if run.success or before is not None:
+        success = run.ended if run.success else datetime.fromisoformat(str(before))
         text = "When the last run without failures ended."
         lines += _metric("last_success_timestamp_seconds", text, [({}, success)])
     write_atomically(path, ("\n".join(lines) + "\n").encode())
