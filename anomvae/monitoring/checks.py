@@ -26,7 +26,7 @@ def _completed(text: str, info: ValidationInfo) -> str:
     try:
         return str(folder / Path(text).expanduser()) if is_local(text) else text
     except RuntimeError as error:
-        raise ValueError(f"{text!r}: {error}.") from error
+        raise ValueError(f"{text!r}: {str(error).rstrip('.')}.") from error
 
 
 def _require_printable(text: str) -> None:
