@@ -12,6 +12,15 @@ UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Control characters, line separators, and surrogates: bytes of a name that are no UTF-8."""
 
 
+def is_utf8(name: str) -> bool:
+    """Return whether a name is text: GDAL and databases take no other."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def printable(text: str) -> str:
     r"""Return a text with escapes in place of control characters and of bytes that are no UTF-8.
 

@@ -45,16 +45,31 @@ class CatalogueItem:
     collection: str | None
     time: datetime | None
     """When the acquisition was, or began."""
-    box: tuple[float, ...] | None
-    """West, south, east, north in degrees, perhaps with heights; None: unknown."""
-    cloud: float | None
-    """Clouds, percent."""
+    bbox: Any
+    """Its box as the catalogue gives it."""
+    cloud_cover: Any
+    """Its clouds as the catalogue gives them."""
     assets: tuple[str, ...]
     """Names of all assets."""
     lacks: str | None
     """A configured asset that it does not have."""
     scene: FoundScene
     """To be scored, unless it ``lacks`` an asset."""
+
+    @property
+    def box(self) -> tuple[float, ...] | None:
+        """West, south, east, north in degrees, perhaps with heights; None: unknown."""
+        if self.bbox is None:
+            return None
+        if not isinstance(self.bbox, list) or len(self.bbox) not in {4, 6}:
+            raise TypeError(f"its bbox is {_short(self.bbox)}, expected four or six numbers")
+        return tuple(_number(number, "a number of its bbox") for number in self.bbox)
+
+    @property
+    def cloud(self) -> float | None:
+        """Clouds, percent; None: unknown."""
+        cover = self.cloud_cover
+        return None if cover is None else _number(cover, "its eo:cloud_cover")
 
 
 def item_of(entry: Entry, assets: Sequence[str]) -> CatalogueItem:
@@ -74,13 +89,12 @@ def item_of(entry: Entry, assets: Sequence[str]) -> CatalogueItem:
     if entry.href is not None:
         item.set_self_href(entry.href)
     collection = None if item.collection_id is None else _text(item.collection_id, "its collection")
-    cloud = item.properties.get("eo:cloud_cover")
     return CatalogueItem(
         name=name,
         collection=collection,
         time=_time(item),
-        box=None if item.bbox is None else _box(item.bbox),
-        cloud=None if cloud is None else _number(cloud, "its eo:cloud_cover"),
+        bbox=item.bbox,
+        cloud_cover=item.properties.get("eo:cloud_cover"),
         assets=tuple(item.assets),
         lacks=lacks,
         scene=_scene(item, collection, () if lacks else tuple(assets)),
@@ -136,12 +150,6 @@ def _text(value: Any, what: str) -> str:  # noqa: ANN401 - JSON
     if printable(value) != value:
         raise ValueError(f"{what} holds characters that are no text")
     return value
-
-
-def _box(value: Any) -> tuple[float, ...]:  # noqa: ANN401 - JSON
-    if not isinstance(value, list) or len(value) not in {4, 6}:
-        raise TypeError(f"its bbox is {_short(value)}, expected four or six numbers")
-    return tuple(_number(number, "a number of its bbox") for number in value)
 
 
 def _number(value: Any, what: str) -> float:  # noqa: ANN401 - JSON

@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 
 from ..errors import AnomvaeError, ConfigError, FileError
 from ..files import FileIdentity, identify, without_query
-from ..names import printable
+from ..names import is_utf8, printable
 from .config import FolderConfig, UrlsConfig
 from .state import FileRecord, stamp
 
@@ -106,7 +106,8 @@ def scan_folder(
     for path in paths:
         name = printable(path.relative_to(folder).as_posix())
         try:
-            _require_utf8(path)
+            if not is_utf8(str(path)):
+                raise ValueError("its name is not encoded in UTF-8")
             if not stat.S_ISREG(path.stat().st_mode):
                 continue
             state = identify(path)
@@ -152,13 +153,6 @@ def _unreadable(name: str, error: OSError | ValueError) -> FoundScene:
     reason = (isinstance(error, OSError) and error.strerror) or str(error)
     fault = f"{name} cannot be read: {reason}. Check the file, its name and its permissions."
     return FoundScene(f"{name}@unreadable", name, (), fault=fault)
-
-
-def _require_utf8(path: Path) -> None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:  # GDAL takes names in UTF-8 alone
-        raise ValueError("its name is not encoded in UTF-8") from error
 
 
 def _files(

@@ -91,6 +91,9 @@ def publish(folder, documents):
     (folder / "catalog.json").write_text(json.dumps(root | {"links": links}))
 
 
+FILTERS = {"bbox": [14, 50, 15, 51], "max_cloud": 50}
+
+
 def site(url, **config):
     return {"folder": None, "stac": {"url": url, "assets": ["data"]} | config}
 
@@ -117,8 +120,9 @@ def require_skipped(folder, done):
 @pytest.mark.parametrize("document", [*HOSTILE.values()], ids=[*HOSTILE])
 def test_an_item_that_is_none_is_a_failed_scene_and_others_are_scored(tmp_path, archive, document):
     publish(tmp_path, [json.dumps(document), json.dumps(item("good"))])
+    config = watch(tmp_path, site=site(archive, **FILTERS))
 
-    done = run_watch(watch(tmp_path, site=site(archive)), Clock(), Stub(flagged=5))
+    done = run_watch(config, Clock(), Stub(flagged=5))
 
     require_skipped(tmp_path, done)
 
@@ -177,7 +181,8 @@ def landing(base):
 @pytest.mark.parametrize("document", [*HOSTILE.values()], ids=[*HOSTILE])
 def test_an_item_in_a_page_that_is_none_is_a_failed_scene(tmp_path, document):
     with searching([[document, item("good")]]) as url:
-        done = run_watch(watch(tmp_path, site=site(url)), Clock(), Stub(flagged=5))
+        config = watch(tmp_path, site=site(url, **FILTERS))
+        done = run_watch(config, Clock(), Stub(flagged=5))
 
     require_skipped(tmp_path, done)
 
