@@ -32,6 +32,11 @@ def printable(text: str) -> str:
     return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
+def one_line(text: str) -> str:
+    """Return a text in one printable line."""
+    return printable(" ".join(text.split()))
+
+
 def fitted(name: str, most: int) -> str:
     r"""Return a name for a file of at most ``most`` bytes, without control characters.
 

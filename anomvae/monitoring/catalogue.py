@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import AnomvaeError, FileError, hint
 from ..files import without_query
-from ..names import printable
+from ..names import one_line
 from .config import StacConfig
 from .items import CatalogueItem, Entry, faulty, item_of
 from .sources import FoundScene, Listing
@@ -97,7 +97,7 @@ class _Found:
 
 
 def _unread(url: str, error: Exception) -> FileError:
-    reason = printable(" ".join(str(error).split()))[:300]
+    reason = one_line(str(error))[:300]
     return FileError(
         f"{without_query(url)} cannot be read as a STAC catalogue: {reason}. Check the address."
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ..names import printable
+from ..names import one_line, printable
 from .sources import FoundScene
 
 BASELINES = ("s2:processing_baseline", "processing:version", "version")
@@ -113,7 +113,7 @@ def faulty(entry: Entry, error: Exception) -> FoundScene:
     digest = hashlib.sha256(content.encode()).hexdigest()[:12]
     named = "/".join(printable(text[:100]) for text in texts) if "id" in document else ""
     name = named or printable(entry.href or f"an item without an id ({digest})")
-    reason = printable(" ".join(str(error).split()))[:300] or type(error).__name__
+    reason = one_line(str(error))[:300] or type(error).__name__
     fault = f"{name} cannot be read as a STAC item: {reason}. Correct it in the catalogue."
     return FoundScene(f"{name}@faulty-{digest}", name, (), fault=fault)
 

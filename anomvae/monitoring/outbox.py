@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ..names import one_line
 from .channels import Channel
 from .receivers import WaitConfig
-from .state import Alert, is_over, one_line, stamp
+from .state import Alert, is_over, stamp
 from .web import DeliveryFailed
 
 log = logging.getLogger(__name__)

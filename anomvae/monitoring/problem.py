@@ -17,6 +17,7 @@ from ..errors import (
     GridMismatch,
     ScenesFailed,
 )
+from ..names import one_line
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Problem:
         """Return one line."""
         message = str(self.error)
         scene = None if self.scene is None or self.scene in message else self.scene
-        return ": ".join([*filter(None, [self.site, scene]), message])
+        return one_line(": ".join([*filter(None, [self.site, scene]), message]))
 
 
 def messages(problems: Iterable[Problem]) -> list[str]:
@@ -72,7 +73,7 @@ def messages(problems: Iterable[Problem]) -> list[str]:
             lines.append(f"{site}: {more} more scenes failed; see anomvae monitor status.")
     for site, count in misfits.items():
         more_misfits = f" (so do {count - 1} more)" if count > 1 else ""
-        lines.append(f"{site}: {first[site]}{more_misfits}")
+        lines.append(one_line(f"{site}: {first[site]}{more_misfits}"))
     return lines
 
 

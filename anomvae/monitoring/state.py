@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ..names import printable
+from ..names import one_line
 from .database import MIGRATIONS, opened, transaction
 
 
@@ -158,7 +158,7 @@ class State:
             self.database.execute(
                 "UPDATE scenes SET status = 'failed', tries = tries - 1, next_try = :now, "
                 f"error = coalesce(:error, error, 'interrupted') WHERE {_WHERE}",
-                {**vars(key), "now": stamp(now), "error": one_line(error)},
+                {**vars(key), "now": stamp(now), "error": error and one_line(error)},
             )
             if error is None:
                 self.database.execute(f"DELETE FROM scenes WHERE tries = 0 AND {_WHERE}", vars(key))
@@ -234,8 +234,3 @@ def is_over(until: str, now: datetime, longest: timedelta) -> bool:
     It is so, too, if it would last longer than ``longest``: the clock was ahead when it began.
     """
     return not stamp(now) < until <= stamp(now + longest)
-
-
-def one_line(text: str | None) -> str | None:
-    """Return a text in one line that a database and a terminal can hold."""
-    return None if text is None else printable(" ".join(text.split()))

@@ -124,6 +124,8 @@ def _converted(path: str | Path) -> tuple[Any, str]:
         ) from error
     try:
         metadata, _, geometries, _ = raw.read(path, columns=[])
+        if geometries is None:  # a table without a column of geometries
+            return {"type": "FeatureCollection", "features": []}, ""
         geometries = geometries[[geometry is not None for geometry in geometries]]
         text = io.BytesIO()
         raw.write(

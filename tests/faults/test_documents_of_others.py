@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from support.rasters import land, run, trained, write
 from support.refusals import refused
@@ -146,6 +147,15 @@ def test_polygons_that_are_none_are_refused_in_one_line(tmp_path, content):
     mask = put(tmp_path / "m.geojson", content)
 
     refused(run("train", scene, "--normal", mask, "-o", tmp_path / "m"), 3, str(mask))
+
+
+def test_a_table_without_geometries_holds_no_polygon(tmp_path):
+    raw = pytest.importorskip("pyogrio.raw")
+    scene, table = write(tmp_path / "a.tif", land()), tmp_path / "t.gpkg"
+    options = {"driver": "GPKG", "geometry_type": None, "crs": None}
+    raw.write(str(table), None, field_data=[np.array([1])], fields=["a"], **options)
+
+    refused(run("train", scene, "--normal", table, "-o", tmp_path / "m"), 3, "holds no polygon")
 
 
 def test_polygons_too_far_for_gdal_to_draw_are_refused(tmp_path):
