@@ -15,6 +15,10 @@ from typing import Any
 
 MAX_BYTES = 256_000_000
 """Length of the longest document: a model card has kilobytes, the outlines of a country 100 MB."""
+MAX_TOML_BYTES = 2_000_000
+"""Length of the longest TOML: a configuration has kilobytes."""
+MAX_DOTS = 10_000
+"""Most dots in TOML: to read a dotted key takes time that grows by the square of its parts."""
 MAX_DEPTH = 100
 """Deepest nesting of lists and tables."""
 
@@ -72,7 +76,9 @@ def read_toml(content: str | bytes) -> dict[str, Any]:
         When it is no TOML, too long or too deep, or holds NaN, an infinite number or one that a
         float cannot hold.
     """
-    text = _text(content)
+    text = _text(content, MAX_TOML_BYTES)
+    if (dots := text.count(".")) > MAX_DOTS:
+        raise DocumentError(f"it has {dots} dots, at most {MAX_DOTS} are read")
     try:
         document = tomllib.loads(text, parse_float=_finite)
     except DocumentError:
@@ -85,9 +91,9 @@ def read_toml(content: str | bytes) -> dict[str, Any]:
     return document
 
 
-def _text(content: str | bytes) -> str:
-    if len(content) > MAX_BYTES:
-        raise DocumentError(f"it has {len(content)} bytes, at most {MAX_BYTES} are read")
+def _text(content: str | bytes, most: int = MAX_BYTES) -> str:
+    if len(content) > most:
+        raise DocumentError(f"it has {len(content)} bytes, at most {most} are read")
     try:
         return content if isinstance(content, str) else content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
