@@ -10,10 +10,15 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 256_000_000
 """Length of the longest document: a model card has kilobytes, the outlines of a country 100 MB."""
+MAX_TOML_BYTES = 2_000_000
+"""Length of the longest TOML: a configuration has kilobytes."""
+MAX_DOTS = 10_000
+"""Most dots in TOML: to read a dotted key takes time that grows by the square of its parts."""
 MAX_DEPTH = 100
 """Deepest nesting of lists and tables."""
 
@@ -53,6 +58,15 @@ def read_json(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
     return document
 
 
+def content_of(path: str | Path) -> bytes:
+    """Return the content of a file, of which no more is read than shows that it is too long.
+
+    Raises `OSError` if it cannot be read.
+    """
+    with Path(path).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
 def read_toml(content: str | bytes) -> dict[str, Any]:
     """Read a TOML document; bytes are UTF-8.
 
@@ -62,7 +76,9 @@ def read_toml(content: str | bytes) -> dict[str, Any]:
         When it is no TOML, too long or too deep, or holds NaN, an infinite number or one that a
         float cannot hold.
     """
-    text = _text(content)
+    text = _text(content, MAX_TOML_BYTES)
+    if (dots := text.count(".")) > MAX_DOTS:
+        raise DocumentError(f"it has {dots} dots, at most {MAX_DOTS} are read")
     try:
         document = tomllib.loads(text, parse_float=_finite)
     except DocumentError:
@@ -75,9 +91,9 @@ def read_toml(content: str | bytes) -> dict[str, Any]:
     return document
 
 
-def _text(content: str | bytes) -> str:
-    if len(content) > MAX_BYTES:
-        raise DocumentError(f"it has {len(content)} bytes, at most {MAX_BYTES} are read")
+def _text(content: str | bytes, most: int = MAX_BYTES) -> str:
+    if len(content) > most:
+        raise DocumentError(f"it has {len(content)} bytes, at most {most} are read")
     try:
         return content if isinstance(content, str) else content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

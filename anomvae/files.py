@@ -8,6 +8,7 @@ a folder removes the hidden files that a dead run left there.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
 
 from .errors import AnomvaeError, LockHeld, NotWritten
+from .names import fitted
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -32,6 +34,7 @@ SceneText = PathText | Sequence[PathText]
 HIDDEN = ".anomvae-"
 SIDE_CAR = ".aux.xml"
 """End of the name of the file in which GDAL keeps what a raster's own format cannot hold."""
+MAX_NAME = 255  # bytes, of file systems
 PATIENCE = 1.0  # s; a run that removes files of a dead one holds its lock for a moment
 
 SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
@@ -251,6 +254,8 @@ def writing(path: Path) -> Iterator[None]:
             why = (
                 "a file stands where a folder is expected. Choose another folder, or move the file."
             )
+        elif error.errno == errno.ENAMETOOLONG:
+            why = "the name is too long. Choose a shorter one."
         else:
             why = f"{error.strerror or error}. Choose a place that is writable and has free space."
         raise NotWritten(f"{path} cannot be written: {why}") from error
@@ -286,8 +291,12 @@ def _release(lock: BaseFileLock, path: Path) -> None:
 
 
 def _lock_path(folder: Path, name: str) -> Path:
-    return folder / f"{HIDDEN}{name}.lock"
+    return _hidden_path(folder, name, ".lock")
 
 
 def _hidden(folder: Path, name: str) -> Path:
-    return folder / f"{HIDDEN}{name}.part"
+    return _hidden_path(folder, name, ".part")
+
+
+def _hidden_path(folder: Path, name: str, end: str) -> Path:
+    return folder / f"{HIDDEN}{fitted(name, MAX_NAME - len(HIDDEN) - len(end))}{end}"

@@ -55,7 +55,7 @@ def publish(folder, items):
 
 
 def listed(url, now=START, assets=("data",), **config):
-    return catalogued(StacConfig(url=url, assets=assets, **config), now)
+    return catalogued(StacConfig(url=url, assets=assets, **config), now).scenes
 
 
 def names(scenes):

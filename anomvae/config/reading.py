@@ -11,6 +11,8 @@ from typing import Any, TypeVar, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from .. import documents
+from ..documents import DocumentError, content_of
 from ..errors import ConfigError, FileError, hint
 from .tables import Config, Table
 
@@ -204,20 +206,25 @@ def _path(name: str) -> Path:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        content = content_of(path)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    try:
+        return documents.read_toml(content)
+    except DocumentError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
 
 
 def _setting(text: str) -> tuple[str, object]:
     key, equals, value = text.partition("=")
     try:
-        read = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        read = value.strip()  # a bare word, such as model.family=ae
-    if not equals or isinstance(read, dict):
+        table = documents.read_toml(f"value = {value}")
+    except DocumentError as error:
+        if not isinstance(error.__cause__, tomllib.TOMLDecodeError):
+            raise ConfigError(f"--set {key.strip()}: {error}.") from error
+        table = {"value": value.strip()}  # a bare word, such as model.family=ae
+    read = table["value"]
+    if not equals or isinstance(read, dict) or len(table) > 1:
         raise ConfigError(f"--set {text}: write it as key=value, such as model.latent=8.")
     return key.strip(), read
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..documents import content_of, read_json
 from ..errors import ConfigError, OutputExists, RasterError
 from ..files import FileIdentity, tidy, without_query
 from ..objects import objects_digest
@@ -30,7 +31,7 @@ again."""
 def _summary(path: Path) -> dict[str, Any]:
     """Read the fields of a summary; empty where anomvae did not write the file."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(content_of(path))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) and {"anomvae", "digest"} <= data.keys() else {}
@@ -47,7 +48,8 @@ def _map_digest(path: Path) -> str | None:
 
 
 def _summary_digest(path: Path) -> str | None:
-    return _summary(path).get("digest")
+    digest = _summary(path).get("digest")
+    return digest if isinstance(digest, str) else None
 
 
 DELIVERABLES: Mapping[str, Callable[[Path], str | None] | None] = {
@@ -210,7 +212,7 @@ def read_summary(files: Deliverables) -> MapResult | None:
     """Read the summary of a scored scene; None if it lacks a field, as in earlier versions."""
     data = _summary(files.summary)
     try:
-        return MapResult(
+        result = MapResult(
             scene=data["scene"],
             files=files,
             detector=data["detector"],
@@ -226,8 +228,21 @@ def read_summary(files: Deliverables) -> MapResult | None:
             seconds=data["seconds"],
             newly_written=False,
         )
-    except (KeyError, TypeError):
+        return result if _is_well_typed(result) else None
+    except (KeyError, TypeError, AttributeError):
         return None
+
+
+def _is_well_typed(result: MapResult) -> bool:
+    threshold = result.threshold
+    texts = (result.scene, result.detector, result.settings, result.input, threshold.rule)
+    counts = (result.pixels, result.valid, result.flagged, result.objects, threshold.pixels)
+    numbers = (result.seconds, threshold.value, threshold.fpr, *result.quantiles.values())
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(count) is int and count >= 0 for count in counts)
+        and all(type(number) in {int, float} for number in numbers)
+    )
 
 
 def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> MapResult | None:

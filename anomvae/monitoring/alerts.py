@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ..documents import DocumentError, read_json
 from .config import AlertRule
 from .state import Alert, Key, stamp
 
@@ -37,15 +39,20 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
         "valid": result.valid,
         "flagged": result.flagged,
         "share": round(result.flagged / max(result.valid, 1), 6),
-        "threshold": result.threshold.value,
-        "highest": result.quantiles.get("1"),
+        "threshold": _finite(result.threshold.value),
+        "highest": _finite(result.quantiles.get("1")),
         "objects": result.objects,
         "strongest_objects": _strongest(result),
         "map": str(result.path),
         "model": key.model,
         "settings": key.settings,
     }
-    return Alert(key.digest, key.site, stamp(now), json.dumps(body))
+    return Alert(key.digest, key.site, stamp(now), json.dumps(body, allow_nan=False))
+
+
+def _finite(number: float | None) -> float | None:
+    """Return a number that JSON has, else None."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
@@ -73,21 +80,30 @@ def _geometry(item: AnomalyObject) -> dict[str, Any] | None:
     return {"type": "Polygon", "coordinates": [ring]}
 
 
+def body_of(alert: Alert) -> dict[str, Any]:
+    """Read the body of an alert; raises `DocumentError` if that is not one object of JSON."""
+    body = read_json(alert.body)
+    if not isinstance(body, dict):
+        raise DocumentError("the body of the alert is no object")
+    return body
+
+
 def title_of(alert: Alert) -> str:
     """Summarise an alert in one line, such as the subject of an e-mail."""
-    body = json.loads(alert.body)
+    body = body_of(alert)
     counts = f"{body['objects']} objects, {body['share']:.2%} flagged"
     return " ".join(f"{body['site']}: {counts} in {body['scene']}".split())
 
 
 def plain_text(alert: Alert) -> str:
     """Write an alert as plain text."""
-    body = json.loads(alert.body)
+    body = body_of(alert)
+    threshold = "unknown" if body["threshold"] is None else f"{body['threshold']:.4g}"
     lines = [
         f"{title_of(alert)}.",
         "",
         f"Scored at {body['scored']}; {body['flagged']} of {body['valid']} valid pixels lie above "
-        f"{body['threshold']:.4g}.",
+        f"{threshold}.",
         f"Map: {body['map']}",
         "",
     ]
@@ -102,7 +118,7 @@ def feature_collection(alerts: Sequence[Alert]) -> str:
 
     An object across the 180th meridian is not cut: its longitudes continue beyond 180 or -180.
     """
-    features = [feature for alert in alerts for feature in _features(json.loads(alert.body))]
+    features = [feature for alert in alerts for feature in _features(body_of(alert))]
     return json.dumps({"type": "FeatureCollection", "features": features}) + "\n"
 
 

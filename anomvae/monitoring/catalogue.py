@@ -1,122 +1,185 @@
 """Scenes from a STAC API or a static catalogue, by the extra ``stac``.
 
 An API filters items by collection, box and time.  Every item, of an API or a static catalogue, is
-checked against all filters here.
+checked against all filters here.  Items are read one by one: one that is no valid item is a scene
+with a fault, and stops no other (`items` reads them).
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import FileError, hint
+from ..errors import AnomvaeError, FileError, hint
 from ..files import without_query
+from ..names import one_line
 from .config import StacConfig
-from .sources import FoundScene
+from .items import CatalogueItem, Entry, faulty, item_of
+from .sources import FoundScene, Listing
+
+if TYPE_CHECKING:
+    from .stac_io import BoundedIO
 
 log = logging.getLogger(__name__)
 
-BASELINES = ("s2:processing_baseline", "processing:version", "version")
-"""Properties that name the processing of an item, the first that is present."""
 
-
-def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
+def catalogued(config: StacConfig, now: datetime) -> Listing:
     """List the scenes of a catalogue, oldest first.
 
-    Raises `FileError` if the catalogue cannot be read, or the extra is missing.
+    Raises `FileError` if nothing of the catalogue can be read, or the extra is missing.
     """
     try:
-        import pystac_client
+        from .stac_io import BoundedIO
     except ImportError as error:
         raise FileError(
             f"{config.url} is a STAC catalogue; it is read by pystac-client, which is missing. "
             f'Run: pip install "anomvae[stac]".'
         ) from error
+    found = _Found(config, None if config.days is None else now - timedelta(days=config.days))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a static catalogue conforms to no API
-            client = pystac_client.Client.open(config.url, timeout=config.timeout)
-            items = [item for item in _items(client, config, now) if _is_wanted(item, config, now)]
+            found.add_all(
+                _entries(BoundedIO(config.timeout, config.max_seconds), config, found.since)
+            )
     except Exception as error:  # pystac raises anything on a document that is no STAC
-        raise FileError(
-            f"{without_query(config.url)} cannot be read as a STAC catalogue: "
-            f"{' '.join(str(error).split())[:300]}. Check the address."
-        ) from error
-    items.sort(key=lambda item: (str(_time(item)), item.id))
-    return [_scene_of(item, config.assets) for item in _with_assets(items, config)]
+        found.errors.append(_unread(config.url, error))
+    return found.listing()
 
 
-def _with_assets(items: list[Any], config: StacConfig) -> list[Any]:
-    """Keep the items that have all assets; raise if none has, since then a name is wrong."""
-    complete = [item for item in items if all(name in item.assets for name in config.assets)]
-    if items and not complete:
-        missing = next(name for name in config.assets if name not in items[0].assets)
-        raise FileError(
-            f"{without_query(config.url)} has {len(items)} items, and none has all of the "
-            f"configured assets. {items[0].id} has no {missing!r}. {hint(missing, items[0].assets)}"
-        )
-    if len(complete) < len(items):
-        log.warning("%d items lack an asset and are dropped", len(items) - len(complete))
-    return complete
+@dataclass
+class _Found:
+    """The items that are wanted, and what is wrong with others."""
+
+    config: StacConfig
+    since: datetime | None
+    """Only items since then."""
+    items: list[CatalogueItem] = field(default_factory=list)
+    faults: list[FoundScene] = field(default_factory=list)
+    errors: list[AnomvaeError] = field(default_factory=list)
+
+    def add_all(self, entries: Iterable[Entry | AnomvaeError]) -> None:
+        """Add entries of a catalogue until their number is reached."""
+        for entry in islice(entries, self.config.limit):
+            if isinstance(entry, AnomvaeError):
+                self.errors.append(entry)
+            else:
+                self._add(entry)
+
+    def _add(self, entry: Entry) -> None:
+        wanted, collection = self.config.collection, entry.collection
+        if wanted is not None and collection is not None and collection != wanted:
+            return  # whatever is wrong with it
+        try:
+            item = item_of(entry, self.config.assets)
+            if _is_wanted(item, self.config, self.since):
+                self.items.append(item)
+        except Exception as error:
+            self.faults.append(faulty(entry, error))
+
+    def listing(self) -> Listing:
+        """Return the scenes; raise the error of a catalogue that has none."""
+        self.items.sort(key=lambda item: (str(item.time), item.name))
+        complete = [item for item in self.items if item.lacks is None]
+        if self.items and not complete:
+            self.errors.append(_lacking(self.config.url, self.items))
+        elif len(complete) < len(self.items):
+            log.warning("%d items lack an asset and are dropped", len(self.items) - len(complete))
+        scenes = [item.scene for item in complete] + self.faults
+        if self.errors and not scenes:
+            raise self.errors[0]
+        return Listing(scenes, self.errors)
 
 
-def _items(client: Any, config: StacConfig, now: datetime) -> Iterable[Any]:  # noqa: ANN401
+def _unread(url: str, error: Exception) -> FileError:
+    reason = one_line(str(error))[:300]
+    return FileError(
+        f"{without_query(url)} cannot be read as a STAC catalogue: {reason}. Check the address."
+    )
+
+
+def _lacking(url: str, items: list[CatalogueItem]) -> FileError:
+    """Return the error of a catalogue in which no item has all assets: then a name is wrong."""
+    missing, first = str(items[0].lacks), items[0]
+    return FileError(
+        f"{without_query(url)} has {len(items)} items, and none has all of the configured assets. "
+        f"{first.name} has no {missing!r}. {hint(missing, first.assets)}"
+    )
+
+
+def _entries(
+    io: BoundedIO, config: StacConfig, since: datetime | None
+) -> Iterator[Entry | AnomvaeError]:
+    import pystac_client
+
+    client = pystac_client.Client.open(config.url, stac_io=io, timeout=config.timeout)
     if not client.conforms_to("ITEM_SEARCH"):
-        return islice(client.get_items(recursive=True), config.limit)
-    since = _since(config, now)
+        yield from _walk(io, client.get_self_href() or config.url)
+        return
     search = client.search(
         collections=None if config.collection is None else [config.collection],
         bbox=config.bbox,
         datetime=None if since is None else f"{since.strftime('%Y-%m-%dT%H:%M:%SZ')}/..",
         max_items=config.limit,
     )
-    items: Iterable[Any] = search.items()
-    return items
+    for document in search.items_as_dicts():
+        io.require_time()
+        yield Entry(document)
 
 
-def _is_wanted(item: Any, config: StacConfig, now: datetime) -> bool:  # noqa: ANN401 - pystac's
-    since, time = _since(config, now), _time(item)
-    cloud = item.properties.get("eo:cloud_cover")
+def _walk(io: BoundedIO, root: str) -> Iterator[Entry | AnomvaeError]:
+    """Yield the items of a static catalogue and of those below it; each document is read once."""
+    seen, catalogues = {root}, [root]
+    while catalogues:
+        io.require_time()
+        href = catalogues.pop()
+        try:
+            links = _links(io.read_json(href), href)
+        except Exception as error:
+            if href == root:
+                raise
+            yield _unread(href, error)
+            continue
+        new = [(rel, target) for rel, target in links if target not in seen]
+        seen.update(target for _, target in new)
+        catalogues += [target for rel, target in new if rel == "child"][::-1]
+        for target in dict.fromkeys(target for rel, target in new if rel == "item"):
+            io.require_time()
+            try:
+                yield Entry(io.read_json(target), target)
+            except Exception as error:
+                yield Entry(None, target, error)
+
+
+def _links(document: dict[str, Any], href: str) -> list[tuple[str, str]]:
+    """Return the relations and absolute addresses of the children and items of a catalogue."""
+    from pystac.utils import make_absolute_href
+
+    links = [link for link in document.get("links", []) if link.get("rel") in {"child", "item"}]
+    return [(link["rel"], str(make_absolute_href(str(link["href"]), href))) for link in links]
+
+
+def _is_wanted(item: CatalogueItem, config: StacConfig, since: datetime | None) -> bool:
     return (
-        (config.collection is None or item.collection_id == config.collection)
-        and (config.bbox is None or _overlap(config.bbox, item.bbox))
-        and (since is None or (time is not None and time >= since))
-        and (config.max_cloud is None or (cloud is not None and cloud <= config.max_cloud))
+        (config.collection is None or item.collection == config.collection)
+        and (config.bbox is None or _overlap(config.bbox, item.box))
+        and (since is None or (item.time is not None and item.time >= since))
+        and (
+            config.max_cloud is None or (item.cloud is not None and item.cloud <= config.max_cloud)
+        )
     )
 
 
-def _since(config: StacConfig, now: datetime) -> datetime | None:
-    return None if config.days is None else now - timedelta(days=config.days)
-
-
-def _time(item: Any) -> datetime | None:  # noqa: ANN401 - pystac's
-    """Return when the acquisition of an item was, or began."""
-    time: datetime | None = item.datetime or item.common_metadata.start_datetime
-    if time is None:
-        return None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _overlap(one: Iterable[float], other: Iterable[float] | None) -> bool:
+def _overlap(one: Iterable[float], other: tuple[float, ...] | None) -> bool:
     """Return whether two boxes have a point in common; ``other`` may have heights."""
     if other is None:
         return False
-    values = list(other)
-    left, bottom = values[:2]
-    right, top = values[len(values) // 2 :][:2]
+    left, bottom = other[:2]
+    right, top = other[len(other) // 2 :][:2]
     west, south, east, north = one
     return left <= east and right >= west and bottom <= north and top >= south
-
-
-def _scene_of(item: Any, names: tuple[str, ...]) -> FoundScene:  # noqa: ANN401 - pystac's
-    source = "/".join(filter(None, [item.collection_id, item.id]))
-    versions = (item.properties.get(name) for name in BASELINES)
-    baseline = next((str(version) for version in versions if version is not None), "")
-    assets = [item.assets[name] for name in names]
-    hrefs = tuple(asset.get_absolute_href() or asset.href for asset in assets)
-    bands = names if len(names) > 1 else ()
-    return FoundScene(f"{source}@{baseline}" if baseline else source, source, hrefs, bands)

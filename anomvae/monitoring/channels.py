@@ -19,13 +19,14 @@ from email.utils import format_datetime
 from functools import partial
 from typing import Protocol, TextIO
 
+from ..documents import DocumentError
 from ..errors import AnomvaeError
 from ..files import write_atomically
-from .alerts import feature_collection, plain_text, title_of
+from .alerts import body_of, feature_collection, plain_text, title_of
 from .checks import require_safe
 from .receivers import MailConfig, WebhookConfig
 from .state import Alert
-from .web import DeliveryFailed, call
+from .web import DeliveryFailed, call, within
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class Feed:
         """Write the file."""
         try:
             write_atomically(self.path, feature_collection(self.latest()).encode())
-        except AnomvaeError as error:
+        except (AnomvaeError, DocumentError) as error:
             raise DeliveryFailed(str(error)) from error
 
 
@@ -132,13 +133,17 @@ class Mail:
     def send(self, alert: Alert) -> None:
         """Hand the e-mail to the server."""
         try:
-            with self._server() as server:
-                refused = server.send_message(email_message(alert, self.config))
+            refused = within(self.config.timeout, partial(self._hand_over, alert))
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise DeliveryFailed(f"{self.config.host} does not take it: {_plain(error)}") from error
         if refused:  # another try would send it to the others again
             facts = {"channel": self.name, "refused": sorted(refused)}
             log.warning("mail refused", extra={"facts": facts})
+
+    def _hand_over(self, alert: Alert) -> dict[str, tuple[int, bytes]]:
+        """Return the addresses that the server refuses."""
+        with self._server() as server:
+            return server.send_message(email_message(alert, self.config))
 
     def _server(self) -> smtplib.SMTP:
         config, context = self.config, ssl.create_default_context()
@@ -164,7 +169,7 @@ def email_message(alert: Alert, config: MailConfig) -> EmailMessage:
     message["Date"] = format_datetime(datetime.fromisoformat(alert.made))
     message["Message-ID"] = f"<{alert.key}@anomvae.invalid>"
     message.set_content(plain_text(alert))
-    text = json.dumps(json.loads(alert.body), indent=2)
+    text = json.dumps(body_of(alert), indent=2)
     message.add_attachment(text.encode(), "application", "json", filename=f"{alert.key}.json")
     return message
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ValidationInfo
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from ..files import is_local, without_query
+from ..names import printable
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 """Names of this machine."""
@@ -20,8 +21,17 @@ def _completed(text: str, info: ValidationInfo) -> str:
     """Resolve a path from the file's folder; addresses and GDAL's virtual files stay."""
     if not text:
         raise ValueError("a path is empty: give one.")
+    _require_printable(text)
     folder = (info.context or {}).get("folder", Path())
-    return str(folder / Path(text).expanduser()) if is_local(text) else text
+    try:
+        return str(folder / Path(text).expanduser()) if is_local(text) else text
+    except RuntimeError as error:
+        raise ValueError(f"{text!r}: {str(error).rstrip('.')}.") from error
+
+
+def _require_printable(text: str) -> None:
+    if printable(text) != text:
+        raise ValueError(f"{text!r} holds control characters: remove them.")
 
 
 def _valid_name(text: str) -> str:
@@ -42,5 +52,9 @@ def require_safe(url: str, *, allow_http: bool) -> str:
     return url
 
 
+# Beyond these bounds, sums of times and numbers overflow in clocks, sockets and the database.
+Seconds = Annotated[float, Field(gt=0, le=1e9)]
+TimeOut = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 PathText = Annotated[str, AfterValidator(_completed)]
 Name = Annotated[str, AfterValidator(_valid_name)]

@@ -15,9 +15,6 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import (
     AfterValidator,
     Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
     model_validator,
 )
 
@@ -25,7 +22,7 @@ from ..config.reading import read_toml, validated
 from ..config.tables import Table
 from ..errors import listed
 from ..stats.thresholds import parse_rule
-from .checks import Name, PathText, require_safe
+from .checks import Count, Name, PathText, Seconds, TimeOut, require_safe
 from .receivers import AlertsConfig, WaitConfig
 
 SOURCES = ("folder", "urls", "stac")
@@ -48,7 +45,7 @@ class FolderConfig(Table):
     """The folder."""
     pattern: Annotated[str, AfterValidator(_within)] = "*.tif"
     """Names that are scenes; ``**/*.tif`` includes subfolders."""
-    stable_seconds: NonNegativeFloat = 60.0
+    stable_seconds: Annotated[float, Field(ge=0, le=1e9)] = 60.0
     """A file is a scene once size and time have not changed for this time, s."""
 
 
@@ -76,24 +73,26 @@ class StacConfig(Table):
     """Only items of this collection."""
     bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
     """Only items that meet this box: west, south, east, north, degrees."""
-    days: PositiveFloat | None = None
+    days: Annotated[float, Field(gt=0, le=36_500)] | None = None
     """Only items of the latest days."""
     max_cloud: Annotated[float, Field(ge=0, le=100)] | None = None
     """Only items with at most this ``eo:cloud_cover``, percent."""
     assets: Annotated[tuple[str, ...], Field(min_length=1)]
     """One asset that holds all bands, or one asset for each band, in the detector's order."""
-    limit: PositiveInt = 10_000
+    limit: Count = 10_000
     """Most items to request."""
-    timeout: PositiveFloat = 30.0
-    """Longest wait for an answer, s."""
+    timeout: TimeOut = 30.0
+    """Longest time of an answer, s."""
+    max_seconds: Seconds = 3600.0
+    """Longest time to list the items, s."""
 
 
 class AlertRule(Table):
     """Which scenes get an alert."""
 
-    min_objects: PositiveInt = 1
+    min_objects: Count = 1
     """At least this many objects ..."""
-    min_area_px: PositiveInt = 9
+    min_area_px: Count = 9
     """... of at least this many pixels, connected by sides or corners.  Smaller ones are dropped
     from the objects file."""
     min_share: Annotated[float, Field(gt=0, le=1)] | None = None
@@ -113,7 +112,7 @@ class SiteConfig(Table):
     """Raster on the grid of the scenes; 0 = ignore."""
     threshold: str | None = None
     """Rule that replaces the model's threshold, from the scores that the model keeps."""
-    dates: PositiveInt = 1
+    dates: Count = 1
     """Dates per scene of a time-series model: the scene's own and those before it."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute."""
@@ -142,11 +141,11 @@ class SiteConfig(Table):
 class RetryConfig(WaitConfig):
     """When a failed scene is tried again."""
 
-    wait_seconds: PositiveFloat = 300.0
+    wait_seconds: Seconds = 300.0
     """After the first failure; each further failure doubles it, s."""
-    max_wait_seconds: PositiveFloat = 86_400.0
+    max_wait_seconds: Seconds = 86_400.0
     """Longest wait, s."""
-    tries: PositiveInt = 5
+    tries: Count = 5
     """Tries before a scene is given up."""
 
 
@@ -161,8 +160,8 @@ class HealthConfig(Table):
     """Address to call after a run without failures ..."""
     heartbeat_env: str | None = None
     """... or the environment variable that holds it."""
-    timeout: PositiveFloat = 10.0
-    """Longest wait for an answer, s."""
+    timeout: TimeOut = 10.0
+    """Longest time of the call, s."""
 
     @model_validator(mode="after")
     def _one_heartbeat(self) -> HealthConfig:

@@ -126,6 +126,15 @@ def opened_to_read(folder: str | Path) -> Iterator[Connection]:
         yield database
 
 
+def last_success(database: Connection) -> str | None:
+    """Return when the last run without failures ended, UTC."""
+    # In the order in which runs began: a clock that was ahead may have given one a late time.
+    row = database.execute(
+        "SELECT ended FROM runs WHERE code = 0 ORDER BY rowid DESC LIMIT 1"
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 @contextmanager
 def transaction(database: Connection) -> Iterator[None]:
     """Make all changes of the block, or none of them."""

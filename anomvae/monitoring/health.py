@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from ..files import write_atomically
 from .channels import Environment, secret_of
 from .config import HealthConfig
+from .database import last_success
 from .state import stamp
 from .web import DeliveryFailed, call
 
@@ -62,8 +63,9 @@ def write_metrics(path: str, database: sqlite3.Connection, run: RunMetrics) -> N
         *_scene_lines(database, run.sites),
         *_metric("alerts_waiting", "Alerts that a channel has not taken yet.", waiting),
     ]
-    success = run.ended if run.success else last_success(database)
-    if success is not None:
+    before = last_success(database)
+    if run.success or before is not None:
+        success = run.ended if run.success else datetime.fromisoformat(str(before))
         text = "When the last run without failures ended."
         lines += _metric("last_success_timestamp_seconds", text, [({}, success)])
     write_atomically(path, ("\n".join(lines) + "\n").encode())
@@ -99,12 +101,6 @@ def _scene_lines(database: sqlite3.Connection, sites: Iterable[str]) -> Iterator
         shares += [] if newest is None else [({"site": site}, newest[0])]
     yield from _metric("scenes", "Scenes by status.", counts)
     yield from _metric("flagged_share", "Share of valid pixels flagged, newest scene.", shares)
-
-
-def last_success(database: sqlite3.Connection) -> datetime | None:
-    """Return when the last run without failures ended."""
-    row = database.execute("SELECT max(ended) FROM runs WHERE code = 0").fetchone()
-    return None if row[0] is None else datetime.fromisoformat(row[0])
 
 
 def _metric(

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ..documents import content_of, read_json
 from ..errors import LockHeld
 from ..files import locked, write_atomically, writing
 from .state import stamp
@@ -57,6 +58,9 @@ def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
 def read_lock_owner(folder: Path) -> LockOwner | None:
     """Read the owner of the lock, alive or dead; None if there is none."""
     try:
-        return LockOwner(**json.loads((folder / OWNER_FILE).read_text(encoding="utf-8")))
+        owner = LockOwner(**read_json(content_of(folder / OWNER_FILE)))
     except (OSError, ValueError, TypeError):
         return None
+    texts = [owner.run, owner.host, owner.since]
+    known = isinstance(owner.pid, int) and all(isinstance(text, str) for text in texts)
+    return owner if known else None

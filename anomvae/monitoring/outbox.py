@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ..names import one_line
 from .channels import Channel
 from .receivers import WaitConfig
-from .state import Alert, stamp
+from .state import Alert, is_over, stamp
 from .web import DeliveryFailed
 
 log = logging.getLogger(__name__)
@@ -50,12 +51,18 @@ class Outbox:
     def _send_all(self, channel: Channel, now: Callable[[], datetime]) -> int:
         sent = 0
         while (row := self._first(channel.name)) is not None:
-            if row["next_try"] is not None and row["next_try"] > stamp(now()):
+            again = row["next_try"]
+            if again is not None and not is_over(again, now(), self.wait.longest):
                 break
             try:
                 channel.send(Alert(row["key"], row["site"], row["made"], row["body"]))
             except DeliveryFailed as error:
                 self._postpone(channel.name, row, str(error), now())
+                break
+            except Exception as error:
+                log.exception("internal error", extra={"facts": {"channel": channel.name}})
+                reason = f"internal error ({type(error).__name__}: {error})"
+                self._postpone(channel.name, row, reason, now())
                 break
             self._mark_sent(channel.name, row["number"], now())
             sent += 1
@@ -83,7 +90,7 @@ class Outbox:
         again = now + timedelta(seconds=self.wait.wait(tries))
         self.database.execute(
             f"UPDATE deliveries SET tries = ?, next_try = ?, error = ? {_MARK}",
-            (tries, stamp(again), error, channel, row["number"]),
+            (tries, stamp(again), one_line(error), channel, row["number"]),
         )
         facts = {"channel": channel, "alert": row["key"], "reason": error}
         log.warning("alert not sent", extra={"facts": facts})

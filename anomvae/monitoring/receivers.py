@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
 from ..config.tables import Table
-from .checks import LOCAL, Name, PathText, require_safe
+from .checks import LOCAL, Count, Name, PathText, Seconds, TimeOut, require_safe
 
 
 class WaitConfig(Table):
     """How long to wait after failures."""
 
-    wait_seconds: PositiveFloat = 60.0
+    wait_seconds: Seconds = 60.0
     """After the first failure; each further failure doubles it, s."""
-    max_wait_seconds: PositiveFloat = 3600.0
+    max_wait_seconds: Seconds = 3600.0
     """Longest wait, s."""
 
     def wait(self, tries: int) -> float:
         """Return the wait after a number of failures, s."""
         return float(min(self.wait_seconds * 2.0 ** min(tries - 1, 64), self.max_wait_seconds))
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest wait."""
+        return timedelta(seconds=self.max_wait_seconds)
 
 
 class WebhookConfig(Table):
@@ -34,8 +40,8 @@ class WebhookConfig(Table):
     """... or the environment variable that holds it, where the address is a secret."""
     secret_env: str | None = None
     """Environment variable with the key of the signature in ``X-Anomvae-Signature``."""
-    timeout: PositiveFloat = 10.0
-    """Longest wait for an answer, s."""
+    timeout: TimeOut = 10.0
+    """Longest time of a delivery, s."""
     allow_http: bool = False
     """Whether HTTP is allowed; on this machine it always is."""
 
@@ -67,8 +73,8 @@ class MailConfig(Table):
     """Name to log in with; None: no log-in."""
     password_env: str | None = None
     """Environment variable with the password."""
-    timeout: PositiveFloat = 30.0
-    """Longest wait for the server, s."""
+    timeout: TimeOut = 30.0
+    """Longest time of a delivery, s."""
 
     @model_validator(mode="after")
     def _safe_password(self) -> MailConfig:
@@ -84,7 +90,7 @@ class FeedConfig(Table):
 
     path: PathText
     """The file."""
-    alerts: PositiveInt = 1000
+    alerts: Count = 1000
     """Most alerts in it, the newest."""
 
 

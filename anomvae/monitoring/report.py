@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .database import opened_to_read
+from .database import last_success, opened_to_read
 from .lock import LockOwner, read_lock_owner
 
 if TYPE_CHECKING:
@@ -92,9 +92,8 @@ def overview(folder: str | Path) -> Overview:
     with opened_to_read(folder) as database:
         runs = database.execute(
             "SELECT run, began, ended, code, done, failed, known, alerts FROM runs "
-            "ORDER BY began DESC LIMIT 1"
+            "ORDER BY rowid DESC LIMIT 1"  # in order of their begin, whatever the clock was
         )
-        success = database.execute("SELECT max(ended) FROM runs WHERE code = 0").fetchone()[0]
         sites = database.execute(
             "SELECT site, sum(status = 'done'), sum(status = 'failed'), sum(status = 'new'), "
             "max(finished) FILTER (WHERE status = 'done') FROM scenes "
@@ -112,7 +111,7 @@ def overview(folder: str | Path) -> Overview:
         return Overview(
             owner=read_lock_owner(Path(folder)),
             last_run=next((RunSummary(*row) for row in runs), None),
-            last_success=success,
+            last_success=last_success(database),
             sites=tuple(SiteSummary(*row) for row in sites),
             failures=tuple(FailureSummary(*row) for row in failures),
             waiting=tuple(WaitingSummary(*row) for row in waiting),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,8 +21,9 @@ from .config import MonitorConfig, SiteConfig
 from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
 from .outbox import Outbox, latest
+from .problem import Problem, messages
 from .scoring import Scoring, scoring_of
-from .site import Problem, SitePass
+from .site import SitePass
 from .state import State, opened_state
 from .web import DeliveryFailed
 
@@ -71,14 +71,8 @@ class Pass:
 
     @property
     def messages(self) -> list[str]:
-        """A line for each problem; one for all scenes of a site that do not fit its model."""
-        messages = [str(problem) for problem in self.problems if not problem.misfit]
-        misfits = [problem for problem in self.problems if problem.misfit]
-        first = {problem.site: problem.error for problem in reversed(misfits)}
-        for site, count in Counter(problem.site for problem in misfits).items():
-            more = f" (so do {count - 1} more)" if count > 1 else ""
-            messages.append(f"{site}: {first[site]}{more}")
-        return messages
+        """Lines for the problems, see `problem.messages`."""
+        return messages(self.problems)
 
 
 def run_once(config: MonitorConfig, environment: RunEnvironment) -> Pass:

@@ -11,23 +11,21 @@ from typing import TYPE_CHECKING
 
 from ..errors import (
     AnomvaeError,
-    BandMismatch,
     BrokenEnvironment,
     ConfigError,
-    CovariateMismatch,
     FileError,
-    GridMismatch,
     LockHeld,
     NotWritten,
     RasterError,
-    ScenesFailed,
 )
+from ..names import fitted
 from .alerts import alert_of
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
+from .problem import MISFITS, Problem, as_error
 from .scoring import Scoring
 from .sources import FoundScene, digest_of_file, listed_urls, scan_folder
-from .state import Alert, Key, SceneResult, SceneStatus, State, stamp
+from .state import Alert, Key, SceneResult, SceneStatus, State, is_over
 
 if TYPE_CHECKING:
     from ..mapping import MapResult
@@ -36,34 +34,6 @@ log = logging.getLogger(__name__)
 
 UNREACHABLE = 3
 """Scenes in a row that cannot be read from a server until the others wait for the next pass."""
-MISFITS = (BandMismatch, CovariateMismatch, GridMismatch, ConfigError)
-"""Errors that only another model or other settings can resolve."""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that failed: a site, a scene of a site, or neither."""
-
-    site: str | None
-    scene: str | None
-    error: AnomvaeError
-
-    @property
-    def misfit(self) -> bool:
-        """Whether a scene and a model do not fit each other."""
-        return self.scene is not None and isinstance(self.error, MISFITS)
-
-    @property
-    def code(self) -> int:
-        """Exit code: a scene is one of a batch, unless it does not fit the model."""
-        batch = self.scene is not None and not self.misfit
-        return ScenesFailed.exit_code if batch else self.error.exit_code
-
-    def __str__(self) -> str:
-        """Return one line."""
-        message = str(self.error)
-        scene = None if self.scene is None or self.scene in message else self.scene
-        return ": ".join([*filter(None, [self.site, scene]), message])
 
 
 @dataclass
@@ -92,50 +62,71 @@ class SitePass:
     def run(self, scoring: Callable[[SiteConfig], Scoring], deliver: Callable[[], object]) -> None:
         """Score the due scenes, and deliver alerts; an error of the site ends this pass alone."""
         try:
-            if due := list(self.due()):
+            due = list(self.due())
+            for scene, key, tries in due:
+                if scene.fault is not None:
+                    self.state.begin(key, scene.source, self.now())
+                    self._failed(scene, key, tries + 1, FileError(scene.fault))
+            if faultless := [each for each in due if each[0].fault is None]:
                 score = scoring(self.site)
-                for scene, key, tries in due:
+                for scene, key, tries in faultless:
                     if self._score(score, scene, key, tries):
                         deliver()
-        except AnomvaeError as error:
-            self._add_problem(Problem(self.site.name, None, error))
+        except Exception as error:
+            ours = as_error(error, f"site {self.site.name}")
+            self._add_problem(Problem(self.site.name, None, ours))
 
     def due(self) -> Iterator[tuple[FoundScene, Key, int]]:
         """Yield due scenes, keys and tries: new scenes first, then those begun longest ago."""
         model, settings = _digest(self.site.model, "model"), _settings_digest(self.site)
         statuses = self.state.scene_statuses(self.site.name, model, settings)
-        offered = self._offered()
+        offered = self._each_once(self._offered())
         if self.site.dates > 1:
             done = {scene for scene, status in statuses.items() if status.status == "done"}
-            self.date_history = DateHistory(self.site.dates, offered, done)
-            self.known += len(offered) - len(self.date_history.followers)
-            offered = self.date_history.followers
+            faulty = [scene for scene in offered if scene.fault is not None]
+            faultless = [scene for scene in offered if scene.fault is None]
+            self.date_history = DateHistory(self.site.dates, faultless, done)
+            self.known += len(faultless) - len(self.date_history.followers)
+            offered = self.date_history.followers + faulty
         unknown = SceneStatus("new", 0, "", None)
         known = [(scene, statuses.get(scene.identity, unknown)) for scene in offered]
         for scene, status in sorted(known, key=lambda pair: pair[1].started):
             key = Key(self.site.name, scene.identity, model, settings)
             if status.status == "new" and status.tries >= self.retry.tries:
                 self._give_up(key, scene, status.tries)
-            elif _is_due(status, self.now()):
+            elif _is_due(status, self.now(), self.retry.longest):
                 yield scene, key, status.tries
             else:
                 self.known += 1
 
     def _offered(self) -> Sequence[FoundScene]:
+        """List the scenes of the source; what cannot be listed is a problem of the site."""
         site = self.site
         if site.urls is not None:
             return listed_urls(site.urls)
         if site.stac is not None:
             from .catalogue import catalogued
 
-            return catalogued(site.stac, self.now())
-        if site.folder is None:
+            listing = catalogued(site.stac, self.now())
+        elif site.folder is not None:
+            known = self.state.file_records(site.name)
+            listing = scan = scan_folder(site.folder, known, self.now(), aside=self.aside)
+            if scan.records or scan.missing:
+                self.state.record_files(site.name, scan.records, scan.missing)
+        else:
             raise ConfigError(f"{site.name!r} has no source.")
-        known = self.state.file_records(site.name)
-        scan = scan_folder(site.folder, known, self.now(), aside=self.aside)
-        if scan.records or scan.missing:
-            self.state.record_files(site.name, scan.records, scan.missing)
-        return scan.scenes
+        for error in listing.errors:
+            self._add_problem(Problem(site.name, None, error))
+        return listing.scenes
+
+    def _each_once(self, scenes: Sequence[FoundScene]) -> list[FoundScene]:
+        """Drop scenes of an identity that came before."""
+        first: dict[str, FoundScene] = {}
+        for scene in scenes:
+            if first.setdefault(scene.identity, scene) is not scene:
+                facts = {"site": self.site.name, "scene": scene.identity}
+                log.warning("listed twice", extra={"facts": facts})
+        return list(first.values())
 
     def _score(self, score: Scoring, scene: FoundScene, key: Key, tries: int) -> bool:
         """Score a scene and record the outcome; return whether there is an alert."""
@@ -145,18 +136,14 @@ class SitePass:
                 scene = replace(scene, before=self.date_history.before(scene))
             result = score(scene, self._folder(scene, key))
             alert = alert_of(key, result, self.site.alert, self.now())
-        except AnomvaeError as error:
-            self._failed(scene, key, tries + 1, error)
-            return False
+            changed = scene.changed
         except KeyboardInterrupt:
             self.state.requeue(key, self.now())
             raise
         except Exception as error:
-            log.exception("internal error", extra={"facts": _facts(key)})
-            message = f"{scene.source}: internal error ({type(error).__name__}: {error})."
-            self._failed(scene, key, tries + 1, AnomvaeError(message))
+            self._failed(scene, key, tries + 1, as_error(error, scene.source))
             return False
-        if scene.changed:  # the map belongs to neither the old state nor the new one
+        if changed:  # the map belongs to neither the old state nor the new one
             self.state.requeue(key, self.now())
             return False
         self._finished(key, result, alert)
@@ -213,7 +200,7 @@ class SitePass:
     def _folder(self, scene: FoundScene, key: Key) -> Path:
         """Return the scene's own folder, which no other result shares."""
         stem = Path(scene.source).stem.lstrip(".") or "scene"
-        return Path(self.site.out) / f"{stem[:100]}-{key.digest[:8]}"
+        return Path(self.site.out) / f"{fitted(stem, 100)}-{key.digest[:8]}"
 
     def _add_problem(self, problem: Problem) -> None:
         self.problems.append(problem)
@@ -221,11 +208,11 @@ class SitePass:
         log.error("failed", extra={"facts": facts})
 
 
-def _is_due(status: SceneStatus, now: datetime) -> bool:
+def _is_due(status: SceneStatus, now: datetime, longest: timedelta) -> bool:
     if status.status in {"new", "replaced"}:  # replaced by a scene that is no longer offered
         return True
     again = status.next_try
-    return status.status == "failed" and again is not None and again <= stamp(now)
+    return status.status == "failed" and again is not None and is_over(again, now, longest)
 
 
 def _facts(key: Key) -> dict[str, object]:

@@ -8,13 +8,16 @@ its id and processing baseline.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 
-from ..errors import FileError
+from ..errors import AnomvaeError, ConfigError, FileError
 from ..files import FileIdentity, identify, without_query
+from ..names import is_utf8, printable
 from .config import FolderConfig, UrlsConfig
 from .state import FileRecord, stamp
 
@@ -37,13 +40,15 @@ class FoundScene:
     """State of a local file at the scan."""
     before: tuple[FoundScene, ...] = ()
     """Scenes of earlier dates that its score is conditioned on, oldest first."""
+    fault: str | None = None
+    """Why it cannot be scored; None where nothing is known against it."""
 
     @property
     def remote(self) -> bool:
         """Whether it lies on a server."""
         from ..raster.gdal import is_remote
 
-        return is_remote(self.read[0])
+        return any(map(is_remote, self.read))
 
     @property
     def vanished(self) -> bool:
@@ -58,11 +63,19 @@ class FoundScene:
 
 
 @dataclass(frozen=True)
-class Scan:
-    """The files of a folder."""
+class Listing:
+    """The scenes that a source offers."""
 
     scenes: list[FoundScene]
-    """Scenes whose files are stable, oldest first."""
+    """Oldest first, then those with a fault."""
+    errors: list[AnomvaeError]
+    """Why parts of the source could not be listed."""
+
+
+@dataclass(frozen=True)
+class Scan(Listing):
+    """The files of a folder; its scenes are those that are stable."""
+
     records: dict[str, FileRecord]
     """New and changed records of files, by path in the folder."""
     missing: list[str]
@@ -88,19 +101,29 @@ def scan_folder(
     A folder that cannot be read raises `FileError`.
     """
     folder, span = Path(config.path), timedelta(seconds=config.stable_seconds)
-    scenes, records = [], {}
-    for path in _files(folder, config.pattern, aside):
+    scenes, faults, records = [], [], {}
+    paths, errors = _files(folder, config.pattern, aside)
+    for path in paths:
+        name = printable(path.relative_to(folder).as_posix())
         try:
-            name, state = path.relative_to(folder).as_posix(), identify(path)
+            if not is_utf8(str(path)):
+                raise ValueError("its name is not encoded in UTF-8")
+            if not stat.S_ISREG(path.stat().st_mode):
+                continue
+            state = identify(path)
             records[name] = _record_of(path, state, known.get(name), now, span, digest)
         except FileNotFoundError:
             continue  # it vanished meanwhile
+        except (OSError, ValueError) as error:
+            faults.append(_unreadable(name, error))
+            continue
         if records[name].digest is not None:
             identity = f"{name}@{records[name].digest}"
             scenes.append(FoundScene(identity, name, (str(path),), state=state))
-    scenes.sort(key=lambda scene: (records[scene.source].mtime_ns, scene.identity))
+    scenes.sort(key=lambda scene: (scene.state and scene.state.mtime_ns, scene.identity))
     new = {name: record for name, record in records.items() if record != known.get(name)}
-    return Scan(scenes, new, [name for name in known if name not in records])
+    missing = [name for name in known if name not in records]
+    return Scan(scenes + faults, errors, new, missing)
 
 
 def listed_urls(config: UrlsConfig) -> list[FoundScene]:
@@ -109,21 +132,74 @@ def listed_urls(config: UrlsConfig) -> list[FoundScene]:
     Raises `FileError` if the file that lists them cannot be read.
     """
     urls = [*config.urls, *([] if config.file is None else _addresses(config.file))]
-    by_identity = {identify(url).name: url for url in urls}
-    return [FoundScene(name, without_query(url), (url,)) for name, url in by_identity.items()]
+    return list({scene.identity: scene for scene in map(_at, urls)}.values())
 
 
-def _files(folder: Path, pattern: str, aside: Sequence[Path]) -> Iterator[Path]:
+def _at(url: str) -> FoundScene:
+    source = printable(without_query(url))
+    if printable(url) != url:
+        return FoundScene(
+            source, source, (), fault=f"{source} holds control characters. Remove them."
+        )
+    try:
+        state = identify(url)
+    except OSError as error:
+        return _unreadable(source, error)
+    # The name of a local file lacks its folder: files of two folders may have one.
+    return FoundScene(state.name if state.path is None else str(state.path), source, (url,))
+
+
+def _unreadable(name: str, error: OSError | ValueError) -> FoundScene:
+    reason = (isinstance(error, OSError) and error.strerror) or str(error)
+    fault = f"{name} cannot be read: {reason}. Check the file, its name and its permissions."
+    return FoundScene(f"{name}@unreadable", name, (), fault=fault)
+
+
+def _files(
+    folder: Path, pattern: str, aside: Sequence[Path]
+) -> tuple[list[Path], list[AnomvaeError]]:
+    """List the names that are scenes, and what is wrong with subfolders.
+
+    A folder that cannot be read raises `FileError`.
+    """
     try:
         next(folder.iterdir(), None)  # glob takes a folder that cannot be read for an empty one
     except OSError as error:
-        raise FileError(
-            f"{folder} cannot be read: {error.strerror}. Check the path and its permissions."
-        ) from error
-    for path in folder.glob(pattern):
-        excluded = any(path.is_relative_to(other) for other in aside)
-        if not excluded and not _is_unfinished(path.relative_to(folder)) and path.is_file():
-            yield path
+        raise _not_listed(folder, error) from error
+    paths, apart = [], [*aside, *(Path(os.path.realpath(other)) for other in aside)]
+    try:
+        for path in folder.glob(pattern):
+            if not (_is_unfinished(path.relative_to(folder)) or _is_below(path, apart)):
+                paths.append(path)
+        errors = _unlisted(folder, apart) if len(PurePath(pattern).parts) > 1 else []
+    except OSError as error:
+        errors = [_not_listed(folder, error)]
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError(f"pattern = {pattern!r}: {error}. Write it as in '**/*.tif'.") from error
+    return paths, errors
+
+
+def _unlisted(folder: Path, apart: Sequence[Path]) -> list[AnomvaeError]:
+    """List the subfolders that cannot be read; glob takes them for empty ones."""
+    errors: list[OSError] = []
+    for _ in os.walk(folder, onerror=errors.append):
+        pass
+    lasting = [error for error in errors if not isinstance(error, FileNotFoundError)]
+    paths = [(Path(str(error.filename)), error) for error in lasting]
+    return [_not_listed(path, error) for path, error in paths if not _is_below(path, apart)]
+
+
+def _not_listed(folder: Path, error: OSError) -> AnomvaeError:
+    return FileError(
+        f"{printable(str(folder))} cannot be read: {error.strerror}. Check the path and its "
+        f"permissions."
+    )
+
+
+def _is_below(path: Path, apart: Sequence[Path]) -> bool:
+    """Return whether a path is in one of some folders, by its name or by its place on disk."""
+    real = Path(os.path.realpath(path.parent), path.name)
+    return any(each.is_relative_to(other) for other in apart for each in (path, real))
 
 
 def _is_unfinished(name: PurePath) -> bool:
@@ -143,18 +219,29 @@ def _record_of(
     """Compare a file with its previous record; a stable file gets a digest."""
     if state.size is None or state.mtime_ns is None:
         raise FileNotFoundError(path)
-    size, mtime_ns = state.size, state.mtime_ns
+    size, mtime_ns = state.size, _in_64_bits(state.mtime_ns)
     same = before is not None and (before.size, before.mtime_ns) == (size, mtime_ns)
     if before is not None and same and before.digest is not None:
         return before
     since = before.since if before is not None and same else stamp(now)
-    changed = datetime.fromtimestamp(mtime_ns / 1e9, UTC)
+    since = min(since, stamp(now))  # the clock may have been ahead
+    changed = state.mtime_ns / 1e9  # s since 1970; a date ends with year 9999
     # Some copies set the time of the original while they write: a changed file whose time lies
     # before its previous record proves nothing.
-    reliable = before is None or same or stamp(changed) >= before.since
-    stable = since <= stamp(now - span) or (now - changed >= span and reliable)
+    reliable = before is None or same or changed >= _seconds(before.since)
+    aged = now.timestamp() - changed >= span.total_seconds()
+    stable = since <= stamp(now - span) or (aged and reliable)
     content = _digest(path, state, digest) if stable else None
     return FileRecord(size, mtime_ns, since, content if identify(path) == state else None)
+
+
+def _in_64_bits(number: int) -> int:
+    """Return a number as SQLite holds it; times beyond the year 2262 continue from 1677."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _seconds(stamped: str) -> float:
+    return datetime.fromisoformat(stamped).timestamp()
 
 
 def _digest(path: Path, state: FileIdentity, digest: Callable[[Path], str]) -> str:

@@ -12,9 +12,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ..names import one_line
 from .database import MIGRATIONS, opened, transaction
 
 
@@ -148,7 +149,7 @@ class State:
         self.database.execute(
             "UPDATE scenes SET status = 'failed', finished = :now, next_try = :again, "
             f"error = :error WHERE {_WHERE}",
-            {**vars(key), **times, "error": _one_line(error)},
+            {**vars(key), **times, "error": one_line(error)},
         )
 
     def requeue(self, key: Key, now: datetime, error: str | None = None) -> None:
@@ -157,7 +158,7 @@ class State:
             self.database.execute(
                 "UPDATE scenes SET status = 'failed', tries = tries - 1, next_try = :now, "
                 f"error = coalesce(:error, error, 'interrupted') WHERE {_WHERE}",
-                {**vars(key), "now": stamp(now), "error": _one_line(error)},
+                {**vars(key), "now": stamp(now), "error": error and one_line(error)},
             )
             if error is None:
                 self.database.execute(f"DELETE FROM scenes WHERE tries = 0 AND {_WHERE}", vars(key))
@@ -227,5 +228,9 @@ def stamp(now: datetime) -> str:
     return now.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _one_line(text: str | None) -> str | None:
-    return None if text is None else " ".join(text.split())
+def is_over(until: str, now: datetime, longest: timedelta) -> bool:
+    """Return whether a wait until a stamped time is over.
+
+    It is so, too, if it would last longer than ``longest``: the clock was ahead when it began.
+    """
+    return not stamp(now) < until <= stamp(now + longest)

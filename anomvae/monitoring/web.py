@@ -1,16 +1,25 @@
-"""HTTP calls with a time-out and without redirects, so that a secret stays with its address."""
+"""Calls of servers with a deadline.
+
+HTTP follows no redirects, so that a secret stays with its address.
+"""
 
 from __future__ import annotations
 
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from functools import partial
+from threading import Thread
+from typing import Any, TypeVar
 
 from ..files import without_query
 
 MOST_BYTES = 65_536  # of an answer that are read
+
+
+Result = TypeVar("Result")
 
 
 class DeliveryFailed(Exception):
@@ -22,13 +31,41 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Make a redirect an error."""
 
 
+def within(seconds: float, work: Callable[[], Result]) -> Result:
+    """Return the result of ``work``; raise `TimeoutError` when it takes longer than ``seconds``.
+
+    The time-out of a socket begins anew with every byte, and looking up a name has none.  A thread
+    that is late is left behind: it keeps no program from ending.
+    """
+    outcome: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # the caller raises it
+            outcome.set_exception(error)
+
+    Thread(target=run, name="anomvae-call", daemon=True).start()
+    try:
+        return outcome.result(timeout=seconds)
+    except TimeoutError as error:  # of the caller, or of a socket
+        raise TimeoutError(f"no complete answer within {seconds:g} s") from error
+
+
 def call(
     url: str, *, timeout: float, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> None:
     """Call an address, by POST if there is a body, else by GET.
 
-    Raises `DeliveryFailed` if it does not answer in time with 2xx.
+    Raises `DeliveryFailed` if it has not answered with 2xx after ``timeout`` seconds in all.
     """
+    try:
+        within(timeout, partial(_call, url, timeout, body, headers))
+    except TimeoutError as error:
+        raise DeliveryFailed(str(error)) from error
+
+
+def _call(url: str, timeout: float, body: bytes | None, headers: Mapping[str, str] | None) -> None:
     opener = urllib.request.build_opener(_NoRedirect)
     try:
         request = urllib.request.Request(url, data=body, headers=dict(headers or {}))
@@ -37,7 +74,11 @@ def call(
     except urllib.error.HTTPError as error:
         raise DeliveryFailed(_status(error)) from error
     except urllib.error.URLError as error:
+        if isinstance(error.reason, TimeoutError):
+            raise error.reason from error
         raise DeliveryFailed(str(error.reason)) from error
+    except TimeoutError:
+        raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise DeliveryFailed(str(error) or type(error).__name__) from error
 

@@ -22,6 +22,7 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from ..errors import RasterError
 from ..files import is_local
+from ..names import is_utf8, printable
 
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
@@ -90,7 +91,9 @@ def reason(error: BaseException) -> str:
 
 def open_handle(path: str, name: str | None = None) -> DatasetReader:
     """Open a raster for reading; messages call it ``name``, by default its path."""
-    title = path if name is None else name
+    title = printable(path if name is None else name)
+    if not is_utf8(path):
+        raise RasterError(f"{title} cannot be opened: its name is not encoded in UTF-8. Rename it.")
     if is_local(path) and not Path(path).exists():
         raise RasterError(f"{title} does not exist. Check the path.")
     remote = is_remote(path) or _is_vrt(path)

@@ -25,6 +25,8 @@ from .vector import Ring, read_outlines
 
 VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".geojsonl", ".parquet"}
 """Suffixes of vector files, in lower case; any other file is read as a raster."""
+FARTHEST_PIXEL = 2**30
+"""Largest column or row of a corner: from 2**31 on, GDAL finds no pixel inside."""
 
 
 @dataclass(frozen=True)
@@ -117,5 +119,10 @@ def _to_pixels(corners: Ring, crs: str, path: str | Path, grid: Grid, name: str)
         raise RasterError(
             f"Some polygons of {path} lie where the coordinate reference system of {name} "
             f"is not defined. Cut them to the surroundings of the scene."
+        )
+    if np.abs(pixels).max() > FARTHEST_PIXEL:
+        raise RasterError(
+            f"Some polygons of {path} reach over {FARTHEST_PIXEL} pixels beyond {name}. "
+            f"Cut them to the surroundings of the scene."
         )
     return np.asarray(pixels)

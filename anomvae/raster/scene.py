@@ -14,6 +14,7 @@ from rasterio.enums import ColorInterp
 
 from ..errors import ConfigError
 from ..files import FileIdentity, PathText, SceneText, as_paths, identify
+from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
 from ..pixels.dates import oldest_first
@@ -105,8 +106,8 @@ class Scene:
 
     @property
     def stem(self) -> str:
-        """The stem of the names of its deliverables."""
-        return self.dates[-1].stem
+        """The stem of the names of its deliverables; a long one is cut, and ends in a digest."""
+        return fitted(self.dates[-1].stem, MAX_STEM)
 
     @property
     def identity(self) -> tuple[FileIdentity, ...]:

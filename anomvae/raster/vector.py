@@ -6,7 +6,6 @@ This module reads GeoJSON; pyogrio, which the extra ``vector`` installs, reads o
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..documents import DocumentError, content_of, read_json
 from ..errors import RasterError
+from ..names import printable
 
 GEOJSON = {".geojson", ".json"}
+
+FARTHEST = 1e10
+"""Largest coordinate, in units of any coordinate reference system: the Earth has 4e7 m around."""
 
 LONGITUDE_LATITUDE = "EPSG:4326"
 """Coordinate reference system of GeoJSON without the member ``crs`` (RFC 7946)."""
@@ -51,8 +55,8 @@ def read_outlines(path: str | Path) -> Outlines:
     try:
         polygons = [list(map(_ring, rings)) for rings in _polygons(document)]
         crs = _declared(document) if crs is None else crs
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise _not_geojson(path, repr(error)) from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise _not_geojson(path, printable(repr(error))[:200]) from error
     rings = [ring for polygon in polygons for ring in polygon]
     if not rings:
         raise RasterError(f"{path} holds no polygon. Draw polygons around normal pixels.")
@@ -62,13 +66,21 @@ def read_outlines(path: str | Path) -> Outlines:
 
 
 def _ring(corners: Any) -> Ring:  # noqa: ANN401 - JSON
-    return np.array([corner[:2] for corner in corners], float)
+    """Return the corners of a ring; raises `ValueError` for what is no coordinate."""
+    pairs = [corner[:2] for corner in corners]
+    kinds = {type(value) for pair in pairs for value in pair}
+    if not kinds <= {int, float}:  # numpy takes "1" and true for numbers
+        raise ValueError("a coordinate is no number")
+    ring = np.array(pairs, float)
+    if ring.size and np.abs(ring).max() > FARTHEST:
+        raise ValueError(f"a coordinate lies beyond {FARTHEST:g}")
+    return ring
 
 
 def _geojson(path: str | Path) -> tuple[Any, None]:
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig")), None
-    except ValueError as error:  # neither UTF-8 nor JSON
+        return read_json(content_of(path)), None
+    except DocumentError as error:
         raise _not_geojson(path, str(error)) from error
     except OSError as error:
         raise RasterError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -112,6 +124,8 @@ def _converted(path: str | Path) -> tuple[Any, str]:
         ) from error
     try:
         metadata, _, geometries, _ = raw.read(path, columns=[])
+        if geometries is None:  # a table without a column of geometries
+            return {"type": "FeatureCollection", "features": []}, ""
         geometries = geometries[[geometry is not None for geometry in geometries]]
         text = io.BytesIO()
         raw.write(
@@ -127,4 +141,9 @@ def _converted(path: str | Path) -> tuple[Any, str]:
         raise RasterError(
             f"{path} cannot be read: {error}. Give a vector file with polygons."
         ) from error
-    return json.loads(text.getvalue()), metadata["crs"] or ""
+    try:
+        return read_json(text.getvalue()), metadata["crs"] or ""
+    except DocumentError as error:
+        raise RasterError(
+            f"{path} cannot be read: {error}. Give a vector file with polygons."
+        ) from error

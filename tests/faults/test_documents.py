@@ -29,6 +29,15 @@ def test_deep_nesting_is_refused_at_any_depth(depth):
         read_toml(f"a = {nested(min(depth, 20_000))}")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [".".join("a" * 20_000) + " = 1", f"a = {{{'.'.join('b' * 20_000)} = 1}}", "#" * 2_000_001],
+)
+def test_toml_that_takes_minutes_to_read_is_refused(text):
+    with pytest.raises(DocumentError, match="at most"):
+        read_toml(text)
+
+
 def test_nesting_within_the_limit_is_read():
     assert str(read_json(nested(MAX_DEPTH))) == nested(MAX_DEPTH)
 

@@ -1,0 +1,163 @@
+"""Items of a STAC catalogue as scenes; types are checked, since anyone may have written them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ..names import one_line, printable
+from .sources import FoundScene
+
+BASELINES = ("s2:processing_baseline", "processing:version", "version")
+"""Properties that name the processing of an item, the first that is present."""
+MOST_CHARACTERS = 10_000
+"""Length of the longest id or address; a signature has 2,000."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An item as a catalogue lists it."""
+
+    document: Any
+    """What is read; None where that fails."""
+    href: str | None = None
+    """Where it is read; None in a page of an API."""
+    error: Exception | None = None
+    """Why it cannot be read."""
+
+    @property
+    def collection(self) -> str | None:
+        """Its collection, None if there is none."""
+        found = self.document.get("collection") if isinstance(self.document, dict) else None
+        return found if isinstance(found, str) else None
+
+
+@dataclass(frozen=True)
+class CatalogueItem:
+    """An item, checked."""
+
+    name: str
+    """Its id."""
+    collection: str | None
+    time: datetime | None
+    """When the acquisition was, or began."""
+    bbox: Any
+    """Its box as the catalogue gives it."""
+    cloud_cover: Any
+    """Its clouds as the catalogue gives them."""
+    assets: tuple[str, ...]
+    """Names of all assets."""
+    lacks: str | None
+    """A configured asset that it does not have."""
+    scene: FoundScene
+    """To be scored, unless it ``lacks`` an asset."""
+
+    @property
+    def box(self) -> tuple[float, ...] | None:
+        """West, south, east, north in degrees, perhaps with heights; None: unknown."""
+        if self.bbox is None:
+            return None
+        if not isinstance(self.bbox, list) or len(self.bbox) not in {4, 6}:
+            raise TypeError(f"its bbox is {_short(self.bbox)}, expected four or six numbers")
+        return tuple(_number(number, "a number of its bbox") for number in self.bbox)
+
+    @property
+    def cloud(self) -> float | None:
+        """Clouds, percent; None: unknown."""
+        cover = self.cloud_cover
+        return None if cover is None else _number(cover, "its eo:cloud_cover")
+
+
+def item_of(entry: Entry, assets: Sequence[str]) -> CatalogueItem:
+    """Read an item; raises anything if it is none."""
+    import pystac
+
+    if entry.error is not None:
+        raise entry.error
+    document = _table(entry.document, "it")
+    name = _text(document.get("id"), "its id")
+    _table(document.get("properties"), "its properties")
+    given = _table(document.get("assets"), "its assets")
+    lacks = next((asset for asset in assets if asset not in given), None)
+    for asset in assets if lacks is None else ():
+        _text(_table(given[asset], f"asset {asset!r}").get("href"), f"the href of {asset!r}")
+    item = pystac.Item.from_dict(document, href=entry.href, preserve_dict=False)
+    if entry.href is not None:
+        item.set_self_href(entry.href)
+    collection = None if item.collection_id is None else _text(item.collection_id, "its collection")
+    return CatalogueItem(
+        name=name,
+        collection=collection,
+        time=_time(item),
+        bbox=item.bbox,
+        cloud_cover=item.properties.get("eo:cloud_cover"),
+        assets=tuple(item.assets),
+        lacks=lacks,
+        scene=_scene(item, collection, () if lacks else tuple(assets)),
+    )
+
+
+def faulty(entry: Entry, error: Exception) -> FoundScene:
+    """Return an item that cannot be read as a scene with a fault.
+
+    Its identity changes with its content: it is a new scene once it is corrected.
+    """
+    document = entry.document if isinstance(entry.document, dict) else {}
+    parts = [document[key] for key in ("collection", "id") if document.get(key) is not None]
+    texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
+    content = json.dumps([entry.document, entry.href], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    named = "/".join(printable(text[:100]) for text in texts) if "id" in document else ""
+    name = named or printable(entry.href or f"an item without an id ({digest})")
+    reason = one_line(str(error))[:300] or type(error).__name__
+    fault = f"{name} cannot be read as a STAC item: {reason}. Correct it in the catalogue."
+    return FoundScene(f"{name}@faulty-{digest}", name, (), fault=fault)
+
+
+def _scene(item: Any, collection: str | None, names: tuple[str, ...]) -> FoundScene:  # noqa: ANN401
+    source = "/".join(filter(None, [collection, item.id]))
+    versions = (item.properties.get(name) for name in BASELINES)
+    baseline = next((version for version in versions if version is not None), "")
+    if not isinstance(baseline, str | int | float):
+        raise ValueError("its processing version is neither text nor a number")
+    identity = f"{source}@{printable(str(baseline))}" if baseline != "" else source
+    assets = [item.assets[name] for name in names]
+    hrefs = tuple(asset.get_absolute_href() or asset.href for asset in assets)
+    return FoundScene(identity, source, hrefs, names if len(names) > 1 else ())
+
+
+def _time(item: Any) -> datetime | None:  # noqa: ANN401 - pystac's
+    """Return when the acquisition of an item was, or began."""
+    time: datetime | None = item.datetime or item.common_metadata.start_datetime
+    if time is None:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _table(value: Any, what: str) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    if not isinstance(value, dict):
+        raise TypeError(f"{what} is {_short(value)}, expected an object")
+    return value
+
+
+def _text(value: Any, what: str) -> str:  # noqa: ANN401 - JSON
+    if not isinstance(value, str) or not 0 < len(value) <= MOST_CHARACTERS:
+        raise TypeError(f"{what} is {_short(value)}, expected a text, not too long")
+    if printable(value) != value:
+        raise ValueError(f"{what} holds characters that are no text")
+    return value
+
+
+def _number(value: Any, what: str) -> float:  # noqa: ANN401 - JSON
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{what} is {_short(value)}, expected a number")
+    return float(value)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - JSON
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

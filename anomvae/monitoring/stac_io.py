@@ -1,0 +1,75 @@
+"""Documents of a STAC catalogue, read within limits: their length, depth and numbers, and the time.
+
+pystac reads what a server sends, for as long as it sends.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+
+from ..documents import DocumentError, content_of, read_json
+from ..files import is_local
+from .web import within
+
+MOST_BYTES = 32_000_000
+"""Length of the longest answer; a page of a hundred items has 2 MB."""
+CHUNK = 65_536  # bytes
+
+
+class BoundedIO(StacApiIO):
+    """Reads documents of a catalogue; each answer is complete after ``timeout`` seconds in all."""
+
+    def __init__(self, timeout: float, total: float) -> None:
+        """Set the longest time of an answer, and of all, s."""
+        super().__init__(timeout=timeout)
+        self.longest, self.total, self.start = timeout, total, time.monotonic()
+
+    def require_time(self) -> None:
+        """Raise `TimeoutError` when the time of all answers is used up."""
+        if time.monotonic() - self.start > self.total:
+            raise TimeoutError(
+                f"its items are not listed within {self.total:g} s; give a collection, a box or "
+                f"fewer days, or more max_seconds"
+            )
+
+    def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - pystac's
+        """Read a file, an address or a link."""
+        if isinstance(source, str) and is_local(source):
+            return content_of(source).decode()
+        return str(super().read_text(source, *args, **kwargs))
+
+    def request(
+        self,
+        href: str,
+        method: str | None = None,
+        headers: dict[str, str] | None = None,
+        parameters: dict[str, Any] | None = None,
+    ) -> str:
+        """Return the text of an answer; raise `TimeoutError` if it takes too long."""
+        verb = (method or "GET").upper()
+        body = {"params" if verb == "GET" else "json": parameters}
+        return within(self.longest, partial(self._fetch, verb, href, headers=headers, **body))
+
+    def json_loads(self, txt: str, *_args: Any, **_kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Read a document, which is a table of JSON."""
+        document = read_json(txt)
+        if not isinstance(document, dict):
+            raise DocumentError("it is no object of JSON")
+        return document
+
+    def _fetch(self, method: str, href: str, **options: Any) -> str:  # noqa: ANN401 - requests'
+        options |= {"timeout": self.longest, "stream": True}
+        with self.session.request(method, href, **options) as answer:
+            if not answer.ok:
+                raise APIError(f"{href} answers {answer.status_code} {answer.reason}")
+            content = bytearray()
+            for chunk in answer.iter_content(CHUNK):
+                content += chunk
+                if len(content) > MOST_BYTES:
+                    raise DocumentError(f"an answer is longer than {MOST_BYTES} bytes")
+        return content.decode()

@@ -1,0 +1,56 @@
+"""Names as text that every file system, database, log and terminal can hold."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+MAX_STEM = 200
+"""Bytes of the longest stem of deliverables; file systems take 255 with its ending."""
+
+UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, line separators, and surrogates: bytes of a name that are no UTF-8."""
+
+
+def is_utf8(name: str) -> bool:
+    """Return whether a name is text: GDAL and databases take no other."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def printable(text: str) -> str:
+    r"""Return a text with escapes in place of control characters and of bytes that are no UTF-8.
+
+    Examples
+    --------
+    >>> printable("bay\udce9\n.tif")
+    'bay\\udce9\\n.tif'
+    """
+    return UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def one_line(text: str) -> str:
+    """Return a text in one printable line."""
+    return printable(" ".join(text.split()))
+
+
+def fitted(name: str, most: int) -> str:
+    r"""Return a name for a file of at most ``most`` bytes, without control characters.
+
+    A name that has to change ends in a digest of the whole, so that different names stay so.
+
+    Examples
+    --------
+    >>> fitted("bay.tif", 40)
+    'bay.tif'
+    >>> fitted("bay" * 40, 40)
+    'baybaybaybaybaybaybaybaybay-082cbf5111c2'
+    """
+    clean = UNSAFE.sub("_", name)
+    if clean == name and len(name.encode()) <= most:
+        return name
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
+    return f"{clean.encode()[: most - 13].decode(errors='ignore')}-{digest}"
