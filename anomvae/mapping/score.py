@@ -113,7 +113,13 @@ def detect_scene(
         If the scene or the settings do not fit, or the files cannot be written.
     """
     resolved = resolve_config(config).config if isinstance(config, str) else config
-    closed = Scene.of(scene, bands=select.bands, mask=select.mask, covariates=select.covariates)
+    closed = Scene.of(
+        scene,
+        bands=select.bands,
+        mask=select.mask,
+        covariates=select.covariates,
+        access=select.access,
+    )
     normal = [identify(path) for path in as_paths(select.normal)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
