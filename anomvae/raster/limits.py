@@ -24,8 +24,8 @@ class Limits:
     block_bytes: int = 600_000_000
     """A stored block (tile, strip) in memory: GDAL decompresses a block whole, and all bands of one
     if the file is interleaved by pixel."""
-    document_bytes: int = 64_000_000
-    """The XML of a VRT."""
+    document_bytes: int = 32_000_000
+    """The XML of a VRT; one of 12 bands and 5,000 sources has 25 MB."""
     sources: int = 250_000
     """Sources of a VRT, counted as often as a band names them, and those of VRTs inside it."""
 

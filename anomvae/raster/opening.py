@@ -9,6 +9,7 @@ VRT as text, of which only the size is checked.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from ..errors import RasterError
 from ..files import is_local, without_query
 from .access import DEFAULT, VRT, Access
 from .document import read_document
-from .gdal import GDAL_ERRORS, is_remote, is_text, is_vrt, reason, reporting, unwarned
+from .gdal import GDAL_ERRORS, is_remote, is_text, is_vrt, reason, reporting, unwarned, virtual_name
 from .limits import require_at_most, require_within
 from .vrt import Reference, VrtError, references
 
@@ -106,11 +107,13 @@ class _Opening:
             document = read_document(path, self._most_bytes)
             if document is None:
                 raise
-        self._require_sources(document, path, level)
+        written = self._references(document, path)
+        self._require_sources(written, path, level)
         handle = _dataset(path, [VRT])
         try:
-            understood = handle.tags(ns="xml:VRT")["xml:VRT"]
-            self._require_sources(understood, path, level)
+            understood = self._references(handle.tags(ns="xml:VRT")["xml:VRT"], path)
+            if understood - written:
+                self._require_sources(understood, path, level)
         except BaseException:
             handle.close()
             raise
@@ -120,12 +123,14 @@ class _Opening:
     def _most_bytes(self) -> int | None:
         return None if self.access.limits is None else self.access.limits.document_bytes
 
-    def _require_sources(self, document: bytes | str, path: str, level: int) -> None:
-        """Require that the sources of a VRT lie in its folder and can be opened, too."""
+    def _references(self, document: bytes | str, path: str) -> Counter[Reference]:
         try:
-            found = references(document)
+            return references(document)
         except VrtError as error:
             raise RasterError(f"{path} is a VRT that is not opened: {error}. {TRUST}") from error
+
+    def _require_sources(self, found: Counter[Reference], path: str, level: int) -> None:
+        """Require that the sources of a VRT lie in its folder and can be opened, too."""
         count = 0
         for reference, times in found.items():
             count += times * self._count(self._located(reference, path), reference.raw, level)
@@ -143,7 +148,8 @@ class _Opening:
                     self.counts.setdefault(path, 1)
             except GDAL_ERRORS as error:
                 raise RasterError(
-                    f"{self.title} needs {path}, which cannot be opened: {reason(error)}. {TRUST}"
+                    f"{self.title} needs {path}, which cannot be opened: {reason(error)}. Give all "
+                    f"its files; a format that may fetch others is opened with --allow-driver NAME."
                 ) from error
         return self.counts[path]
 
@@ -203,7 +209,7 @@ def _inside(reference: Reference, path: str) -> str | None:
     clean = os.path.normpath(name)
     if not reference.relative or prefix or clean.startswith("..") or os.path.isabs(clean):
         return None
-    return f"{without_query(path).rpartition('/')[0]}/{name}"
+    return f"{without_query(virtual_name(path)).rpartition('/')[0]}/{name}"
 
 
 def _split(name: str) -> tuple[str, str, str]:
