@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..config import Config, resolve_config
-from ..errors import AnomvaeError, RasterError
+from ..errors import AnomvaeError, RasterError, is_lack_of_memory
 from ..files import PathText, SceneText, as_paths, identify
 from ..fitting import EVERYTHING, Selection, detect
 from ..parallel import Mapper, Progress, quiet, serial
@@ -143,9 +143,12 @@ def _scored(name: str) -> Iterator[None]:
         yield
     except AnomvaeError:
         raise
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, RuntimeError) as error:
+        lack = is_lack_of_memory(error)
+        if isinstance(error, RuntimeError) and not lack:
+            raise
         raise RasterError(
-            f"{name} cannot be scored: {str(error) or 'there is not enough memory'}. "
+            f"{name} cannot be scored: {'there is not enough memory' if lack else error}. "
             f"Check permissions, free space and memory; a smaller tile needs less."
         ) from error
 
