@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from ..errors import FileError, hint
 from ..files import without_query
+from ..hosts import require_allowed
 from .config import StacConfig
 from .sources import FoundScene
 
@@ -31,6 +32,8 @@ def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
     """
     try:
         import pystac_client
+
+        from .guarded import GuardedIO
     except ImportError as error:
         raise FileError(
             f"{config.url} is a STAC catalogue; it is read by pystac-client, which is missing. "
@@ -39,7 +42,8 @@ def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a static catalogue conforms to no API
-            client = pystac_client.Client.open(config.url, timeout=config.timeout)
+            io = GuardedIO(config.url, config.timeout)
+            client = pystac_client.Client.open(config.url, stac_io=io, timeout=config.timeout)
             items = [item for item in _items(client, config, now) if _is_wanted(item, config, now)]
     except Exception as error:  # pystac raises anything on a document that is no STAC
         raise FileError(
@@ -47,7 +51,16 @@ def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
             f"{' '.join(str(error).split())[:300]}. Check the address."
         ) from error
     items.sort(key=lambda item: (str(_time(item)), item.id))
-    return [_scene_of(item, config.assets) for item in _with_assets(items, config)]
+    return list(_scenes_of(_with_assets(items, config), config))
+
+
+def _scenes_of(items: list[Any], config: StacConfig) -> Iterator[FoundScene]:
+    """Yield the scenes of items; an item that names what it must not is named and dropped."""
+    for item in items:
+        try:
+            yield _scene_of(item, config.assets, config.url)
+        except FileError as error:
+            log.warning("%s is dropped: %s", item.id, error)
 
 
 def _with_assets(items: list[Any], config: StacConfig) -> list[Any]:
@@ -112,11 +125,13 @@ def _overlap(one: Iterable[float], other: Iterable[float] | None) -> bool:
     return left <= east and right >= west and bottom <= north and top >= south
 
 
-def _scene_of(item: Any, names: tuple[str, ...]) -> FoundScene:  # noqa: ANN401 - pystac's
+def _scene_of(item: Any, names: tuple[str, ...], catalogue: str) -> FoundScene:  # noqa: ANN401 - pystac's
     source = "/".join(filter(None, [item.collection_id, item.id]))
     versions = (item.properties.get(name) for name in BASELINES)
     baseline = next((str(version) for version in versions if version is not None), "")
     assets = [item.assets[name] for name in names]
     hrefs = tuple(asset.get_absolute_href() or asset.href for asset in assets)
+    for href in hrefs:
+        require_allowed(href, catalogue)
     bands = names if len(names) > 1 else ()
     return FoundScene(f"{source}@{baseline}" if baseline else source, source, hrefs, bands)

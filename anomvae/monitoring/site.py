@@ -24,7 +24,7 @@ from ..errors import (
 from .alerts import alert_of
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
-from .scoring import Scoring
+from .scoring import Scoring, access_of
 from .sources import FoundScene, digest_of_file, listed_urls, scan_folder
 from .state import Alert, Key, SceneResult, SceneStatus, State, stamp
 
@@ -106,7 +106,7 @@ class SitePass:
         offered = self._offered()
         if self.site.dates > 1:
             done = {scene for scene, status in statuses.items() if status.status == "done"}
-            self.date_history = DateHistory(self.site.dates, offered, done)
+            self.date_history = DateHistory(self.site.dates, offered, done, access_of(self.site))
             self.known += len(offered) - len(self.date_history.followers)
             offered = self.date_history.followers
         unknown = SceneStatus("new", 0, "", None)

@@ -41,8 +41,8 @@ class Access:
     """What may be opened for a scene, its masks and its covariates."""
 
     drivers: tuple[str, ...] = ()
-    """Names of GDAL's drivers that open files, too, besides `DRIVERS`; ``VRT`` allows any source of
-    a VRT."""
+    """Names of GDAL's drivers that open files in addition to `DRIVERS`; ``VRT`` allows any source
+    of a VRT."""
     limits: Limits | None = DEFAULT_LIMITS
     """The largest raster that is opened; None: any."""
 

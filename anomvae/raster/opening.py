@@ -24,6 +24,7 @@ from .access import DEFAULT, VRT, Access
 from .document import read_document
 from .gdal import GDAL_ERRORS, is_remote, is_text, is_vrt, reason, reporting, unwarned, virtual_name
 from .limits import require_at_most, require_within
+from .redirects import require_safe_redirects
 from .vrt import Reference, VrtError, references
 
 MAX_LEVELS = 10
@@ -47,6 +48,7 @@ def open_handle(path: str, name: str | None = None, access: Access = DEFAULT) ->
     title = path if name is None else name
     if is_local(path) and not Path(path).exists():
         raise RasterError(f"{title} does not exist. Check the path.")
+    require_safe_redirects(path)
     with reporting(
         f"{title} cannot be opened as a raster",
         _advice(path),
