@@ -20,9 +20,10 @@ from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of, whole
 from .gdal import reporting, session
 from .georeference import Georeference
-from .vector import Ring, read_outlines
+from .vector import GEOJSON, Ring, read_outlines
+from .vectorformats import FORMATS
 
-VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".geojsonl", ".parquet"}
+VECTOR = {*GEOJSON, *FORMATS}
 """Suffixes of vector files, in lower case; any other file is read as a raster."""
 
 

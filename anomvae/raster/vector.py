@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RasterError
+from .vectorformats import format_of
 
 GEOJSON = {".geojson", ".json"}
 
@@ -111,7 +112,8 @@ def _converted(path: str | Path) -> tuple[Any, str]:
             f'Run: pip install "anomvae[vector]", or convert it (ogr2ogr -f GeoJSON).'
         ) from error
     try:
-        metadata, _, geometries, _ = raw.read(path, columns=[])
+        options = format_of(path).options
+        metadata, _, geometries, _ = raw.read(path, columns=[], **options)
         geometries = geometries[[geometry is not None for geometry in geometries]]
         text = io.BytesIO()
         raw.write(
@@ -123,6 +125,8 @@ def _converted(path: str | Path) -> tuple[Any, str]:
             geometry_type=metadata["geometry_type"],
             crs=metadata["crs"] or LONGITUDE_LATITUDE,  # only a label here
         )
+    except RasterError:
+        raise
     except (RuntimeError, ValueError, OSError) as error:
         raise RasterError(
             f"{path} cannot be read: {error}. Give a vector file with polygons."
