@@ -119,10 +119,12 @@ def is_lack_of_memory(error: BaseException) -> bool:
     >>> is_lack_of_memory(MemoryError()), is_lack_of_memory(RuntimeError("shapes differ"))
     (True, False)
     """
-    # torch raises a RuntimeError on a processor, and a subclass of its own on a graphics card.
-    words = ("can't allocate memory", "not enough memory", "out of memory")
+    # torch raises a RuntimeError on a processor, and a subclass of its own on a graphics card;
+    # numpy a ValueError for more bytes than an address has.
+    words = ("can't allocate memory", "not enough memory", "out of memory", "array is too big")
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+        isinstance(error, RuntimeError | ValueError)
+        and any(word in str(error).lower() for word in words)
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from ..errors import RasterError, listed
+from ..errors import RasterError, is_lack_of_memory, listed
 from ..files import FileIdentity, PathText, identify
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
@@ -109,7 +109,9 @@ class Dataset:
             try:
                 block = read_values(self.handle, bands, window)
                 hide_masked(block, self.handle, validity=self.validity, bands=bands, window=window)
-            except MemoryError as error:
+            except (MemoryError, ValueError) as error:
+                if not is_lack_of_memory(error):
+                    raise
                 raise RasterError(
                     f"{problem}: the pixels do not fit in memory. Read fewer at a time (--tile), "
                     f"or fewer bands (--bands), or use a machine with more memory."
