@@ -63,9 +63,9 @@ def require_allowed(href: str, catalogue: str) -> None:
     address = href.removeprefix("/vsicurl/")
     if STORE.match(href):
         return
-    if UNCLEAR.search(address) or urlsplit(address).scheme.lower() not in SCHEMES:
+    if UNCLEAR.search(address) or _scheme(address) not in SCHEMES:
         raise FileError(
-            f"{without_query(href)[:200]} is not read: a catalogue on a server may name only "
+            f"{_shown(href)} is not read: a catalogue on a server may name only "
             f"addresses of {', '.join(sorted(SCHEMES))}. Copy the catalogue, to name local files."
         )
     _require_reach(address, catalogue)
@@ -81,9 +81,9 @@ def require_redirect(url: str, target: str) -> str:
         ``url`` does not.
     """
     address = urljoin(url, target)
-    if urlsplit(address).scheme.lower() not in {"https", urlsplit(url).scheme.lower()}:
+    if _scheme(address) not in {"https", _scheme(url)}:
         raise FileError(
-            f"{without_query(url)} redirects to {without_query(address)[:200]}, which has another "
+            f"{_shown(url)} redirects to {_shown(address)}, which has another "
             f"scheme. Give the address of the file itself."
         )
     _require_reach(address, url)
@@ -93,20 +93,24 @@ def require_redirect(url: str, target: str) -> str:
 def _require_reach(address: str, origin: str) -> None:
     host, own = _host(address), _host(origin)
     if not host:
-        raise FileError(f"{without_query(address)[:200]} names no server. Correct the address.")
+        raise FileError(f"{_shown(address)} names no server. Correct the address.")
     reach = Reach.NETWORK if _is_bucket(address) else reach_of(host)
     if reach is Reach.NETWORK or host == own:
         return
     if reach is Reach.MACHINE and reach_of(own) is Reach.MACHINE:
         return
     raise FileError(
-        f"{without_query(address)[:200]} is not read: it lies on {reach.value}, and "
-        f"{without_query(origin)[:200]}, which names it, does not. Check who wrote it."
+        f"{_shown(address)} is not read: it lies on {reach.value}, and "
+        f"{_shown(origin)}, which names it, does not. Check who wrote it."
     )
 
 
 def _is_bucket(address: str) -> bool:
-    return urlsplit(address).scheme.lower() not in {"https", "http"}
+    return _scheme(address) not in {"https", "http"}
+
+
+def _scheme(address: str) -> str:
+    return address.partition(":")[0].lower() if "://" in address else ""
 
 
 def _host(address: str) -> str:
@@ -114,6 +118,10 @@ def _host(address: str) -> str:
         return urlsplit(address).hostname or ""
     except ValueError:  # no address at all, such as http://[
         return ""
+
+
+def _shown(address: str) -> str:
+    return UNCLEAR.sub("?", without_query(address))[:200]
 
 
 @lru_cache(maxsize=1024)

@@ -143,9 +143,9 @@ def _scored(name: str) -> Iterator[None]:
         yield
     except AnomvaeError:
         raise
-    except (OSError, MemoryError, RuntimeError) as error:
+    except (OSError, MemoryError, RuntimeError, ValueError) as error:
         lack = is_lack_of_memory(error)
-        if isinstance(error, RuntimeError) and not lack:
+        if not (lack or isinstance(error, OSError)):
             raise
         raise RasterError(
             f"{name} cannot be scored: {'there is not enough memory' if lack else error}. "

@@ -46,9 +46,10 @@ def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
             client = pystac_client.Client.open(config.url, stac_io=io, timeout=config.timeout)
             items = [item for item in _items(client, config, now) if _is_wanted(item, config, now)]
     except Exception as error:  # pystac raises anything on a document that is no STAC
+        reason = error.__cause__ if isinstance(error.__cause__, FileError) else error
         raise FileError(
             f"{without_query(config.url)} cannot be read as a STAC catalogue: "
-            f"{' '.join(str(error).split())[:300]}. Check the address."
+            f"{' '.join(str(reason).split())[:300]}. Check the address."
         ) from error
     items.sort(key=lambda item: (str(_time(item)), item.id))
     return list(_scenes_of(_with_assets(items, config), config))
