@@ -8,12 +8,14 @@ Others are for the user to allow, by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import rasterio
 
 from ..errors import ConfigError, hint
+from ..files import without_query
 from .limits import DEFAULT_LIMITS, Limits
 
 VRT = "VRT"
@@ -25,15 +27,21 @@ DRIVERS = (
     *("BMP", "WEBP", "PNM", "NITF", "GRIB", "Zarr", "GPKG"),
     *("AAIGrid", "GRASSASCIIGrid", "GSAG", "GSBG", "GS7BG", "XYZ", "PCRaster", "RMF"),
     *("SRTMHGT", "DTED", "USGSDEM", "Terragen", "BYN", "NTv2", "GTX"),
-    # A file of HDF5 may link to other local files, which GDAL does not report; these formats hold
-    # most imaging spectroscopy.
-    *("netCDF", "HDF5", "HDF5Image", "HDF4", "HDF4Image", "BAG", "KEA"),
     # Its sources must lie in its folder, and are checked in the same way (`opening`).
     VRT,
 )
 """Drivers that open files by default; the wheel of rasterio lacks some.  Not listed are formats of
 which a file names addresses or other files at will: WMS, WCS, STACTA, GTI, ISIS3, PDS, DIMAP, SAFE,
 SENTINEL2 (its XML; not its JPEG 2000 files), MRF, ERS, ILWIS, PCIDSK, PDF and more."""
+
+
+LINKING = ("netCDF", "HDF5", "HDF5Image", "HDF4", "HDF4Image", "BAG", "KEA")
+"""Drivers of formats that hold most imaging spectroscopy, but may also link to other local files,
+which GDAL does not report.  They open only what is called so."""
+LINKING_NAME = re.compile(
+    r".*\.(nc4?|cdf|grd|h[45]|hdf[45]?|he[45]|bag|kea)|(netcdf|hdf5|hdf4_\w+|bag):.*", re.IGNORECASE
+)
+"""Names of files and subdatasets of these formats."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +78,10 @@ class Access:
         named = tuple(known[name.casefold()] for name in drivers)
         return cls(named, None if unlimited else DEFAULT_LIMITS)
 
-    @property
-    def allowed(self) -> tuple[str, ...]:
-        """Every driver that opens files."""
-        return (*DRIVERS, *self.drivers)
+    def allowed(self, name: str) -> tuple[str, ...]:
+        """Return the drivers that open a file of a name."""
+        linking = LINKING if LINKING_NAME.fullmatch(without_query(name)) else ()
+        return (*DRIVERS, *linking, *self.drivers)
 
     @property
     def any_source(self) -> bool:

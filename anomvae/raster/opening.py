@@ -100,7 +100,7 @@ class _Opening:
         return handle
 
     def _open(self, path: str, level: int) -> DatasetReader:
-        allowed = self.access.allowed
+        allowed = self.access.allowed(path)
         if is_text(path) or self.access.any_source:
             return _dataset(path, allowed)
         try:
@@ -183,7 +183,7 @@ class _Opening:
     def _require_remote_side_cars(self, path: str) -> None:
         for end in SIDE_CARS[::2]:
             try:
-                with closing(_dataset(path + end, self.access.allowed)):
+                with closing(_dataset(path + end, self.access.allowed(path + end))):
                     pass
             except GDAL_ERRORS as error:  # most have none
                 if UNKNOWN in reason(error):

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import rasterio
+from rasterio.shutil import copy
 from support.hostile import RAW, SECRET, counting, document, raw, sourced, warped, wcs, wms
 from support.rasters import run
 from support.refusals import refused
@@ -14,6 +15,8 @@ from support.scene_files import UTM, make, ramp, read
 from support.servers import served
 
 from anomvae.errors import ConfigError, RasterError
+from anomvae.monitoring.config import SiteConfig
+from anomvae.monitoring.scoring import access_of
 from anomvae.raster import Access, Scene, read_labels
 
 
@@ -232,6 +235,20 @@ def test_the_command_line_allows_a_driver(scene):
     refused(run("info", path, "--allow-driver", "VTR"), 2, "'VTR'", "VRT")
 
 
+def test_a_format_that_may_link_to_other_files_is_opened_by_its_name_alone(scene):
+    file = scene.with_name("a.nc")
+    copy(scene, file, driver="netCDF")
+    np.testing.assert_array_equal(read(file)[..., 0], ramp(1)[0])
+    np.testing.assert_array_equal(read(f'NETCDF:"{file}":Band1')[..., 0], ramp(1)[0])
+    file.rename(scene.with_name("b.tif"))
+
+    with pytest.raises(RasterError, match="--allow-driver NAME"):
+        read(scene.with_name("b.tif"))
+
+    values = read(scene.with_name("b.tif"), access=Access.of(["netCDF"]))
+    np.testing.assert_array_equal(values[..., 0], ramp(1)[0])
+
+
 def test_an_unknown_driver_is_named_with_the_nearest_one():
     with pytest.raises(ConfigError, match=r"no driver 'SENTINEL3'.*SENTINEL2"):
         Access.of(["SENTINEL3"])
@@ -271,3 +288,12 @@ def test_a_redirect_to_another_scheme_or_to_the_local_link_is_not_followed(locat
         pass
 
     assert visits == ["/a.tif"]
+
+
+def test_a_site_allows_drivers_and_lifts_limits(scene):
+    site = {"name": "a", "model": "m", "out": "o", "folder": {"path": "."}}
+
+    access = access_of(SiteConfig(**site, allow_drivers=["vrt"], no_limits=True))
+
+    assert access == Access(("VRT",), limits=None)
+    assert access_of(SiteConfig(**site)) == Access()
