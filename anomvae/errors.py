@@ -116,6 +116,23 @@ class LockHeld(AnomvaeError, RuntimeError):
     exit_code = 6
 
 
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Return whether an error of Python, numpy or torch means that memory is too small.
+
+    Examples
+    --------
+    >>> is_lack_of_memory(MemoryError()), is_lack_of_memory(RuntimeError("shapes differ"))
+    (True, False)
+    """
+    # torch raises a RuntimeError on a processor, and a subclass of its own on a graphics card;
+    # numpy a ValueError for more bytes than an address has.
+    words = ("can't allocate memory", "not enough memory", "out of memory", "array is too big")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError | ValueError)
+        and any(word in str(error).lower() for word in words)
+    )
+
+
 def hint(name: str, known: Iterable[str]) -> str:
     """Return advice about an unknown name: the nearest known one, or all."""
     names = list(known)

@@ -144,7 +144,7 @@ class Staging:
         with writing(self.target):
             for name in names:
                 sync(self.path(name))
-                if side_car(self.path(name)).exists():
+                if os.path.exists(side_car(self.path(name))):
                     sync(side_car(self.path(name)))
             if len(names) > 1:
                 (self.target / names[-1]).unlink(missing_ok=True)
@@ -156,10 +156,10 @@ class Staging:
 
     def _publish_side_car(self, name: str) -> None:
         made, published = side_car(self.path(name)), side_car(self.target / name)
-        if made.exists():
+        if os.path.exists(made):  # Path.exists raises where the name is too long
             made.replace(published)
-        else:
-            published.unlink(missing_ok=True)
+        elif os.path.lexists(published):
+            published.unlink()
 
 
 def side_car(path: Path) -> Path:

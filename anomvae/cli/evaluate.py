@@ -10,6 +10,7 @@ from . import options
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
+    from ..raster import Access
 
 COLUMNS = {
     "roc_auc": "ROC AUC",
@@ -36,6 +37,7 @@ COLUMNS = {
 @options.covariates_opt
 @options.overwrite_opt
 @options.json_opt
+@options.access_options
 @options.verbose_opt
 def evaluate(  # noqa: PLR0913 - one argument per option
     scene: str,
@@ -48,6 +50,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     covariates: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
+    access: Access,
 ) -> None:
     """Measure an anomaly MAP of SCENE, or a model on SCENE, against labels.
 
@@ -76,10 +79,16 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     with options.progress_bar() as progress:
         if map_ is not None:
             evaluation = measure_map(
-                map_, labels, scene, mask=mask, baselines=names, progress=progress
+                map_,
+                labels,
+                scene,
+                mask=mask,
+                baselines=names,
+                access=access,
+                progress=progress,
             )
         else:
-            closed = Scene.of(scene, mask=mask, covariates=covariates)
+            closed = Scene.of(scene, mask=mask, covariates=covariates, access=access)
             detector = Detector.load(str(model))
             evaluation = evaluate_detector(
                 detector, closed, labels, baselines=names, progress=progress

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import AnomvaeError
+from ..errors import AnomvaeError, is_lack_of_memory
 
 COMMANDS = (
     "train",
@@ -27,6 +27,11 @@ COMMANDS = (
     "demo",
 )
 INTERNAL, UNREADABLE, INTERRUPTED = 1, 3, 130
+
+MORE_MEMORY = (
+    "Use fewer bands (--bands), smaller tiles and fewer threads (score --tile 128 --threads 1), "
+    "training.max_pixels or a smaller window of context, or a machine with more memory."
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +66,8 @@ class Group(click.Group):
             _fail(ctx, f"{error}. Check the path, its permissions and the free space.", UNREADABLE)
         except Exception as error:
             log.debug("internal error", exc_info=True)
+            if is_lack_of_memory(error):
+                _fail(ctx, f"there is not enough memory. {MORE_MEMORY}", UNREADABLE)
             message = f"internal error ({type(error).__name__}: {error})."
             _fail(ctx, f"{message} Please report it; -vv shows where it happened.", INTERNAL)
 

@@ -15,18 +15,21 @@ from . import options
 if TYPE_CHECKING:
     from ..detector.modelfile import Card
     from ..pixels.annulus import Annulus
+    from ..raster import Access
     from ..stats.latent import LatentStatistics
 
 
 @click.command()
 @click.argument("file")
 @options.json_opt
+@options.access_options
 @options.verbose_opt
-def info(file: str, as_json: bool) -> None:
+def info(file: str, as_json: bool, access: Access) -> None:
     """Describe FILE: a model or a scene."""
     from ..detector.modelfile import is_model
 
-    facts = _model(file) if Path(file).suffix == ".safetensors" or is_model(file) else _scene(file)
+    is_card = Path(file).suffix == ".safetensors" or is_model(file)
+    facts = _model(file) if is_card else _scene(file, access)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -107,10 +110,10 @@ def _patch(patch: Annulus) -> str:
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
 
 
-def _scene(file: str) -> dict[str, Any]:
+def _scene(file: str, access: Access) -> dict[str, Any]:
     from ..raster import Scene
 
-    with Scene.of(file).open() as opened:
+    with Scene.of(file, access=access).open() as opened:
         grid = opened.grid
         return {
             "scene": file,

@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..mapping import MapResult
     from ..parallel import Mapper, Progress
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+Command = Callable[..., Any]
 
 
 def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
@@ -115,13 +116,42 @@ dates_opt = click.option(
     help="Dates of SCENES for a family that compares them, as in 2024-06-01,2024-06-11; as-listed: "
     "SCENES are oldest first.  [default: from their names]",
 )
+allow_driver_opt = click.option(
+    "--allow-driver",
+    "drivers",
+    multiple=True,
+    metavar="NAME",
+    help="Open files of this GDAL driver, too, although it may fetch what a file names; VRT allows "
+    "any source of a VRT.",
+)
+no_limits_opt = click.option(
+    "--no-limits", is_flag=True, help="Open rasters of any size, number of bands and block size."
+)
 json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+
+
+def access_options(command: Command) -> Command:
+    """Add the options of every command that opens rasters; it takes them as ``access``."""
+
+    @wraps(command)
+    def with_access(
+        *arguments: Any,  # noqa: ANN401 - click's
+        drivers: tuple[str, ...],
+        no_limits: bool,
+        **chosen: Any,  # noqa: ANN401 - click's
+    ) -> Any:  # noqa: ANN401 - click's
+        from ..raster import Access
+
+        access = Access.of(drivers, unlimited=no_limits)
+        return command(*arguments, access=access, **chosen)
+
+    return allow_driver_opt(no_limits_opt(with_access))
 
 
 def fitting_options(command: Command) -> Command:
     """Add the options of every command that fits a detector."""
     fitting = (device_opt, seed_opt, set_opt, config_opt, covariates_opt, mask_opt, bands_opt)
-    for option in (verbose_opt, *fitting):
+    for option in (verbose_opt, access_options, *fitting):
         command = option(command)
     return command
 

@@ -35,6 +35,7 @@ ANOMALY_FOUND = 10
 @options.fail_on_anomaly_opt
 @options.json_opt
 @options.device_opt
+@options.access_options
 @options.verbose_opt
 def score(  # noqa: PLR0913 - one argument per option
     scenes: tuple[str, ...],
@@ -51,7 +52,7 @@ def score(  # noqa: PLR0913 - one argument per option
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
-    **chosen: Any,  # noqa: ANN401 - mask and covariates
+    **chosen: Any,  # noqa: ANN401 - mask, covariates and access
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
 

@@ -20,6 +20,7 @@ from . import options
 @options.covariates_opt
 @options.seed_opt
 @options.overwrite_opt
+@options.access_options
 @options.verbose_opt
 def threshold(
     model: str,

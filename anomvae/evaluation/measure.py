@@ -22,7 +22,8 @@ from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tile
 from ..parallel import Progress, quiet
 from ..pixels.bands import Bands
 from ..pixels.tiling import Window, fitting_size, tiles
-from ..raster import Dataset, OpenScene, Scene, open_labels, open_map, open_mask
+from ..raster import Access, Dataset, OpenScene, Scene, open_labels, open_map, open_mask
+from ..raster.access import DEFAULT
 from ..stats.metrics import Metrics, measure_stream, table
 from ..stats.moments import stream_statistics
 from .baselines import BASELINES, Score, Spectra, require_baselines
@@ -66,6 +67,7 @@ def evaluate(
     *,
     mask: PathText | None = None,
     baselines: Sequence[str] = ("rx",),
+    access: Access = DEFAULT,
     progress: Progress = quiet,
 ) -> Evaluation:
     """Measure an anomaly map against labels.
@@ -83,6 +85,8 @@ def evaluate(
         Raster on the scene's grid; 0 = ignore.
     baselines : sequence of str, default ("rx",)
         Names in `BASELINES`.
+    access : Access, optional
+        Drivers and limits of every file that is opened; those of ``scene`` if that is a `Scene`.
     progress : Progress, optional
         Called for every tile.
 
@@ -118,12 +122,14 @@ def evaluate(
     if scene is None and isinstance(result, MapResult):
         scene = result.scene
     require_baselines(baselines)
+    # A Scene has options of its own, and takes no others.
+    own, access = (DEFAULT, scene.access) if isinstance(scene, Scene) else (access, access)
     with ExitStack() as files:
-        scored = files.enter_context(open_map(path))
-        truth = files.enter_context(open_labels(labels, scored.grid, str(path)))
+        scored = files.enter_context(open_map(path, access))
+        truth = files.enter_context(open_labels(labels, scored.grid, str(path), access))
         keep = None
         if mask is not None:
-            keep = files.enter_context(open_mask(mask, scored.grid, str(path)))
+            keep = files.enter_context(open_mask(mask, scored.grid, str(path), access))
 
         def windows() -> Iterator[ScoredWindow]:
             for window in _windows(scored.dataset, values=3):
@@ -136,7 +142,7 @@ def evaluate(
         rows = {OURS: measure_stream(pairs_of(windows), threshold)}
         if scene is None:
             return Evaluation(str(path), str(labels), rows)
-        closed = Scene.of(scene, mask=mask)
+        closed = Scene.of(scene, mask=mask, access=own)
         with closed.open() as opened:
             opened.grid.require_same(scored.grid, opened.name, str(path))
             source = scored.tags.get("ANOMVAE_SCENE")
@@ -197,7 +203,7 @@ def evaluate_detector(
     detector.require_dates(len(closed.dates))
     with ExitStack() as files:
         opened = files.enter_context(closed.open(detector.bands, detector.covariates))
-        truth = files.enter_context(open_labels(labels, opened.grid, opened.name))
+        truth = files.enter_context(open_labels(labels, opened.grid, opened.name, closed.access))
         windows = files.enter_context(stored(_scored(detector, opened, truth, progress)))
         rows = {OURS: measure_stream(pairs_of(windows), detector.threshold.value)}
         plain = replace(closed, covariates=())

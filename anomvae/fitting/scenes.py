@@ -10,7 +10,8 @@ from ..files import PathText
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, rasters_of
 from ..pixels.views import View, require_dates
-from ..raster import scenes_of
+from ..raster import Access, scenes_of
+from ..raster.access import DEFAULT
 from ..training.scenes import TrainingScenes
 
 
@@ -29,6 +30,8 @@ class Selection:
     dates: str | None = None
     """Dates of the scenes for a family that compares them, as `Scene.of` reads them; None: the
     scenes are listed oldest first."""
+    access: Access = DEFAULT
+    """Drivers and limits of every file that is opened."""
 
     @property
     def files(self) -> list[PathText]:

@@ -20,7 +20,7 @@ from ..errors import ConfigError, OutputExists, RasterError
 from ..files import FileIdentity, tidy, without_query
 from ..objects import objects_digest
 from ..pixels.bands import Bands
-from ..raster import open_raster
+from ..raster import Access, open_raster
 from ..stats.thresholds import Threshold
 
 SCORE_DEFINITION = 1
@@ -40,7 +40,7 @@ def _summary(path: Path) -> dict[str, Any]:
 def _map_digest(path: Path) -> str | None:
     """Read the digest in the tags of a map; None where anomvae did not write it."""
     try:
-        with open_raster(path) as dataset:
+        with open_raster(path, access=Access(limits=None)) as dataset:
             digest: str | None = dataset.handle.tags().get("ANOMVAE_DIGEST")
             return digest
     except RasterError:

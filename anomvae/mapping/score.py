@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..config import Config, resolve_config
-from ..errors import AnomvaeError, RasterError
+from ..errors import AnomvaeError, RasterError, is_lack_of_memory
 from ..files import PathText, SceneText, as_paths, identify
 from ..fitting import EVERYTHING, Selection, detect
 from ..parallel import Mapper, Progress, quiet, serial
@@ -113,7 +113,13 @@ def detect_scene(
         If the scene or the settings do not fit, or the files cannot be written.
     """
     resolved = resolve_config(config).config if isinstance(config, str) else config
-    closed = Scene.of(scene, bands=select.bands, mask=select.mask, covariates=select.covariates)
+    closed = Scene.of(
+        scene,
+        bands=select.bands,
+        mask=select.mask,
+        covariates=select.covariates,
+        access=select.access,
+    )
     normal = [identify(path) for path in as_paths(select.normal)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
@@ -137,9 +143,12 @@ def _scored(name: str) -> Iterator[None]:
         yield
     except AnomvaeError:
         raise
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, RuntimeError, ValueError) as error:
+        lack = is_lack_of_memory(error)
+        if not (lack or isinstance(error, OSError)):
+            raise
         raise RasterError(
-            f"{name} cannot be scored: {str(error) or 'there is not enough memory'}. "
+            f"{name} cannot be scored: {'there is not enough memory' if lack else error}. "
             f"Check permissions, free space and memory; a smaller tile needs less."
         ) from error
 

@@ -44,9 +44,7 @@ def catalogued(config: StacConfig, now: datetime) -> Listing:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a static catalogue conforms to no API
-            found.add_all(
-                _entries(BoundedIO(config.timeout, config.max_seconds), config, found.since)
-            )
+            found.add_all(_entries(BoundedIO(config), config, found.since))
     except Exception as error:  # pystac raises anything on a document that is no STAC
         found.errors.append(_unread(config.url, error))
     return found.listing()
@@ -76,7 +74,7 @@ class _Found:
         if wanted is not None and collection is not None and collection != wanted:
             return  # whatever is wrong with it
         try:
-            item = item_of(entry, self.config.assets)
+            item = item_of(entry, self.config)
             if _is_wanted(item, self.config, self.since):
                 self.items.append(item)
         except Exception as error:

@@ -114,6 +114,10 @@ class SiteConfig(Table):
     """Rule that replaces the model's threshold, from the scores that the model keeps."""
     dates: Count = 1
     """Dates per scene of a time-series model: the scene's own and those before it."""
+    allow_drivers: tuple[str, ...] = ()
+    """GDAL's drivers that open scenes, too, although they may fetch what a file names."""
+    no_limits: bool = False
+    """Whether to open rasters of any size, number of bands and block size."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute."""
     folder: FolderConfig | None = None

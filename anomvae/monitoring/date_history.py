@@ -17,6 +17,7 @@ from .scoring import scene_of
 from .sources import FoundScene
 
 if TYPE_CHECKING:
+    from ..raster import Access
     from ..raster.open_scene import OpenDate
 
 CANDIDATES = 3
@@ -35,6 +36,8 @@ class DateHistory:
     offered: Iterable[FoundScene]
     readable: set[str]
     """Identities of scenes that are known to be readable."""
+    access: Access | None = None
+    """Drivers and limits of files that are opened; None: the default ones."""
 
     def __post_init__(self) -> None:
         """Sort the scenes by date and name."""
@@ -68,7 +71,7 @@ class DateHistory:
     def _going_with(self, found: FoundScene, earlier: Sequence[FoundScene]) -> list[FoundScene]:
         """Return the newest earlier scenes on the grid of a scene; none if that is damaged."""
         try:
-            with scene_of(found).open():
+            with scene_of(found, access=self.access).open():
                 pass
         except AnomvaeError:
             return []
@@ -78,7 +81,8 @@ class DateHistory:
     def _goes_with(self, earlier: FoundScene, newest: FoundScene) -> bool:
         """Return whether two scenes can be read together; an unknown one is read whole."""
         try:
-            with scene_of(replace(newest, before=(earlier,))).open() as opened:
+            pair = replace(newest, before=(earlier,))
+            with scene_of(pair, access=self.access).open() as opened:
                 if earlier.identity not in self.readable:
                     _read_whole(opened.dates[0])
         except AnomvaeError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..hosts import require_allowed
 from ..names import one_line, printable
+from .config import StacConfig
 from .sources import FoundScene
 
 BASELINES = ("s2:processing_baseline", "processing:version", "version")
@@ -72,13 +73,13 @@ class CatalogueItem:
         return None if cover is None else _number(cover, "its eo:cloud_cover")
 
 
-def item_of(entry: Entry, assets: Sequence[str]) -> CatalogueItem:
+def item_of(entry: Entry, config: StacConfig) -> CatalogueItem:
     """Read an item; raises anything if it is none."""
     import pystac
 
     if entry.error is not None:
         raise entry.error
-    document = _table(entry.document, "it")
+    document, assets = _table(entry.document, "it"), config.assets
     name = _text(document.get("id"), "its id")
     _table(document.get("properties"), "its properties")
     given = _table(document.get("assets"), "its assets")
@@ -97,7 +98,7 @@ def item_of(entry: Entry, assets: Sequence[str]) -> CatalogueItem:
         cloud_cover=item.properties.get("eo:cloud_cover"),
         assets=tuple(item.assets),
         lacks=lacks,
-        scene=_scene(item, collection, () if lacks else tuple(assets)),
+        scene=_scene(item, collection, () if lacks else assets, config.url),
     )
 
 
@@ -118,7 +119,12 @@ def faulty(entry: Entry, error: Exception) -> FoundScene:
     return FoundScene(f"{name}@faulty-{digest}", name, (), fault=fault)
 
 
-def _scene(item: Any, collection: str | None, names: tuple[str, ...]) -> FoundScene:  # noqa: ANN401
+def _scene(
+    item: Any,  # noqa: ANN401 - pystac's
+    collection: str | None,
+    names: tuple[str, ...],
+    catalogue: str,
+) -> FoundScene:
     source = "/".join(filter(None, [collection, item.id]))
     versions = (item.properties.get(name) for name in BASELINES)
     baseline = next((version for version in versions if version is not None), "")
@@ -127,6 +133,8 @@ def _scene(item: Any, collection: str | None, names: tuple[str, ...]) -> FoundSc
     identity = f"{source}@{printable(str(baseline))}" if baseline != "" else source
     assets = [item.assets[name] for name in names]
     hrefs = tuple(asset.get_absolute_href() or asset.href for asset in assets)
+    for href in hrefs:
+        require_allowed(href, catalogue)
     return FoundScene(identity, source, hrefs, names if len(names) > 1 else ())
 
 

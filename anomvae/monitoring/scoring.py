@@ -12,7 +12,7 @@ from .sources import FoundScene
 
 if TYPE_CHECKING:
     from ..mapping import MapResult
-    from ..raster import Scene
+    from ..raster import Access, Scene
 
 Scoring = Callable[[FoundScene, Path], "MapResult"]
 """Scores a scene into a folder; raises `AnomvaeError` if that fails."""
@@ -30,10 +30,11 @@ def scoring_of(site: SiteConfig) -> Scoring:
     detector = Detector.load(site.model, threshold=site.threshold, device=site.device)
     _require_dates(site, compared=detector.compares_dates)
     # The folder is the scene's own: what lies there is an earlier try.
+    access = access_of(site)
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        (outcome,) = score_scenes(detector, [scene_of(found, site.mask)], folder, options)
+        (outcome,) = score_scenes(detector, [scene_of(found, site.mask, access)], folder, options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
         return outcome.result
@@ -54,13 +55,21 @@ def _require_dates(site: SiteConfig, *, compared: bool) -> None:
         )
 
 
-def scene_of(found: FoundScene, mask: str | None = None) -> Scene:
+def access_of(site: SiteConfig) -> Access:
+    """Return the drivers and limits of a site; an unknown driver raises `ConfigError`."""
+    from ..raster import Access
+
+    return Access.of(site.allow_drivers, unlimited=site.no_limits)
+
+
+def scene_of(found: FoundScene, mask: str | None = None, access: Access | None = None) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
     from ..raster import BandStack, Scene
+    from ..raster.access import DEFAULT
     from ..raster.products import recognise
 
     dates = [
         BandStack(each.source, each.read, each.bands) if each.bands else recognise(each.read[0])
         for each in (*found.before, found)
     ]
-    return Scene(tuple(dates), mask=mask)
+    return Scene(tuple(dates), mask=mask, access=access or DEFAULT)

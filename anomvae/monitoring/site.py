@@ -23,7 +23,7 @@ from .alerts import alert_of
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
 from .problem import MISFITS, Problem, as_error
-from .scoring import Scoring
+from .scoring import Scoring, access_of
 from .sources import FoundScene, digest_of_file, listed_urls, scan_folder
 from .state import Alert, Key, SceneResult, SceneStatus, State, is_over
 
@@ -85,7 +85,8 @@ class SitePass:
             done = {scene for scene, status in statuses.items() if status.status == "done"}
             faulty = [scene for scene in offered if scene.fault is not None]
             faultless = [scene for scene in offered if scene.fault is None]
-            self.date_history = DateHistory(self.site.dates, faultless, done)
+            access = access_of(self.site)
+            self.date_history = DateHistory(self.site.dates, faultless, done, access)
             self.known += len(faultless) - len(self.date_history.followers)
             offered = self.date_history.followers + faulty
         unknown = SceneStatus("new", 0, "", None)

@@ -1,6 +1,6 @@
 """Documents of a STAC catalogue, read within limits: their length, depth and numbers, and the time.
 
-pystac reads what a server sends, for as long as it sends.
+pystac reads what a server sends, for as long as it sends, and goes where it leads.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ from typing import Any
 
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
+from requests import Response, Session
 
 from ..documents import DocumentError, content_of, read_json
 from ..files import is_local
+from ..hosts import require_allowed, require_redirect
+from .config import StacConfig
 from .web import within
 
 MOST_BYTES = 32_000_000
@@ -22,12 +25,17 @@ CHUNK = 65_536  # bytes
 
 
 class BoundedIO(StacApiIO):
-    """Reads documents of a catalogue; each answer is complete after ``timeout`` seconds in all."""
+    """Reads documents of a catalogue; each answer is complete after ``timeout`` seconds in all.
 
-    def __init__(self, timeout: float, total: float) -> None:
-        """Set the longest time of an answer, and of all, s."""
-        super().__init__(timeout=timeout)
-        self.longest, self.total, self.start = timeout, total, time.monotonic()
+    Links and redirects of a catalogue on a server lead to servers only (see `hosts`).
+    """
+
+    def __init__(self, config: StacConfig) -> None:
+        """Set the address of the catalogue, and the longest time of an answer, and of all."""
+        super().__init__(timeout=config.timeout)
+        self.catalogue, self.start = config.url, time.monotonic()
+        self.longest, self.total = config.timeout, config.max_seconds
+        self.session.hooks["response"].append(_require_safe_redirect)
 
     def require_time(self) -> None:
         """Raise `TimeoutError` when the time of all answers is used up."""
@@ -38,7 +46,8 @@ class BoundedIO(StacApiIO):
             )
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - pystac's
-        """Read a file, an address or a link."""
+        """Read a file, an address or a link; raise `FileError` if the catalogue may not name it."""
+        require_allowed(str(getattr(source, "href", source)), self.catalogue)
         if isinstance(source, str) and is_local(source):
             return content_of(source).decode()
         return str(super().read_text(source, *args, **kwargs))
@@ -73,3 +82,9 @@ class BoundedIO(StacApiIO):
                 if len(content) > MOST_BYTES:
                     raise DocumentError(f"an answer is longer than {MOST_BYTES} bytes")
         return content.decode()
+
+
+def _require_safe_redirect(response: Response, **_options: Any) -> None:  # noqa: ANN401 - requests'
+    target = Session().get_redirect_target(response)
+    if target is not None:
+        require_redirect(str(response.url), target)

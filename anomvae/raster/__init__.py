@@ -5,9 +5,11 @@ data.  A `MapWriter` writes a map window by window, axes (band, row, col), as a 
 all.
 """
 
+from .access import Access
 from .dataset import Dataset, open_raster
 from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
+from .limits import Limits
 from .maps import OpenMap, open_labels, open_map, read_labels
 from .masks import open_mask
 from .open_scene import OpenScene
@@ -16,11 +18,13 @@ from .scene import Scene, scenes_of
 from .writer import Category, Layout, MapWriter
 
 __all__ = [
+    "Access",
     "BandStack",
     "Category",
     "Dataset",
     "Georeference",
     "Layout",
+    "Limits",
     "MapWriter",
     "OpenMap",
     "OpenScene",

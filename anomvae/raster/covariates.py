@@ -15,6 +15,7 @@ from ..files import FileIdentity, file_name
 from ..pixels.covariates import CATEGORICAL, DAY, Covariate, Covariates, CovariateSpec, day_values
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of
+from .access import DEFAULT, Access
 from .dataset import open_raster
 from .warped import warped
 
@@ -34,7 +35,9 @@ class Layer:
 
 
 @contextmanager
-def open_layer(spec: CovariateSpec, scene: str, grid: Grid) -> Iterator[Layer]:
+def open_layer(
+    spec: CovariateSpec, scene: str, grid: Grid, access: Access = DEFAULT
+) -> Iterator[Layer]:
     """Open a covariate on the grid of a scene, whose name may contain the day.
 
     Raises
@@ -53,7 +56,7 @@ def open_layer(spec: CovariateSpec, scene: str, grid: Grid) -> Iterator[Layer]:
         return
     categorical = spec.kind == CATEGORICAL
     with ExitStack() as stack:
-        dataset = stack.enter_context(open_raster(spec.source))
+        dataset = stack.enter_context(open_raster(spec.source, access=access))
         bands = dataset.first() if categorical else dataset.bands
         read = dataset.read
         try:

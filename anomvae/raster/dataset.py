@@ -17,14 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
-from ..errors import RasterError, listed
+from ..errors import RasterError, is_lack_of_memory, listed
 from ..files import FileIdentity, PathText, identify
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, whole
+from .access import DEFAULT, Access
 from .description import bands_of, data_indexes
-from .gdal import open_handle, reads_remotely, reporting, session
+from .gdal import reads_remotely, reporting, session
 from .georeference import grid_of
+from .opening import open_handle
 from .validity import Validity, hide_masked, validity_of
 from .values import read_values
 
@@ -64,7 +66,8 @@ class Dataset:
     @property
     def types(self) -> tuple[str, ...]:
         """Types in which the data bands are stored, each once."""
-        return tuple(sorted({self.handle.dtypes[index - 1] for index in self.bands.indexes}))
+        dtypes = self.handle.dtypes
+        return tuple(sorted({dtypes[index - 1] for index in self.bands.indexes}))
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
@@ -103,8 +106,16 @@ class Dataset:
         rows, advice = window[0], UNREACHABLE if self.remote else DAMAGED
         problem = f"{self.name} cannot be read at rows {rows.start} to {rows.stop - 1}"
         with reporting(problem, advice, remote=self.remote):
-            block = read_values(self.handle, bands, window)
-            hide_masked(block, self.handle, validity=self.validity, bands=bands, window=window)
+            try:
+                block = read_values(self.handle, bands, window)
+                hide_masked(block, self.handle, validity=self.validity, bands=bands, window=window)
+            except (MemoryError, ValueError) as error:
+                if not is_lack_of_memory(error):
+                    raise
+                raise RasterError(
+                    f"{problem}: the pixels do not fit in memory. Read fewer at a time (--tile), "
+                    f"or fewer bands (--bands), or use a machine with more memory."
+                ) from error
         return block
 
     def first(self) -> Bands:
@@ -117,18 +128,21 @@ class Dataset:
 
 
 @contextmanager
-def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]:
-    """Open a raster of real numbers, whatever GDAL opens by name; the context closes it.
+def open_raster(
+    path: PathText, *, name: str | None = None, access: Access = DEFAULT
+) -> Iterator[Dataset]:
+    """Open a raster of real numbers, by any driver that is allowed; the context closes it.
 
     Messages call it ``name``, by default its path.
 
     Raises
     ------
     RasterError
-        When it does not exist, is no raster, or has no band of real numbers.
+        When it does not exist, is no raster of an allowed format, exceeds a limit, or has no band
+        of real numbers.
     """
     title = str(path) if name is None else name
-    with closing(open_handle(str(path), title)) as handle:
+    with closing(open_handle(str(path), title, access)) as handle:
         with reporting(
             f"{title} cannot be described", "The file seems damaged: fetch or copy it again."
         ):
@@ -141,7 +155,7 @@ def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]
                 bands=bands,
                 validity=validity_of(handle, bands),
                 remote=reads_remotely(handle),
-                reopen=partial(open_raster, path, name=title),
+                reopen=partial(open_raster, path, name=title, access=access),
             )
         yield dataset
 
@@ -156,7 +170,8 @@ def _require_real_bands(name: str, handle: DatasetReader) -> None:
     if not indexes:
         kind = "only an alpha band" if handle.count else "no bands"
         raise RasterError(f"{name} has {kind}. Give a raster with at least one data band.")
-    types = sorted({handle.dtypes[index - 1] for index in indexes})
+    dtypes = handle.dtypes  # made anew at each call
+    types = sorted({dtypes[index - 1] for index in indexes})
     if any(dtype.startswith("complex") for dtype in types):
         raise RasterError(
             f"{name} holds complex numbers ({', '.join(types)}), but bands must hold real ones. "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
@@ -17,6 +18,12 @@ from ..pixels.bands import Band, Bands
 
 UNITS = ((r"nm|nanomet(?:er|re)s?", 1.0), (r"um|μm|microns?|micromet(?:er|re)s?", 1000.0))
 """Patterns in case-folded text, where the micro sign is a Greek mu; nm per unit."""
+# Possessive: whoever wrote a text of a million digits must not make the search quadratic.
+NUMBER = r"(?<![\w.])(\d++(?:\.\d*+)?+(?:e[-+]?\d++)?+)\s*+"
+LOWER_END = re.compile(r"\d\s*+(?:-|\u2013|to)\s*+")
+"""The lower end of a range, up to its upper end."""
+
+ENVI_LISTS = ("band_names", "wavelength")
 
 PLAUSIBLE = (100.0, 1e6)
 """Range from ultraviolet to 1 mm, nm; "10 nm" in a description is a width."""
@@ -24,18 +31,18 @@ PLAUSIBLE = (100.0, 1e6)
 
 def bands_of(dataset: DatasetReader) -> Bands:
     """Describe the data bands of a raster; an alpha band is a mask, not data."""
-    indexes = data_indexes(dataset)
-    envi = dataset.tags(ns="ENVI")
-    names = [_name(dataset, index, envi) for index in indexes]
+    indexes, header = data_indexes(dataset), _Header.of(dataset)
+    names = [header.name(index) for index in indexes]
+    scales, offsets, nodata = dataset.scales, dataset.offsets, dataset.nodatavals
     named = all(names) and len(set(names)) == len(names)
     items = tuple(
         Band(
             index,
             name if named else f"band_{index}",
-            wavelength=_wavelength(dataset, index, envi),
-            scale=dataset.scales[index - 1],
-            offset=dataset.offsets[index - 1],
-            nodata=_nodata(dataset.nodatavals[index - 1]),
+            wavelength=header.wavelength(index),
+            scale=scales[index - 1],
+            offset=offsets[index - 1],
+            nodata=_nodata(nodata[index - 1]),
         )
         for index, name in zip(indexes, names, strict=True)
     )
@@ -61,44 +68,61 @@ def nanometres(text: str) -> float | None:
 
 
 def _nanometres_in(text: str) -> Iterator[float]:
+    # The upper end of a range is not the centre of a band.
+    upper_ends = {match.end() for match in LOWER_END.finditer(text)}
     for unit, factor in UNITS:
-        for match in re.finditer(rf"(?<![\w.])(\d+\.?\d*(?:e[-+]?\d+)?)\s*(?:{unit})\b", text):
-            # The upper end of a range is not the centre of a band.
-            ranged = re.search(r"\d\s*(?:-|\u2013|to)\s*$", text[: match.start()])
+        for match in re.finditer(rf"{NUMBER}(?:{unit})\b", text):
             value = round(float(match[1]) * factor, 6)
-            if not ranged and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
+            if match.start() not in upper_ends and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
                 yield value
 
 
-def _entry(envi: dict[str, str], key: str, index: int) -> str:
-    """Return the entry of a band in a list of an ENVI header."""
-    entries = envi.get(key, "").strip(" {}\n").split(",")
-    return entries[index - 1].strip() if index <= len(entries) else ""
+@dataclass(frozen=True)
+class _Header:
+    """What a file states about its bands, each list read once: they are made anew at each call."""
 
+    dataset: DatasetReader
+    descriptions: tuple[str | None, ...]
+    envi: dict[str, list[str]]
+    """Lists of an ENVI header, by key."""
+    envi_units: str
 
-def _name(dataset: DatasetReader, index: int, envi: dict[str, str]) -> str:
-    tags = _folded(dataset.tags(index))
-    items = (
-        dataset.descriptions[index - 1],
-        tags.get("bandname"),
-        tags.get("band_name"),
-        _entry(envi, "band_names", index),
-    )
-    return next((item.strip() for item in items if item and item.strip()), "")
+    @classmethod
+    def of(cls, dataset: DatasetReader) -> _Header:
+        """Read the header of a raster."""
+        envi = dataset.tags(ns="ENVI")
+        lists = {key: envi.get(key, "").strip(" {}\n").split(",") for key in ENVI_LISTS}
+        return cls(dataset, dataset.descriptions, lists, envi.get("wavelength_units", ""))
 
+    def name(self, index: int) -> str:
+        """Return the name of a band; empty when it has none."""
+        tags = _folded(self.dataset.tags(index))
+        items = (
+            self.descriptions[index - 1],
+            tags.get("bandname"),
+            tags.get("band_name"),
+            self._entry("band_names", index),
+        )
+        return next((item.strip() for item in items if item and item.strip()), "")
 
-def _wavelength(dataset: DatasetReader, index: int, envi: dict[str, str]) -> float | None:
-    wavelengths = map(nanometres, _wavelength_items(dataset, index, envi))
-    return next((value for value in wavelengths if value is not None), None)
+    def wavelength(self, index: int) -> float | None:
+        """Return the wavelength of a band, nm."""
+        wavelengths = map(nanometres, self._wavelength_items(index))
+        return next((value for value in wavelengths if value is not None), None)
 
+    def _wavelength_items(self, index: int) -> Iterator[str]:
+        tags = _folded(self.dataset.tags(index))
+        units = tags.get("wavelength_units") or tags.get("wavelength_unit") or ""
+        imagery = self.dataset.tags(index, ns="IMAGERY")
+        yield f"{tags.get('wavelength', '')} {units}"
+        yield f"{imagery.get('CENTRAL_WAVELENGTH_UM', '')} um"
+        yield f"{self._entry('wavelength', index)} {self.envi_units}"
+        yield self.descriptions[index - 1] or ""
 
-def _wavelength_items(dataset: DatasetReader, index: int, envi: dict[str, str]) -> Iterator[str]:
-    tags = _folded(dataset.tags(index))
-    units = tags.get("wavelength_units") or tags.get("wavelength_unit") or ""
-    yield f"{tags.get('wavelength', '')} {units}"
-    yield f"{dataset.tags(index, ns='IMAGERY').get('CENTRAL_WAVELENGTH_UM', '')} um"
-    yield f"{_entry(envi, 'wavelength', index)} {envi.get('wavelength_units', '')}"
-    yield dataset.descriptions[index - 1] or ""
+    def _entry(self, key: str, index: int) -> str:
+        """Return the entry of a band in a list of an ENVI header."""
+        entries = self.envi[key]
+        return entries[index - 1].strip() if index <= len(entries) else ""
 
 
 def _folded(tags: dict[str, str]) -> dict[str, str]:

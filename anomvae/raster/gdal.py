@@ -16,13 +16,13 @@ from pathlib import Path
 
 import rasterio
 from rasterio._err import CPLE_BaseError
+from rasterio._path import _parse_path, _vsi_path
 from rasterio.env import getenv, hasenv
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
 from ..errors import RasterError
 from ..files import is_local
-from ..names import is_utf8, printable
 
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
@@ -89,23 +89,6 @@ def reason(error: BaseException) -> str:
     return " ".join(text.split()).rstrip(".:")
 
 
-def open_handle(path: str, name: str | None = None) -> DatasetReader:
-    """Open a raster for reading; messages call it ``name``, by default its path."""
-    title = printable(path if name is None else name)
-    if not is_utf8(path):
-        raise RasterError(f"{title} cannot be opened: its name is not encoded in UTF-8. Rename it.")
-    if is_local(path) and not Path(path).exists():
-        raise RasterError(f"{title} does not exist. Check the path.")
-    remote = is_remote(path) or _is_vrt(path)
-    advice = (
-        "Check the address, the rights and the network."
-        if is_remote(path)
-        else "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable."
-    )
-    with reporting(f"{title} cannot be opened as a raster", advice, remote=remote), unwarned():
-        return rasterio.open(path)
-
-
 def absolute_uri(name: str | Path) -> str:
     """Return the absolute path of a local file; any other name stays as it is."""
     return str(Path(name).absolute()) if is_local(str(name)) else str(name)
@@ -118,11 +101,22 @@ def is_remote(name: str) -> bool:
 
 def reads_remotely(dataset: DatasetReader) -> bool:
     """Return whether an open raster, or any source of a VRT, is read from a server."""
-    return is_remote(dataset.name) or (_is_vrt(dataset.name) and any(map(is_remote, dataset.files)))
+    return is_remote(dataset.name) or (is_vrt(dataset.name) and any(map(is_remote, dataset.files)))
 
 
-def _is_vrt(name: str) -> bool:
-    return name.lower().endswith(".vrt") or name.startswith("<")  # a VRT given as text
+def is_vrt(name: str) -> bool:
+    """Return whether a name is that of a VRT."""
+    return name.lower().endswith(".vrt") or is_text(name)
+
+
+def is_text(name: str) -> bool:
+    """Return whether a name is a VRT given as text, or by GDAL's ``vrt://``."""
+    return name.startswith(("<", "vrt://"))
+
+
+def virtual_name(name: str) -> str:
+    """Return GDAL's name of a file: ``/vsicurl/https://...`` for an address."""
+    return str(_vsi_path(_parse_path(name)))
 
 
 @cache

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import RasterError
 from ..files import PathText
 from ..pixels.grid import Grid
+from .access import DEFAULT, Access
 from .dataset import Dataset, open_raster
 from .gdal import session
 
@@ -35,7 +36,7 @@ class OpenMap:
 
 
 @contextmanager
-def open_map(path: PathText) -> Iterator[OpenMap]:
+def open_map(path: PathText, access: Access = DEFAULT) -> Iterator[OpenMap]:
     """Open an anomaly map that anomvae wrote; the context closes it.
 
     Raises
@@ -43,7 +44,7 @@ def open_map(path: PathText) -> Iterator[OpenMap]:
     RasterError
         When the file cannot be read, or is no anomaly map.
     """
-    with open_raster(path) as dataset:
+    with open_raster(path, access=access) as dataset:
         if dataset.bands.names != LAYERS:
             raise RasterError(
                 f"{dataset.name} has the bands {', '.join(dataset.bands.names[:8])}, but an "
@@ -56,7 +57,9 @@ def open_map(path: PathText) -> Iterator[OpenMap]:
 
 
 @contextmanager
-def open_labels(path: PathText, grid: Grid, name: str) -> Iterator[Dataset]:
+def open_labels(
+    path: PathText, grid: Grid, name: str, access: Access = DEFAULT
+) -> Iterator[Dataset]:
     """Open a band of labels for the raster called ``name``; the context closes it.
 
     Raises
@@ -66,7 +69,7 @@ def open_labels(path: PathText, grid: Grid, name: str) -> Iterator[Dataset]:
     GridMismatch
         When the labels are on another grid.
     """
-    with open_raster(path) as dataset:
+    with open_raster(path, access=access) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)
         yield dataset
 

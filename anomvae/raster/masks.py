@@ -12,6 +12,7 @@ from ..files import PathText
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
 from ..pixels.views import Mask
+from .access import DEFAULT, Access
 from .dataset import Dataset, open_raster
 from .georeference import Georeference
 from .polygons import PolygonMask, is_vector, read_polygons
@@ -35,15 +36,19 @@ NormalMask = RasterMask | PolygonMask
 
 
 @contextmanager
-def open_mask(path: PathText, grid: Grid, name: str) -> Iterator[RasterMask]:
+def open_mask(
+    path: PathText, grid: Grid, name: str, access: Access = DEFAULT
+) -> Iterator[RasterMask]:
     """Open a mask for the raster called ``name`` on ``grid``; one on another grid is refused."""
-    with open_raster(path) as dataset:
+    with open_raster(path, access=access) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)
         yield RasterMask(dataset)
 
 
 @contextmanager
-def open_normal(path: PathText, georeference: Georeference, name: str) -> Iterator[NormalMask]:
+def open_normal(
+    path: PathText, georeference: Georeference, name: str, access: Access = DEFAULT
+) -> Iterator[NormalMask]:
     """Open the mask of normal pixels of the scene called ``name``.
 
     It is a raster on the scene's grid, normal where its first band is data and not 0; or polygons
@@ -59,5 +64,5 @@ def open_normal(path: PathText, georeference: Georeference, name: str) -> Iterat
     if is_vector(path):
         yield read_polygons(path, georeference, name)
     else:
-        with open_mask(path, georeference.grid, name) as mask:
+        with open_mask(path, georeference.grid, name, access) as mask:
             yield mask

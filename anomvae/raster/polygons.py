@@ -21,9 +21,10 @@ from ..pixels.tiling import Window, shape_of, whole
 from .crs import crs_of
 from .gdal import reporting, session
 from .georeference import Georeference
-from .vector import Ring, read_outlines
+from .vector import GEOJSON, Ring, read_outlines
+from .vectorformats import FORMATS
 
-VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb", ".kml", ".gml", ".geojsonl", ".parquet"}
+VECTOR = {*GEOJSON, *FORMATS}
 """Suffixes of vector files, in lower case; any other file is read as a raster."""
 FARTHEST_PIXEL = 2**30
 """Largest column or row of a corner: from 2**31 on, GDAL finds no pixel inside."""

@@ -15,8 +15,9 @@ import numpy as np
 from ..errors import RasterError
 from ..pixels.grid import Grid
 from .crs import Points, crs_of, transformed
-from .gdal import GDAL_ERRORS, open_handle, session
+from .gdal import GDAL_ERRORS, session
 from .georeference import Georeference, georeference_of, matrix_of
+from .opening import open_handle
 
 TOLERANCE = 0.1
 """Largest distance between where a pixel was to lie and where it lies, pixels."""

@@ -18,6 +18,7 @@ from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
 from ..pixels.dates import oldest_first
+from .access import DEFAULT, Access
 from .covariates import open_layer
 from .dataset import Dataset
 from .gdal import absolute_uri, session
@@ -43,6 +44,8 @@ class Scene:
     """Normal pixels: a raster or polygons, see `open_normal`; None: all pixels."""
     covariates: tuple[CovariateSpec, ...] = ()
     """Covariates of every pixel, in the order of their values after the bands."""
+    access: Access = DEFAULT
+    """Drivers and limits of every file that is opened."""
 
     @classmethod
     def of(
@@ -54,6 +57,7 @@ class Scene:
         mask: PathText | None = None,
         normal: PathText | None = None,
         covariates: Sequence[PathText] = (),
+        access: Access = DEFAULT,
     ) -> Scene:
         """Make a scene of what a user names.
 
@@ -65,7 +69,7 @@ class Scene:
         dates : str, optional
             Dates of the rasters, in the syntax of `oldest_first`; empty: the dates in their names;
             None: the rasters are listed oldest first.
-        bands, mask, normal
+        bands, mask, normal, access
             See the fields of `Scene`.
         covariates : sequence of path, optional
             Covariates, in the syntax of `parse_covariates`.
@@ -83,10 +87,10 @@ class Scene:
         ('coast', ['continuous', 'day'])
         """
         if isinstance(path, Scene):
-            if dates is not None or bands or mask or normal or covariates:
+            if dates is not None or bands or mask or normal or covariates or access != DEFAULT:
                 raise ConfigError(
-                    f"{path.name} is a Scene with options of its own: give dates, bands, masks and "
-                    f"covariates to Scene.of when you make it."
+                    f"{path.name} is a Scene with options of its own: give dates, bands, masks, "
+                    f"covariates and access to Scene.of when you make it."
                 )
             return path
         if isinstance(path, Product) and dates is not None:
@@ -97,6 +101,7 @@ class Scene:
             mask=None if mask is None else str(mask),
             normal=None if normal is None else str(normal),
             covariates=parse_covariates(covariates),
+            access=access,
         )
 
     @property
@@ -150,7 +155,8 @@ class Scene:
         Raises
         ------
         RasterError
-            When a file does not exist, is no raster, or holds no band of real numbers.
+            When a file does not exist, is no raster of an allowed format, exceeds a limit, or holds
+            no band of real numbers.
         GridMismatch
             When a date or a mask is on another grid, or a covariate cannot be warped to it.
         BandMismatch
@@ -171,29 +177,31 @@ class Scene:
             ]
             normal = None
             if self.normal is not None:
-                mask = open_normal(self.normal, newest.georeference, newest.name)
+                mask = open_normal(self.normal, newest.georeference, newest.name, self.access)
                 normal = stack.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
             yield OpenScene(self, tuple(open_dates), normal)
 
     def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
-        dataset = stack.enter_context(product.open())
+        dataset = stack.enter_context(product.open(self.access))
         mask = None
         if self.mask is not None:
-            mask = stack.enter_context(open_mask(self.mask, dataset.grid, dataset.name))
+            mask = stack.enter_context(
+                open_mask(self.mask, dataset.grid, dataset.name, self.access)
+            )
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
         with session():
             georeference = georeference_of(dataset.handle)
             _warn_of_palette(dataset)
         layers = tuple(
-            stack.enter_context(open_layer(spec, dataset.name, dataset.grid))
+            stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
             for spec in self.covariates
         )
         return OpenDate(dataset, bands, georeference, mask, layers)
 
 
-def scenes_of(
+def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
     paths: Sequence[PathText],
     *,
     one_site: bool,
@@ -202,6 +210,7 @@ def scenes_of(
     mask: PathText | None = None,
     normal: Sequence[PathText] = (),
     covariates: Sequence[PathText] = (),
+    access: Access = DEFAULT,
 ) -> list[Scene]:
     """Make scenes of rasters: one of all dates of a site, or one of each raster.
 
@@ -211,7 +220,7 @@ def scenes_of(
         The rasters.
     one_site : bool
         Whether they are the dates of one site, because a model compares dates.
-    dates, bands, mask, covariates
+    dates, bands, mask, covariates, access
         As for `Scene.of`, equal for all scenes.
     normal : sequence of path, optional
         Masks of normal pixels: one for all scenes, or one for each.
@@ -224,7 +233,15 @@ def scenes_of(
     _require_any(paths)
     named: list[SceneText] = [tuple(paths)] if one_site else list(paths)
     return [
-        Scene.of(path, dates=dates, bands=bands, mask=mask, normal=pixels, covariates=covariates)
+        Scene.of(
+            path,
+            dates=dates,
+            bands=bands,
+            mask=mask,
+            normal=pixels,
+            covariates=covariates,
+            access=access,
+        )
         for path, pixels in zip(named, _one_each(normal, len(named)), strict=True)
     ]
 

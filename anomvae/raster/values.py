@@ -38,7 +38,8 @@ def read_values(dataset: DatasetReader, bands: Bands, window: Window) -> NDArray
 
 def _stored(dataset: DatasetReader, bands: Bands, window: Window) -> Numbers:
     """Read the numbers of the file in a type that represents each exactly."""
-    types = {dataset.dtypes[band.index - 1] for band in bands}
+    dtypes = dataset.dtypes  # made anew at each call
+    types = {dtypes[band.index - 1] for band in bands}
     stored = np.empty((*shape_of(window), len(bands)), "float32" if types <= EXACT else "float64")
     layers = np.moveaxis(stored, -1, 0)
     if len(types) == 1:  # in one call: a pixel-interleaved file is decoded only once

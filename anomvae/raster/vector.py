@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..documents import DocumentError, content_of, read_json
 from ..errors import RasterError
 from ..names import printable
+from .vectorformats import format_of
 
 GEOJSON = {".geojson", ".json"}
 
@@ -123,7 +124,8 @@ def _converted(path: str | Path) -> tuple[Any, str]:
             f'Run: pip install "anomvae[vector]", or convert it (ogr2ogr -f GeoJSON).'
         ) from error
     try:
-        metadata, _, geometries, _ = raw.read(path, columns=[])
+        options = format_of(path).options
+        metadata, _, geometries, _ = raw.read(path, columns=[], **options)
         if geometries is None:  # a table without a column of geometries
             return {"type": "FeatureCollection", "features": []}, ""
         geometries = geometries[[geometry is not None for geometry in geometries]]
@@ -137,6 +139,8 @@ def _converted(path: str | Path) -> tuple[Any, str]:
             geometry_type=metadata["geometry_type"],
             crs=metadata["crs"] or LONGITUDE_LATITUDE,  # only a label here
         )
+    except RasterError:
+        raise
     except (RuntimeError, ValueError, OSError) as error:
         raise RasterError(
             f"{path} cannot be read: {error}. Give a vector file with polygons."

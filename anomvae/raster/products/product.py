@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Self
 
+from ..access import DEFAULT, Access
 from ..dataset import Dataset
 
 
@@ -32,11 +33,12 @@ class Product(ABC):
         """Return the product with absolute paths."""
 
     @abstractmethod
-    def open(self) -> AbstractContextManager[Dataset]:
+    def open(self, access: Access = DEFAULT) -> AbstractContextManager[Dataset]:
         """Open the product as one raster; the context closes it.
 
         Raises
         ------
         RasterError
-            When a file does not exist, is no raster, or holds no band of real numbers.
+            When a file does not exist, is no raster of an allowed format, exceeds a limit, or holds
+            no band of real numbers.
         """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ...files import is_local, without_query
+from ..access import DEFAULT, Access
 from ..dataset import Dataset, open_raster
 from ..gdal import absolute_uri
 from .product import Product
@@ -34,6 +35,6 @@ class Raster(Product):
         """Return the product with an absolute path."""
         return Raster(absolute_uri(self.name))
 
-    def open(self) -> AbstractContextManager[Dataset]:
+    def open(self, access: Access = DEFAULT) -> AbstractContextManager[Dataset]:
         """Open the raster; the context closes it."""
-        return open_raster(self.name)
+        return open_raster(self.name, access=access)

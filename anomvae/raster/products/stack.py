@@ -13,9 +13,11 @@ from rasterio.io import DatasetReader
 from rasterio.transform import array_bounds
 
 from ...errors import GridMismatch, RasterError
+from ..access import DEFAULT, Access
 from ..crs import text_of
 from ..dataset import Dataset, open_raster
-from ..gdal import absolute_uri, open_handle, session
+from ..gdal import absolute_uri, session
+from ..opening import open_handle
 from .product import Product
 
 TYPES = {
@@ -53,7 +55,7 @@ class BandStack(Product):
         """Return the product with absolute paths."""
         return replace(self, files=tuple(map(absolute_uri, self.files)))
 
-    def open(self) -> AbstractContextManager[Dataset]:
+    def open(self, access: Access = DEFAULT) -> AbstractContextManager[Dataset]:
         """Open the rasters as one; the context closes it.
 
         Raises
@@ -65,14 +67,14 @@ class BandStack(Product):
         """
         with session(), ExitStack() as files:
             layers = [
-                _Layer(name, path, files.enter_context(open_handle(path)))
+                _Layer(name, path, files.enter_context(open_handle(path, access=access)))
                 for path, name in zip(self.files, self.bands, strict=True)
             ]
             finest = max(layers, key=lambda layer: layer.raster.shape)
             for layer in layers:
                 _require_fit(layer, finest)
             vrt = _document(layers, finest.raster)
-        return open_raster(vrt, name=self.name)
+        return open_raster(vrt, name=self.name, access=access)
 
 
 class _Layer(NamedTuple):
