@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ..documents import to_json
 from .config import AlertRule
 from .state import Alert, Key, stamp
 
@@ -45,7 +46,7 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
         "model": key.model,
         "settings": key.settings,
     }
-    return Alert(key.digest, key.site, stamp(now), json.dumps(body))
+    return Alert(key.digest, key.site, stamp(now), to_json(body))
 
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
@@ -103,7 +104,7 @@ def feature_collection(alerts: Sequence[Alert]) -> str:
     An object across the 180th meridian is not cut: its longitudes continue beyond 180 or -180.
     """
     features = [feature for alert in alerts for feature in _features(json.loads(alert.body))]
-    return json.dumps({"type": "FeatureCollection", "features": features}) + "\n"
+    return to_json({"type": "FeatureCollection", "features": features}) + "\n"
 
 
 def _features(body: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from ..addresses import displayed
 from ..errors import FileError, hint
-from ..files import without_query
 from .config import StacConfig
 from .sources import FoundScene
 
@@ -43,7 +43,7 @@ def catalogued(config: StacConfig, now: datetime) -> list[FoundScene]:
             items = [item for item in _items(client, config, now) if _is_wanted(item, config, now)]
     except Exception as error:  # pystac raises anything on a document that is no STAC
         raise FileError(
-            f"{without_query(config.url)} cannot be read as a STAC catalogue: "
+            f"{displayed(config.url)} cannot be read as a STAC catalogue: "
             f"{' '.join(str(error).split())[:300]}. Check the address."
         ) from error
     items.sort(key=lambda item: (str(_time(item)), item.id))
@@ -56,7 +56,7 @@ def _with_assets(items: list[Any], config: StacConfig) -> list[Any]:
     if items and not complete:
         missing = next(name for name in config.assets if name not in items[0].assets)
         raise FileError(
-            f"{without_query(config.url)} has {len(items)} items, and none has all of the "
+            f"{displayed(config.url)} has {len(items)} items, and none has all of the "
             f"configured assets. {items[0].id} has no {missing!r}. {hint(missing, items[0].assets)}"
         )
     if len(complete) < len(items):

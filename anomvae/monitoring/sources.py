@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePath
 
+from ..addresses import displayed, unsigned
 from ..errors import FileError
-from ..files import FileIdentity, identify, without_query
+from ..identity import FileIdentity, identify
 from .config import FolderConfig, UrlsConfig
 from .state import FileRecord, stamp
 
@@ -109,8 +110,16 @@ def listed_urls(config: UrlsConfig) -> list[FoundScene]:
     Raises `FileError` if the file that lists them cannot be read.
     """
     urls = [*config.urls, *([] if config.file is None else _addresses(config.file))]
-    by_identity = {identify(url).name: url for url in urls}
-    return [FoundScene(name, without_query(url), (url,)) for name, url in by_identity.items()]
+    by_identity = {_identity_of(url): url for url in urls}
+    return [FoundScene(name, displayed(url), (url,)) for name, url in by_identity.items()]
+
+
+def _identity_of(url: str) -> str:
+    """Identify an address without its signature, by a digest where a query is part of it."""
+    whole, shown = unsigned(url), displayed(url)
+    if whole == shown:
+        return shown
+    return f"{shown}?{hashlib.sha256(whole.encode(errors='surrogateescape')).hexdigest()[:16]}"
 
 
 def _files(folder: Path, pattern: str, aside: Sequence[Path]) -> Iterator[Path]:

@@ -6,25 +6,29 @@ one rule of validity holds for all.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
+from ..addresses import displayed
 from ..errors import RasterError, listed
-from ..files import FileIdentity, PathText, identify
+from ..files import PathText
+from ..identity import FileIdentity, identify_content
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, whole
 from .description import bands_of, data_indexes
 from .gdal import open_handle, reads_remotely, reporting, session
-from .georeference import grid_of
+from .georeference import georeference_of, grid_of
+from .sources import files_of
 from .validity import Validity, hide_masked, validity_of
 from .values import read_values
 
@@ -41,7 +45,7 @@ class Dataset:
     """An open raster."""
 
     name: str
-    """The name that the user gave; messages use it."""
+    """The name that the user gave, without secrets; messages use it."""
     handle: DatasetReader
     """The dataset of rasterio."""
     grid: Grid
@@ -68,11 +72,13 @@ class Dataset:
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
-        """Name, size and time of change of every file that the pixels come from."""
+        """Identities of the files that the pixels come from, and what GDAL reads from them."""
         with session():
-            files = self.handle.files or [self.handle.name]
-        # Side-cars that viewers write (statistics, overviews) do not change the pixels.
-        return tuple(identify(file) for file in files if not file.endswith((".aux.xml", ".ovr")))
+            files = files_of(self.handle)
+            header = georeference_of(self.handle).facts, self.bands, self.validity, self.types
+        digest = hashlib.sha256(repr(header).encode()).hexdigest()[:16]
+        first, *others = identify_content(files)
+        return (replace(first, header=digest), *others)
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
         """Read bands of a window, axes (row, col, band); NaN = no data.
@@ -120,14 +126,14 @@ class Dataset:
 def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]:
     """Open a raster of real numbers, whatever GDAL opens by name; the context closes it.
 
-    Messages call it ``name``, by default its path.
+    Messages call it ``name``, by default its displayed path.
 
     Raises
     ------
     RasterError
         When it does not exist, is no raster, or has no band of real numbers.
     """
-    title = str(path) if name is None else name
+    title = displayed(path if name is None else name)
     with closing(open_handle(str(path), title)) as handle:
         with reporting(
             f"{title} cannot be described", "The file seems damaged: fetch or copy it again."

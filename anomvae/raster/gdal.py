@@ -20,8 +20,8 @@ from rasterio.env import getenv, hasenv
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
+from ..addresses import displayed, is_local
 from ..errors import RasterError
-from ..files import is_local
 
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
@@ -90,7 +90,7 @@ def reason(error: BaseException) -> str:
 
 def open_handle(path: str, name: str | None = None) -> DatasetReader:
     """Open a raster for reading; messages call it ``name``, by default its path."""
-    title = path if name is None else name
+    title = displayed(path) if name is None else name
     if is_local(path) and not Path(path).exists():
         raise RasterError(f"{title} does not exist. Check the path.")
     remote = is_remote(path) or _is_vrt(path)
