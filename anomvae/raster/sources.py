@@ -10,6 +10,7 @@ from ..errors import RasterError
 from ..identity import is_sidecar
 from .gdal import is_remote, open_handle
 
+LOCAL_ARCHIVES = ("zip://", "tar://", "gzip://")
 VRT = "VRT"
 START = b"<VRTDataset"
 """Start of a VRT, which may have any name."""
@@ -27,12 +28,13 @@ def files_of(dataset: DatasetReader) -> list[str]:
 
 
 def _with_sources(dataset: DatasetReader) -> list[str]:
-    if dataset.driver != VRT and is_remote(dataset.name):
-        return [dataset.name]  # GDAL would ask a server, which may answer for any name, for more
-    files = list(dataset.files) or [dataset.name]
+    name = dataset.name
+    if dataset.driver != VRT and is_remote(name) and not name.startswith(LOCAL_ARCHIVES):
+        return [name]  # GDAL would ask a server, which may answer for any name, for more
+    files = list(dataset.files) or [name]
     if dataset.driver != VRT:
         return files
-    found, waiting = dict.fromkeys(files), [file for file in files if file != dataset.name]
+    found, waiting = dict.fromkeys(files), [file for file in files if file != name]
     while waiting:
         file = waiting.pop()
         if _is_vrt(file):
