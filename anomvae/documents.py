@@ -1,4 +1,4 @@
-"""JSON and TOML documents, which others may have written, read within limits.
+"""JSON and TOML documents: those of others are read within limits; JSON is written.
 
 Whatever is wrong with a document (its encoding, syntax, depth, length, or a number that is not
 finite) is a `DocumentError` whose message ends a sentence such as "scene.json cannot be read: ...".
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,31 @@ def read_toml(content: str | bytes) -> dict[str, Any]:
         raise DocumentError(f"it is no TOML ({error})") from error
     _require_shallow(document)
     return document
+
+
+def to_json(data: object, *, indent: int | None = None) -> str:
+    """Write a JSON document (RFC 8259) in ASCII, without control characters.
+
+    A number that JSON cannot hold, NaN or infinity, becomes null.
+
+    Examples
+    --------
+    >>> to_json({"elbo": float("nan"), "steps": 20})
+    '{"elbo": null, "steps": 20}'
+    """
+    try:
+        text = json.dumps(data, indent=indent, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_without_infinite(data), indent=indent, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")  # the only control character that JSON need not escape
+
+
+def _without_infinite(node: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(node, Mapping):
+        return {key: _without_infinite(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_without_infinite(value) for value in node]
+    return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
 def _text(content: str | bytes, most: int = MAX_BYTES) -> str:

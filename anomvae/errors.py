@@ -6,7 +6,8 @@
     ├── ConfigError (ValueError)        2  a setting is unknown or impossible
     ├── FileError (OSError)             3  a file or a folder cannot be read or written
     │   ├── RasterError                 3  a raster cannot be read or written
-    │   │   └── NotWritten              3  there is no permission or space for results
+    │   │   ├── NotWritten              3  there is no permission or space for results
+    │   │   └── InputChanged            3  an input was overwritten while it was read
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
     │   ├── BrokenEnvironment           3  a library does not find its own files
     │   └── OutputExists                3  results of other settings are in the way
@@ -29,11 +30,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from .addresses import concealed
+
 
 class AnomvaeError(Exception):
-    """Base of every error raised by anomvae."""
+    """Base of every error raised by anomvae; its message holds no secret of an address."""
 
     exit_code = 1
+
+    def __init__(self, *message: object) -> None:
+        """Take the message, which may quote an address or GDAL."""
+        super().__init__(*(concealed(part) if isinstance(part, str) else part for part in message))
 
 
 class ConfigError(AnomvaeError, ValueError):
@@ -54,6 +61,10 @@ class RasterError(FileError):
 
 class NotWritten(RasterError):
     """Results cannot be written, whatever the scene: the output folder is at fault."""
+
+
+class InputChanged(RasterError):
+    """An input was overwritten while it was read; nothing was written."""
 
 
 class ModelFileError(FileError):

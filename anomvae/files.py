@@ -1,4 +1,4 @@
-"""Atomic files, locks, and the identity of a file.
+"""Atomic files, and locks.
 
 Results are written in a hidden folder inside the output folder, synced to disk, then renamed: a run
 that dies leaves no half file, and a reader opens the old file or the new one.  A lock, which the
@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote
 
 from .errors import AnomvaeError, LockHeld, NotWritten
 from .names import fitted
@@ -37,86 +35,10 @@ SIDE_CAR = ".aux.xml"
 MAX_NAME = 255  # bytes, of file systems
 PATIENCE = 1.0  # s; a run that removes files of a dead one holds its lock for a moment
 
-SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
-"""Start of a name that is no path: an address, a VRT as text, or a subdataset of a container."""
-ARCHIVE = re.compile(r"/vsi(zip|tar|gzip|7z|rar)/")
-SIGNATURE = re.compile(
-    r"x-(amz|goog|oss|ms|cos)-.*|sig|signature|expires|policy|key-pair-id|\w*accessk?e?y?id|"
-    r"token|access_token",
-    re.IGNORECASE,
-)
-"""Query parameters by which object stores sign a URL for a limited time."""
-BESIDE_SIG = re.compile(
-    r"s[eprtv]|spr|sip|sdd|ss|srt|sk[esv]|skt|skoid|sktid|saoid|suoid|scid", re.IGNORECASE
-)
-"""Query parameters that belong to a signature only where there is a ``sig``, too (Azure)."""
-
-
-@dataclass(frozen=True)
-class FileIdentity:
-    """Name, size and time of a file: they change with its content, which is not read."""
-
-    name: str
-    """Name of a local file without its folder; any other source in full, without its signature."""
-    size: int | None = None
-    """Bytes; None where it is not a local file."""
-    mtime_ns: int | None = None
-    """Time of the last change, ns since 1970; None where it is not a local file."""
-    path: Path | None = field(default=None, compare=False, repr=False)
-    """Absolute path of a local file; no part of its identity."""
-
 
 def as_paths(scene: SceneText) -> tuple[PathText, ...]:
     """Return the rasters of a scene, one for each date."""
     return (scene,) if isinstance(scene, str | Path) else tuple(scene)
-
-
-def identify(source: PathText) -> FileIdentity:
-    """Return the identity of a file; neither its folder nor the signature of its URL is part."""
-    if not os.path.exists(source):  # Path.exists raises for a VRT given as text
-        return FileIdentity(_unsigned(str(source)))
-    path = Path(source)
-    status = path.stat()
-    return FileIdentity(path.name, status.st_size, status.st_mtime_ns, path.absolute())
-
-
-def is_local(name: str) -> bool:
-    """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text."""
-    return not SCHEME.match(name)
-
-
-def file_name(name: str) -> str:
-    """Return the name of a file without its folder and without the query of a URL."""
-    return PurePath(without_query(name)).name
-
-
-def without_query(name: str) -> str:
-    """Return a URL without its query, which may hold a secret signature; a path as it is."""
-    return _split_query(name)[0]
-
-
-def _unsigned(name: str) -> str:
-    url, query = _split_query(name)
-    keys = [(part, unquote(part.partition("=")[0])) for part in query.split("&") if part]
-    signed = any(key.lower() == "sig" for _, key in keys)
-    kept = [
-        part
-        for part, key in keys
-        if not (SIGNATURE.fullmatch(key) or (signed and BESIDE_SIG.fullmatch(key)))
-    ]
-    return f"{url}?{'&'.join(kept)}" if kept else url
-
-
-def _split_query(name: str) -> tuple[str, str]:
-    """Split a URL into address and query; one that GDAL's options wrap is unwrapped."""
-    scheme = SCHEME.match(name)
-    if scheme is None or not scheme["address"]:
-        return name, ""
-    if ARCHIVE.match(name):  # the path inside the archive follows the query
-        return re.sub(r"\?[^/]*", "", name), ""
-    url, _, query = name.partition("?")
-    inner = parse_qs(query).get("url") if re.fullmatch(r"/vsi\w+", url) else None
-    return _split_query(f"{url}/{inner[0]}") if inner else (url, query)
 
 
 @dataclass(frozen=True)
@@ -139,10 +61,12 @@ class Staging:
         The last of several names is the commit mark: the old one is removed before the first
         rename.  Where it exists, all files exist and are of one run, even after a power cut.
         The side-car of a raster comes with it, and the one of a raster that it replaces goes.
-        A file that cannot be synced or renamed raises `NotWritten`.
+        A file that cannot be synced or renamed, or would replace what is no file, raises
+        `NotWritten`.  A link to a file is replaced, and its file kept.
         """
         with writing(self.target):
             for name in names:
+                require_file(self.target / name)
                 sync(self.path(name))
                 if os.path.exists(side_car(self.path(name))):
                     sync(side_car(self.path(name)))
@@ -216,16 +140,33 @@ def tidy(folder: Path, name: str) -> None:
             _release(lock, path)
 
 
-def write_atomically(path: PathText, data: bytes) -> None:
-    """Write one file so that it appears whole or not at all.
+def write_atomically(path: PathText, data: bytes, mode: int = 0o666) -> None:
+    """Write one file so that it appears whole or not at all; a link to a file stays a link.
 
     Raises `NotWritten`, which leaves the old file untouched, or `LockHeld`.
     """
     final = Path(path)
+    require_file(final)
+    if final.is_symlink():
+        final = Path(os.path.realpath(final))
     with staging(final.parent, final.name) as stage:
         with writing(final):
+            stage.path(final.name).touch(mode)
             stage.path(final.name).write_bytes(data)
         stage.publish(final.name)
+
+
+def require_file(path: Path) -> None:
+    """Require that a result would replace a regular file, a link to one, or nothing.
+
+    Raises
+    ------
+    NotWritten
+        When a folder, a device, a pipe or a socket has the name, or a link leads to one.
+    """
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device, a pipe or a socket"
+        raise NotWritten(f"{path} is {kind}, which no file replaces. Give the name of a file.")
 
 
 def sync(path: Path) -> None:
@@ -262,12 +203,14 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, name: str, patience: float = PATIENCE) -> Iterator[None]:
+def locked(
+    folder: Path, name: str, patience: float = PATIENCE, mode: int = 0o644
+) -> Iterator[None]:
     """Hold the lock of results of one name; raise `LockHeld` after ``patience`` seconds."""
     from filelock import FileLock, Timeout
 
     path = _lock_path(folder, name)
-    lock = FileLock(path)
+    lock = FileLock(path, mode=mode)
     with writing(folder):
         try:
             lock.acquire(timeout=patience)

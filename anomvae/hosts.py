@@ -13,8 +13,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urljoin, urlsplit
 
+from .addresses import displayed, is_local
 from .errors import FileError
-from .files import is_local, without_query
 
 SCHEMES = frozenset({"https", "http", "s3", "gs", "az", "adls", "oss", "swift"})
 """Schemes of files on servers."""
@@ -121,7 +121,7 @@ def _host(address: str) -> str:
 
 
 def _shown(address: str) -> str:
-    return UNCLEAR.sub("?", without_query(address))[:200]
+    return UNCLEAR.sub("?", displayed(address))[:200]
 
 
 @lru_cache(maxsize=1024)

@@ -17,8 +17,9 @@ from support.scorers import ONE, SIX, Failing, Neighbours, content, same_files
 
 from anomvae.detector import Detector
 from anomvae.errors import ConfigError, OutputExists
-from anomvae.files import identify, staging
+from anomvae.files import staging
 from anomvae.fitting import Selection
+from anomvae.identity import identify
 from anomvae.mapping import (
     Deliverables,
     MapResult,

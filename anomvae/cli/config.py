@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from ..documents import to_json
 from . import options
+from .output import echo
 
 
 @click.group()
@@ -28,11 +28,11 @@ def show(name: str, settings: tuple[str, ...], as_json: bool) -> None:
     resolved = resolve_config(name, settings)
     rows = list(resolved.rows())
     if as_json:
-        click.echo(json.dumps({key: {"value": v, "source": s} for key, v, s in rows}, indent=2))
+        echo(to_json({key: {"value": v, "source": s} for key, v, s in rows}, indent=2))
         return
-    width = max(len(f"{key} = {json.dumps(value)}") for key, value, _ in rows)
+    width = max(len(f"{key} = {to_json(value)}") for key, value, _ in rows)
     for key, value, source in rows:
-        click.echo(f"{f'{key} = {json.dumps(value)}':{width}}  # {source}")
+        echo(f"{f'{key} = {to_json(value)}':{width}}  # {source}")
 
 
 @config.command()
@@ -51,7 +51,7 @@ def check(name: str, settings: tuple[str, ...]) -> None:
         read_monitoring(name)
     else:
         family_named(resolve_config(name, settings).config.model.family)
-    click.echo(f"{name} fits")
+    echo(f"{name} fits")
 
 
 @config.command()
@@ -59,4 +59,4 @@ def schema() -> None:
     """Print the JSON schema of a configuration, for editors."""
     from ..config import Config
 
-    click.echo(json.dumps(Config.model_json_schema(), indent=2))
+    echo(to_json(Config.model_json_schema(), indent=2))

@@ -6,6 +6,7 @@ import click
 
 from . import options
 from .evaluate import metrics_table
+from .output import echo
 
 SCENES = ("scene_a", "scene_b")
 
@@ -24,17 +25,19 @@ def demo(folder: str, seed: int) -> None:
     from ..detector.modelfile import read_card
     from ..errors import FileError
     from ..evaluation import evaluate
+    from ..files import require_file
     from ..fitting import train
     from ..mapping import ScoreOptions, score_scene
 
     samples, out = shipped("data_samples"), Path(folder)
     model = out / "model.safetensors"
+    require_file(model)
     if model.exists():
         read_card(model)  # only the file of an earlier demo is replaced
     elif out.is_dir() and any(out.iterdir()):
         raise FileError(f"{out} holds other files. Give an empty or a new folder.")
     with options.progress_bar() as progress:
-        click.echo(f"Training on {samples / 'normal.tif'} ...")
+        echo(f"Training on {samples / 'normal.tif'} ...")
         # The scene is clean: nothing is trimmed.
         clean = resolve_config("default", ["training.trim=0"]).config
         detector = train([samples / "normal.tif"], clean, seed, progress=progress)
@@ -46,8 +49,8 @@ def demo(folder: str, seed: int) -> None:
         ]
     for name, result in zip(SCENES, results, strict=True):
         labels = samples / f"{name}_labels.tif"
-        click.echo(f"\n{name}: {result.flagged} of {result.valid} pixels flagged")
-        click.echo(metrics_table(evaluate(result, labels)))
-    click.echo("\nWritten:")
+        echo(f"\n{name}: {result.flagged} of {result.valid} pixels flagged")
+        echo(metrics_table(evaluate(result, labels)))
+    echo("\nWritten:")
     for path in [model, *(path for result in results for path in result.files.all)]:
-        click.echo(f"  {path}")
+        echo(f"  {path}")

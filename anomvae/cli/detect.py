@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .output import echo
 from .score import ANOMALY_FOUND
 
 
@@ -55,6 +56,6 @@ def detect(  # noqa: PLR0913 - one argument per option
             options=ScoreOptions(min_area=min_area, overwrite=overwrite),
             progress=progress,
         )
-    click.echo(options.result_line(result, as_json))
+    echo(options.result_line(result, as_json))
     if fail_on_anomaly and result.flagged:
         raise SystemExit(ANOMALY_FOUND)

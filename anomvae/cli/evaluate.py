@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .output import echo
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
@@ -95,7 +96,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             )
     if out is not None:
         write_atomically(out, evaluation.to_json().encode())
-    click.echo(evaluation.to_json() if as_json else metrics_table(evaluation), nl=not as_json)
+    echo(evaluation.to_json() if as_json else metrics_table(evaluation), nl=not as_json)
 
 
 def metrics_table(evaluation: Evaluation) -> str:

@@ -14,6 +14,7 @@ import click
 
 from .. import __version__
 from ..errors import AnomvaeError, is_lack_of_memory
+from .output import echo, one_line, printable
 
 COMMANDS = (
     "train",
@@ -56,7 +57,10 @@ class Group(click.Group):
         try:
             with _interrupted_by_sigterm():
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except click.ClickException as error:
+            vars(error)["message"] = printable(error.message)  # it quotes names of files
+            raise
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except AnomvaeError as error:
             _fail(ctx, str(error), error.exit_code)
@@ -87,7 +91,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    echo(f"Error: {one_line(message)}", err=True)
     ctx.exit(code)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..addresses import displayed
+from ..documents import to_json
 from ..errors import listed
 from . import options
+from .output import echo
 
 if TYPE_CHECKING:
     from ..detector.modelfile import Card
@@ -31,11 +33,11 @@ def info(file: str, as_json: bool, access: Access) -> None:
     is_card = Path(file).suffix == ".safetensors" or is_model(file)
     facts = _model(file) if is_card else _scene(file, access)
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        echo(to_json(facts, indent=2))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
-        click.echo(f"{name:{width}}  {_text(value)}")
+        echo(f"{name:{width}}  {_text(value)}".replace("\n", "\\n"))
 
 
 def _model(file: str) -> dict[str, Any]:
@@ -44,7 +46,7 @@ def _model(file: str) -> dict[str, Any]:
     card = read_card(file)
     training, threshold = card.training, card.threshold
     return {
-        "model": file,
+        "model": displayed(file),
         "family": card.family,
         "latent": card.latent,
         "hidden": list(card.hidden),
@@ -116,7 +118,7 @@ def _scene(file: str, access: Access) -> dict[str, Any]:
     with Scene.of(file, access=access).open() as opened:
         grid = opened.grid
         return {
-            "scene": file,
+            "scene": displayed(file),
             "rows": grid.shape[0],
             "cols": grid.shape[1],
             "bands": [asdict(band) for band in opened.bands],

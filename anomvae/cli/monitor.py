@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..documents import to_json
 from . import options
+from .output import csv_text, echo, one_line
 
 if TYPE_CHECKING:
     from ..monitoring import Overview
@@ -58,7 +60,7 @@ def run(config: str) -> None:
     with _logged(watch.health.log, run_id):
         done = run_once(watch, environment)
     for message in done.messages:
-        click.echo(f"Error: {' '.join(message.split())}", err=True)
+        echo(f"Error: {one_line(message)}", err=True)
     if done.code:
         raise SystemExit(done.code)
 
@@ -74,7 +76,7 @@ def status(config: str, as_json: bool) -> None:
     from ..monitoring.config import read_monitoring
 
     summary = overview(read_monitoring(config).state)
-    click.echo(json.dumps(asdict(summary), indent=2) if as_json else "\n".join(_status(summary)))
+    echo(to_json(asdict(summary), indent=2) if as_json else "\n".join(_status(summary)))
 
 
 @monitor.command()
@@ -93,13 +95,13 @@ def history(config: str, site: str | None, last: int | None, as_csv: bool, as_js
         raise click.UsageError("Give either --csv or --json, not both.")
     rows = scene_history(read_monitoring(config).state, site=site, last=last)
     if as_json:
-        click.echo(rows.to_json(orient="records", indent=2))
+        echo(to_json(json.loads(rows.to_json(orient="records")), indent=2))
     elif as_csv:
-        click.echo(rows.to_csv(index=False), nl=False)
+        echo(csv_text(rows), nl=False)
     elif len(rows):
-        click.echo(rows[SHORT_COLUMNS].to_string(index=False, na_rep="", max_colwidth=60))
+        echo(rows[SHORT_COLUMNS].to_string(index=False, na_rep="", max_colwidth=60))
     else:
-        click.echo("no scenes")
+        echo("no scenes")
 
 
 @contextmanager

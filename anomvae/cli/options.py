@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..documents import to_json
+from .output import LineFormatter
+
 if TYPE_CHECKING:
     from ..config import Config
     from ..files import PathText
@@ -28,9 +31,10 @@ Command = Callable[..., Any]
 
 def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
     level = max(logging.DEBUG, logging.WARNING - 10 * value)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, force=True)
     logging.getLogger("anomvae").setLevel(level)
     for handler in logging.root.handlers:
+        handler.setFormatter(LineFormatter())
         handler.addFilter(_is_relevant)
     return value
 
@@ -167,7 +171,7 @@ def resolved(config: str, settings: tuple[str, ...], **values: str | None) -> Co
 def result_line(result: MapResult, as_json: bool) -> str:
     """Summarise the result of a scene in one line."""
     if as_json:
-        return json.dumps(json.loads(result.to_json()))  # one line
+        return to_json(json.loads(result.to_json()))  # one line
     share = result.flagged / max(result.valid, 1)
     note = "" if result.newly_written else "  (up to date)"
     flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
@@ -182,6 +186,7 @@ def require_writable(path: str, overwrite: bool, read: Iterable[PathText | None]
     ConfigError when it is one of the files that are read.
     """
     from ..errors import ConfigError, FileError, OutputExists
+    from ..files import require_file
 
     file = Path(path)
     for name in read:
@@ -191,6 +196,7 @@ def require_writable(path: str, overwrite: bool, read: Iterable[PathText | None]
             )
     if file.is_dir() or path.endswith(("/", os.sep)):
         raise FileError(f"{path} is a folder. Give the name of a file.")
+    require_file(file)
     if file.exists() and not overwrite:
         raise OutputExists(f"{path} exists. Give --overwrite to replace it, or another name.")
     folder = next(folder for folder in file.absolute().parents if folder.exists())

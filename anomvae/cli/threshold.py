@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .output import echo
 
 
 @click.command()
@@ -49,7 +50,7 @@ def threshold(
         )
     refitted.save(out)
     before, after = detector.threshold, refitted.threshold
-    click.echo(
+    echo(
         f"{out}  threshold {before.value:.4g} -> {after.value:.4g} ({after.rule}), "
         f"above it {after.fpr:.2%} of {after.pixels} pixels"
     )

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .output import echo
 
 
 @click.command()
@@ -50,7 +51,7 @@ def train(  # noqa: PLR0913 - one argument per option
         detector = fit(scenes, resolved, seed, select=select, progress=progress)
     detector.save(model)
     card, cutoff = detector.card, detector.threshold
-    click.echo(
+    echo(
         f"{model}  {card.family}, {len(card.bands)} bands, {card.training.pixels} pixels; "
         f"threshold {cutoff.value:.4g} ({cutoff.rule}), above it {cutoff.fpr:.2%} of "
         f"{cutoff.pixels} {'held-out' if cutoff.held_out else 'training'} pixels"

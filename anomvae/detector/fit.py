@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import __version__
+from ..addresses import file_name
 from ..errors import ConfigError
-from ..files import file_name
 from ..models import Autoencoder, ModelInput
 from ..models.families import Sizes
 from ..models.objectives import Elbo

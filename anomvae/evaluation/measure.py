@@ -7,17 +7,18 @@ rasters are read window by window, and scores that no map holds are stored in a 
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import PathText, SceneText, file_name
+from ..addresses import displayed, file_name
+from ..documents import to_json
+from ..files import PathText, SceneText
 from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..parallel import Progress, quiet
 from ..pixels.bands import Bands
@@ -43,9 +44,9 @@ class Evaluation:
     """Metrics of a detector and its baselines on one scene."""
 
     scene: str
-    """The scene as it was named."""
+    """The scene as it was named, without secrets."""
     labels: str
-    """The labels as they were named."""
+    """The labels as they were named, without secrets."""
     rows: Mapping[str, Metrics]
     """Metrics by detector; the first row is the evaluated one."""
 
@@ -55,9 +56,9 @@ class Evaluation:
 
     def to_json(self) -> str:
         """Return all metrics as JSON; an undefined one is null, with the reason beside it."""
-        rows = {name: _without_nan(asdict(metrics)) for name, metrics in self.rows.items()}
+        rows = {name: asdict(metrics) for name, metrics in self.rows.items()}
         data = {"scene": self.scene, "labels": self.labels, "detectors": rows}
-        return json.dumps(data, indent=2, allow_nan=False) + "\n"
+        return to_json(data, indent=2) + "\n"
 
 
 def evaluate(
@@ -141,16 +142,18 @@ def evaluate(
         threshold = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
         rows = {OURS: measure_stream(pairs_of(windows), threshold)}
         if scene is None:
-            return Evaluation(str(path), str(labels), rows)
+            return Evaluation(displayed(path), displayed(labels), rows)
         closed = Scene.of(scene, mask=mask, access=own)
         with closed.open() as opened:
             opened.grid.require_same(scored.grid, opened.name, str(path))
             source = scored.tags.get("ANOMVAE_SCENE")
             if source and source != file_name(opened.name):
-                log.warning("%s was made from %s, not from %s", path, source, opened.name)
+                log.warning(
+                    "%s was made from %s, not from %s", displayed(path), source, opened.name
+                )
             bands = _bands_with_data(opened)
         rows |= _baseline_rows(closed, bands, windows, baselines, progress)
-        return Evaluation(closed.name, str(labels), rows)
+        return Evaluation(displayed(closed.name), displayed(labels), rows)
 
 
 def evaluate_detector(
@@ -208,7 +211,7 @@ def evaluate_detector(
         rows = {OURS: measure_stream(pairs_of(windows), detector.threshold.value)}
         plain = replace(closed, covariates=())
         rows |= _baseline_rows(plain, detector.bands, windows, baselines, progress)
-        return Evaluation(closed.name, str(labels), rows)
+        return Evaluation(displayed(closed.name), displayed(labels), rows)
 
 
 def _scored(
@@ -276,8 +279,3 @@ def _windows(dataset: Dataset, values: int) -> Iterator[Window]:
     """Yield windows that cover a raster of which ``values`` numbers are read per pixel."""
     shape = dataset.grid.shape
     return (tile.keep for tile in tiles(shape, fitting_size(shape, dataset.block_shape, values)))
-
-
-def _without_nan(metrics: dict[str, Any]) -> dict[str, Any]:
-    # Only NaN differs from itself.
-    return {name: value if value == value else None for name, value in metrics.items()}

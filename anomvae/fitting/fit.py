@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..detector import Detector
 from ..files import PathText, as_paths
+from ..identity import require_unchanged
 from ..parallel import Progress, quiet
 from ..stats.thresholds import parse_rule
 from .run import Fit, calibrate, score_blocks
@@ -56,6 +57,8 @@ def train(
     ------
     RasterError
         When a scene, mask, normal area or covariate does not exist or cannot be read.
+    InputChanged
+        When one of them was overwritten meanwhile.
     BandMismatch
         When a scene lacks a band of the first scene, or its radiometry differs.
     GridMismatch
@@ -76,7 +79,9 @@ def train(
     ('sigma:3', True)
     """
     fit = Fit.of(as_paths(scenes), config, seed, select, progress)
-    return fit.by_dates() if fit.plan.view.compares_dates else fit.by_blocks()
+    detector = fit.by_dates() if fit.plan.view.compares_dates else fit.by_blocks()
+    require_unchanged(fit.scenes.files)
+    return detector
 
 
 def detect(
@@ -106,7 +111,7 @@ def detect(
 
     Raises
     ------
-    RasterError, GridMismatch, CovariateMismatch, NotEnoughPixels
+    RasterError, InputChanged, GridMismatch, CovariateMismatch, NotEnoughPixels
         As for `train`.
     ConfigError
         As for `train`, and when the family compares dates.
@@ -119,7 +124,10 @@ def detect(
     >>> detector.threshold.rule, detector.threshold.held_out
     ('sigma-clip:3', False)
     """
-    return Fit.of([scene], config, seed, select, progress, in_sample=True).in_sample()
+    fit = Fit.of([scene], config, seed, select, progress, in_sample=True)
+    detector = fit.in_sample()
+    require_unchanged(fit.scenes.files)
+    return detector
 
 
 def refit_threshold(
@@ -153,7 +161,7 @@ def refit_threshold(
 
     Raises
     ------
-    RasterError, GridMismatch
+    RasterError, InputChanged, GridMismatch
         As for `train`.
     BandMismatch, CovariateMismatch
         When a scene lacks a band of the detector, its radiometry differs, or the covariates are not
@@ -173,4 +181,5 @@ def refit_threshold(
         covariates=detector.covariates,
     )
     scores = score_blocks(detector, selected, None, seed, progress)
+    require_unchanged(selected.files)
     return calibrate(detector, parsed, scores, held_out=True)

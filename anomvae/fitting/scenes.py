@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from ..errors import ConfigError
 from ..files import PathText
+from ..identity import FileIdentity
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, rasters_of
 from ..pixels.views import View, require_dates
-from ..raster import Access, scenes_of
+from ..raster import Access, identify_normal, scenes_of
 from ..raster.access import DEFAULT
 from ..training.scenes import TrainingScenes
 
@@ -67,13 +68,17 @@ def select_scenes(
     require_compared(select.dates, compares_dates=view.compares_dates, family=family)
     scenes = scenes_of(paths, one_site=view.compares_dates, **vars(select))
     shapes: list[tuple[int, int]] = []
+    files: list[FileIdentity] = []
     first: tuple[Bands, Covariates] | None = None
     for scene in scenes:
         with scene.open(first[0] if first else bands, covariates) as opened:
             shapes.append(opened.grid.shape)
+            files += opened.files
             first = first or (opened.bands, opened.covariates)
+        if scene.normal is not None:
+            files += identify_normal(scene.normal, scene.access)
     assert first is not None  # `scenes_of` gives at least one
-    return TrainingScenes(tuple(scenes), tuple(shapes), *first)
+    return TrainingScenes(tuple(scenes), tuple(shapes), *first, tuple(files))
 
 
 def require_compared(dates: str | None, *, compares_dates: bool, family: str) -> None:

@@ -8,16 +8,17 @@ the rest of a killed run, and are made again.  Nothing here needs torch.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..documents import content_of, read_json
+from ..addresses import displayed
+from ..documents import content_of, read_json, to_json
 from ..errors import ConfigError, OutputExists, RasterError
-from ..files import FileIdentity, tidy, without_query
+from ..files import require_file, tidy
+from ..identity import FileIdentity
 from ..objects import objects_digest
 from ..pixels.bands import Bands
 from ..raster import Access, open_raster
@@ -104,7 +105,7 @@ class Deliverables:
     def digests(self) -> dict[Path, str | None]:
         """Read the digest of each file that can have one; None where anomvae did not write it."""
         named = {self._ending(end): read for end, read in DELIVERABLES.items()}
-        return {path: read(path) for path, read in named.items() if read and path.exists()}
+        return {path: read(path) for path, read in named.items() if read and path.is_file()}
 
     def require_apart(self, inputs: Iterable[FileIdentity]) -> None:
         """Require that no deliverable replaces an input; raise `ConfigError` if one would."""
@@ -156,7 +157,7 @@ class MapResult:
     """The result of scoring a scene."""
 
     scene: str
-    """The scene as the user named it; in a summary, an URL has no query."""
+    """The scene as the user named it; in a summary, an URL has no log-in and no query."""
     files: Deliverables
     """The deliverables."""
     detector: str
@@ -192,7 +193,7 @@ class MapResult:
     def to_json(self) -> str:
         """Return the text of the summary; `read_summary` is the inverse."""
         data = {
-            "scene": without_query(self.scene),
+            "scene": displayed(self.scene),
             "anomvae": __version__,
             "detector": self.detector,
             "settings": self.settings,
@@ -205,7 +206,7 @@ class MapResult:
             "files": [path.name for path in self.files.all],
             "seconds": round(self.seconds, 3),
         }
-        return json.dumps(data, indent=2) + "\n"
+        return to_json(data, indent=2) + "\n"
 
 
 def read_summary(files: Deliverables) -> MapResult | None:
@@ -279,12 +280,13 @@ def digest_of(*parts: str) -> str:
 
 
 def _require_replaceable(path: Path, replaceable: bool) -> None:
-    """Refuse to replace a folder, or a file unless it is replaceable."""
+    """Refuse to replace what is no file, or a file unless it is replaceable."""
     if path.is_dir():
         raise OutputExists(
             f"{path} is a folder where a file is to be written. "
             f"Move it away, or give another folder for the results."
         )
+    require_file(path)
     if path.exists() and not replaceable:
         raise OutputExists(
             f"{path} exists and was not written by anomvae. "

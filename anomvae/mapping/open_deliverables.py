@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import __version__
-from ..files import Staging, file_name, staging, writing
+from ..addresses import file_name
+from ..files import Staging, staging, writing
+from ..identity import FileIdentity, require_unchanged
 from ..objects import ScoredTile, write_objects
 from ..parallel import Progress, ahead
 from ..raster import Category, Layout, MapWriter, OpenScene
@@ -36,9 +38,15 @@ FLAGS = (
 
 @contextmanager
 def begin(
-    files: Deliverables, key: CacheKey, *, overwrite: bool
+    files: Deliverables,
+    key: CacheKey,
+    *,
+    overwrite: bool,
+    inputs: Sequence[FileIdentity] = (),
 ) -> Iterator[MapResult | OpenDeliverables]:
     """Yield the result of an equal key where it is up to date, else the files to write.
+
+    The ``inputs`` are those of the key: they are identified once more before files are published.
 
     Raises
     ------
@@ -57,7 +65,8 @@ def begin(
     with staging(files.folder, files.stem) as stage:
         # Another run may have been faster; from here on the lock keeps it out.
         cached = cached_result(files, key, overwrite=overwrite)
-        yield OpenDeliverables(files, key, stage, start) if cached is None else cached
+        new = OpenDeliverables(files, key, stage, start, tuple(inputs))
+        yield new if cached is None else cached
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,8 @@ class OpenDeliverables:
     """The hidden folder in which they are made."""
     start: float
     """When the work began, by `time.perf_counter`."""
+    inputs: tuple[FileIdentity, ...] = ()
+    """The files that are read, as they were then."""
 
     def write(
         self,
@@ -89,6 +100,8 @@ class OpenDeliverables:
         ------
         NotWritten
             If a file cannot be written; no file stays behind.
+        InputChanged
+            If an input is not what it was when the work began; nothing is published.
         """
         stage, files, where = self.stage, self.files, opened.georeference
         statistics, tags = RunningStatistics(opened.grid.shape), self._tags(detector, opened)
@@ -110,6 +123,7 @@ class OpenDeliverables:
             stage.path(files.quicklook.name).write_bytes(png)
         with writing(files.summary):
             stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
+        require_unchanged(self.inputs)
         stage.publish(*(path.name for path in files.all))
         return result
 
@@ -130,7 +144,7 @@ class OpenDeliverables:
         self, detector: Scorer, opened: OpenScene, statistics: RunningStatistics, objects: int
     ) -> MapResult:
         return MapResult(
-            scene=opened.name,
+            scene=opened.scene.name,
             files=self.files,
             detector=detector.id,
             settings=self.key.settings,

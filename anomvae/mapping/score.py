@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ..config import Config, resolve_config
 from ..errors import AnomvaeError, RasterError, is_lack_of_memory
-from ..files import PathText, SceneText, as_paths, identify
+from ..files import PathText, SceneText, as_paths
 from ..fitting import EVERYTHING, Selection, detect
 from ..parallel import Mapper, Progress, quiet, serial
-from ..raster import OpenScene, Scene
+from ..raster import OpenScene, Scene, identify_normal
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
-from .open_deliverables import begin
+from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
 from .quicklook import QuickLook, QuickLookSpec
 from .tiles import Scorer, score_tiles
@@ -58,6 +58,8 @@ def score_scene(
     ------
     RasterError
         If a file cannot be read or written, or memory is too small; no file stays behind.
+    InputChanged
+        If an input was overwritten meanwhile; nothing is published.
     WorkersLost
         If a tile's workers die again and again.
     BandMismatch, CovariateMismatch, GridMismatch
@@ -74,11 +76,11 @@ def score_scene(
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
             files, area = Deliverables(Path(folder), opened.stem), options.min_area
-            files.require_apart(opened.files)
-            key = CacheKey.of(
-                detector.id, "score", min_area=area, bands=opened.bands, files=opened.files
-            )
-            return _deliver(detector, opened, files, key, options, progress, mapper)
+            inputs = opened.files
+            files.require_apart(inputs)
+            key = CacheKey.of(detector.id, "score", min_area=area, bands=opened.bands, files=inputs)
+            begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
+            return _deliver(detector, opened, begun, options, progress, mapper)
 
 
 def detect_scene(
@@ -108,8 +110,8 @@ def detect_scene(
 
     Raises
     ------
-    RasterError, GridMismatch, CovariateMismatch, NotEnoughPixels, ConfigError, OutputExists,
-    LockHeld
+    RasterError, InputChanged, GridMismatch, CovariateMismatch, NotEnoughPixels, ConfigError,
+    OutputExists, LockHeld
         If the scene or the settings do not fit, or the files cannot be written.
     """
     resolved = resolve_config(config).config if isinstance(config, str) else config
@@ -120,7 +122,8 @@ def detect_scene(
         covariates=select.covariates,
         access=select.access,
     )
-    normal = [identify(path) for path in as_paths(select.normal)]
+    masks = as_paths(select.normal)
+    normal = [part for path in masks for part in identify_normal(path, select.access)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
     area = options.min_area
@@ -133,7 +136,8 @@ def detect_scene(
         return cached
     detector = detect(scene, resolved, seed, select=select, progress=progress)
     with _scored(closed.name), closed.open(detector.bands) as opened:
-        return _deliver(detector, opened, files, key, options, progress)
+        begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
+        return _deliver(detector, opened, begun, options, progress)
 
 
 @contextmanager
@@ -156,13 +160,12 @@ def _scored(name: str) -> Iterator[None]:
 def _deliver(
     detector: Scorer,
     opened: OpenScene,
-    files: Deliverables,
-    key: CacheKey,
+    begun: AbstractContextManager[MapResult | OpenDeliverables],
     options: ScoreOptions,
     progress: Progress,
     mapper: Mapper = serial,
 ) -> MapResult:
-    with begin(files, key, overwrite=options.overwrite) as out:
+    with begun as out:
         if isinstance(out, MapResult):
             return out
         spec = QuickLookSpec.of(opened.grid.shape, opened.bands)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ..documents import DocumentError, read_json
+from ..documents import DocumentError, read_json, to_json
 from .config import AlertRule
 from .state import Alert, Key, stamp
 
@@ -39,20 +37,15 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
         "valid": result.valid,
         "flagged": result.flagged,
         "share": round(result.flagged / max(result.valid, 1), 6),
-        "threshold": _finite(result.threshold.value),
-        "highest": _finite(result.quantiles.get("1")),
+        "threshold": result.threshold.value,
+        "highest": result.quantiles.get("1"),
         "objects": result.objects,
         "strongest_objects": _strongest(result),
         "map": str(result.path),
         "model": key.model,
         "settings": key.settings,
     }
-    return Alert(key.digest, key.site, stamp(now), json.dumps(body, allow_nan=False))
-
-
-def _finite(number: float | None) -> float | None:
-    """Return a number that JSON has, else None."""
-    return number if number is not None and math.isfinite(number) else None
+    return Alert(key.digest, key.site, stamp(now), to_json(body))
 
 
 def _strongest(result: MapResult) -> list[dict[str, Any]]:
@@ -119,7 +112,7 @@ def feature_collection(alerts: Sequence[Alert]) -> str:
     An object across the 180th meridian is not cut: its longitudes continue beyond 180 or -180.
     """
     features = [feature for alert in alerts for feature in _features(body_of(alert))]
-    return json.dumps({"type": "FeatureCollection", "features": features}) + "\n"
+    return to_json({"type": "FeatureCollection", "features": features}) + "\n"
 
 
 def _features(body: dict[str, Any]) -> Iterator[dict[str, Any]]:

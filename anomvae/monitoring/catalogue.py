@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ..addresses import displayed
 from ..errors import AnomvaeError, FileError, hint
-from ..files import without_query
 from ..names import one_line
 from .config import StacConfig
 from .items import CatalogueItem, Entry, faulty, item_of
@@ -97,7 +97,7 @@ class _Found:
 def _unread(url: str, error: Exception) -> FileError:
     reason = one_line(str(error))[:300]
     return FileError(
-        f"{without_query(url)} cannot be read as a STAC catalogue: {reason}. Check the address."
+        f"{displayed(url)} cannot be read as a STAC catalogue: {reason}. Check the address."
     )
 
 
@@ -105,7 +105,7 @@ def _lacking(url: str, items: list[CatalogueItem]) -> FileError:
     """Return the error of a catalogue in which no item has all assets: then a name is wrong."""
     missing, first = str(items[0].lacks), items[0]
     return FileError(
-        f"{without_query(url)} has {len(items)} items, and none has all of the configured assets. "
+        f"{displayed(url)} has {len(items)} items, and none has all of the configured assets. "
         f"{first.name} has no {missing!r}. {hint(missing, first.assets)}"
     )
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from ..files import is_local, without_query
+from ..addresses import is_local
 from ..names import printable
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -46,8 +46,8 @@ def require_safe(url: str, *, allow_http: bool) -> str:
     plain = parts.scheme == "http" and (allow_http or parts.hostname in LOCAL)
     if not (parts.scheme == "https" or plain) or not parts.hostname:
         raise ValueError(
-            f"{without_query(url)!r} is not a safe address: give https://, or set "
-            f"allow_http = true."
+            f"'{parts.scheme}://{parts.hostname or ''}/' is not a safe address: give https://, "
+            f"or set allow_http = true."
         )
     return url
 

@@ -7,15 +7,17 @@ before it, or after it.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 
 from ..errors import FileError, NotWritten
 
 FILE = "monitor.sqlite"
+PRIVATE = 0o600
 BUSY = 30.0  # s to wait for a lock on the file
 
 MIGRATIONS = (
@@ -97,6 +99,7 @@ def opened(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> Iterat
     Raises `NotWritten` if it cannot be written, `FileError` if it is damaged, or of a newer
     version.
     """
+    _keep_private(Path(folder) / FILE)
     with _connected(folder, "rwc", len(migrations)) as (database, version):
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
@@ -133,6 +136,14 @@ def last_success(database: Connection) -> str | None:
         "SELECT ended FROM runs WHERE code = 0 ORDER BY rowid DESC LIMIT 1"
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def _keep_private(path: Path) -> None:
+    """Give the file, created if missing, and its write-ahead log to their owner alone."""
+    with suppress(OSError):  # SQLite reports what is wrong; a new log gets the mode of the file
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE))
+        for part in (path, *path.parent.glob(f"{path.name}-*")):
+            part.chmod(PRIVATE)
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ..addresses import concealed
+from ..documents import to_json
 from ..files import write_atomically
 from .channels import Environment, secret_of
 from .config import HealthConfig
@@ -29,16 +30,21 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return a record as one line."""
+        facts = {"event": record.getMessage(), **getattr(record, "facts", {})}
+        if record.exc_info:
+            facts["trace"] = self.formatException(record.exc_info)
         line = {
             "time": stamp(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "run": self.run,
-            "event": record.getMessage(),
-            **getattr(record, "facts", {}),
+            **{name: _plain(value) for name, value in facts.items()},
         }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return to_json(line)
+
+
+def _plain(value: object) -> object:
+    """Return a value for JSON; a text without the secrets of addresses in it."""
+    return value if isinstance(value, int | float | list | None) else concealed(str(value))
 
 
 @dataclass(frozen=True)

@@ -37,10 +37,10 @@ class LockOwner:
 def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
     """Hold the lock of a state folder; raises `LockHeld` at once if another run is at work."""
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700, parents=True, exist_ok=True)
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(folder, "monitor", patience=0))
+            stack.enter_context(locked(folder, "monitor", patience=0, mode=0o600))
         except LockHeld as error:
             owner = read_lock_owner(folder)
             raise LockHeld(
@@ -48,7 +48,7 @@ def only_run(folder: Path, run: str, now: datetime) -> Iterator[None]:
                 f"until it has ended, or end it."
             ) from error
         owner = LockOwner(run, os.getpid(), platform.node(), stamp(now))
-        write_atomically(folder / OWNER_FILE, json.dumps(asdict(owner)).encode())
+        write_atomically(folder / OWNER_FILE, json.dumps(asdict(owner)).encode(), 0o600)
         try:
             yield
         finally:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 
+from ..addresses import displayed, unsigned
 from ..errors import AnomvaeError, ConfigError, FileError
-from ..files import FileIdentity, identify, without_query
+from ..identity import FileIdentity, identify
 from ..names import is_utf8, printable
 from .config import FolderConfig, UrlsConfig
 from .state import FileRecord, stamp
@@ -135,8 +136,16 @@ def listed_urls(config: UrlsConfig) -> list[FoundScene]:
     return list({scene.identity: scene for scene in map(_at, urls)}.values())
 
 
+def _identity_of(url: str) -> str:
+    """Identify an address without its signature, by a digest where a query is part of it."""
+    whole, shown = unsigned(url), displayed(url)
+    if whole == shown:
+        return shown
+    return f"{shown}?{hashlib.sha256(whole.encode(errors='surrogateescape')).hexdigest()[:16]}"
+
+
 def _at(url: str) -> FoundScene:
-    source = printable(without_query(url))
+    source = printable(displayed(url))
     if printable(url) != url:
         return FoundScene(
             source, source, (), fault=f"{source} holds control characters. Remove them."
@@ -146,7 +155,8 @@ def _at(url: str) -> FoundScene:
     except OSError as error:
         return _unreadable(source, error)
     # The name of a local file lacks its folder: files of two folders may have one.
-    return FoundScene(state.name if state.path is None else str(state.path), source, (url,))
+    identity = _identity_of(url) if state.path is None else str(state.path)
+    return FoundScene(identity, source, (url,))
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> FoundScene:

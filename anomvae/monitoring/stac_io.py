@@ -13,8 +13,8 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from requests import Response, Session
 
+from ..addresses import is_local
 from ..documents import DocumentError, content_of, read_json
-from ..files import is_local
 from ..hosts import require_allowed, require_redirect
 from .config import StacConfig
 from .web import within

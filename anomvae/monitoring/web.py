@@ -8,13 +8,15 @@ from __future__ import annotations
 import http.client
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import partial
 from threading import Thread
 from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from ..files import without_query
+from ..addresses import concealed, displayed
 
 MOST_BYTES = 65_536  # of an answer that are read
 
@@ -24,6 +26,10 @@ Result = TypeVar("Result")
 
 class DeliveryFailed(Exception):
     """A receiver could not be reached, or refused; the message is the reason, without secrets."""
+
+    def __init__(self, reason: str) -> None:
+        """Take the reason, which may quote an address."""
+        super().__init__(concealed(reason))
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -68,7 +74,8 @@ def call(
 def _call(url: str, timeout: float, body: bytes | None, headers: Mapping[str, str] | None) -> None:
     opener = urllib.request.build_opener(_NoRedirect)
     try:
-        request = urllib.request.Request(url, data=body, headers=dict(headers or {}))
+        address, login = _login_of(url)
+        request = urllib.request.Request(address, data=body, headers={**(headers or {}), **login})
         with opener.open(request, timeout=timeout) as answer:
             answer.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
@@ -79,13 +86,25 @@ def _call(url: str, timeout: float, body: bytes | None, headers: Mapping[str, st
         raise DeliveryFailed(str(error.reason)) from error
     except TimeoutError:
         raise
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except ValueError as error:  # its text may quote a part of the address
+        raise DeliveryFailed("its address is no valid URL") from error
+    except (OSError, http.client.HTTPException) as error:
         raise DeliveryFailed(str(error) or type(error).__name__) from error
+
+
+def _login_of(url: str) -> tuple[str, dict[str, str]]:
+    """Split a URL into its address and the header for the user and password in it."""
+    parts = urlsplit(url)
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    encoded = b64encode(unquote(login).encode()).decode()
+    return urlunsplit(parts._replace(netloc=host)), {"Authorization": f"Basic {encoded}"}
 
 
 def _status(error: urllib.error.HTTPError) -> str:
     with error:
         if 300 <= error.code < 400:
-            to = without_query(error.headers.get("Location", "nowhere"))
+            to = displayed(error.headers.get("Location", "nowhere"))
             return f"it redirects to {to}; give the address that answers itself"
         return f"it answers {error.code} {error.reason}"

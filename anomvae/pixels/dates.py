@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
 
+from ..addresses import displayed
 from ..errors import ConfigError
-from ..files import without_query
 
 AS_LISTED = "as-listed"
 """Value of ``--dates`` for rasters that are listed oldest first."""
@@ -32,7 +32,7 @@ def date_of(name: str) -> date | None:
     >>> date_of("coast.tif") is None
     True
     """
-    last = re.split(r"[/\\]", without_query(name).rstrip("/\\"))[-1]
+    last = re.split(r"[/\\]", displayed(name).rstrip("/\\"))[-1]
     for year, _, month, day in DATE.findall(last):
         try:
             return date(int(year), int(month), int(day))

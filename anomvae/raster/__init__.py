@@ -11,7 +11,7 @@ from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
 from .limits import Limits
 from .maps import OpenMap, open_labels, open_map, read_labels
-from .masks import open_mask
+from .masks import identify_normal, open_mask
 from .open_scene import OpenScene
 from .products import BandStack, Product
 from .scene import Scene, scenes_of
@@ -30,6 +30,7 @@ __all__ = [
     "OpenScene",
     "Product",
     "Scene",
+    "identify_normal",
     "in_degrees",
     "on_earth",
     "open_labels",

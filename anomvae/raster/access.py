@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import rasterio
 
+from ..addresses import displayed
 from ..errors import ConfigError, hint
-from ..files import without_query
 from .limits import DEFAULT_LIMITS, Limits
 
 VRT = "VRT"
@@ -80,7 +80,7 @@ class Access:
 
     def allowed(self, name: str) -> tuple[str, ...]:
         """Return the drivers that open a file of a name."""
-        linking = LINKING if LINKING_NAME.fullmatch(without_query(name)) else ()
+        linking = LINKING if LINKING_NAME.fullmatch(displayed(name)) else ()
         return (*DRIVERS, *linking, *self.drivers)
 
     @property

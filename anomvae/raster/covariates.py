@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from ..addresses import file_name
 from ..errors import GridMismatch
-from ..files import FileIdentity, file_name
+from ..identity import FileIdentity
 from ..pixels.covariates import CATEGORICAL, DAY, Covariate, Covariates, CovariateSpec, day_values
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of
@@ -29,7 +30,7 @@ class Layer:
     covariates: Covariates
     """Kind and origin of the values."""
     files: tuple[FileIdentity, ...]
-    """Name, size and time of change of every file that the values come from; or the day."""
+    """Identities of the files that the values come from; or the day."""
     read: Callable[[Window], Values]
     """Reads a window of the scene, axes (row, col, value)."""
 

@@ -6,27 +6,31 @@ one rule of validity holds for all.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 
+from ..addresses import displayed
 from ..errors import RasterError, is_lack_of_memory, listed
-from ..files import FileIdentity, PathText, identify
+from ..files import PathText
+from ..identity import FileIdentity, identify_content
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, whole
 from .access import DEFAULT, Access
 from .description import bands_of, data_indexes
 from .gdal import reads_remotely, reporting, session
-from .georeference import grid_of
+from .georeference import georeference_of, grid_of
 from .opening import open_handle
+from .sources import files_of
 from .validity import Validity, hide_masked, validity_of
 from .values import read_values
 
@@ -43,7 +47,7 @@ class Dataset:
     """An open raster."""
 
     name: str
-    """The name that the user gave; messages use it."""
+    """The name that the user gave, without secrets; messages use it."""
     handle: DatasetReader
     """The dataset of rasterio."""
     grid: Grid
@@ -71,11 +75,13 @@ class Dataset:
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
-        """Name, size and time of change of every file that the pixels come from."""
+        """Identities of the files that the pixels come from, and what GDAL reads from them."""
         with session():
-            files = self.handle.files or [self.handle.name]
-        # Side-cars that viewers write (statistics, overviews) do not change the pixels.
-        return tuple(identify(file) for file in files if not file.endswith((".aux.xml", ".ovr")))
+            files = files_of(self.handle)
+            header = georeference_of(self.handle).facts, self.bands, self.validity, self.types
+        digest = hashlib.sha256(repr(header).encode()).hexdigest()[:16]
+        first, *others = identify_content(files)
+        return (replace(first, header=digest), *others)
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
         """Read bands of a window, axes (row, col, band); NaN = no data.
@@ -133,7 +139,7 @@ def open_raster(
 ) -> Iterator[Dataset]:
     """Open a raster of real numbers, by any driver that is allowed; the context closes it.
 
-    Messages call it ``name``, by default its path.
+    Messages call it ``name``, by default its displayed path.
 
     Raises
     ------
@@ -141,7 +147,7 @@ def open_raster(
         When it does not exist, is no raster of an allowed format, exceeds a limit, or has no band
         of real numbers.
     """
-    title = str(path) if name is None else name
+    title = displayed(path if name is None else name)
     with closing(open_handle(str(path), title, access)) as handle:
         with reporting(
             f"{title} cannot be described", "The file seems damaged: fetch or copy it again."

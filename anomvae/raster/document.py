@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 import rasterio
 
-from ..files import is_local
+from ..addresses import is_local
 from .gdal import GDAL_ERRORS, unwarned, virtual_name
 from .limits import require_at_most
 from .vrt import MARK

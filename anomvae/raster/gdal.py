@@ -21,8 +21,8 @@ from rasterio.env import getenv, hasenv
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 
+from ..addresses import is_local
 from ..errors import RasterError
-from ..files import is_local
 
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and

@@ -42,6 +42,14 @@ class Georeference:
         crs = crs_of(self.grid.crs or self.gcps_crs)
         return str(crs.to_string()) if crs else None
 
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """Everything as plain values whose text is the same in each version of PROJ."""
+        grid, points = self.grid, [(p.row, p.col, p.x, p.y, p.z) for p in self.gcps]
+        rpcs = self.rpcs and self.rpcs.to_dict()
+        located = grid.shape, grid.transform, grid.epsg or grid.crs
+        return (*located, points, self.gcps_crs if points else "", rpcs, self.area_or_point)
+
     def creation(self) -> dict[str, Any]:
         """Return the arguments of `rasterio.open` that store the georeference."""
         options: dict[str, Any] = {"height": self.grid.shape[0], "width": self.grid.shape[1]}

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..files import PathText
+from ..identity import FileIdentity, identify_content
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
 from ..pixels.views import Mask
@@ -16,6 +18,9 @@ from .access import DEFAULT, Access
 from .dataset import Dataset, open_raster
 from .georeference import Georeference
 from .polygons import PolygonMask, is_vector, read_polygons
+
+PARTS = (".shx", ".prj", ".cpg")
+"""Ends of the files beside a Shapefile that decide where its polygons are."""
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,19 @@ def open_normal(
     else:
         with open_mask(path, georeference.grid, name, access) as mask:
             yield mask
+
+
+def identify_normal(path: PathText, access: Access = DEFAULT) -> tuple[FileIdentity, ...]:
+    """Return the identities of the files of a mask of normal pixels, as `open_normal` opens it.
+
+    Raises
+    ------
+    RasterError
+        When a raster cannot be read.
+    """
+    if is_vector(path):
+        shapefile = Path(path).suffix.lower() == ".shp"
+        parts = [Path(path).with_suffix(end) for end in PARTS if shapefile]
+        return identify_content([path, *filter(Path.exists, parts)])
+    with open_raster(path, access=access) as dataset:
+        return dataset.files

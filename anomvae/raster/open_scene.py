@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..files import FileIdentity
+from ..identity import FileIdentity
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, values_of
 from ..pixels.grid import Grid
@@ -58,7 +58,7 @@ class OpenDate:
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:
-        """Name, size and time of change of every file that the values come from."""
+        """Identities of the files that the values come from."""
         masks = () if self.mask is None else self.mask.dataset.files
         layers = [identity for layer in self.layers for identity in layer.files]
         return (*self.dataset.files, *masks, *layers)

@@ -18,8 +18,8 @@ from pathlib import Path
 from rasterio.env import ensure_env_with_credentials
 from rasterio.io import DatasetReader
 
+from ..addresses import displayed, is_local
 from ..errors import RasterError
-from ..files import is_local, without_query
 from ..names import is_utf8, printable
 from .access import DEFAULT, VRT, Access
 from .document import read_document
@@ -46,7 +46,7 @@ def open_handle(path: str, name: str | None = None, access: Access = DEFAULT) ->
         When it does not exist, is no raster of an allowed format, exceeds a limit, or names
         files that it must not.
     """
-    title = printable(path if name is None else name)
+    title = printable(displayed(path) if name is None else name)
     if not is_utf8(path):
         raise RasterError(f"{title} cannot be opened: its name is not encoded in UTF-8. Rename it.")
     if is_local(path) and not Path(path).exists():
@@ -214,7 +214,8 @@ def _inside(reference: Reference, path: str) -> str | None:
     clean = os.path.normpath(name)
     if not reference.relative or prefix or clean.startswith("..") or os.path.isabs(clean):
         return None
-    return f"{without_query(virtual_name(path)).rpartition('/')[0]}/{name}"
+    folder = virtual_name(path).partition("?")[0].rpartition("/")[0]
+    return f"{folder}/{name}"
 
 
 def _split(name: str) -> tuple[str, str, str]:

@@ -11,8 +11,8 @@ from urllib.error import HTTPError
 
 from rasterio.env import getenv, hasenv
 
+from ..addresses import displayed
 from ..errors import FileError, RasterError
-from ..files import without_query
 from ..hosts import require_redirect
 
 MOST = 10
@@ -52,7 +52,7 @@ def require_safe_redirects(path: str) -> None:
         raise RasterError(str(problem)) from problem
     if thread.is_alive():
         raise RasterError(
-            f"{without_query(path)} does not answer within {TIMEOUT:g} s. Try again later."
+            f"{displayed(path)} does not answer within {TIMEOUT:g} s. Try again later."
         )
 
 

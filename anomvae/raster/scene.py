@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from rasterio.enums import ColorInterp
 
 from ..errors import ConfigError
-from ..files import FileIdentity, PathText, SceneText, as_paths, identify
+from ..files import PathText, SceneText, as_paths
+from ..identity import FileIdentity, identify
 from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates

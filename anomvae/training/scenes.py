@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ..addresses import displayed
+from ..identity import FileIdentity
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.grid import Grid
@@ -79,11 +81,13 @@ class TrainingScenes:
     """The bands to read: those of the first scene."""
     covariates: Covariates = ()
     """The covariates of the first scene, not yet with the classes found in training."""
+    files: tuple[FileIdentity, ...] = ()
+    """All files of the scenes, as they were when the scenes were selected."""
 
     @property
     def names(self) -> list[str]:
-        """The names of the scenes."""
-        return [scene.name for scene in self.scenes]
+        """The names of the scenes, without secrets."""
+        return [displayed(scene.name) for scene in self.scenes]
 
     @property
     def dates(self) -> int:

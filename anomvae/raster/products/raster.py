@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ...files import is_local, without_query
+from ...addresses import displayed, is_local
 from ..access import DEFAULT, Access
 from ..dataset import Dataset, open_raster
 from ..gdal import absolute_uri
@@ -23,7 +23,7 @@ class Raster(Product):
         """The stem of the names of its deliverables."""
         if is_local(self.name):
             return Path(self.name).stem
-        last = re.split(r"[/!]", without_query(self.name).rstrip("/"))[-1].replace('"', "")
+        last = re.split(r"[/!]", displayed(self.name).rstrip("/"))[-1].replace('"', "")
         return "_".join(PurePosixPath(part).stem for part in last.split(":") if part)
 
     @property

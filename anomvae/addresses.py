@@ -1,0 +1,140 @@
+"""Names of sources: paths, addresses, and how to show them without secrets.
+
+A name opens a source as the user gave it.  Messages, logs, files and databases hold what
+`displayed` makes of a name, and `concealed` of a text such as a message of GDAL that quotes one:
+addresses without log-in and query, however often they are encoded or wrapped.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from urllib.parse import parse_qs, unquote
+
+SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
+"""Start of a name that is no path: an address, a VRT as text, or a subdataset of a container."""
+ARCHIVE = re.compile(r"/vsi(zip|tar|gzip|7z|rar)/")
+SIGNATURE = re.compile(
+    r"x-(amz|goog|oss|ms|cos)-.*|sig|\w*signature|expires|policy|key-pair-id|\w*accessk?e?y?id|"
+    r"[\w-]*token|\w*secret|api[-_]?key|[\w-]*subscription-key|auth|authorization|"
+    r"pass|passwd|password|pwd|jwt",
+    re.IGNORECASE,
+)
+"""Query parameters by which a URL is signed, or its reader identified."""
+BESIDE_SIG = re.compile(
+    r"s[eprtv]|spr|sip|sdd|ss|srt|sk[esv]|skt|skoid|sktid|saoid|suoid|scid", re.IGNORECASE
+)
+"""Query parameters that belong to a signature only where there is a ``sig``, too (Azure)."""
+
+ENCODED = r"%(?:25)*"
+"""Start of a character that is percent-encoded, once or more often."""
+SEPARATOR = rf"(?::|{ENCODED}3A)(?:/|{ENCODED}2F){{2}}"
+STARTED = rf"(?:/vsi\w+[/?]|(?<![\w+.-])[\w+.-]+{SEPARATOR})"
+ADDRESS = re.compile(
+    rf"(?<='){STARTED}[^'\n]*|(?<=\"){STARTED}[^\"\n]*|{STARTED}[^\s'\"<>]*", re.IGNORECASE
+)
+"""An address in a text: between quotes, or up to a space."""
+ENCODED_ADDRESS = re.compile(rf"{SEPARATOR}(?<!://)", re.IGNORECASE)
+LOGIN = re.compile(r"://(?:[^/?#\s]*@|(?!\[)[^/\s@:]*:(?!\d*(?:[/?#]|$))[^\s]*@)")
+"""User and password of a URL; the password may hold characters that should be encoded."""
+RELATIVE_QUERY = re.compile(rf"(?:[?#]|{ENCODED}3F)(?=[\w.~-]+(?:=|{ENCODED}3D))[^\s'\"<>()]*")
+SECRET_VALUE = re.compile(
+    rf"((?<![\w-])(?:[\w-]*(?:password|passwd|pwd|secret|token|signature|credential)|sig|jwt|"
+    rf"[\w-]*api[-_]?key|[\w-]*access[-_]?key|\w*session_?id)(?:=|{ENCODED}3D))[^\s&;,'\"<>]+",
+    re.IGNORECASE,
+)
+AUTHORIZATION = re.compile(r"\b((?:Authorization: *)?(?:Bearer|Basic)) +[\w.~+/=-]{8,}")
+
+
+def is_local(name: str) -> bool:
+    """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text."""
+    return not SCHEME.match(name)
+
+
+def file_name(name: str) -> str:
+    """Return the displayed name of a file without its folder."""
+    return PurePath(displayed(name)).name
+
+
+def displayed(name: object) -> str:
+    """Return a name as messages and files may hold it: an address without log-in and query.
+
+    Examples
+    --------
+    >>> displayed("https://user:word@eo.example/coast.tif?sig=s")
+    'https://eo.example/coast.tif'
+    >>> displayed("maps/what?.tif")
+    'maps/what?.tif'
+    """
+    text = str(name)
+    scheme = SCHEME.match(text)
+    if scheme is not None and scheme["address"]:
+        return _displayed(text)
+    if scheme is not None:
+        return concealed(text)
+    return ADDRESS.sub(_displayed_match, text)
+
+
+def concealed(text: str) -> str:
+    """Return a text without the secrets of the addresses, queries and parameters in it.
+
+    Examples
+    --------
+    >>> concealed("'/vsicurl/https://eo.example/a.tif?sig=s' does not exist.")
+    "'/vsicurl/https://eo.example/a.tif' does not exist."
+    """
+    text = ADDRESS.sub(_displayed_match, text)
+    text = RELATIVE_QUERY.sub("", text)
+    text = SECRET_VALUE.sub(r"\1...", text)
+    return AUTHORIZATION.sub(r"\1 ...", text)
+
+
+def unsigned(name: str) -> str:
+    """Return what identifies the source of a name: without log-in and signature.
+
+    Other parameters of a query stay, so the result may hold secrets of unknown names.
+    """
+    scheme = SCHEME.match(name)
+    if scheme is not None and scheme["address"]:
+        return _unsigned(name)
+    return ADDRESS.sub(lambda match: _unsigned(match[0]), name)
+
+
+def _displayed_match(match: re.Match[str]) -> str:
+    address = match[0].rstrip(".,:;)]")
+    return _displayed(address) + match[0][len(address) :]
+
+
+def _displayed(address: str) -> str:
+    url, query = _split_query(address)
+    if query and ARCHIVE.match(url):  # a query may hold slashes, too
+        return f"{url}/{query.rpartition('/')[2]}" if "/" in query else url
+    return RELATIVE_QUERY.sub("", url)
+
+
+def _unsigned(address: str) -> str:
+    url, query = _split_query(address)
+    if query and ARCHIVE.match(url):
+        return url + re.sub(r"^[^/]*", "", query)
+    keys = [(part, unquote(part.partition("=")[0])) for part in query.split("&") if part]
+    signed = any(key.lower() == "sig" for _, key in keys)
+    kept = [
+        part
+        for part, key in keys
+        if not (SIGNATURE.fullmatch(key) or (signed and BESIDE_SIG.fullmatch(key)))
+    ]
+    return f"{url}?{'&'.join(kept)}" if kept else url
+
+
+def _split_query(name: str) -> tuple[str, str]:
+    """Split a URL without its log-in into address and query; one in GDAL's options is unwrapped.
+
+    The path inside an archive follows the query, and is a part of it here.
+    """
+    url, mark, query = LOGIN.sub("://", name).partition("?")
+    inner = parse_qs(query).get("url") if re.fullmatch(r"/vsi\w+", url) else None
+    if inner:
+        return _split_query(f"{url}/{inner[0]}")
+    if not mark and ENCODED_ADDRESS.search(url):
+        return _split_query(unquote(url))
+    return url, query

@@ -1,0 +1,73 @@
+"""What the command line prints: no control characters, no secrets, CSV that is safe to open.
+
+Names of files and bands, tags and answers of servers may hold characters that a terminal obeys, or
+cells that a spreadsheet runs.  Every command prints by `echo`, every log by `LineFormatter`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from ..addresses import concealed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters but tab and new line, marks that reorder a line, and bytes of no encoding."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Starts of a text that a spreadsheet takes for a formula."""
+
+
+def printable(text: str) -> str:
+    r"""Return a text with control characters written as Python escapes them.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31m.tif")
+    'a\\x1b[31m.tif'
+    """
+    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """Return a message as one printable line without secrets."""
+    return printable(concealed(" ".join(text.split())))
+
+
+def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Print a text, escaped by `printable`."""
+    click.echo(printable(text), err=err, nl=nl)
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Return a table as CSV; a quote precedes texts that a spreadsheet would run."""
+    texts = table.select_dtypes(include=["object", "string"])
+    quoted = {name: texts[name].map(_quoted, na_action="ignore") for name in texts}
+    return str(table.assign(**quoted).to_csv(index=False))
+
+
+def _quoted(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record as its level and one printable line, then its traceback."""
+
+    def __init__(self) -> None:
+        """Make the formatter."""
+        super().__init__("%(levelname)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return level and message."""
+        return printable(concealed(super().formatMessage(record).replace("\n", " ")))
+
+    def formatException(self, ei: logging._SysExcInfoType) -> str:
+        """Return the traceback."""
+        return printable(concealed(super().formatException(ei)))
