@@ -33,6 +33,7 @@ COLUMNS = {
     "--baselines", default="rx", show_default=True, help="rx, rrx, pca, iforest; or none."
 )
 @options.mask_opt
+@options.nodata_opt
 @options.covariates_opt
 @options.overwrite_opt
 @options.json_opt
@@ -45,6 +46,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     out: str | None,
     baselines: str,
     mask: str | None,
+    nodata: tuple[float, ...],
     covariates: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
@@ -76,10 +78,10 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     with options.progress_bar() as progress:
         if map_ is not None:
             evaluation = measure_map(
-                map_, labels, scene, mask=mask, baselines=names, progress=progress
+                map_, labels, scene, mask=mask, nodata=nodata, baselines=names, progress=progress
             )
         else:
-            closed = Scene.of(scene, mask=mask, covariates=covariates)
+            closed = Scene.of(scene, mask=mask, covariates=covariates, nodata=nodata)
             detector = Detector.load(str(model))
             evaluation = evaluate_detector(
                 detector, closed, labels, baselines=names, progress=progress

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file")
+@options.nodata_opt
 @options.json_opt
 @options.verbose_opt
-def info(file: str, as_json: bool) -> None:
+def info(file: str, nodata: tuple[float, ...], as_json: bool) -> None:
     """Describe FILE: a model or a scene."""
     from ..detector.modelfile import is_model
 
-    facts = _model(file) if Path(file).suffix == ".safetensors" or is_model(file) else _scene(file)
+    if Path(file).suffix == ".safetensors" or is_model(file):
+        if nodata:
+            raise click.UsageError("--nodata is for a scene; a model has none of its own.")
+        facts = _model(file)
+    else:
+        facts = _scene(file, nodata)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -107,10 +113,10 @@ def _patch(patch: Annulus) -> str:
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
 
 
-def _scene(file: str) -> dict[str, Any]:
+def _scene(file: str, nodata: tuple[float, ...]) -> dict[str, Any]:
     from ..raster import Scene
 
-    with Scene.of(file).open() as opened:
+    with Scene.of(file, nodata=nodata).open() as opened:
         grid = opened.grid
         return {
             "scene": file,

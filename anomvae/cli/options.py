@@ -80,6 +80,22 @@ bands_opt = click.option(
     "--bands", help="Bands to read: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
 )
 mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
+
+
+def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a list of numbers, as in 0,-9999.") from error
+
+
+nodata_opt = click.option(
+    "--nodata",
+    default="",
+    metavar="VALUE[,VALUE]",
+    callback=_numbers,
+    help="Stored values of SCENES that are no data, besides those that the files declare.",
+)
 covariates_opt = click.option(
     "--covariates",
     multiple=True,
@@ -120,8 +136,8 @@ json_opt = click.option("--json", "as_json", is_flag=True, help="Print JSON, for
 
 def fitting_options(command: Command) -> Command:
     """Add the options of every command that fits a detector."""
-    fitting = (device_opt, seed_opt, set_opt, config_opt, covariates_opt, mask_opt, bands_opt)
-    for option in (verbose_opt, *fitting):
+    pixels = (covariates_opt, nodata_opt, mask_opt, bands_opt)
+    for option in (verbose_opt, device_opt, seed_opt, set_opt, config_opt, *pixels):
         command = option(command)
     return command
 

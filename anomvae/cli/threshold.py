@@ -17,6 +17,7 @@ from . import options
 @options.normal_opt
 @options.dates_opt
 @options.mask_opt
+@options.nodata_opt
 @options.covariates_opt
 @options.seed_opt
 @options.overwrite_opt

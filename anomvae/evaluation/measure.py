@@ -65,6 +65,7 @@ def evaluate(
     scene: SceneText | Scene | None = None,
     *,
     mask: PathText | None = None,
+    nodata: Sequence[float] = (),
     baselines: Sequence[str] = ("rx",),
     progress: Progress = quiet,
 ) -> Evaluation:
@@ -81,6 +82,8 @@ def evaluate(
         a scene there are no baselines.
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
+    nodata : sequence of float, optional
+        Further values of the scene that are no data, as for `Scene.of`.
     baselines : sequence of str, default ("rx",)
         Names in `BASELINES`.
     progress : Progress, optional
@@ -136,7 +139,7 @@ def evaluate(
         rows = {OURS: measure_stream(pairs_of(windows), threshold)}
         if scene is None:
             return Evaluation(str(path), str(labels), rows)
-        closed = Scene.of(scene, mask=mask)
+        closed = Scene.of(scene, mask=mask, nodata=nodata)
         with closed.open() as opened:
             opened.grid.require_same(scored.grid, opened.name, str(path))
             source = scored.tags.get("ANOMVAE_SCENE")

@@ -29,6 +29,8 @@ class Selection:
     dates: str | None = None
     """Dates of the scenes for a family that compares them, as `Scene.of` reads them; None: the
     scenes are listed oldest first."""
+    nodata: tuple[float, ...] = ()
+    """Stored values that are no data in any band, besides those that the files declare."""
 
     @property
     def files(self) -> list[PathText]:

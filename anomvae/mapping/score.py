@@ -75,8 +75,9 @@ def score_scene(
         with closed.open(detector.bands, detector.covariates) as opened:
             files, area = Deliverables(Path(folder), opened.stem), options.min_area
             files.require_apart(opened.files)
+            settings = "score", *_nodata_setting(closed)
             key = CacheKey.of(
-                detector.id, "score", min_area=area, bands=opened.bands, files=opened.files
+                detector.id, *settings, min_area=area, bands=opened.bands, files=opened.files
             )
             return _deliver(detector, opened, files, key, options, progress, mapper)
 
@@ -113,10 +114,17 @@ def detect_scene(
         If the scene or the settings do not fit, or the files cannot be written.
     """
     resolved = resolve_config(config).config if isinstance(config, str) else config
-    closed = Scene.of(scene, bands=select.bands, mask=select.mask, covariates=select.covariates)
+    closed = Scene.of(
+        scene,
+        bands=select.bands,
+        mask=select.mask,
+        covariates=select.covariates,
+        nodata=select.nodata,
+    )
     normal = [identify(path) for path in as_paths(select.normal)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
+    settings += _nodata_setting(closed)
     area = options.min_area
     with closed.open() as opened:
         files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
@@ -128,6 +136,11 @@ def detect_scene(
     detector = detect(scene, resolved, seed, select=select, progress=progress)
     with _scored(closed.name), closed.open(detector.bands) as opened:
         return _deliver(detector, opened, files, key, options, progress)
+
+
+def _nodata_setting(scene: Scene) -> tuple[str, ...]:
+    # The default adds nothing, so that archives made before this option stay up to date.
+    return (f"nodata={scene.nodata}",) if scene.nodata else ()
 
 
 @contextmanager

@@ -33,7 +33,9 @@ def scoring_of(site: SiteConfig) -> Scoring:
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        (outcome,) = score_scenes(detector, [scene_of(found, site.mask)], folder, options)
+        (outcome,) = score_scenes(
+            detector, [scene_of(found, site.mask, site.nodata)], folder, options
+        )
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
         return outcome.result
@@ -54,7 +56,7 @@ def _require_dates(site: SiteConfig, *, compared: bool) -> None:
         )
 
 
-def scene_of(found: FoundScene, mask: str | None = None) -> Scene:
+def scene_of(found: FoundScene, mask: str | None = None, nodata: tuple[float, ...] = ()) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
     from ..raster import BandStack, Scene
     from ..raster.products import recognise
@@ -63,4 +65,4 @@ def scene_of(found: FoundScene, mask: str | None = None) -> Scene:
         BandStack(each.source, each.read, each.bands) if each.bands else recognise(each.read[0])
         for each in (*found.before, found)
     ]
-    return Scene(tuple(dates), mask=mask)
+    return Scene(tuple(dates), mask=mask, nodata=nodata)

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -54,6 +54,8 @@ class Dataset:
     """Whether it, or any source of a VRT, lies on a server."""
     reopen: Callable[[], AbstractContextManager[Dataset]]
     """Opens it once more."""
+    nodata: tuple[float, ...] = ()
+    """Stored values that are no data in any band, besides those that the file declares."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -97,13 +99,13 @@ class Dataset:
         with self.reopen():
             pass  # closing a file makes GDAL forget its cached parts
         with self.reopen() as reopened:
-            return reopened._read(bands, window)
+            return replace(reopened, nodata=self.nodata)._read(bands, window)
 
     def _read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
         rows, advice = window[0], UNREACHABLE if self.remote else DAMAGED
         problem = f"{self.name} cannot be read at rows {rows.start} to {rows.stop - 1}"
         with reporting(problem, advice, remote=self.remote):
-            block = read_values(self.handle, bands, window)
+            block = read_values(self.handle, bands, window, self.nodata)
             hide_masked(block, self.handle, validity=self.validity, bands=bands, window=window)
         return block
 

@@ -6,6 +6,7 @@ A `Scene` is closed: it holds names only, so a worker receives it pickled and op
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ class Scene:
     """Normal pixels: a raster or polygons, see `open_normal`; None: all pixels."""
     covariates: tuple[CovariateSpec, ...] = ()
     """Covariates of every pixel, in the order of their values after the bands."""
+    nodata: tuple[float, ...] = ()
+    """Stored values that are no data in any band, besides those that the files declare."""
 
     @classmethod
     def of(
@@ -53,6 +56,7 @@ class Scene:
         mask: PathText | None = None,
         normal: PathText | None = None,
         covariates: Sequence[PathText] = (),
+        nodata: Sequence[float] = (),
     ) -> Scene:
         """Make a scene of what a user names.
 
@@ -68,12 +72,14 @@ class Scene:
             See the fields of `Scene`.
         covariates : sequence of path, optional
             Covariates, in the syntax of `parse_covariates`.
+        nodata : sequence of float, optional
+            See the field of `Scene`; values as they are stored, before scale and offset.
 
         Raises
         ------
         ConfigError
-            When no raster is given, a date is unknown, a covariate names no file, a `Scene` has
-            options, or a `Product` dates.
+            When no raster is given, a date is unknown, a covariate names no file, a nodata value
+            is not finite, a `Scene` has options, or a `Product` dates.
 
         Examples
         --------
@@ -82,10 +88,10 @@ class Scene:
         ('coast', ['continuous', 'day'])
         """
         if isinstance(path, Scene):
-            if dates is not None or bands or mask or normal or covariates:
+            if dates is not None or bands or mask or normal or covariates or nodata:
                 raise ConfigError(
-                    f"{path.name} is a Scene with options of its own: give dates, bands, masks and "
-                    f"covariates to Scene.of when you make it."
+                    f"{path.name} is a Scene with options of its own: give dates, bands, masks, "
+                    f"covariates and nodata to Scene.of when you make it."
                 )
             return path
         if isinstance(path, Product) and dates is not None:
@@ -96,6 +102,7 @@ class Scene:
             mask=None if mask is None else str(mask),
             normal=None if normal is None else str(normal),
             covariates=parse_covariates(covariates),
+            nodata=_finite(nodata),
         )
 
     @property
@@ -177,11 +184,13 @@ class Scene:
             yield OpenScene(self, tuple(open_dates), normal)
 
     def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
-        dataset = stack.enter_context(product.open())
+        dataset = replace(stack.enter_context(product.open()), nodata=self.nodata)
         mask = None
         if self.mask is not None:
             mask = stack.enter_context(open_mask(self.mask, dataset.grid, dataset.name))
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
+        if self.nodata:  # a detector's bands recall that empty pixels had a number
+            bands = bands.with_nodata(self.nodata[0])
         with session():
             georeference = georeference_of(dataset.handle)
             _warn_of_palette(dataset)
@@ -192,7 +201,7 @@ class Scene:
         return OpenDate(dataset, bands, georeference, mask, layers)
 
 
-def scenes_of(
+def scenes_of(  # noqa: PLR0913 - one argument per option of a scene
     paths: Sequence[PathText],
     *,
     one_site: bool,
@@ -201,6 +210,7 @@ def scenes_of(
     mask: PathText | None = None,
     normal: Sequence[PathText] = (),
     covariates: Sequence[PathText] = (),
+    nodata: Sequence[float] = (),
 ) -> list[Scene]:
     """Make scenes of rasters: one of all dates of a site, or one of each raster.
 
@@ -210,7 +220,7 @@ def scenes_of(
         The rasters.
     one_site : bool
         Whether they are the dates of one site, because a model compares dates.
-    dates, bands, mask, covariates
+    dates, bands, mask, covariates, nodata
         As for `Scene.of`, equal for all scenes.
     normal : sequence of path, optional
         Masks of normal pixels: one for all scenes, or one for each.
@@ -218,14 +228,33 @@ def scenes_of(
     Raises
     ------
     ConfigError
-        When no raster is given, a date is unknown, or the number of masks is wrong.
+        When no raster is given, a date is unknown, the number of masks is wrong, or a nodata value
+        is not finite.
     """
     _require_any(paths)
     named: list[SceneText] = [tuple(paths)] if one_site else list(paths)
     return [
-        Scene.of(path, dates=dates, bands=bands, mask=mask, normal=pixels, covariates=covariates)
+        Scene.of(
+            path,
+            dates=dates,
+            bands=bands,
+            mask=mask,
+            normal=pixels,
+            covariates=covariates,
+            nodata=nodata,
+        )
         for path, pixels in zip(named, _one_each(normal, len(named)), strict=True)
     ]
+
+
+def _finite(nodata: Sequence[float]) -> tuple[float, ...]:
+    values = tuple(map(float, nodata))
+    if not all(map(math.isfinite, values)):
+        raise ConfigError(
+            f"nodata = {', '.join(map(str, values))}: NaN and infinity are no data in any case. "
+            f"Give finite numbers only."
+        )
+    return values
 
 
 def _products(paths: SceneText, dates: str | None) -> tuple[Product, ...]:
