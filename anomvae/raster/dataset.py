@@ -22,7 +22,8 @@ from ..files import FileIdentity, PathText, identify
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, whole
-from .description import bands_of, data_indexes
+from .alpha import AlphaBands, alpha_bands
+from .description import bands_of
 from .gdal import open_handle, reads_remotely, reporting, session
 from .georeference import grid_of
 from .validity import Validity, hide_masked, validity_of
@@ -134,22 +135,23 @@ def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]
         with reporting(
             f"{title} cannot be described", "The file seems damaged: fetch or copy it again."
         ):
-            _require_real_bands(title, handle)
-            bands = bands_of(handle)
+            alpha = alpha_bands(handle)
+            _require_real_bands(title, handle, alpha)
+            bands = bands_of(handle, title, alpha.masks)
             dataset = Dataset(
                 name=title,
                 handle=handle,
                 grid=grid_of(handle),
                 bands=bands,
-                validity=validity_of(handle, bands),
+                validity=validity_of(handle, bands, alpha),
                 remote=reads_remotely(handle),
                 reopen=partial(open_raster, path, name=title),
             )
         yield dataset
 
 
-def _require_real_bands(name: str, handle: DatasetReader) -> None:
-    indexes = data_indexes(handle)
+def _require_real_bands(name: str, handle: DatasetReader, alpha: AlphaBands) -> None:
+    indexes = [index for index in handle.indexes if index not in alpha.masks]
     if not handle.count and handle.subdatasets:
         raise RasterError(
             f"{name} is a container of {len(handle.subdatasets)} rasters, not one raster. "

@@ -5,13 +5,10 @@ A `Scene` is closed: it holds names only, so a worker receives it pickled and op
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-
-from rasterio.enums import ColorInterp
 
 from ..errors import ConfigError
 from ..files import FileIdentity, PathText, SceneText, as_paths, identify
@@ -19,14 +16,12 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
 from ..pixels.dates import oldest_first
 from .covariates import open_layer
-from .dataset import Dataset
+from .decisions import log_decisions
 from .gdal import absolute_uri, session
 from .georeference import georeference_of
 from .masks import open_mask, open_normal
 from .open_scene import OpenDate, OpenScene
 from .products import Product, recognise
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -193,7 +188,7 @@ class Scene:
             bands = bands.with_nodata(self.nodata[0])
         with session():
             georeference = georeference_of(dataset.handle)
-            _warn_of_palette(dataset)
+            log_decisions(dataset, bands)
         layers = tuple(
             stack.enter_context(open_layer(spec, dataset.name, dataset.grid))
             for spec in self.covariates
@@ -280,12 +275,3 @@ def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
     if len(masks) == scenes:
         return list(masks)
     return [masks[0] if masks else None] * scenes
-
-
-def _warn_of_palette(dataset: Dataset) -> None:
-    if ColorInterp.palette in dataset.handle.colorinterp:
-        log.warning(
-            "%s has a colour table; its numbers are read as they are. "
-            "Expand it first if the colours are meant (gdal_translate -expand rgb).",
-            dataset.name,
-        )
