@@ -125,7 +125,7 @@ def _scene(file: str, nodata: tuple[float, ...]) -> dict[str, Any]:
             "bands": [asdict(band) for band in opened.bands],
             "types": list(opened.newest.dataset.types),
             "masks": opened.newest.dataset.validity.masks,
-            "blocks": list(opened.block_shape),
+            "blocks": list(opened.newest.dataset.block_shape),
             "transform": list(grid.transform) if grid.located else None,
             "crs": opened.georeference.crs_name,
             "control points": len(opened.georeference.gcps),

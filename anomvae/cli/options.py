@@ -31,12 +31,27 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -
     logging.getLogger("anomvae").setLevel(level)
     for handler in logging.root.handlers:
         handler.addFilter(_is_relevant)
+        handler.addFilter(_NewOnly())
     return value
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:
     """Drop the routine records of Dask, which sets its own log levels."""
     return record.levelno >= logging.WARNING or record.name.startswith("anomvae")
+
+
+class _NewOnly(logging.Filter):
+    """Drops a warning that was written before: files are opened several times in one command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: set[tuple[int, str]] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = record.levelno, record.getMessage()
+        is_new = line not in self.written
+        self.written.add(line)
+        return is_new
 
 
 verbose_opt = click.option(

@@ -72,7 +72,7 @@ def training_set(
 
     ``known`` is that of a view: it returns which examples have data, (n,) or (n, time).  Raises
     NotEnoughPixels when there are less than ``fewest`` examples, all of them are held out, no band
-    is kept, the context depends on a dropped band, or the values of a band are too small for float32.
+    is kept, the context depends on a dropped band, or values are too small for float32.
     """
     examples, fewest = sample.examples, max(1, fewest)
     _require(len(examples), len(sample.held_out), fewest)
@@ -91,8 +91,8 @@ def training_set(
     if not alive.any():
         raise NotEnoughPixels(
             f"All {len(bands)} bands have one value in all {len(examples)} pixels, so there is "
-            f"nothing to learn; numbers below 1e-45 count as 0. Give other scenes, check the masks, "
-            f"or rescale small numbers (gdal_edit.py -scale)."
+            f"nothing to learn; numbers below 1e-45 count as 0. Give other scenes, check the "
+            f"masks, or rescale small numbers (gdal_edit.py -scale)."
         )
     dropped = tuple(band.name for band, kept in zip(bands, alive, strict=True) if not kept)
     used = bands.keep([band for band, kept in zip(bands, alive, strict=True) if kept])

@@ -15,6 +15,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import Interleaving
 from rasterio.io import DatasetReader
 
 from ..errors import RasterError, listed
@@ -63,6 +64,20 @@ class Dataset:
         """Rows and columns of the blocks in which the first band is stored."""
         rows, cols = self.handle.block_shapes[self.bands.items[0].index - 1]
         return rows, cols
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of one row of blocks of all data bands, as they are stored but decompressed."""
+        rows, cols = self.block_shape
+        width = -(-self.grid.shape[1] // cols) * cols
+        types = [np.dtype(self.handle.dtypes[index - 1]) for index in self.bands.indexes]
+        return int(min(rows, self.grid.shape[0]) * width * sum(kind.itemsize for kind in types))
+
+    @property
+    def keeps_block(self) -> bool:
+        """Whether GDAL keeps a row of blocks decompressed, whatever the size of its cache."""
+        whole = self.block_shape[1] >= self.grid.shape[1]
+        return whole and self.handle.interleaving is Interleaving.pixel
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -132,8 +147,9 @@ def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]
     """
     title = str(path) if name is None else name
     with closing(open_handle(str(path), title)) as handle:
-        with reporting(
-            f"{title} cannot be described", "The file seems damaged: fetch or copy it again."
+        with (
+            reporting(f"{title} cannot be described", DAMAGED),
+            np.errstate(over="ignore"),  # rasterio casts a nodata value of float64 to float32
         ):
             alpha = alpha_bands(handle)
             _require_real_bands(title, handle, alpha)

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import rasterio
+from rasterio._env import get_gdal_config, set_gdal_config
 from rasterio._err import CPLE_BaseError
 from rasterio.env import getenv, hasenv
 from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError
@@ -26,6 +27,13 @@ from ..files import is_local
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
 200 bands of 16 bits must fit, or each read of a part of it decompresses it whole."""
+
+LARGE_CACHE = 448_000_000
+"""Size of the cache once a scene with huge blocks was opened, see `enlarge_cache`."""
+CACHE_SIZE = "ANOMVAE_CACHE_SIZE"
+"""Setting of GDAL, for all threads, that holds the size of an enlarged cache."""
+LARGE_BLOCKS = 400_000_000
+"""Bytes of blocks that stay in the large cache, beside what is written."""
 
 STORES = ("curl", "s3", "gs", "az", "adls", "oss", "swift")
 """GDAL's names of the stores that it reads by HTTP."""
@@ -49,8 +57,15 @@ GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError)
 @contextmanager
 def session(*, remote: bool = False) -> Iterator[None]:
     """Call GDAL with a bounded cache, from any thread."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **(_network() if remote else {})):
+    # GDAL has one cache for all threads; to shrink it would empty it.
+    size = get_gdal_config(CACHE_SIZE) or CACHE_BYTES
+    with rasterio.Env(GDAL_CACHEMAX=size, **(_network() if remote else {})):
         yield
+
+
+def enlarge_cache() -> None:
+    """Enlarge the cache for good, so that blocks of up to `LARGE_BLOCKS` are read in parts."""
+    set_gdal_config(CACHE_SIZE, LARGE_CACHE)
 
 
 @contextmanager

@@ -176,7 +176,9 @@ class Scene:
                 normal = stack.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            yield OpenScene(self, tuple(open_dates), normal)
+            opened = OpenScene(self, tuple(open_dates), normal)
+            opened.prepare_cache()
+            yield opened
 
     def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
         dataset = replace(stack.enter_context(product.open()), nodata=self.nodata)
