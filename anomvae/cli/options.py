@@ -109,7 +109,7 @@ nodata_opt = click.option(
     default="",
     metavar="VALUE[,VALUE]",
     callback=_numbers,
-    help="Stored values of SCENES that are no data, besides those that the files declare.",
+    help="Stored values of SCENES that are no data, beyond those that the files declare.",
 )
 covariates_opt = click.option(
     "--covariates",

@@ -30,7 +30,7 @@ class Selection:
     """Dates of the scenes for a family that compares them, as `Scene.of` reads them; None: the
     scenes are listed oldest first."""
     nodata: tuple[float, ...] = ()
-    """Stored values that are no data in any band, besides those that the files declare."""
+    """Stored values that are no data in any band, beyond those that the files declare."""
 
     @property
     def files(self) -> list[PathText]:

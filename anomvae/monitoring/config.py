@@ -113,7 +113,7 @@ class SiteConfig(Table):
     mask: PathText | None = None
     """Raster on the grid of the scenes; 0 = ignore."""
     nodata: tuple[FiniteFloat, ...] = ()
-    """Stored values of the scenes that are no data, besides those that the files declare."""
+    """Stored values of the scenes that are no data, beyond those that the files declare."""
     threshold: str | None = None
     """Rule that replaces the model's threshold, from the scores that the model keeps."""
     dates: PositiveInt = 1

@@ -57,7 +57,7 @@ class Dataset:
     reopen: Callable[[], AbstractContextManager[Dataset]]
     """Opens it once more."""
     nodata: tuple[float, ...] = ()
-    """Stored values that are no data in any band, besides those that the file declares."""
+    """Stored values that are no data in any band, beyond those that the file declares."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
@@ -147,10 +147,7 @@ def open_raster(path: PathText, *, name: str | None = None) -> Iterator[Dataset]
     """
     title = str(path) if name is None else name
     with closing(open_handle(str(path), title)) as handle:
-        with (
-            reporting(f"{title} cannot be described", DAMAGED),
-            np.errstate(over="ignore"),  # rasterio casts a nodata value of float64 to float32
-        ):
+        with reporting(f"{title} cannot be described", DAMAGED):
             alpha = alpha_bands(handle)
             _require_real_bands(title, handle, alpha)
             bands = bands_of(handle, title, alpha.masks)

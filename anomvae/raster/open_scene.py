@@ -150,7 +150,7 @@ class OpenScene:
         parted = self.block_shape != self.newest.dataset.block_shape
         kept = all(dataset.keeps_block for date in self.dates for dataset in date.datasets)
         if parted and not kept and CACHE_BYTES < self._block_bytes <= LARGE_BLOCKS:
-            enlarge_cache()
+            enlarge_cache(self._block_bytes)
 
     @property
     def values_per_pixel(self) -> int:

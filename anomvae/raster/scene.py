@@ -39,7 +39,7 @@ class Scene:
     covariates: tuple[CovariateSpec, ...] = ()
     """Covariates of every pixel, in the order of their values after the bands."""
     nodata: tuple[float, ...] = ()
-    """Stored values that are no data in any band, besides those that the files declare."""
+    """Stored values that are no data in any band, beyond those that the files declare."""
 
     @classmethod
     def of(
