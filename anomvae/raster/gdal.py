@@ -31,8 +31,8 @@ CACHE_BYTES = 128_000_000
 
 LARGE_BLOCKS = 400_000_000
 """Most bytes of huge blocks that the cache is enlarged for, see `enlarge_cache`."""
-HEADROOM = 32_000_000
-"""Bytes of an enlarged cache for what is written meanwhile."""
+HEADROOM = 96_000_000
+"""Bytes of an enlarged cache for what is written while tiles that were read ahead wait."""
 CACHE_SIZE = "ANOMVAE_CACHE_SIZE"
 """Setting of GDAL, for all threads, that holds the size of an enlarged cache."""
 
