@@ -209,7 +209,8 @@ def container(folder):
 
 
 def alpha_alone(folder):
-    return make(folder / "a.tif", ramp(1), describe=setting(colorinterp=[ColorInterp.alpha]))
+    alpha = setting(colorinterp=[ColorInterp.alpha])
+    return make(folder / "a.tif", np.full((1, 3, 4), 255, "uint8"), describe=alpha)
 
 
 def text(folder):

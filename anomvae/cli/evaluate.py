@@ -35,6 +35,7 @@ COLUMNS = {
     "--baselines", default="rx", show_default=True, help="rx, rrx, pca, iforest; or none."
 )
 @options.mask_opt
+@options.nodata_opt
 @options.covariates_opt
 @options.overwrite_opt
 @options.json_opt
@@ -48,6 +49,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     out: str | None,
     baselines: str,
     mask: str | None,
+    nodata: tuple[float, ...],
     covariates: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
@@ -84,12 +86,13 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                 labels,
                 scene,
                 mask=mask,
+                nodata=nodata,
                 baselines=names,
                 access=access,
                 progress=progress,
             )
         else:
-            closed = Scene.of(scene, mask=mask, covariates=covariates, access=access)
+            closed = Scene.of(scene, mask=mask, covariates=covariates, nodata=nodata, access=access)
             detector = Detector.load(str(model))
             evaluation = evaluate_detector(
                 detector, closed, labels, baselines=names, progress=progress

@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file")
+@options.nodata_opt
 @options.json_opt
 @options.access_options
 @options.verbose_opt
-def info(file: str, as_json: bool, access: Access) -> None:
+def info(file: str, nodata: tuple[float, ...], as_json: bool, access: Access) -> None:
     """Describe FILE: a model or a scene."""
     from ..detector.modelfile import is_model
 
-    is_card = Path(file).suffix == ".safetensors" or is_model(file)
-    facts = _model(file) if is_card else _scene(file, access)
+    if Path(file).suffix == ".safetensors" or is_model(file):
+        if nodata:
+            raise click.UsageError("--nodata is for a scene; a model has none of its own.")
+        facts = _model(file)
+    else:
+        facts = _scene(file, nodata, access)
     if as_json:
         echo(to_json(facts, indent=2))
         return
@@ -112,10 +117,10 @@ def _patch(patch: Annulus) -> str:
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
 
 
-def _scene(file: str, access: Access) -> dict[str, Any]:
+def _scene(file: str, nodata: tuple[float, ...], access: Access) -> dict[str, Any]:
     from ..raster import Scene
 
-    with Scene.of(file, access=access).open() as opened:
+    with Scene.of(file, nodata=nodata, access=access).open() as opened:
         grid = opened.grid
         return {
             "scene": displayed(file),
@@ -123,7 +128,8 @@ def _scene(file: str, access: Access) -> dict[str, Any]:
             "cols": grid.shape[1],
             "bands": [asdict(band) for band in opened.bands],
             "types": list(opened.newest.dataset.types),
-            "blocks": list(opened.block_shape),
+            "masks": opened.newest.dataset.validity.masks,
+            "blocks": list(opened.newest.dataset.block_shape),
             "transform": list(grid.transform) if grid.located else None,
             "crs": opened.georeference.crs_name,
             "control points": len(opened.georeference.gcps),

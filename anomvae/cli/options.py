@@ -36,12 +36,27 @@ def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -
     for handler in logging.root.handlers:
         handler.setFormatter(LineFormatter())
         handler.addFilter(_is_relevant)
+        handler.addFilter(_NewOnly())
     return value
 
 
 def _is_relevant(record: logging.LogRecord) -> bool:
     """Drop the routine records of Dask, which sets its own log levels."""
     return record.levelno >= logging.WARNING or record.name.startswith("anomvae")
+
+
+class _NewOnly(logging.Filter):
+    """Drops a warning that was written before: files are opened several times in one command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: set[tuple[int, str]] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        line = record.levelno, record.getMessage()
+        is_new = line not in self.written
+        self.written.add(line)
+        return is_new
 
 
 verbose_opt = click.option(
@@ -85,6 +100,22 @@ bands_opt = click.option(
     "--bands", help="Bands to read: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
 )
 mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
+
+
+def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not a list of numbers, as in 0,-9999.") from error
+
+
+nodata_opt = click.option(
+    "--nodata",
+    default="",
+    metavar="VALUE[,VALUE]",
+    callback=_numbers,
+    help="Stored values of SCENES that are no data, beyond those that the files declare.",
+)
 covariates_opt = click.option(
     "--covariates",
     multiple=True,
@@ -154,7 +185,8 @@ def access_options(command: Command) -> Command:
 
 def fitting_options(command: Command) -> Command:
     """Add the options of every command that fits a detector."""
-    fitting = (device_opt, seed_opt, set_opt, config_opt, covariates_opt, mask_opt, bands_opt)
+    pixels = (covariates_opt, nodata_opt, mask_opt, bands_opt)
+    fitting = (device_opt, seed_opt, set_opt, config_opt, *pixels)
     for option in (verbose_opt, access_options, *fitting):
         command = option(command)
     return command

@@ -21,6 +21,7 @@ ANOMALY_FOUND = 10
 @options.folder_opt
 @options.threshold_opt
 @options.mask_opt
+@options.nodata_opt
 @options.covariates_opt
 @click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 @options.min_area_opt
@@ -53,7 +54,7 @@ def score(  # noqa: PLR0913 - one argument per option
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
-    **chosen: Any,  # noqa: ANN401 - mask, covariates and access
+    **chosen: Any,  # noqa: ANN401 - mask, nodata, covariates and access
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
 

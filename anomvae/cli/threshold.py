@@ -18,6 +18,7 @@ from .output import echo
 @options.normal_opt
 @options.dates_opt
 @options.mask_opt
+@options.nodata_opt
 @options.covariates_opt
 @options.seed_opt
 @options.overwrite_opt

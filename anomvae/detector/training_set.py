@@ -24,6 +24,10 @@ from .batches import Array
 EMPTY = 0.01  # a band with data in a smaller share of the pixels than its fullest peer is dropped
 
 
+LEAST_STD = 1e3 * float(np.finfo(np.float32).tiny)
+"""Standard deviation below which the weights of the scoring program overflow float32."""
+
+
 class TrainingSet(NamedTuple):
     """Examples to train on, and what describes them."""
 
@@ -68,7 +72,7 @@ def training_set(
 
     ``known`` is that of a view: it returns which examples have data, (n,) or (n, time).  Raises
     NotEnoughPixels when there are less than ``fewest`` examples, all of them are held out, no band
-    is kept, or the context depends on a dropped band.
+    is kept, the context depends on a dropped band, or values are too small for float32.
     """
     examples, fewest = sample.examples, max(1, fewest)
     _require(len(examples), len(sample.held_out), fewest)
@@ -87,11 +91,13 @@ def training_set(
     if not alive.any():
         raise NotEnoughPixels(
             f"All {len(bands)} bands have one value in all {len(examples)} pixels, so there is "
-            f"nothing to learn. Give other scenes, or check the masks."
+            f"nothing to learn; numbers below 1e-45 count as 0. Give other scenes, check the "
+            f"masks, or rescale small numbers (gdal_edit.py -scale)."
         )
     dropped = tuple(band.name for band, kept in zip(bands, alive, strict=True) if not kept)
     used = bands.keep([band for band, kept in zip(bands, alive, strict=True) if kept])
     scaler = _describe(examples[..., : len(used)]).scaler()
+    _require_normal_numbers(scaler, used)
     if context is not None:
         _require_basis(context, bands, alive)
         context = context.keep(alive).fitted_to(examples[..., len(used) :])
@@ -110,6 +116,17 @@ def _require(examples: int, held_out: int, fewest: int) -> None:
         )
     if not examples:
         raise NotEnoughPixels("All valid pixels lie in held-out blocks. Give larger scenes.")
+
+
+def _require_normal_numbers(scaler: Scaler, bands: Bands) -> None:
+    small = scaler.std < LEAST_STD
+    if small.any():
+        names = [band.name for band, is_small in zip(bands, small, strict=True) if is_small]
+        raise NotEnoughPixels(
+            f"{listed(names)}: the values are too small for float32 (a standard deviation of "
+            f"{scaler.std.min():.2g}, but at least {LEAST_STD:.2g} is needed). Rescale them "
+            f"(gdal_edit.py -scale 1e40), or choose other bands."
+        )
 
 
 def _require_basis(context: Context, bands: Bands, alive: NDArray[np.bool_]) -> None:

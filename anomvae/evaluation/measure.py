@@ -61,12 +61,13 @@ class Evaluation:
         return to_json(data, indent=2) + "\n"
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - one argument per option
     result: MapResult | PathText,
     labels: PathText,
     scene: SceneText | Scene | None = None,
     *,
     mask: PathText | None = None,
+    nodata: Sequence[float] = (),
     baselines: Sequence[str] = ("rx",),
     access: Access = DEFAULT,
     progress: Progress = quiet,
@@ -84,6 +85,8 @@ def evaluate(
         a scene there are no baselines.
     mask : path, optional
         Raster on the scene's grid; 0 = ignore.
+    nodata : sequence of float, optional
+        Further values of the scene that are no data, as for `Scene.of`.
     baselines : sequence of str, default ("rx",)
         Names in `BASELINES`.
     access : Access, optional
@@ -143,7 +146,7 @@ def evaluate(
         rows = {OURS: measure_stream(pairs_of(windows), threshold)}
         if scene is None:
             return Evaluation(displayed(path), displayed(labels), rows)
-        closed = Scene.of(scene, mask=mask, access=own)
+        closed = Scene.of(scene, mask=mask, nodata=nodata, access=own)
         with closed.open() as opened:
             opened.grid.require_same(scored.grid, opened.name, str(path))
             source = scored.tags.get("ANOMVAE_SCENE")

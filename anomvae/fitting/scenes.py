@@ -33,6 +33,8 @@ class Selection:
     scenes are listed oldest first."""
     access: Access = DEFAULT
     """Drivers and limits of every file that is opened."""
+    nodata: tuple[float, ...] = ()
+    """Stored values that are no data in any band, beyond those that the files declare."""
 
     @property
     def files(self) -> list[PathText]:

@@ -76,9 +76,11 @@ def score_scene(
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
             files, area = Deliverables(Path(folder), opened.stem), options.min_area
-            inputs = opened.files
+            inputs, settings = opened.files, ("score", *_nodata_setting(closed))
             files.require_apart(inputs)
-            key = CacheKey.of(detector.id, "score", min_area=area, bands=opened.bands, files=inputs)
+            key = CacheKey.of(
+                detector.id, *settings, min_area=area, bands=opened.bands, files=inputs
+            )
             begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
             return _deliver(detector, opened, begun, options, progress, mapper)
 
@@ -120,12 +122,14 @@ def detect_scene(
         bands=select.bands,
         mask=select.mask,
         covariates=select.covariates,
+        nodata=select.nodata,
         access=select.access,
     )
     masks = as_paths(select.normal)
     normal = [part for path in masks for part in identify_normal(path, select.access)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
+    settings += _nodata_setting(closed)
     area = options.min_area
     with closed.open() as opened:
         files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
@@ -138,6 +142,11 @@ def detect_scene(
     with _scored(closed.name), closed.open(detector.bands) as opened:
         begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
         return _deliver(detector, opened, begun, options, progress)
+
+
+def _nodata_setting(scene: Scene) -> tuple[str, ...]:
+    # The default adds nothing, so that archives made before this option stay up to date.
+    return (f"nodata={scene.nodata}",) if scene.nodata else ()
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from ..pixels.grid import Grid
 from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
 from ..pixels.views import Block
 from ..raster import OpenScene, Scene
+from ..stats.fill_watch import FillWatch
 from ..stats.thresholds import Threshold
 from .options import ScoreOptions
 from .quicklook import QuickLookSpec
@@ -83,6 +84,8 @@ class TileScores(NamedTuple):
     """Pixels of the scene for the quick look, axes (row, col, band)."""
     covariates: CovariateReport
     """Which covariates have values, and which classes are unknown."""
+    sample: NDArray[np.float32]
+    """Pixels that are watched for fills, axes (pixel, band)."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class TileTask:
     """Reads the tile and its halo."""
     quicklook: QuickLookSpec
     """Pixels and bands of the quick look."""
+    watch: FillWatch
+    """Samples the scene."""
 
     def read(self, tile: Tile) -> tuple[Tile, Block]:
         """Read a tile and its halo."""
@@ -108,6 +113,7 @@ class TileTask:
             self.detector.score(block).inner(tile),
             self.quicklook.preview(tile, block),
             report_of(self.detector.covariates, block[..., len(self.detector.bands) :]),
+            self.watch.sample(tile, block),
         )
 
 
@@ -155,7 +161,11 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
             f"{error} Workers open rasters themselves: put them where every worker finds them "
             f"under this name."
         ) from error
-    return TileTask(detector, opened, work.quicklook), kept
+    return TileTask(detector, opened, work.quicklook, _watch(opened)), kept
+
+
+def _watch(opened: OpenScene) -> FillWatch:
+    return FillWatch.of(opened.name, opened.bands, opened.grid.shape, dates=len(opened.dates))
 
 
 @dataclass(frozen=True)
@@ -206,19 +216,21 @@ def score_tiles(
     options : ScoreOptions
         Tile size and threads.
     """
-    warnings = CovariateWarnings(detector.covariates, opened.name)
+    warnings, watch = CovariateWarnings(detector.covariates, opened.name), _watch(opened)
     plan = plan_tiles(detector, opened, options)
     windows = tiles(opened.grid.shape, plan.tile, detector.radius)
     if mapper.workers:
         work = _RemoteWork(detector, opened.scene.absolute(), opened.grid, quicklook)
         scored = _in_workers(RemoteTask(pickle.dumps(work)), windows, mapper)
     else:
-        scored = _in_threads(TileTask(detector, opened, quicklook), windows, plan.threads)
+        scored = _in_threads(TileTask(detector, opened, quicklook, watch), windows, plan.threads)
     with closing(scored):
         for tile in scored:
             warnings.add(tile.covariates)
+            watch.parts.append(tile.sample)
             yield tile
     warnings.finish()
+    watch.finish()
 
 
 def _in_workers(

@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import (
     AfterValidator,
     Field,
+    FiniteFloat,
     model_validator,
 )
 
@@ -110,6 +111,8 @@ class SiteConfig(Table):
     """Folder for the deliverables; each scene has a folder of its own in it."""
     mask: PathText | None = None
     """Raster on the grid of the scenes; 0 = ignore."""
+    nodata: tuple[FiniteFloat, ...] = ()
+    """Stored values of the scenes that are no data, beyond those that the files declare."""
     threshold: str | None = None
     """Rule that replaces the model's threshold, from the scores that the model keeps."""
     dates: Count = 1

@@ -17,8 +17,7 @@ from .scoring import scene_of
 from .sources import FoundScene
 
 if TYPE_CHECKING:
-    from ..raster import Access
-    from ..raster.open_scene import OpenDate
+    from ..raster import Access, OpenScene
 
 CANDIDATES = 3
 """Earlier scenes that are tried, in multiples of those needed."""
@@ -84,17 +83,18 @@ class DateHistory:
             pair = replace(newest, before=(earlier,))
             with scene_of(pair, access=self.access).open() as opened:
                 if earlier.identity not in self.readable:
-                    _read_whole(opened.dates[0])
+                    _read_whole(opened)
         except AnomvaeError:
             return False
         self.readable.add(earlier.identity)
         return True
 
 
-def _read_whole(date: OpenDate) -> None:
-    size = fitting_size(date.grid.shape, date.dataset.block_shape, len(date.bands))
-    for tile in tiles(date.grid.shape, size):
-        date.read(tile.keep)
+def _read_whole(opened: OpenScene) -> None:
+    """Read the older of two dates."""
+    size = fitting_size(opened.grid.shape, opened.block_shape, opened.values_per_pixel)
+    for tile in tiles(opened.grid.shape, size):
+        opened.dates[0].read(tile.keep)
 
 
 def _date_and_name(scene: FoundScene) -> tuple[date, str] | None:

@@ -34,7 +34,8 @@ def scoring_of(site: SiteConfig) -> Scoring:
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        (outcome,) = score_scenes(detector, [scene_of(found, site.mask, access)], folder, options)
+        scene = scene_of(found, site.mask, site.nodata, access)
+        (outcome,) = score_scenes(detector, [scene], folder, options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
         return outcome.result
@@ -62,7 +63,12 @@ def access_of(site: SiteConfig) -> Access:
     return Access.of(site.allow_drivers, unlimited=site.no_limits)
 
 
-def scene_of(found: FoundScene, mask: str | None = None, access: Access | None = None) -> Scene:
+def scene_of(
+    found: FoundScene,
+    mask: str | None = None,
+    nodata: tuple[float, ...] = (),
+    access: Access | None = None,
+) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
     from ..raster import BandStack, Scene
     from ..raster.access import DEFAULT
@@ -72,4 +78,4 @@ def scene_of(found: FoundScene, mask: str | None = None, access: Access | None =
         BandStack(each.source, each.read, each.bands) if each.bands else recognise(each.read[0])
         for each in (*found.before, found)
     ]
-    return Scene(tuple(dates), mask=mask, access=access or DEFAULT)
+    return Scene(tuple(dates), mask=mask, nodata=nodata, access=access or DEFAULT)

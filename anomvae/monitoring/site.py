@@ -227,6 +227,7 @@ def _settings_digest(site: SiteConfig) -> str:
     mask = "" if site.mask is None else _digest(site.mask, "mask")
     numbers = {"min_area": site.alert.min_area_px, "dates": site.dates}
     changed = [f"{name}={number}" for name, number in numbers.items() if number != 1]
+    changed += [f"nodata={site.nodata}"] if site.nodata else []
     # The word of before, so that scenes in the databases of before stay known.
     threshold = (site.threshold or "").replace("sigma-clip", "clipped")
     return digest_of("monitor", threshold, mask, *changed)

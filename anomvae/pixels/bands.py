@@ -77,6 +77,10 @@ class Bands:
         """Return the bands of the same file with another selection."""
         return replace(self, items=tuple(selected))
 
+    def with_nodata(self, value: float) -> Bands:
+        """Return the bands with a nodata value where the file has none."""
+        return self.keep([replace(b, nodata=value) if b.nodata is None else b for b in self])
+
     def choose(self, text: str) -> Bands:
         """Select bands by a text, as of ``--bands``: in its order, each band once.
 
@@ -183,7 +187,7 @@ def _warn_of_nodata(ours: Bands, theirs: list[Band], name: str) -> None:
     if unmarked:
         log.warning(
             "%s has no nodata value in %s, but the detector's scenes had. If its empty pixels hold "
-            "a number, name it (gdal_edit.py -a_nodata) or give a --mask.",
+            "a number, name it (--nodata, or gdal_edit.py -a_nodata) or give a --mask.",
             *(name, listed(unmarked)),
         )
 

@@ -18,6 +18,9 @@ Window = tuple[slice, slice]
 Positions = NDArray[np.int_]
 
 TILE_BYTES = 16 * 2**20
+HUGE = 4
+"""How many times larger than a tile a file block is that is read in parts, if it stays in memory
+decompressed.  Otherwise each part decompresses it, so only `HUGE` ** 2 times larger ones are."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,26 @@ def fitting_size(
     cols = _whole_blocks(min(math.isqrt(pixels), pixels // lowest), block[1], shape[1])
     rows = _whole_blocks(pixels // cols, block[0], shape[0])
     return rows, cols
+
+
+def part_of_block(
+    shape: tuple[int, int], block: tuple[int, int], bands: int, *, kept: bool
+) -> tuple[int, int]:
+    """Return rows and columns of a file block that are read together: all but of a huge one.
+
+    ``kept``: whether a row of blocks stays in memory, decompressed.
+
+    Examples
+    --------
+    >>> part_of_block((8000, 8000), (8000, 8000), 4, kept=True)
+    (131, 8000)
+    """
+    rows, cols = (min(side, length) for side, length in zip(block, shape, strict=True))
+    row_bytes, most = 4 * bands * cols, TILE_BYTES * (HUGE if kept else HUGE**2)
+    if rows * row_bytes <= most:
+        return block
+    part = TILE_BYTES if kept else most // 2
+    return max(1, part // row_bytes), block[1]
 
 
 def _whole_blocks(length: int, block: int, side: int) -> int:

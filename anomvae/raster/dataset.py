@@ -16,6 +16,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import Interleaving
 from rasterio.io import DatasetReader
 
 from ..addresses import displayed
@@ -26,7 +27,8 @@ from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, whole
 from .access import DEFAULT, Access
-from .description import bands_of, data_indexes
+from .alpha import AlphaBands, alpha_bands
+from .description import bands_of
 from .gdal import reads_remotely, reporting, session
 from .georeference import georeference_of, grid_of
 from .opening import open_handle
@@ -60,12 +62,28 @@ class Dataset:
     """Whether it, or any source of a VRT, lies on a server."""
     reopen: Callable[[], AbstractContextManager[Dataset]]
     """Opens it once more."""
+    nodata: tuple[float, ...] = ()
+    """Stored values that are no data in any band, beyond those that the file declares."""
 
     @property
     def block_shape(self) -> tuple[int, int]:
         """Rows and columns of the blocks in which the first band is stored."""
         rows, cols = self.handle.block_shapes[self.bands.items[0].index - 1]
         return rows, cols
+
+    @property
+    def block_bytes(self) -> int:
+        """Bytes of one row of blocks of all data bands, as they are stored but decompressed."""
+        rows, cols = self.block_shape
+        width = -(-self.grid.shape[1] // cols) * cols
+        types = [np.dtype(self.handle.dtypes[index - 1]) for index in self.bands.indexes]
+        return int(min(rows, self.grid.shape[0]) * width * sum(kind.itemsize for kind in types))
+
+    @property
+    def keeps_block(self) -> bool:
+        """Whether GDAL keeps a row of blocks decompressed, whatever the size of its cache."""
+        whole = self.block_shape[1] >= self.grid.shape[1]
+        return whole and self.handle.interleaving is Interleaving.pixel
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -106,14 +124,14 @@ class Dataset:
         with self.reopen():
             pass  # closing a file makes GDAL forget its cached parts
         with self.reopen() as reopened:
-            return reopened._read(bands, window)
+            return replace(reopened, nodata=self.nodata)._read(bands, window)
 
     def _read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
         rows, advice = window[0], UNREACHABLE if self.remote else DAMAGED
         problem = f"{self.name} cannot be read at rows {rows.start} to {rows.stop - 1}"
         with reporting(problem, advice, remote=self.remote):
             try:
-                block = read_values(self.handle, bands, window)
+                block = read_values(self.handle, bands, window, self.nodata)
                 hide_masked(block, self.handle, validity=self.validity, bands=bands, window=window)
             except (MemoryError, ValueError) as error:
                 if not is_lack_of_memory(error):
@@ -149,25 +167,24 @@ def open_raster(
     """
     title = displayed(path if name is None else name)
     with closing(open_handle(str(path), title, access)) as handle:
-        with reporting(
-            f"{title} cannot be described", "The file seems damaged: fetch or copy it again."
-        ):
-            _require_real_bands(title, handle)
-            bands = bands_of(handle)
+        with reporting(f"{title} cannot be described", DAMAGED):
+            alpha = alpha_bands(handle)
+            _require_real_bands(title, handle, alpha)
+            bands = bands_of(handle, title, alpha.masks)
             dataset = Dataset(
                 name=title,
                 handle=handle,
                 grid=grid_of(handle),
                 bands=bands,
-                validity=validity_of(handle, bands),
+                validity=validity_of(handle, bands, alpha),
                 remote=reads_remotely(handle),
                 reopen=partial(open_raster, path, name=title, access=access),
             )
         yield dataset
 
 
-def _require_real_bands(name: str, handle: DatasetReader) -> None:
-    indexes = data_indexes(handle)
+def _require_real_bands(name: str, handle: DatasetReader, alpha: AlphaBands) -> None:
+    indexes = [index for index in handle.indexes if index not in alpha.masks]
     if not handle.count and handle.subdatasets:
         raise RasterError(
             f"{name} is a container of {len(handle.subdatasets)} rasters, not one raster. "

@@ -6,15 +6,17 @@ Formats store names and wavelengths in different metadata items: the first that 
 
 from __future__ import annotations
 
+import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from ..pixels.bands import Band, Bands
+
+log = logging.getLogger(__name__)
 
 UNITS = ((r"nm|nanomet(?:er|re)s?", 1.0), (r"um|μm|microns?|micromet(?:er|re)s?", 1000.0))
 """Patterns in case-folded text, where the micro sign is a Greek mu; nm per unit."""
@@ -29,12 +31,15 @@ PLAUSIBLE = (100.0, 1e6)
 """Range from ultraviolet to 1 mm, nm; "10 nm" in a description is a width."""
 
 
-def bands_of(dataset: DatasetReader) -> Bands:
-    """Describe the data bands of a raster; an alpha band is a mask, not data."""
-    indexes, header = data_indexes(dataset), _Header.of(dataset)
+def bands_of(dataset: DatasetReader, title: str, masks: Collection[int]) -> Bands:
+    """Describe the bands of a raster, called ``title``, but those of the numbers ``masks``."""
+    indexes = [index for index in dataset.indexes if index not in masks]
+    header = _Header.of(dataset)
     names = [header.name(index) for index in indexes]
     scales, offsets, nodata = dataset.scales, dataset.offsets, dataset.nodatavals
     named = all(names) and len(set(names)) == len(names)
+    if any(names) and not named:
+        log.info("%s: some names of bands are missing or equal, so bands are numbered", title)
     items = tuple(
         Band(
             index,
@@ -47,18 +52,6 @@ def bands_of(dataset: DatasetReader) -> Bands:
         for index, name in zip(indexes, names, strict=True)
     )
     return Bands(items, source=len(items), named=named)
-
-
-def data_indexes(dataset: DatasetReader) -> list[int]:
-    """Return the numbers of the bands that hold data, from 1."""
-    alphas = alpha_indexes(dataset)
-    return [index for index in dataset.indexes if index not in alphas]
-
-
-def alpha_indexes(dataset: DatasetReader) -> list[int]:
-    """Return the numbers of the bands that only mask pixels, from 1."""
-    kinds = zip(dataset.indexes, dataset.colorinterp, strict=True)
-    return [index for index, kind in kinds if kind is ColorInterp.alpha]
 
 
 def nanometres(text: str) -> float | None:

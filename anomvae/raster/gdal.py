@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import rasterio
+from rasterio._env import get_gdal_config, set_gdal_config
 from rasterio._err import CPLE_BaseError
 from rasterio._path import _parse_path, _vsi_path
 from rasterio.env import getenv, hasenv
@@ -27,6 +29,13 @@ from ..errors import RasterError
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
 200 bands of 16 bits must fit, or each read of a part of it decompresses it whole."""
+
+LARGE_BLOCKS = 400_000_000
+"""Most bytes of huge blocks that the cache is enlarged for, see `enlarge_cache`."""
+HEADROOM = 96_000_000
+"""Bytes of an enlarged cache for what is written while tiles that were read ahead wait."""
+CACHE_SIZE = "ANOMVAE_CACHE_SIZE"
+"""Setting of GDAL, for all threads, that holds the size of an enlarged cache."""
 
 STORES = ("curl", "s3", "gs", "az", "adls", "oss", "swift")
 """GDAL's names of the stores that it reads by HTTP."""
@@ -50,8 +59,22 @@ GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError)
 @contextmanager
 def session(*, remote: bool = False) -> Iterator[None]:
     """Call GDAL with a bounded cache, from any thread."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **(_network() if remote else {})):
+    # GDAL has one cache for all threads; to shrink it would empty it.
+    size = _cache_size()
+    with (
+        rasterio.Env(GDAL_CACHEMAX=size, **(_network() if remote else {})),
+        np.errstate(over="ignore"),  # rasterio casts a nodata value of float64 to float32
+    ):
         yield
+
+
+def enlarge_cache(blocks: int) -> None:
+    """Enlarge the cache for good, so that so many bytes of huge blocks are read in parts."""
+    set_gdal_config(CACHE_SIZE, max(blocks + HEADROOM, _cache_size()))
+
+
+def _cache_size() -> int:
+    return int(get_gdal_config(CACHE_SIZE) or CACHE_BYTES)
 
 
 @contextmanager

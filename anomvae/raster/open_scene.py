@@ -15,10 +15,11 @@ from ..identity import FileIdentity
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, values_of
 from ..pixels.grid import Grid
-from ..pixels.tiling import Window, shape_of
+from ..pixels.tiling import Window, part_of_block, shape_of
 from ..pixels.views import Block, Mask
 from .covariates import Layer
 from .dataset import Dataset
+from .gdal import CACHE_BYTES, LARGE_BLOCKS, enlarge_cache
 from .georeference import Georeference
 from .masks import NormalMask, RasterMask
 
@@ -50,6 +51,11 @@ class OpenDate:
     def grid(self) -> Grid:
         """Shape and location of the pixels."""
         return self.dataset.grid
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        """The open rasters on the grid of the scene: bands, then the mask."""
+        return (self.dataset,) if self.mask is None else (self.dataset, self.mask.dataset)
 
     @property
     def covariates(self) -> Covariates:
@@ -127,8 +133,24 @@ class OpenScene:
 
     @property
     def block_shape(self) -> tuple[int, int]:
-        """Rows and columns of the blocks in which the newest date is stored."""
-        return self.newest.dataset.block_shape
+        """Rows and columns that are read together: file blocks, or parts of huge ones."""
+        return part_of_block(
+            self.grid.shape,
+            self.newest.dataset.block_shape,
+            self.values_per_pixel,
+            kept=self._block_bytes <= LARGE_BLOCKS,
+        )
+
+    @property
+    def _block_bytes(self) -> int:
+        return sum(dataset.block_bytes for date in self.dates for dataset in date.datasets)
+
+    def prepare_cache(self) -> None:
+        """Enlarge GDAL's cache if huge blocks are read in parts and would not stay in it."""
+        parted = self.block_shape != self.newest.dataset.block_shape
+        kept = all(dataset.keeps_block for date in self.dates for dataset in date.datasets)
+        if parted and not kept and CACHE_BYTES < self._block_bytes <= LARGE_BLOCKS:
+            enlarge_cache(self._block_bytes)
 
     @property
     def values_per_pixel(self) -> int:

@@ -5,12 +5,10 @@ A `Scene` is closed: it holds names only, so a worker receives it pickled and op
 
 from __future__ import annotations
 
-import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-
-from rasterio.enums import ColorInterp
 
 from ..errors import ConfigError
 from ..files import PathText, SceneText, as_paths
@@ -21,14 +19,12 @@ from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates
 from ..pixels.dates import oldest_first
 from .access import DEFAULT, Access
 from .covariates import open_layer
-from .dataset import Dataset
+from .decisions import log_decisions
 from .gdal import absolute_uri, session
 from .georeference import georeference_of
 from .masks import open_mask, open_normal
 from .open_scene import OpenDate, OpenScene
 from .products import Product, recognise
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,9 +43,11 @@ class Scene:
     """Covariates of every pixel, in the order of their values after the bands."""
     access: Access = DEFAULT
     """Drivers and limits of every file that is opened."""
+    nodata: tuple[float, ...] = ()
+    """Stored values that are no data in any band, beyond those that the files declare."""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913 - one argument per field
         cls,
         path: SceneText | Product | Scene,
         *,
@@ -59,6 +57,7 @@ class Scene:
         normal: PathText | None = None,
         covariates: Sequence[PathText] = (),
         access: Access = DEFAULT,
+        nodata: Sequence[float] = (),
     ) -> Scene:
         """Make a scene of what a user names.
 
@@ -74,12 +73,14 @@ class Scene:
             See the fields of `Scene`.
         covariates : sequence of path, optional
             Covariates, in the syntax of `parse_covariates`.
+        nodata : sequence of float, optional
+            See the field of `Scene`; values as they are stored, before scale and offset.
 
         Raises
         ------
         ConfigError
-            When no raster is given, a date is unknown, a covariate names no file, a `Scene` has
-            options, or a `Product` dates.
+            When no raster is given, a date is unknown, a covariate names no file, a nodata value
+            is not finite, a `Scene` has options, or a `Product` dates.
 
         Examples
         --------
@@ -88,10 +89,11 @@ class Scene:
         ('coast', ['continuous', 'day'])
         """
         if isinstance(path, Scene):
-            if dates is not None or bands or mask or normal or covariates or access != DEFAULT:
+            options = (dates is not None, bands, mask, normal, covariates, nodata)
+            if any(options) or access != DEFAULT:
                 raise ConfigError(
                     f"{path.name} is a Scene with options of its own: give dates, bands, masks, "
-                    f"covariates and access to Scene.of when you make it."
+                    f"covariates, nodata and access to Scene.of when you make it."
                 )
             return path
         if isinstance(path, Product) and dates is not None:
@@ -103,6 +105,7 @@ class Scene:
             normal=None if normal is None else str(normal),
             covariates=parse_covariates(covariates),
             access=access,
+            nodata=_finite(nodata),
         )
 
     @property
@@ -182,19 +185,23 @@ class Scene:
                 normal = stack.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            yield OpenScene(self, tuple(open_dates), normal)
+            opened = OpenScene(self, tuple(open_dates), normal)
+            opened.prepare_cache()
+            yield opened
 
     def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
-        dataset = stack.enter_context(product.open(self.access))
+        dataset = replace(stack.enter_context(product.open(self.access)), nodata=self.nodata)
         mask = None
         if self.mask is not None:
             mask = stack.enter_context(
                 open_mask(self.mask, dataset.grid, dataset.name, self.access)
             )
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
+        if self.nodata:  # a detector's bands recall that empty pixels had a number
+            bands = bands.with_nodata(self.nodata[0])
         with session():
             georeference = georeference_of(dataset.handle)
-            _warn_of_palette(dataset)
+            log_decisions(dataset, bands)
         layers = tuple(
             stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
             for spec in self.covariates
@@ -212,6 +219,7 @@ def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
     normal: Sequence[PathText] = (),
     covariates: Sequence[PathText] = (),
     access: Access = DEFAULT,
+    nodata: Sequence[float] = (),
 ) -> list[Scene]:
     """Make scenes of rasters: one of all dates of a site, or one of each raster.
 
@@ -221,7 +229,7 @@ def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
         The rasters.
     one_site : bool
         Whether they are the dates of one site, because a model compares dates.
-    dates, bands, mask, covariates, access
+    dates, bands, mask, covariates, access, nodata
         As for `Scene.of`, equal for all scenes.
     normal : sequence of path, optional
         Masks of normal pixels: one for all scenes, or one for each.
@@ -229,7 +237,8 @@ def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
     Raises
     ------
     ConfigError
-        When no raster is given, a date is unknown, or the number of masks is wrong.
+        When no raster is given, a date is unknown, the number of masks is wrong, or a nodata value
+        is not finite.
     """
     _require_any(paths)
     named: list[SceneText] = [tuple(paths)] if one_site else list(paths)
@@ -242,9 +251,20 @@ def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
             normal=pixels,
             covariates=covariates,
             access=access,
+            nodata=nodata,
         )
         for path, pixels in zip(named, _one_each(normal, len(named)), strict=True)
     ]
+
+
+def _finite(nodata: Sequence[float]) -> tuple[float, ...]:
+    values = tuple(map(float, nodata))
+    if not all(map(math.isfinite, values)):
+        raise ConfigError(
+            f"nodata = {', '.join(map(str, values))}: NaN and infinity are no data in any case. "
+            f"Give finite numbers only."
+        )
+    return values
 
 
 def _products(paths: SceneText, dates: str | None) -> tuple[Product, ...]:
@@ -270,12 +290,3 @@ def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
     if len(masks) == scenes:
         return list(masks)
     return [masks[0] if masks else None] * scenes
-
-
-def _warn_of_palette(dataset: Dataset) -> None:
-    if ColorInterp.palette in dataset.handle.colorinterp:
-        log.warning(
-            "%s has a colour table; its numbers are read as they are. "
-            "Expand it first if the colours are meant (gdal_translate -expand rgb).",
-            dataset.name,
-        )

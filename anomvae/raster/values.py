@@ -18,6 +18,10 @@ from ..pixels.tiling import Window, shape_of
 EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
 """Types whose every value is exact as float32."""
 
+EXTREME = 0.999 * float(np.finfo(np.float32).max)
+"""Magnitude from which a stored number is no data: that of a fill value at the end of float32,
+exact or rounded by text or by another type.  No quantity has such a number."""
+
 CHUNK = 100_000
 """Numbers converted at once: few enough for the cache of the processor."""
 
@@ -25,10 +29,18 @@ Numbers = NDArray[Any]
 """Axes (..., band); float32, or float64 where the type of the file needs it."""
 
 
-def read_values(dataset: DatasetReader, bands: Bands, window: Window) -> NDArray[np.float32]:
-    """Read a window of a raster; NaN, infinity and a band's nodata value become NaN."""
-    stored = _stored(dataset, bands, window)
-    radiometry = _radiometry(bands, stored.dtype)
+def read_values(
+    dataset: DatasetReader, bands: Bands, window: Window, nodata: tuple[float, ...] = ()
+) -> NDArray[np.float32]:
+    """Read a window of a raster; what is no data becomes NaN.
+
+    That is NaN, infinity, a number from `EXTREME`, a band's nodata value, and a stored value of
+    ``nodata`` in any band.
+    """
+    dtypes = dataset.dtypes  # made anew at each call
+    types = {dtypes[band.index - 1] for band in bands}
+    stored = _stored(dataset, bands, window, types)
+    radiometry = _radiometry(bands, types, nodata)
     block = np.empty(stored.shape, np.float32) if stored.dtype != np.float32 else stored
     rows = max(1, CHUNK // max(1, stored[0].size))
     for row in range(0, len(block), rows):
@@ -36,11 +48,9 @@ def read_values(dataset: DatasetReader, bands: Bands, window: Window) -> NDArray
     return block
 
 
-def _stored(dataset: DatasetReader, bands: Bands, window: Window) -> Numbers:
+def _stored(dataset: DatasetReader, bands: Bands, window: Window, types: set[str]) -> Numbers:
     """Read the numbers of the file in a type that represents each exactly."""
-    dtypes = dataset.dtypes  # made anew at each call
-    types = {dtypes[band.index - 1] for band in bands}
-    stored = np.empty((*shape_of(window), len(bands)), "float32" if types <= EXACT else "float64")
+    stored = np.empty((*shape_of(window), len(bands)), _number(types))
     layers = np.moveaxis(stored, -1, 0)
     if len(types) == 1:  # in one call: a pixel-interleaved file is decoded only once
         dataset.read(bands.indexes, out=layers, window=window)
@@ -59,18 +69,22 @@ class _Radiometry:
 
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
-    nodata: Numbers
+    nodata: tuple[Numbers, ...]
     """NaN for bands without nodata."""
+    rounding: float
+    """How far a number may lie from nodata to equal it, relative."""
 
     def fill(self, values: NDArray[np.float32], stored: Numbers) -> None:
         """Convert stored numbers into values, axes (row, col, band); both may be one array."""
         # Overflow gives infinity, which becomes NaN below.
         with np.errstate(over="ignore", invalid="ignore"):
-            valid = self._valid(stored)
+            valid = np.asarray(np.abs(stored) < EXTREME)  # not NaN, not infinity
+            for nodata in self.nodata:
+                valid &= _differs(stored, nodata, self.rounding)
             scaled = self._scaled(stored)
             if scaled is not stored or stored.dtype != values.dtype:
                 values[...] = scaled
-        valid &= np.isfinite(values)
+                valid &= np.isfinite(values)
         if not valid.all():
             np.copyto(values, np.nan, where=~valid)
 
@@ -80,26 +94,36 @@ class _Radiometry:
         # In float64, because a large stored number and a large offset may nearly cancel.
         return stored * self.scale + self.offset
 
-    def _valid(self, stored: Numbers) -> NDArray[np.bool_]:
-        if np.isnan(self.nodata).all():
-            return np.ones(stored.shape, np.bool_)
-        if not self.nodata.any():
-            return np.asarray(stored != 0)
-        # GDAL compares with a tolerance, too: text often rounds a nodata value.
-        tolerance = 4 * np.finfo(stored.dtype).eps * np.abs(self.nodata)
-        difference = stored - self.nodata  # NaN for a band without nodata, so all is valid
-        return np.asarray(~(np.abs(difference, out=difference) <= tolerance))
+
+def _differs(stored: Numbers, nodata: Numbers, rounding: float) -> NDArray[np.bool_]:
+    if not nodata.any():
+        return np.asarray(stored != 0)
+    # GDAL compares with a tolerance, too: text often rounds a nodata value.
+    tolerance = rounding * np.abs(nodata)
+    difference = stored - nodata  # NaN for a band without nodata, so all is valid
+    return np.asarray(~(np.abs(difference, out=difference) <= tolerance))
 
 
-def _radiometry(bands: Bands, dtype: np.dtype[Any]) -> _Radiometry:
-    nodata = np.array([np.nan if band.nodata is None else band.nodata for band in bands])
-    with np.errstate(invalid="ignore"):
-        nodata[np.abs(nodata) > np.finfo(dtype).max] = np.nan  # no value of the file equals it
+def _radiometry(bands: Bands, types: set[str], nodata: tuple[float, ...]) -> _Radiometry:
+    declared = np.array([np.nan if band.nodata is None else band.nodata for band in bands])
+    fills = [declared, *np.reshape(np.array(nodata, np.float64), (-1, 1))]
+    for fill in fills:
+        fill[np.abs(fill) >= EXTREME] = np.nan  # no data in any case
+    # Numbers of float64 may have been float32 before; whole numbers of 32 bits are exact.
+    number = _number(types) if any("int" in name for name in types) else np.float32
     return _Radiometry(
         scale=_merged(np.array([band.scale for band in bands])),
         offset=_merged(np.array([band.offset for band in bands])),
-        nodata=_merged(nodata.astype(dtype)),
+        nodata=tuple(
+            _merged(fill.astype(_number(types))) for fill in fills if np.isfinite(fill).any()
+        ),
+        rounding=4 * float(np.finfo(number).eps),
     )
+
+
+def _number(types: set[str]) -> type[np.floating[Any]]:
+    """Return a type that represents the numbers of all these types exactly."""
+    return np.float32 if types <= EXACT else np.float64
 
 
 def _merged(values: Numbers) -> Numbers:

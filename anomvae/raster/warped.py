@@ -18,12 +18,13 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
+from ..errors import RasterError
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Tile, Window
+from .alpha import AlphaBands, declared_alphas
 from .crs import crs_of
 from .dataset import Dataset
-from .description import alpha_indexes
 from .gdal import reporting
 from .georeference import matrix_of
 from .validity import validity_of
@@ -69,10 +70,17 @@ def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterato
     Raises
     ------
     RasterError
-        When GDAL cannot transform one coordinate reference system into the other.
+        When GDAL cannot transform one coordinate reference system into the other, or takes a band
+        of data as alpha.
     """
     dataset = source.handle
-    alpha = next(iter(alpha_indexes(dataset)), None)
+    for index in source.validity.unmasking:  # GDAL would mask pixels by it
+        raise RasterError(
+            f"{source.name} declares band {index} as alpha, but it has many values: it cannot be "
+            f"warped to the grid of {scene} as data. Declare it as data "
+            f"(gdal_edit.py -colorinterp_{index} undefined)."
+        )
+    alpha = next(iter(source.validity.alphas), None)
     validity = {"src_alpha": alpha} if alpha else {"add_alpha": dataset.nodata is None}
     with reporting(
         f"{source.name} cannot be brought onto the grid of {scene}",
@@ -99,7 +107,7 @@ def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterato
                 source,
                 handle=vrt,
                 grid=grid,
-                validity=validity_of(vrt, source.bands),
+                validity=validity_of(vrt, source.bands, AlphaBands(declared_alphas(vrt), ())),
                 reopen=partial(_reopened, source, grid, scene, nearest=nearest),
             )
         )

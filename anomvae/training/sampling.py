@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Tile, Window, tiles
 from ..pixels.views import Examples, View
+from ..stats.fill_watch import FillWatch
 from .scenes import TrainingScenes, TrainingTile, empty_pixels, read_tile, reading_tiles
 
 HELD_OUT = 0.2
@@ -123,6 +124,9 @@ def draw_sample(
         reserve.start_scene(len(scenes.shapes) - number)
         blocks = None if held_out is None else held_out[number]
         names.extend(opened.names)
+        watch = FillWatch.of(
+            opened.names[-1], opened.bands, opened.grid.shape, dates=len(opened.names)
+        )
         for tile in reading_tiles(opened, view.radius):
             _, block, wanted = read_tile(opened, tile)
             if blocks is None:
@@ -131,9 +135,11 @@ def draw_sample(
                 # No example of one side may contain a pixel of the other.
                 training.offer(view.split(block, wanted & ~blocks.near(tile, view.radius)))
                 reserve.offer(view.split(block, wanted & blocks.inside(tile.read)))
+            watch.parts.append(watch.sample(tile, block, wanted))
             inner = empty_pixels(opened, block[(slice(None), *tile.inner)])
             empty, pixels = empty + int(inner.sum()), pixels + inner.size
             progress("read", done + tile.keep[0].stop, rows)
+        watch.finish()
         done += opened.grid.shape[0]
     return Sample(training.examples, reserve.examples, tuple(names), empty / pixels)
 

@@ -1,0 +1,43 @@
+"""What is decided about the bands of a file, each in one line of the log."""
+
+from __future__ import annotations
+
+import logging
+
+from rasterio.enums import ColorInterp
+
+from ..errors import listed
+from ..pixels.bands import Bands
+from .dataset import Dataset
+
+log = logging.getLogger(__name__)
+
+
+def log_decisions(dataset: Dataset, bands: Bands) -> None:
+    """Log how a file is read whose ``bands`` are in use; call it within a session of GDAL."""
+    if dataset.validity.masks:
+        log.info("%s: pixels are masked by %s", dataset.name, ", ".join(dataset.validity.masks))
+    for index in dataset.validity.unmasking:
+        log.warning(
+            "%s declares band %d as alpha, but it has many values, so it is read as data. Declare "
+            "it as such (gdal_edit.py -colorinterp_%d undefined), or leave it out (--bands).",
+            *(dataset.name, index, index),
+        )
+    if ColorInterp.palette in dataset.handle.colorinterp:
+        log.warning(
+            "%s has a colour table; its numbers are read as they are. "
+            "Expand it first if the colours are meant (gdal_translate -expand rgb).",
+            dataset.name,
+        )
+    bad = [band.name for band in bands if band.index in _bad_bands(dataset)]
+    if bad:
+        log.warning(
+            "%s marks %d of the bands in use as bad (bbl): %s. Choose others by --bands.",
+            *(dataset.name, len(bad), listed(bad)),
+        )
+
+
+def _bad_bands(dataset: Dataset) -> set[int]:
+    """Return the numbers of the bands that are 0 in the bad-band list of an ENVI header."""
+    marks = dataset.handle.tags(ns="ENVI").get("bbl", "").strip(" {}\n").split(",")
+    return {index for index, mark in enumerate(marks, start=1) if mark.strip() in {"0", "0.0"}}
