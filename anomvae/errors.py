@@ -9,6 +9,7 @@
     │   │   └── NotWritten              3  there is no permission or space for results
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
     │   └── OutputExists                3  results of other settings are in the way
+    ├── NotFinite (ArithmeticError)     3  a pixel that has data has no finite score
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
     ├── WorkersLost (OSError)           3  workers died, or a cluster does not answer
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
@@ -63,6 +64,12 @@ class OutputExists(FileError):
     """Results of other settings are in the way."""
 
 
+class NotFinite(AnomvaeError, ArithmeticError):
+    """A pixel that has data has no finite score."""
+
+    exit_code = 3
+
+
 class NotEnoughPixels(AnomvaeError, ValueError):
     """Too few valid pixels to fit a detector."""
 
@@ -109,6 +116,15 @@ class LockHeld(AnomvaeError, RuntimeError):
     """Another run writes the same results."""
 
     exit_code = 6
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error reports a lack of memory; torch raises a RuntimeError."""
+    message = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("allocate memory" in message or "out of memory" in message)
+    )
 
 
 def hint(name: str, known: Iterable[str]) -> str:

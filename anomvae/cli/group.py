@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import AnomvaeError
+from ..errors import AnomvaeError, lacks_memory
 
 COMMANDS = (
     "train",
@@ -27,6 +27,10 @@ COMMANDS = (
     "demo",
 )
 INTERNAL, UNREADABLE, INTERRUPTED = 1, 3, 130
+NO_MEMORY = (
+    "there is not enough memory. Give fewer bands (--bands), a smaller --tile, fewer --threads or "
+    "--workers, smaller scenes, or a machine with more memory."
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +65,8 @@ class Group(click.Group):
             _fail(ctx, f"{error}. Check the path, its permissions and the free space.", UNREADABLE)
         except Exception as error:
             log.debug("internal error", exc_info=True)
+            if lacks_memory(error):
+                _fail(ctx, NO_MEMORY, UNREADABLE)
             message = f"internal error ({type(error).__name__}: {error})."
             _fail(ctx, f"{message} Please report it; -vv shows where it happened.", INTERNAL)
 

@@ -13,7 +13,7 @@ from ..errors import listed
 from . import options
 
 if TYPE_CHECKING:
-    from ..detector.modelfile import Card
+    from ..detector.card import Card
     from ..pixels.annulus import Annulus
     from ..stats.latent import LatentStatistics
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..config import Config, resolve_config
-from ..errors import AnomvaeError, RasterError
+from ..errors import AnomvaeError, RasterError, lacks_memory
 from ..files import PathText, SceneText, as_paths, identify
 from ..fitting import EVERYTHING, Selection, detect
 from ..parallel import Mapper, Progress, quiet, serial
@@ -137,9 +137,12 @@ def _scored(name: str) -> Iterator[None]:
         yield
     except AnomvaeError:
         raise
-    except (OSError, MemoryError) as error:
+    except Exception as error:
+        if not (isinstance(error, OSError) or lacks_memory(error)):
+            raise
+        cause = "there is not enough memory" if lacks_memory(error) else error
         raise RasterError(
-            f"{name} cannot be scored: {str(error) or 'there is not enough memory'}. "
+            f"{name} cannot be scored: {cause}. "
             f"Check permissions, free space and memory; a smaller tile needs less."
         ) from error
 

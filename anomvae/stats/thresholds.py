@@ -19,10 +19,10 @@ chi-squared: clipping the scores themselves would flag a tenth of every scene
 (docs/decisions/0002).  Scores are in nats, unless a local-contrast weighting
 multiplies them; higher is more anomalous; NaN is no data.
 
-One corrupt pixel may have a score of 1e14, and a mean would follow it.  So ``sigma`` leaves out what
-lies far above the 95 % quantile (`ScoreDistribution.credible`): training trims the same share, and
-scores without such an outlier keep every digit of their threshold.  ``sigma-clip`` that would clip
-over a quarter of the scores has found heavy tails instead of anomalies, and stops at its first cut.
+One corrupt pixel may have a score of 1e14, and a mean would follow it.  So ``sigma`` leaves out
+scores far above the 95 % quantile (`ScoreDistribution.credible`): training trims the same share.
+Scores without such outliers keep every digit of their threshold.  ``sigma-clip`` that would clip
+over a quarter of the scores has met heavy tails instead of anomalies, and stops at its first cut.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ FAR = 2.0
 """Steps above that share at which a score is not credible, a step being its distance from the
 median, in logs: normal scores end at about one and a half."""
 FAR_RANGE = (0.5, 1.8)
-"""Least and largest distance so called, in logs: 65 %, where scores are nearly equal, and sixfold."""
+"""Least and largest such distance, in logs: 65 %, for scores that are nearly equal, and sixfold."""
 MOST_CLIPPED = 0.25
 """Share of the scores that clipping may remove; real scenes, full of anomalies, lose up to .22."""
 SPARE = 3.0
-"""Ratio of a threshold to the 99.9 % quantile of its scores beyond which it hardly flags anything."""
+"""Ratio of a threshold to the 99.9 % quantile of its scores at which a warning is given."""
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +169,8 @@ def sigma_clip(scores: ScoreDistribution, k: float) -> float:
     clipped = logs.exceeding(cut)
     if clipped > MOST_CLIPPED > logs.exceeding(first):
         log.warning(
-            "sigma clipping would flag %.0f %% of the pixels: their scores have heavy tails, or the "
-            "anomalies are no minority. The threshold is the mean + %g sigma of all log scores; "
+            "sigma clipping would flag %.0f %% of the pixels: their scores have heavy tails, or "
+            "anomalies are many. The threshold is the mean + %g sigma of all log scores; "
             "choose another with --threshold, such as quantile:0.01",
             *(100 * clipped, k),
         )
