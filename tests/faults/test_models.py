@@ -105,7 +105,6 @@ def refusal_of(read, path):
         (("hidden",), [10**9]),
         (("hidden",), [4096] * 16),
         (("latent",), 1024),
-        (("context", "mean_components"), 1000),
     ],
 )
 def test_sizes_that_no_tensor_has_take_no_memory(file, path, value):
