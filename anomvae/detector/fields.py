@@ -69,7 +69,7 @@ def read_fields(kind: type[Built], data: Any, ranges: Ranges, where: str = "") -
     start = f"{where}." if where else ""
     types, known = _types(kind), ranges.get(kind, {})
     for name in data.keys() - types.keys():
-        raise FieldError(f"{start}{name:.80} is unknown")
+        raise FieldError(f"{start}{name!a:.80} is unknown")
     for field in fields(kind):  # type: ignore[arg-type]  # a dataclass
         if field.name not in data and field.default is MISSING:
             raise FieldError(f"{start}{field.name} is missing")
