@@ -67,7 +67,7 @@ def read_fields(kind: type[Built], data: Any, ranges: Ranges, where: str = "") -
     if not isinstance(data, dict):
         raise _unfit(where, data, "a table")
     start = f"{where}." if where else ""
-    types, known = _types(kind), ranges.get(kind, {})
+    types, known = _types(kind), ranges.get(kind, {})  # type: ignore[arg-type]  # a class
     for name in data.keys() - types.keys():
         raise FieldError(f"{start}{name!a:.80} is unknown")
     for field in fields(kind):  # type: ignore[arg-type]  # a dataclass

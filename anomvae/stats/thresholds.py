@@ -43,11 +43,11 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 ROUNDS = 50  # clipping converges in about ten
 BODY = 0.95
 """Share of the scores that is never left out; training trims the others, too."""
-FAR = 2.0
+FAR = 3.0
 """Steps above that share at which a score is not credible, a step being its distance from the
-median, in logs: normal scores end at about one and a half."""
-FAR_RANGE = (0.5, 1.8)
-"""Least and largest such distance, in logs: 65 %, for scores that are nearly equal, and sixfold."""
+median, in logs: the normal pixels of real scenes end below two and a half."""
+FAR_RANGE = (0.5, 4.0)
+"""Least and largest such distance, in logs: 65 %, for scores that are nearly equal, and 55-fold."""
 MOST_CLIPPED = 0.25
 """Share of the scores that clipping may remove; real scenes, full of anomalies, lose up to .22."""
 SPARE = 3.0
@@ -98,8 +98,8 @@ class ScoreDistribution:
     def credible(self) -> ScoreDistribution:
         """Return the distribution without scores far above the others, at most 5 % of them.
 
-        In logs of 1 + score, far is twice the distance from the median to the 95 % quantile above
-        the latter, but at least `FAR_RANGE`.
+        In logs of 1 + score, far is three times the distance from the median to the 95 % quantile
+        above the latter, within `FAR_RANGE`.
         """
         median, body = np.log1p([self.quantile(0.5), self.quantile(BODY)])
         return self.up_to(float(np.expm1(body + np.clip(FAR * (body - median), *FAR_RANGE))))
