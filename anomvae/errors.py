@@ -11,6 +11,7 @@
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
     │   ├── BrokenEnvironment           3  a library does not find its own files
     │   └── OutputExists                3  results of other settings are in the way
+    ├── NotFinite (ArithmeticError)     3  a pixel that has data has no finite score
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
     ├── WorkersLost (OSError)           3  workers died, or a cluster does not answer
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
@@ -77,6 +78,12 @@ class BrokenEnvironment(FileError):
 
 class OutputExists(FileError):
     """Results of other settings are in the way."""
+
+
+class NotFinite(AnomvaeError, ArithmeticError):
+    """A pixel that has data has no finite score."""
+
+    exit_code = 3
 
 
 class NotEnoughPixels(AnomvaeError, ValueError):

@@ -157,11 +157,11 @@ def test_a_window_has_two_odd_sides_the_outer_one_larger_and_a_patch_may_lack_a_
             resolve_config("default", [setting])
 
 
-@pytest.mark.parametrize("key", WINDOWS)
-def test_no_side_is_larger_than_255_pixels(key):
-    assert value_of(resolve_config("default", [f"{key}=[255, 1]"]).config, key) == (255, 1)
-    with pytest.raises(ConfigError, match="up to 255"):
-        resolve_config("default", [f"{key}=[257, 1]"])
+@pytest.mark.parametrize(("key", "most"), list(zip(WINDOWS, (255, 255, 31), strict=True)))
+def test_no_side_is_larger_than_its_limit(key, most):
+    assert value_of(resolve_config("default", [f"{key}=[{most}, 1]"]).config, key) == (most, 1)
+    with pytest.raises(ConfigError, match=f"up to {most}"):
+        resolve_config("default", [f"{key}=[{most + 2}, 1]"])
 
 
 def test_every_problem_is_named_at_once():

@@ -11,7 +11,8 @@ from support.imports import after, loaded
 
 import anomvae
 from anomvae.cli.group import COMMANDS
-from anomvae.detector.modelfile import Card, ModelFile, Training, to_bytes
+from anomvae.detector.card import Card, Training
+from anomvae.detector.modelfile import ModelFile, to_bytes
 from anomvae.pixels.bands import unnamed_bands
 
 PACKAGE = Path(anomvae.__file__).parent

@@ -14,12 +14,11 @@ from support.format1 import as_format_1, entry_of, sealed
 from support.spectra import plan_of, scene
 
 from anomvae.detector import Detector, fit_detector, fit_surroundings
+from anomvae.detector.card import Card, Training
 from anomvae.detector.modelfile import (
     FORMAT,
     KEY,
-    Card,
     ModelFile,
-    Training,
     is_model,
     read_card,
     read_model,

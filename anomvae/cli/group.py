@@ -28,10 +28,9 @@ COMMANDS = (
     "demo",
 )
 INTERNAL, UNREADABLE, INTERRUPTED = 1, 3, 130
-
-MORE_MEMORY = (
-    "Use fewer bands (--bands), smaller tiles and fewer threads (score --tile 128 --threads 1), "
-    "training.max_pixels or a smaller window of context, or a machine with more memory."
+NO_MEMORY = (
+    "there is not enough memory. Give fewer bands (--bands), a smaller --tile, fewer --threads or "
+    "--workers, smaller scenes, or a machine with more memory."
 )
 
 log = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ class Group(click.Group):
         except Exception as error:
             log.debug("internal error", exc_info=True)
             if is_lack_of_memory(error):
-                _fail(ctx, f"there is not enough memory. {MORE_MEMORY}", UNREADABLE)
+                _fail(ctx, NO_MEMORY, UNREADABLE)
             message = f"internal error ({type(error).__name__}: {error})."
             _fail(ctx, f"{message} Please report it; -vv shows where it happened.", INTERNAL)
 

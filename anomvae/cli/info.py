@@ -15,7 +15,7 @@ from . import options
 from .output import echo
 
 if TYPE_CHECKING:
-    from ..detector.modelfile import Card
+    from ..detector.card import Card
     from ..pixels.annulus import Annulus
     from ..raster import Access
     from ..stats.latent import LatentStatistics

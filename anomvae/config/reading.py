@@ -178,7 +178,7 @@ def _expected(detail: ErrorDetails, spot: _Spot) -> str:
     ours = {
         "model_type": "a table",
         "too_short": "at least one entry",
-        "too_long": numbers,
+        "too_long": numbers or f"at most {detail.get('ctx', {}).get('max_length')} entries",
         "missing": numbers,
         "tuple_type": "a list of tables" if spot.inner else "a list",
     }

@@ -16,6 +16,15 @@ from pydantic import (
     PositiveInt,
 )
 
+from ..stats.limits import (
+    MAX_COMPONENTS,
+    MAX_LATENT,
+    MAX_LAYERS,
+    MAX_PATCH,
+    MAX_SIDE,
+    MAX_WEIGHT,
+    MAX_WIDTH,
+)
 from ..stats.thresholds import parse_rule
 
 Auto = Literal["auto"]
@@ -26,15 +35,17 @@ PATCH = (7, 3)
 Share = Annotated[float, Field(ge=0, lt=1)]
 SMALLEST_BATCH = 32
 BATCHES = 8  # per epoch at least, so that few examples still get their steps
-WIDEST = 255  # half of it is the halo of a tile
+Weight = Annotated[float, Field(ge=0, le=MAX_WEIGHT)]
+Components = Annotated[int, Field(ge=0, le=MAX_COMPONENTS)]
+Width = Annotated[int, Field(gt=0, le=MAX_WIDTH)]
 
 
 def _sides(annulus: tuple[int, int]) -> tuple[int, int]:
     outer, guard = annulus
-    if not 0 < guard < outer <= WIDEST or guard % 2 == 0 or outer % 2 == 0:
+    if not 0 < guard < outer <= MAX_SIDE or guard % 2 == 0 or outer % 2 == 0:
         raise ValueError(
             f"annulus = [{outer}, {guard}] is no annulus: give two odd sides in pixels, the outer "
-            f"one first and larger, up to {WIDEST}, such as [21, 7]."
+            f"one first and larger, up to {MAX_SIDE}, such as [21, 7]."
         )
     return annulus
 
@@ -44,10 +55,10 @@ Sides = Annotated[tuple[int, int], AfterValidator(_sides)]
 
 def _patch(patch: tuple[int, int]) -> tuple[int, int]:
     side, guard = patch
-    if not (0 <= guard < side <= WIDEST and side % 2 and (guard % 2 or not guard)):
+    if not (0 <= guard < side <= MAX_PATCH and side % 2 and (guard % 2 or not guard)):
         raise ValueError(
-            f"patch = [{side}, {guard}] is no patch: give an odd side in pixels, up to {WIDEST}, "
-            f"and the smaller odd side of its guard window, or 0, such as [7, 3]."
+            f"patch = [{side}, {guard}] is no patch: give an odd side in pixels, up to "
+            f"{MAX_PATCH}, and the smaller odd side of its guard window, or 0, such as [7, 3]."
         )
     return patch
 
@@ -79,9 +90,9 @@ class ModelConfig(Table):
 
     family: str = "vae"
     """A name in `anomvae.models.families.FAMILIES`."""
-    latent: PositiveInt | Auto = "auto"
+    latent: Annotated[int, Field(gt=0, le=MAX_LATENT)] | Auto = "auto"
     """Latent features per pixel; auto: min(8, bands / 2)."""
-    hidden: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | Auto = "auto"
+    hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=MAX_LAYERS)] | Auto = "auto"
     """Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32."""
     likelihood: Likelihood = "student-t"
     """student-t: noise learnt per band, with heavy tails; gaussian: without; mse: gaussian noise
@@ -103,10 +114,10 @@ class ContextConfig(Table):
 
     annulus: Sides = (15, 7)
     """Outer side, and side of the guard window in its middle, pixels, odd."""
-    mean_components: Annotated[int, Field(ge=0)] = 10
+    mean_components: Components = 10
     """Principal components whose mean over the annulus is given; without means and standard
     deviations there is no annulus."""
-    std_components: Annotated[int, Field(ge=0)] = 5
+    std_components: Components = 5
     """Principal components whose standard deviation over the annulus is given."""
     clip_sigma: PositiveFloat = 2.0
     """Training standard deviations at which a feature is clipped."""
@@ -138,7 +149,7 @@ class TrainingConfig(Table):
     """Largest norm of the gradient."""
     trim: Share | Auto = "auto"
     """Share of each batch, of the largest losses, that is dropped; auto: 0.05, 0 with --normal."""
-    beta: NonNegativeFloat | Auto = "auto"
+    beta: Weight | Auto = "auto"
     """Weight of the KL term in training; auto: the family's."""
     kl_warm_up: Share | Auto = "auto"
     """Share of training over which that weight rises from 0; auto: the family's."""
@@ -161,11 +172,11 @@ class ScoreConfig(Table):
 
     noise: Literal["unit", "band", "covariance", "auto"] = "auto"
     """Noise model of the residual; auto: band, covariance in detect."""
-    kl_weight: NonNegativeFloat = 1.0
+    kl_weight: Weight = 1.0
     """Weight of the KL term in the score."""
     local_contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Weight of the mean log score of the annulus, which is subtracted; 0: each pixel alone."""
-    latent_distance: NonNegativeFloat = 0.0
+    latent_distance: Weight = 0.0
     """Weight of the log distance between a pixel's code and those of its annulus; 0: off."""
     annulus: Sides = (21, 7)
     """Annulus of local contrast and latent distance: outer side and guard side, pixels, odd."""

@@ -27,10 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import ConfigError
+from ..errors import ConfigError, NotFinite
 from ..files import PathText, write_atomically
 from ..models import ModelInput
-from ..pixels.views import Block, Examples
+from ..pixels.views import Block, Examples, Mask
 from ..stats.thresholds import Rule, describe_scores, parse_rule
 from .batches import Array, Scores, ScoreTerms, available, batchwise, require_bands, to_device
 from .modelfile import to_bytes
@@ -68,6 +68,8 @@ class Detector(DetectorState):
             When the last axis has another length than the detector has bands.
         CovariateMismatch
             When the detector has covariates, and the last axis does not hold their values.
+        NotFinite
+            When a pixel that has data gets no number: the model is at fault, not the scene.
 
         Examples
         --------
@@ -88,7 +90,9 @@ class Detector(DetectorState):
             planes = [self.view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
             factor = weighting.factor(reconstruction + kl, np.stack(planes, axis=-1))
             reconstruction, kl = reconstruction * factor, kl * factor
-        return Scores(reconstruction + kl, reconstruction, kl)
+        scores = Scores(reconstruction + kl, reconstruction, kl)
+        _require_finite(scores.total, where)
+        return scores
 
     def score_examples(self, x: Examples, *, codes: bool = False) -> ScoreTerms[Array]:
         """Score examples (n, ..., band), as for `encode`, one by one, nats.
@@ -280,3 +284,13 @@ class Detector(DetectorState):
     @cached_property
     def _program(self) -> ScoringProgram:
         return scoring_program(self.model, self.scaler, self.noise, self.card.kl_weight)
+
+
+def _require_finite(total: Array, where: Mask) -> None:
+    """Refuse a score that is not finite where there are data: a map would show no data there."""
+    failed = np.count_nonzero(where) - np.count_nonzero(np.isfinite(total) & where)
+    if failed:
+        raise NotFinite(
+            f"{failed} pixels that have data get no finite score from this detector: its weights "
+            f"are not finite, or far too large. Train it again."
+        )

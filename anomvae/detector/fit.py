@@ -7,6 +7,7 @@ the context follow on the last axis.  The threshold is fitted later, to scores o
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -33,8 +34,8 @@ from ..stats.noise import Noise, fit_noise
 from ..training.loop import fit_model
 from ..training.sampling import Sample
 from .batches import Array, available
+from .card import Card, Training
 from .detector import Detector
-from .modelfile import Card, Training
 from .training_set import TrainingSet, training_set
 
 log = logging.getLogger(__name__)
@@ -177,12 +178,16 @@ def _subset(model: Autoencoder, most: int, scaled: Tensor, features: Tensor | No
 
 @torch.inference_mode()
 def _elbo(model: Autoencoder, data: TrainingSet) -> float | None:
-    """Return the evidence lower bound of held-out examples, nats per pixel; None without any."""
+    """Return the evidence lower bound of held-out examples, nats per pixel.
+
+    None without any, and where they overflow.
+    """
     if not len(data.held_out):
         return None
     device = next(model.parameters()).device
     batch = model.prepare(*data.tensors(data.held_out, device))
-    return -float(Elbo()(model(batch.x, batch.context))[batch.known].mean())
+    elbo = -float(Elbo()(model(batch.x, batch.context))[batch.known].mean())
+    return elbo if math.isfinite(elbo) else None
 
 
 def _weighted(detector: Detector, examples: Array, plan: ModelPlan, seed: int) -> Detector:

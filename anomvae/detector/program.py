@@ -27,6 +27,12 @@ from ..stats.scaler import FARTHEST, Scaler
 from .batches import FEWEST, ScoreTerms, batch_rows
 from .fused import fuse
 
+LARGEST_TERM = 1e29
+"""Term at which it is clipped: squares of the farthest pixels overflow, and a local-contrast
+weighting multiplies by up to 5e8."""
+EXAMPLE_VALUES = 2**25
+"""Values of a layer of a context network in a batch, 128 MiB."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScoringProgram:
@@ -66,7 +72,9 @@ class ScoringProgram:
             whitened.add_(self.gain(batch.x))
         squares = whitened.square_()
         nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
-        return ScoreTerms(nll, self.kl_weight * code.kl, code.z)
+        return ScoreTerms(
+            nll.clamp_max(LARGEST_TERM), (self.kl_weight * code.kl).clamp_max(LARGEST_TERM), code.z
+        )
 
 
 def scoring_program(
@@ -88,7 +96,10 @@ def scoring_program(
         _fold_input(program.encoder, std, shift)
     gain = _fold_output(program, noise, unit, shift)
     widest = max(layer.out_features for layer in program.modules() if isinstance(layer, Dense))
-    rows = batch_rows(max(widest, len(std))) if folded else FEWEST
+    if model.context_network is None:
+        rows = batch_rows(max(widest, len(std)))
+    else:
+        rows = max(1, min(FEWEST, EXAMPLE_VALUES // model.context_network.values))
     bounds = stored(centre), stored(farthest), None if folded else stored(std)
     whiten = stored(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
     return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, rows)

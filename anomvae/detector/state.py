@@ -19,7 +19,9 @@ from ..stats.context import Context, conditioned
 from ..stats.noise import Noise
 from ..stats.scaler import Scaler
 from ..stats.thresholds import ScoreDistribution, Threshold
-from .modelfile import Card, ModelFile, read_model
+from .arrays import demands_of, require_tensors
+from .card import Card
+from .modelfile import ModelFile, Tensors, read_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,26 +127,51 @@ def read_state(path: PathText) -> DetectorState:
 
 def _state_of(file: ModelFile) -> DetectorState:
     card, tensors = file.card, file.tensors
-    family, patch = family_named(card.family), card.patch or PATCH
-    context = None
+    components = _components(card, tensors)
+    sizes = _sizes(card, components)
+    require_tensors(tensors, demands_of(card, _weights(card, sizes), components))
+    family, context = family_named(card.family), None
     if card.context is not None:
         context = Context.of(card.context, tensors, card.covariates)
-    width = 0 if context is None else context.width
-    model = family.build(
-        Sizes(len(card.bands), card.latent, card.hidden, width, patch), card.likelihood
-    )
+    model = family.build(sizes, card.likelihood)
     weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
     model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
-    scores = None
-    if card.threshold is not None:
-        scores = ScoreDistribution(tensors["scores.values"], tensors["scores.weights"])
     return DetectorState(
         card,
-        conditioned(family.view_of(patch), context),
+        conditioned(family.view_of(sizes.patch), context),
         Scaler(tensors["scaler.centre"], tensors["scaler.std"]),
         model.eval(),
         Noise(tensors["noise.centre"], tensors["noise.whitening"]),
         tensors["bands.quantiles"],
-        scores,
+        None if card.threshold is None else _scores(tensors),
         context,
     )
+
+
+def _components(card: Card, tensors: Tensors) -> int:
+    """Return the principal components of a context: few bands have fewer than its plan."""
+    if card.context is None:
+        return 0
+    components, most = tensors["context.scale"].size, card.context.components(len(card.bands))
+    if components > most:
+        raise ValueError(f"context.scale has {components} components: expected {most} at most")
+    return components
+
+
+def _sizes(card: Card, components: int) -> Sizes:
+    width = 0 if card.context is None else card.context.width(components, card.covariates)
+    return Sizes(len(card.bands), card.latent, card.hidden, width, card.patch or PATCH)
+
+
+def _weights(card: Card, sizes: Sizes) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights and buffers of a card's model, without allocating any."""
+    with torch.device("meta"):
+        model = family_named(card.family).build(sizes, card.likelihood)
+    return {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+
+
+def _scores(tensors: Tensors) -> ScoreDistribution:
+    values, weights = tensors["scores.values"], tensors["scores.weights"]
+    if not len(values) == len(weights) > 0 or (np.diff(values) < 0).any() or values[0] < 0:
+        raise ValueError("scores.values and scores.weights are no ascending scores")
+    return ScoreDistribution(values, weights)

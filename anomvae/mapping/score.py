@@ -156,9 +156,9 @@ def _scored(name: str) -> Iterator[None]:
         yield
     except AnomvaeError:
         raise
-    except (OSError, MemoryError, RuntimeError, ValueError) as error:
+    except Exception as error:
         lack = is_lack_of_memory(error)
-        if not (lack or isinstance(error, OSError)):
+        if not (isinstance(error, OSError) or lack):
             raise
         raise RasterError(
             f"{name} cannot be scored: {'there is not enough memory' if lack else error}. "

@@ -61,7 +61,8 @@ class Convolution(ContextNetwork):
 
     def __init__(self, bands: int, side: int, guard: int, width: int = WIDTH) -> None:
         """Take patches of ``side`` x ``side`` pixels without their ``guard`` x ``guard`` centre."""
-        super().__init__(width, centre_masked=guard > 0)
+        largest = side**2 * max(bands, KERNEL**2 * width)
+        super().__init__(width, centre_masked=guard > 0, values=largest)
         self.bands, self.side = bands, side
         self.to_features = Dense(bands, width)
         self.missing = nn.Parameter(torch.zeros(width))

@@ -65,13 +65,14 @@ class ModelInput(NamedTuple):
 class ContextNetwork(nn.Module, ABC):
     """Split examples into the pixels to reconstruct and a context computed from the rest."""
 
-    def __init__(self, width: int, centre_masked: bool = True) -> None:
+    def __init__(self, width: int, centre_masked: bool = True, values: int = 1) -> None:
         """Return contexts of ``width`` features, computed without the pixel if ``centre_masked``.
 
         A context that is not centre-masked contains the pixel, so the encoder alone is given it.
+        ``values`` are those of an example in the largest layer.
         """
         super().__init__()
-        self.width, self.centre_masked = width, centre_masked
+        self.width, self.centre_masked, self.values = width, centre_masked, values
 
     @abstractmethod
     def empty_context(self, count: int) -> Tensor:

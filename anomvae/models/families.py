@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from .. import config
 from ..errors import ConfigError, hint
@@ -38,6 +39,12 @@ class Sizes:
     """Context features per pixel from outside the example: surroundings and covariates."""
     patch: Annulus = PATCH
     """Side of a patch and of its guard window, pixels; only families of patches use it."""
+
+    @property
+    def weights(self) -> int:
+        """Weights of encoder and decoder, about."""
+        widths = (self.bands + self.context, *self.hidden, self.latent)
+        return 2 * sum(before * after for before, after in pairwise(widths))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from ..errors import ConfigError
 from ..pixels.annulus import Annulus
 from ..pixels.views import View
 from ..stats.context import ContextPlan
+from ..stats.limits import MAX_NUMBERS
 from ..stats.thresholds import Rule, parse_rule
 from .core import Autoencoder
 from .families import Family, Sizes, family_named
@@ -98,15 +99,27 @@ class ModelPlan:
         return self.view.radius + (0 if self.context is None else self.context.radius)
 
     def sizes(self, bands: int, context: int = 0) -> Sizes:
-        """Return the sizes of a model of so many bands and context features."""
+        """Return the sizes of a model of so many bands and context features.
+
+        Raises
+        ------
+        ConfigError
+            When it would have too many weights.
+        """
         latent, hidden = self.model.latent, self.model.hidden
-        return Sizes(
+        sizes = Sizes(
             bands,
             min(8, max(1, bands // 2)) if latent == "auto" else latent,
             ((128, 64) if bands > 32 else (64, 32)) if hidden == "auto" else hidden,
             context,
             self.patch,
         )
+        if sizes.weights > MAX_NUMBERS:
+            raise ConfigError(
+                f"model.hidden = {list(sizes.hidden)} with {bands} bands makes {sizes.weights} "
+                f"weights, but at most {MAX_NUMBERS} are allowed. Give fewer or narrower layers."
+            )
+        return sizes
 
     def build(self, sizes: Sizes) -> Autoencoder:
         """Build an untrained model."""

@@ -57,6 +57,15 @@ class ContextPlan:
         """Receptive radius, pixels."""
         return self.annulus.radius if self.mean_components or self.std_components else 0
 
+    def components(self, bands: int) -> int:
+        """Return the principal components of so many bands: few bands have fewer."""
+        return min(max(self.mean_components, self.std_components), bands)
+
+    def width(self, components: int, covariates: Covariates) -> int:
+        """Return the features of so many components and of covariates."""
+        around = min(self.mean_components, components) + min(self.std_components, components)
+        return around + sum(one.width for one in covariates)
+
 
 @dataclass(frozen=True)
 class Context:
@@ -194,18 +203,14 @@ def fit_context(
     moments = stream_moments(in_parts(spectra))
     std = np.sqrt(np.diag(moments.covariance))
     variances, directions = np.linalg.eigh(moments.covariance / np.outer(std, std))
-    count = min(max(plan.mean_components, plan.std_components), bands)
+    count = plan.components(bands)
     centre, scatter = np.zeros(len(used)), np.ones(len(used))
     centre[used], scatter[used] = moments.mean, std
     basis = np.zeros((len(used), count))
     basis[used] = directions[:, ::-1][:, :count]
     scale = np.sqrt(np.maximum(variances[::-1][:count], np.finfo(np.float32).eps))
-    widths = (
-        min(plan.mean_components, count),
-        min(plan.std_components, count),
-        *(one.width for one in covariates),
-    )
-    unit = (np.zeros(sum(widths)), np.ones(sum(widths)))
+    width = plan.width(count, covariates)
+    unit = (np.zeros(width), np.ones(width))
     return Context(plan, centre, scatter, basis, scale, *unit, covariates)
 
 

@@ -9,10 +9,9 @@ import numpy as np
 
 from ..errors import ConfigError, CovariateMismatch
 from ..pixels.covariates import CATEGORICAL, Array, Covariate, Covariates, split_values
+from .limits import MAX_CLASSES
 
 log = logging.getLogger(__name__)
-
-MAX_CLASSES = 64
 
 
 def fit_covariates(covariates: Covariates, values: Array) -> Covariates:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from .rx import shrunk, stream_trimmed_moments
 
+NOISES = ("unit", "band", "covariance")
 DIAGONAL = 0.8
 RIDGE = 1e-6  # of the mean variance, so that units do not matter ...
 FLOOR = 1e-24  # ... but where nearly all residuals are equal, whitened ones must fit float32

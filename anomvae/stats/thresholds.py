@@ -18,12 +18,18 @@ scores that may include anomalies.  It clips logarithms because scores are skewe
 chi-squared: clipping the scores themselves would flag a tenth of every scene
 (docs/decisions/0002).  Scores are in nats, unless a local-contrast weighting
 multiplies them; higher is more anomalous; NaN is no data.
+
+One corrupt pixel may have a score of 1e14, and a mean would follow it.  So ``sigma`` leaves out
+scores far above the 95 % quantile (`ScoreDistribution.credible`): training trims the same share.
+Scores without such outliers keep every digit of their threshold.  ``sigma-clip`` that would clip
+over a quarter of the scores has met heavy tails instead of anomalies, and stops at its first cut.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +41,19 @@ TAIL = 1024
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ROUNDS = 50  # clipping converges in about ten
+BODY = 0.95
+"""Share of the scores that is never left out; training trims the others, too."""
+FAR = 3.0
+"""Steps above that share at which a score is not credible, a step being its distance from the
+median, in logs: the normal pixels of real scenes end below two and a half."""
+FAR_RANGE = (0.5, 4.0)
+"""Least and largest such distance, in logs: 65 %, for scores that are nearly equal, and 55-fold."""
+MOST_CLIPPED = 0.25
+"""Share of the scores that clipping may remove; real scenes, full of anomalies, lose up to .22."""
+SPARE = 3.0
+"""Ratio of a threshold to the 99.9 % quantile of its scores at which a warning is given."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,12 +74,11 @@ class ScoreDistribution:
         """Number of scores."""
         return int(self.weights.sum())
 
-    def moments(self, below: float = np.inf) -> tuple[float, float]:
-        """Return mean and standard deviation of the scores up to ``below``."""
-        chosen = self.values <= below
-        values, weights = self.values[chosen], self.weights[chosen]
-        mean = np.average(values, weights=weights)
-        return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
+    def moments(self) -> tuple[float, float]:
+        """Return mean and standard deviation of the scores."""
+        mean = np.average(self.values, weights=self.weights)
+        variance = np.average((self.values - mean) ** 2, weights=self.weights)
+        return float(mean), float(np.sqrt(variance))
 
     def quantile(self, share: float) -> float:
         """Return the score that a share of the scores does not exceed; share in [0, 1]."""
@@ -71,6 +89,20 @@ class ScoreDistribution:
     def exceeding(self, value: float) -> float:
         """Return the share of scores above ``value``, in [0, 1]."""
         return float(self.weights[self.values > value].sum() / self.weights.sum())
+
+    def up_to(self, value: float) -> ScoreDistribution:
+        """Return the distribution without the scores above ``value``."""
+        kept = self.values <= value
+        return replace(self, values=self.values[kept], weights=self.weights[kept])
+
+    def credible(self) -> ScoreDistribution:
+        """Return the distribution without scores far above the others, at most 5 % of them.
+
+        In logs of 1 + score, far is three times the distance from the median to the 95 % quantile
+        above the latter, within `FAR_RANGE`.
+        """
+        median, body = np.log1p([self.quantile(0.5), self.quantile(BODY)])
+        return self.up_to(float(np.expm1(body + np.clip(FAR * (body - median), *FAR_RANGE))))
 
 
 def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
@@ -98,7 +130,7 @@ class Threshold:
     """A threshold, and how it was chosen."""
 
     value: float
-    """Scores above this are anomalous; in the unit of the score."""
+    """Scores above this are anomalous; in the unit of the score, at least 0."""
     fpr: float
     """Share of the normal pixels used by the rule that lie above ``value``, in [0, 1]."""
     rule: str
@@ -114,21 +146,35 @@ class Threshold:
 
 
 def sigma(scores: ScoreDistribution, k: float) -> float:
-    """Return the mean plus k standard deviations."""
-    mean, std = scores.moments()
+    """Return the mean plus k standard deviations of the credible scores."""
+    mean, std = scores.credible().moments()
     return mean + k * std
 
 
 def sigma_clip(scores: ScoreDistribution, k: float) -> float:
-    """Return the mean plus k standard deviations of the log scores that do not exceed it."""
+    """Return the mean plus k standard deviations of the log scores that do not exceed it.
+
+    Where over a quarter would exceed it, return the first cut, which at most 1 / (1 + k^2) of any
+    scores exceed (Cantelli's inequality).
+    """
     logs = ScoreDistribution(np.log1p(scores.values), scores.weights)
-    cut = np.inf
+    cuts = [np.inf]
     for _ in range(ROUNDS):
-        mean, std = logs.moments(below=cut)
+        mean, std = logs.up_to(cuts[-1]).moments()
         lower = max(mean + k * std, logs.values[0])  # rounding never drops all scores
-        if lower >= cut:
+        if lower >= cuts[-1]:
             break
-        cut = lower
+        cuts.append(lower)
+    first, cut = cuts[1], cuts[-1]
+    clipped = logs.exceeding(cut)
+    if clipped > MOST_CLIPPED > logs.exceeding(first):
+        log.warning(
+            "sigma clipping would flag %.0f %% of the pixels: their scores have heavy tails, or "
+            "anomalies are many. The threshold is the mean + %g sigma of all log scores; "
+            "choose another with --threshold, such as quantile:0.01",
+            *(100 * clipped, k),
+        )
+        cut = first
     return float(np.expm1(cut))
 
 
@@ -165,8 +211,16 @@ class Rule:
         return f"{self.name}:{str(self.number).removesuffix('.0')}"
 
     def threshold(self, scores: ScoreDistribution, held_out: bool = True) -> Threshold:
-        """Choose a threshold from scores of normal pixels."""
-        value = RULES[self.name][0](scores, self.number)
+        """Choose a threshold from scores of normal pixels; warn if it hardly flags anything."""
+        value = float(np.clip(RULES[self.name][0](scores, self.number), 0.0, FLOAT32_MAX))
+        high = scores.quantile(0.999)
+        if value > SPARE * high > 0:
+            log.warning(
+                "the threshold %.4g (%s) lies %.3g times above the 99.9 %% quantile of the scores "
+                "that it is chosen from, so it flags hardly anything. Look for corrupt pixels in "
+                "the scenes, or choose another rule, such as quantile:0.001",
+                *(value, self, value / high),
+            )
         return Threshold(value, scores.exceeding(value), str(self), scores.count, held_out)
 
 
@@ -186,7 +240,8 @@ def parse_rule(text: str) -> Rule:
     Raises
     ------
     ConfigError
-        If the rule is unknown, or its number is missing, not finite, or a rate outside (0, 1).
+        If the rule is unknown, or its number is missing, not finite, a rate outside (0, 1), or a
+        value below 0.
 
     Examples
     --------
@@ -214,4 +269,6 @@ def parse_rule(text: str) -> Rule:
             f"threshold = {text!r} promises a false-positive rate of {value:g}; "
             f"give one between 0 and 1, such as quantile:0.001."
         )
+    if name == "fixed" and value < 0:
+        raise ConfigError(f"threshold = {text!r}: no score is below 0, so all pixels lie above it.")
     return Rule(name, value)

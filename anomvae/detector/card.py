@@ -1,0 +1,141 @@
+"""The card of a detector: its description, the JSON entry of its file.
+
+docs/model-file.md describes every field.  `RANGES` states what each may hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..pixels.annulus import Annulus
+from ..pixels.bands import Band, Bands
+from ..pixels.covariates import CATEGORICAL, CONTINUOUS, DAY, Covariate, Covariates
+from ..stats.context import ContextPlan
+from ..stats.latent import NO_LATENT_STATISTICS, LatentStatistics
+from ..stats.limits import (
+    MAX_BANDS,
+    MAX_CLASSES,
+    MAX_COMPONENTS,
+    MAX_COUNT,
+    MAX_LATENT,
+    MAX_LAYERS,
+    MAX_PATCH,
+    MAX_SIDE,
+    MAX_WEIGHT,
+    MAX_WIDTH,
+)
+from ..stats.local_contrast import LocalContrastWeighting
+from ..stats.noise import NOISES
+from ..stats.thresholds import FLOAT32_MAX, Threshold
+from .fields import LEAST, FieldError, Range, read_fields
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a detector was fitted; docs/model-file.md describes every field."""
+
+    scenes: tuple[str, ...]  # empty for arrays
+    seed: int
+    pixels: int
+    steps: int
+    batch_size: int
+    trim: float  # share of each batch, the worst by loss, that did not count
+    beta: float
+    loss: tuple[float, ...]  # means of about fifty equal parts of training, nats per pixel
+    elbo: float | None  # of held-out pixels, nats per pixel in scaled units; higher is better
+    nodata: float  # share of pixels without data in the training scenes
+    latent: LatentStatistics = NO_LATENT_STATISTICS
+    dates: int = 1
+
+
+@dataclass(frozen=True)
+class Card:
+    """Description of a detector, the JSON entry of its file; docs/model-file.md has every field."""
+
+    family: str
+    latent: int
+    hidden: tuple[int, ...]  # widths of the encoder's layers
+    likelihood: str
+    bands: Bands  # the radiometric contract: the bands a scene must have, in order
+    dropped: tuple[str, ...]
+    noise: str
+    kl_weight: float
+    training: Training
+    anomvae: str
+    torch: str
+    threshold: Threshold | None = None  # None before it is fitted
+    context: ContextPlan | None = None  # None for a family that is not conditioned
+    weighting: LocalContrastWeighting | None = None  # None where each pixel is scored alone
+    patch: Annulus | None = None  # None for a family without patches
+    covariates: Covariates = ()  # in the order of their values behind the bands of a block
+
+
+COUNT, POSITIVE, WEIGHT = Range(1, MAX_COUNT), Range(LEAST), Range(0, MAX_WEIGHT)
+SHARE, NOT_NEGATIVE = Range(0, 1), Range(0)
+RANGES: Mapping[type, Mapping[str, Range]] = {
+    Card: {
+        "latent": Range(1, MAX_LATENT),
+        "hidden": Range(1, MAX_WIDTH, items=(1, MAX_LAYERS)),
+        "noise": Range(names=NOISES),
+        "kl_weight": WEIGHT,
+    },
+    Bands: {"items": Range(items=(1, MAX_BANDS)), "source": Range(1, MAX_COUNT)},
+    Band: {"index": COUNT, "wavelength": POSITIVE},
+    Training: {
+        "seed": Range(0, MAX_COUNT),
+        **dict.fromkeys(("pixels", "steps", "batch_size", "dates"), COUNT),
+        "trim": SHARE,
+        "beta": WEIGHT,
+        "loss": Range(items=(1, 1000)),
+        "nodata": SHARE,
+    },
+    LatentStatistics: dict.fromkeys(("units", "levels", "perplexity"), NOT_NEGATIVE),
+    Threshold: {"value": Range(0, FLOAT32_MAX), "fpr": SHARE, "pixels": COUNT},
+    ContextPlan: {
+        "mean_components": Range(0, MAX_COMPONENTS),
+        "std_components": Range(0, MAX_COMPONENTS),
+        "clip_sigma": Range(LEAST, FLOAT32_MAX),
+    },
+    LocalContrastWeighting: {
+        "local_contrast": SHARE,
+        "latent_distance": WEIGHT,
+        "variance": Range(LEAST, FLOAT32_MAX),
+        **dict.fromkeys(("distance", "level"), Range(-MAX_WEIGHT, MAX_WEIGHT)),
+    },
+    Annulus: {"outer": Range(1, MAX_SIDE), "guard": Range(0, MAX_SIDE)},
+    Covariate: {
+        "kind": Range(names=(CONTINUOUS, CATEGORICAL, DAY)),
+        "classes": Range(items=(0, MAX_CLASSES)),
+    },
+}
+"""What the fields of a card may hold."""
+
+
+def card_of(data: Mapping[str, Any]) -> Card:
+    """Make a card of its JSON table.
+
+    Raises
+    ------
+    FieldError
+        When a field is unknown, missing, of another type or out of its range, or fields contradict
+        each other.
+    """
+    card = read_fields(Card, data, RANGES)
+    for name, table in (("context", card.context), ("weighting", card.weighting)):
+        if table is not None:
+            _require_odd(f"{name}.annulus", table.annulus, MAX_SIDE, least=1)
+    if card.patch is not None:
+        _require_odd("patch", card.patch, MAX_PATCH, least=0)
+    if card.covariates and card.context is None:
+        raise FieldError("covariates are there, but context is missing")
+    return card
+
+
+def _require_odd(where: str, annulus: Annulus, most: int, least: int) -> None:
+    outer, guard = annulus.outer, annulus.guard
+    if not (least <= guard < outer <= most and outer % 2 and (guard % 2 or not guard)):
+        raise FieldError(
+            f"{where} = [{outer}, {guard}]: expected odd sides up to {most}, the first larger"
+        )
