@@ -49,5 +49,5 @@ def demo(folder: str, seed: int) -> None:
         click.echo(f"\n{name}: {result.flagged} of {result.valid} pixels flagged")
         click.echo(metrics_table(evaluate(result, labels)))
     click.echo("\nWritten:")
-    for path in [model, *(path for result in results for path in result.files.all)]:
+    for path in [model, *(path for result in results for path in result.written)]:
         click.echo(f"  {path}")
