@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .streams import note
 
 if TYPE_CHECKING:
     from ..monitoring import Overview
@@ -58,7 +59,7 @@ def run(config: str) -> None:
     with _logged(watch.health.log, run_id):
         done = run_once(watch, environment)
     for message in done.messages:
-        click.echo(f"Error: {' '.join(message.split())}", err=True)
+        note(f"Error: {message}")
     if done.code:
         raise SystemExit(done.code)
 

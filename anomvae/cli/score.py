@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .streams import note
 
 if TYPE_CHECKING:
     from ..mapping import MapResult, Outcome
@@ -99,7 +100,7 @@ def _report(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None
     if outcome.error is not None and alone:
         raise outcome.error
     if outcome.result is None:
-        click.echo(f"Failed: {outcome.error}", err=True)
+        note(f"Failed: {outcome.error}")
         return None
     click.echo(options.result_line(outcome.result, as_json))
     return outcome.result

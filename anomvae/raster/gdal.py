@@ -42,8 +42,9 @@ NETWORK = {
 }
 """Settings for reading from a server."""
 
-# rasterio raises SystemError for a failure without a message of GDAL.
-GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError)
+# rasterio raises SystemError for a failure without a message of GDAL, UnicodeEncodeError for a name
+# that is not UTF-8.
+GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError, UnicodeEncodeError)
 
 
 @contextmanager
@@ -82,6 +83,8 @@ def reporting(problem: str, advice: str, *, remote: bool = False) -> Iterator[No
 
 def reason(error: BaseException) -> str:
     """Return the outermost message of GDAL itself in a chain of errors."""
+    if isinstance(error, UnicodeEncodeError):
+        return "its name is not UTF-8, or holds letters that the locale lacks"
     # rasterio's own is "Read failed. See previous exception for details.".
     cause = error.__cause__ if isinstance(error.__cause__, CPLE_BaseError) else error
     text = getattr(cause, "errmsg", "") or getattr(cause, "strerror", "") or str(cause)
