@@ -19,6 +19,7 @@ from ..errors import ConfigError
 from ..files import file_name
 from ..models import Autoencoder, ModelInput
 from ..models.families import Sizes
+from ..models.isolation import isolated
 from ..models.objectives import Elbo
 from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
@@ -47,6 +48,7 @@ LATENT_EXAMPLES = 10_000  # whose codes are described
 RESIDUAL_VALUES = 20_000_000  # that a covariance is fitted to: 100,000 spectra of 200 bands
 
 
+@isolated()
 def fit_detector(
     sample: Sample,
     bands: Bands,
@@ -132,6 +134,7 @@ def fit_detector(
     return _weighted(detector, data.examples, plan, seed)
 
 
+@isolated()
 def fit_surroundings(
     sample: Sample, bands: Bands, plan: ModelPlan, fewest: int, covariates: Covariates = ()
 ) -> Context | None:

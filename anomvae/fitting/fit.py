@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..detector import Detector
 from ..files import PathText, as_paths
+from ..models.isolation import isolated
 from ..parallel import Progress, quiet
 from ..stats.thresholds import parse_rule
 from .run import Fit, calibrate, score_blocks
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..config import Config
 
 
+@isolated()
 def train(
     scenes: Sequence[PathText],
     config: str | Config = "default",
@@ -79,6 +81,7 @@ def train(
     return fit.by_dates() if fit.plan.view.compares_dates else fit.by_blocks()
 
 
+@isolated()
 def detect(
     scene: PathText,
     config: str | Config = "default",
@@ -122,6 +125,7 @@ def detect(
     return Fit.of([scene], config, seed, select, progress, in_sample=True).in_sample()
 
 
+@isolated()
 def refit_threshold(
     detector: Detector,
     scenes: Sequence[PathText],

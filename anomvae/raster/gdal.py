@@ -22,6 +22,7 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from ..errors import RasterError
 from ..files import is_local
+from ..parallel import forked
 
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
@@ -50,7 +51,8 @@ GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError, UnicodeEnco
 @contextmanager
 def session(*, remote: bool = False) -> Iterator[None]:
     """Call GDAL with a bounded cache, from any thread."""
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **(_network() if remote else {})):
+    threads = {"GDAL_NUM_THREADS": "1"} if forked() else {}
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES, **threads, **(_network() if remote else {})):
         yield
 
 
