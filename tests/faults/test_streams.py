@@ -17,12 +17,16 @@ ANOMVAE = shlex.join([sys.executable, "-m", "anomvae"])
 FULL = "/dev/full"
 
 
-def shell(command, folder, **environment):
+def environment(**more):
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **more}
+
+
+def shell(command, folder, **more):
     """Run a command of a shell in a folder; return exit code, stdout and stderr as bytes."""
     done = subprocess.run(
         ["sh", "-c", command.replace("anomvae ", f"{ANOMVAE} ")],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},
+        env=environment(**more),
         capture_output=True,
         timeout=120,
     )
@@ -34,8 +38,15 @@ def unread(folder, *arguments):
     read, written = os.pipe()
     os.close(read)
     line = [sys.executable, "-u", "-m", "anomvae", *arguments]
-    done = subprocess.run(line, cwd=folder, stdout=written, stderr=subprocess.PIPE, timeout=120)
-    os.close(written)
+    with open(written, "wb") as stdout:
+        done = subprocess.run(
+            line,
+            cwd=folder,
+            env=environment(),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            timeout=120,
+        )
     return done.returncode, done.stderr
 
 
