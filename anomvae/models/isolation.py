@@ -21,7 +21,7 @@ CREATORS = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 
 
 class _Float32(TorchFunctionMode):
-    """Gives new tensors of this thread float32; the default type of torch is that of all threads."""
+    """Gives new tensors of this thread float32: the default type of torch holds for all threads."""
 
     def __torch_function__(
         self,
