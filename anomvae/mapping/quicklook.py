@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,7 +149,8 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
             axes.set(xticks=[], yticks=[])
         figure.suptitle(title, parse_math=False)
         png = BytesIO()
-        FigureCanvasAgg(figure).print_png(png)
+        FigureCanvasAgg(figure)  # whatever backend the host has chosen
+        figure.savefig(png, format="png")
         return png.getvalue()
 
 
@@ -162,6 +164,6 @@ def _defaults() -> Iterator[None]:
         warnings.simplefilter("ignore")  # a file name may need any font
         from matplotlib import rc_context, rcParamsDefault
 
-        settings = {name: rcParamsDefault[name] for name in rcParamsDefault if name != "backend"}
+        settings: Any = {key: rcParamsDefault[key] for key in rcParamsDefault if key != "backend"}
         with rc_context(settings):
             yield
