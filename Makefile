@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check samples bench clean
+.PHONY: demo test check lowest newest wheel sbom samples bench clean
 
 $(READY): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (once; a few minutes) ..."
@@ -25,6 +25,18 @@ check: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
 
+lowest newest:  ## quick tests with the lowest versions declared, or the newest; KEEP=torch: as pinned
+	PYTHON=$(PYTHON) .ci/versions $@ $(KEEP)
+
+wheel: $(READY)  ## the wheel is the same file when it is built twice, and runs the demo
+	.ci/wheel
+
+sbom: $(READY)  ## what is installed, as CycloneDX JSON: anomvae.cdx.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[sbom]"
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file anomvae.cdx.json $(BIN)/python
+
 samples: $(READY)  ## draw data_samples anew
 	$(BIN)/python data_samples/make.py
 
@@ -32,4 +44,4 @@ bench: $(READY)  ## accuracy on labelled scenes: make bench SCENES=DIR OPTIONS="
 	$(BIN)/python benchmarks/accuracy.py --scenes $(SCENES) $(OPTIONS)
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) .venv-lowest .venv-newest demo anomvae.cdx.json

@@ -52,5 +52,5 @@ def demo(folder: str, seed: int) -> None:
         echo(f"\n{name}: {result.flagged} of {result.valid} pixels flagged")
         echo(metrics_table(evaluate(result, labels)))
     echo("\nWritten:")
-    for path in [model, *(path for result in results for path in result.files.all)]:
+    for path in [model, *(path for result in results for path in result.written)]:
         echo(f"  {path}")

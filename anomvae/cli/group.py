@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import AnomvaeError, is_lack_of_memory
-from .output import echo, one_line, printable
+from ..errors import AnomvaeError, FileError, is_lack_of_memory
+from .output import printable
+from .streams import READER_GONE, drop_unwritten, note, prepare_streams
 
 COMMANDS = (
     "train",
@@ -51,15 +53,34 @@ class Group(click.Group):
         command: click.Command = getattr(module, cmd_name)
         return command
 
+    def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - click's signature
+        """Run a command line, whatever state the standard streams are in."""
+        prepare_streams()
+        # For notebooks, whose module need not be installed here; anomvae shows no window.
+        os.environ.pop("MPLBACKEND", None)
+        try:
+            return super().main(*arguments, **options)
+        except OSError as error:  # a message of click itself
+            note(f"Error: {error}. Check where the output goes.")
+            raise SystemExit(UNREADABLE) from error
+        finally:
+            drop_unwritten()
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401
+        """Parse the command line; help has the same readers as results."""
+        with _until_the_reader_goes():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run a command; an error becomes one line and its exit code."""
         try:
-            with _interrupted_by_sigterm():
+            with _interrupted_by_sigterm(), _until_the_reader_goes():
+                _require_folder()
                 return super().invoke(ctx)
         except click.ClickException as error:
             vars(error)["message"] = printable(error.message)  # it quotes names of files
             raise
-        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.exceptions.Exit, click.Abort):
             raise
         except AnomvaeError as error:
             _fail(ctx, str(error), error.exit_code)
@@ -73,6 +94,25 @@ class Group(click.Group):
                 _fail(ctx, NO_MEMORY, UNREADABLE)
             message = f"internal error ({type(error).__name__}: {error})."
             _fail(ctx, f"{message} Please report it; -vv shows where it happened.", INTERNAL)
+
+
+@contextmanager
+def _until_the_reader_goes() -> Iterator[None]:
+    """End as other programs do when nobody reads any more what they print."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise SystemExit(READER_GONE) from error
+
+
+def _require_folder() -> None:
+    """Raise FileError if the current folder was removed: libraries end the process without it."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise FileError(
+            f"The current folder cannot be found ({error.strerror}). Change to one that exists."
+        ) from error
 
 
 @contextmanager
@@ -90,7 +130,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 
 def _fail(ctx: click.Context, message: str, code: int) -> None:
-    echo(f"Error: {one_line(message)}", err=True)
+    note(f"Error: {message}")
     ctx.exit(code)
 
 

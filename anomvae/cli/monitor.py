@@ -15,7 +15,8 @@ import click
 
 from ..documents import to_json
 from . import options
-from .output import csv_text, echo, one_line
+from .output import csv_text, echo
+from .streams import note
 
 if TYPE_CHECKING:
     from ..monitoring import Overview
@@ -60,7 +61,7 @@ def run(config: str) -> None:
     with _logged(watch.health.log, run_id):
         done = run_once(watch, environment)
     for message in done.messages:
-        echo(f"Error: {one_line(message)}", err=True)
+        note(f"Error: {message}")
     if done.code:
         raise SystemExit(done.code)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
-from .output import echo, one_line
+from .output import echo
+from .streams import note
 
 if TYPE_CHECKING:
     from ..mapping import MapResult, Outcome
@@ -102,7 +103,7 @@ def _report(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None
     if outcome.error is not None and alone:
         raise outcome.error
     if outcome.result is None:
-        echo(f"Failed: {one_line(str(outcome.error))}", err=True)
+        note(f"Failed: {outcome.error}")
         return None
     echo(options.result_line(outcome.result, as_json))
     return outcome.result

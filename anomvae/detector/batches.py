@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import BandMismatch, ConfigError, listed
+from ..models.isolation import isolated
 from ..parallel import ahead
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, require_values
@@ -96,6 +97,7 @@ def batchwise(
     Nothing is differentiated; with ``threads``, threads of ours share the batches.
     """
 
+    @isolated()  # settings of the host may be those of one thread
     @torch.inference_mode()
     def apply(run: Examples) -> list[Array]:
         columns = zip(*map(function, batches(run, rows)), strict=True)

@@ -30,6 +30,7 @@ from torch import Tensor
 from ..errors import ConfigError, NotFinite
 from ..files import PathText, write_atomically
 from ..models import ModelInput
+from ..models.isolation import isolated
 from ..pixels.views import Block, Examples, Mask
 from ..stats.thresholds import Rule, describe_scores, parse_rule
 from .batches import Array, Scores, ScoreTerms, available, batchwise, require_bands, to_device
@@ -46,6 +47,7 @@ class Detector(DetectorState):
         """Twelve hexadecimal digits, the digest of the model file."""
         return hashlib.sha256(self.to_bytes()).hexdigest()[:12]
 
+    @isolated()
     def score(self, block: Block) -> Scores:
         """Score the pixels of a block.
 
@@ -159,6 +161,7 @@ class Detector(DetectorState):
         means = self._batchwise(lambda batch: (decode(encode(batch).z, batch.context),), x)[0]
         return self.scaler.unscale(means)
 
+    @isolated()
     @torch.inference_mode()
     def sample(self, count: int, seed: int) -> Array:
         """Draw examples from the model: codes from the prior, noise from the likelihood.
@@ -206,6 +209,7 @@ class Detector(DetectorState):
         card = replace(self.card, threshold=rule.threshold(distribution, held_out))
         return replace(self, card=card, scores=distribution)
 
+    @isolated()
     def to(self, device: str) -> Detector:
         """Return the detector on another device, ``cpu`` or ``cuda``."""
         return replace(self, model=deepcopy(self.model).to(available(device)))

@@ -20,6 +20,7 @@ from ..addresses import file_name
 from ..errors import ConfigError
 from ..models import Autoencoder, ModelInput
 from ..models.families import Sizes
+from ..models.isolation import isolated
 from ..models.objectives import Elbo
 from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
@@ -48,6 +49,7 @@ LATENT_EXAMPLES = 10_000  # whose codes are described
 RESIDUAL_VALUES = 20_000_000  # that a covariance is fitted to: 100,000 spectra of 200 bands
 
 
+@isolated()
 def fit_detector(
     sample: Sample,
     bands: Bands,
@@ -133,6 +135,7 @@ def fit_detector(
     return _weighted(detector, data.examples, plan, seed)
 
 
+@isolated()
 def fit_surroundings(
     sample: Sample, bands: Bands, plan: ModelPlan, fewest: int, covariates: Covariates = ()
 ) -> Context | None:

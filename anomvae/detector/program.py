@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models import Autoencoder, Code, Dense, ModelInput
+from ..models.isolation import isolated
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
 from .batches import FEWEST, ScoreTerms, batch_rows
@@ -77,6 +78,7 @@ class ScoringProgram:
         )
 
 
+@isolated()
 def scoring_program(
     model: Autoencoder, scaler: Scaler, noise: Noise, kl_weight: float = 1.0
 ) -> ScoringProgram:

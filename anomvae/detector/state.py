@@ -12,6 +12,7 @@ from ..errors import ConfigError, ModelFileError
 from ..files import PathText
 from ..models import Autoencoder
 from ..models.families import PATCH, Sizes, family_named
+from ..models.isolation import isolated
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
@@ -110,6 +111,7 @@ def to_model_file(state: DetectorState) -> ModelFile:
     return ModelFile(state.card, tensors | weights)
 
 
+@isolated()
 def read_state(path: PathText) -> DetectorState:
     """Read what a model file holds; raise ModelFileError as `read_model` does.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..detector import Detector
 from ..files import PathText, as_paths
 from ..identity import require_unchanged
+from ..models.isolation import isolated
 from ..parallel import Progress, quiet
 from ..stats.thresholds import parse_rule
 from .run import Fit, calibrate, score_blocks
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..config import Config
 
 
+@isolated()
 def train(
     scenes: Sequence[PathText],
     config: str | Config = "default",
@@ -84,6 +86,7 @@ def train(
     return detector
 
 
+@isolated()
 def detect(
     scene: PathText,
     config: str | Config = "default",
@@ -130,6 +133,7 @@ def detect(
     return detector
 
 
+@isolated()
 def refit_threshold(
     detector: Detector,
     scenes: Sequence[PathText],

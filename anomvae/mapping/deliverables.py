@@ -184,11 +184,18 @@ class MapResult:
     """Wall-clock time."""
     newly_written: bool = True
     """Whether this call wrote the deliverables; otherwise they were up to date."""
+    drawn: bool = True
+    """Whether there is a quick look; the other files do not depend on it."""
 
     @property
     def path(self) -> Path:
         """The anomaly map."""
         return self.files.scores
+
+    @property
+    def written(self) -> list[Path]:
+        """The deliverables that there are, in the order of publication."""
+        return [path for path in self.files.all if self.drawn or path != self.files.quicklook]
 
     def to_json(self) -> str:
         """Return the text of the summary; `read_summary` is the inverse."""
@@ -203,7 +210,7 @@ class MapResult:
             "pixels": {"total": self.pixels, "valid": self.valid, "flagged": self.flagged},
             "objects": self.objects,
             "score_quantiles": dict(self.quantiles),
-            "files": [path.name for path in self.files.all],
+            "files": [path.name for path in self.written],
             "seconds": round(self.seconds, 3),
         }
         return to_json(data, indent=2) + "\n"
@@ -228,6 +235,7 @@ def read_summary(files: Deliverables) -> MapResult | None:
             quantiles=data["score_quantiles"],
             seconds=data["seconds"],
             newly_written=False,
+            drawn=files.quicklook.name in data["files"],
         )
         return result if _is_well_typed(result) else None
     except (KeyError, TypeError, AttributeError):
@@ -257,7 +265,7 @@ def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Map
     digest, digests = key.digest, files.digests()
     same = files.summary in digests and all(read == digest for read in digests.values())
     cached = read_summary(files) if same else None
-    if cached is not None and all(path.exists() for path in files.all):
+    if cached is not None and all(path.exists() for path in cached.written):
         tidy(files.folder, files.stem)
         return cached
     ours = {path for path, read in digests.items() if read is not None}

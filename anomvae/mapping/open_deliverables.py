@@ -24,7 +24,7 @@ from ..raster import Category, Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
 from ..stats.thresholds import Threshold
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
-from .quicklook import QuickLook, draw
+from .quicklook import QuickLook, drawn
 from .statistics import RunningStatistics
 from .tiles import Scorer, TileScores
 
@@ -117,14 +117,17 @@ class OpenDeliverables:
                 counted = _counted(written, opened.grid.shape, progress)
                 path = stage.path(files.objects.name)
                 objects = write_objects(path, counted, where, tags, min_area)
-        result = self._result(detector, opened, statistics, objects)
+        png = drawn(file_name(opened.name), quicklook, detector.threshold)
         with writing(files.quicklook):
-            png = draw(file_name(result.scene), quicklook, result.threshold)
-            stage.path(files.quicklook.name).write_bytes(png)
+            if png is None:
+                files.quicklook.unlink(missing_ok=True)  # it would be of an earlier run
+            else:
+                stage.path(files.quicklook.name).write_bytes(png)
+        result = self._result(detector, opened, statistics, objects, drawn=png is not None)
         with writing(files.summary):
             stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
         require_unchanged(self.inputs)
-        stage.publish(*(path.name for path in files.all))
+        stage.publish(*(path.name for path in result.written))
         return result
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
@@ -141,7 +144,13 @@ class OpenDeliverables:
         }
 
     def _result(
-        self, detector: Scorer, opened: OpenScene, statistics: RunningStatistics, objects: int
+        self,
+        detector: Scorer,
+        opened: OpenScene,
+        statistics: RunningStatistics,
+        objects: int,
+        *,
+        drawn: bool,
     ) -> MapResult:
         return MapResult(
             scene=opened.scene.name,
@@ -157,6 +166,7 @@ class OpenDeliverables:
             objects=objects,
             quantiles=statistics.quantiles,
             seconds=time.perf_counter() - self.start,
+            drawn=drawn,
         )
 
 

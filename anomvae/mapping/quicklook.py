@@ -8,9 +8,13 @@ axes (row, col[, band]).
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +31,8 @@ FLAG = (0.84, 0.10, 0.11)
 NO_DATA = (0.75, 0.75, 0.75)
 
 Array = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,35 +105,65 @@ def overlay(image: Array, flags: NDArray[np.bool_]) -> Array:
     return np.asarray(np.where(flags[..., None], FLAG, grey), np.float32)
 
 
+def drawn(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes | None:
+    """Draw a quick look as `draw` does; None, and a warning, if that fails.
+
+    Drawing depends on fonts, caches and settings outside anomvae: maps do not wait for them.
+    """
+    try:
+        return draw(title, quicklook, threshold)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        log.warning(
+            "%s: the quick look cannot be drawn (%s); the other files are complete", title, reason
+        )
+        return None
+
+
 def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
     """Draw scene, score and flags as a PNG; the threshold is marked in the colour bar."""
-    from matplotlib.colors import LogNorm
-    from matplotlib.figure import Figure
+    with _defaults():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.colors import LogNorm
+        from matplotlib.figure import Figure
 
-    image, scores = stretched(quicklook.image), quicklook.scores
-    # Pixels are square, without making a strip unreadable.
-    aspect = min(max(scores.shape[0] / scores.shape[1], 0.25), 2.5)
-    figure = Figure(figsize=(13.0, 4.2 * aspect + 1.0), dpi=100, layout="constrained")
-    scene, score, flags = figure.subplots(1, 3)
-    scene.imshow(image)
-    scene.set_title("scene")
-    valid = scores[np.isfinite(scores)]
-    low, high = np.percentile(valid, (1, 99.8)) if valid.size else (0.1, 1.0)
-    low = max(float(low), 1e-3)
-    norm = LogNorm(low, max(float(high), low * 1.01))
-    drawn = score.imshow(np.clip(scores, low, None), norm=norm, cmap="viridis")
-    score.set_facecolor(NO_DATA)
-    score.set_title("score (log scale)")
-    bar = figure.colorbar(drawn, ax=score, shrink=0.8)
-    bar.ax.axhline(threshold.value, color=FLAG, linewidth=2)
-    flags.imshow(overlay(image, threshold.flag(scores)))
-    flags.set_title(f"above {threshold.value:.4g} ({threshold.rule})")
-    for axes in (scene, score, flags):
-        axes.set(xticks=[], yticks=[])
-    figure.suptitle(title, parse_math=False)
-    png = BytesIO()
-    with warnings.catch_warnings():
-        # A file name may need any font.
-        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        image, scores = stretched(quicklook.image), quicklook.scores
+        # Pixels are square, without making a strip unreadable.
+        aspect = min(max(scores.shape[0] / scores.shape[1], 0.25), 2.5)
+        figure = Figure(figsize=(13.0, 4.2 * aspect + 1.0), dpi=100, layout="constrained")
+        scene, score, flags = figure.subplots(1, 3)
+        scene.imshow(image)
+        scene.set_title("scene")
+        valid = scores[np.isfinite(scores)]
+        low, high = np.percentile(valid, (1, 99.8)) if valid.size else (0.1, 1.0)
+        low = max(float(low), 1e-3)
+        norm = LogNorm(low, max(float(high), low * 1.01))
+        shown = score.imshow(np.clip(scores, low, None), norm=norm, cmap="viridis")
+        score.set_facecolor(NO_DATA)
+        score.set_title("score (log scale)")
+        bar = figure.colorbar(shown, ax=score, shrink=0.8)
+        bar.ax.axhline(threshold.value, color=FLAG, linewidth=2)
+        flags.imshow(overlay(image, threshold.flag(scores)))
+        flags.set_title(f"above {threshold.value:.4g} ({threshold.rule})")
+        for axes in (scene, score, flags):
+            axes.set(xticks=[], yticks=[])
+        figure.suptitle(title, parse_math=False)
+        png = BytesIO()
+        FigureCanvasAgg(figure)  # whatever backend the host has chosen
         figure.savefig(png, format="png")
-    return png.getvalue()
+        return png.getvalue()
+
+
+@contextmanager
+def _defaults() -> Iterator[None]:
+    """Draw with the defaults of matplotlib and numpy, and without warnings.
+
+    The settings of the user or of a host program are back afterwards.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")  # a file name may need any font
+        from matplotlib import rc_context, rcParamsDefault
+
+        settings: Any = {key: rcParamsDefault[key] for key in rcParamsDefault if key != "backend"}
+        with rc_context(settings):
+            yield

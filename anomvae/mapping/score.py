@@ -10,6 +10,7 @@ from ..config import Config, resolve_config
 from ..errors import AnomvaeError, RasterError, is_lack_of_memory
 from ..files import PathText, SceneText, as_paths
 from ..fitting import EVERYTHING, Selection, detect
+from ..models.isolation import isolated
 from ..parallel import Mapper, Progress, quiet, serial
 from ..raster import OpenScene, Scene, identify_normal
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
@@ -21,6 +22,7 @@ from .tiles import Scorer, score_tiles
 DEFAULT = ScoreOptions()
 
 
+@isolated()
 def score_scene(
     detector: Scorer,
     scene: SceneText | Scene,
@@ -85,6 +87,7 @@ def score_scene(
             return _deliver(detector, opened, begun, options, progress, mapper)
 
 
+@isolated()
 def detect_scene(
     scene: PathText,
     folder: PathText,

@@ -7,6 +7,7 @@ again.
 """
 
 from .cluster import dask
+from .forks import forked
 from .local import processes
 from .mapper import Mapper, Progress, ahead, quiet, serial
 from .warnings import captured_warnings
@@ -17,6 +18,7 @@ __all__ = [
     "ahead",
     "captured_warnings",
     "dask",
+    "forked",
     "processes",
     "quiet",
     "serial",

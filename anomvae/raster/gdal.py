@@ -25,6 +25,7 @@ from rasterio.io import DatasetReader, MemoryFile
 
 from ..addresses import is_local
 from ..errors import RasterError
+from ..parallel import forked
 
 CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
@@ -52,19 +53,19 @@ NETWORK = {
 }
 """Settings for reading from a server."""
 
-# rasterio raises SystemError for a failure without a message of GDAL.
-GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError)
+# rasterio raises SystemError for a failure without a message of GDAL, UnicodeEncodeError for a name
+# that is not UTF-8.
+GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError, UnicodeEncodeError)
 
 
 @contextmanager
 def session(*, remote: bool = False) -> Iterator[None]:
     """Call GDAL with a bounded cache, from any thread."""
+    threads = {"GDAL_NUM_THREADS": "1"} if forked() else {}
     # GDAL has one cache for all threads; to shrink it would empty it.
-    size = _cache_size()
-    with (
-        rasterio.Env(GDAL_CACHEMAX=size, **(_network() if remote else {})),
-        np.errstate(over="ignore"),  # rasterio casts a nodata value of float64 to float32
-    ):
+    options = {"GDAL_CACHEMAX": _cache_size()} | threads | (_network() if remote else {})
+    # rasterio casts a nodata value of float64 to float32.
+    with rasterio.Env(**options), np.errstate(over="ignore"):
         yield
 
 
@@ -106,6 +107,8 @@ def reporting(problem: str, advice: str, *, remote: bool = False) -> Iterator[No
 
 def reason(error: BaseException) -> str:
     """Return the outermost message of GDAL itself in a chain of errors."""
+    if isinstance(error, UnicodeEncodeError):
+        return "its name is not UTF-8, or holds letters that the locale lacks"
     # rasterio's own is "Read failed. See previous exception for details.".
     cause = error.__cause__ if isinstance(error.__cause__, CPLE_BaseError) else error
     text = getattr(cause, "errmsg", "") or getattr(cause, "strerror", "") or str(cause)

@@ -21,6 +21,7 @@ from rasterio.shutil import copy
 
 from ..errors import NotWritten
 from ..files import side_car, sync
+from ..parallel import forked
 from ..pixels.tiling import Window, shape_of
 from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
@@ -179,7 +180,7 @@ class MapWriter:
                 PREDICTOR="YES" if self._layout.predictor else "NO",
                 OVERVIEW_RESAMPLING=self._layout.overviews.upper(),
                 BIGTIFF="IF_SAFER",
-                NUM_THREADS="ALL_CPUS",
+                NUM_THREADS="1" if forked() else "ALL_CPUS",
                 **compression(),
             )
 
