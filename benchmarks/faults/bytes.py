@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -60,21 +61,32 @@ TEXTS = ("", "x", "\x00", "\x1b[2J", "\ud800", "NaN", "a" * 10_000, "地" * 90, 
          "http://127.0.0.1:9/", "<VRTDataset/>", "%s{0}", "fixed:1e999", "sigma:-1")  # fmt: skip
 
 
-def hostile(rng: Random, *, finite: bool = False) -> Any:  # noqa: ANN401 - JSON
+DEEP = "@deep@"
+"""Stands for nesting that Python itself cannot write; `as_json` writes it."""
+
+
+def as_json(document: Any, depth: int) -> bytes:  # noqa: ANN401 - JSON
+    """Write a document; `DEEP` becomes lists nested to a depth."""
+    text = json.dumps(document)
+    return text.replace(f'"{DEEP}"', "[" * depth + "]" * depth).encode()
+
+
+def hostile(rng: Random, *, deep: bool = False) -> Any:  # noqa: ANN401 - JSON
     """Draw a value that nobody expects."""
     return rng.choice(
         [
             lambda: rng.choice(NUMBERS),
-            lambda: rng.choice(NUMBERS if finite else NOT_FINITE),
+            lambda: rng.choice(NOT_FINITE),
             lambda: rng.choice(TEXTS),
             lambda: rng.choice([None, True, False]),
             lambda: rng.choice([[], {}, [[]], [None], {"a": {}}, [1, "x"], [0] * 5_000]),
             lambda: nested(rng.choice([3, 50, 200, 700])),
+            lambda: DEEP if deep else None,
         ]
     )()
 
 
-def changed(node: Any, rng: Random, *, finite: bool = False) -> Any:  # noqa: ANN401 - JSON
+def changed(node: Any, rng: Random, *, deep: bool = False) -> Any:  # noqa: ANN401 - JSON
     """Replace, remove, add, repeat or swap one value anywhere in a document, in place."""
     while isinstance(node, dict | list) and node:
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
@@ -83,20 +95,20 @@ def changed(node: Any, rng: Random, *, finite: bool = False) -> Any:  # noqa: AN
         if isinstance(inside, dict | list) and inside and rng.random() < 0.8:
             node = inside
             continue
-        return _change(node, key, rng, finite)
+        return _change(node, key, rng, deep)
     return None
 
 
-def _change(node: Any, key: Any, rng: Random, finite: bool) -> None:  # noqa: ANN401 - JSON
+def _change(node: Any, key: Any, rng: Random, deep: bool) -> None:  # noqa: ANN401 - JSON
     draw = rng.random()
     if draw < 0.6:
-        node[key] = _near(node[key], rng) if draw < 0.2 else hostile(rng, finite=finite)
+        node[key] = _near(node[key], rng) if draw < 0.2 else hostile(rng, deep=deep)
     elif draw < 0.75:
         del node[key]
     elif isinstance(node, dict):
-        node[rng.choice(["x", "", key + "x"])] = hostile(rng, finite=finite)
+        node[rng.choice(["x", "", key + "x"])] = hostile(rng, deep=deep)
     else:
-        node.insert(key, rng.choice([node[key], hostile(rng, finite=finite)]))
+        node.insert(key, rng.choice([node[key], hostile(rng, deep=deep)]))
 
 
 def _near(value: Any, rng: Random) -> Any:  # noqa: ANN401 - JSON

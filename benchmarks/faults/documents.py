@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from anomvae.errors import AnomvaeError
-from benchmarks.faults.bytes import changed, damaged
+from benchmarks.faults.bytes import as_json, changed, damaged
 from benchmarks.faults.commands import called
 from benchmarks.faults.inputs import write_watch
 from benchmarks.faults.jobs import Job, arguments, write_jobs
@@ -47,8 +47,8 @@ def mutated_json(document: Any, rng: Random) -> bytes:  # noqa: ANN401 - JSON
     """Change values of a document, or bytes of its text."""
     copy = json.loads(json.dumps(document))
     for _ in range(rng.choice([1, 1, 2, 4])):
-        changed(copy, rng)
-    text = json.dumps(copy).encode()
+        changed(copy, rng, deep=True)
+    text = as_json(copy, rng.choice([150, 990, 5_000, 100_000]))
     return damaged(text, rng) if rng.random() < 0.25 else text
 
 
