@@ -73,17 +73,16 @@ def as_json(document: Any, depth: int) -> bytes:  # noqa: ANN401 - JSON
 
 def hostile(rng: Random, *, deep: bool = False) -> Any:  # noqa: ANN401 - JSON
     """Draw a value that nobody expects."""
-    return rng.choice(
-        [
-            lambda: rng.choice(NUMBERS),
-            lambda: rng.choice(NOT_FINITE),
-            lambda: rng.choice(TEXTS),
-            lambda: rng.choice([None, True, False]),
-            lambda: rng.choice([[], {}, [[]], [None], {"a": {}}, [1, "x"], [0] * 5_000]),
-            lambda: nested(rng.choice([3, 50, 200, 700])),
-            lambda: DEEP if deep else None,
-        ]
-    )()
+    draws: list[Callable[[], Any]] = [
+        lambda: rng.choice(NUMBERS),
+        lambda: rng.choice(NOT_FINITE),
+        lambda: rng.choice(TEXTS),
+        lambda: rng.choice([None, True, False]),
+        lambda: rng.choice([[], {}, [[]], [None], {"a": {}}, [1, "x"], [0] * 5_000]),
+        lambda: nested(rng.choice([3, 50, 200, 700])),
+        lambda: DEEP if deep else None,
+    ]
+    return rng.choice(draws)()
 
 
 def changed(node: Any, rng: Random, *, deep: bool = False) -> Any:  # noqa: ANN401 - JSON

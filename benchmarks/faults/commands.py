@@ -112,9 +112,7 @@ def ran(folder: Path, arguments: Sequence[str | Path]) -> Ran:
     return Command.start(folder, arguments).wait()
 
 
-def _become(
-    folder: Path, arguments: Sequence[str | Path], before: Callable[[], object]
-) -> None:
+def _become(folder: Path, arguments: Sequence[str | Path], before: Callable[[], object]) -> None:
     """Turn this process, a fork, into a command."""
     code = 1
     try:

@@ -15,7 +15,7 @@ from anomvae.errors import AnomvaeError
 from benchmarks.faults.bytes import as_json, changed, damaged
 from benchmarks.faults.commands import called
 from benchmarks.faults.inputs import write_watch
-from benchmarks.faults.jobs import Job, arguments, write_jobs
+from benchmarks.faults.jobs import Job, arguments, write_scored
 from benchmarks.faults.kind import Attempt, FaultFound, Kind
 from benchmarks.faults.results import files_in, require_equal
 
@@ -178,7 +178,7 @@ def _with_summary(job: Job, rng: Random, scratch: Path) -> int:
 
 
 KINDS = tuple(
-    Kind(name, "others", share, write_jobs, begin)
+    Kind(name, "others", share, write_scored, begin)
     for name, share, begin in (
         ("detector-toml", 0.16, _begin_detector),
         ("monitor-toml", 0.14, _begin_monitoring),

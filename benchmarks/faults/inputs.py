@@ -38,7 +38,8 @@ feed = {{ path = "alerts.geojson" }}
 def stored(seed: int, anomalies: tuple[Anomaly, ...] = PLANTED) -> NDArray[np.uint16]:
     """Draw a scene as digital numbers, reflectance times 10,000; `NODATA` where there is none."""
     block = simulate(SHAPE, seed, anomalies=anomalies, sensor=SENSOR).block[0] * 10_000
-    return np.nan_to_num(block, nan=NODATA).round().astype("uint16").transpose(2, 0, 1)
+    numbers = np.nan_to_num(block, nan=NODATA).round().astype("uint16")
+    return np.asarray(numbers.transpose(2, 0, 1))
 
 
 def write(

@@ -59,7 +59,7 @@ def arguments(name: str, inputs: Path, out: Path, *changes: str) -> list[str | P
     """Return the arguments of a command that writes into ``out``."""
     scene = inputs / "in" / "day1.tif"
     if name == "train":
-        options = ["-o", out / "model.safetensors", "--overwrite", *QUICK]
+        options: list[str | Path] = ["-o", out / "model.safetensors", "--overwrite", *QUICK]
         return ["train", inputs / "normal.tif", *options, *changes]
     if name == "score":
         return ["score", scene, "-m", inputs / MODEL, "-o", out, "--overwrite", *changes]
@@ -86,6 +86,14 @@ def write_jobs(inputs: Path) -> None:
         alerts = alert_keys([out]) if name == "monitor" else []
         noted = json.dumps({"seconds": seconds, "alerts": alerts})
         (inputs / name / "noted.json").write_text(noted)
+
+
+def write_scored(inputs: Path) -> None:
+    """Write scenes and a model, and score a scene in this process."""
+    write_scenes(inputs)
+    write_model(inputs)
+    called(*arguments("score", inputs, inputs / "score" / "new")).expect(0)
+    (inputs / "score" / "noted.json").write_text(json.dumps({"seconds": 0, "alerts": []}))
 
 
 def import_all(inputs: Path) -> None:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.faults.bytes import nested
-from benchmarks.faults.jobs import write_jobs
+from benchmarks.faults.jobs import write_scored
 from benchmarks.faults.kind import Attempt, FaultFound, Kind
 from benchmarks.faults.watched import Watch
 
@@ -155,4 +155,4 @@ def _begin(inputs: Path) -> Attempt:
     return partial(_attempt, inputs)
 
 
-KINDS = (Kind("servers", "others", 0.02, write_jobs, _begin),)
+KINDS = (Kind("servers", "others", 0.02, write_scored, _begin),)

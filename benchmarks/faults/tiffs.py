@@ -30,7 +30,17 @@ from benchmarks.faults.kind import Attempt, FaultFound, Kind
 if TYPE_CHECKING:
     from anomvae import Detector
 
-LOSSLESS = ("NONE", "LZW", "DEFLATE", "PACKBITS", "ZSTD", "LZMA", "LERC", "LERC_DEFLATE", "LERC_ZSTD")
+LOSSLESS = (
+    "NONE",
+    "LZW",
+    "DEFLATE",
+    "PACKBITS",
+    "ZSTD",
+    "LZMA",
+    "LERC",
+    "LERC_DEFLATE",
+    "LERC_ZSTD",
+)
 LOSSY = ("JPEG",)
 PREDICTED = ("LZW", "DEFLATE", "ZSTD")
 DTYPES = {  # nodata, and the divisor that lets reflectance times 10,000 fit

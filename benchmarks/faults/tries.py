@@ -129,7 +129,7 @@ class _Worker:
 
     def result(self) -> Tried | None:
         """Return the result of the try if it has ended, or its process has died or hangs."""
-        if self.busy is None:
+        if (number := self.busy) is None:
             return None
         with contextlib.suppress(EOFError, OSError):
             if self.pipe.poll():
@@ -143,7 +143,7 @@ class _Worker:
         self.kill()
         self.ended = True
         why = f"hangs after {seconds:.0f} s" if hangs else f"ended with {self.process.exitcode}"
-        return Tried(self.kind.name, self.seed, self.busy, seconds, 0, "died", f"the process {why}")
+        return Tried(self.kind.name, self.seed, number, seconds, 0, "died", f"the process {why}")
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
