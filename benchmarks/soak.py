@@ -95,8 +95,8 @@ class Inputs:
 
 def tries_of(kind: Kind, group: int) -> int:
     """Return the number of tries of a kind, of those of its group."""
-    shares = sum(other.share for other in KINDS if other.group == kind.group)
-    return int(math.ceil(group * kind.share / shares))
+    shares: float = sum(other.share for other in KINDS if other.group == kind.group)
+    return math.ceil(group * kind.share / shares)
 
 
 def selected(only: str | None) -> list[Kind]:
