@@ -78,8 +78,9 @@ def _attempt(
     if not np.isfinite(scores[valid]).all():
         lost = int((~np.isfinite(scores[valid])).sum())
         raise FaultFound("silent", f"{lost} of {valid.sum()} pixels have no score")
-    if not np.isfinite(detector.threshold.value):
-        raise FaultFound("silent", f"the threshold is {detector.threshold.value}")
+    threshold = detector.card.threshold  # None: a detector without one may be kept
+    if threshold is not None and not np.isfinite(threshold.value):
+        raise FaultFound("silent", f"the threshold is {threshold.value}")
     if not sealed and not np.array_equal(scores, sample.scores, equal_nan=True):
         raise FaultFound("silent", "a damaged file has other scores")
     return 0
