@@ -147,7 +147,7 @@ def write_atomically(path: PathText, data: bytes, mode: int = 0o666) -> None:
     """
     final = Path(path)
     require_file(final)
-    if final.is_symlink():
+    if os.path.islink(final):  # Path.is_symlink raises for a name too long
         final = Path(os.path.realpath(final))
     with staging(final.parent, final.name) as stage:
         with writing(final):
@@ -164,7 +164,7 @@ def require_file(path: Path) -> None:
     NotWritten
         When a folder, a device, a pipe or a socket has the name, or a link leads to one.
     """
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not path.is_file():  # Path.exists raises for a name too long
         kind = "a folder" if path.is_dir() else "a device, a pipe or a socket"
         raise NotWritten(f"{path} is {kind}, which no file replaces. Give the name of a file.")
 

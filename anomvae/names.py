@@ -8,8 +8,11 @@ import re
 MAX_STEM = 200
 """Bytes of the longest stem of deliverables; file systems take 255 with its ending."""
 
-UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, line separators, and surrogates: bytes of a name that are no UTF-8."""
+UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters, line separators, marks that reorder a line, and surrogates: bytes of a name
+that are no UTF-8."""
 
 
 def is_utf8(name: str) -> bool:

@@ -12,28 +12,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .. import names
 from ..addresses import concealed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-"""Control characters but tab and new line, marks that reorder a line, and bytes of no encoding."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Starts of a text that a spreadsheet takes for a formula."""
 
 
 def printable(text: str) -> str:
-    r"""Return a text with control characters written as Python escapes them.
+    r"""Return a text with escapes in place of control characters but tab and new line.
 
     Examples
     --------
-    >>> printable("a\x1b[31m.tif")
-    'a\\x1b[31m.tif'
+    >>> printable("a\x1b[31m.tif\n")
+    'a\\x1b[31m.tif\n'
     """
-    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+    parts = re.split(r"([\n\t])", text)
+    return "".join(part if part in {"\n", "\t"} else names.printable(part) for part in parts)
 
 
 def one_line(text: str) -> str:

@@ -15,6 +15,7 @@ from requests import Response, Session
 
 from ..addresses import is_local
 from ..documents import DocumentError, content_of, read_json
+from ..errors import FileError
 from ..hosts import require_allowed, require_redirect
 from .config import StacConfig
 from .web import within
@@ -86,5 +87,10 @@ class BoundedIO(StacApiIO):
 
 def _require_safe_redirect(response: Response, **_options: Any) -> None:  # noqa: ANN401 - requests'
     target = Session().get_redirect_target(response)
-    if target is not None:
+    if target is None:
+        return
+    try:
         require_redirect(str(response.url), target)
+    except FileError:
+        response.close()
+        raise

@@ -143,7 +143,8 @@ def _values_of(values: Array, band: int, pixels: int) -> Iterator[Fill]:
 def _nearness(values: Array) -> Array:
     """Return the distance within which a value lies near another, of each band."""
     steps = np.where((values == values.round()).all(axis=0), STEPS, 0.0)  # of whole numbers
-    low, high = np.nanpercentile(values, (16, 84), axis=0)  # not changed by another fill
+    known = np.where(np.isnan(values).all(axis=0), 0.0, values)
+    low, high = np.nanpercentile(known, (16, 84), axis=0)  # not changed by another fill
     return np.asarray(np.maximum(NEAR * (high - low) / 2, steps))
 
 

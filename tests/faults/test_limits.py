@@ -197,4 +197,4 @@ def test_a_lack_of_memory_is_exit_code_3_with_a_remedy():
     ended = CliRunner().invoke(Lacking(), ["hungry"])
 
     assert ended.exit_code == 3
-    assert ended.stderr.startswith("Error: there is not enough memory. Use fewer bands")
+    assert ended.stderr.startswith("Error: there is not enough memory. Give fewer bands")

@@ -112,7 +112,7 @@ def test_a_name_that_is_not_utf_8_is_one_line(tmp_path):
     code, _, errors = shell("anomvae info b*.tif", tmp_path)
 
     assert code == 3
-    assert b"its name is not UTF-8" in errors
+    assert b"its name is not encoded in UTF-8" in errors
     assert errors.count(b"\n") == 1
 
 
