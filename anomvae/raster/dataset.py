@@ -29,7 +29,7 @@ from ..pixels.tiling import Window, whole
 from .access import DEFAULT, Access
 from .alpha import AlphaBands, alpha_bands
 from .description import bands_of
-from .gdal import reads_remotely, reporting, session
+from .gdal import reads_remotely, reporting
 from .georeference import georeference_of, grid_of
 from .opening import open_handle
 from .sources import files_of
@@ -91,10 +91,14 @@ class Dataset:
         dtypes = self.handle.dtypes
         return tuple(sorted({dtypes[index - 1] for index in self.bands.indexes}))
 
+    def describing(self) -> AbstractContextManager[None]:
+        """Read what the file states about its pixels; a failure becomes a `RasterError`."""
+        return describing(self.name)
+
     @property
     def files(self) -> tuple[FileIdentity, ...]:
         """Identities of the files that the pixels come from, and what GDAL reads from them."""
-        with session():
+        with self.describing():
             files = files_of(self.handle)
             header = georeference_of(self.handle).facts, self.bands, self.validity, self.types
         digest = hashlib.sha256(repr(header).encode()).hexdigest()[:16]
@@ -151,6 +155,11 @@ class Dataset:
         return self.read(self.first(), window or whole(self.grid.shape))[..., 0]
 
 
+def describing(name: str) -> AbstractContextManager[None]:
+    """Read what the file called ``name`` states about itself: GDAL reads some of it only now."""
+    return reporting(f"{name} cannot be described", DAMAGED)
+
+
 @contextmanager
 def open_raster(
     path: PathText, *, name: str | None = None, access: Access = DEFAULT
@@ -167,7 +176,7 @@ def open_raster(
     """
     title = displayed(path if name is None else name)
     with closing(open_handle(str(path), title, access)) as handle:
-        with reporting(f"{title} cannot be described", DAMAGED):
+        with describing(title):
             alpha = alpha_bands(handle)
             _require_real_bands(title, handle, alpha)
             bands = bands_of(handle, title, alpha.masks)

@@ -14,7 +14,6 @@ from ..files import PathText
 from ..pixels.grid import Grid
 from .access import DEFAULT, Access
 from .dataset import Dataset, open_raster
-from .gdal import session
 
 LAYERS = ("score", "reconstruction", "kl")
 """Bands of an anomaly map, in order."""
@@ -51,7 +50,7 @@ def open_map(path: PathText, access: Access = DEFAULT) -> Iterator[OpenMap]:
                 f"anomaly map has {', '.join(LAYERS)}. Give a <scene>.anomaly.tif as anomvae "
                 f"writes it."
             )
-        with session():
+        with dataset.describing():
             tags = dict(dataset.handle.tags())
         yield OpenMap(dataset, tags)
 

@@ -15,7 +15,8 @@ import numpy as np
 from ..errors import RasterError
 from ..pixels.grid import Grid
 from .crs import Points, crs_of, transformed
-from .gdal import GDAL_ERRORS, session
+from .dataset import describing
+from .gdal import GDAL_ERRORS
 from .georeference import Georeference, georeference_of, matrix_of
 from .opening import open_handle
 
@@ -34,7 +35,7 @@ def require_kept(path: Path, asked: Georeference) -> None:
         When its shape, coordinate reference system, transform, control points or polynomials
         differ.
     """
-    with session(), closing(open_handle(str(path))) as dataset:
+    with describing(path.name), closing(open_handle(str(path))) as dataset:
         kept = georeference_of(dataset)
         lost = _lost(asked, kept)
     if lost:

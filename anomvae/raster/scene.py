@@ -20,7 +20,7 @@ from ..pixels.dates import oldest_first
 from .access import DEFAULT, Access
 from .covariates import open_layer
 from .decisions import log_decisions
-from .gdal import absolute_uri, session
+from .gdal import absolute_uri
 from .georeference import georeference_of
 from .masks import open_mask, open_normal
 from .open_scene import OpenDate, OpenScene
@@ -199,7 +199,7 @@ class Scene:
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
         if self.nodata:  # a detector's bands recall that empty pixels had a number
             bands = bands.with_nodata(self.nodata[0])
-        with session():
+        with dataset.describing():
             georeference = georeference_of(dataset.handle)
             log_decisions(dataset, bands)
         layers = tuple(

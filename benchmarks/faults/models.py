@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anomvae.errors import ModelFileError
+from anomvae.errors import ModelFileError, NotFinite
 from benchmarks.faults.bytes import changed, damaged
 from benchmarks.faults.inputs import stored, write_model, write_scenes
 from benchmarks.faults.kind import Attempt, FaultFound, Kind
@@ -72,14 +73,14 @@ def _attempt(
     try:
         detector = Detector.load(path)
         scores = detector.score(sample.block).total
-    except ModelFileError:
+    except (ModelFileError, NotFinite):
         return 0
     valid = np.isfinite(sample.scores)
     if not np.isfinite(scores[valid]).all():
         lost = int((~np.isfinite(scores[valid])).sum())
         raise FaultFound("silent", f"{lost} of {valid.sum()} pixels have no score")
     threshold = detector.card.threshold  # None: a detector without one may be kept
-    if threshold is not None and not np.isfinite(threshold.value):
+    if threshold is not None and not math.isfinite(threshold.value):
         raise FaultFound("silent", f"the threshold is {threshold.value}")
     if not sealed and not np.array_equal(scores, sample.scores, equal_nan=True):
         raise FaultFound("silent", "a damaged file has other scores")

@@ -15,8 +15,8 @@ from rasterio.transform import array_bounds
 from ...errors import GridMismatch, RasterError
 from ..access import DEFAULT, Access
 from ..crs import text_of
-from ..dataset import Dataset, open_raster
-from ..gdal import absolute_uri, session
+from ..dataset import Dataset, describing, open_raster
+from ..gdal import absolute_uri
 from ..opening import open_handle
 from .product import Product
 
@@ -65,7 +65,7 @@ class BandStack(Product):
         GridMismatch
             When the rasters do not cover the same extent in one coordinate reference system.
         """
-        with session(), ExitStack() as files:
+        with describing(self.name), ExitStack() as files:
             layers = [
                 _Layer(name, path, files.enter_context(open_handle(path, access=access)))
                 for path, name in zip(self.files, self.bands, strict=True)
