@@ -178,7 +178,9 @@ def main(
     command = f"python benchmarks/soak.py --seed {seed} {options}"
     publish(Section("soak", "Faults made on purpose", command, text), record)
     if out is not None:
-        out.write_text(json.dumps([asdict(each) for each in counts], indent=1), encoding="utf-8")
+        # `asdict` makes a counter of a counter's items.
+        rows = [asdict(each) | {"wrongs": dict(each.wrongs)} for each in counts]
+        out.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     if any(each.wrongs for each in counts):
         raise SystemExit(1)
 
