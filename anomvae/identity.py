@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -98,6 +98,13 @@ def require_unchanged(inputs: Iterable[FileIdentity]) -> None:
                 f"the result would belong to no state of it: nothing was written. Run this again "
                 f"once the file is complete, and write such files under another name first."
             )
+
+
+@contextmanager
+def unchanged(inputs: Iterable[FileIdentity]) -> Iterator[None]:
+    """Read files for as long as the context is open; at its end, `require_unchanged`."""
+    yield
+    require_unchanged(inputs)
 
 
 def _sampled(identity: FileIdentity, blocks: int) -> FileIdentity:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..addresses import displayed, file_name
 from ..documents import to_json
 from ..files import PathText, SceneText
+from ..identity import unchanged
 from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..parallel import Progress, quiet
 from ..pixels.bands import Bands
@@ -103,7 +104,8 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     Raises
     ------
     RasterError
-        When a file does not exist or cannot be read, or ``result`` is no anomaly map.
+        When a file does not exist, cannot be read or changes meanwhile, or ``result`` is no anomaly
+        map.
     GridMismatch
         When labels, mask or scene are on another grid than the map.
     ConfigError
@@ -131,6 +133,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     with ExitStack() as files:
         scored = files.enter_context(open_map(path, access))
         truth = files.enter_context(open_labels(labels, scored.grid, str(path), access))
+        files.enter_context(unchanged((*scored.dataset.files, *truth.files)))
         keep = None
         if mask is not None:
             keep = files.enter_context(open_mask(mask, scored.grid, str(path), access))
@@ -155,6 +158,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                     "%s was made from %s, not from %s", displayed(path), source, opened.name
                 )
             bands = _bands_with_data(opened)
+            files.enter_context(unchanged(opened.files))
         rows |= _baseline_rows(closed, bands, windows, baselines, progress)
         return Evaluation(displayed(closed.name), displayed(labels), rows)
 
@@ -186,7 +190,7 @@ def evaluate_detector(
     Raises
     ------
     RasterError
-        When a file does not exist or cannot be read.
+        When a file does not exist, cannot be read, or changes meanwhile.
     BandMismatch, CovariateMismatch
         When bands, their radiometry or covariates of the scene are not those of the detector.
     GridMismatch
@@ -210,6 +214,7 @@ def evaluate_detector(
     with ExitStack() as files:
         opened = files.enter_context(closed.open(detector.bands, detector.covariates))
         truth = files.enter_context(open_labels(labels, opened.grid, opened.name, closed.access))
+        files.enter_context(unchanged((*opened.files, *truth.files)))
         windows = files.enter_context(stored(_scored(detector, opened, truth, progress)))
         rows = {OURS: measure_stream(pairs_of(windows), detector.threshold.value)}
         plain = replace(closed, covariates=())

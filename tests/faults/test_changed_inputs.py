@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.rasters import land, plant, write
+from support.rasters import land, plant, trained, write, write_labels
 from support.scorers import Neighbours, content
 from support.watching import START, Clock, run_watch, scenes, watch
 
 import anomvae
 from anomvae.config import resolve_config
 from anomvae.errors import FileError
+from anomvae.evaluation import evaluate_detector
 from anomvae.fitting import Selection, refit_threshold
 from anomvae.mapping import ScoreOptions, detect_scene, score_scene, score_scenes
 from anomvae.pixels.covariates import Covariate
@@ -182,3 +183,20 @@ def test_the_watch_fails_an_overwritten_scene_and_scores_it_again(tmp_path):
     assert failed == [("a.tif", "failed")]
     assert (second.code, second.done) == (0, 1)
     assert sorted(scenes(tmp_path)) == [("a.tif", "done"), ("a.tif", "replaced")]
+
+
+def test_labels_overwritten_while_a_map_or_a_model_is_evaluated_give_no_metrics(scene, tmp_path):
+    result = score_scene(trained(), scene, tmp_path / "out")
+
+    for evaluated in (
+        lambda labels, progress: anomvae.evaluate(result, labels, progress=progress),
+        lambda labels, progress: evaluate_detector(trained(), scene, labels, progress=progress),
+    ):
+        labels = write_labels(tmp_path / "labels.tif")
+        waiting = [labels]
+
+        def progress(*_, waiting=waiting):
+            while waiting:
+                overwrite(waiting.pop())
+
+        refused(labels, evaluated, labels, progress)
