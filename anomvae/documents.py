@@ -46,7 +46,7 @@ def read_json(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
         ...
     anomvae.documents.DocumentError: 1e999 is not a finite number
     """
-    text = _text(content)
+    text = text_of(content)
     try:
         document = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except DocumentError:
@@ -77,7 +77,7 @@ def read_toml(content: str | bytes) -> dict[str, Any]:
         When it is no TOML, too long or too deep, or holds NaN, an infinite number or one that a
         float cannot hold.
     """
-    text = _text(content, MAX_TOML_BYTES)
+    text = text_of(content, MAX_TOML_BYTES)
     if (dots := text.count(".")) > MAX_DOTS:
         raise DocumentError(f"it has {dots} dots, at most {MAX_DOTS} are read")
     try:
@@ -117,7 +117,8 @@ def _without_infinite(node: Any) -> Any:  # noqa: ANN401 - JSON
     return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
-def _text(content: str | bytes, most: int = MAX_BYTES) -> str:
+def text_of(content: str | bytes, most: int = MAX_BYTES) -> str:
+    """Return a text of UTF-8 without its byte order mark; raise `DocumentError` if it is none."""
     if len(content) > most:
         raise DocumentError(f"it has {len(content)} bytes, at most {most} are read")
     try:

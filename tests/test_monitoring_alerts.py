@@ -350,7 +350,7 @@ def test_alerts_wait_for_a_feed_that_cannot_be_written(tmp_path):
     done = run_watch(config, Clock())
 
     assert done.code == 5
-    assert any("1 alerts wait for 'feed'" in message for message in done.messages)
+    assert any("1 alert waits for 'feed'" in message for message in done.messages)
 
 
 def watched(folder, server):

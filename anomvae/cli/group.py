@@ -146,8 +146,8 @@ def main() -> None:
     Or find what is unusual in a single scene:
         anomvae detect scene.tif -o maps/
 
-    Exit codes: 0 done; 1 internal error; 2 usage; 3 a file cannot be read or written, or workers
-    are lost; 4 model and scene do not fit; 5 some scenes of a batch failed, or alerts wait; 6
-    another run writes the same results; 10 anomalies found (only with --fail-on-anomaly); 130
-    interrupted.
+    Exit codes: 0 done; 1 internal error; 2 usage; 3 a file cannot be read or written, memory is
+    too small, or workers are lost; 4 model and scene do not fit; 5 some scenes of a batch failed,
+    or alerts wait; 6 another run writes the same results; 10 anomalies found (only with
+    --fail-on-anomaly); 130 interrupted; 141 nobody reads the output.
     """

@@ -100,7 +100,8 @@ def history(config: str, site: str | None, last: int | None, as_csv: bool, as_js
     elif as_csv:
         echo(csv_text(rows), nl=False)
     elif len(rows):
-        echo(rows[SHORT_COLUMNS].to_string(index=False, na_rep="", max_colwidth=60))
+        short = rows[SHORT_COLUMNS].astype(object)
+        echo(short.where(short.notna(), "").to_string(index=False, max_colwidth=60))
     else:
         echo("no scenes")
 

@@ -78,7 +78,7 @@ def score_scene(
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
             files, area = Deliverables(Path(folder), opened.stem), options.min_area
-            inputs, settings = opened.files, ("score", *_nodata_setting(closed))
+            inputs, settings = opened.files, ("score", repr(closed.nodata))
             files.require_apart(inputs)
             key = CacheKey.of(
                 detector.id, *settings, min_area=area, bands=opened.bands, files=inputs
@@ -132,7 +132,7 @@ def detect_scene(
     normal = [part for path in masks for part in identify_normal(path, select.access)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
-    settings += _nodata_setting(closed)
+    settings += (repr(closed.nodata),)
     area = options.min_area
     with closed.open() as opened:
         files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
@@ -145,11 +145,6 @@ def detect_scene(
     with _scored(closed.name), closed.open(detector.bands) as opened:
         begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
         return _deliver(detector, opened, begun, options, progress)
-
-
-def _nodata_setting(scene: Scene) -> tuple[str, ...]:
-    # The default adds nothing, so that archives made before this option stay up to date.
-    return (f"nodata={scene.nodata}",) if scene.nodata else ()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from ..errors import (
     FileError,
     GridMismatch,
     ScenesFailed,
+    is_lack_of_memory,
 )
 from ..names import one_line
 
@@ -83,7 +84,7 @@ def as_error(error: Exception, what: str) -> AnomvaeError:
         return error
     if type(error) in {sqlite3.DatabaseError, sqlite3.OperationalError}:  # damaged, or a full disk
         raise error
-    if isinstance(error, MemoryError):
+    if is_lack_of_memory(error):
         return FileError(f"{what}: there is not enough memory. Use a machine with more.")
     if isinstance(error, OSError):
         reason = error.strerror or str(error)

@@ -157,9 +157,10 @@ class _Run:
     def _undelivered(self) -> Iterator[str]:
         for name, waiting in self._waiting().items():
             if waiting:
+                alerts = "alert waits" if waiting == 1 else "alerts wait"
                 yield (
-                    f"{waiting} alerts wait for {name!r}: {self.outbox.last_error(name)}. They "
-                    f"are kept, and a later run sends them."
+                    f"{waiting} {alerts} for {name!r}; the last try failed: "
+                    f"{self.outbox.last_error(name)}. A later run tries again."
                 )
 
     def _waiting(self) -> dict[str, int]:

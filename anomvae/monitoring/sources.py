@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 
 from ..addresses import displayed, unsigned
+from ..documents import DocumentError, content_of, text_of
 from ..errors import AnomvaeError, ConfigError, FileError
 from ..identity import FileIdentity, identify
 from ..names import is_utf8, printable
@@ -266,8 +267,8 @@ def _digest(path: Path, state: FileIdentity, digest: Callable[[Path], str]) -> s
 
 def _addresses(file: str) -> list[str]:
     try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = text_of(content_of(file))
+    except (OSError, DocumentError) as error:
         raise FileError(f"{file} cannot be read: {error}. Check the path.") from error
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]

@@ -14,13 +14,13 @@ from pystac_client.stac_api_io import StacApiIO
 from requests import Response, Session
 
 from ..addresses import is_local
-from ..documents import DocumentError, content_of, read_json
+from ..documents import DocumentError, content_of, read_json, text_of
 from ..errors import FileError
 from ..hosts import require_allowed, require_redirect
 from .config import StacConfig
 from .web import within
 
-MOST_BYTES = 32_000_000
+MAX_ANSWER = 32_000_000
 """Length of the longest answer; a page of a hundred items has 2 MB."""
 CHUNK = 65_536  # bytes
 
@@ -50,7 +50,7 @@ class BoundedIO(StacApiIO):
         """Read a file, an address or a link; raise `FileError` if the catalogue may not name it."""
         require_allowed(str(getattr(source, "href", source)), self.catalogue)
         if isinstance(source, str) and is_local(source):
-            return content_of(source).decode()
+            return text_of(content_of(source))
         return str(super().read_text(source, *args, **kwargs))
 
     def request(
@@ -80,9 +80,9 @@ class BoundedIO(StacApiIO):
             content = bytearray()
             for chunk in answer.iter_content(CHUNK):
                 content += chunk
-                if len(content) > MOST_BYTES:
-                    raise DocumentError(f"an answer is longer than {MOST_BYTES} bytes")
-        return content.decode()
+                if len(content) > MAX_ANSWER:
+                    raise DocumentError(f"an answer is longer than {MAX_ANSWER} bytes")
+        return text_of(bytes(content))
 
 
 def _require_safe_redirect(response: Response, **_options: Any) -> None:  # noqa: ANN401 - requests'
