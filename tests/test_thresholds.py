@@ -90,7 +90,7 @@ def test_no_score_at_all_is_answered_with_advice(scores):
 
 @given(values, st.floats(0, 6))
 def test_sigma_is_the_mean_plus_k_standard_deviations(values, k):
-    scores = np.array(values) % 0.5  # none is far above the others
+    scores = np.array(values) % 0.5  # without a gap
 
     cut = Rule("sigma", k).threshold(describe_scores(scores)).value
 

@@ -57,13 +57,14 @@ def test_corrupt_scores_up_to_the_trimmed_share_do_not_count(score, share):
 
 
 @pytest.mark.parametrize("count", [3, 19, 20, 500, 2000, 300_000])
-@pytest.mark.parametrize("kind", ["chi-squared", "normal", "exponential", "equal"])
+@pytest.mark.parametrize("kind", ["chi-squared", "normal", "exponential", "skewed", "equal"])
 def test_ordinary_scores_keep_every_digit_of_their_threshold(count, kind):
     rng = np.random.default_rng(count)
     scores = {
         "chi-squared": 0.5 * rng.chisquare(12, count),
         "normal": rng.normal(50, 5, count),
-        "exponential": np.minimum(rng.exponential(5, count), 60),
+        "exponential": rng.exponential(5, count),
+        "skewed": np.exp(rng.normal(-1, 1.2, count)),  # as with a local-contrast weighting
         "equal": np.full(count, 7.0),
     }[kind]
     described = describe_scores(scores)
