@@ -16,7 +16,7 @@ import click
 from .. import __version__
 from ..errors import AnomvaeError, FileError, is_lack_of_memory
 from .output import printable
-from .streams import READER_GONE, drop_unwritten, note, prepare_streams
+from .streams import READER_GONE, drop_unwritten, note, prepare_streams, undecoded_messages_logged
 
 COMMANDS = (
     "train",
@@ -59,7 +59,8 @@ class Group(click.Group):
         # For notebooks, whose module need not be installed here; anomvae shows no window.
         os.environ.pop("MPLBACKEND", None)
         try:
-            return super().main(*arguments, **options)
+            with undecoded_messages_logged():
+                return super().main(*arguments, **options)
         except OSError as error:  # a message of click itself
             note(f"Error: {error}. Check where the output goes.")
             raise SystemExit(UNREADABLE) from error

@@ -6,14 +6,18 @@ works, and leaves no traceback.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 
 import click
 
 from .output import one_line
+
+log = logging.getLogger(__name__)
 
 READER_GONE = 141
 """Exit code of a program whose reader has gone, as after ``| head``: 128 + SIGPIPE."""
@@ -37,6 +41,24 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def undecoded_messages_logged() -> Iterator[None]:
+    """Log the messages of GDAL that rasterio cannot decode; Python would print a traceback each."""
+    before = sys.unraisablehook
+
+    def log_or_print(unraisable: sys.UnraisableHookArgs) -> None:
+        if "rasterio" in str(unraisable.object) and unraisable.exc_type is UnicodeDecodeError:
+            log.debug("a message of GDAL is not encoded in UTF-8")
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = log_or_print
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def drop_unwritten() -> None:

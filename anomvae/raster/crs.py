@@ -8,12 +8,18 @@ the WKT 2 of a polar system whose file has no code (ERDAS .img, ESRI .prj), PROJ
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
+from contextlib import closing
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 from rasterio._err import CPLE_AppDefinedError
 from rasterio.crs import CRS
+from rasterio.errors import CRSError
 from rasterio.warp import transform
 
 from ..errors import BrokenEnvironment
@@ -22,6 +28,13 @@ from .gdal import GDAL_ERRORS, reason, session
 Points = NDArray[np.float64]
 """Axes (point, coordinate)."""
 
+BUNDLED = Path(rasterio.__file__).parent / "proj_data" / "proj.db"
+"""The database of PROJ in a wheel of rasterio."""
+IS_KNOWN = """
+    SELECT name FROM projected_crs WHERE name = :name
+    UNION SELECT name FROM geodetic_crs WHERE name = :name
+    UNION SELECT name FROM compound_crs WHERE name = :name
+"""
 PROJ_VARIABLES = ("PROJ_DATA", "PROJ_LIB")
 """Environment variables that name the folder of PROJ's database."""
 
@@ -37,6 +50,8 @@ def text_of(crs: CRS | None) -> str:
     if not crs:
         return ""
     _require_proj()
+    if not (crs.is_geographic or crs.is_projected):
+        _require_local(str(crs.to_wkt()))
     # rasterio reads a raster's system from this text of GDAL: WKT 1, or WKT 2 where that lacks it.
     return str(crs.to_wkt())
 
@@ -44,6 +59,20 @@ def text_of(crs: CRS | None) -> str:
 def crs_of(text: str) -> CRS:
     """Return the coordinate reference system of a text; an undefined one, which is false, of ''."""
     return CRS.from_wkt(text) if text else CRS()
+
+
+def named_crs(name: str) -> CRS:
+    """Return the coordinate reference system of a code, a name or WKT that others wrote.
+
+    Raises
+    ------
+    CRSError
+        When there is none.
+    """
+    try:
+        return CRS.from_user_input(name)
+    except ValueError as error:  # of a text that rasterio takes for parameters of PROJ
+        raise CRSError(f"{name[:80]!r} is no coordinate reference system") from error
 
 
 def transformed(source: CRS, target: CRS, points: Points) -> Points:
@@ -81,8 +110,24 @@ def _require_proj() -> None:
         )
 
 
+def _require_local(text: str) -> None:
+    """Require that a system is local indeed: GDAL reads one that PROJ does not know as local."""
+    named = re.search(r'"([^"]+)"', text)
+    if not _given() or named is None or not BUNDLED.exists():
+        return
+    with closing(sqlite3.connect(f"{BUNDLED.as_uri()}?mode=ro", uri=True)) as database:
+        known = database.execute(IS_KNOWN, {"name": named[1]}).fetchone()
+    if known is not None:
+        raise BrokenEnvironment(f"PROJ does not know {named[1]!r}. {_remedy()}")
+
+
+def _given() -> list[str]:
+    """Return the variables that are set, even to nothing."""
+    return [name for name in PROJ_VARIABLES if name in os.environ]
+
+
 def _remedy() -> str:
-    given = [name for name in PROJ_VARIABLES if os.environ.get(name)]
+    given = _given()
     if not given:
         return "Install rasterio again (pip install --force-reinstall rasterio)."
     values = " and ".join(f"{name}={os.environ[name]}" for name in given)

@@ -17,11 +17,18 @@ def log_decisions(dataset: Dataset, bands: Bands) -> None:
     """Log how a file is read whose ``bands`` are in use; call it within a session of GDAL."""
     if dataset.validity.masks:
         log.info("%s: pixels are masked by %s", dataset.name, ", ".join(dataset.validity.masks))
+    for index in dataset.validity.alphas:
+        log.warning(
+            "%s declares band %d as alpha, and it looks like a mask, so it hides pixels. If it "
+            "holds data, declare it as such (gdal_edit.py -colorinterp_%d undefined).",
+            *(dataset.name, index, index),
+        )
     for index in dataset.validity.unmasking:
         log.warning(
             "%s declares band %d as alpha, but it has many values, so it is read as data. Declare "
-            "it as such (gdal_edit.py -colorinterp_%d undefined), or leave it out (--bands).",
-            *(dataset.name, index, index),
+            "it as such (gdal_edit.py -colorinterp_%d undefined); if it is a mask with soft edges, "
+            "extract it (gdal_translate -b %d) and give it as --mask.",
+            *(dataset.name, index, index, index),
         )
     if ColorInterp.palette in dataset.handle.colorinterp:
         log.warning(

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.crs import CRS
 from rasterio.features import rasterize
 from rasterio.warp import transform
 
 from ..errors import RasterError
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of, whole
-from .crs import crs_of
+from .crs import crs_of, named_crs
 from .gdal import reporting, session
 from .georeference import Georeference
 from .vector import GEOJSON, Ring, read_outlines
@@ -109,7 +108,7 @@ def _to_pixels(corners: Ring, crs: str, path: str | Path, grid: Grid, name: str)
             f"The polygons of {path} cannot be projected onto {name}",
             "Save them as GeoJSON in longitude and latitude, or in the system of the scene.",
         ):
-            systems = CRS.from_user_input(crs), crs_of(grid.crs)
+            systems = named_crs(crs), crs_of(grid.crs)
             xs, ys = map(np.asarray, transform(*systems, xs.tolist(), ys.tolist()))
     a, b, c, d, e, f = grid.transform
     determinant = a * e - b * d

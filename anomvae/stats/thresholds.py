@@ -21,8 +21,9 @@ multiplies them; higher is more anomalous; NaN is no data.
 
 One corrupt pixel may have a score of 1e14, and a mean would follow it.  So ``sigma`` leaves out
 scores beyond a wide gap above the 95 % quantile (`ScoreDistribution.credible`): training trims the
-same share.  Scores without such a gap keep every digit of their threshold.  ``sigma-clip`` that would clip
-over a quarter of the scores has met heavy tails instead of anomalies, and stops at its first cut.
+same share.  Scores without such a gap keep every digit of their threshold.  ``sigma-clip`` that
+would clip over a quarter of the scores has met heavy tails instead of anomalies, and stops at its
+first cut.
 """
 
 from __future__ import annotations

@@ -54,7 +54,9 @@ def test_an_alpha_band_with_soft_edges_is_a_mask(tmp_path, caplog, edge):
 
     assert block.shape[-1] == 3
     np.testing.assert_array_equal(np.isnan(block[..., 0]), opaque_inside(edge) == 0)
-    assert caplog.messages == [f"{path}: pixels are masked by band 4 (alpha)"]
+    masked, warned = caplog.messages
+    assert masked == f"{path}: pixels are masked by band 4 (alpha)"
+    assert warned.startswith(f"{path} declares band 4 as alpha, and it looks like a mask")
 
 
 @pytest.mark.parametrize("value", [0, 1, 255])

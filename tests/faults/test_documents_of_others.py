@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from rasterio.crs import CRS
 from support.rasters import land, run, trained, write
 from support.refusals import refused
 from support.watching import Clock, drop, result, run_watch, watch
@@ -20,7 +21,9 @@ from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WaitConfig
 from anomvae.monitoring.state import Alert, Key, SceneResult, opened_state
 from anomvae.objects import read_objects
-from anomvae.raster import Scene
+from anomvae.pixels.grid import Grid
+from anomvae.raster import Georeference, Scene
+from anomvae.raster.polygons import read_polygons
 
 DEEP = "[" * 100_000
 BROKEN = {
@@ -230,3 +233,24 @@ def test_an_alert_that_cannot_be_read_waits_and_is_named(tmp_path, content):
 
     assert sent == 0
     assert error.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["=", "+proj", "proj=", "a=b=c", "EPSG:", "urn:ogc:def:crs:", "{", "[]", "1e99"]
+)
+def test_polygons_in_a_system_that_is_none_are_refused_in_one_line(tmp_path, name):
+    ring = [[0, 0], [9, 0], [9, 9], [0, 0]]
+    document = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": name}},
+        "features": [{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}}],
+    }
+    (tmp_path / "normal.geojson").write_text(json.dumps(document))
+    where = Georeference(
+        Grid((9, 9), (10.0, 0.0, 5e5, 0.0, -10.0, 5e6), CRS.from_epsg(32633).to_wkt())
+    )
+
+    with pytest.raises(RasterError, match="cannot be projected onto") as error:
+        read_polygons(tmp_path / "normal.geojson", where, "scene.tif")
+
+    assert "\n" not in str(error.value)

@@ -1,13 +1,17 @@
 """PROJ_DATA and PROJ_LIB of another installation: an error, never a local system."""
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from support.rasters import NODATA, land, plant, trained, write
 from support.scene_files import make
+
+from anomvae.raster.crs import BUNDLED
 
 
 def foreign(folder, kind):
@@ -73,3 +77,31 @@ def test_a_scene_without_a_system_needs_no_proj(tmp_path):
 
     assert done.returncode == 0
     assert "crs             none" in done.stdout
+
+
+@pytest.mark.skipif(not BUNDLED.exists(), reason="this rasterio has no database of its own")
+def test_a_database_that_lacks_the_system_of_a_scene_makes_it_no_local_one(tmp_path):
+    folder = tmp_path / "proj"
+    folder.mkdir()
+    shutil.copy(BUNDLED, folder)
+    with closing(sqlite3.connect(folder / "proj.db")) as database, database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("DELETE FROM projected_crs WHERE code = '25833'")
+    scene = write(tmp_path / "scene.tif", land(), crs="EPSG:25833")
+    local = write(tmp_path / "local.tif", land(), crs='LOCAL_CS["my hall",UNIT["metre",1]]')
+
+    refused, read = (anomvae("info", path, PROJ_DATA=folder) for path in (scene, local))
+
+    assert refused.returncode == 3
+    assert "PROJ does not know 'ETRS89 / UTM zone 33N'" in last_line(refused)
+    assert "unset PROJ_DATA" in last_line(refused)
+    assert read.returncode == 0
+
+
+def test_a_variable_that_is_empty_is_named_too(tmp_path):
+    done = anomvae("info", write(tmp_path / "scene.tif", land()), PROJ_LIB="", PROJ_DATA="")
+
+    assert done.returncode in {0, 3}
+    if done.returncode:
+        assert "unset PROJ_" in last_line(done)

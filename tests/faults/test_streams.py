@@ -8,6 +8,8 @@ import sys
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from support.rasters import bands_of, land, trained, write
 
 from anomvae.mapping import score_scene
@@ -124,3 +126,19 @@ def test_a_current_folder_that_was_removed_is_one_line(tmp_path):
 
     assert code == 3
     assert errors.startswith(b"Error: The current folder cannot be found")
+
+
+def test_a_message_of_gdal_that_is_no_utf_8_prints_no_traceback(tmp_path):
+    path = tmp_path / "scene.tif"
+    profile = {"driver": "GTiff", "count": 1, "height": 8, "width": 8, "dtype": "uint8"}
+    where = {"crs": "EPSG:32633", "transform": Affine(10, 0, 5e5, 0, -10, 5e6)}
+    with rasterio.open(path, "w", **profile, **where) as dataset:
+        dataset.write(np.ones((1, 8, 8), "uint8"))
+    data = path.read_bytes()
+    name = data.index(b"WGS 84")
+    path.write_bytes(data[:name] + b"\xb5\x00" + data[name + 2 :])
+
+    code, _, errors = shell("anomvae info scene.tif", tmp_path)
+
+    assert b"Traceback" not in errors
+    assert code in {0, 3}
