@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, unquote
 
 SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
 """Start of a name that is no path: an address, a VRT as text, or a subdataset of a container."""
+CURL = re.compile(r"/vsicurl(?:_streaming)?(?=[/?])")
+HTTP = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 ARCHIVE = re.compile(r"/vsi(zip|tar|gzip|7z|rar)/")
 SIGNATURE = re.compile(
     r"x-(amz|goog|oss|ms|cos)-.*|sig|\w*signature|expires|policy|key-pair-id|\w*accessk?e?y?id|"
@@ -100,6 +102,36 @@ def unsigned(name: str) -> str:
     return ADDRESS.sub(lambda match: _unsigned(match[0]), name)
 
 
+def fetched(name: str) -> list[str]:
+    """Return the addresses that GDAL may ask for by HTTP when it opens a name of its own.
+
+    There are several where the name goes on inside a file: GDAL finds out where that file ends.
+
+    Examples
+    --------
+    >>> fetched("/vsicurl?max_retry=2&url=https%3A%2F%2Feo.example%2Fa.tif")
+    ['https://eo.example/a.tif']
+    >>> fetched("/vsizip//vsicurl/https://eo.example/a.zip/b.tif")
+    ['https://eo.example/a.zip', 'https://eo.example/a.zip/b.tif']
+    """
+    start = CURL.search(name)
+    if start is None:
+        return []
+    around, inner = name[: start.start()], name[start.start() :]
+    for opening, closing in ("{}", '""'):
+        inner = inner.partition(closing)[0] if opening in around else inner
+    url, _, query = inner.partition("?")
+    address = _address_in_options(url, query) or inner[len(start[0]) + 1 :]
+    host = HTTP.match(address)
+    if host is None:
+        return []
+    ends = {len(address)}
+    if around and "{" not in around:
+        parts = re.compile(r"\.[^/:]+(?=[/:])").finditer(address, host.end())
+        ends |= {part.end() for part in parts}
+    return [address[:end] for end in sorted(ends)]
+
+
 def _displayed_match(match: re.Match[str]) -> str:
     address = match[0].rstrip(".,:;)]")
     return _displayed(address) + match[0][len(address) :]
@@ -132,9 +164,15 @@ def _split_query(name: str) -> tuple[str, str]:
     The path inside an archive follows the query, and is a part of it here.
     """
     url, mark, query = LOGIN.sub("://", name).partition("?")
-    inner = parse_qs(query).get("url") if re.fullmatch(r"/vsi\w+", url) else None
+    inner = _address_in_options(url, query)
     if inner:
-        return _split_query(f"{url}/{inner[0]}")
+        return _split_query(f"{url}/{inner}")
     if not mark and ENCODED_ADDRESS.search(url):
         return _split_query(unquote(url))
     return url, query
+
+
+def _address_in_options(url: str, query: str) -> str | None:
+    """Return the address in GDAL's options, as in ``/vsicurl?url=...``."""
+    values = parse_qs(query).get("url") if re.fullmatch(r"/vsi\w+", url) else None
+    return values[0] if values else None

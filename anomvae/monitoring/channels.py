@@ -19,6 +19,7 @@ from email.utils import format_datetime
 from functools import partial
 from typing import Protocol, TextIO
 
+from ..calls import within
 from ..documents import DocumentError
 from ..errors import AnomvaeError
 from ..files import write_atomically
@@ -26,7 +27,7 @@ from .alerts import body_of, feature_collection, plain_text, title_of
 from .checks import require_safe
 from .receivers import MailConfig, WebhookConfig
 from .state import Alert
-from .web import DeliveryFailed, call, within
+from .web import DeliveryFailed, call
 
 log = logging.getLogger(__name__)
 

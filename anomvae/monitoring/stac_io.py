@@ -14,11 +14,11 @@ from pystac_client.stac_api_io import StacApiIO
 from requests import Response, Session
 
 from ..addresses import is_local
+from ..calls import within
 from ..documents import DocumentError, content_of, read_json, text_of
 from ..errors import FileError
 from ..hosts import require_allowed, require_redirect
 from .config import StacConfig
-from .web import within
 
 MAX_ANSWER = 32_000_000
 """Length of the longest answer; a page of a hundred items has 2 MB."""

@@ -19,6 +19,9 @@ from ..errors import ConfigError, hint
 from .limits import DEFAULT_LIMITS, Limits
 
 VRT = "VRT"
+ALLOW = "--allow-driver NAME; allow_drivers of a site; anomvae.Access(drivers=...) in Python"
+"""How a driver is allowed, for messages."""
+TRUST = f"If you trust the file, allow the driver VRT ({ALLOW.replace('NAME', VRT)})."
 
 DRIVERS = (
     *("GTiff", "COG", "SNAP_TIFF"),
@@ -37,7 +40,8 @@ SENTINEL2 (its XML; not its JPEG 2000 files), MRF, ERS, ILWIS, PCIDSK, PDF and m
 
 LINKING = ("netCDF", "HDF5", "HDF5Image", "HDF4", "HDF4Image", "BAG", "KEA")
 """Drivers of formats that hold most imaging spectroscopy, but may also link to other local files,
-which GDAL does not report.  They open only what is called so."""
+which GDAL does not report.  They open only files with a name of these
+formats."""
 LINKING_NAME = re.compile(
     r".*\.(nc4?|cdf|grd|h[45]|hdf[45]?|he[45]|bag|kea)|(netcdf|hdf5|hdf4_\w+|bag):.*", re.IGNORECASE
 )

@@ -91,8 +91,13 @@ def unwarned() -> Iterator[None]:
 
 def _network() -> dict[str, str]:
     """Return the settings for reading from a server that the user has not set."""
-    chosen = {*os.environ, *(getenv() if hasenv() else ())}
+    chosen = chosen_settings()
     return {name: value for name, value in NETWORK.items() if name not in chosen}
+
+
+def chosen_settings() -> set[str]:
+    """Return the names of the settings of GDAL that the user, or a session, has set."""
+    return {*os.environ, *(getenv() if hasenv() else ())}
 
 
 @contextmanager

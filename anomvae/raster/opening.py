@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from rasterio.env import ensure_env_with_credentials
 from rasterio.io import DatasetReader
@@ -21,20 +22,20 @@ from rasterio.io import DatasetReader
 from ..addresses import displayed, is_local
 from ..errors import RasterError
 from ..names import is_utf8, printable
-from .access import DEFAULT, VRT, Access
-from .document import read_document
-from .gdal import GDAL_ERRORS, is_remote, is_text, is_vrt, reason, reporting, unwarned, virtual_name
+from .access import ALLOW, DEFAULT, TRUST, VRT, Access
+from .gdal import GDAL_ERRORS, is_remote, is_text, is_vrt, reason, reporting, unwarned
 from .limits import require_at_most, require_within
 from .redirects import require_safe_redirects
+from .source_paths import source_path
 from .vrt import Reference, VrtError, references
+from .vrt_text import read_document
 
 MAX_LEVELS = 10
 """VRTs inside each other."""
-SIDE_CARS = (".msk", ".MSK", ".ovr", ".OVR")
+MASKS_AND_OVERVIEWS = (".msk", ".ovr")
 """Ends of the names of masks and overviews that GDAL opens beside a file."""
 UNKNOWN = "not recognized as being in a supported file format"
 """GDAL's words for a file that exists, and that no allowed driver opens."""
-TRUST = "If you trust the file, give --allow-driver VRT (in Python: Access(drivers=('VRT',)))."
 
 
 def open_handle(path: str, name: str | None = None, access: Access = DEFAULT) -> DatasetReader:
@@ -51,13 +52,12 @@ def open_handle(path: str, name: str | None = None, access: Access = DEFAULT) ->
         raise RasterError(f"{title} cannot be opened: its name is not encoded in UTF-8. Rename it.")
     if is_local(path) and not Path(path).exists():
         raise RasterError(f"{title} does not exist. Check the path.")
-    require_safe_redirects(path)
     with reporting(
         f"{title} cannot be opened as a raster",
         _advice(path),
         remote=is_remote(path) or is_vrt(path),
     ):
-        return _Opening(title, access).open(path)
+        return _Opening(title, access).open(path).handle
 
 
 def _advice(path: str) -> str:
@@ -65,7 +65,7 @@ def _advice(path: str) -> str:
         return "Check the address, the rights and the network."
     return (
         "Give a file that GDAL reads (GeoTIFF, ENVI, VRT, ...), complete and readable; a format "
-        "that may fetch other files is opened with --allow-driver NAME."
+        f"that may fetch other files is allowed by name ({ALLOW})."
     )
 
 
@@ -74,6 +74,22 @@ def _dataset(path: str, drivers: Sequence[str]) -> DatasetReader:
     # `rasterio.open` takes no list of drivers, whatever its documentation promises.
     with unwarned():
         return DatasetReader(path, driver=list(drivers), sharing=False)
+
+
+@contextmanager
+def _closed_on_error(handle: DatasetReader) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        handle.close()
+        raise
+
+
+class _Opened(NamedTuple):
+    """An open file, and the number of sources in it."""
+
+    handle: DatasetReader
+    sources: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,44 +101,42 @@ class _Opening:
     counts: dict[str, int] = field(default_factory=dict)
     """Number of sources of each file that is checked."""
 
-    def open(self, path: str, level: int = 0) -> DatasetReader:
+    def open(self, path: str, level: int = 0) -> _Opened:
         """Open a file once all files that it names are checked."""
         if level > MAX_LEVELS:
             raise RasterError(
                 f"{self.title} holds VRTs inside each other, deeper than {MAX_LEVELS}. {TRUST}"
             )
-        handle = self._open(path, level)
-        try:
+        opened = self._open(path, level)
+        with _closed_on_error(opened.handle):
             if not is_text(path):
-                self._require_overviews(handle, path, level)
+                self._require_overviews(opened.handle, path, level)
                 self._require_side_cars(path, level)
-            require_within(handle, path if level else self.title, self.access.limits)
-        except BaseException:
-            handle.close()
-            raise
-        return handle
+            require_within(opened.handle, path if level else self.title, self.access.limits)
+        return opened
 
-    def _open(self, path: str, level: int) -> DatasetReader:
+    def _open(self, path: str, level: int) -> _Opened:
+        require_safe_redirects(path)
         allowed = self.access.allowed(path)
         if is_text(path) or self.access.any_source:
-            return _dataset(path, allowed)
+            return _Opened(_dataset(path, allowed))
         try:
-            return _dataset(path, [driver for driver in allowed if driver != VRT])
+            return _Opened(_dataset(path, [driver for driver in allowed if driver != VRT]))
         except GDAL_ERRORS:
             document = read_document(path, self._most_bytes)
             if document is None:
                 raise
+        return self._open_vrt(document, path, level)
+
+    def _open_vrt(self, document: bytes, path: str, level: int) -> _Opened:
         written = self._references(document, path)
-        self._require_sources(written, path, level)
+        sources = self._sources(written, path, level)
         handle = _dataset(path, [VRT])
-        try:
+        with _closed_on_error(handle):
             understood = self._references(handle.tags(ns="xml:VRT")["xml:VRT"], path)
             if understood - written:
-                self._require_sources(understood, path, level)
-        except BaseException:
-            handle.close()
-            raise
-        return handle
+                sources = self._sources(understood, path, level)
+        return _Opened(handle, max(1, sources))
 
     @property
     def _most_bytes(self) -> int | None:
@@ -134,39 +148,34 @@ class _Opening:
         except VrtError as error:
             raise RasterError(f"{path} is a VRT that is not opened: {error}. {TRUST}") from error
 
-    def _require_sources(self, found: Counter[Reference], path: str, level: int) -> None:
-        """Require that the sources of a VRT lie in its folder and can be opened, too."""
+    def _sources(self, found: Counter[Reference], path: str, level: int) -> int:
+        """Check the sources of a VRT; return their number, those of inner VRTs included."""
         count = 0
         for reference, times in found.items():
-            count += times * self._count(self._located(reference, path), reference.raw, level)
+            count += times * self._count(source_path(reference, path), reference.raw, level)
             if self.access.limits is not None:
                 require_at_most(path, "sources", count, self.access.limits.sources)
-        self.counts[path] = max(1, count)
+        return count
 
     def _count(self, path: str, raw: bool, level: int) -> int:
         """Check a file that another one names; return the number of sources in it."""
         if raw:
+            require_safe_redirects(path)
             return 1
         if path not in self.counts:
-            try:
-                with closing(self.open(path, level + 1)):
-                    self.counts.setdefault(path, 1)
-            except GDAL_ERRORS as error:
-                raise RasterError(
-                    f"{self.title} needs {path}, which cannot be opened: {reason(error)}. Give all "
-                    f"its files; a format that may fetch others is opened with --allow-driver NAME."
-                ) from error
+            self.counts[path] = self._checked(path, level)
         return self.counts[path]
 
-    def _located(self, reference: Reference, path: str) -> str:
-        """Return the path of a source; raise unless it lies in the folder of the VRT or below."""
-        inside = _inside(reference, path)
-        if inside is None:
+    def _checked(self, path: str, level: int) -> int:
+        try:
+            opened = self.open(path, level + 1)
+        except GDAL_ERRORS as error:
             raise RasterError(
-                f"{path} names {reference.name}, which does not lie in its own folder or below. "
-                f"Move the files together. {TRUST}"
-            )
-        return inside
+                f"{self.title} needs {path}, which cannot be opened: {reason(error)}. Give all "
+                f"its files; a format that may fetch others is allowed by name ({ALLOW})."
+            ) from error
+        opened.handle.close()
+        return opened.sources
 
     def _require_overviews(self, handle: DatasetReader, path: str, level: int) -> None:
         """Check the file of overviews that the metadata of a file name."""
@@ -174,7 +183,7 @@ class _Opening:
         if named is not None:
             name = named.removeprefix(":::BASE:::")
             reference = Reference(name, relative=name != named, raw=False)
-            self._count(self._located(reference, path), raw=False, level=level)
+            self._count(source_path(reference, path), raw=False, level=level)
 
     def _require_side_cars(self, path: str, level: int) -> None:
         if is_remote(path):
@@ -184,7 +193,8 @@ class _Opening:
                 self._count(name, raw=False, level=level)
 
     def _require_remote_side_cars(self, path: str) -> None:
-        for end in SIDE_CARS[::2]:
+        for end in MASKS_AND_OVERVIEWS:
+            require_safe_redirects(path + end)
             try:
                 with closing(_dataset(path + end, self.access.allowed(path + end))):
                     pass
@@ -194,34 +204,6 @@ class _Opening:
 
 
 def _existing_side_cars(path: str) -> Iterator[str]:
-    """Yield the masks and overviews beside a file; a file system may ignore case."""
-    return (path + end for end in SIDE_CARS if os.path.exists(path + end))
-
-
-def _inside(reference: Reference, path: str) -> str | None:
-    """Return the path of a source that lies in the folder of a VRT or below; None otherwise."""
-    prefix, name, rest = _split(reference.name)
-    if not is_local(name):
-        return None
-    if is_local(path):
-        joined = os.path.join(os.path.dirname(path) if reference.relative else "", name)
-        # GDAL starts at the folder of the VRT itself, where its name is a link to it.
-        real = os.path.realpath(path)
-        if reference.relative and os.path.dirname(real) != os.path.realpath(os.path.dirname(path)):
-            joined = os.path.join(os.path.dirname(real), name)
-        inside = Path(os.path.realpath(joined)).is_relative_to(os.path.dirname(real))
-        return f"{prefix}{joined}{rest}" if inside else None
-    clean = os.path.normpath(name)
-    if not reference.relative or prefix or clean.startswith("..") or os.path.isabs(clean):
-        return None
-    folder = virtual_name(path).partition("?")[0].rpartition("/")[0]
-    return f"{folder}/{name}"
-
-
-def _split(name: str) -> tuple[str, str, str]:
-    """Split the name of a subdataset, as in ``NETCDF:"a.nc":b``, around its path."""
-    for prefix in ('NETCDF:"', 'HDF5:"', 'ZARR:"'):
-        if name.startswith(prefix):
-            path, quote, rest = name.removeprefix(prefix).partition('"')
-            return prefix, path, quote + rest
-    return "", name, ""
+    """Yield the masks and overviews beside a file, whose ends GDAL finds in upper case, too."""
+    ends = (end for lower in MASKS_AND_OVERVIEWS for end in (lower, lower.upper()))
+    return (path + end for end in ends if os.path.exists(path + end))

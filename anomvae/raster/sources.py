@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rasterio.io import DatasetReader
 
 from ..errors import RasterError
 from ..identity import is_sidecar
-from .access import Access
-from .gdal import is_remote
+from .access import VRT, Access
+from .gdal import is_remote, session
 from .opening import open_handle
+from .vrt_text import read_document
 
-TRUSTED = Access(drivers=("VRT",))
+TRUSTED = Access(drivers=(VRT,), limits=None)
 """The sources of a raster that is open were checked when it was opened."""
 LOCAL_ARCHIVES = ("zip://", "tar://", "gzip://")
-VRT = "VRT"
-START = b"<VRTDataset"
-"""Start of a VRT, which may have any name."""
-LOOKED_AT = 100
-"""Bytes that are searched for it: a declaration of XML may precede it."""
 
 
 def files_of(dataset: DatasetReader) -> list[str]:
@@ -40,27 +34,20 @@ def _with_sources(dataset: DatasetReader) -> list[str]:
         return files
     found, waiting = dict.fromkeys(files), [file for file in files if file != name]
     while waiting:
-        file = waiting.pop()
-        if _is_vrt(file):
-            new = [source for source in _sources(file) if source not in found]
-            found |= dict.fromkeys(new)
-            waiting += new
+        new = [source for source in _sources(waiting.pop()) if source not in found]
+        found |= dict.fromkeys(new)
+        waiting += new
     return list(found)
 
 
 def _sources(file: str) -> list[str]:
+    """Return the files that a VRT reads; none for another file."""
+    with session(remote=is_remote(file)):
+        document = read_document(file, most=None)
+    if document is None:
+        return []
     try:
         with open_handle(file, access=TRUSTED) as vrt:
             return list(vrt.files)
     except RasterError:
         return []  # reading its pixels fails, too, and names it
-
-
-def _is_vrt(file: str) -> bool:
-    if file.lower().endswith(".vrt"):
-        return True
-    try:
-        with Path(file).open("rb") as head:
-            return START in head.read(LOOKED_AT)
-    except OSError:
-        return False

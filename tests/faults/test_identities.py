@@ -17,7 +17,7 @@ from anomvae.config import resolve_config
 from anomvae.errors import OutputExists
 from anomvae.fitting import Selection
 from anomvae.mapping import ScoreOptions, detect_scene, score_scene
-from anomvae.raster import Scene
+from anomvae.raster import Access, Scene
 
 
 def digest(scene, folder, **options):
@@ -165,6 +165,22 @@ def test_the_sources_of_a_virtual_raster_within_another_count(tmp_path, inner):
     write(source, land(seed=2))
 
     assert digest(outer, tmp_path / "out") != before
+
+
+@pytest.mark.parametrize("where", ["{}/inner", "/vsizip/{}/a.zip/inner"])
+def test_the_sources_of_a_virtual_raster_behind_a_long_comment_count(tmp_path, where):
+    source = write(tmp_path / "a.tif", land(seed=1))
+    inner = absolute_vrt(tmp_path / "inner", source)
+    inner.write_text(f"<!-- {'made by hand ' * 60} -->\n{inner.read_text()}")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(inner, "inner")
+    outer = absolute_vrt(tmp_path / "outer.vrt", where.format(tmp_path))
+    access = Access.of(["VRT"])
+    before = digest(outer, tmp_path / "out", access=access)
+
+    write(source, land(seed=2))
+
+    assert digest(outer, tmp_path / "out", access=access) != before
 
 
 def test_a_byte_in_a_sampled_block_of_a_huge_file_counts_at_a_bounded_cost(tmp_path):

@@ -5,7 +5,8 @@ It is another process: GDAL may hold Python's lock while it waits for an answer.
     python servers.py FOLDER [TROUBLE ...]
 
 A trouble is ``404``, ``500``, ..., or in the middle of the answer ``drop`` or ``stall`` (silence),
-and the numbers of the GETs that meet it: ``500:2,4`` or ``drop:3-``.
+and the numbers of the GETs that meet it: ``500:2,4`` or ``drop:3-``.  A file ``a.tif.location``
+holds the address that ``a.tif`` redirects to.
 """
 
 import re
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from urllib.parse import unquote
 
 
 @contextmanager
@@ -55,7 +57,14 @@ class Handler(BaseHTTPRequestHandler):
         self.answer("GET", met(self.troubles, next(self.numbers)))
 
     def answer(self, method, trouble):
-        file = self.folder / self.path.partition("?")[0].lstrip("/")
+        file = self.folder / unquote(self.path.partition("?")[0].lstrip("/"))
+        location = file.with_name(f"{file.name}.location")
+        if location.is_file():
+            self.send_response(302)
+            self.send_header("Location", location.read_text())
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         status = int(trouble) if trouble and trouble.isdigit() else None
         if status or not file.is_file():
             self.send_response(status or 404)
