@@ -9,6 +9,7 @@ from rasterio.enums import ColorInterp
 from ..errors import listed
 from ..pixels.bands import Bands
 from .dataset import Dataset
+from .description import bad_bands_of
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +37,10 @@ def log_decisions(dataset: Dataset, bands: Bands) -> None:
             "Expand it first if the colours are meant (gdal_translate -expand rgb).",
             dataset.name,
         )
-    bad = [band.name for band in bands if band.index in _bad_bands(dataset)]
+    marked = bad_bands_of(dataset.handle)
+    bad = [band.name for band in bands if band.index in marked]
     if bad:
         log.warning(
             "%s marks %d of the bands in use as bad (bbl): %s. Choose others by --bands.",
             *(dataset.name, len(bad), listed(bad)),
         )
-
-
-def _bad_bands(dataset: Dataset) -> set[int]:
-    """Return the numbers of the bands that are 0 in the bad-band list of an ENVI header."""
-    marks = dataset.handle.tags(ns="ENVI").get("bbl", "").strip(" {}\n").split(",")
-    return {index for index, mark in enumerate(marks, start=1) if mark.strip() in {"0", "0.0"}}

@@ -54,6 +54,12 @@ def bands_of(dataset: DatasetReader, title: str, masks: Collection[int]) -> Band
     return Bands(items, source=len(items), named=named)
 
 
+def bad_bands_of(dataset: DatasetReader) -> set[int]:
+    """Return the numbers of the bands that are 0 in the bad-band list of an ENVI header."""
+    marks = _entries(dataset.tags(ns="ENVI"), "bbl")
+    return {index for index, mark in enumerate(marks, start=1) if mark.strip() in {"0", "0.0"}}
+
+
 def nanometres(text: str) -> float | None:
     """Return the only wavelength in a text, nm; None if there are none or several."""
     wavelengths = set(_nanometres_in(text.casefold()))
@@ -84,7 +90,7 @@ class _Header:
     def of(cls, dataset: DatasetReader) -> _Header:
         """Read the header of a raster."""
         envi = dataset.tags(ns="ENVI")
-        lists = {key: envi.get(key, "").strip(" {}\n").split(",") for key in ENVI_LISTS}
+        lists = {key: _entries(envi, key) for key in ENVI_LISTS}
         return cls(dataset, dataset.descriptions, lists, envi.get("wavelength_units", ""))
 
     def name(self, index: int) -> str:
@@ -116,6 +122,11 @@ class _Header:
         """Return the entry of a band in a list of an ENVI header."""
         entries = self.envi[key]
         return entries[index - 1].strip() if index <= len(entries) else ""
+
+
+def _entries(header: dict[str, str], key: str) -> list[str]:
+    """Return the entries of a list in an ENVI header."""
+    return header.get(key, "").strip(" {}\n").split(",")
 
 
 def _folded(tags: dict[str, str]) -> dict[str, str]:

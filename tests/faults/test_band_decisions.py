@@ -1,6 +1,7 @@
 """What is decided about the bands of a file, and where that is reported."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from anomvae.errors import RasterError
 from anomvae.mapping.options import ScoreOptions
 from anomvae.mapping.tiles import plan_tiles
 from anomvae.pixels.tiling import TILE_BYTES
-from anomvae.raster import Scene
+from anomvae.raster import Scene, open_raster
+from anomvae.raster.decisions import log_decisions
 from anomvae.training.scenes import reading_tiles
 
 
@@ -120,6 +122,33 @@ def test_bad_bands_of_a_header_in_use_are_named(tmp_path, caplog):
 
     assert len(caplog.messages) == 1
     assert "marks 1 of the bands in use as bad (bbl): band_2" in caplog.messages[0]
+
+
+class Counted:
+    """An open raster that notes which metadata are read."""
+
+    def __init__(self, handle):
+        self.handle, self.reads = handle, []
+
+    def tags(self, *bands, ns=None):
+        self.reads.append(ns)
+        return self.handle.tags(*bands, ns=ns)
+
+    def __getattr__(self, name):
+        return getattr(self.handle, name)
+
+
+def test_the_list_of_bad_bands_is_read_once_however_many_bands_there_are(tmp_path, caplog):
+    path = make(tmp_path / "a.img", ramp(30), driver="ENVI")
+    header = tmp_path / "a.hdr"
+    header.write_text(header.read_text() + f"bbl = {{{', '.join('01' * 15)}}}\n")
+
+    with open_raster(path) as dataset:
+        counted = Counted(dataset.handle)
+        log_decisions(replace(dataset, handle=counted), dataset.bands)
+
+    assert counted.reads == ["ENVI"]
+    assert "marks 15 of the bands in use as bad" in caplog.text
 
 
 @pytest.mark.parametrize("names", [("red", "red"), ("red", "")])
