@@ -21,15 +21,17 @@ if TYPE_CHECKING:
     from .fitting import Selection, detect, refit_threshold, train
     from .mapping import MapResult, ScoreOptions, detect_scene, score_scene
     from .objects import AnomalyObject, Objects, read_objects
-    from .raster import Scene
+    from .raster import Access, Limits, Scene
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Access",
     "AnomalyObject",
     "AnomvaeError",
     "Detector",
     "Evaluation",
+    "Limits",
     "MapResult",
     "Objects",
     "RXDetector",
@@ -83,7 +85,7 @@ __getattr__ = lazily(
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
         "mapping": ("MapResult", "ScoreOptions", "detect_scene", "score_scene"),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
-        "raster": ("Scene",),
+        "raster": ("Access", "Limits", "Scene"),
     },
 )
 

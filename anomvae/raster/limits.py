@@ -50,8 +50,8 @@ def require_at_most(name: str, what: str, found: int, most: int) -> None:
     if found > most:
         raise RasterError(
             f"{name} has {found} {what}, at most {most} are opened: the file seems damaged, or "
-            f"made to exhaust the memory. If it is what you expect, give --no-limits "
-            f"(in Python: Access(limits=None))."
+            f"made to exhaust the memory. If it is what you expect, lift the limits "
+            f"(--no-limits; no_limits = true of a site; anomvae.Access(limits=None) in Python)."
         )
 
 

@@ -10,6 +10,7 @@ from support.rasters import run
 from support.refusals import refused
 from support.scene_files import make, ramp, read, setting
 
+import anomvae
 from anomvae.cli.group import Group
 from anomvae.errors import RasterError, is_lack_of_memory
 from anomvae.pixels.tiling import whole
@@ -76,6 +77,22 @@ def test_a_limit_is_lifted_by_an_option(tmp_path):
 
     assert described.code == 0
     assert "2147483647" in described.out
+
+
+def test_the_advice_names_the_option_the_setting_of_a_site_and_python(tmp_path):
+    path = make(tmp_path / "a.tif", ramp(2))
+    hostile = tmp_path / "b.vrt"
+    hostile.write_text(document(sourced("../a.tif")))
+    (tmp_path / "c.tif").write_text("no raster")
+
+    for name, words in (
+        (path, ("--no-limits", "no_limits = true of a site", "anomvae.Access(limits=None)")),
+        (hostile, ("--allow-driver VRT", "allow_drivers of a site", "anomvae.Access(drivers=")),
+        (tmp_path / "c.tif", ("--allow-driver NAME", "allow_drivers of a site")),
+    ):
+        with pytest.raises(RasterError) as error:
+            read(name, access=anomvae.Access(limits=anomvae.Limits(bands=1)))
+        assert all(word in str(error.value) for word in words)
 
 
 def test_a_limit_may_be_lower(tmp_path):
