@@ -115,9 +115,10 @@ def _scheme(address: str) -> str:
 
 def _host(address: str) -> str:
     try:
-        return urlsplit(address).hostname or ""
+        host = urlsplit(address).hostname or ""
     except ValueError:  # no address at all, such as http://[
         return ""
+    return "" if "%" in host else host  # which some programs decode before they look it up
 
 
 def _shown(address: str) -> str:
@@ -138,4 +139,16 @@ def _reach(address: IPv4Address | IPv6Address) -> Reach:
     address = inner or address
     if address.is_link_local or address.is_multicast or address in METADATA:
         return Reach.LINK
-    return Reach.MACHINE if address.is_loopback or address.is_unspecified else Reach.NETWORK
+    inside = address.is_loopback or address.is_unspecified or _is_own(address)
+    return Reach.MACHINE if inside else Reach.NETWORK
+
+
+def _is_own(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether an address is one of this machine: only to those a socket can be bound."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True

@@ -10,7 +10,7 @@ import urllib.error
 from collections.abc import Mapping
 from functools import partial
 
-from ..addresses import concealed, displayed
+from ..addresses import concealed
 from ..calls import answer_of, within
 
 MOST_BYTES = 65_536  # of an answer that are read
@@ -47,7 +47,7 @@ def _call(url: str, timeout: float, body: bytes | None, headers: Mapping[str, st
         raise
     except urllib.error.URLError as error:
         raise DeliveryFailed(str(error.reason)) from error
-    except ValueError as error:  # its text may quote a part of the address
+    except (ValueError, http.client.InvalidURL) as error:  # the text may quote the address
         raise DeliveryFailed("its address is no valid URL") from error
     except (OSError, http.client.HTTPException) as error:
         raise DeliveryFailed(str(error) or type(error).__name__) from error
@@ -56,6 +56,6 @@ def _call(url: str, timeout: float, body: bytes | None, headers: Mapping[str, st
 def _status(error: urllib.error.HTTPError) -> str:
     with error:
         if 300 <= error.code < 400:
-            to = displayed(error.headers.get("Location", "nowhere"))
-            return f"it redirects to {to}; give the address that answers itself"
+            # The target is as secret as the address.
+            return "it redirects to another address; give the address that answers itself"
         return f"it answers {error.code} {error.reason}"

@@ -1,6 +1,7 @@
 """A catalogue on a server names files on servers: no local file, and no host of this machine."""
 
 import json
+import socket
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 
@@ -35,7 +36,12 @@ FORBIDDEN = {
         *("http://169.254.169.254/latest", "http://[fe80::1]/a", "http://100.100.100.200/a"),
         *("http://[::ffff:169.254.169.254]/a", "http://0xa9fea9fe/a", "http://[fd00:ec2::254]/a"),
     ],
-    "no server": ["https:///a.tif", "http://", "http://["],
+    "no server": [
+        *("http://127%2e0%2e0%2e1/a.tif", "http://loc%61lhost/a", "http://%31%32%37.0.0.1/a"),
+        "https:///a.tif",
+        "http://",
+        "http://[",
+    ],
     "unclear": ["https://93.184.215.14\\@127.0.0.1/a.tif", "https://h.example/a b\n.tif"],
 }
 
@@ -177,3 +183,14 @@ def test_a_catalogue_leads_its_reader_to_no_local_file_and_no_other_machine(tmp_
         with catalogue(documents, [("item", link)]) as url:
             (scene,) = catalogued(f"{url}/catalog.json").scenes
         assert "is not read" in scene.fault or "another scheme" in scene.fault
+
+
+def test_another_address_of_this_machine_is_this_machine():
+    own = {
+        address
+        for name in (socket.gethostname(), socket.getfqdn())
+        for *_, (address, *_) in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        if "%" not in address
+    }
+
+    assert {reach_of(address) for address in own} <= {Reach.MACHINE, Reach.LINK}

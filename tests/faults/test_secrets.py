@@ -5,10 +5,12 @@ import logging
 import os
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import quote
 
 import pytest
 import rasterio
+from support import watching
 from support.rasters import bands_of, land, plant, run, trained, write, write_labels
 from support.servers import served
 from support.watching import Clock, Stub, receiver, rows, run_watch, watch
@@ -18,6 +20,7 @@ from anomvae.cli.output import LineFormatter, one_line
 from anomvae.errors import RasterError
 from anomvae.mapping import read_summary, score_scene
 from anomvae.monitoring.health import JsonFormatter
+from anomvae.monitoring.web import DeliveryFailed, call
 from anomvae.raster import Scene, dataset
 
 SECRET = "s3cr3t"
@@ -284,3 +287,20 @@ def test_the_json_log_of_a_watch_is_json_without_secrets():
     line = json.loads(JsonFormatter("run").format(record))
 
     assert (line["error"], line["share"], line["n"]) == ('"https://h/a" \x1b', None, 1)
+
+
+@pytest.mark.parametrize("end", ["/", " # my hook", "\x01"])
+def test_a_secret_in_the_path_of_a_receiver_is_in_no_reason(end):
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(301)
+            self.send_header("Location", f"{self.path}/")
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            """Keep quiet."""
+
+    with watching.served(Redirecting) as url, pytest.raises(DeliveryFailed) as error:
+        call(f"{url}/services/T0/SECRET{end}", timeout=5)
+
+    assert "SECRET" not in str(error.value)
