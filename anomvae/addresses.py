@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 from urllib.parse import parse_qs, unquote
+from urllib.request import url2pathname
 
 SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
 """Start of a name that is no path: an address, a VRT as text, or a subdataset of a container."""
 CURL = re.compile(r"/vsicurl(?:_streaming)?(?=[/?])")
 HTTP = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+FILE_URI = re.compile(r"file:(?://(?:localhost)?)?(?=/)(?!//)", re.IGNORECASE)
+"""Start of the URI of a file on this machine."""
 ARCHIVE = re.compile(r"/vsi(zip|tar|gzip|7z|rar)/")
 SIGNATURE = re.compile(
     r"x-(amz|goog|oss|ms|cos)-.*|sig|\w*signature|expires|policy|key-pair-id|\w*accessk?e?y?id|"
@@ -51,6 +54,20 @@ AUTHORIZATION = re.compile(r"\b((?:Authorization: *)?(?:Bearer|Basic)) +[\w.~+/=
 def is_local(name: str) -> bool:
     """Return whether a name is a path: no URI, no virtual file of GDAL, no VRT as text."""
     return not SCHEME.match(name)
+
+
+def local_path(name: str) -> str:
+    """Return the path of a URI of a file on this machine; any other name stays.
+
+    Examples
+    --------
+    >>> local_path("file:///maps/high%20tide.tif"), local_path("maps/100%25.tif")
+    ('/maps/high tide.tif', 'maps/100%25.tif')
+    """
+    found = FILE_URI.match(name)
+    if found is None:
+        return name
+    return url2pathname(re.split(r"[?#]", name[found.end() :], maxsplit=1)[0])
 
 
 def file_name(name: str) -> str:

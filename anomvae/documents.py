@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,10 @@ MAX_DOTS = 10_000
 """Most dots in TOML: to read a dotted key takes time that grows by the square of its parts."""
 MAX_DEPTH = 100
 """Deepest nesting of lists and tables."""
+MAX_DIGITS = 4300
+"""Digits of the longest integer, by default Python's own limit."""
+ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+"""A byte that is no UTF-8, where a text was decoded by ``surrogateescape``."""
 
 
 class DocumentError(ValueError):
@@ -57,6 +62,37 @@ def read_json(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
         raise DocumentError(f"it is no JSON ({error})") from error
     _require_shallow(document)
     return document
+
+
+def read_parts(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
+    """Read a JSON document of parts that are checked one by one, by `checked`.
+
+    What is wrong with a part, and leaves the others readable, is kept: numbers that are not finite,
+    depth, and, as surrogates, bytes that are no UTF-8.
+
+    Raises
+    ------
+    DocumentError
+        When it is no JSON, too long, or too deep for Python.
+    """
+    text = text_of(content, errors="surrogateescape")
+    try:
+        return json.loads(text, parse_int=_integer)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except ValueError as error:
+        raise DocumentError(f"it is no JSON ({error})") from error
+
+
+def checked(part: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return a part of a document of `read_parts`; raise `DocumentError` as `read_json` does."""
+    try:
+        text = json.dumps(part, ensure_ascii=False)
+    except RecursionError as error:
+        raise _too_deep() from error
+    if ESCAPED_BYTE.search(text):
+        raise _no_utf8()
+    return read_json(text)
 
 
 def content_of(path: str | Path) -> bytes:
@@ -117,14 +153,26 @@ def _without_infinite(node: Any) -> Any:  # noqa: ANN401 - JSON
     return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
-def text_of(content: str | bytes, most: int = MAX_BYTES) -> str:
-    """Return a text of UTF-8 without its byte order mark; raise `DocumentError` if it is none."""
+def text_of(content: str | bytes, most: int = MAX_BYTES, errors: str = "strict") -> str:
+    """Return a text of UTF-8 without its byte order mark; raise `DocumentError` if it is none.
+
+    By ``errors="surrogateescape"``, bytes that are no UTF-8 become surrogates.
+    """
     if len(content) > most:
         raise DocumentError(f"it has {len(content)} bytes, at most {most} are read")
     try:
-        return content if isinstance(content, str) else content.decode("utf-8-sig")
+        return content if isinstance(content, str) else content.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:
-        raise DocumentError("it is not encoded in UTF-8") from error
+        raise _no_utf8() from error
+
+
+def _no_utf8() -> DocumentError:
+    return DocumentError("it is not encoded in UTF-8")
+
+
+def _integer(text: str) -> int | float:
+    """Read an integer; one of more digits than a float holds is infinite, as `checked` refuses."""
+    return int(text) if len(text) <= MAX_DIGITS else math.inf
 
 
 def _finite(text: str) -> float:

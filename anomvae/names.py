@@ -15,6 +15,11 @@ UNSAFE = re.compile(
 that are no UTF-8."""
 
 
+AMBIGUOUS = re.compile(r'[<>:"|?*\\/]')
+"""Characters by which GDAL takes a path for a document or a subdataset, and that Windows or a URL
+reserves."""
+
+
 def is_utf8(name: str) -> bool:
     """Return whether a name is text: GDAL and databases take no other."""
     try:
@@ -41,9 +46,10 @@ def one_line(text: str) -> str:
 
 
 def fitted(name: str, most: int) -> str:
-    r"""Return a name for a file of at most ``most`` bytes, without control characters.
+    r"""Return a name for a file of at most ``most`` bytes, which GDAL and every system take as one.
 
-    A name that has to change ends in a digest of the whole, so that different names stay so.
+    It has no control characters, and none with a meaning of its own in a path or an address.  A
+    name that has to change ends in a digest of the whole, so that different names stay so.
 
     Examples
     --------
@@ -51,8 +57,10 @@ def fitted(name: str, most: int) -> str:
     'bay.tif'
     >>> fitted("bay" * 40, 40)
     'baybaybaybaybaybaybaybaybay-082cbf5111c2'
+    >>> fitted("<VRTDataset>", 40)
+    '_VRTDataset_-5e3ec6210325'
     """
-    clean = UNSAFE.sub("_", name)
+    clean = AMBIGUOUS.sub("_", UNSAFE.sub("_", name))
     if clean == name and len(name.encode()) <= most:
         return name
     digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..addresses import displayed
+from ..addresses import displayed, local_path
+from ..documents import DocumentError, checked
 from ..errors import AnomvaeError, FileError, hint
 from ..names import one_line
 from .config import StacConfig
@@ -40,13 +41,16 @@ def catalogued(config: StacConfig, now: datetime) -> Listing:
             f"{config.url} is a STAC catalogue; it is read by pystac-client, which is missing. "
             f'Run: pip install "anomvae[stac]".'
         ) from error
+    config = config.model_copy(update={"url": local_path(config.url)})
+    io = BoundedIO(config)
     found = _Found(config, None if config.days is None else now - timedelta(days=config.days))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a static catalogue conforms to no API
-            found.add_all(_entries(BoundedIO(config), config, found.since))
+            found.add_all(_entries(io, config, found.since))
     except Exception as error:  # pystac raises anything on a document that is no STAC
         found.errors.append(_unread(config.url, error))
+    found.errors += io.faults.values()
     return found.listing()
 
 
@@ -127,7 +131,18 @@ def _entries(
     )
     for document in search.items_as_dicts():
         io.require_time()
-        yield Entry(document)
+        yield _entry(document)
+
+
+def _entry(document: Any) -> Entry:  # noqa: ANN401 - JSON
+    """Return an item of a page; of one that is beyond the limits no more than its name."""
+    try:
+        return Entry(checked(document))
+    except DocumentError as error:
+        members = document if isinstance(document, dict) else {}
+        names = {key: members.get(key) for key in ("collection", "id")}
+        texts = {key: name for key, name in names.items() if isinstance(name, str)}
+        return Entry(texts, error=error)
 
 
 def _walk(io: BoundedIO, root: str) -> Iterator[Entry | AnomvaeError]:
@@ -149,7 +164,7 @@ def _walk(io: BoundedIO, root: str) -> Iterator[Entry | AnomvaeError]:
         for target in dict.fromkeys(target for rel, target in new if rel == "item"):
             io.require_time()
             try:
-                yield Entry(io.read_json(target), target)
+                yield Entry(checked(io.read_json(target)), target)
             except Exception as error:
                 yield Entry(None, target, error)
 
@@ -159,7 +174,7 @@ def _links(document: dict[str, Any], href: str) -> list[tuple[str, str]]:
     from pystac.utils import make_absolute_href
 
     links = [link for link in document.get("links", []) if link.get("rel") in {"child", "item"}]
-    return [(link["rel"], str(make_absolute_href(str(link["href"]), href))) for link in links]
+    return [(link["rel"], local_path(make_absolute_href(link["href"], href))) for link in links]
 
 
 def _is_wanted(item: CatalogueItem, config: StacConfig, since: datetime | None) -> bool:

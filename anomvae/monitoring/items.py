@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ..addresses import concealed, displayed, local_path, unsigned
 from ..hosts import require_allowed
 from ..names import one_line, printable
 from .config import StacConfig
@@ -91,7 +92,7 @@ def item_of(entry: Entry, config: StacConfig) -> CatalogueItem:
         item.set_self_href(entry.href)
     collection = None if item.collection_id is None else _text(item.collection_id, "its collection")
     return CatalogueItem(
-        name=name,
+        name=_shown(name),
         collection=collection,
         time=_time(item),
         bbox=item.bbox,
@@ -110,11 +111,12 @@ def faulty(entry: Entry, error: Exception) -> FoundScene:
     document = entry.document if isinstance(entry.document, dict) else {}
     parts = [document[key] for key in ("collection", "id") if document.get(key) is not None]
     texts = [part if isinstance(part, str) else json.dumps(part) for part in parts]
-    content = json.dumps([entry.document, entry.href], sort_keys=True)
-    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-    named = "/".join(printable(text[:100]) for text in texts) if "id" in document else ""
-    name = named or printable(entry.href or f"an item without an id ({digest})")
-    reason = one_line(str(error))[:300] or type(error).__name__
+    href = None if entry.href is None else unsigned(entry.href)
+    digest = _digest(json.dumps([entry.document, href], sort_keys=True))
+    named = "/".join(_shown(text)[:100] for text in texts) if "id" in document else ""
+    address = f"an item without an id ({digest})" if entry.href is None else displayed(entry.href)
+    name = named or printable(address)
+    reason = one_line(concealed(str(error)))[:300] or type(error).__name__
     fault = f"{name} cannot be read as a STAC item: {reason}. Correct it in the catalogue."
     return FoundScene(f"{name}@faulty-{digest}", name, (), fault=fault)
 
@@ -125,17 +127,32 @@ def _scene(
     names: tuple[str, ...],
     catalogue: str,
 ) -> FoundScene:
-    source = "/".join(filter(None, [collection, item.id]))
+    whole = "/".join(filter(None, [collection, item.id]))
     versions = (item.properties.get(name) for name in BASELINES)
     baseline = next((version for version in versions if version is not None), "")
     if not isinstance(baseline, str | int | float):
         raise ValueError("its processing version is neither text nor a number")
-    identity = f"{source}@{printable(str(baseline))}" if baseline != "" else source
+    identity = f"{whole}@{printable(str(baseline))}" if baseline != "" else whole
     assets = [item.assets[name] for name in names]
-    hrefs = tuple(asset.get_absolute_href() or asset.href for asset in assets)
+    hrefs = tuple(local_path(asset.get_absolute_href() or asset.href) for asset in assets)
     for href in hrefs:
         require_allowed(href, catalogue)
-    return FoundScene(identity, source, hrefs, names if len(names) > 1 else ())
+    return FoundScene(_distinct(identity), _distinct(whole), hrefs, names if len(names) > 1 else ())
+
+
+def _shown(text: str) -> str:
+    """Return a text that others chose, without secrets of addresses in it, in one line."""
+    return printable(concealed(text))
+
+
+def _distinct(text: str) -> str:
+    """Return a text without secrets; a digest keeps it apart from others where it had any."""
+    shown = _shown(text)
+    return text if shown == text else f"{shown} ({_digest(text)})"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _time(item: Any) -> datetime | None:  # noqa: ANN401 - pystac's

@@ -149,7 +149,7 @@ def _at(url: str) -> FoundScene:
     source = printable(displayed(url))
     if printable(url) != url:
         return FoundScene(
-            source, source, (), fault=f"{source} holds control characters. Remove them."
+            source, source, (), fault=f"{source} holds characters that no address has. Remove them."
         )
     try:
         state = identify(url)
@@ -267,7 +267,7 @@ def _digest(path: Path, state: FileIdentity, digest: Callable[[Path], str]) -> s
 
 def _addresses(file: str) -> list[str]:
     try:
-        text = text_of(content_of(file))
+        text = text_of(content_of(file), errors="surrogateescape")
     except (OSError, DocumentError) as error:
         raise FileError(f"{file} cannot be read: {error}. Check the path.") from error
     lines = (line.strip() for line in text.splitlines())

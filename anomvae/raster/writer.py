@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.shutil import copy
 
-from ..errors import NotWritten
+from ..errors import AnomvaeError, NotWritten, RasterError
 from ..files import side_car, sync
 from ..parallel import forked
 from ..pixels.tiling import Window, shape_of
@@ -74,8 +74,8 @@ class MapWriter:
     NotWritten
         On entry, in `write` or on exit, when the folder is missing, read-only or full.
     RasterError
-        On entry, when even GDAL's side-car does not keep the georeference; on exit, when the COG
-        does not.
+        On entry, when GDAL creates no file of this name or layout in a place that takes files, or
+        when even its side-car does not keep the georeference; on exit, when the COG does not.
     """
 
     def __init__(self, path: str | Path, georeference: Georeference, layout: Layout) -> None:
@@ -89,7 +89,7 @@ class MapWriter:
         """Create a plain GeoTIFF in the folder of the COG."""
         try:
             with self._reporting(), unwarned():
-                self._create(SPARSE_OK="TRUE").close()
+                self._create_empty()
             require_kept(self._plain, self._georeference)
             with self._reporting(), unwarned():
                 self._dataset = self._create()
@@ -159,6 +159,16 @@ class MapWriter:
             **self._georeference.creation(),
         )
 
+    def _create_empty(self) -> None:
+        try:
+            self._create(SPARSE_OK="TRUE").close()
+        except GDAL_ERRORS as error:
+            self._plain.write_bytes(bytes(BLOCK))  # raises OSError where the place is the cause
+            raise RasterError(
+                f"GDAL cannot create {self._path}: {reason(error)}. Rename the scene, or choose "
+                f"another folder."
+            ) from error
+
     def _describe(self) -> None:
         layout, dataset = self._layout, self._dataset
         dataset.descriptions = layout.descriptions
@@ -197,6 +207,8 @@ class MapWriter:
         try:
             with session():
                 yield
+        except AnomvaeError:
+            raise
         except (*GDAL_ERRORS, OSError) as error:
             raise NotWritten(
                 f"{self._path} cannot be written: {reason(error)}. Choose a folder that is "

@@ -189,8 +189,8 @@ def test_an_item_in_a_page_that_is_none_is_a_failed_scene(tmp_path, document):
 
 @pytest.mark.parametrize(
     "page",
-    [b"<html>", b"[" * 100_000, b"[]", {"features": [5, {}], "links": [{}]}, {"features": 5}],
-    ids=["no JSON", "deep", "a list", "a link without a relation", "features are a number"],
+    [b"<html>", b"[" * 100_000, b"[]", {"features": 5}],
+    ids=["no JSON", "deep", "a list", "features are a number"],
 )
 def test_a_broken_page_ends_the_list_and_the_items_before_it_are_scored(tmp_path, page):
     with searching([[item("good")], page]) as url:
