@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 UNREACHABLE = 3
 """Scenes in a row that cannot be read from a server until the others wait for the next pass."""
+ANSWERED = re.compile(r"HTTP response code: 4(?!08|29)\d\d")
+"""GDAL's words for an answer about one file, such as that it is missing: its server is reached."""
 
 
 @dataclass
@@ -183,7 +186,8 @@ class SitePass:
         again = None if last else now + timedelta(seconds=self.retry.wait(tries))
         self.state.fail(key, str(error), now, next_try=again)
         self._add_problem(Problem(self.site.name, scene.source, error))
-        self.unread += scene.remote and isinstance(error, RasterError)
+        if scene.remote and isinstance(error, RasterError):
+            self.unread = 0 if ANSWERED.search(str(error)) else self.unread + 1
         if self.unread == UNREACHABLE:  # each may have taken minutes
             raise FileError(
                 f"{UNREACHABLE} scenes in a row cannot be read from their server. The "

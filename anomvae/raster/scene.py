@@ -6,10 +6,12 @@ A `Scene` is closed: it holds names only, so a worker receives it pickled and op
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
+from ..addresses import is_local
 from ..errors import ConfigError
 from ..files import PathText, SceneText, as_paths
 from ..identity import FileIdentity, identify
@@ -268,11 +270,16 @@ def _finite(nodata: Sequence[float]) -> tuple[float, ...]:
 
 
 def _products(paths: SceneText, dates: str | None) -> tuple[Product, ...]:
-    names = [str(path) for path in as_paths(paths)]
+    names = [_as_path(str(path)) for path in as_paths(paths)]
     _require_any(names)
     if dates is not None and (dates or len(names) > 1):  # one raster needs no date in its name
         names = oldest_first(names, dates)
     return tuple(map(recognise, names))
+
+
+def _as_path(name: str) -> str:
+    """Return a name as a path if a file has it, though GDAL reads it as something else."""
+    return name if is_local(name) or not os.path.isfile(name) else os.path.join(os.curdir, name)
 
 
 def _require_any(paths: Sequence[PathText]) -> None:

@@ -66,6 +66,18 @@ def test_a_path_of_such_a_name_is_scored_by_hand(tmp_path, stem, command):
     assert not set(path.name) & set(RESERVED)
 
 
+@pytest.mark.parametrize("stem", ["<VRTDataset>", "HDF5:x", "http:x"])
+def test_a_relative_path_of_such_a_name_is_the_file_that_exists(tmp_path, monkeypatch, stem):
+    scene_at(tmp_path / f"{stem}.tif")
+    trained().save(tmp_path / "m.safetensors")
+    monkeypatch.chdir(tmp_path)
+
+    done = run("score", f"{stem}.tif", "-m", "m.safetensors", "-o", "out")
+
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "out").glob("*.anomaly.tif"))) == 1
+
+
 @pytest.fixture
 def odd_folder(tmp_path):
     folder = tmp_path / "<VRTDataset>"

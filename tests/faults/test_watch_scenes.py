@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from support import servers
 from support.rasters import bands_of, land, plant, trained, write
 from support.watching import START, Clock, Stub, drop, rows, run_watch, scenes, watch
 
@@ -273,3 +274,20 @@ def test_a_pattern_that_is_none_is_a_problem_of_its_site(tmp_path):
 
     assert (done.done, done.code) == (1, ConfigError.exit_code)
     assert isinstance(watch(tmp_path), MonitorConfig)
+
+
+@pytest.mark.parametrize(("troubles", "read"), [((), 5), (("drop:1-",), 3)])
+def test_a_server_that_answers_is_reached_whatever_files_it_lacks(tmp_path, troubles, read):
+    (tmp_path / "srv").mkdir()
+    names = [f"{number}.tif" for number in range(5)]
+    for name in names if troubles else names[4:]:
+        write(tmp_path / "srv" / name, plant(land(seed=1)))
+    trained().save(tmp_path / "model")
+
+    with servers.served(tmp_path / "srv", *troubles) as url:
+        urls = {"urls": [f"{url}/{name}" for name in names]}
+        config = watch(tmp_path, site={"folder": None, "urls": urls})
+        done = run_watch(config, Clock(), scoring_of)
+
+    assert len(scenes(tmp_path)) == read
+    assert done.done == (0 if troubles else 1)
