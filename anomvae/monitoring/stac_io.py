@@ -77,13 +77,20 @@ class BoundedIO(StacApiIO):
     def read_json(self, source: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401
         """Read a document, of which links that are none are left out."""
         document: dict[str, Any] = super().read_json(source, *args, **kwargs)
-        if document.get("type") != "Feature" and isinstance(document.get("links"), list):
+        if document.get("type") != "Feature" and "links" in document:
             self._leave_out(document, str(getattr(source, "href", source)))
         return document
 
     def _leave_out(self, document: dict[str, Any], href: str) -> None:
         """Leave out the links of a document that are none; a fault names those that might lead."""
         links = document["links"]
+        if not isinstance(links, list):
+            document["links"] = []
+            self.faults[href] = FileError(
+                f"{displayed(href)}: its links are {_shown(links)}, expected a list. Correct the "
+                f"catalogue."
+            )
+            return
         document["links"] = [link for link in links if _is_link(link, href)]
         if wrong := [link for link in links if _may_lead(link) and not _is_link(link, href)]:
             more = f" (so do {len(wrong) - 1} more)" if len(wrong) > 1 else ""

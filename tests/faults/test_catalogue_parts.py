@@ -152,6 +152,22 @@ def test_a_bad_link_of_a_page_is_named_and_its_items_are_scored(tmp_path):
     assert "/search: the link 5 leads nowhere (so do 1 more)" in done.messages[0]
 
 
+@pytest.mark.parametrize("links", [None, 5, {"rel": "item"}])
+def test_links_that_are_no_list_are_named_and_the_items_beside_them_are_scored(tmp_path, links):
+    (tmp_path / "catalog.json").write_text(json.dumps(ROOT | {"links": links}))
+    root = {"name": "static"} | stac(str(tmp_path / "catalog.json"))
+    page = json.dumps({"features": [item("good")], "links": links}).encode()
+
+    with api(page) as url:
+        config = watch(tmp_path, site=stac(url), others=[root])
+        done = run_watch(config, Clock(), Stub(flagged=5))
+
+    assert scenes(tmp_path) == [("good", "done")]
+    assert [f"its links are {json.dumps(links)}" in message for message in done.messages] == [
+        True
+    ] * 2
+
+
 @pytest.mark.parametrize("part", [*BAD_PARTS.values()], ids=[*BAD_PARTS])
 def test_a_part_is_refused_by_itself(part):
     document = read_parts(b'{"good": [1.5, "\\ud83d"], "bad": %s}' % part)
