@@ -7,8 +7,10 @@ Callers check types and ranges of what they read.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -100,8 +102,18 @@ def content_of(path: str | Path) -> bytes:
 
     Raises `OSError` if it cannot be read.
     """
+    require_regular(path)
     with Path(path).open("rb") as file:
         return file.read(MAX_BYTES + 1)
+
+
+def require_regular(path: str | Path) -> None:
+    """Require that reading a path waits for nobody, and ends.
+
+    Raises `OSError` where a device, a pipe or a socket has the name, or a link leads to one.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise OSError(errno.EINVAL, "it is a device, a pipe or a socket, not a file", str(path))
 
 
 def read_toml(content: str | bytes) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Staging:
         with writing(self.target):
             for name in names:
                 require_file(self.target / name)
+                require_file(side_car(self.target / name))
                 sync(self.path(name))
                 if os.path.exists(side_car(self.path(name))):
                     sync(side_car(self.path(name)))

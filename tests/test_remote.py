@@ -144,6 +144,7 @@ def test_a_name_on_a_server_is_remote(name):
 
 def test_settings_of_the_user_for_gdal_take_precedence(monkeypatch):
     monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "7")
+    monkeypatch.delenv("GDAL_HTTP_TIMEOUT", raising=False)
 
     with rasterio.Env(GDAL_HTTP_CONNECTTIMEOUT="1"), session(remote=True):
         chosen = rasterio.env.getenv()
@@ -151,3 +152,4 @@ def test_settings_of_the_user_for_gdal_take_precedence(monkeypatch):
     assert "GDAL_HTTP_MAX_RETRY" not in chosen  # that of the environment stays
     assert chosen["GDAL_HTTP_CONNECTTIMEOUT"] == "1"
     assert chosen["GDAL_HTTP_LOW_SPEED_TIME"] == NETWORK["GDAL_HTTP_LOW_SPEED_TIME"]
+    assert chosen["GDAL_HTTP_TIMEOUT"] == "120"

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..documents import DocumentError, read_json
+from ..documents import DocumentError, read_json, require_regular
 from ..errors import ConfigError, ModelFileError
 from ..stats.limits import MAX_CARD_BYTES, MAX_MODEL_BYTES
 from .card import Card, card_of
@@ -100,6 +100,7 @@ def is_model(path: str | Path) -> bool:
 def _header(path: Path) -> dict[str, Any]:
     """Read the JSON header of a safetensors file: eight bytes of length, then the text."""
     try:
+        require_regular(path)
         with path.open("rb") as file:
             start = file.read(8)
             size = int.from_bytes(start, "little")

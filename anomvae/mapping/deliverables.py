@@ -17,7 +17,7 @@ from .. import __version__
 from ..addresses import displayed
 from ..documents import content_of, read_json, to_json
 from ..errors import ConfigError, OutputExists, RasterError
-from ..files import require_file, tidy
+from ..files import require_file, side_car, tidy
 from ..identity import FileIdentity
 from ..objects import objects_digest
 from ..pixels.bands import Bands
@@ -295,6 +295,7 @@ def _require_replaceable(path: Path, replaceable: bool) -> None:
             f"Move it away, or give another folder for the results."
         )
     require_file(path)
+    require_file(side_car(path))
     if path.exists() and not replaceable:
         raise OutputExists(
             f"{path} exists and was not written by anomvae. "

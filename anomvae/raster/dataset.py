@@ -31,6 +31,7 @@ from .alpha import AlphaBands, alpha_bands
 from .description import bands_of
 from .gdal import reads_remotely, reporting
 from .georeference import georeference_of, grid_of
+from .losses import DAMAGED, UNREACHABLE, without_losses
 from .opening import open_handle
 from .sources import files_of
 from .validity import Validity, hide_masked, validity_of
@@ -40,8 +41,6 @@ log = logging.getLogger(__name__)
 
 PAUSES = (0.5, 2.0)
 """Seconds to wait before each further attempt to read a window of a remote raster."""
-DAMAGED = "The file seems damaged or cut short: fetch or copy it again."
-UNREACHABLE = "The server or the network fails, or the file is damaged: try again later."
 
 
 @dataclass(frozen=True)
@@ -155,9 +154,11 @@ class Dataset:
         return self.read(self.first(), window or whole(self.grid.shape))[..., 0]
 
 
-def describing(name: str) -> AbstractContextManager[None]:
+@contextmanager
+def describing(name: str) -> Iterator[None]:
     """Read what the file called ``name`` states about itself: GDAL reads some of it only now."""
-    return reporting(f"{name} cannot be described", DAMAGED)
+    with reporting(f"{name} cannot be described", DAMAGED), without_losses(name):
+        yield
 
 
 @contextmanager

@@ -45,6 +45,7 @@ NETWORK = {
     "GDAL_HTTP_MAX_RETRY": "3",
     "GDAL_HTTP_RETRY_DELAY": "0.5",  # s, doubled at each retry
     "GDAL_HTTP_CONNECTTIMEOUT": "10",  # s
+    "GDAL_HTTP_TIMEOUT": "120",  # s of a request, however slowly a server drips
     "GDAL_HTTP_LOW_SPEED_TIME": "30",  # s below the limit that end a stalled transfer
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",  # bytes/s
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # a folder may hold millions; side-cars are probed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,14 @@ from rasterio.control import GroundControlPoint
 from rasterio.io import DatasetReader
 from rasterio.rpc import RPC
 
+from ..addresses import displayed
+from ..errors import RasterError
+from ..names import printable
 from ..pixels.grid import IDENTITY, Grid
 from .crs import crs_of, text_of
+
+FARTHEST = 1e30
+"""Largest number in a georeference, in any unit; areas and sums of such are finite, too."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +77,15 @@ class Georeference:
 
 
 def georeference_of(dataset: DatasetReader) -> Georeference:
-    """Read the georeference of a raster."""
+    """Read the georeference of a raster.
+
+    Raises
+    ------
+    RasterError
+        When it holds numbers that locate nothing, as `grid_of`.
+    """
     gcps, gcps_crs = dataset.gcps
+    _require_finite(dataset, "control points", *((p.x, p.y) for p in gcps))
     return Georeference(
         grid=grid_of(dataset),
         gcps=tuple(gcps),
@@ -81,9 +96,30 @@ def georeference_of(dataset: DatasetReader) -> Georeference:
 
 
 def grid_of(dataset: DatasetReader) -> Grid:
-    """Read shape, transform and coordinate reference system of a raster."""
+    """Read shape, transform and coordinate reference system of a raster.
+
+    Raises
+    ------
+    RasterError
+        When the transform holds NaN, an infinite number, or one beyond `FARTHEST`.
+    """
     a, b, c, d, e, f = tuple(dataset.transform)[:6]
+    rows, cols = dataset.shape
+    corners = [
+        (a * col + b * row + c, d * col + e * row + f) for row in (0, rows) for col in (0, cols)
+    ]
+    _require_finite(dataset, "transform", (a, b, c, d, e, f), *corners)
     return Grid(dataset.shape, (a, b, c, d, e, f), text_of(dataset.crs))
+
+
+def _require_finite(dataset: DatasetReader, what: str, *numbers: Iterable[float]) -> None:
+    # abs(NaN) <= x is false
+    if not all(abs(number) <= FARTHEST for number in chain(*numbers)):
+        raise RasterError(
+            f"{printable(displayed(dataset.name))} cannot lie where it says: its {what} "
+            f"{'hold' if what.endswith('s') else 'holds'} NaN, or a number beyond {FARTHEST:g}. "
+            f"Correct the georeference, or remove it (gdal_edit.py -unsetgt)."
+        )
 
 
 def matrix_of(grid: Grid) -> NDArray[np.float64]:

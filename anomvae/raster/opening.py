@@ -13,18 +13,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from rasterio.env import ensure_env_with_credentials
 from rasterio.io import DatasetReader
 
 from ..addresses import displayed, is_local
+from ..documents import require_regular
 from ..errors import RasterError
 from ..names import is_utf8, printable
 from .access import ALLOW, DEFAULT, TRUST, VRT, Access
 from .gdal import GDAL_ERRORS, is_remote, is_text, is_vrt, reason, reporting, unwarned
 from .limits import require_at_most, require_within
+from .losses import DAMAGED, UNREACHABLE, require_whole_side_car, without_losses
 from .redirects import require_safe_redirects
 from .source_paths import source_path
 from .vrt import Reference, VrtError, references
@@ -50,12 +51,15 @@ def open_handle(path: str, name: str | None = None, access: Access = DEFAULT) ->
     title = printable(displayed(path) if name is None else name)
     if not is_utf8(path):
         raise RasterError(f"{title} cannot be opened: its name is not encoded in UTF-8. Rename it.")
-    if is_local(path) and not Path(path).exists():
+    if is_local(path) and not os.path.exists(path):  # Path.exists raises for a name too long
         raise RasterError(f"{title} does not exist. Check the path.")
-    with reporting(
-        f"{title} cannot be opened as a raster",
-        _advice(path),
-        remote=is_remote(path) or is_vrt(path),
+    with (
+        reporting(
+            f"{title} cannot be opened as a raster",
+            _advice(path),
+            remote=is_remote(path) or is_vrt(path),
+        ),
+        without_losses(title, UNREACHABLE if is_remote(path) else DAMAGED),
     ):
         return _Opening(title, access).open(path).handle
 
@@ -107,6 +111,7 @@ class _Opening:
             raise RasterError(
                 f"{self.title} holds VRTs inside each other, deeper than {MAX_LEVELS}. {TRUST}"
             )
+        self._require_regular(path, level)
         opened = self._open(path, level)
         with _closed_on_error(opened.handle):
             if not is_text(path):
@@ -114,6 +119,19 @@ class _Opening:
                 self._require_side_cars(path, level)
             require_within(opened.handle, path if level else self.title, self.access.limits)
         return opened
+
+    def _require_regular(self, path: str, level: int) -> None:
+        """Require that a path, and its side-car, are no pipes: GDAL would wait for ever."""
+        if not is_local(path):
+            return
+        try:
+            require_regular(path)
+        except OSError as error:
+            what = self.title if level == 0 else f"{self.title} needs {path}, which"
+            raise RasterError(
+                f"{what} cannot be opened: {error.strerror}. Save its content in a file."
+            ) from error
+        require_whole_side_car(path)
 
     def _open(self, path: str, level: int) -> _Opened:
         require_safe_redirects(path)
@@ -160,6 +178,7 @@ class _Opening:
     def _count(self, path: str, raw: bool, level: int) -> int:
         """Check a file that another one names; return the number of sources in it."""
         if raw:
+            self._require_regular(path, level + 1)
             require_safe_redirects(path)
             return 1
         if path not in self.counts:
