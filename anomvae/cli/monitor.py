@@ -110,12 +110,13 @@ def history(config: str, site: str | None, last: int | None, as_csv: bool, as_js
 def _logged(path: str | None, run_id: str) -> Iterator[None]:
     """Log every event to a file as a JSON line; on stderr only with ``-v``."""
     from ..errors import AnomvaeError
-    from ..files import require_file, writing
+    from ..files import writing
     from ..monitoring.health import JsonFormatter
 
-    if path is not None:
-        require_file(Path(path))
     with writing(Path(path or os.devnull)):
+        if path is not None and Path(path).is_fifo():
+            # Fails where nobody reads the pipe; to open it otherwise would wait.
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
         handler = _LossyFileHandler(path or os.devnull, encoding="utf-8")
     handler.setFormatter(JsonFormatter(run_id))
     whole, watch = logging.getLogger("anomvae"), logging.getLogger("anomvae.monitoring")

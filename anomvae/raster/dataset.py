@@ -31,7 +31,7 @@ from .alpha import AlphaBands, alpha_bands
 from .description import bands_of
 from .gdal import reads_remotely, reporting
 from .georeference import georeference_of, grid_of
-from .losses import DAMAGED, UNREACHABLE, without_losses
+from .losses import DAMAGED, UNREACHABLE, require_whole_pixels, without_losses
 from .opening import open_handle
 from .sources import files_of
 from .validity import Validity, hide_masked, validity_of
@@ -178,6 +178,7 @@ def open_raster(
     title = displayed(path if name is None else name)
     with closing(open_handle(str(path), title, access)) as handle:
         with describing(title):
+            require_whole_pixels(handle, title)
             alpha = alpha_bands(handle)
             _require_real_bands(title, handle, alpha)
             bands = bands_of(handle, title, alpha.masks)

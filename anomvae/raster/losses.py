@@ -14,6 +14,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+from rasterio.io import DatasetReader
+
 from ..addresses import concealed, displayed
 from ..documents import content_of
 from ..errors import RasterError
@@ -30,6 +33,13 @@ LOST = re.compile(
 ignores are of no use to it, or, like control points, also kept beside the file."""
 DAMAGED = "The file seems damaged or cut short: fetch or copy it again."
 UNREACHABLE = "The server or the network fails, or the file is damaged: try again later."
+
+RAW = frozenset(
+    {"ENVI", "EHdr", "RRASTER", "SAGA", "RST", "LAN", "ISCE", "PAux", "VICAR", "ROI_PAC"}
+)
+"""Drivers of formats whose pixels lie in a file one after the other."""
+PNG_END, PNG_TAIL = b"IEND", 4096
+"""The last chunk of a PNG, and how many bytes may follow it."""
 
 STARTED, ENDED = b"<PAMDataset>", (b"</PAMDataset>", b"<PAMDataset/>", b"<PAMDataset />")
 """Start and end of the side-car of a raster."""
@@ -55,6 +65,40 @@ def require_whole_side_car(path: str) -> None:
     start = content.strip()[: len(STARTED)]
     if (STARTED in content or STARTED.startswith(start)) and not any(e in content for e in ENDED):
         raise RasterError(f"{printable(displayed(name))} has no end. {DAMAGED}")
+
+
+def require_whole_pixels(dataset: DatasetReader, name: str) -> None:
+    """Require that the pixels of a local raster are all there: GDAL reads missing ones as 0.
+
+    Raises
+    ------
+    RasterError
+        When a file of raw numbers is shorter than they are, or a PNG has no end.
+    """
+    sizes = {file: os.path.getsize(file) for file in dataset.files if os.path.isfile(file)}
+    if not sizes:
+        return
+    if dataset.driver in RAW and not _is_compressed(dataset):
+        needed, found = _bytes_of(dataset), max(sizes.values())
+        if found < needed:
+            raise RasterError(f"{name} has {found} of at least {needed} bytes. {DAMAGED}")
+    if dataset.driver == "PNG" and dataset.name in sizes:
+        with open(dataset.name, "rb") as file:
+            file.seek(-min(PNG_TAIL, sizes[dataset.name]), os.SEEK_END)
+            if PNG_END not in file.read():
+                raise RasterError(f"{name} has no end. {DAMAGED}")
+
+
+def _is_compressed(dataset: DatasetReader) -> bool:
+    return dataset.tags(ns="ENVI").get("file_compression", "0").strip() not in {"", "0"}
+
+
+def _bytes_of(dataset: DatasetReader) -> int:
+    pixels, dtypes, bits = dataset.width * dataset.height, dataset.dtypes, 0
+    for index in dataset.indexes:
+        stored = dataset.tags(index, ns="IMAGE_STRUCTURE").get("NBITS", "")
+        bits += int(stored) if stored.isdigit() else 8 * np.dtype(dtypes[index - 1]).itemsize
+    return pixels * bits // 8
 
 
 class _Collector(logging.Handler):

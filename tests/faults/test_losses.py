@@ -1,6 +1,7 @@
 """A raster that has lost a part of what it states about itself is refused, not read without it."""
 
 import logging
+import os
 import struct
 
 import numpy as np
@@ -125,3 +126,29 @@ def test_an_empty_or_foreign_side_car_is_no_loss(tmp_path, text):
     (tmp_path / "a.tif.aux.xml").write_text(text)
 
     np.testing.assert_array_equal(read(path), np.moveaxis(ramp(), 0, -1))
+
+
+WHOLE = [("ENVI", "img"), ("EHdr", "bil"), ("RRASTER", "grd"), ("SAGA", "sdat"), ("PNG", "png")]
+
+
+@pytest.mark.parametrize(("driver", "end"), WHOLE)
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_pixels_that_are_not_there_are_not_read_as_0(tmp_path, driver, end, share):
+    values = np.random.default_rng(0).integers(1, 255, (1, 60, 50)).astype("uint8")
+    path = tmp_path / f"a.{end}"
+    copy(make(tmp_path / "made.tif", values, **UTM), path, driver=driver)
+    np.testing.assert_array_equal(read(path)[..., 0], values[0])
+    pixels = max(tmp_path.glob("a.*"), key=lambda file: file.stat().st_size)
+    os.truncate(pixels, int(share * pixels.stat().st_size))
+
+    with pytest.raises(RasterError, match="seems damaged or cut short") as error:
+        read(path)
+
+    assert is_sentence(error)
+
+
+def test_a_band_of_a_few_bits_needs_no_more_bytes_than_it_has(tmp_path):
+    values = np.tile([[0, 1]], (8, 8)).astype("uint8")[None]
+    copy(make(tmp_path / "made.tif", values, **UTM), tmp_path / "a.bil", driver="EHdr", NBITS=1)
+
+    np.testing.assert_array_equal(read(tmp_path / "a.bil")[..., 0], values[0])
