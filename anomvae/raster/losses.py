@@ -34,9 +34,7 @@ ignores are of no use to it, or, like control points, also kept beside the file.
 DAMAGED = "The file seems damaged or cut short: fetch or copy it again."
 UNREACHABLE = "The server or the network fails, or the file is damaged: try again later."
 
-RAW = frozenset(
-    {"ENVI", "EHdr", "RRASTER", "SAGA", "RST", "LAN", "ISCE", "PAux", "VICAR", "ROI_PAC"}
-)
+RAW = frozenset({"ENVI", "EHdr", "RRASTER", "SAGA", "RST", "LAN", "ISCE", "PAux", "VICAR"})
 """Drivers of formats whose pixels lie in a file one after the other."""
 PNG_END, PNG_TAIL = b"IEND", 4096
 """The last chunk of a PNG, and how many bytes may follow it."""
@@ -98,7 +96,7 @@ def _bytes_of(dataset: DatasetReader) -> int:
     for index in dataset.indexes:
         stored = dataset.tags(index, ns="IMAGE_STRUCTURE").get("NBITS", "")
         bits += int(stored) if stored.isdigit() else 8 * np.dtype(dtypes[index - 1]).itemsize
-    return pixels * bits // 8
+    return int(pixels * bits // 8)
 
 
 class _Collector(logging.Handler):
