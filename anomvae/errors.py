@@ -9,7 +9,7 @@
     │   │   ├── NotWritten              3  there is no permission or space for results
     │   │   └── InputChanged            3  an input was overwritten while it was read
     │   ├── ModelFileError              3  a model file is damaged, foreign or too new
-    │   ├── BrokenEnvironment           3  a library does not find its own files
+    │   ├── BrokenEnvironment           3  the environment is at fault, whatever the scene
     │   └── OutputExists                3  results of other settings are in the way
     ├── NotFinite (ArithmeticError)     3  a pixel that has data has no finite score
     ├── NotEnoughPixels (ValueError)    3  too few valid pixels to fit a detector
@@ -73,7 +73,10 @@ class ModelFileError(FileError):
 
 
 class BrokenEnvironment(FileError):
-    """A library does not find its own files, whatever the scene: the environment is at fault."""
+    """The environment is at fault, whatever the scene.
+
+    A library does not find its own files, or no more files can be opened.
+    """
 
 
 class OutputExists(FileError):

@@ -15,7 +15,7 @@ import click
 
 from .. import __version__
 from ..errors import AnomvaeError, FileError, is_lack_of_memory
-from .output import printable
+from .output import terminal_text
 from .streams import READER_GONE, drop_unwritten, note, prepare_streams, undecoded_messages_logged
 
 COMMANDS = (
@@ -79,7 +79,7 @@ class Group(click.Group):
                 _require_folder()
                 return super().invoke(ctx)
         except click.ClickException as error:
-            vars(error)["message"] = printable(error.message)  # it quotes names of files
+            vars(error)["message"] = terminal_text(error.message)  # it quotes names of files
             raise
         except (click.exceptions.Exit, click.Abort):
             raise

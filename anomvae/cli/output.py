@@ -22,26 +22,26 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 """Starts of a text that a spreadsheet takes for a formula."""
 
 
-def printable(text: str) -> str:
+def terminal_text(text: str) -> str:
     r"""Return a text with escapes in place of control characters but tab and new line.
 
     Examples
     --------
-    >>> printable("a\x1b[31m.tif\n")
+    >>> terminal_text("a\x1b[31m.tif\n")
     'a\\x1b[31m.tif\n'
     """
     parts = re.split(r"([\n\t])", text)
     return "".join(part if part in {"\n", "\t"} else names.printable(part) for part in parts)
 
 
-def one_line(text: str) -> str:
+def terminal_line(text: str) -> str:
     """Return a message as one printable line without secrets."""
-    return printable(concealed(" ".join(text.split())))
+    return terminal_text(concealed(" ".join(text.split())))
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print a text, escaped by `printable`."""
-    click.echo(printable(text), err=err, nl=nl)
+    """Print a text, escaped by `terminal_text`."""
+    click.echo(terminal_text(text), err=err, nl=nl)
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -64,8 +64,8 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return level and message."""
-        return printable(concealed(super().formatMessage(record).replace("\n", " ")))
+        return terminal_text(concealed(super().formatMessage(record).replace("\n", " ")))
 
     def formatException(self, ei: logging._SysExcInfoType) -> str:
         """Return the traceback."""
-        return printable(concealed(super().formatException(ei)))
+        return terminal_text(concealed(super().formatException(ei)))

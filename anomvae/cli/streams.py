@@ -15,7 +15,7 @@ from io import TextIOWrapper
 
 import click
 
-from .output import one_line
+from .output import terminal_line
 
 log = logging.getLogger(__name__)
 
@@ -75,4 +75,4 @@ def drop_unwritten() -> None:
 def note(message: str) -> None:
     """Print a message as one line on stderr, if stderr takes it."""
     with suppress(OSError, ValueError):
-        click.echo(one_line(message), err=True)
+        click.echo(terminal_line(message), err=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from ..config import Config, resolve_config
-from ..errors import AnomvaeError, RasterError, is_lack_of_memory
+from ..errors import AnomvaeError, BrokenEnvironment, RasterError, is_lack_of_memory
 from ..files import PathText, SceneText, as_paths
 from ..fitting import EVERYTHING, Selection, detect
 from ..models.isolation import isolated
@@ -149,19 +150,27 @@ def detect_scene(
 
 @contextmanager
 def _scored(name: str) -> Iterator[None]:
-    """Report a lack of memory or disk as a `RasterError` of the scene."""
+    """Report a lack of memory, disk or descriptors as an error of anomvae."""
     try:
         yield
     except AnomvaeError:
         raise
     except Exception as error:
-        lack = is_lack_of_memory(error)
-        if not (isinstance(error, OSError) or lack):
+        if not (isinstance(error, OSError) or is_lack_of_memory(error)):
             raise
-        raise RasterError(
-            f"{name} cannot be scored: {'there is not enough memory' if lack else error}. "
-            f"Check permissions, free space and memory; a smaller tile needs less."
-        ) from error
+        raise _as_ours(error, f"{name} cannot be scored") from error
+
+
+def _as_ours(error: Exception, problem: str) -> AnomvaeError:
+    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
+        return BrokenEnvironment(
+            f"{problem}: too many files are open. Raise the limit (ulimit -n), or end other "
+            f"programs."
+        )
+    cause = "there is not enough memory" if is_lack_of_memory(error) else error
+    return RasterError(
+        f"{problem}: {cause}. Check permissions, free space and memory; a smaller tile needs less."
+    )
 
 
 def _deliver(

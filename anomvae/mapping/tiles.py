@@ -227,7 +227,7 @@ def score_tiles(
     with closing(scored):
         for tile in scored:
             warnings.add(tile.covariates)
-            watch.parts.append(tile.sample)
+            watch.add(tile.sample)
             yield tile
     warnings.finish()
     watch.finish()

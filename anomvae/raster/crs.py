@@ -71,7 +71,7 @@ def named_crs(name: str) -> CRS:
     """
     try:
         return CRS.from_user_input(name)
-    except ValueError as error:  # of a text that rasterio takes for parameters of PROJ
+    except (ValueError, TypeError) as error:  # of a text that rasterio takes for a table
         raise CRSError(f"{name[:80]!r} is no coordinate reference system") from error
 
 

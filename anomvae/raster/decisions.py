@@ -24,7 +24,7 @@ def log_decisions(dataset: Dataset, bands: Bands) -> None:
             "holds data, declare it as such (gdal_edit.py -colorinterp_%d undefined).",
             *(dataset.name, index, index),
         )
-    for index in dataset.validity.unmasking:
+    for index in dataset.validity.alpha_data:
         log.warning(
             "%s declares band %d as alpha, but it has many values, so it is read as data. Declare "
             "it as such (gdal_edit.py -colorinterp_%d undefined); if it is a mask with soft edges, "

@@ -31,7 +31,7 @@ class Validity:
     """Number of a band whose mask applies to all bands; None without such a mask."""
     own: frozenset[int]
     """Numbers of the bands with their own mask."""
-    unmasking: tuple[int, ...] = ()
+    alpha_data: tuple[int, ...] = ()
     """Numbers of the bands that the file declares as alpha, but that hold data."""
 
     @property
@@ -55,7 +55,7 @@ def validity_of(dataset: DatasetReader, bands: Bands, alpha: AlphaBands) -> Vali
         alphas=alpha.masks,
         shared=min(shared, default=None),
         own=frozenset(band.index for band in bands if not flags[band.index]),
-        unmasking=alpha.data,
+        alpha_data=alpha.data,
     )
 
 

@@ -74,7 +74,7 @@ def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterato
         of data as alpha.
     """
     dataset = source.handle
-    for index in source.validity.unmasking:  # GDAL would mask pixels by it
+    for index in source.validity.alpha_data:  # GDAL would mask pixels by it
         raise RasterError(
             f"{source.name} declares band {index} as alpha, but it has many values: it cannot be "
             f"warped to the grid of {scene} as data. Declare it as data "

@@ -62,6 +62,10 @@ class FillWatch:
             return spectra.reshape(-1, len(self.bands))
         return np.asarray(spectra[wanted[inner][:, rows[:, np.newaxis], cols]])
 
+    def add(self, sample: Spectra) -> None:
+        """Add the sample of a tile."""
+        self.parts.append(sample)
+
     def finish(self) -> None:
         """Warn of the fills in the sample."""
         sample = np.concatenate(self.parts) if self.parts else np.empty((0, len(self.bands)))

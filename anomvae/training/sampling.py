@@ -135,7 +135,7 @@ def draw_sample(
                 # No example of one side may contain a pixel of the other.
                 training.offer(view.split(block, wanted & ~blocks.near(tile, view.radius)))
                 reserve.offer(view.split(block, wanted & blocks.inside(tile.read)))
-            watch.parts.append(watch.sample(tile, block, wanted))
+            watch.add(watch.sample(tile, block, wanted))
             inner = empty_pixels(opened, block[(slice(None), *tile.inner)])
             empty, pixels = empty + int(inner.sum()), pixels + inner.size
             progress("read", done + tile.keep[0].stop, rows)

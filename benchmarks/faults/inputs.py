@@ -32,6 +32,9 @@ out = "maps"
 folder = {{ path = {scenes!r}, stable_seconds = 0 }}
 [alerts]
 feed = {{ path = "alerts.geojson" }}
+[retry]
+wait_seconds = 0.001
+max_wait_seconds = 0.001
 """
 
 

@@ -1,18 +1,24 @@
 """The header of a file decides how much work and memory it takes; there are limits to both."""
 
+import errno
+import os
+from dataclasses import dataclass
+
 import click
 import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
 from support.hostile import document, sourced
-from support.rasters import run
+from support.rasters import land, run, write
 from support.refusals import refused
 from support.scene_files import make, ramp, read, setting
+from support.scorers import Neighbours
 
 import anomvae
 from anomvae.cli.group import Group
-from anomvae.errors import RasterError, is_lack_of_memory
+from anomvae.errors import BrokenEnvironment, RasterError, is_lack_of_memory
+from anomvae.mapping import score_scene
 from anomvae.pixels.tiling import whole
 from anomvae.raster import Access, Limits, Scene
 from anomvae.raster.description import nanometres
@@ -215,3 +221,21 @@ def test_a_lack_of_memory_is_exit_code_3_with_a_remedy():
 
     assert ended.exit_code == 3
     assert ended.stderr.startswith("Error: there is not enough memory. Give fewer bands")
+
+
+@dataclass(frozen=True)
+class Exhausted(Neighbours):
+    """Finds no descriptor left."""
+
+    def score(self, block):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+def test_a_lack_of_descriptors_is_no_fault_of_a_scene(tmp_path):
+    scene = write(tmp_path / "a.tif", land())
+
+    with pytest.raises(BrokenEnvironment, match="ulimit -n") as error:
+        score_scene(Exhausted(), scene, tmp_path / "out")
+
+    assert error.value.exit_code == 3
+    assert not (tmp_path / "out").exists()

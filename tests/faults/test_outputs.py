@@ -16,12 +16,13 @@ from support.scene_files import make, setting
 from support.scorers import Neighbours
 from support.watching import Clock, Stub, drop, run_watch, watch
 
-from anomvae.cli.output import LineFormatter, csv_text, printable
+from anomvae.cli.output import LineFormatter, csv_text, terminal_text
 from anomvae.documents import read_json, to_json
 from anomvae.errors import FileError
 from anomvae.files import write_atomically
 from anomvae.mapping import ScoreOptions, score_scene
 from anomvae.mapping.deliverables import Deliverables
+from anomvae.names import printable
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
 QUICK = ("--set", "training.max_steps=5")
@@ -211,9 +212,9 @@ def is_clean(text):
 
 
 def test_a_text_is_escaped_and_stays_readable():
-    assert printable("caf\u00e9 \u6587\t1\n") == "caf\u00e9 \u6587\t1\n"
-    assert printable("\x1b[1m\r\udcff\u202e") == r"\x1b[1m\r\udcff\u202e"
-    assert is_clean(printable(EVIL))
+    assert terminal_text("caf\u00e9 \u6587\t1\n") == "caf\u00e9 \u6587\t1\n"
+    assert terminal_text("\x1b[1m\r\udcff\u202e") == r"\x1b[1m\r\udcff\u202e"
+    assert is_clean(terminal_text(EVIL))
 
 
 @pytest.mark.parametrize(

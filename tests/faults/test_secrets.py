@@ -16,7 +16,7 @@ from support.servers import served
 from support.watching import Clock, Stub, receiver, rows, run_watch, watch
 
 from anomvae import evaluate
-from anomvae.cli.output import LineFormatter, one_line
+from anomvae.cli.output import LineFormatter, terminal_line
 from anomvae.errors import RasterError
 from anomvae.mapping import read_summary, score_scene
 from anomvae.monitoring.health import JsonFormatter
@@ -259,7 +259,7 @@ def test_a_secret_in_an_error_is_removed_however_it_is_written(text):
     text = text.format(SECRET)
 
     assert SECRET not in str(RasterError(text))
-    assert one_line(str(RasterError(text))) == str(RasterError(text))
+    assert terminal_line(str(RasterError(text))) == str(RasterError(text))
 
 
 PLAIN = [
