@@ -73,18 +73,17 @@ def require_whole_pixels(dataset: DatasetReader, name: str) -> None:
     RasterError
         When a file of raw numbers is shorter than they are, or a PNG has no end.
     """
-    sizes = {file: os.path.getsize(file) for file in dataset.files if os.path.isfile(file)}
-    if not sizes:
+    if not os.path.isfile(dataset.name):
         return
-    if dataset.driver in RAW and not _is_compressed(dataset):
-        needed, found = _bytes_of(dataset), max(sizes.values())
-        if found < needed:
-            raise RasterError(f"{name} has {found} of at least {needed} bytes. {DAMAGED}")
-    if dataset.driver == "PNG" and dataset.name in sizes:
+    if dataset.driver == "PNG":
         with open(dataset.name, "rb") as file:
-            file.seek(-min(PNG_TAIL, sizes[dataset.name]), os.SEEK_END)
+            file.seek(-min(PNG_TAIL, os.path.getsize(dataset.name)), os.SEEK_END)
             if PNG_END not in file.read():
                 raise RasterError(f"{name} has no end. {DAMAGED}")
+    if dataset.driver in RAW and not _is_compressed(dataset):
+        needed, found = _bytes_of(dataset), max(map(os.path.getsize, dataset.files))
+        if found < needed:
+            raise RasterError(f"{name} has {found} of at least {needed} bytes. {DAMAGED}")
 
 
 def _is_compressed(dataset: DatasetReader) -> bool:
