@@ -70,6 +70,8 @@ class Command:
     ) -> Command:
         """Fork; call ``before`` in the child, then the command; both streams go to ``folder``."""
         folder.mkdir(exist_ok=True, parents=True)
+        for name in ("out", "err"):  # it may be killed before it opens them
+            (folder / name).touch()
         pid = os.fork()
         if pid == 0:
             _become(folder, arguments, before)
