@@ -1,5 +1,7 @@
 """What every test shares: no deadlines, and one torch thread."""
 
+import logging
+
 import pytest
 from hypothesis import settings
 
@@ -23,6 +25,17 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def log_levels():
+    """Leave the levels of the logs as they were: commands set them."""
+    logs = [logging.getLogger(name) for name in ("anomvae", "anomvae.monitoring")]
+    before = [(log, log.level, log.propagate) for log in logs]
+    yield
+    for log, level, propagate in before:
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 @pytest.fixture
