@@ -13,9 +13,10 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 MAX_BYTES = 256_000_000
 """Length of the longest document: a model card has kilobytes, the outlines of a country 100 MB."""
@@ -53,17 +54,8 @@ def read_json(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
         ...
     anomvae.documents.DocumentError: 1e999 is not a finite number
     """
-    text = text_of(content)
-    try:
-        document = json.loads(text, parse_float=_finite, parse_constant=_finite)
-    except DocumentError:
-        raise
-    except RecursionError as error:
-        raise _too_deep() from error
-    except ValueError as error:
-        raise DocumentError(f"it is no JSON ({error})") from error
-    _require_shallow(document)
-    return document
+    parse = partial(json.loads, parse_float=_finite, parse_constant=_finite)
+    return _parsed(parse, text_of(content), "JSON")
 
 
 def read_parts(content: str | bytes) -> Any:  # noqa: ANN401 - JSON
@@ -128,14 +120,18 @@ def read_toml(content: str | bytes) -> dict[str, Any]:
     text = text_of(content, MAX_TOML_BYTES)
     if (dots := text.count(".")) > MAX_DOTS:
         raise DocumentError(f"it has {dots} dots, at most {MAX_DOTS} are read")
+    return cast(dict[str, Any], _parsed(partial(tomllib.loads, parse_float=_finite), text, "TOML"))
+
+
+def _parsed(parse: Callable[[str], Any], text: str, kind: str) -> Any:  # noqa: ANN401 - a document
     try:
-        document = tomllib.loads(text, parse_float=_finite)
+        document = parse(text)
     except DocumentError:
         raise
     except RecursionError as error:
         raise _too_deep() from error
     except ValueError as error:
-        raise DocumentError(f"it is no TOML ({error})") from error
+        raise DocumentError(f"it is no {kind} ({error})") from error
     _require_shallow(document)
     return document
 

@@ -46,7 +46,7 @@ BODY = 0.95
 """Share of the scores that is never left out; training trims the others, too."""
 GAP = 4.0
 """Ratio of neighbouring values of 1 + score between which normal pixels end.  The widest gap in the
-top 5 % of fifty models (all families, nine sensors) is 2.5; that of one corrupt pixel, 15."""
+top 5 % of the scores of 46 models (all families) is 2.5."""
 MOST_CLIPPED = 0.25
 """Share of the scores that clipping may remove; real scenes, full of anomalies, lose up to .22."""
 SPARE = 3.0
