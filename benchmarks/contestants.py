@@ -20,7 +20,7 @@ from anomvae.errors import ConfigError, hint
 from anomvae.evaluation import BASELINES
 from anomvae.raster import Scene, read_labels
 from anomvae.stats.metrics import Metrics, measure
-from anomvae.stats.thresholds import describe_scores
+from anomvae.stats.scores import describe_scores
 from benchmarks.peers import PYOD, Fitted, Spectra, fit_pyod, pyod_class, pyod_version
 from benchmarks.record import commit
 from benchmarks.scenes import Task, spectra

@@ -297,7 +297,7 @@ def test_a_run_killed_at_any_moment_leaves_files_that_the_next_run_completes(tmp
     random = np.random.default_rng(0)
     scene = write(tmp_path / "scene.tif", plant(land((300, 300), seed=1)))
     trained().save(tmp_path / "old.safetensors")
-    other = trained().with_threshold(parse_rule("fixed:3"), held_out=True)
+    other = trained().with_threshold(parse_rule("fixed:3"))
     other.save(tmp_path / "new.safetensors")
     expected = {}
     for name in ("old", "new"):

@@ -18,6 +18,7 @@ from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughP
 from anomvae.models import LIKELIHOODS
 from anomvae.pixels.bands import Band, Bands
 from anomvae.pixels.tiling import tiles
+from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import parse_rule
 
 BANDS = 6
@@ -66,7 +67,7 @@ def terms_of(detector, x):
 
 def thresholded(rule="sigma:3"):
     scores = fitted().score_examples(spectra(500, seed=3)).total
-    return fitted().with_threshold(parse_rule(rule), scores, held_out=True)
+    return fitted().with_threshold(parse_rule(rule), NormalScores.of(scores, unseen=True))
 
 
 # Definition of the score
@@ -391,7 +392,7 @@ def test_a_threshold_is_chosen_anew_from_the_kept_scores(tmp_path, load):
         thresholded().save(tmp_path / "m.safetensors")
         detector = Detector.load(tmp_path / "m.safetensors", threshold="quantile:0.1", device="cpu")
     else:
-        detector = thresholded().with_threshold(parse_rule("quantile:0.1"), held_out=True)
+        detector = thresholded().with_threshold(parse_rule("quantile:0.1"))
 
     assert detector.threshold.fpr == pytest.approx(0.1)
     assert (scores > detector.threshold.value).mean() == pytest.approx(0.1)
@@ -402,7 +403,7 @@ def test_a_detector_without_a_threshold_names_the_way_to_one():
     with pytest.raises(ConfigError, match="no threshold yet"):
         _ = fitted().threshold
     with pytest.raises(ConfigError, match="no scores yet"):
-        fitted().with_threshold(parse_rule("sigma"), held_out=True)
+        fitted().with_threshold(parse_rule("sigma"))
 
 
 # The file

@@ -18,7 +18,8 @@ from anomvae.fitting.run import FEW
 from anomvae.models.plan import ModelPlan
 from anomvae.pixels.annulus import Annulus
 from anomvae.raster import Scene
-from anomvae.stats.thresholds import describe_scores, parse_rule
+from anomvae.stats.scores import NormalScores
+from anomvae.stats.thresholds import parse_rule
 from anomvae.training.sampling import held_out_blocks
 
 SHORT = resolve_config("default", ["training.max_steps=30"]).config
@@ -206,7 +207,7 @@ def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
 
     refitted = refit_threshold(detector, [other], "quantile:0.01")
 
-    scores = describe_scores(scores_of(detector, other))
+    scores = NormalScores.of(scores_of(detector, other), unseen=True)
     assert refitted.threshold.value == parse_rule("quantile:0.01").threshold(scores).value
     assert refitted.threshold.pixels == 64 * 64
     assert refitted.model is detector.model

@@ -31,6 +31,7 @@ from anomvae.pixels.covariates import Covariate
 from anomvae.stats.context import ContextPlan, conditioned
 from anomvae.stats.latent import LatentStatistics
 from anomvae.stats.local_contrast import LocalContrastWeighting
+from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import Threshold, parse_rule
 from anomvae.training.sampling import Sample
 
@@ -344,4 +345,6 @@ def fitted(block):
     examples = sample(conditioned(plan.view, context))
     detector = fit_detector(examples, unnamed_bands(5), plan, 0, context=context)
     scores = detector.score(block).total
-    return detector.with_threshold(parse_rule("sigma-clip:3"), scores, held_out=False)
+    return detector.with_threshold(
+        parse_rule("sigma-clip:3"), NormalScores.of(scores, unseen=False)
+    )

@@ -4,18 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomvae.errors import ConfigError, NotEnoughPixels
-from anomvae.stats.thresholds import (
-    GROUPS,
-    RULES,
-    TAIL,
-    Rule,
-    Threshold,
-    describe_scores,
-    parse_rule,
-)
+from anomvae.stats.scores import GROUPS, TAIL, NormalScores, describe_scores
+from anomvae.stats.thresholds import RULES, Rule, Threshold, parse_rule
 
 EXACT = GROUPS + TAIL
-USED = ("sigma", "sigma-clip", "mad", "quantile:0.01", "fixed:12.5")
+USED = ("sigma", "log-sigma", "sigma-clip", "mad", "quantile:0.01", "fixed:12.5")
 
 values = st.lists(
     st.one_of(st.floats(0, 1e6, width=32), st.sampled_from([0.0, 1.0, 1.0, 7.5])),
@@ -92,7 +85,7 @@ def test_no_score_at_all_is_answered_with_advice(scores):
 def test_sigma_is_the_mean_plus_k_standard_deviations(values, k):
     scores = np.array(values) % 0.5  # without a gap
 
-    cut = Rule("sigma", k).threshold(describe_scores(scores)).value
+    cut = Rule("sigma", k).threshold(NormalScores.of(scores, unseen=True)).value
 
     assert cut == pytest.approx(scores.mean() + k * scores.std(), abs=1e-9)
 
@@ -104,7 +97,8 @@ def test_sigma_clip_ignores_planted_anomalies(share):
     polluted[: int(share * scores.size)] = 500.0
 
     clean, threshold = (
-        parse_rule("sigma-clip").threshold(describe_scores(s)) for s in (scores, polluted)
+        parse_rule("sigma-clip").threshold(NormalScores.of(s, unseen=True))
+        for s in (scores, polluted)
     )
 
     assert threshold.value == pytest.approx(clean.value, rel=0.05)
@@ -112,14 +106,17 @@ def test_sigma_clip_ignores_planted_anomalies(share):
 
 
 def test_sigma_clip_flags_few_normal_pixels():
-    assert parse_rule("sigma-clip").threshold(describe_scores(normal_scores(50_000))).fpr < 0.01
+    assert (
+        parse_rule("sigma-clip").threshold(NormalScores.of(normal_scores(50_000), unseen=True)).fpr
+        < 0.01
+    )
 
 
 @given(values, st.floats(-3, 6))
 def test_sigma_clip_ends_for_any_scores(values, k):
     scores = np.array(values)
 
-    cut = Rule("sigma-clip", k).threshold(describe_scores(scores)).value
+    cut = Rule("sigma-clip", k).threshold(NormalScores.of(scores, unseen=True)).value
 
     assert np.isfinite(cut)
     assert cut >= scores.min() * (1 - 1e-6)
@@ -128,14 +125,16 @@ def test_sigma_clip_ends_for_any_scores(values, k):
 def test_mad_is_the_median_plus_k_robust_standard_deviations():
     scores = np.array([1.0, 2.0, 3.0, 4.0, 90.0])
 
-    assert Rule("mad", 2.0).threshold(describe_scores(scores)).value == 3 + 2 * 1.4826 * 1
+    assert (
+        Rule("mad", 2.0).threshold(NormalScores.of(scores, unseen=True)).value == 3 + 2 * 1.4826 * 1
+    )
 
 
 @given(st.integers(1, 999), st.integers(1000, 30_000))
 def test_quantile_keeps_the_rate_it_promises(permille, count):
     scores = normal_scores(count)
 
-    threshold = Rule("quantile", permille / 1000).threshold(describe_scores(scores))
+    threshold = Rule("quantile", permille / 1000).threshold(NormalScores.of(scores, unseen=True))
 
     above = (scores > np.float32(threshold.value)).mean()
     assert above <= permille / 1000 + 1 / GROUPS
@@ -144,7 +143,10 @@ def test_quantile_keeps_the_rate_it_promises(permille, count):
 
 @given(values, st.floats(0, 1e6))
 def test_fixed_is_the_number_itself(values, value):
-    assert Rule("fixed", value).threshold(describe_scores(np.array(values))).value == value
+    assert (
+        Rule("fixed", value).threshold(NormalScores.of(np.array(values), unseen=True)).value
+        == value
+    )
 
 
 @pytest.mark.parametrize("text", USED)
@@ -152,7 +154,7 @@ def test_fixed_is_the_number_itself(values, value):
 def test_a_threshold_records_rule_pixels_and_the_share_above_its_cut_off(text, values, held_out):
     scores = np.tile(np.array(values), 100)
 
-    threshold = parse_rule(text).threshold(describe_scores(scores), held_out)
+    threshold = parse_rule(text).threshold(NormalScores.of(scores, unseen=held_out))
 
     assert threshold.held_out is held_out
     assert threshold.fpr == pytest.approx((scores > threshold.value).mean())
@@ -218,4 +220,4 @@ def test_too_few_pixels_to_show_a_rate_are_refused():
     with pytest.raises(
         NotEnoughPixels, match=r"100 normal pixels .* raise it, or fit the threshold on 1000"
     ):
-        parse_rule("quantile:0.001").threshold(describe_scores(normal_scores(100)))
+        parse_rule("quantile:0.001").threshold(NormalScores.of(normal_scores(100), unseen=True))

@@ -32,7 +32,8 @@ from ..files import PathText, write_atomically
 from ..models import ModelInput
 from ..models.isolation import isolated
 from ..pixels.views import Block, Examples, Mask
-from ..stats.thresholds import Rule, describe_scores, parse_rule
+from ..stats.scores import NormalScores
+from ..stats.thresholds import Rule, parse_rule
 from .batches import Array, Scores, ScoreTerms, available, batchwise, require_bands, to_device
 from .modelfile import to_bytes
 from .program import ScoringProgram, scoring_program
@@ -188,26 +189,23 @@ class Detector(DetectorState):
         mean = self.model.decode(z, self.model.mean_context(count, features))
         return self.scaler.unscale(self.model.likelihood.draw(mean, generator).cpu().numpy())
 
-    def with_threshold(
-        self, rule: Rule, scores: Array | None = None, *, held_out: bool
-    ) -> Detector:
+    def with_threshold(self, rule: Rule, scores: NormalScores | None = None) -> Detector:
         """Return a detector that differs in its threshold only.
 
-        ``scores`` are those of normal pixels, any shape, NaN ignored; by default those already
-        kept.  ``held_out`` is whether the pixels were held out of the fit.
+        ``scores`` are those of normal pixels, by default those already kept.
 
         Raises
         ------
         ConfigError
             When there are no scores: neither given nor kept.
         NotEnoughPixels
-            When no score is finite, or there are too few for the rule.
+            When there are too few scores for the rule.
         """
-        distribution = self.scores if scores is None else describe_scores(scores)
-        if distribution is None:
+        scores = self.scores if scores is None else scores
+        if scores is None:
             raise ConfigError("The detector has no scores yet: give those of normal pixels.")
-        card = replace(self.card, threshold=rule.threshold(distribution, held_out))
-        return replace(self, card=card, scores=distribution)
+        card = replace(self.card, threshold=rule.threshold(scores))
+        return replace(self, card=card, scores=scores)
 
     @isolated()
     def to(self, device: str) -> Detector:
@@ -266,8 +264,7 @@ class Detector(DetectorState):
         """
         detector = cls(**vars(read_state(path)))
         if threshold is not None:
-            held_out = detector.threshold.held_out
-            detector = detector.with_threshold(parse_rule(threshold), held_out=held_out)
+            detector = detector.with_threshold(parse_rule(threshold))
         return detector if device is None else detector.to(device)
 
     def _batchwise(

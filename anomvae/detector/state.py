@@ -19,7 +19,8 @@ from ..pixels.views import View, require_dates
 from ..stats.context import Context, conditioned
 from ..stats.noise import Noise
 from ..stats.scaler import Scaler
-from ..stats.thresholds import ScoreDistribution, Threshold
+from ..stats.scores import NormalScores, ScoreDistribution
+from ..stats.thresholds import Threshold
 from .arrays import demands_of, require_tensors
 from .card import Card
 from .modelfile import ModelFile, Tensors, read_model
@@ -41,7 +42,7 @@ class DetectorState:
     """The noise model of the score."""
     band_quantiles: NDArray[np.float64]
     """Quantiles of the training examples per band, (level, band), data units."""
-    scores: ScoreDistribution | None = None
+    scores: NormalScores | None = None
     """Scores of normal pixels that thresholds are chosen from; None before they are fitted."""
     context: Context | None = None
     """What the model is conditioned on; None for a family that is not."""
@@ -104,7 +105,8 @@ def to_model_file(state: DetectorState) -> ModelFile:
         "scaler.std": state.scaler.std,
     }
     if state.scores is not None:
-        tensors |= {"scores.values": state.scores.values, "scores.weights": state.scores.weights}
+        everything = state.scores.all
+        tensors |= {"scores.values": everything.values, "scores.weights": everything.weights}
     if state.context is not None:
         tensors |= state.context.tensors
     weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
@@ -145,7 +147,7 @@ def _state_of(file: ModelFile) -> DetectorState:
         model.eval(),
         Noise(tensors["noise.centre"], tensors["noise.whitening"]),
         tensors["bands.quantiles"],
-        None if card.threshold is None else _scores(tensors),
+        None if card.threshold is None else _scores(tensors, card.threshold),
         context,
     )
 
@@ -172,8 +174,9 @@ def _weights(card: Card, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     return {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
 
 
-def _scores(tensors: Tensors) -> ScoreDistribution:
+def _scores(tensors: Tensors, threshold: Threshold) -> NormalScores:
     values, weights = tensors["scores.values"], tensors["scores.weights"]
     if not len(values) == len(weights) > 0 or (np.diff(values) < 0).any() or values[0] < 0:
         raise ValueError("scores.values and scores.weights are no ascending scores")
-    return ScoreDistribution(values, weights)
+    scores = ScoreDistribution(values, weights)
+    return NormalScores(scores, scores if threshold.held_out else None)

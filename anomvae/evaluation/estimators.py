@@ -22,6 +22,7 @@ from ..errors import ConfigError
 from ..models.plan import ModelPlan
 from ..pixels.bands import Band, Bands, unnamed_bands
 from ..pixels.views import Spectra
+from ..stats.scores import NormalScores
 from ..training.sampling import HELD_OUT, Sample
 from .outliers import Array, RXDetector, ScoredOutliers
 
@@ -151,7 +152,8 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         detector = fit_detector(Sample(examples, held_out), self._bands(), plan, seed)
         self.columns_ = [index - 1 for index in detector.bands.indexes]
         scores = detector.score_examples(held_out[:, self.columns_]).total
-        self.detector_ = detector.with_threshold(plan.threshold, scores, held_out=True)
+        normal = NormalScores.of(scores, unseen=True)
+        self.detector_ = detector.with_threshold(plan.threshold, normal)
         self.offset_ = -self.detector_.threshold.value
         return self
 

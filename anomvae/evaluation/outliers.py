@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..stats.rx import RX, fit_rx
-from ..stats.thresholds import Threshold, describe_scores, parse_rule
+from ..stats.scores import NormalScores
+from ..stats.thresholds import Threshold, parse_rule
 
 Array = NDArray[np.float64]
 
@@ -81,9 +82,9 @@ class RXDetector(ScoredOutliers):
         """
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         self.rx_: RX = fit_rx([rows])
-        scores = describe_scores(self.rx_.score(rows))
+        scores = NormalScores.of(self.rx_.score(rows), unseen=False)
         rule = parse_rule(str(self.threshold))
-        self.threshold_: Threshold = rule.threshold(scores, held_out=False)
+        self.threshold_: Threshold = rule.threshold(scores)
         self.offset_ = -self.threshold_.value
         return self
 

@@ -18,6 +18,7 @@ from ..files import PathText
 from ..models.plan import ModelPlan
 from ..parallel import Progress
 from ..stats.context import conditioned
+from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule
 from ..training.sampling import HELD_OUT, Blocks, draw_blocks, draw_sample
 from ..training.sampling import held_out_blocks as hold_out
@@ -165,7 +166,7 @@ def calibrate(
     detector: Detector, rule: Rule, scores: NDArray[np.float32], *, held_out: bool
 ) -> Detector:
     """Choose the threshold by a rule; ``held_out``: training did not read the pixels."""
-    calibrated = detector.with_threshold(rule, scores, held_out=held_out)
+    calibrated = detector.with_threshold(rule, NormalScores.of(scores, unseen=held_out))
     if scores.size < FEW:
         log.warning("the threshold rests on %d pixels only; expect it to be rough", scores.size)
     return calibrated

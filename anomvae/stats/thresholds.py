@@ -30,95 +30,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, NotEnoughPixels, hint
+from .scores import NormalScores, ScoreDistribution
 
-GROUPS = 4096
-TAIL = 1024
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 ROUNDS = 50  # clipping converges in about ten
-BODY = 0.95
-"""Share of the scores that is never left out; training trims the others, too."""
-GAP = 4.0
-"""Ratio of neighbouring values of 1 + score between which normal pixels end.  The widest gap in the
-top 5 % of the scores of 46 models (all families) is 2.5."""
 MOST_CLIPPED = 0.25
 """Share of the scores that clipping may remove; real scenes, full of anomalies, lose up to .22."""
 SPARE = 3.0
 """Ratio of a threshold to the 99.9 % quantile of its scores at which a warning is given."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ScoreDistribution:
-    """The scores of normal pixels, small enough for a model file.
-
-    The largest `TAIL` scores are kept one by one; the others in up to `GROUPS` groups of neighbours
-    in rank, by their means.  Up to GROUPS + TAIL scores are kept without loss.
-    """
-
-    values: NDArray[np.float64]
-    """Scores or means of groups, ascending."""
-    weights: NDArray[np.float64]
-    """Number of scores of each value."""
-
-    @property
-    def count(self) -> int:
-        """Number of scores."""
-        return int(self.weights.sum())
-
-    def moments(self) -> tuple[float, float]:
-        """Return mean and standard deviation of the scores."""
-        mean = np.average(self.values, weights=self.weights)
-        variance = np.average((self.values - mean) ** 2, weights=self.weights)
-        return float(mean), float(np.sqrt(variance))
-
-    def quantile(self, share: float) -> float:
-        """Return the score that a share of the scores does not exceed; share in [0, 1]."""
-        rank = np.cumsum(self.weights)
-        position = np.searchsorted(rank, share * rank[-1] * (1 - 1e-12))
-        return float(self.values[position])
-
-    def exceeding(self, value: float) -> float:
-        """Return the share of scores above ``value``, in [0, 1]."""
-        return float(self.weights[self.values > value].sum() / self.weights.sum())
-
-    def up_to(self, value: float) -> ScoreDistribution:
-        """Return the distribution without the scores above ``value``."""
-        kept = self.values <= value
-        return replace(self, values=self.values[kept], weights=self.weights[kept])
-
-    def credible(self) -> ScoreDistribution:
-        """Return the distribution without the scores beyond a gap (`GAP`), at most 5 % of them."""
-        top = self.values[self.values >= self.quantile(BODY)]
-        gaps = np.flatnonzero(np.diff(np.log1p(top)) > np.log(GAP))
-        return self.up_to(top[gaps[0]]) if len(gaps) else self
-
-
-def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
-    """Return the distribution of scores of any shape; NaN is no data.
-
-    Raises
-    ------
-    NotEnoughPixels
-        If no score is finite.
-    """
-    ordered = np.sort(scores[np.isfinite(scores)].astype(np.float64))
-    if ordered.size == 0:
-        raise NotEnoughPixels(
-            "No valid pixel has a score, but a threshold needs some. Give scenes with data."
-        )
-    body, tail = ordered[:-TAIL], ordered[-TAIL:]
-    edges = np.linspace(0, body.size, min(body.size, GROUPS) + 1).astype(int)
-    sizes = np.diff(edges).astype(np.float64)
-    means = np.add.reduceat(body, edges[:-1]) / sizes
-    return ScoreDistribution(np.append(means, tail), np.append(sizes, np.ones(tail.size)))
 
 
 @dataclass(frozen=True)
@@ -139,6 +68,16 @@ class Threshold:
     def flag(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Flag anomalous scores; NaN (no data) is never anomalous."""
         return np.asarray(scores > np.float32(self.value))
+
+
+def log_sigma(scores: ScoreDistribution, k: float) -> float:
+    """Return the mean plus k standard deviations of the log scores, as a score.
+
+    At most 1 / (1 + k^2) of any scores exceed it (Cantelli's inequality).
+    """
+    logs = ScoreDistribution(np.log1p(scores.values), scores.weights)
+    mean, std = logs.moments()
+    return float(np.expm1(mean + k * std))
 
 
 def sigma(scores: ScoreDistribution, k: float) -> float:
@@ -193,23 +132,67 @@ def quantile(scores: ScoreDistribution, fpr: float) -> float:
     return scores.quantile(1 - fpr)
 
 
+class Source(Enum):
+    """What the scores are that a rule chooses a threshold from."""
+
+    NORMAL = "all normal pixels"
+    HELD_OUT = "normal pixels that training did not read"
+    SCENE = "the scored scene"
+    LABELS = "labelled pixels"
+
+
+@dataclass(frozen=True)
+class RuleKind:
+    """A kind of rule; a row of `RULES`."""
+
+    choose: Callable[[ScoreDistribution, float], float]
+    """Returns the threshold of scores, given the rule's number."""
+    default: float | None
+    """The number where none is written; None: there must be one."""
+    source: Source = Source.NORMAL
+    """The scores that it is chosen from."""
+
+
 @dataclass(frozen=True)
 class Rule:
-    """A rule that chooses a threshold; a row of `RULES` with its number."""
+    """A rule that chooses a threshold, with its number, and a condition on the surroundings."""
 
     name: str
     """A name in `RULES`."""
     number: float
-    """The rule's k, rate or value."""
+    """The rule's k, rate, count or value."""
+    local: float = 0.0
+    """K of the second condition ``local:K``; 0: none."""
 
     def __str__(self) -> str:
         """Write the rule as `parse_rule` reads it."""
-        return f"{self.name}:{str(self.number).removesuffix('.0')}"
+        local = f"+local:{_text(self.local)}" if self.local else ""
+        return f"{self.name}:{_text(self.number)}{local}"
 
-    def threshold(self, scores: ScoreDistribution, held_out: bool = True) -> Threshold:
-        """Choose a threshold from scores of normal pixels; warn if it hardly flags anything."""
-        value = float(np.clip(RULES[self.name][0](scores, self.number), 0.0, FLOAT32_MAX))
-        high = scores.quantile(0.999)
+    @property
+    def source(self) -> Source:
+        """The scores that it is chosen from."""
+        return RULES[self.name].source
+
+    def threshold(self, scores: NormalScores) -> Threshold:
+        """Choose a threshold from scores of normal pixels; warn if it hardly flags anything.
+
+        That of a rule of the scene is provisional: it is chosen anew for each scored scene.
+
+        Raises
+        ------
+        NotEnoughPixels
+            If there are too few scores for the rule, or none that are held out.
+        """
+        held_out = self.source is Source.HELD_OUT
+        chosen_from = scores.held_out if held_out else scores.all
+        if chosen_from is None:
+            raise NotEnoughPixels(
+                f"threshold = {self}: the rule needs pixels that training did not read, but none "
+                f"are held out. Train on larger scenes, or choose another rule: log-sigma:3."
+            )
+        value = float(np.clip(RULES[self.name].choose(chosen_from, self.number), 0.0, FLOAT32_MAX))
+        high = chosen_from.quantile(0.999)
         if value > SPARE * high > 0:
             log.warning(
                 "the threshold %.4g (%s) lies %.3g times above the 99.9 %% quantile of the scores "
@@ -217,21 +200,27 @@ class Rule:
                 "the scenes, or choose another rule, such as quantile:0.001",
                 *(value, self, value / high),
             )
-        return Threshold(value, scores.exceeding(value), str(self), scores.count, held_out)
+        fpr, count = chosen_from.exceeding(value), chosen_from.count
+        return Threshold(value, fpr, str(self), count, held_out or scores.unseen)
 
 
-RULES: dict[str, tuple[Callable[[ScoreDistribution, float], float], float | None]] = {
-    "sigma": (sigma, 3.0),
-    "sigma-clip": (sigma_clip, 3.0),
-    "mad": (mad, 5.0),
-    "quantile": (quantile, 1e-3),
-    "fixed": (lambda scores, value: value, None),
+def _text(number: float) -> str:
+    return str(number).removesuffix(".0")
+
+
+RULES: dict[str, RuleKind] = {
+    "sigma": RuleKind(sigma, 3.0),
+    "log-sigma": RuleKind(log_sigma, 3.0),
+    "sigma-clip": RuleKind(sigma_clip, 3.0),
+    "mad": RuleKind(mad, 5.0),
+    "quantile": RuleKind(quantile, 1e-3),
+    "fixed": RuleKind(lambda scores, value: value, None),
 }
-"""Each rule, and its default number."""
+"""Every kind of rule by its name."""
 
 
 def parse_rule(text: str) -> Rule:
-    """Read a rule, ``name`` or ``name:number``.
+    """Read a rule, ``name`` or ``name:number``, with ``+local:K`` or without.
 
     Raises
     ------
@@ -242,22 +231,22 @@ def parse_rule(text: str) -> Rule:
     Examples
     --------
     >>> parse_rule("sigma")
-    Rule(name='sigma', number=3.0)
+    Rule(name='sigma', number=3.0, local=0.0)
     >>> parse_rule("mad:4.5").number
     4.5
+    >>> str(parse_rule("log-sigma+local:2"))
+    'log-sigma:3+local:2'
     """
-    name, _, number = (part.strip() for part in text.partition(":"))
+    main, _, condition = (part.strip() for part in text.partition("+"))
+    name, _, number = (part.strip() for part in main.partition(":"))
     if name == "clipped":
         raise ConfigError(f"threshold = {text!r}: clipped is now called sigma-clip.")
     if name not in RULES:
         raise ConfigError(f"threshold = {text!r}: no rule is called {name!r}. {hint(name, RULES)}")
-    default = RULES[name][1]
+    default, local = RULES[name].default, _local(condition, text)
     if not number and default is not None:
-        return Rule(name, default)
-    try:
-        value = float(number)
-    except ValueError:
-        value = np.nan
+        return Rule(name, default, local)
+    value = _number(number)
     if not abs(value) <= FLOAT32_MAX:  # scores are float32; NaN fails, too
         raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
     if name == "quantile" and not 0 < value < 1:  # refused here, before hours of training
@@ -267,4 +256,24 @@ def parse_rule(text: str) -> Rule:
         )
     if name == "fixed" and value < 0:
         raise ConfigError(f"threshold = {text!r}: no score is below 0, so all pixels lie above it.")
-    return Rule(name, value)
+    return Rule(name, value, local)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def _local(condition: str, text: str) -> float:
+    """Read ``local:K``; 0 where there is no condition."""
+    if not condition:
+        return 0.0
+    name, _, number = (part.strip() for part in condition.partition(":"))
+    value = _number(number)
+    if name != "local" or not 0 < value <= FLOAT32_MAX:
+        raise ConfigError(
+            f"threshold = {text!r}: behind + stands local:K, K above 0, such as local:2."
+        )
+    return value

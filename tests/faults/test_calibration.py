@@ -9,7 +9,8 @@ from support.rasters import QUICK, land, write
 import anomvae
 from anomvae.config import resolve_config
 from anomvae.errors import ConfigError
-from anomvae.stats.thresholds import describe_scores, parse_rule
+from anomvae.stats.scores import NormalScores, describe_scores
+from anomvae.stats.thresholds import parse_rule
 from anomvae.training.sampling import held_out_blocks
 
 SHAPE = (40, 48)
@@ -17,7 +18,7 @@ SCORES = (0.5 * np.random.default_rng(0).chisquare(12, 2000)).astype(np.float32)
 
 
 def threshold(scores, rule="sigma"):
-    return parse_rule(rule).threshold(describe_scores(scores)).value
+    return parse_rule(rule).threshold(NormalScores.of(scores, unseen=False)).value
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +69,10 @@ def test_ordinary_scores_keep_every_digit_of_their_threshold(count, kind):
         "equal": np.full(count, 7.0),
     }[kind]
     described = describe_scores(scores)
+    normal = NormalScores(described)
     mean, std = described.moments()
 
-    assert parse_rule("sigma").threshold(described).value == mean + 3 * std
+    assert parse_rule("sigma").threshold(normal).value == mean + 3 * std
 
 
 def test_a_threshold_far_above_the_scores_is_warned_of(caplog):
@@ -113,7 +115,7 @@ def test_sigma_clip_never_flags_over_a_quarter_of_any_scores(seed):
     scores = np.abs(rng.standard_cauchy(3000)) ** rng.uniform(0.2, 5) * rng.uniform(1e-3, 1e3)
     scores[: rng.integers(1, 2000)] *= rng.uniform(0, 1e-3)
 
-    assert parse_rule("sigma-clip").threshold(describe_scores(scores)).fpr <= 0.25
+    assert parse_rule("sigma-clip").threshold(NormalScores.of(scores, unseen=False)).fpr <= 0.25
 
 
 def test_many_anomalies_are_still_clipped():

@@ -35,6 +35,7 @@ from anomvae.detector import Detector
 from anomvae.detector.modelfile import read_card
 from anomvae.errors import AnomvaeError, ConfigError, ModelFileError, NotFinite
 from anomvae.stats.noise import Noise
+from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import parse_rule
 
 SHAPE = (12, 14)
@@ -55,7 +56,9 @@ def model(family="cvae"):
     block = scene(SHAPE, bands=4, dates=3 if family == "sequential" else 1)
     detector = fit_scene(block, in_sample=family == "cvae", **tables)
     scores = detector.score(block).total
-    return detector.with_threshold(parse_rule("sigma:3"), scores, held_out=True).to_bytes()
+    return detector.with_threshold(
+        parse_rule("sigma:3"), NormalScores.of(scores, unseen=True)
+    ).to_bytes()
 
 
 @pytest.fixture
