@@ -17,6 +17,7 @@ from anomvae.cli import Group
 from anomvae.cli.group import COMMANDS
 from anomvae.config import resolve_config
 from anomvae.errors import GridMismatch
+from anomvae.objects import read_objects
 
 SHORT = tuple(part for setting in QUICK for part in ("--set", setting))
 
@@ -80,6 +81,23 @@ def test_min_area_is_the_smallest_listed_object(tmp_path, scene, model, command)
 
     assert (every["objects"] > 0, large["objects"]) == (True, 0)
     assert large["pixels"] == every["pixels"]
+    assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
+
+
+@pytest.mark.parametrize("command", ["score", "detect"])
+def test_top_is_the_number_of_listed_objects(tmp_path, scene, model, command):
+    options = (command, scene, "--threshold", "mad:1")
+    options += ("-m", model) if command == "score" else ()
+
+    every = json.loads(run(*options, "-o", tmp_path / "a", "--json").out)
+    first = json.loads(run(*options, "-o", tmp_path / "b", "--json", "--top", "2").out)
+    wrong = run(*options, "-o", tmp_path / "c", "--top", "0")
+
+    listed = [read_objects(tmp_path / name / "scene.objects.geojson").items for name in "ab"]
+    assert (every["objects"], first["objects"]) == (len(listed[0]), 2)
+    assert every["objects"] > 2
+    assert listed[1] == listed[0][:2]
+    assert first["pixels"] == every["pixels"]
     assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
 
 

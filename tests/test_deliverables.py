@@ -116,15 +116,16 @@ def test_a_digest_is_the_same_in_every_version_of_anomvae():
     assert NOW.digest == expected
 
 
-def test_settings_smallest_area_bands_and_files_decide_a_key(tmp_path):
+def test_settings_listed_objects_bands_and_files_decide_a_key(tmp_path):
     path = write(tmp_path / "a.tif", land())
 
     def key(setting="score", **changes):
-        options = {"min_area": 1, "bands": SIX, "files": [identify(path)]}
+        options = {"min_area": 1, "top": None, "bands": SIX, "files": [identify(path)]}
         return CacheKey.of("detector", setting, **options | changes)
 
     assert key() == key()
-    assert len({key().settings, key("detect").settings, key(min_area=2).settings}) == 3
+    others = [key("detect"), key(min_area=2), key(top=2)]
+    assert len({key().settings, *(other.settings for other in others)}) == 4
     assert len({key().input, key(bands=unnamed_bands(5)).input, key(files=[]).input}) == 3
 
 

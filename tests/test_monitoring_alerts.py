@@ -92,6 +92,14 @@ def test_an_alert_has_counts_and_the_objects_with_the_highest_scores_first(tmp_p
     assert len(geometries(many)) == MOST_OBJECTS
 
 
+def test_an_alert_has_the_margins_and_p_values_that_the_objects_have(tmp_path):
+    now, before = feature(9, margin=5.5, p=1e-4, rank=1), feature(9, top=8.0)
+
+    strongest = json.loads(alert_from(tmp_path, [now, before]).body)["strongest_objects"]
+
+    assert [(each["margin"], each["p"]) for each in strongest] == [(5.5, 1e-4), (None, None)]
+
+
 @pytest.mark.parametrize(
     ("objects", "coordinates"), [([feature(9)], PIXELS), ([feature(9, ring=None)], DEGREES)]
 )

@@ -13,7 +13,14 @@ from rasterio.features import rasterize
 from scipy.ndimage import label
 
 from anomvae.errors import FileError, RasterError
-from anomvae.objects import ScoredTile, objects_digest, read_objects, write_objects
+from anomvae.objects import (
+    Listing,
+    ScoredTile,
+    objects_digest,
+    read_objects,
+    read_strongest_objects,
+    write_objects,
+)
 from anomvae.objects.strips import strips_of
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
@@ -27,6 +34,20 @@ GEOSTATIONARY = {
     "transform": Affine(3e5, 0, -5.6e6, 0, -3e5, 5.6e6),
 }
 
+EARLIER = (
+    '{"type": "FeatureCollection", "anomvae": {"version": "0.1.0", "digest": "", "scene": "", '
+    '"detector": "", "threshold": 2.0, "threshold_rule": "sigma:3", "min_area": 1, '
+    '"coordinates": "column, row of the scene"}, "features": [\n'
+    '{"type": "Feature", "id": 1, "properties": {"id": 1, "area_px": 1, "area_m2": null, '
+    '"score_mean": 3.0, "score_max": 3.0, "peak_row": 0, "peak_col": 0, "centroid_x": 0.5, '
+    '"centroid_y": 0.5}, "geometry": null},\n'
+    '{"type": "Feature", "id": 2, "properties": {"id": 2, "area_px": 1, "area_m2": null, '
+    '"score_mean": 5.5, "score_max": 5.5, "peak_row": 0, "peak_col": 2, "centroid_x": 2.5, '
+    '"centroid_y": 0.5}, "geometry": null}\n'
+    "]}\n"
+)
+"""An objects file of before ranks: in reading order."""
+
 sides = st.integers(1, 25)
 
 
@@ -36,14 +57,16 @@ def scored_tiles(flags, scores, size):
     return [ScoredTile(window, scores[window], flags[window]) for window in windows]
 
 
-def written(folder, flags, scores=None, *, size=(2, 3), min_area=1, crs="", transform=None):
-    """Write the objects of a scene in memory."""
+def written(folder, flags, scores=None, *, size=(2, 3), crs="", transform=None, **listing):
+    """Write the objects of a scene in memory; its threshold is 0."""
     flags = np.asarray(flags, bool)
     scores = np.ones(flags.shape, "float32") if scores is None else scores
     wkt = CRS.from_user_input(crs).to_wkt() if crs else ""
     where = Georeference(Grid(flags.shape, (transform or Affine.identity())[:6], wkt))
     path = folder / "objects.geojson"
-    count = write_objects(path, scored_tiles(flags, scores, size), where, {}, min_area)
+    count = write_objects(
+        path, scored_tiles(flags, scores, size), where, {}, Listing(0.0, **listing)
+    )
     assert count == len(read_objects(path).items)
     return path
 
@@ -78,7 +101,8 @@ def scenes(draw):
     shape = draw(st.tuples(st.integers(1, 24), st.integers(1, 24)))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     flags = rng.random(shape) < draw(st.sampled_from([0.05, 0.3, 0.5, 0.65, 0.9, 1.0]))
-    return flags, rng.exponential(5, shape).astype("float32")
+    scores = rng.exponential(5, shape).astype("float32")
+    return flags, np.ceil(scores) if draw(st.booleans()) else scores  # whole numbers: ties
 
 
 @pytest.fixture(scope="module")
@@ -88,27 +112,86 @@ def shared(tmp_path_factory):
 
 
 @given(scene=scenes(), size=st.tuples(sides, sides))
-def test_objects_are_the_8_connected_groups_in_reading_order_of_their_first_pixels(
+def test_objects_are_the_8_connected_groups_by_highest_score_then_in_reading_order(
     shared, scene, size
 ):
     flags, scores = scene
-    numbers, _ = label(flags, EIGHT)
-    groups, firsts = np.unique(numbers, return_index=True)
-    expected = [group for _, group in sorted(zip(firsts, groups, strict=True)) if group]
+    numbers, count = label(flags, EIGHT)
+    groups = range(1, count + 1)
+    order = [(-scores[numbers == group].max(), np.argmax(numbers == group)) for group in groups]
+    expected = [group for _, group in sorted(zip(order, groups, strict=True))]
 
     features = features_of(shared, flags, scores, size=size)
 
-    assert [feature["id"] for feature in features] == list(range(1, len(expected) + 1))
+    ranks = list(range(1, count + 1))
+    assert [feature["id"] for feature in features] == ranks
+    assert [feature["properties"]["rank"] for feature in features] == ranks
     for feature, group in zip(features, expected, strict=True):
         assert feature["properties"]["id"] == feature["id"]
         assert np.array_equal(covered(feature["geometry"], flags.shape), numbers == group)
 
 
-@given(scene=scenes(), size=st.tuples(sides, sides), min_area=st.integers(1, 3))
-def test_tiles_of_any_size_give_the_same_bytes(shared, scene, size, min_area):
-    whole = written(shared, *scene, size=(25, 25), min_area=min_area).read_bytes()
+@given(
+    scene=scenes(),
+    size=st.tuples(sides, sides),
+    min_area=st.integers(1, 3),
+    top=st.none() | st.integers(1, 9),
+)
+def test_tiles_of_any_size_give_the_same_bytes(shared, scene, size, min_area, top):
+    listing = {"min_area": min_area, "top": top}
+    whole = written(shared, *scene, size=(25, 25), **listing).read_bytes()
 
-    assert written(shared, *scene, size=size, min_area=min_area).read_bytes() == whole
+    assert written(shared, *scene, size=size, **listing).read_bytes() == whole
+
+
+@given(scene=scenes(), top=st.integers(1, 9), min_area=st.integers(1, 3))
+def test_top_lists_the_first_of_all_objects(shared, scene, top, min_area):
+    every = read_objects(written(shared, *scene, min_area=min_area))
+
+    some = read_objects(written(shared, *scene, min_area=min_area, top=top))
+
+    assert some.items == every.items[:top]
+    assert (some.provenance.top, every.provenance.top) == (top, None)
+
+
+@given(scene=scenes(), threshold=st.floats(0, 0.05))
+def test_margins_and_p_values_are_those_of_the_highest_scores(shared, scene, threshold):
+    flags, scores = scene
+    flags = flags & (scores > np.float32(threshold))
+    where, path = Georeference(Grid(flags.shape)), shared / "margins.geojson"
+    listing = Listing(threshold, p_values=lambda peaks: np.exp(-peaks.astype(float)))
+
+    write_objects(path, scored_tiles(flags, scores, (4, 9)), where, {}, listing)
+
+    items = read_objects(path).items
+    for one in items:
+        assert one.margin == pytest.approx(one.score_max - threshold, rel=1e-6)
+        assert one.p == pytest.approx(np.exp(-one.score_max), rel=1e-6)
+    margins = [one.margin for one in items]
+    assert margins == sorted(margins, reverse=True)
+    assert all(margin > 0 for margin in margins)
+
+
+def test_objects_just_above_a_threshold_that_is_no_float32_have_a_margin_above_0(tmp_path):
+    threshold = 0.1 + 1e-9
+    score = np.nextafter(np.float32(threshold), np.float32(1))
+    path, scores = tmp_path / "objects.geojson", np.full((1, 1), score)
+
+    write_objects(
+        path,
+        scored_tiles(scores > 0, scores, (1, 1)),
+        Georeference(Grid((1, 1))),
+        {},
+        Listing(threshold),
+    )
+
+    assert 0 < read_objects(path).items[0].margin < 1e-7
+
+
+def test_a_threshold_without_p_values_leaves_them_empty(tmp_path):
+    (feature,) = features_of(tmp_path, [[1]])
+
+    assert (feature["properties"]["p"], one_object(tmp_path).p) == (None, None)
 
 
 @given(scene=scenes(), size=st.tuples(sides, sides))
@@ -326,6 +409,19 @@ def test_the_file_has_no_members_that_the_standard_forbids(tmp_path):
 
     assert data.keys() == {"type", "anomvae", "features"}
     assert data["features"][0].keys() == {"type", "id", "bbox", "geometry", "properties"}
+
+
+def test_a_file_of_an_earlier_version_is_read_without_ranks(tmp_path):
+    path = tmp_path / "scene.objects.geojson"
+    path.write_text(EARLIER)
+
+    objects = read_objects(path)
+    (strongest,) = read_strongest_objects(path, 1).items
+
+    assert [(one.id, one.score_max) for one in objects.items] == [(1, 3.0), (2, 5.5)]
+    assert {(one.rank, one.margin, one.p) for one in objects.items} == {(None, None, None)}
+    assert (strongest.id, strongest.peak) == (2, (0, 2))
+    assert objects.provenance.top is None
 
 
 @pytest.mark.parametrize(

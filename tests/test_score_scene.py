@@ -205,6 +205,7 @@ def test_small_objects_are_dropped_but_stay_flagged(scene, tmp_path, detects):
         ("tile", "a tile has a side of at least 1 pixel"),
         ("threads", "at least 1 thread"),
         ("min_area", "an object has at least 1 pixel"),
+        ("top", "at least 1 object is listed"),
     ],
 )
 def test_options_below_1_are_refused(option, message):

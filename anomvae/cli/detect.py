@@ -16,6 +16,7 @@ from .score import ANOMALY_FOUND
 @options.folder_opt
 @options.threshold_opt
 @options.min_area_opt
+@options.top_opt
 @options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
@@ -25,6 +26,7 @@ def detect(  # noqa: PLR0913 - one argument per option
     folder: str,
     rule: str | None,
     min_area: int,
+    top: int | None,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -53,7 +55,7 @@ def detect(  # noqa: PLR0913 - one argument per option
             options.resolved(config, settings, threshold=rule, device=device),
             seed,
             select=Selection(**chosen),
-            options=ScoreOptions(min_area=min_area, overwrite=overwrite),
+            options=ScoreOptions(min_area=min_area, top=top, overwrite=overwrite),
             progress=progress,
         )
     echo(options.result_line(result, as_json))

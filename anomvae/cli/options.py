@@ -140,6 +140,12 @@ min_area_opt = click.option(
     show_default=True,
     help="Pixels of the smallest object that the objects file lists.",
 )
+top_opt = click.option(
+    "--top",
+    type=int,
+    metavar="N",
+    help="List only the N objects that lie furthest above the threshold.  [default: all]",
+)
 fail_on_anomaly_opt = click.option(
     "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
 )

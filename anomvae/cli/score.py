@@ -26,6 +26,7 @@ ANOMALY_FOUND = 10
 @options.covariates_opt
 @click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 @options.min_area_opt
+@options.top_opt
 @options.dates_opt
 @click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
@@ -47,6 +48,7 @@ def score(  # noqa: PLR0913 - one argument per option
     rule: str | None,
     tile: int | None,
     min_area: int,
+    top: int | None,
     dates: str,
     threads: int | None,
     workers: int | None,
@@ -78,7 +80,9 @@ def score(  # noqa: PLR0913 - one argument per option
     from ..mapping import ScoreOptions, score_scenes
     from ..raster import scenes_of
 
-    score_options = ScoreOptions(tile=tile, threads=threads, min_area=min_area, overwrite=overwrite)
+    score_options = ScoreOptions(
+        tile=tile, threads=threads, min_area=min_area, top=top, overwrite=overwrite
+    )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)

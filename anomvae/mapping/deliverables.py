@@ -138,13 +138,16 @@ class CacheKey:
         detector: str,
         *settings: str,
         min_area: int,
+        top: int | None,
         bands: Bands,
         files: Iterable[FileIdentity],
     ) -> CacheKey:
         """Digest the settings and the input."""
-        # The default adds nothing, so that archives made before this option stay up to date.
+        # A default adds nothing, so that archives made before its option stay up to date.
         area = [] if min_area == 1 else [f"min_area={min_area}"]
-        return cls(detector, digest_of(*settings, *area), digest_of(repr(bands), *map(repr, files)))
+        most = [] if top is None else [f"top={top}"]
+        settings_digest = digest_of(*settings, *area, *most)
+        return cls(detector, settings_digest, digest_of(repr(bands), *map(repr, files)))
 
     @property
     def digest(self) -> str:
@@ -177,7 +180,7 @@ class MapResult:
     flagged: int
     """Pixels above the threshold."""
     objects: int
-    """Connected anomalies of at least the smallest area."""
+    """Objects that the objects file lists."""
     quantiles: Mapping[str, float]
     """Quantiles of the scores by level; empty where no pixel is valid."""
     seconds: float

@@ -18,12 +18,13 @@ from .. import __version__
 from ..addresses import file_name
 from ..files import Staging, staging, writing
 from ..identity import FileIdentity, require_unchanged
-from ..objects import ScoredTile, write_objects
+from ..objects import Listing, ScoredTile, write_objects
 from ..parallel import Progress, ahead
 from ..raster import Category, Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
 from ..stats.thresholds import Threshold
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
+from .options import ScoreOptions
 from .quicklook import QuickLook, drawn
 from .statistics import RunningStatistics
 from .tiles import Scorer, TileScores
@@ -91,7 +92,7 @@ class OpenDeliverables:
         tiles: Generator[TileScores, None, None],
         *,
         quicklook: QuickLook,
-        min_area: int,
+        options: ScoreOptions,
         progress: Progress,
     ) -> MapResult:
         """Write every deliverable of the ``tiles`` of a whole scene, and publish them.
@@ -105,6 +106,7 @@ class OpenDeliverables:
         """
         stage, files, where = self.stage, self.files, opened.georeference
         statistics, tags = RunningStatistics(opened.grid.shape), self._tags(detector, opened)
+        listing = Listing(detector.threshold.value, min_area=options.min_area, top=options.top)
         measures = Layout("float32", math.nan, LAYERS, tags)
         classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
         with (
@@ -116,7 +118,7 @@ class OpenDeliverables:
             with closing(ahead(write, tiles)) as written:
                 counted = _counted(written, opened.grid.shape, progress)
                 path = stage.path(files.objects.name)
-                objects = write_objects(path, counted, where, tags, min_area)
+                objects = write_objects(path, counted, where, tags, listing)
         png = drawn(file_name(opened.name), quicklook, detector.threshold)
         with writing(files.quicklook):
             if png is None:

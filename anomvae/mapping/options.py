@@ -23,6 +23,9 @@ class ScoreOptions:
     """Tiles scored at a time; None: as many as torch may use threads, 4 at the most."""
     min_area: int = 1
     """Smallest object, pixels; pixels of smaller ones stay flagged, but are no objects."""
+    top: int | None = None
+    """Number of objects of the largest margin that are listed, None: all; pixels of the others stay
+    flagged."""
     overwrite: bool = False
     """Whether to replace results of other settings."""
 
@@ -34,3 +37,5 @@ class ScoreOptions:
             raise ConfigError(f"threads = {self.threads}: at least 1 thread is needed to score.")
         if self.min_area < 1:
             raise ConfigError(f"min_area = {self.min_area}: an object has at least 1 pixel.")
+        if self.top is not None and self.top < 1:
+            raise ConfigError(f"top = {self.top}: at least 1 object is listed.")

@@ -46,7 +46,7 @@ def score_scene(
         Where ``<stem>.anomaly.tif``, ``.flags.tif``, ``.objects.geojson``, ``.png`` and ``.json``
         go; made if missing.
     options : ScoreOptions, optional
-        Tile size, threads, smallest object, and whether to overwrite.
+        Tile size, threads, which objects are listed, and whether to overwrite.
     progress : Progress, optional
         Called for every tile.
     mapper : Mapper, optional
@@ -82,7 +82,12 @@ def score_scene(
             inputs, settings = opened.files, ("score", repr(closed.nodata))
             files.require_apart(inputs)
             key = CacheKey.of(
-                detector.id, *settings, min_area=area, bands=opened.bands, files=inputs
+                detector.id,
+                *settings,
+                min_area=area,
+                top=options.top,
+                bands=opened.bands,
+                files=inputs,
             )
             begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
             return _deliver(detector, opened, begun, options, progress, mapper)
@@ -138,7 +143,9 @@ def detect_scene(
     with closed.open() as opened:
         files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
         files.require_apart(inputs)
-        key = CacheKey.of("", *settings, min_area=area, bands=opened.bands, files=inputs)
+        key = CacheKey.of(
+            "", *settings, min_area=area, top=options.top, bands=opened.bands, files=inputs
+        )
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None:
         return cached
@@ -191,6 +198,6 @@ def _deliver(
             opened,
             tiles,
             quicklook=QuickLook(spec),
-            min_area=options.min_area,
+            options=options,
             progress=progress,
         )

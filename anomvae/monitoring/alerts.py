@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..mapping import MapResult
     from ..objects import AnomalyObject
 
-MOST_OBJECTS = 20  # in an alert, the highest scores first
+MOST_OBJECTS = 20  # in an alert, the largest margin first
 MOST_CORNERS = 200  # of an outline in an alert; a longer one is replaced by its box
 
 
@@ -54,7 +54,7 @@ def _strongest(result: MapResult) -> list[dict[str, Any]]:
 
     objects = read_strongest_objects(result.files.objects, MOST_OBJECTS)
     located = objects.provenance.coordinates == DEGREES
-    names = ("area_px", "area_m2", "score_max", "score_mean")
+    names = ("area_px", "area_m2", "score_max", "score_mean", "margin", "p")
     return [
         {name: getattr(item, name) for name in names}
         | {"geometry": _geometry(item) if located else None}

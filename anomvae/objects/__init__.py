@@ -2,10 +2,11 @@
 
 `write_objects` (`geojson`) takes a scene as strips of rows (`strips`), finds the connected pixels
 (`labelling`) and their outlines (`outlines`), computes longitude, latitude and area
-(`georeferencing`), and writes features (`features`).  `read_objects` (`items`) reads the file.
+(`georeferencing`), and writes features (`features`) in order of rank (`ranking`).  `read_objects`
+(`items`) reads the file.
 """
 
-from .geojson import require_min_area, write_objects
+from .geojson import write_objects
 from .items import (
     AnomalyObject,
     Objects,
@@ -14,16 +15,17 @@ from .items import (
     read_objects,
     read_strongest_objects,
 )
+from .ranking import Listing
 from .strips import ScoredTile
 
 __all__ = [
     "AnomalyObject",
+    "Listing",
     "Objects",
     "Provenance",
     "ScoredTile",
     "objects_digest",
     "read_objects",
     "read_strongest_objects",
-    "require_min_area",
     "write_objects",
 ]

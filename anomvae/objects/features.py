@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .georeferencing import GeoreferencedObjects, Georeferencer
 from .labelling import FRACTION, ObjectTable
 from .outlines import rings_of
+from .ranking import Listing
 
 DECIMALS = 7
 """Of coordinates: a centimetre in degrees."""
@@ -19,8 +21,10 @@ DECIMALS = 7
 LinearRing = list[list[float]]
 
 
-def features(table: ObjectTable, georeferencer: Georeferencer, width: int) -> Iterator[str]:
-    """Write each object as a feature, from behind its property ``id``; ``width`` is the scene's."""
+def features(
+    table: ObjectTable, georeferencer: Georeferencer, width: int, listing: Listing
+) -> Iterator[str]:
+    """Write each object as a feature, from behind its rank; ``width`` is the scene's, pixels."""
     rows = table.objects
     if not len(rows):
         return
@@ -29,7 +33,7 @@ def features(table: ObjectTable, georeferencer: Georeferencer, width: int) -> It
     located = georeferencer.locate(rings, sums / rows["area"][:, np.newaxis] + 0.5)
     boxes = located.boxes.round(DECIMALS).tolist()
     for properties, box, polygons in zip(
-        _properties(table, located, width), boxes, _multipolygons(located), strict=True
+        _properties(table, located, width, listing), boxes, _multipolygons(located), strict=True
     ):
         shape: dict[str, Any] = {"geometry": None}
         if box[0] == box[0]:  # not NaN
@@ -39,15 +43,17 @@ def features(table: ObjectTable, georeferencer: Georeferencer, width: int) -> It
 
 
 def _properties(
-    table: ObjectTable, located: GeoreferencedObjects, width: int
+    table: ObjectTable, located: GeoreferencedObjects, width: int, listing: Listing
 ) -> Iterator[dict[str, Any]]:
     rows = table.objects
     means = (rows["whole"] + rows["rest"] / FRACTION) / rows["area"]
     columns = {
         "area_px": rows["area"].tolist(),
         "area_m2": _rounded(located.areas, 3),
-        "score_mean": [float(f"{mean:.7g}") for mean in means.tolist()],
+        "score_mean": _shortened(means),
         "score_max": [float(str(peak)) for peak in rows["peak"]],
+        "margin": _shortened(rows["peak"].astype(np.float64) - listing.threshold),
+        "p": _p_values(rows["peak"], listing),
         "peak_row": (rows["peak_at"] // width).tolist(),
         "peak_col": (rows["peak_at"] % width).tolist(),
         "centroid_x": _rounded(located.centroids[:, 0], DECIMALS),
@@ -57,7 +63,18 @@ def _properties(
         yield dict(zip(columns, values, strict=True))
 
 
-def _rounded(values: np.ndarray[Any, np.dtype[np.float64]], decimals: int) -> list[float | None]:
+def _p_values(peaks: NDArray[np.float32], listing: Listing) -> Sequence[float | None]:
+    if listing.p_values is None:
+        return [None] * len(peaks)
+    return _shortened(listing.p_values(peaks))
+
+
+def _shortened(values: NDArray[np.float64]) -> list[float]:
+    """Round to 7 significant digits, as many as a float32 has."""
+    return [float(f"{value:.7g}") for value in values.tolist()]
+
+
+def _rounded(values: NDArray[np.float64], decimals: int) -> list[float | None]:
     return [None if value != value else value for value in values.round(decimals).tolist()]
 
 

@@ -48,6 +48,8 @@ class Provenance:
     """Smaller objects are dropped, pixels."""
     coordinates: str
     """Kind of coordinates: `DEGREES` or `PIXELS`."""
+    top: int | None = None
+    """Number of objects of the largest margin that are kept; None: all."""
 
     def to_json(self) -> str:
         """Write the file's first line, up to its features."""
@@ -60,7 +62,10 @@ class AnomalyObject:
     """An anomaly: flagged pixels that touch each other, by a side or a corner."""
 
     id: int
-    """From 1, in reading order of the first pixel."""
+    """Number in the file, from 1: the rank; in files of earlier versions in reading order."""
+    rank: int | None
+    """1 = largest margin, equal ones in reading order of their first pixels.  Rank, margin and p
+    are None in files of earlier versions."""
     area_px: int
     area_m2: float | None
     """Area on the WGS 84 ellipsoid, m2; None where the scene is not on Earth."""
@@ -68,6 +73,10 @@ class AnomalyObject:
     """Mean score of its pixels."""
     score_max: float
     """Highest score of its pixels."""
+    margin: float | None
+    """Highest score minus the threshold, > 0; in the unit of the score."""
+    p: float | None
+    """P-value of the highest score; also None where the rule of the threshold has none."""
     peak: tuple[int, int]
     """Row and column of the first pixel with the highest score."""
     centroid: tuple[float, float] | None
@@ -85,7 +94,7 @@ class Objects:
 
     provenance: Provenance
     items: tuple[AnomalyObject, ...]
-    """In order of their ids."""
+    """In order of their ids: the largest margin first."""
 
 
 def read_objects(path: str | Path) -> Objects:
@@ -102,6 +111,8 @@ def read_objects(path: str | Path) -> Objects:
 
 def read_strongest_objects(path: str | Path, count: int) -> Objects:
     """Read the objects of the highest scores, highest first; in memory are at most ``count``.
+
+    They are the first of a file, unless an earlier version wrote it in reading order.
 
     Raises
     ------
@@ -165,6 +176,7 @@ def _item(text: str) -> AnomalyObject:
     located = geometry is not None
     return AnomalyObject(
         **{name: values[name] for name in ("id", "area_px", "area_m2", "score_mean", "score_max")},
+        **{name: values.get(name) for name in ("rank", "margin", "p")},  # earlier files lack them
         peak=(values["peak_row"], values["peak_col"]),
         centroid=(values["centroid_x"], values["centroid_y"]) if located else None,
         box=tuple(feature["bbox"]) if located else None,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,16 +62,11 @@ class ObjectTable:
         return np.where(parts, np.cumsum(parts) - 1, -1)
 
 
-class EndedObjects(NamedTuple):
-    """The objects that end in a strip, or in the row before it."""
+def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[ObjectTable]:
+    """Find the 8-connected objects of a scene of ``shape`` (rows, cols), top to bottom.
 
-    table: ObjectTable
-    first_open: int
-    """First pixel of the earliest object still open, in reading order; the scene's size if none."""
-
-
-def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[EndedObjects]:
-    """Find the 8-connected objects of a scene of ``shape`` (rows, cols), top to bottom."""
+    A table holds the objects that end in a strip, or in the row before it.
+    """
     nothing = np.empty(0, np.int64)
     waiting = ObjectTable(np.empty(0, OBJECT), nothing, np.empty(0, CORNER))
     edge = np.full(shape[1], -1, np.int64)
@@ -83,8 +77,7 @@ def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Ended
         still_open = np.zeros(len(both.objects), np.bool_)
         still_open[both.parts[edge[edge >= 0]]] = True
         waiting = both.only(still_open)
-        first_open = waiting.objects["first"].min(initial=shape[0] * shape[1])
-        yield EndedObjects(both.only(~still_open), int(first_open))
+        yield both.only(~still_open)
         edge = np.append(both.part_numbers(still_open), -1)[edge]
 
 

@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from heapq import nlargest
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -13,7 +14,16 @@ from sklearn import metrics
 
 from anomvae.errors import FileError
 from anomvae.evaluation import evaluate
-from anomvae.objects import ScoredTile, read_objects, read_strongest_objects, write_objects
+from anomvae.objects import (
+    Listing,
+    ScoredTile,
+    read_objects,
+    read_strongest_objects,
+    write_objects,
+)
+from anomvae.objects.labelling import OBJECT, ObjectTable
+from anomvae.objects.outlines import CORNER
+from anomvae.objects.ranking import RankedTexts
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Georeference
@@ -101,7 +111,8 @@ def objects_file(folder, side):
     scores = rng.gamma(2.0, 3.0, flags.shape).astype("float32")
     windows = [tile.keep for tile in tiles(flags.shape, (64, side))]
     parts = [ScoredTile(window, scores[window], flags[window]) for window in windows]
-    write_objects(folder / "objects.geojson", parts, Georeference(Grid(flags.shape)), {})
+    where = Georeference(Grid(flags.shape))
+    write_objects(folder / "objects.geojson", parts, where, {}, Listing(0.0))
     return folder / "objects.geojson"
 
 
@@ -111,9 +122,35 @@ def test_the_strongest_objects_are_read_without_the_others(tmp_path):
     strongest, peak = peak_of(lambda: read_strongest_objects(path, 20))
 
     every = read_objects(path)
-    assert strongest.items == tuple(nlargest(20, every.items, key=lambda item: item.score_max))
+    assert strongest.items == every.items[:20]
+    assert strongest.items == tuple(nlargest(20, every.items, key=lambda item: item.margin))
     assert strongest.provenance == every.provenance
     assert peak < path.stat().st_size / 10
+
+
+def ranked(folder, count, top=None, portion=500):
+    """Rank objects of rising scores, and read the texts of the first three."""
+    with RankedTexts(folder, top) as texts:
+        for start in range(0, count, portion):
+            objects = np.zeros(portion, OBJECT)
+            objects["first"] = objects["peak"] = np.arange(start, start + portion)
+            alone = ObjectTable(objects, np.arange(portion), np.empty(0, CORNER))
+            texts.add(alone, lambda table: (f"{first:1000}" for first in table.objects["first"]))
+        return list(map(int, islice(texts.in_order(), 3)))
+
+
+def test_an_object_that_waits_for_its_rank_takes_some_bytes_of_memory(tmp_path):
+    strongest, peak = peak_of(lambda: ranked(tmp_path, 30_000))
+
+    assert strongest == [29_999, 29_998, 29_997]
+    assert peak < 30_000 * 80 + 500_000
+
+
+def test_objects_beyond_the_top_take_no_memory(tmp_path):
+    strongest, peak = peak_of(lambda: ranked(tmp_path, 30_000, top=2))
+
+    assert strongest == [29_999, 29_998]
+    assert peak < 500_000
 
 
 @pytest.mark.parametrize("kept", [0.3, 0.999])

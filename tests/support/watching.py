@@ -70,9 +70,10 @@ class Stub:
 SQUARE = ((14, 50), (14.1, 50), (14.1, 50.1), (14, 50))
 
 
-def feature(area, m2=None, top=9.5, ring=SQUARE):
-    """Make a feature as in an objects file; without a ring it has no geometry."""
+def feature(area, m2=None, top=9.5, ring=SQUARE, **more):
+    """Make a feature as of an earlier version, with ``more`` properties; ring None: no geometry."""
     properties = {"id": 1, "area_px": area, "area_m2": m2, "score_mean": 5.0, "score_max": top}
+    properties |= more
     properties |= dict.fromkeys(["peak_row", "peak_col", "centroid_x", "centroid_y"], 0)
     if ring is None:
         return {"type": "Feature", "properties": properties, "geometry": None}

@@ -1,0 +1,111 @@
+"""Objects in order of rank: the highest score first, of equal ones the first in reading order.
+
+No rank is known before the last object has ended, so the text of each object waits in a temporary
+file, which grows to the size of the objects file.  Memory holds 28 bytes for each object that
+waits, and about 60 while they are sorted.  With a limit only the objects that are among the
+strongest so far are written and held.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files import writing
+from .labelling import ObjectTable, Table
+
+PValues = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""Returns the p-value of each score, in [0, 1]."""
+
+PLACE = np.dtype(
+    [
+        ("peak", np.float32),  # the highest score
+        ("first", np.int64),  # number of its first pixel in reading order
+        ("start", np.int64),  # of its text in the file, bytes
+        ("size", np.int64),  # bytes
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which objects a file lists, and what their scores are compared with."""
+
+    threshold: float
+    """Scores above it are anomalous; in the unit of the score."""
+    p_values: PValues | None = None
+    """None where the rule of the threshold has no p-values."""
+    min_area: int = 1
+    """Objects of fewer pixels are dropped."""
+    top: int | None = None
+    """Number of objects of the largest margin that are listed; None: all."""
+
+
+class RankedTexts:
+    """Texts of objects in a temporary file, to be read in order of rank."""
+
+    def __init__(self, folder: Path, top: int | None = None) -> None:
+        self._folder = folder
+        self._top = top
+        self._places = [np.empty(0, PLACE)]
+        self._end = 0
+
+    def __enter__(self) -> RankedTexts:
+        """Open the file, which has no name in the folder."""
+        self._file = tempfile.TemporaryFile(dir=self._folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close and thereby remove the file."""
+        with suppress(OSError):  # of a full disk, where the rest of a text is written only now
+            self._file.close()
+
+    def add(self, table: ObjectTable, texts_of: Callable[[ObjectTable], Iterator[str]]) -> None:
+        """Add objects and their texts; with a limit, only those among the strongest so far."""
+        if self._top is not None:
+            table = self._strongest(table, self._top)
+        places = _places_of(table)
+        for number, text in enumerate(texts_of(table)):
+            content = text.encode()
+            with writing(self._folder):
+                self._file.write(content)
+            places["start"][number], places["size"][number] = self._end, len(content)
+            self._end += len(content)
+        self._places.append(places)
+
+    def in_order(self) -> Iterator[str]:
+        """Yield the texts in order of rank; no objects are added afterwards."""
+        places = np.concatenate(self._places)
+        self._places = [places]
+        for place in _order(places):
+            with writing(self._folder):  # what was added may not be on disk yet
+                self._file.seek(places["start"][place])
+                text = self._file.read(places["size"][place]).decode()
+            yield text
+
+    def _strongest(self, table: ObjectTable, top: int) -> ObjectTable:
+        """Return the objects among the strongest so far, and drop those that no longer are."""
+        known = np.concatenate(self._places)
+        both = np.concatenate([known, _places_of(table)])
+        kept = np.zeros(len(both), np.bool_)
+        kept[_order(both)[:top]] = True
+        self._places = [known[kept[: len(known)]]]
+        return table.only(kept[len(known) :])
+
+
+def _places_of(table: ObjectTable) -> Table:
+    places = np.zeros(len(table.objects), PLACE)
+    for name in ("peak", "first"):
+        places[name] = table.objects[name]
+    return places
+
+
+def _order(places: Table) -> NDArray[np.intp]:
+    """Return the rows in order of rank."""
+    return np.lexsort((places["first"], -places["peak"]))
