@@ -67,7 +67,7 @@ def terms_of(detector, x):
 
 def thresholded(rule="sigma:3"):
     scores = fitted().score_examples(spectra(500, seed=3)).total
-    return fitted().with_threshold(parse_rule(rule), NormalScores.of(scores, unseen=True))
+    return fitted().with_threshold(parse_rule(rule), NormalScores.of(scores, held_out=True))
 
 
 # Definition of the score

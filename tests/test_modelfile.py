@@ -346,5 +346,5 @@ def fitted(block):
     detector = fit_detector(examples, unnamed_bands(5), plan, 0, context=context)
     scores = detector.score(block).total
     return detector.with_threshold(
-        parse_rule("sigma-clip:3"), NormalScores.of(scores, unseen=False)
+        parse_rule("sigma-clip:3"), NormalScores.of(scores, held_out=False)
     )

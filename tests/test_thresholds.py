@@ -85,7 +85,7 @@ def test_no_score_at_all_is_answered_with_advice(scores):
 def test_sigma_is_the_mean_plus_k_standard_deviations(values, k):
     scores = np.array(values) % 0.5  # without a gap
 
-    cut = Rule("sigma", k).threshold(NormalScores.of(scores, unseen=True)).value
+    cut = Rule("sigma", k).threshold(NormalScores.of(scores, held_out=True)).value
 
     assert cut == pytest.approx(scores.mean() + k * scores.std(), abs=1e-9)
 
@@ -97,7 +97,7 @@ def test_sigma_clip_ignores_planted_anomalies(share):
     polluted[: int(share * scores.size)] = 500.0
 
     clean, threshold = (
-        parse_rule("sigma-clip").threshold(NormalScores.of(s, unseen=True))
+        parse_rule("sigma-clip").threshold(NormalScores.of(s, held_out=True))
         for s in (scores, polluted)
     )
 
@@ -107,7 +107,9 @@ def test_sigma_clip_ignores_planted_anomalies(share):
 
 def test_sigma_clip_flags_few_normal_pixels():
     assert (
-        parse_rule("sigma-clip").threshold(NormalScores.of(normal_scores(50_000), unseen=True)).fpr
+        parse_rule("sigma-clip")
+        .threshold(NormalScores.of(normal_scores(50_000), held_out=True))
+        .fpr
         < 0.01
     )
 
@@ -116,7 +118,7 @@ def test_sigma_clip_flags_few_normal_pixels():
 def test_sigma_clip_ends_for_any_scores(values, k):
     scores = np.array(values)
 
-    cut = Rule("sigma-clip", k).threshold(NormalScores.of(scores, unseen=True)).value
+    cut = Rule("sigma-clip", k).threshold(NormalScores.of(scores, held_out=True)).value
 
     assert np.isfinite(cut)
     assert cut >= scores.min() * (1 - 1e-6)
@@ -126,7 +128,8 @@ def test_mad_is_the_median_plus_k_robust_standard_deviations():
     scores = np.array([1.0, 2.0, 3.0, 4.0, 90.0])
 
     assert (
-        Rule("mad", 2.0).threshold(NormalScores.of(scores, unseen=True)).value == 3 + 2 * 1.4826 * 1
+        Rule("mad", 2.0).threshold(NormalScores.of(scores, held_out=True)).value
+        == 3 + 2 * 1.4826 * 1
     )
 
 
@@ -134,7 +137,7 @@ def test_mad_is_the_median_plus_k_robust_standard_deviations():
 def test_quantile_keeps_the_rate_it_promises(permille, count):
     scores = normal_scores(count)
 
-    threshold = Rule("quantile", permille / 1000).threshold(NormalScores.of(scores, unseen=True))
+    threshold = Rule("quantile", permille / 1000).threshold(NormalScores.of(scores, held_out=True))
 
     above = (scores > np.float32(threshold.value)).mean()
     assert above <= permille / 1000 + 1 / GROUPS
@@ -144,7 +147,7 @@ def test_quantile_keeps_the_rate_it_promises(permille, count):
 @given(values, st.floats(0, 1e6))
 def test_fixed_is_the_number_itself(values, value):
     assert (
-        Rule("fixed", value).threshold(NormalScores.of(np.array(values), unseen=True)).value
+        Rule("fixed", value).threshold(NormalScores.of(np.array(values), held_out=True)).value
         == value
     )
 
@@ -154,7 +157,7 @@ def test_fixed_is_the_number_itself(values, value):
 def test_a_threshold_records_rule_pixels_and_the_share_above_its_cut_off(text, values, held_out):
     scores = np.tile(np.array(values), 100)
 
-    threshold = parse_rule(text).threshold(NormalScores.of(scores, unseen=held_out))
+    threshold = parse_rule(text).threshold(NormalScores.of(scores, held_out=held_out))
 
     assert threshold.held_out is held_out
     assert threshold.fpr == pytest.approx((scores > threshold.value).mean())
@@ -220,4 +223,4 @@ def test_too_few_pixels_to_show_a_rate_are_refused():
     with pytest.raises(
         NotEnoughPixels, match=r"100 normal pixels .* raise it, or fit the threshold on 1000"
     ):
-        parse_rule("quantile:0.001").threshold(NormalScores.of(normal_scores(100), unseen=True))
+        parse_rule("quantile:0.001").threshold(NormalScores.of(normal_scores(100), held_out=True))

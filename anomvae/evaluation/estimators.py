@@ -152,7 +152,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         detector = fit_detector(Sample(examples, held_out), self._bands(), plan, seed)
         self.columns_ = [index - 1 for index in detector.bands.indexes]
         scores = detector.score_examples(held_out[:, self.columns_]).total
-        normal = NormalScores.of(scores, unseen=True)
+        normal = NormalScores.of(scores, held_out=True)
         self.detector_ = detector.with_threshold(plan.threshold, normal)
         self.offset_ = -self.detector_.threshold.value
         return self

@@ -82,7 +82,7 @@ class RXDetector(ScoredOutliers):
         """
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         self.rx_: RX = fit_rx([rows])
-        scores = NormalScores.of(self.rx_.score(rows), unseen=False)
+        scores = NormalScores.of(self.rx_.score(rows), held_out=False)
         rule = parse_rule(str(self.threshold))
         self.threshold_: Threshold = rule.threshold(scores)
         self.offset_ = -self.threshold_.value

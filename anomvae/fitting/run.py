@@ -166,7 +166,7 @@ def calibrate(
     detector: Detector, rule: Rule, scores: NDArray[np.float32], *, held_out: bool
 ) -> Detector:
     """Choose the threshold by a rule; ``held_out``: training did not read the pixels."""
-    calibrated = detector.with_threshold(rule, NormalScores.of(scores, unseen=held_out))
+    calibrated = detector.with_threshold(rule, NormalScores.of(scores, held_out=held_out))
     if scores.size < FEW:
         log.warning("the threshold rests on %d pixels only; expect it to be rough", scores.size)
     return calibrated

@@ -99,8 +99,8 @@ class NormalScores:
     """Scores of those in blocks that training did not read; None where nothing was held out."""
 
     @classmethod
-    def of(cls, scores: NDArray[np.floating], *, unseen: bool) -> NormalScores:
-        """Describe scores of any shape, NaN = no data; ``unseen``: training read none of them.
+    def of(cls, scores: NDArray[np.floating], *, held_out: bool) -> NormalScores:
+        """Describe scores of any shape, NaN = no data; ``held_out``: training read none of them.
 
         Raises
         ------
@@ -108,9 +108,9 @@ class NormalScores:
             If no score is finite.
         """
         described = describe_scores(scores)
-        return cls(described, described if unseen else None)
+        return cls(described, described if held_out else None)
 
     @property
-    def unseen(self) -> bool:
+    def all_held_out(self) -> bool:
         """Whether the detector was fitted without any of them."""
         return self.held_out is not None and self.held_out.count == self.all.count

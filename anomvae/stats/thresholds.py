@@ -132,7 +132,7 @@ def quantile(scores: ScoreDistribution, fpr: float) -> float:
     return scores.quantile(1 - fpr)
 
 
-class Source(Enum):
+class ScoreSource(Enum):
     """What the scores are that a rule chooses a threshold from."""
 
     NORMAL = "all normal pixels"
@@ -149,7 +149,7 @@ class RuleKind:
     """Returns the threshold of scores, given the rule's number."""
     default: float | None
     """The number where none is written; None: there must be one."""
-    source: Source = Source.NORMAL
+    source: ScoreSource = ScoreSource.NORMAL
     """The scores that it is chosen from."""
 
 
@@ -170,7 +170,7 @@ class Rule:
         return f"{self.name}:{_text(self.number)}{local}"
 
     @property
-    def source(self) -> Source:
+    def source(self) -> ScoreSource:
         """The scores that it is chosen from."""
         return RULES[self.name].source
 
@@ -184,7 +184,7 @@ class Rule:
         NotEnoughPixels
             If there are too few scores for the rule, or none that are held out.
         """
-        held_out = self.source is Source.HELD_OUT
+        held_out = self.source is ScoreSource.HELD_OUT
         chosen_from = scores.held_out if held_out else scores.all
         if chosen_from is None:
             raise NotEnoughPixels(
@@ -201,7 +201,7 @@ class Rule:
                 *(value, self, value / high),
             )
         fpr, count = chosen_from.exceeding(value), chosen_from.count
-        return Threshold(value, fpr, str(self), count, held_out or scores.unseen)
+        return Threshold(value, fpr, str(self), count, held_out or scores.all_held_out)
 
 
 def _text(number: float) -> str:

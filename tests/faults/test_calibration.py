@@ -18,7 +18,7 @@ SCORES = (0.5 * np.random.default_rng(0).chisquare(12, 2000)).astype(np.float32)
 
 
 def threshold(scores, rule="sigma"):
-    return parse_rule(rule).threshold(NormalScores.of(scores, unseen=False)).value
+    return parse_rule(rule).threshold(NormalScores.of(scores, held_out=False)).value
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_sigma_clip_never_flags_over_a_quarter_of_any_scores(seed):
     scores = np.abs(rng.standard_cauchy(3000)) ** rng.uniform(0.2, 5) * rng.uniform(1e-3, 1e3)
     scores[: rng.integers(1, 2000)] *= rng.uniform(0, 1e-3)
 
-    assert parse_rule("sigma-clip").threshold(NormalScores.of(scores, unseen=False)).fpr <= 0.25
+    assert parse_rule("sigma-clip").threshold(NormalScores.of(scores, held_out=False)).fpr <= 0.25
 
 
 def test_many_anomalies_are_still_clipped():

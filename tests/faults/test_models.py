@@ -57,7 +57,7 @@ def model(family="cvae"):
     detector = fit_scene(block, in_sample=family == "cvae", **tables)
     scores = detector.score(block).total
     return detector.with_threshold(
-        parse_rule("sigma:3"), NormalScores.of(scores, unseen=True)
+        parse_rule("sigma:3"), NormalScores.of(scores, held_out=True)
     ).to_bytes()
 
 
