@@ -28,7 +28,8 @@ def collected(spec, block, scores, size, halo=0):
     """Collect a quick look from tiles of a block (time, row, col, band) and scores (row, col)."""
     quicklook = QuickLook(spec)
     for tile in tiles(scores.shape, size, halo):
-        quicklook.add(tile, spec.preview(tile, block[:, *tile.read]), scores[tile.keep])
+        quicklook.add_preview(tile.keep, spec.preview(tile, block[:, *tile.read]))
+        quicklook.add_scores(tile.keep, scores[tile.keep], ONE.flag(scores[tile.keep]))
     return quicklook
 
 
@@ -56,6 +57,7 @@ def test_tiles_of_any_size_give_middle_pixels_and_largest_scores(shape, size, ha
     assert max(counts) <= side
     np.testing.assert_array_equal(quicklook.image, block[-1][np.ix_(rows, cols, [2, 0])])
     np.testing.assert_array_equal(quicklook.scores, largest)
+    np.testing.assert_array_equal(quicklook.flags, largest > 1)
 
 
 def test_one_anomalous_pixel_of_a_large_scene_is_visible_and_flagged():
@@ -67,7 +69,7 @@ def test_one_anomalous_pixel_of_a_large_scene_is_visible_and_flagged():
     quicklook = collected(spec, block, scores, (1024, 700))
     plain = collected(spec, block, np.full_like(scores, 0.5), (1024, 700))
 
-    rows, cols = np.nonzero(ONE.flag(quicklook.scores))
+    rows, cols = np.nonzero(quicklook.flags)
     assert max(quicklook.scores.shape) == SIDE
     assert (rows.tolist(), cols.tolist()) == ([1234 * 512 // 3000], [567 * 341 // 2000])
     assert quicklook.scores[rows[0], cols[0]] == 100

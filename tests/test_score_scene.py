@@ -127,7 +127,8 @@ def test_progress_ends_with_all_pixels(scene, tmp_path):
 
     score_scene(Neighbours(), scene, tmp_path, ScoreOptions(tile=20), progress=report)
 
-    assert calls == [("score", done, 1920) for done in (400, 800, 960, 1360, 1760, 1920)]
+    scored = [("score", done, 1920) for done in (400, 800, 960, 1360, 1760, 1920)]
+    assert calls == [*scored, ("flag", 1920, 1920)]
 
 
 def test_the_newest_of_several_dates_is_mapped(tmp_path):

@@ -1,7 +1,8 @@
-"""The files of a scored scene while they are made: begun, written tile by tile, published whole.
+"""The files of a scored scene while they are made: begun, written, published whole.
 
-All files are made in a hidden folder; a lock keeps other runs from making the same files.  One
-thread writes the maps, while the caller's thread finds objects in the tiles that are written.
+All files are made in a hidden folder; a lock keeps other runs from making the same files.  A first
+pass writes the scores tile by tile; a second one over the whole map decides what is anomalous
+(`flagging`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,23 +19,16 @@ from .. import __version__
 from ..addresses import file_name
 from ..files import Staging, staging, writing
 from ..identity import FileIdentity, require_unchanged
-from ..objects import Listing, ScoredTile, write_objects
 from ..parallel import Progress, ahead
-from ..raster import Category, Layout, MapWriter, OpenScene
+from ..pixels.tiling import Window
+from ..raster import Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
-from ..stats.thresholds import Threshold
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
+from .flagging import Decision, ScoredMap, report, threshold_tags, write_decision
 from .options import ScoreOptions
 from .quicklook import QuickLook, drawn
 from .statistics import RunningStatistics
 from .tiles import Scorer, TileScores
-
-NO_DATA = 255
-FLAGS = (
-    Category(0, "normal", (230, 230, 230)),
-    Category(1, "anomalous", (214, 26, 28)),
-    Category(NO_DATA, "no data", (0, 0, 0)),
-)
 
 
 @contextmanager
@@ -104,28 +98,63 @@ class OpenDeliverables:
         InputChanged
             If an input is not what it was when the work began; nothing is published.
         """
-        stage, files, where = self.stage, self.files, opened.georeference
-        statistics, tags = RunningStatistics(opened.grid.shape), self._tags(detector, opened)
-        listing = Listing(detector.threshold.value, min_area=options.min_area, top=options.top)
+        statistics, where = RunningStatistics(opened.grid.shape), opened.georeference
+        tags = self._tags(detector, opened)
         measures = Layout("float32", math.nan, LAYERS, tags)
-        classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
-        with (
-            MapWriter(stage.path(files.scores.name), where, measures) as scores,
-            MapWriter(stage.path(files.flags.name), where, classes) as flags,
-            closing(tiles),
-        ):
-            write = _TileWriter(detector.threshold, scores, flags, statistics, quicklook)
-            with closing(ahead(write, tiles)) as written:
-                counted = _counted(written, opened.grid.shape, progress)
-                path = stage.path(files.objects.name)
-                objects = write_objects(path, counted, where, tags, listing)
-        png = drawn(file_name(opened.name), quicklook, detector.threshold)
+        with MapWriter(self.stage.path(self.files.scores.name), where, measures) as scores:
+            write = _TileWriter(scores, statistics, quicklook)
+            with closing(tiles), closing(ahead(write, tiles)) as written:
+                for keep in written:
+                    report(progress, "score", keep, opened.grid.shape)
+            decision = Decision(detector.threshold)
+            tags |= threshold_tags(decision.threshold)
+            scores.add_tags(tags)
+            counts = write_decision(
+                decision,
+                ScoredMap(where, scores.read_first),
+                self.stage,
+                self.files,
+                tags=tags,
+                options=options,
+                quicklook=quicklook,
+                progress=progress,
+            )
+        result = MapResult(
+            scene=opened.scene.name,
+            files=self.files,
+            detector=detector.id,
+            settings=self.key.settings,
+            input=self.key.input,
+            digest=self.key.digest,
+            threshold=decision.threshold,
+            pixels=statistics.pixels,
+            valid=statistics.valid,
+            flagged=counts.flagged,
+            objects=counts.objects,
+            quantiles=statistics.quantiles,
+            seconds=0.0,
+        )
+        return self.publish(result, quicklook, file_name(opened.name))
+
+    def publish(self, result: MapResult, quicklook: QuickLook, title: str) -> MapResult:
+        """Draw the quick look, write the summary, and publish every file; return the result.
+
+        Raises
+        ------
+        NotWritten
+            If a file cannot be written.
+        InputChanged
+            If an input is not what it was when the work began; nothing is published.
+        """
+        stage, files = self.stage, self.files
+        png = drawn(title, quicklook, result.threshold)
         with writing(files.quicklook):
             if png is None:
                 files.quicklook.unlink(missing_ok=True)  # it would be of an earlier run
             else:
                 stage.path(files.quicklook.name).write_bytes(png)
-        result = self._result(detector, opened, statistics, objects, drawn=png is not None)
+        seconds = time.perf_counter() - self.start
+        result = replace(result, drawn=png is not None, seconds=seconds)
         with writing(files.summary):
             stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
         require_unchanged(self.inputs)
@@ -134,71 +163,26 @@ class OpenDeliverables:
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance; no times, so that the same run gives the same bytes."""
-        threshold = detector.threshold
         return {
             "ANOMVAE_VERSION": __version__,
             "ANOMVAE_DETECTOR": detector.id,
             "ANOMVAE_DIGEST": self.key.digest,
             "ANOMVAE_SCENE": file_name(opened.name),
             "ANOMVAE_SCORE": detector.meaning,
-            "ANOMVAE_THRESHOLD": repr(threshold.value),
-            "ANOMVAE_THRESHOLD_RULE": threshold.rule,
         }
-
-    def _result(
-        self,
-        detector: Scorer,
-        opened: OpenScene,
-        statistics: RunningStatistics,
-        objects: int,
-        *,
-        drawn: bool,
-    ) -> MapResult:
-        return MapResult(
-            scene=opened.scene.name,
-            files=self.files,
-            detector=detector.id,
-            settings=self.key.settings,
-            input=self.key.input,
-            digest=self.key.digest,
-            threshold=detector.threshold,
-            pixels=statistics.pixels,
-            valid=statistics.valid,
-            flagged=statistics.flagged,
-            objects=objects,
-            quantiles=statistics.quantiles,
-            seconds=time.perf_counter() - self.start,
-            drawn=drawn,
-        )
 
 
 @dataclass(frozen=True)
 class _TileWriter:
-    """Writes the newest date of a tile into both maps, and counts it."""
+    """Writes the newest date of a tile into the anomaly map, and counts it."""
 
-    threshold: Threshold
     scores: MapWriter
-    flags: MapWriter
     statistics: RunningStatistics
     quicklook: QuickLook
 
-    def __call__(self, scored: TileScores) -> ScoredTile:
-        tile, newest = scored.tile, np.stack([term[-1] for term in scored.scores])
-        total, valid = newest[0], np.isfinite(newest[0])
-        flagged = self.threshold.flag(total) & valid
-        self.scores.write(tile.keep, newest)
-        classes = np.where(valid, flagged, NO_DATA).astype(np.uint8)
-        self.flags.write(tile.keep, classes[np.newaxis])
-        self.statistics.add(tile, total, flagged)
-        self.quicklook.add(tile, scored.preview, total)
-        return ScoredTile(tile.keep, total, flagged)
-
-
-def _counted(
-    tiles: Iterator[ScoredTile], shape: tuple[int, int], progress: Progress
-) -> Iterator[ScoredTile]:
-    for tile in tiles:
-        yield tile
-        rows, cols = tile.keep
-        done = rows.start * shape[1] + (rows.stop - rows.start) * cols.stop
-        progress("score", done, math.prod(shape))
+    def __call__(self, scored: TileScores) -> Window:
+        keep, newest = scored.tile.keep, np.stack([term[-1] for term in scored.scores])
+        self.scores.write(keep, newest)
+        self.statistics.add(keep, newest[0])
+        self.quicklook.add_preview(keep, scored.preview)
+        return keep

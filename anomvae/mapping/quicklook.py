@@ -1,9 +1,10 @@
 """The quick look: scene, score and flags side by side, as a PNG.
 
-Its images are collected from the tiles while they are scored.  A pixel of an image stands for a
-cell of pixels of the scene: the scene panel has the cell's middle pixel, the score panel its
-largest score, so that small anomalies stay visible.  Images have at most `SIDE` pixels a side;
-axes (row, col[, band]).
+Its images are collected from the windows of a scene.  A pixel of an image stands for a cell of
+pixels of the scene: the scene panel has the cell's middle pixel, the score panel its largest score,
+and a cell with a flagged pixel is flagged, so that small anomalies stay visible.  Without the
+scene, as for a map, there are two panels.  Images have at most `SIDE` pixels a side; axes (row,
+col[, band]).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.bands import Bands
-from ..pixels.tiling import SamplingGrid, Tile
+from ..pixels.tiling import SamplingGrid, Tile, Window
 from ..pixels.views import Block
 from ..stats.thresholds import Threshold
 
@@ -42,7 +43,7 @@ class QuickLookSpec:
     grid: SamplingGrid
     """Pixels of the quick look in the scene."""
     bands: list[int]
-    """Bands for red, green and blue, positions from 0."""
+    """Bands for red, green and blue, positions from 0; none: the scene is not shown."""
 
     @classmethod
     def of(cls, shape: tuple[int, int], bands: Bands) -> QuickLookSpec:
@@ -65,14 +66,19 @@ class QuickLook:
         """The scene, data units."""
         self.scores = np.full(spec.grid.shape, np.nan, np.float32)
         """The largest score of each cell; NaN where no pixel has one."""
+        self.flags = np.zeros(spec.grid.shape, np.bool_)
+        """Whether a pixel of each cell is flagged."""
 
-    def add(self, tile: Tile, preview: Array, scores: Array) -> None:
-        """Add the preview of a tile, and the scores of its kept pixels, axes (row, col)."""
-        self.image[self.grid.part(tile.keep)[0]] = preview
-        cells, starts = self.grid.cells(tile.keep)
-        rows = np.fmax.reduceat(scores, starts[0], axis=0)
-        largest = np.fmax.reduceat(rows, starts[1], axis=1)
-        self.scores[cells] = np.fmax(self.scores[cells], largest)
+    def add_preview(self, keep: Window, preview: Array) -> None:
+        """Add the scene's pixels of a window, as `QuickLookSpec.preview` samples them."""
+        self.image[self.grid.part(keep)[0]] = preview
+
+    def add_scores(self, keep: Window, scores: Array, flags: NDArray[np.bool_]) -> None:
+        """Add the scores and flags of a window, axes (row, col)."""
+        cells, starts = self.grid.cells(keep)
+        for whole, ufunc, part in ((self.scores, np.fmax, scores), (self.flags, np.maximum, flags)):
+            rows = ufunc.reduceat(part, starts[0], axis=0)
+            whole[cells] = ufunc(whole[cells], ufunc.reduceat(rows, starts[1], axis=1))
 
 
 def visible_bands(bands: Bands) -> list[int]:
@@ -121,37 +127,51 @@ def drawn(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes | Non
 
 
 def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
-    """Draw scene, score and flags as a PNG; the threshold is marked in the colour bar."""
+    """Draw scene, score and flags as a PNG; the threshold is marked in the colour bar.
+
+    Without bands of the scene, the flags lie over the scores.
+    """
     with _defaults():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.colors import LogNorm
         from matplotlib.figure import Figure
 
-        image, scores = stretched(quicklook.image), quicklook.scores
+        scores = quicklook.scores
         # Pixels are square, without making a strip unreadable.
         aspect = min(max(scores.shape[0] / scores.shape[1], 0.25), 2.5)
-        figure = Figure(figsize=(13.0, 4.2 * aspect + 1.0), dpi=100, layout="constrained")
-        scene, score, flags = figure.subplots(1, 3)
-        scene.imshow(image)
-        scene.set_title("scene")
+        shown = quicklook.image.shape[-1] > 0
+        panels = 3 if shown else 2
+        figure = Figure(
+            figsize=(13.0 * panels / 3, 4.2 * aspect + 1.0), dpi=100, layout="constrained"
+        )
+        *scene, score, flags = figure.subplots(1, panels)
+        image = stretched(quicklook.image if shown else _greys(scores))
+        for axes in scene:
+            axes.imshow(image)
+            axes.set_title("scene")
         valid = scores[np.isfinite(scores)]
         low, high = np.percentile(valid, (1, 99.8)) if valid.size else (0.1, 1.0)
         low = max(float(low), 1e-3)
         norm = LogNorm(low, max(float(high), low * 1.01))
-        shown = score.imshow(np.clip(scores, low, None), norm=norm, cmap="viridis")
+        colours = score.imshow(np.clip(scores, low, None), norm=norm, cmap="viridis")
         score.set_facecolor(NO_DATA)
         score.set_title("score (log scale)")
-        bar = figure.colorbar(shown, ax=score, shrink=0.8)
+        bar = figure.colorbar(colours, ax=score, shrink=0.8)
         bar.ax.axhline(threshold.value, color=FLAG, linewidth=2)
-        flags.imshow(overlay(image, threshold.flag(scores)))
+        flags.imshow(overlay(image, quicklook.flags))
         flags.set_title(f"above {threshold.value:.4g} ({threshold.rule})")
-        for axes in (scene, score, flags):
+        for axes in (*scene, score, flags):
             axes.set(xticks=[], yticks=[])
         figure.suptitle(title, parse_math=False)
         png = BytesIO()
         FigureCanvasAgg(figure)  # whatever backend the host has chosen
         figure.savefig(png, format="png")
         return png.getvalue()
+
+
+def _greys(scores: Array) -> Array:
+    """Return the logarithms of scores (row, col) as an image of three equal bands."""
+    return np.repeat(np.log1p(scores)[..., np.newaxis], 3, axis=-1)
 
 
 @contextmanager

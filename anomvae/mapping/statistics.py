@@ -1,11 +1,11 @@
-"""Statistics of a scene, collected while its tiles are written; axes (row, col)."""
+"""Statistics of a scene, collected while its scores are read or made; axes (row, col)."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.tiling import Tile
+from ..pixels.tiling import Window
 
 LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 SAMPLED = 1_000_000
@@ -13,7 +13,7 @@ SAMPLED = 1_000_000
 
 
 class RunningStatistics:
-    """Counts of pixels and quantiles of scores, the same for any tile size.
+    """Count of valid pixels and quantiles of scores, the same for any tile size.
 
     Scores are sampled at every n-th row and column of the scene, whatever its tiles.
     """
@@ -21,22 +21,27 @@ class RunningStatistics:
     def __init__(self, shape: tuple[int, int], sampled: int = SAMPLED) -> None:
         """Count the pixels of a scene of ``shape``; keep about ``sampled`` scores."""
         self.pixels = shape[0] * shape[1]
-        self.valid = self.flagged = 0
+        self.valid = 0
         self._step = int(np.ceil((self.pixels / sampled) ** 0.5))
         self._sampled: list[NDArray[np.float32]] = []
 
-    def add(self, tile: Tile, scores: NDArray[np.float32], flags: NDArray[np.bool_]) -> None:
-        """Add the kept pixels of a tile."""
+    def add(self, keep: Window, scores: NDArray[np.float32]) -> None:
+        """Add the scores of a window, axes (row, col); NaN = no data."""
         valid = np.isfinite(scores)
         self.valid += int(valid.sum())
-        self.flagged += int(flags.sum())
-        rows, cols = (slice(-part.start % self._step, None, self._step) for part in tile.keep)
+        rows, cols = (slice(-part.start % self._step, None, self._step) for part in keep)
         self._sampled.append(scores[rows, cols][valid[rows, cols]])
+
+    @property
+    def sampled(self) -> NDArray[np.float32]:
+        """The scores that are kept, ascending, shape (n,): all of a scene of few pixels."""
+        parts = self._sampled or [np.empty(0, np.float32)]
+        return np.sort(np.concatenate(parts))
 
     @property
     def quantiles(self) -> dict[str, float]:
         """Quantiles of the scores by level; empty where no pixel is valid."""
-        scores = np.concatenate(self._sampled) if self._sampled else np.empty(0, np.float32)
+        scores = self.sampled
         if not scores.size:
             return {}
         values = np.quantile(scores.astype(np.float64), LEVELS)

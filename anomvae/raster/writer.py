@@ -1,7 +1,8 @@
 """MapWriter: one output raster, written window by window, then converted to a COG.
 
 Arrays have axes (band, row, col), as in files.  A COG stores its overviews before its pixels, so it
-cannot be streamed: the writer streams a plain tiled GeoTIFF and copies it once at the end.
+cannot be streamed: the writer streams a plain tiled GeoTIFF and copies it once at the end.  Until
+then, what is written can be read again.
 """
 
 from __future__ import annotations
@@ -142,10 +143,33 @@ class MapWriter:
                 values.astype(self._layout.dtype, casting="same_kind", copy=False), window=window
             )
 
+    def read_first(self, window: Window) -> NDArray[np.float32]:
+        """Read a window of the first band as it was written, axes (row, col); NaN = no data.
+
+        Raises
+        ------
+        NotWritten
+            When the file cannot be read again.
+        """
+        with self._reporting():
+            values: NDArray[np.float32] = self._dataset.read(1, window=window, out_dtype="float32")
+        return values
+
+    def add_tags(self, tags: Mapping[str, str]) -> None:
+        """Add tags to those of the layout.
+
+        Raises
+        ------
+        NotWritten
+            When the disk is full.
+        """
+        with self._reporting():
+            self._dataset.update_tags(**tags)
+
     def _create(self, **options: str) -> DatasetWriter:
         return rasterio.open(
             self._plain,
-            "w",
+            "w+",
             driver="GTiff",
             dtype=self._layout.dtype,
             count=len(self._layout.descriptions),
