@@ -167,7 +167,7 @@ def test_info_describes_a_model(model):
     assert "sigma:3" in text
     assert facts.keys() >= {"dropped", "conditioned on"}
     assert facts["family"] == "vae"
-    assert facts["score"] == "reconstruction (band noise) + 1 x KL, nats"
+    assert facts["score"] == "reconstruction (band noise) + 1 x KL + linear term (weight 1), nats"
     assert facts["threshold"]["value"] == trained().threshold.value
 
 

@@ -62,7 +62,7 @@ def with_gaps(shape, dates=1):
 
 def terms_of(detector, x):
     terms = detector.score_examples(x)
-    return np.stack([terms.reconstruction, terms.kl])
+    return np.stack([terms.reconstruction, terms.kl, terms.linear])
 
 
 def thresholded(rule="sigma:3"):
@@ -74,17 +74,17 @@ def thresholded(rule="sigma:3"):
 
 
 @every_detector
-def test_score_is_reconstruction_plus_kl_exactly_never_negative_and_nan_without_data(kind):
+def test_score_is_the_sum_of_its_terms_exactly_never_negative_and_nan_without_data(kind):
     detector, block = detector_of(kind), with_gaps((30, 40), dates=2)
     before = block.copy()
 
-    total, reconstruction, kl = scores = detector.score(block)
+    total, reconstruction, kl, linear = scores = detector.score(block)
 
     known = np.isfinite(block).all(axis=-1)
     assert all(np.array_equal(np.isfinite(term), known) for term in scores)
-    assert np.array_equal(total[known], (reconstruction + kl)[known])
-    assert (reconstruction[known] >= 0).all()
-    assert (kl[known] >= 0).all()
+    assert np.array_equal(total[known], (reconstruction + kl + linear)[known])
+    assert (np.stack(scores)[:, known] >= 0).all()
+    assert (linear[known] > 0).any() == (detector.card.family == "vae")
     assert np.array_equal(block, before, equal_nan=True)
 
 
@@ -149,8 +149,8 @@ def test_kl_weight_multiplies_the_kl_term_alone():
 
     terms, double, none = (terms_of(fitted(kl_weight=weight), x) for weight in (1.0, 2.0, 0.0))
 
-    assert np.array_equal(double, [terms[0], 2 * terms[1]])
-    assert np.array_equal(none, [terms[0], 0 * terms[1]])
+    assert np.array_equal(double[:2], [terms[0], 2 * terms[1]])
+    assert np.array_equal(none[:2], [terms[0], 0 * terms[1]])
 
 
 @every_detector
@@ -212,7 +212,7 @@ def test_padding_changes_no_code_and_no_reconstruction():
 def test_no_examples_have_no_scores():
     none = spectra(0)
 
-    assert terms_of(fitted(), none).shape == (2, 0)
+    assert terms_of(fitted(), none).shape == (3, 0)
     assert fitted().encode(none).shape == (0, fitted().card.latent)
     assert fitted().reconstruct(none).shape == (0, BANDS)
 
@@ -516,7 +516,7 @@ def test_the_seed_decides_the_drawn_spectra():
 def test_tiles_with_a_halo_of_the_radius_are_invisible(kind, size):
     detector, block = with_surroundings(kind), with_gaps((30, 40))
     whole = detector.score(block)
-    mosaic = np.full((3, 1, 30, 40), np.inf, np.float32)
+    mosaic = np.full((4, 1, 30, 40), np.inf, np.float32)
 
     for tile in tiles((30, 40), size, halo=detector.radius):
         mosaic[:, :, *tile.keep] = np.stack(detector.score(block[:, *tile.read]).inner(tile))
@@ -551,14 +551,15 @@ def test_a_block_has_the_same_bits_with_one_thread_and_with_two(kind):
 
 
 @pytest.mark.parametrize("kind", ["local_contrast", "latent_distance"])
-def test_a_weighting_multiplies_both_terms_by_one_factor(kind):
+def test_a_weighting_multiplies_every_term_by_one_factor(kind):
     alone = fit_scene(scene((25, 40)), training={"max_steps": 40})
     block = scene((25, 40), seed=2)
 
     weighted, plain = with_surroundings(kind).score(block), alone.score(block)
 
     factor = weighted.total / plain.total
-    assert factor == pytest.approx(weighted.reconstruction / plain.reconstruction, rel=1e-5)
+    for term, unweighted in zip(weighted, plain, strict=True):
+        assert factor == pytest.approx(term / unweighted, rel=1e-5)
     assert factor.std() > 0.01
 
 

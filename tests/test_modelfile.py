@@ -62,10 +62,13 @@ COVARIATES = (
 CONDITIONED = replace(CARD, family="cvae", context=PLAN, weighting=WEIGHTING, covariates=COVARIATES)
 LATENT = LatentStatistics(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
 FULL = replace(
-    CONDITIONED, training=replace(TRAINING, latent=LATENT), patch=Annulus(outer=7, guard=3)
+    CONDITIONED,
+    training=replace(TRAINING, latent=LATENT),
+    patch=Annulus(outer=7, guard=3),
+    linear_weight=0.25,
 )
 TABLES = ["threshold", "context", "weighting", "patch"]
-OPTIONAL = {*TABLES, "covariates"}
+OPTIONAL = {*TABLES, "covariates", "linear_weight"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),

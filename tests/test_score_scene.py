@@ -44,12 +44,11 @@ def scored(request, tmp_path_factory):
     return Scored(scene, detector, result, scores, flags)
 
 
-def test_the_map_holds_two_terms_that_add_up_to_the_score(scored):
-    score, reconstruction, kl = bands_of(scored.result.path)
+def test_the_map_holds_three_terms_that_add_up_to_the_score(scored):
+    score, *terms = bands_of(scored.result.path)
 
-    np.testing.assert_array_equal(reconstruction + kl, score)
-    assert np.nanmin(reconstruction) >= 0
-    assert np.nanmin(kl) >= 0
+    np.testing.assert_array_equal(terms[0] + terms[1] + terms[2], score)
+    assert np.nanmin(terms) >= 0
     with open_map(scored.result.path) as map_:
         np.testing.assert_array_equal(map_.dataset.read_first(), score)
 
@@ -91,7 +90,7 @@ def test_maps_and_objects_name_their_provenance(scored):
     about = read_objects(result.files.objects).provenance
     with rasterio.open(result.path) as dataset:
         tags = dataset.tags()
-        assert dataset.descriptions == ("score", "reconstruction", "kl")
+        assert dataset.descriptions == ("score", "reconstruction", "kl", "linear")
         assert np.isnan(dataset.nodata)
     with rasterio.open(result.files.flags) as dataset:
         assert tags.items() <= (dataset.tags() | {"AREA_OR_POINT": tags["AREA_OR_POINT"]}).items()
@@ -233,11 +232,11 @@ def test_detect_with_context_drops_dead_bands(tmp_path):
     scene = write(tmp_path / "dead.tif", values)
     config = resolve_config("small-objects", ["training.max_steps=40"]).config
 
-    score, reconstruction, kl = bands_of(detect_scene(scene, tmp_path / "out", config).path)
+    score, *terms = bands_of(detect_scene(scene, tmp_path / "out", config).path)
 
     no_data = (np.delete(values, [3, 5], axis=0) == NODATA).any(axis=0)
     np.testing.assert_array_equal(np.isnan(score), no_data)
-    np.testing.assert_array_equal(reconstruction + kl, score)
+    np.testing.assert_array_equal(terms[0] + terms[1] + terms[2], score)
 
 
 @pytest.mark.parametrize("change", ["seed", "config", "mask", "normal", "other normal"])

@@ -38,7 +38,7 @@ def fitted(family="vae", noise="band", likelihood="student-t", bands=6):
 
 
 def terms_of(detector, x):
-    return np.stack(detector.score_examples(x)[:2])
+    return np.stack(detector.score_examples(x)[:3])
 
 
 def expected_terms(detector, x):
@@ -57,7 +57,10 @@ def expected_terms(detector, x):
         root = torch.tensor(noise.whitening)
         white = residual @ root if root.ndim == 2 else residual * root
         nll = model.likelihood.nll_above_mode(white.square()).sum(-1)
-    return np.stack([nll.numpy(), (detector.card.kl_weight * code.kl).numpy()])
+    spectra, linear = batch.x.numpy(), np.zeros(nll.shape)
+    if detector.linear is not None:
+        linear = detector.linear.score(spectra.reshape(-1, count)).reshape(nll.shape)
+    return np.stack([nll.numpy(), (detector.card.kl_weight * code.kl).numpy(), linear])
 
 
 def examples_of(detector, seed=2):

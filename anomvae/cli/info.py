@@ -89,6 +89,8 @@ def _latent_statistics(latent: LatentStatistics) -> dict[str, Any]:
 
 def _score(card: Card) -> str:
     terms = f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL"
+    if card.linear_weight:
+        terms += f" + linear term (weight {card.linear_weight:g})"
     weighting = card.weighting
     if weighting is None:
         return f"{terms}, nats"

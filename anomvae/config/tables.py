@@ -174,6 +174,10 @@ class ScoreConfig(Table):
     """Noise model of the residual; auto: band, covariance in detect."""
     kl_weight: Weight = 1.0
     """Weight of the KL term in the score."""
+    linear: Weight | Auto = "auto"
+    """Weight of the linear term, the robust Mahalanobis distance of the spectrum: its median over
+    training pixels is this multiple of that of the other terms; auto: 1 up to 32 bands, above that
+    0.1, 0.25 in detect; 0 for families with a context."""
     local_contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Weight of the mean log score of the annulus, which is subtracted; 0: each pixel alone."""
     latent_distance: Weight = 0.0

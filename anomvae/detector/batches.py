@@ -45,13 +45,15 @@ class ScoreTerms(NamedTuple, Generic[Values]):
     """The reconstruction term, (n, ...), nats."""
     kl: Values
     """The KL term, with its weight, (n, ...), nats."""
+    linear: Values
+    """The linear term, with its weight, (n, ...), nats; 0 where the detector has none."""
     code: Values | None = None
     """Posterior means, (n, ..., latent); None unless they are requested."""
 
     @property
     def total(self) -> Values:
-        """The sum of both terms."""
-        return self.reconstruction + self.kl
+        """The sum of the three terms, from left to right."""
+        return self.reconstruction + self.kl + self.linear
 
 
 class Scores(NamedTuple):
@@ -61,11 +63,18 @@ class Scores(NamedTuple):
     """
 
     total: Array
-    """The score: exactly the sum of the two terms."""
+    """The score: exactly reconstruction + kl + linear, added from left to right in float32."""
     reconstruction: Array
     """The reconstruction term."""
     kl: Array
     """The KL term, with its weight."""
+    linear: Array
+    """The linear term, with its weight; 0 where the detector has none."""
+
+    @classmethod
+    def of(cls, reconstruction: Array, kl: Array, linear: Array) -> Scores:
+        """Add the terms up."""
+        return cls(reconstruction + kl + linear, reconstruction, kl, linear)
 
     def inner(self, tile: Tile) -> Scores:
         """Cut the halo of a tile off."""

@@ -70,6 +70,7 @@ class Card:
     weighting: LocalContrastWeighting | None = None  # None where each pixel is scored alone
     patch: Annulus | None = None  # None for a family without patches
     covariates: Covariates = ()  # in the order of their values behind the bands of a block
+    linear_weight: float = 0.0  # of the linear term; 0: there is none
 
 
 COUNT, POSITIVE, WEIGHT = Range(1, MAX_COUNT), Range(LEAST), Range(0, MAX_WEIGHT)
@@ -80,6 +81,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = {
         "hidden": Range(1, MAX_WIDTH, items=(1, MAX_LAYERS)),
         "noise": Range(names=NOISES),
         "kl_weight": WEIGHT,
+        "linear_weight": WEIGHT,
     },
     Bands: {"items": Range(items=(1, MAX_BANDS)), "source": Range(1, MAX_COUNT)},
     Band: {"index": COUNT, "wavelength": POSITIVE},

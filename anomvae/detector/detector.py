@@ -4,11 +4,12 @@ For an example ``x`` in scaled units, with the code at its posterior mean::
 
     reconstruction = sum_band nll(u),  u = (x - mean(x | z) - c) S^-1/2     nats, >= 0
     kl             = kl_weight * KL(q(z | x) || p(z))                      nats, >= 0
-    score          = reconstruction + kl                                   higher = more anomalous
+    linear         = see `anomvae.stats.linear`; 0 without                nats, >= 0
+    score          = reconstruction + kl + linear                          higher = more anomalous
 
 The noise model (c, S) is that of `anomvae.stats.noise`.  nll is the negative log-likelihood above
 its mode (`anomvae.models.likelihoods`): 0 is a perfect reconstruction.  Scoring samples nothing.
-A local-contrast weighting (`anomvae.stats.local_contrast`) multiplies both terms, which are then
+A local-contrast weighting (`anomvae.stats.local_contrast`) multiplies every term, which are then
 no longer nats.
 
 Blocks have axes (time, row, col, value), examples (n, ..., value): bands, then covariates; both
@@ -61,7 +62,7 @@ class Detector(DetectorState):
         Returns
         -------
         Scores
-            Total, reconstruction and KL term, each (time, row, col), float32; NaN without data.
+            Total, and the three terms, each (time, row, col), float32; NaN without data.
             Nats, unless the detector has a local-contrast weighting (`meaning`).  Within `radius`
             pixels of an edge of the block, a score lacks the neighbours beyond it.
 
@@ -80,20 +81,19 @@ class Detector(DetectorState):
         >>> X = np.random.default_rng(0).normal(size=(500, 6)).astype("float32")
         >>> detector = VAEDetector(max_steps=20, random_state=0).fit(X).detector_
         >>> scores = detector.score(X[:6].reshape(1, 2, 3, 6))
-        >>> scores.total.shape, bool((scores.total == scores.reconstruction + scores.kl).all())
+        >>> total = scores.reconstruction + scores.kl + scores.linear
+        >>> scores.total.shape, bool((scores.total == total).all())
         ((1, 2, 3), True)
         """
         require_bands(block, self.bands, covariates=self.covariates)
         where = self.view.where(block)
         weighting = self.card.weighting
         terms = self.score_examples(self.view.split(block, where), codes=weighting is not None)
-        reconstruction = self.view.join(terms.reconstruction, where)
-        kl = self.view.join(terms.kl, where)
+        scores = Scores.of(*(self.view.join(term, where) for term in terms[:3]))
         if weighting is not None and terms.code is not None:
             planes = [self.view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
-            factor = weighting.factor(reconstruction + kl, np.stack(planes, axis=-1))
-            reconstruction, kl = reconstruction * factor, kl * factor
-        scores = Scores(reconstruction + kl, reconstruction, kl)
+            factor = weighting.factor(scores.total, np.stack(planes, axis=-1))
+            scores = Scores.of(*(term * factor for term in scores[1:]))
         _require_finite(scores.total, where)
         return scores
 
@@ -102,7 +102,7 @@ class Detector(DetectorState):
 
         A local-contrast weighting is not applied; ``codes``: return the posterior means, too.
         """
-        program, keep = self._program, 3 if codes else 2
+        program, keep = self._program, 4 if codes else 3
         return ScoreTerms(*self._batchwise(lambda batch: program.score_terms(batch)[:keep], x))
 
     def encode(self, x: Array) -> Array:
@@ -284,7 +284,8 @@ class Detector(DetectorState):
 
     @cached_property
     def _program(self) -> ScoringProgram:
-        return scoring_program(self.model, self.scaler, self.noise, self.card.kl_weight)
+        kl_weight = self.card.kl_weight
+        return scoring_program(self.model, self.scaler, self.noise, kl_weight, self.linear)
 
 
 def _require_finite(total: Array, where: Mask) -> None:

@@ -30,6 +30,7 @@ from ..pixels.covariates import Covariates
 from ..stats.context import Context, conditioned, fit_context
 from ..stats.covariates import fit_covariates
 from ..stats.latent import LatentStatistics
+from ..stats.linear import fit_linear
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise
 from ..training.loop import fit_model
@@ -44,7 +45,7 @@ log = logging.getLogger(__name__)
 LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 """Levels of the band quantiles that a detector keeps of its training examples."""
 QUANTILE_EXAMPLES = 50_000
-WEIGHTING_EXAMPLES = 65_536  # whose scores the local-contrast weighting is fitted to
+SCORED_EXAMPLES = 65_536  # whose scores linear term and local-contrast weighting are fitted to
 LATENT_EXAMPLES = 10_000  # whose codes are described
 RESIDUAL_VALUES = 20_000_000  # that a covariance is fitted to: 100,000 spectra of 200 bands
 
@@ -132,7 +133,7 @@ def fit_detector(
         band_quantiles=_quantiles(data.spectra),
         context=data.context,
     )
-    return _weighted(detector, data.examples, plan, seed)
+    return _weighted(_with_linear(detector, data, plan), data.examples, plan, seed)
 
 
 @isolated()
@@ -193,12 +194,28 @@ def _elbo(model: Autoencoder, data: TrainingSet) -> float | None:
     return elbo if math.isfinite(elbo) else None
 
 
+@torch.inference_mode()
+def _with_linear(detector: Detector, data: TrainingSet, plan: ModelPlan) -> Detector:
+    """Fit the linear term, if the plan has one."""
+    weight = plan.linear_weight(len(data.bands))
+    if not weight:
+        return detector
+    most = min(SCORED_EXAMPLES, max(1, RESIDUAL_VALUES // data.examples[0].size))
+    subset = data.examples[:: -(-len(data.examples) // most)]
+    batch = detector.model.prepare(*data.tensors(subset, detector.device))
+    known = batch.known.cpu().numpy()
+    rest = detector.score_examples(subset).total[known]
+    linear = fit_linear(batch.x.cpu().numpy()[known], rest, weight)
+    card = replace(detector.card, linear_weight=weight)
+    return replace(detector, card=card, linear=linear)
+
+
 def _weighted(detector: Detector, examples: Array, plan: ModelPlan, seed: int) -> Detector:
     """Fit the local-contrast weighting, if the plan has one."""
     score = plan.score
     if not (score.local_contrast or score.latent_distance):
         return detector
-    subset = examples[:: -(-len(examples) // WEIGHTING_EXAMPLES)]
+    subset = examples[:: -(-len(examples) // SCORED_EXAMPLES)]
     terms, known = detector.score_examples(subset, codes=True), detector.view.known(subset)
     assert terms.code is not None  # requested
     unfitted = LocalContrastWeighting(

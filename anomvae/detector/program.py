@@ -6,10 +6,12 @@ encoder's first layer (W, b), the decoder's last (V, v) on features h, and the n
     d = clip(x - m)
     first layer   W (d / s) + b                  = (W / s) d + b
     whitened      (d / s - V h - v - c) S^-1/2   = d (S^-1/2 / s) - (V h + v + c) S^-1/2
+    linear term   |(d / s - k) L|^2              = |d (L / s) - k L|^2
 
-The brackets are computed once, in float64.  The centre is subtracted first, because a band far from
-zero would lose its digits in the sums; the part of m that float32 cannot hold goes into b and v.  A
-context network takes examples before the encoder does, so it is given d / s, and W stays.
+with the centre k and the whitening L of `anomvae.stats.linear`.  The brackets are computed once, in
+float64.  The centre is subtracted first, because a band far from zero would lose its digits in the
+sums; the part of m that float32 cannot hold goes into b, v and k.  A context network takes examples
+before the encoder does, so it is given d / s, and W stays.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from torch import Tensor, nn
 
 from ..models import Autoencoder, Code, Dense, ModelInput
 from ..models.isolation import isolated
+from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
 from .batches import FEWEST, ScoreTerms, batch_rows
@@ -51,6 +54,8 @@ class ScoringProgram:
     """Whitening of examples: a factor (band,), or a layer."""
     kl_weight: float
     """Weight of the KL term."""
+    linear: nn.Module | None
+    """Layer whose sum of squares is the linear term; None without one."""
     rows: int
     """Examples per batch."""
 
@@ -73,14 +78,24 @@ class ScoringProgram:
             whitened.add_(self.gain(batch.x))
         squares = whitened.square_()
         nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
-        return ScoreTerms(
-            nll.clamp_max(LARGEST_TERM), (self.kl_weight * code.kl).clamp_max(LARGEST_TERM), code.z
-        )
+        kl, linear = self.kl_weight * code.kl, self._linear_term(batch.x)
+        nll, kl, linear = (term.clamp_max(LARGEST_TERM) for term in (nll, kl, linear))
+        return ScoreTerms(nll, kl, linear, code.z)
+
+    def _linear_term(self, x: Tensor) -> Tensor:
+        if self.linear is None:
+            return x.new_zeros(x.shape[:-1])
+        whitened: Tensor = self.linear(x)
+        return whitened.square_().sum(-1)
 
 
 @isolated()
 def scoring_program(
-    model: Autoencoder, scaler: Scaler, noise: Noise, kl_weight: float = 1.0
+    model: Autoencoder,
+    scaler: Scaler,
+    noise: Noise,
+    kl_weight: float = 1.0,
+    linear: LinearTerm | None = None,
 ) -> ScoringProgram:
     """Fold scaling and whitening into a copy of a model."""
     program = deepcopy(model).requires_grad_(False)
@@ -104,7 +119,8 @@ def scoring_program(
         rows = max(1, min(FEWEST, EXAMPLE_VALUES // model.context_network.values))
     bounds = stored(centre), stored(farthest), None if folded else stored(std)
     whiten = stored(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
-    return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, rows)
+    distance = None if linear is None else fuse(_folded_linear(linear, unit, shift).to(device))
+    return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, distance, rows)
 
 
 def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
@@ -128,9 +144,18 @@ def _fold_output(
     bias += torch.from_numpy(noise.centre) + shift / unit
     layer.weight.copy_(-(square.T @ weight))
     layer.bias.copy_(-(bias @ square))
-    if root.ndim == 1:
-        return root / unit
-    whitening = Dense(*square.shape).requires_grad_(False)
-    whitening.weight.copy_((square / unit[:, None]).T)
-    whitening.bias.zero_()
-    return nn.Sequential(whitening)
+    return root / unit if root.ndim == 1 else _layer(square / unit[:, None])
+
+
+def _folded_linear(linear: LinearTerm, unit: Tensor, shift: Tensor) -> nn.Module:
+    """Return the whitening of examples in units of ``unit``, too large by ``shift``."""
+    whitening, centre = torch.from_numpy(linear.whitening), torch.from_numpy(linear.centre)
+    return _layer(whitening / unit[:, None], -((centre + shift / unit) @ whitening))
+
+
+def _layer(weight: Tensor, bias: Tensor | None = None) -> nn.Module:
+    """Return a layer that multiplies from the right, and adds a bias."""
+    layer = Dense(*weight.shape).requires_grad_(False)
+    layer.weight.copy_(weight.T)
+    layer.bias.copy_(torch.zeros(weight.shape[1]) if bias is None else bias)
+    return nn.Sequential(layer)

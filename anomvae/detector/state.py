@@ -17,6 +17,7 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
 from ..stats.context import Context, conditioned
+from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import Scaler
 from ..stats.scores import NormalScores, ScoreDistribution
@@ -46,6 +47,8 @@ class DetectorState:
     """Scores of normal pixels that thresholds are chosen from; None before they are fitted."""
     context: Context | None = None
     """What the model is conditioned on; None for a family that is not."""
+    linear: LinearTerm | None = None
+    """The linear term of the score; None without one."""
 
     @property
     def bands(self) -> Bands:
@@ -73,12 +76,10 @@ class DetectorState:
     @property
     def meaning(self) -> str:
         """Definition of the score in one line, with its unit where it has one."""
+        terms = "reconstruction + kl" + " + linear" * (self.linear is not None)
         if self.card.weighting is None:
-            return "score = reconstruction + kl, nats, higher is more anomalous"
-        return (
-            "score = reconstruction + kl, each times the local-contrast weighting, higher is more "
-            "anomalous"
-        )
+            return f"score = {terms}, nats, higher is more anomalous"
+        return f"score = {terms}, each times the local-contrast weighting, higher is more anomalous"
 
     @property
     def device(self) -> torch.device:
@@ -109,6 +110,9 @@ def to_model_file(state: DetectorState) -> ModelFile:
         tensors |= {"scores.values": everything.values, "scores.weights": everything.weights}
     if state.context is not None:
         tensors |= state.context.tensors
+    if state.linear is not None:
+        tensors["linear.centre"] = state.linear.centre
+        tensors["linear.whitening"] = state.linear.whitening
     weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
     return ModelFile(state.card, tensors | weights)
 
@@ -149,6 +153,7 @@ def _state_of(file: ModelFile) -> DetectorState:
         tensors["bands.quantiles"],
         None if card.threshold is None else _scores(tensors, card.threshold),
         context,
+        _linear(card, tensors),
     )
 
 
@@ -172,6 +177,12 @@ def _weights(card: Card, sizes: Sizes) -> dict[str, tuple[int, ...]]:
     with torch.device("meta"):
         model = family_named(card.family).build(sizes, card.likelihood)
     return {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+
+
+def _linear(card: Card, tensors: Tensors) -> LinearTerm | None:
+    if not card.linear_weight:
+        return None
+    return LinearTerm(tensors["linear.centre"], tensors["linear.whitening"])
 
 
 def _scores(tensors: Tensors, threshold: Threshold) -> NormalScores:

@@ -33,7 +33,7 @@ MODEL, TRAINING, SCORE = DEFAULT.model, DEFAULT.training, DEFAULT.score
 
 
 class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutliers):
-    """An autoencoder that scores spectra by reconstruction and KL term, nats.
+    """An autoencoder that scores spectra by reconstruction, KL and linear term, nats.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         As in the table ``[model]`` of a configuration; a family that takes each pixel alone.
     epochs, max_steps, batch_size, learning_rate, trim, beta
         As in the table ``[training]``.
-    noise, kl_weight
+    noise, kl_weight, linear
         As in the table ``[score]``.
     threshold, device
         As in a configuration; the threshold is fitted on a fifth of the rows, which training does
@@ -89,6 +89,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         beta: float | str = TRAINING.beta,
         noise: str = SCORE.noise,
         kl_weight: float = SCORE.kl_weight,
+        linear: float | str = SCORE.linear,
         threshold: str = DEFAULT.threshold,
         device: str = DEFAULT.device,
         random_state: int | np.random.RandomState | None = None,
@@ -105,6 +106,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         self.beta = beta
         self.noise = noise
         self.kl_weight = kl_weight
+        self.linear = linear
         self.threshold = threshold
         self.device = device
         self.random_state = random_state

@@ -24,7 +24,7 @@ from ..pixels.bands import Bands
 from ..raster import Access, open_raster
 from ..stats.thresholds import Threshold
 
-SCORE_DEFINITION = 1
+SCORE_DEFINITION = 2
 """Version of the definition of a score: increase it when scores change, and older results are made
 again."""
 
@@ -74,7 +74,7 @@ class Deliverables:
 
     @property
     def scores(self) -> Path:
-        """Map of score, reconstruction and KL term."""
+        """Map of the score and its terms."""
         return self._ending("anomaly.tif")
 
     @property

@@ -67,6 +67,11 @@ class Family:
         """Whether an example holds the neighbours of a pixel."""
         return self.view is Patches
 
+    @property
+    def has_context(self) -> bool:
+        """Whether the model is given more than the pixel: surroundings, neighbours or dates."""
+        return self.conditioned or self.context_network is not None
+
     def view_of(self, patch: Annulus) -> View:
         """Return the view; a view of patches has the radius of ``patch``."""
         return self.view(patch.radius) if self.of_patches else self.view()

@@ -11,6 +11,7 @@ from ..pixels.annulus import Annulus
 from ..pixels.views import View
 from ..stats.context import ContextPlan
 from ..stats.limits import MAX_NUMBERS
+from ..stats.linear import default_weight
 from ..stats.thresholds import Rule, parse_rule
 from .core import Autoencoder
 from .families import Family, Sizes, family_named
@@ -41,6 +42,8 @@ class ModelPlan:
     """How the threshold is chosen."""
     device: str
     """Where to compute."""
+    in_sample: bool = False
+    """Whether the detector scores the pixels that it is fitted to."""
 
     @classmethod
     def of(
@@ -76,6 +79,7 @@ class ModelPlan:
             noise=noise if config.score.noise == "auto" else config.score.noise,
             threshold=parse_rule(rule if config.threshold == "auto" else config.threshold),
             device=config.device,
+            in_sample=in_sample,
         )
 
     @property
@@ -120,6 +124,12 @@ class ModelPlan:
                 f"weights, but at most {MAX_NUMBERS} are allowed. Give fewer or narrower layers."
             )
         return sizes
+
+    def linear_weight(self, bands: int) -> float:
+        """Return the weight of the linear term for so many bands."""
+        if self.score.linear != "auto":
+            return self.score.linear
+        return 0.0 if self.family.has_context else default_weight(bands, in_sample=self.in_sample)
 
     def build(self, sizes: Sizes) -> Autoencoder:
         """Build an untrained model."""

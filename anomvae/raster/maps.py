@@ -15,8 +15,10 @@ from ..pixels.grid import Grid
 from .access import DEFAULT, Access
 from .dataset import Dataset, open_raster
 
-LAYERS = ("score", "reconstruction", "kl")
-"""Bands of an anomaly map, in order."""
+LAYERS = ("score", "reconstruction", "kl", "linear")
+"""Bands of an anomaly map, in order; the first is the sum of the others."""
+EARLIER_LAYERS = LAYERS[:3]
+"""Those of a map that anomvae 0.2 wrote, or an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def open_map(path: PathText, access: Access = DEFAULT) -> Iterator[OpenMap]:
         When the file cannot be read, or is no anomaly map.
     """
     with open_raster(path, access=access) as dataset:
-        if dataset.bands.names != LAYERS:
+        if dataset.bands.names not in {LAYERS, EARLIER_LAYERS}:
             raise RasterError(
                 f"{dataset.name} has the bands {', '.join(dataset.bands.names[:8])}, but an "
                 f"anomaly map has {', '.join(LAYERS)}. Give a <scene>.anomaly.tif as anomvae "

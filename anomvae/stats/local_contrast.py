@@ -17,8 +17,7 @@ score of the annulus is subtracted, as local RX does.
 
 D and L are the means of log d and of log(1 + s) + n (log d - D) over training pixels, whatever
 their position.  They replace the means where less than a quarter of the annulus has data.  f
-multiplies reconstruction and KL term, so that both still add up to the score, which then is no
-longer in nats.
+multiplies each term of the score, so that they still add up to it; it is then no longer in nats.
 """
 
 from __future__ import annotations

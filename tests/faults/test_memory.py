@@ -57,7 +57,7 @@ def test_evaluating_a_map_takes_less_memory_than_its_scores(tmp_path):
     truth = np.zeros((size, size), "float32")
     truth[50:60, 70:90] = 1
     score[50:60, 70:90] += 8
-    map_ = write_raster(tmp_path / "map.tif", [score, score, score], LAYERS, size)
+    map_ = write_raster(tmp_path / "map.tif", [score] * len(LAYERS), LAYERS, size)
     labels = write_raster(tmp_path / "labels.tif", [truth], ("labels",), size)
 
     evaluation, peak = peak_of(lambda: evaluate(map_, labels, baselines=()))

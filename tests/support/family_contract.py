@@ -156,11 +156,11 @@ class FamilyContract:
             block_for(family, (10, 20), bands, seed=0),
             model={"family": family, "hidden": hidden, "latent": 2},
             training={"max_steps": 2},
-            score={"noise": "covariance"},
+            score={"noise": "covariance", "linear": 0.5},
         )
         x = detector.view.split(block, np.ones(block.shape[:-1], bool))[:]
 
-        straight, shuffled = (np.stack(detector.score_examples(each)[:2]) for each in (x, x[order]))
+        straight, shuffled = (np.stack(detector.score_examples(each)[:3]) for each in (x, x[order]))
 
         assert shuffled.tobytes() == straight[:, order].tobytes()
 
@@ -171,7 +171,7 @@ class FamilyContract:
         if size == (1, 1):
             block = block[:, :6, :9]  # one batch per tile
         whole = detector.score(block)
-        mosaic = np.full((3, *block.shape[:-1]), np.inf, np.float32)
+        mosaic = np.full((4, *block.shape[:-1]), np.inf, np.float32)
 
         for tile in tiles(block.shape[1:3], size, halo=detector.radius):
             terms = detector.score(block[:, *tile.read]).inner(tile)

@@ -39,7 +39,7 @@ class Neighbours:
         count = correlate(valid.astype(np.float64), window[..., 0], mode="constant")
         distance = np.abs(filled - total / np.maximum(count, 1)[..., None]).sum(axis=-1)
         scores = np.where(valid, distance, np.nan).astype(np.float32)
-        return Scores(scores, scores, np.zeros_like(scores))
+        return Scores.of(scores, np.zeros_like(scores), np.zeros_like(scores))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Changes(Neighbours):
     def score(self, block):
         assert len(block) == 3
         change = np.abs(block - block[:-1].mean(axis=0)).sum(axis=-1)
-        return Scores(change, change, np.zeros_like(change))
+        return Scores.of(change, np.zeros_like(change), np.zeros_like(change))
 
 
 @dataclass(frozen=True)
