@@ -92,7 +92,7 @@ def test_every_field_is_documented():
         ("model.x=4", "[model] has no key 'x'. Known: family, latent, hidden, likelihood, patch."),
         ("threshold=sgma:3", "threshold = 'sgma:3': no rule is called 'sgma'. Did you mean"),
         ("threshold=fixed", "write a number behind it"),
-        ("threshold=quantile:5", "give one between 0 and 1, such as quantile:0.001"),
+        ("threshold=quantile:5", "give one between 0 and 1, such as 0.001"),
         ("model.latent=0", "model.latent = 0: expected greater than 0 or 'auto'."),
         ("model.hidden=[]", "model.hidden = []: expected at least one entry or 'auto'."),
         ("training.trim=1", "training.trim = 1: expected less than 1 or 'auto'."),

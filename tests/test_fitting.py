@@ -56,12 +56,13 @@ def test_the_same_seed_gives_the_same_file(scene, config):
 
 
 @either
-def test_the_threshold_is_mean_plus_three_sigma_over_held_out_blocks(scene, config):
+def test_the_threshold_is_mean_plus_three_sigma_of_the_log_scores_of_held_out_blocks(scene, config):
     detector = train([scene], config, seed=3)
 
     away = held_out_pixels((64, 64), seed=3, radius=detector.view.radius)
-    scores = scores_of(detector, scene)[away].astype(float)
-    assert detector.threshold.value == pytest.approx(scores.mean() + 3 * scores.std(), rel=1e-6)
+    logs = np.log1p(scores_of(detector, scene)[away].astype(float))
+    cut = np.expm1(logs.mean() + 3 * logs.std())
+    assert detector.threshold.value == pytest.approx(cut, rel=1e-6)
     assert detector.threshold.pixels == away.sum()
     assert detector.threshold.held_out
     assert detector.card.training.pixels == (~near(away, detector.view.radius)).sum()
@@ -81,7 +82,7 @@ def test_detect_learns_every_valid_pixel(scene, config):
     assert detector.card.training.pixels == 64 * 64
     assert detector.card.noise == "covariance"
     assert detector.card.training.trim == 0.05
-    assert detector.threshold.rule == "sigma-clip:3"
+    assert detector.threshold.rule.startswith("log-sigma:3")
     assert not detector.threshold.held_out
 
 
@@ -211,7 +212,7 @@ def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
     assert refitted.threshold.value == parse_rule("quantile:0.01").threshold(scores).value
     assert refitted.threshold.pixels == 64 * 64
     assert refitted.model is detector.model
-    assert detector.threshold.rule == "sigma:3"
+    assert detector.threshold.rule == "log-sigma:3"
 
 
 def test_a_threshold_is_not_refitted_on_other_bands(tmp_path, scene):

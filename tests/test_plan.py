@@ -12,9 +12,9 @@ from anomvae.pixels.annulus import Annulus
 @pytest.mark.parametrize(
     ("situation", "trim", "noise", "threshold"),
     [
-        ({}, 0.05, "band", "sigma:3"),
-        ({"in_sample": True}, 0.05, "covariance", "sigma-clip:3"),
-        ({"clean": True}, 0.0, "band", "sigma:3"),
+        ({}, 0.05, "band", "log-sigma:3"),
+        ({"in_sample": True}, 0.05, "covariance", "log-sigma:3"),
+        ({"clean": True}, 0.0, "band", "gaussian:3"),
     ],
 )
 def test_auto_depends_on_how_the_detector_is_fitted(situation, trim, noise, threshold):

@@ -100,7 +100,7 @@ def test_maps_and_objects_name_their_provenance(scored):
     assert tags["ANOMVAE_SCENE"] == about.scene == "scene.tif"
     assert tags["ANOMVAE_SCORE"] == detector.meaning
     assert float(tags["ANOMVAE_THRESHOLD"]) == about.threshold == detector.threshold.value
-    assert tags["ANOMVAE_THRESHOLD_RULE"] == about.threshold_rule == "sigma:3"
+    assert tags["ANOMVAE_THRESHOLD_RULE"] == about.threshold_rule == detector.threshold.rule
 
 
 def test_the_summary_counts_pixels_objects_and_files(scored):
@@ -113,7 +113,7 @@ def test_the_summary_counts_pixels_objects_and_files(scored):
         "flagged": (scored.flags == 1).sum(),
     }
     assert data["objects"] == scored.result.objects
-    assert data["threshold"]["rule"] == "sigma:3"
+    assert data["threshold"]["rule"] == scored.detector.threshold.rule
     assert data["score_quantiles"]["0.5"] == pytest.approx(np.nanmedian(scored.scores), rel=1e-6)
     assert set(data["files"]) == {path.name for path in scored.result.files.folder.iterdir()}
 
@@ -221,7 +221,7 @@ def test_detect_fits_a_scene_to_itself_and_flags_the_planted_object(scene, tmp_p
     again = detect_scene(scene, tmp_path / "out", config)
 
     assert (bands_of(result.files.flags)[0][10:12, 12:14] == 1).all()
-    assert result.threshold.rule == "sigma-clip:3"
+    assert result.threshold.rule.startswith("log-sigma:3")
     assert not result.threshold.held_out
     assert not again.newly_written
 

@@ -1,3 +1,6 @@
+import logging
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,10 +8,21 @@ from hypothesis import strategies as st
 
 from anomvae.errors import ConfigError, NotEnoughPixels
 from anomvae.stats.scores import GROUPS, TAIL, NormalScores, describe_scores
-from anomvae.stats.thresholds import RULES, Rule, Threshold, parse_rule
+from anomvae.stats.thresholds import RULES, Rule, ScoreSource, Threshold, parse_rule
 
 EXACT = GROUPS + TAIL
-USED = ("sigma", "log-sigma", "sigma-clip", "mad", "quantile:0.01", "fixed:12.5")
+USED = (
+    "sigma",
+    "log-sigma",
+    "gaussian:1",
+    "sigma-clip",
+    "mad",
+    "quantile:0.01",
+    "fixed:12.5",
+    "conformal:0.1",
+    "fdr:0.2",
+    "budget:7",
+)
 
 values = st.lists(
     st.one_of(st.floats(0, 1e6, width=32), st.sampled_from([0.0, 1.0, 1.0, 7.5])),
@@ -153,20 +167,23 @@ def test_fixed_is_the_number_itself(values, value):
 
 
 @pytest.mark.parametrize("text", USED)
-@given(values=values, held_out=st.booleans())
-def test_a_threshold_records_rule_pixels_and_the_share_above_its_cut_off(text, values, held_out):
-    scores = np.tile(np.array(values), 100)
+@given(values=values)
+def test_a_threshold_records_rule_pixels_and_the_share_above_its_cut_off(text, values):
+    scores = np.resize(np.array(values), 700)
+    described = describe_scores(scores)
 
-    threshold = parse_rule(text).threshold(NormalScores.of(scores, held_out=held_out))
+    threshold = parse_rule(text).threshold(NormalScores(described, described))
 
-    assert threshold.held_out is held_out
+    assert threshold.held_out is True
     assert threshold.fpr == pytest.approx((scores > threshold.value).mean())
     assert threshold.pixels == scores.size
     assert threshold.rule == str(parse_rule(text))
 
 
-def test_every_rule_is_tried_here():
-    assert {parse_rule(text).name for text in USED} == set(RULES)
+def test_every_rule_that_needs_no_labels_is_tried_here():
+    free = {name for name, kind in RULES.items() if kind.source is not ScoreSource.LABELS}
+
+    assert {parse_rule(text).name for text in USED} == free
 
 
 def test_flags_are_the_scores_above_the_value_and_never_no_data():
@@ -192,6 +209,15 @@ def test_a_rule_reads_what_it_writes_without_losing_a_digit(name, number):
         ("quantile", "quantile:0.001"),
         ("quantile:1e-4", "quantile:0.0001"),
         ("fixed:1234567.5", "fixed:1234567.5"),
+        ("fixed:1e+20", "fixed:1e+20"),
+        ("gaussian", "gaussian:3"),
+        ("log-sigma:2.5 + local : 2", "log-sigma:2.5+local:2"),
+        ("sigma+local:1.5", "sigma:3+local:1.5"),
+        ("fdr", "fdr:0.1"),
+        ("conformal", "conformal:0.001"),
+        ("budget:500", "budget:500"),
+        ("budget:5 km2", "budget:5km2"),
+        ("budget:0.5km2+local:2", "budget:0.5km2+local:2"),
     ],
 )
 def test_a_rule_is_read_with_spaces_and_defaults(text, rule):
@@ -203,7 +229,24 @@ def test_a_rule_is_read_with_spaces_and_defaults(text, rule):
     [
         ("clipped:3", "clipped is now called sigma-clip"),
         ("sgma:3", "Did you mean 'sigma'"),
-        ("", "Known: sigma, sigma-clip, mad, quantile, fixed"),
+        ("gausian:3", "Did you mean 'gaussian'"),
+        ("log-sigm", "Did you mean 'log-sigma'"),
+        ("bugdet:3", "Did you mean 'budget'"),
+        ("fixed:1e+40", "write a number behind it"),
+        ("sigma:3+loca:2", "behind . stands local:K"),
+        ("sigma:3+local", "behind . stands local:K"),
+        ("sigma:3+local:-1", "behind . stands local:K"),
+        ("sigma:3+2", "write a number behind it"),
+        ("auto", "no rule is called 'auto'"),
+        ("f1", "needs labels: give it to `anomvae evaluate"),
+        ("fpr:0.01", "needs labels: give it to `anomvae evaluate"),
+        ("budget", "write a number behind it, such as budget:3"),
+        ("budget:0", "flags nothing"),
+        ("budget:-5km2", "flags nothing"),
+        ("quantile:5km2", "write a number behind it"),
+        ("fdr:1", "give one between 0 and 1"),
+        ("conformal:2", "give one between 0 and 1"),
+        ("", "Known: sigma, log-sigma, gaussian, sigma-clip, mad, quantile, fixed"),
         ("7", "no rule is called '7'"),
         ("fixed", "write a number behind it, such as fixed:3"),
         ("sigma:three", "write a number behind it"),
@@ -224,3 +267,129 @@ def test_too_few_pixels_to_show_a_rate_are_refused():
         NotEnoughPixels, match=r"100 normal pixels .* raise it, or fit the threshold on 1000"
     ):
         parse_rule("quantile:0.001").threshold(NormalScores.of(normal_scores(100), held_out=True))
+
+
+@given(values, st.floats(1, 6))
+def test_log_sigma_is_the_mean_plus_k_standard_deviations_of_the_log_scores(values, k):
+    scores = np.array(values) % 0.5  # without a gap
+    logs = np.log1p(scores)
+
+    cut = Rule("log-sigma", k).threshold(NormalScores.of(scores, held_out=True)).value
+
+    assert cut == pytest.approx(np.expm1(logs.mean() + k * logs.std()), abs=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["log-sigma:3", "log-sigma:2"])
+@given(seed=st.integers(0, 10_000), corrupt=st.integers(0, 400))
+def test_log_sigma_never_flags_more_than_cantelli_allows(rule, seed, corrupt):
+    rng = np.random.default_rng(seed)
+    scores = np.abs(rng.standard_cauchy(2000)) ** rng.uniform(0.2, 5) * rng.uniform(1e-3, 1e3)
+    scores[:corrupt] *= 10 ** rng.uniform(0, 12)
+
+    threshold = parse_rule(rule).threshold(NormalScores.of(scores, held_out=False))
+
+    assert threshold.fpr <= 1 / (1 + parse_rule(rule).number ** 2)
+
+
+def test_wide_anomalies_hide_half_of_themselves_from_log_sigma_but_not_from_sigma_clip():
+    scores = normal_scores(20_000)
+    scores[:1600] = np.linspace(20, 150, 1600)  # 8 % of a scene
+
+    flagged = {
+        name: NormalScores.of(scores, held_out=False) for name in ("log-sigma", "sigma-clip")
+    }
+    shares = {name: parse_rule(name).threshold(normal).fpr for name, normal in flagged.items()}
+
+    assert shares["log-sigma"] < 0.05
+    assert shares["sigma-clip"] == pytest.approx(0.08, rel=0.01)
+
+
+@pytest.mark.parametrize("rule", ["log-sigma", "sigma", "mad", "gaussian"])
+def test_a_larger_number_never_lowers_a_threshold(rule):
+    scores = NormalScores.of(normal_scores(20_000), held_out=True)
+
+    cuts = [Rule(rule, k).threshold(scores).value for k in np.arange(0.5, 3.6, 0.5)]
+
+    assert (np.diff(cuts) >= 0).all()
+
+
+@pytest.mark.parametrize("rule", ["sigma", "gaussian", "mad", "quantile:0.01", "conformal:0.01"])
+@given(unit=st.floats(1e-2, 1e3))
+def test_a_threshold_has_the_unit_of_the_scores(rule, unit):
+    scores = 10 + normal_scores(3000).astype(np.float64)  # without a gap in any unit
+    one, other = (NormalScores.of(s, held_out=True) for s in (scores, unit * scores))
+
+    cuts = [parse_rule(rule).threshold(normal).value for normal in (one, other)]
+
+    assert cuts[1] == pytest.approx(unit * cuts[0], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("rule", "promise"),
+    [
+        ("sigma:3", 0.00135),
+        ("gaussian:3", 0.00135),
+        ("gaussian:2.326348", 0.01),
+        ("quantile:0.02", 0.02),
+        ("conformal:0.03", 0.03),
+        *(
+            (name, None)
+            for name in ("log-sigma", "sigma-clip", "mad", "fixed:1", "fdr", "budget:9")
+        ),
+    ],
+)
+def test_a_rule_states_the_rate_that_it_promises(rule, promise):
+    expected = promise if promise is None else pytest.approx(promise, rel=1e-4)
+
+    assert parse_rule(rule).promise == expected
+
+
+def test_auto_stands_for_a_rule_only_where_there_is_one():
+    assert str(parse_rule("auto", auto="log-sigma:3")) == "log-sigma:3"
+    assert str(parse_rule(" auto + local:2", auto="gaussian:3")) == "gaussian:3+local:2"
+    assert str(parse_rule("mad+local:2", auto="gaussian:3")) == "mad:5+local:2"
+
+
+def test_a_rule_gives_way_to_another_one_where_pixels_are_few_with_one_warning(caplog):
+    few = NormalScores.of(normal_scores(200), held_out=True)
+    rule = replace(parse_rule("gaussian:3"), otherwise=parse_rule("log-sigma:3"))
+
+    with caplog.at_level(logging.WARNING):
+        threshold = rule.threshold(few)
+
+    assert threshold == parse_rule("log-sigma:3").threshold(few)
+    assert [message.count("gaussian:3") for message in caplog.messages] == [1]
+    with pytest.raises(NotEnoughPixels):
+        parse_rule("gaussian:3").threshold(few)
+
+
+def test_infinite_scores_are_no_data():
+    scores = normal_scores(3000)
+    polluted = np.append(scores, [np.inf, -np.inf, np.nan]).astype(np.float32)
+
+    for rule in ("sigma", "log-sigma", "gaussian", "quantile:0.01"):
+        clean, same = (NormalScores.of(s, held_out=True) for s in (scores, polluted))
+        assert parse_rule(rule).threshold(clean) == parse_rule(rule).threshold(same)
+
+
+FREE = ("sigma", "log-sigma", "sigma-clip", "mad", "fixed:3", "budget:7", "quantile:0.2")
+
+
+@pytest.mark.parametrize("rule", FREE)
+def test_five_equal_scores_are_not_above_their_threshold(rule):
+    five = NormalScores.of(np.full(5, 3.0), held_out=True)
+
+    assert parse_rule(rule).threshold(five).fpr == 0
+
+
+@pytest.mark.parametrize("rule", ["gaussian", "quantile:0.1", "conformal:0.1", "fdr:0.1"])
+def test_five_pixels_that_cannot_show_a_rate_are_refused_by_the_number_needed(rule):
+    five = NormalScores.of(np.full(5, 3.0), held_out=True)
+
+    with pytest.raises(NotEnoughPixels, match=r"5 (normal|held-out) pixels .*\b(9|10|17\d\d)\b"):
+        parse_rule(rule).threshold(five)
+
+
+def test_a_rule_of_held_out_pixels_without_any_is_answered():
+    with pytest.raises(NotEnoughPixels, match="none are held out"):
+        parse_rule("conformal").threshold(NormalScores.of(normal_scores(5000), held_out=False))

@@ -131,7 +131,10 @@ threshold_opt = click.option(
     "--threshold",
     "rule",
     metavar="RULE",
-    help="sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE.",
+    help=(
+        "sigma:K, log-sigma:K, gaussian:K, sigma-clip:K, mad:K, quantile:FPR, fixed:VALUE, "
+        "conformal:FPR, fdr:RATE or budget:N[km2], each with +local:K or without."
+    ),
 )
 min_area_opt = click.option(
     "--min-area",

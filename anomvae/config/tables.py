@@ -25,7 +25,7 @@ from ..stats.limits import (
     MAX_WEIGHT,
     MAX_WIDTH,
 )
-from ..stats.thresholds import parse_rule
+from ..stats.thresholds import AUTO, parse_rule
 
 Auto = Literal["auto"]
 TRIM = 0.05
@@ -187,7 +187,9 @@ class ScoreConfig(Table):
 
 
 def _rule(text: str) -> str:
-    return text if text == "auto" else str(parse_rule(text))
+    """Return a rule as it is written, ``auto`` and ``auto+local:K`` included."""
+    rule = parse_rule(text, auto="sigma")
+    return f"{AUTO}{rule.condition}" if text.strip().startswith(AUTO) else str(rule)
 
 
 class Config(Table):
@@ -202,7 +204,8 @@ class Config(Table):
     score: ScoreConfig = ScoreConfig()
     """The score: noise model, weights and surroundings."""
     threshold: Annotated[str, AfterValidator(_rule)] = "auto"
-    """auto, sigma:K, sigma-clip:K, mad:K, quantile:FPR or fixed:VALUE (docs/design.md, section 8);
-    auto: sigma:3, sigma-clip:3 in detect."""
+    """auto, sigma:K, log-sigma:K, gaussian:K, sigma-clip:K, mad:K, quantile:FPR, fixed:VALUE,
+    conformal:FPR, fdr:RATE, budget:N or budget:Nkm2, each also with +local:K (docs/design.md,
+    section 8); auto: log-sigma:3, gaussian:3 in train --normal."""
     device: Literal["cpu", "cuda"] = "cpu"
     """The device; results repeat to the bit on one machine and device."""

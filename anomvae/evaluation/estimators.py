@@ -44,8 +44,8 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
     noise, kl_weight, linear
         As in the table ``[score]``.
     threshold, device
-        As in a configuration; the threshold is fitted on a fifth of the rows, which training does
-        not read.
+        As in a configuration, but by default ``sigma:3``: the threshold is fitted on a fifth of the
+        rows, which training does not read, so that they are too few to hide anomalies.
     random_state : int, RandomState or None, default None
         Seed of weights, shuffling and held-out rows; an int repeats to the bit on one machine.
 
@@ -90,7 +90,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         noise: str = SCORE.noise,
         kl_weight: float = SCORE.kl_weight,
         linear: float | str = SCORE.linear,
-        threshold: str = DEFAULT.threshold,
+        threshold: str = "sigma:3",
         device: str = DEFAULT.device,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:

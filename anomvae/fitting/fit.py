@@ -78,7 +78,7 @@ def train(
     >>> config = resolve_config("default", ["training.max_steps=20"]).config
     >>> detector = train([shipped("data_samples") / "normal.tif"], config)
     >>> detector.threshold.rule, detector.threshold.held_out
-    ('sigma:3', True)
+    ('log-sigma:3', True)
     """
     fit = Fit.of(as_paths(scenes), config, seed, select, progress)
     detector = fit.by_dates() if fit.plan.view.compares_dates else fit.by_blocks()
@@ -98,7 +98,7 @@ def detect(
     """Fit a detector to one scene, anomalies and all, in order to score that scene.
 
     The noise of the score is the covariance of the scene's own residuals, and the threshold is
-    fitted in-sample by sigma clipping: both hold for this scene only.
+    fitted in-sample, by ``log-sigma:3``: both hold for this scene only.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def detect(
     >>> config = resolve_config("default", ["training.max_steps=20"]).config
     >>> detector = detect(shipped("data_samples") / "scene_a.tif", config)
     >>> detector.threshold.rule, detector.threshold.held_out
-    ('sigma-clip:3', False)
+    ('log-sigma:3', False)
     """
     fit = Fit.of([scene], config, seed, select, progress, in_sample=True)
     detector = fit.in_sample()

@@ -17,6 +17,11 @@ from .core import Autoencoder
 from .families import Family, Sizes, family_named
 from .objectives import Elbo
 
+ROBUST = "log-sigma:3"
+"""The rule for scores that may include anomalies."""
+PROMISING = "gaussian:3"
+"""The rule for scores of pixels that are known to be normal."""
+
 
 @dataclass(frozen=True)
 class ModelPlan:
@@ -66,7 +71,7 @@ class ModelPlan:
             conditioned on.
         """
         family, training = family_named(config.model.family), config.training
-        noise, rule = ("covariance", "sigma-clip:3") if in_sample else ("band", "sigma:3")
+        noise = "covariance" if in_sample else "band"
         trim = 0.0 if clean else TRIM
         return cls(
             family=family,
@@ -77,7 +82,7 @@ class ModelPlan:
             trim=trim if training.trim == "auto" else training.trim,
             score=config.score,
             noise=noise if config.score.noise == "auto" else config.score.noise,
-            threshold=parse_rule(rule if config.threshold == "auto" else config.threshold),
+            threshold=_threshold(config, promising=clean and not in_sample),
             device=config.device,
             in_sample=in_sample,
         )
@@ -134,6 +139,15 @@ class ModelPlan:
     def build(self, sizes: Sizes) -> Autoencoder:
         """Build an untrained model."""
         return self.family.build(sizes, self.model.likelihood)
+
+
+def _threshold(config: Config, *, promising: bool) -> Rule:
+    """Return the rule; an automatic one that promises a rate gives way where pixels are few."""
+    robust = parse_rule(config.threshold, auto=ROBUST)
+    if not promising:
+        return robust
+    rule = parse_rule(config.threshold, auto=PROMISING)
+    return rule if rule == robust else replace(rule, otherwise=robust)
 
 
 def _context(config: Config, family: Family, *, covariates: bool) -> ContextPlan | None:

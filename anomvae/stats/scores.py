@@ -67,6 +67,10 @@ class ScoreDistribution:
         gaps = np.flatnonzero(np.diff(np.log1p(top)) > np.log(GAP))
         return self.up_to(top[gaps[0]]) if len(gaps) else self
 
+    def capped(self) -> ScoreDistribution:
+        """Return the distribution with the scores beyond a gap (`GAP`) at the largest before it."""
+        return replace(self, values=np.minimum(self.values, self.credible().values[-1]))
+
 
 def describe_scores(scores: NDArray[np.floating]) -> ScoreDistribution:
     """Return the distribution of scores of any shape; NaN is no data.

@@ -41,7 +41,7 @@ def test_a_corrupt_pixel_among_those_held_out_moves_no_threshold(tmp_path, clean
     detector = train(tmp_path / "normal.tif", values)
 
     assert detector.threshold.held_out
-    assert detector.threshold.value == pytest.approx(clean.threshold.value, rel=0.01)
+    assert detector.threshold.value == pytest.approx(clean.threshold.value, rel=0.02)
     block = np.moveaxis(values, 0, -1)[None]
     scores = detector.score(block).total[0]
     assert np.isfinite(scores).all()
@@ -106,6 +106,7 @@ def test_detect_flags_no_third_of_data_with_heavy_tails(tmp_path, caplog, tails)
     detector = anomvae.detect(path, resolve_config("default", QUICK[:1]).config)
 
     assert detector.threshold.fpr <= 0.1
+    detector.with_threshold(parse_rule("sigma-clip"))
     assert "their scores have heavy tails" in caplog.text
 
 
