@@ -28,7 +28,8 @@ from anomvae.evaluation import evaluate_detector
 from anomvae.fitting import Selection, train
 from anomvae.raster import Scene
 from anomvae.stats.metrics import Metrics
-from anomvae.testing.simulate import BACKGROUND, Place, Sensor, draw_place, observe
+from anomvae.testing.materials import BACKGROUND
+from anomvae.testing.simulate import Place, Sensor, draw_place, observe
 from benchmarks.record import Section, circumstances, publish, record_option
 
 SHAPE = (128, 128)

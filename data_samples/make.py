@@ -26,7 +26,7 @@ PIXEL = 10.0
 SCALE = 1e-4
 """Reflectance of one count."""
 STEP = 8
-"""Quantisation step in counts, 0.4 of the noise: invisible, and the files are smaller."""
+"""Quantisation step in counts, 0.8 of the noise: invisible, and the files are smaller."""
 NO_DATA = 0
 NO_LABEL = 255
 

@@ -8,20 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from scipy import ndimage
+from scipy import ndimage, stats
 from sklearn.metrics import roc_auc_score
 
 from anomvae.errors import ConfigError
 from anomvae.stats.rx import fit_rx
-from anomvae.testing.simulate import (
-    ANOMALIES,
-    MATERIALS,
-    Anomaly,
-    Sensor,
-    draw_place,
-    observe,
-    simulate,
-)
+from anomvae.testing.materials import BACKGROUND, COVERED, MATERIALS, ROOFS
+from anomvae.testing.simulate import ANOMALIES, Anomaly, Sensor, draw_place, observe, simulate
 
 SAMPLES = Path(__file__).parents[1] / "data_samples"
 SCENES = ("normal", "scene_a", "scene_b")
@@ -102,7 +95,73 @@ def test_a_place_holds_every_material_in_shares_that_add_up_to_1(seed):
 
     assert (abundances >= 0).all()
     np.testing.assert_allclose(abundances.sum(-1), 1)
-    assert (abundances.max((0, 1)) > 0.5).all()
+    assert (abundances.max((0, 1)) > 0.4).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_roofs_are_rare_in_every_place_and_none_of_them_stands_on_water_or_in_woods(seed):
+    land = dict(
+        zip(BACKGROUND, draw_place(SHAPE, np.random.default_rng(seed)).abundances.T, strict=True)
+    )
+
+    roofs = sum(land[name] for name in ROOFS)
+
+    assert 0.02 < (roofs > 0.3).mean() < 0.06
+    assert all((land[name] > 0.3).any() for name in ROOFS)
+    assert (roofs * sum(land[name] for name in COVERED)).mean() < 0.1 * roofs.mean()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_borders_are_mixed(seed):
+    shares = draw_place(SHAPE, np.random.default_rng(seed)).abundances
+
+    assert 0.2 < (shares.max(-1) < 0.8).mean() < 0.8
+
+
+def rx_scores(scene):
+    spectra = scene.block[0][scene.valid]
+    return fit_rx([spectra]).score(spectra)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_of_rx_have_tails_as_heavy_as_on_real_scenes(seed):
+    scores = rx_scores(simulate(SHAPE, seed))
+
+    above = scores > scores.mean() + 3 * scores.std()
+
+    assert stats.kurtosis(scores) > 40  # of normal bands: 0.5
+    assert np.quantile(scores, 0.99) > 5 * np.median(scores)  # of normal bands: 1.8
+    assert 0.005 < above.mean() < 0.025
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_place_flags_no_more_of_another_than_of_itself(seed):
+    learnt, other = simulate(SHAPE, 0), simulate(SHAPE, seed)
+    rx = fit_rx([learnt.block[0][learnt.valid]])
+    cut = np.quantile(rx.score(learnt.block[0][learnt.valid]), 0.99)
+
+    above = rx.score(other.block[0][other.valid]) > cut
+
+    assert 0.002 < above.mean() < 0.02
+
+
+def test_neighbours_are_alike_and_scatter_less_than_strangers():
+    block = simulate(SHAPE, 0, sensor=Sensor(wedge=0)).block[0, ..., 11]
+
+    apart = [np.std(block[:, lag:] - block[:, :-lag]) for lag in (1, 3, 30)]
+
+    assert apart[0] < 0.6 * apart[1] < 0.6 * apart[2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_anomalies_lie_on_open_land(seed):
+    land, day = np.random.default_rng(seed).spawn(2)
+    place = draw_place(SHAPE, land)
+
+    planted = observe(place, day, ANOMALIES, Sensor()).labels > 0
+
+    covered = place.abundances[..., [list(BACKGROUND).index(name) for name in COVERED]].sum(-1)
+    assert covered[planted].max() < 0.3
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -147,13 +206,25 @@ def test_shadow_is_dark_and_blue():
 def test_noise_depends_on_the_band():
     quiet, noisy = observed(1, shadow=0.0, noise=0.0), observed(1, shadow=0.0)
 
-    bright = (quiet.block > 0.02).all(axis=(0, 1, 2))  # bands without clipping at 0
-    noise = (noisy.block - quiet.block).std((0, 1, 2))
-
     good, weak = (noisy.wavelengths.index(nm) for nm in (842, 945))
-    assert noise[good] == pytest.approx(0.002, rel=0.1)
+    at_its_unit = np.abs(quiet.block[..., good] - 0.2) < 0.04
+    noise = (noisy.block - quiet.block)[at_its_unit].std(axis=0)
+
+    assert noise[good] == pytest.approx(0.001, rel=0.1)
     assert noise[weak] > 2 * noise[good]
-    assert noise[bright].min() >= 0.0018
+
+
+def test_noise_grows_with_the_signal_and_has_heavy_tails_and_stripes():
+    quiet, noisy = observed(1, shadow=0.0, noise=0.0), observed(1, shadow=0.0)
+    band = noisy.wavelengths.index(842)
+    signal, noise = quiet.block[0, ..., band], (noisy.block - quiet.block)[0, ..., band]
+
+    stripes = noise - noise.mean(axis=0)
+
+    bright, dark = stripes[signal > 0.35], stripes[(signal > 0.01) & (signal < 0.1)]
+    assert bright.std() > 1.5 * dark.std()
+    assert stats.kurtosis(bright) > 0.5
+    assert noise.mean(axis=0).std() > 2 * noise.std() / np.sqrt(len(noise))
 
 
 def test_dead_bands_read_0():

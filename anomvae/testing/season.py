@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .simulate import MATERIALS, Place, Sensor, Shape, SimulatedScene, draw_place, observe
+from .materials import MATERIALS
+from .simulate import Place, Sensor, Shape, SimulatedScene, draw_place, observe
 
 Fault = Literal["none", "damaged", "half"]
 Rng = np.random.Generator

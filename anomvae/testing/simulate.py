@@ -3,11 +3,14 @@
 Axes are (row, col), then material or band; reflectance is 0 to 1, wavelengths are in nm::
 
     mixed[band]    = sum over materials of abundance * spectrum[band]
-    observed[band] = mixed[band] * variety[band] * light[band] + noise[band]
+    matter[band]   = mixed[band] * exp(-sum over tones of depth * absorbance[band])
+    observed[band] = matter[band] * light[band] + noise[band]
 
-A `Place` is land on any day; `observe` images it on one; `simulate` does both.  All places have
-the same materials, so a model trained on one seed applies to others.  Equal arguments give equal
-scenes.
+As on real land, nothing is Gaussian: depths are skewed, slopes of roofs and trees make the light
+uneven, roofs and a quarry are rare but normal, the optics mix pixels along borders, and noise grows
+with the signal, has heavy tails and stripes.  A `Place` is land on any day; `observe` images it on
+one; `simulate` does both.  All places have the same materials, so a model trained on one seed
+applies to others.  Equal arguments give equal scenes.
 """
 
 from __future__ import annotations
@@ -19,65 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .materials import (
+    BACKGROUND,
+    COVERED,
+    FOREIGN,
+    MATERIALS,
+    NOISE,
+    ROOFS,
+    ROUGHNESS,
+    TONES,
+    VARIETY,
+    Floats,
+)
 
-Floats = NDArray[np.float64]
 Rng = np.random.Generator
 Shape = tuple[int, int]
-Features = tuple[tuple[float, float, float], ...]
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """A function of wavelength: steps, multiplied by absorption dips."""
-
-    base: float
-    """Value at the blue end, before absorption."""
-    edges: Features = ()
-    """Smooth steps: (centre nm, width nm, rise)."""
-    dips: Features = ()
-    """Absorptions: (centre nm, standard deviation nm, absorbed share; below 0 a peak)."""
-
-    def at(self, nm: Floats) -> Floats:
-        """Return the values at the wavelengths ``nm``, (band,)."""
-        level = np.full_like(nm, self.base)
-        for centre, width, rise in self.edges:
-            level += rise / (1 + np.exp((centre - nm) / width))
-        for centre, width, depth in self.dips:
-            level *= 1 - depth * np.exp(-0.5 * ((nm - centre) / width) ** 2)
-        return level
-
-
-# A chemical bond absorbs at the same wavelengths in all materials.
-CHLOROPHYLL: Features = ((450, 45, 0.6), (670, 38, 0.64))  # between them is the green peak
-LIQUID_WATER: Features = ((970, 30, 0.06), (1200, 45, 0.14), (1450, 55, 0.6), (1940, 75, 0.72))
-CELLULOSE: Features = ((1730, 40, 0.05), (2100, 50, 0.14), (2310, 40, 0.12))
-CLAY: Features = ((1415, 30, 0.1), (1915, 40, 0.15), (2205, 25, 0.14))
-HYDROCARBON: Features = ((1210, 18, 0.04), (1730, 22, 0.14), (2310, 35, 0.18))
-VAPOUR: Features = ((940, 30, -2), (1390, 60, -5), (1880, 60, -5))
-LEAF: Features = ((1350, 90, -0.06), (2000, 200, -0.07))
-
-BACKGROUND = {
-    "crop": Spectrum(0.12, ((715, 14, 0.4), *LEAF), CHLOROPHYLL + LIQUID_WATER),
-    "straw": Spectrum(0.08, ((610, 80, 0.2), (900, 150, 0.16)), ((670, 30, 0.1), *CELLULOSE)),
-    "soil": Spectrum(0.05, ((590, 60, 0.1), (1100, 260, 0.22)), ((880, 60, 0.08), *CLAY)),
-    "forest": Spectrum(0.06, ((720, 15, 0.25), *LEAF), CHLOROPHYLL + LIQUID_WATER),
-    "asphalt": Spectrum(0.09, ((800, 300, 0.06),), ((2310, 40, 0.04),)),
-    "concrete": Spectrum(0.2, ((560, 90, 0.12),), ((1930, 60, 0.1), (2340, 35, 0.1))),
-    "water": Spectrum(0.055, ((590, 35, -0.03), (735, 25, -0.024)), ((440, 60, 0.35),)),
-}
-"""Materials of normal land; the first three fill fields."""
-FOREIGN = {
-    "red roof": Spectrum(0.05, ((595, 10, 0.42),), HYDROCARBON),
-    "blue roof": Spectrum(0.34, ((515, 14, -0.28), (745, 18, 0.4)), HYDROCARBON),
-    "plastic": Spectrum(0.48, ((430, 20, 0.1),), HYDROCARBON),
-    "solar panel": Spectrum(0.04, ((1090, 18, 0.2),), HYDROCARBON[1:2]),  # silicon's band gap
-}
-"""Materials that normal land does not have."""
-MATERIALS = BACKGROUND | FOREIGN
-NOISE = Spectrum(1, (), ((400, 50, -2), *VAPOUR, (2500, 80, -2)))
-"""Noise relative to a good band: more at the ends of the detector and where vapour absorbs."""
-TONES = (430, 500, 580, 670, 780, 900, 1050, 1250, 1600, 1900, 2200)
-"""Wavelengths around which the brightness of a material varies, so that fields differ."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +60,7 @@ class Anomaly:
 
 ANOMALIES = (
     *(Anomaly(name, side) for name in FOREIGN for side in ((2, 2), (3, 4))),
-    *(Anomaly(name, fraction=tenths / 10) for name in FOREIGN for tenths in range(3, 8)),
+    *(Anomaly(name, fraction=tenths / 10) for name in FOREIGN for tenths in range(5, 10)),
 )
 """Two objects of whole pixels and five sub-pixel ones of each foreign material."""
 
@@ -112,10 +71,10 @@ class Place:
 
     abundances: Floats
     """Share of each material of `BACKGROUND`, on a third axis along which shares add up to 1."""
-    tone: Floats
-    """Log of the factor on reflectance around each wavelength of `TONES`, on a third axis."""
+    depths: Floats
+    """Absorption around each wavelength of `TONES` beyond the usual, nepers, on a third axis."""
     relief: Floats
-    """Height, in sides of a pixel."""
+    """Height of ground, trees and buildings, in sides of a pixel."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +86,8 @@ class Sensor:
         1610, 1680, 1730, 2100, 2205, 2310, 2380,
     )  # fmt: skip
     """Band centres, nm; by default where materials differ and air is transparent."""
-    noise: float = 0.002
-    """Standard deviation in a good band, reflectance; weak bands have more."""
+    noise: float = 0.001
+    """Noise in a good band where reflectance is 0.2; weak bands and bright pixels have more."""
     dead: tuple[int, ...] = ()
     """Positions of bands, from 0, that are 0 at all pixels."""
     wedge: float = 0.05
@@ -181,30 +140,35 @@ def simulate(
 
 
 def draw_place(shape: Shape, rng: Rng) -> Place:
-    """Draw fields, woods, a town, a river, ponds, a road and hills."""
+    """Draw fields, woods, a town, estates, farms, a quarry, a river, ponds, a road and hills."""
     if min(shape) < 16:
         raise ConfigError(f"shape = {shape} leaves no room for land: give 16 pixels or more.")
-    relief, fields = 3 * _smooth(rng, shape, 12), _fields(rng, shape)
-    tone = rng.normal(size=(fields.max() + 1, len(TONES)))[fields]
-    tone += _smooth(rng, tone.shape, 4) + _smooth(rng, tone.shape, 0.4)  # drift, and scatter
-    return Place(_cover(rng, fields, relief), 0.06 * tone, relief)
+    hills, fields = 3 * _smooth(rng, shape, 12), _fields(rng, shape)
+    ripeness = rng.normal(size=(fields.max() + 1, len(TONES)))[fields]
+    drift, scatter = (_smooth(rng, ripeness.shape, radius) for radius in (4, 0.7))
+    skewed = np.exp(0.4 * ripeness + 0.4 * drift + 0.15 * scatter) - 1
+    abundances = _cover(rng, fields, hills)
+    variety, rough = (abundances @ list(trait.values()) for trait in (VARIETY, ROUGHNESS))
+    return Place(abundances, variety[..., None] * skewed, hills + rough * _smooth(rng, shape, 0.7))
 
 
 def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor) -> SimulatedScene:
-    """Image a place; ``rng`` draws the anomalies, shadows and noise of the day."""
+    """Image a place; ``rng`` draws the anomalies, on open land, shadows and noise of the day."""
     nm, (rows, cols) = np.array(sensor.wavelengths, float), place.relief.shape
     valid = np.arange(cols) >= np.linspace(2 * sensor.wedge * cols, 0, rows)[:, None]
     mixed = place.abundances @ [spectrum.at(nm) for spectrum in BACKGROUND.values()]
-    fraction, free = np.zeros((rows, cols), np.float32), valid.copy()
+    covered = place.abundances @ [name in COVERED for name in BACKGROUND]
+    fraction, free = np.zeros((rows, cols), np.float32), valid & (covered < 0.3)
     chance, weather, hiss = rng.spawn(3)  # anomalies change neither shadows nor noise
     for anomaly in anomalies:
         spot = _free_spot(chance, free, anomaly.shape)
         free[tuple(slice(max(0, side.start - 2), side.stop + 2) for side in spot)] = False
         fraction[spot] = anomaly.fraction
         mixed[spot] += anomaly.fraction * (MATERIALS[anomaly.material].at(nm) - mixed[spot])
-    near = np.exp(-0.5 * ((nm / np.reshape(TONES, (-1, 1)) - 1) / 0.15) ** 2)
-    observed = mixed * np.exp(place.tone @ near) * _light(weather, place.relief, sensor.shadow, nm)
-    observed += hiss.normal(0, sensor.noise * NOISE.at(nm), observed.shape)
+    absorbance = np.exp(-0.5 * ((nm / np.reshape(TONES, (-1, 1)) - 1) / 0.15) ** 2)
+    matter = mixed * np.exp(-place.depths @ absorbance)
+    observed = matter * _light(weather, place.relief, sensor.shadow, nm)
+    observed += _noise(hiss, observed, sensor.noise * NOISE.at(nm))
     observed[..., list(sensor.dead)] = 0
     block = np.where(valid[..., None], observed.clip(0, 1), np.nan).astype(np.float32)
     return SimulatedScene(block[None], fraction, sensor.wavelengths)
@@ -234,8 +198,8 @@ def _fields(rng: Rng, shape: Shape) -> NDArray[np.intp]:
     return np.asarray(strip * np.ptp(part) + strip + part - part.min())
 
 
-def _cover(rng: Rng, fields: NDArray[np.intp], relief: Floats) -> Floats:
-    """Return the abundances: crops in the fields, then woods, a town, water and a road."""
+def _cover(rng: Rng, fields: NDArray[np.intp], hills: Floats) -> Floats:
+    """Return the abundances: crops in the fields, then all that lies on or between them."""
     from scipy import ndimage
 
     chosen = rng.choice(3, size=fields.max() + 1, p=(0.5, 0.25, 0.25))[fields]
@@ -246,13 +210,29 @@ def _cover(rng: Rng, fields: NDArray[np.intp], relief: Floats) -> Floats:
         ("forest", 0.95 * _highest(_smooth(rng, fields.shape, 7), 0.15)),
         ("asphalt", 0.6 * town),
         ("concrete", 0.9 * town * _highest(_smooth(rng, fields.shape, 0.8), 0.4)),
-        ("water", np.maximum(_course(rng, fields.shape, 5, 6), _highest(-relief, 0.02))),
+        ("water", np.maximum(_course(rng, fields.shape, 5, 6), _highest(-hills, 0.02))),
         ("asphalt", _course(rng, fields.shape, 1.2, 2)),
+        ("gravel", _highest(_smooth(rng, fields.shape, 3), 0.004)),
     )
     for name, share in layers:
         pure = np.array([name == other for other in BACKGROUND])
         land = land + share[..., None] * (pure - land)
-    return np.asarray(ndimage.gaussian_filter(land, 0.5, axes=(0, 1)))  # the optics blur
+    built = _build(rng, land)
+    return np.asarray(ndimage.gaussian_filter(built, 0.6, axes=(0, 1)))  # the optics blur
+
+
+def _build(rng: Rng, land: Floats) -> Floats:
+    """Return land with buildings: a few farms, and estates; each roof is a mixture of its own."""
+    shape, roofs = land.shape[:2], np.array([name in ROOFS for name in BACKGROUND])
+    chance = _highest(_smooth(rng, shape, 4), 0.08) + 0.005
+    chance *= 1 - land @ [name in COVERED for name in BACKGROUND]
+    spots = rng.choice(chance.size, chance.size // 140, p=(chance / chance.sum()).ravel())
+    built = land.copy()
+    for row, col in zip(*np.unravel_index(spots, shape), strict=True):
+        rows, cols = rng.integers(1, 4, 2, endpoint=True)
+        built[row : row + rows, col : col + cols] = 0
+        built[row : row + rows, col : col + cols, roofs] = rng.dirichlet(np.full(len(ROOFS), 0.5))
+    return built
 
 
 def _highest(noise: Floats, share: float) -> Floats:
@@ -285,3 +265,11 @@ def _light(rng: Rng, relief: Floats, shadow: float, nm: Floats) -> Floats:
     sun = sun.clip(0.3, 1.7) * (1 - 0.8 * _highest(_smooth(rng, relief.shape, 6), shadow))
     sky = 0.25 * (450 / nm) ** 2  # air scatters blue light, so shadows are blue
     return np.asarray((1 - sky) * sun[..., None] + sky)
+
+
+def _noise(rng: Rng, signal: Floats, level: Floats) -> Floats:
+    """Draw noise (row, col, band): of photons, with heavy tails, and stripes along columns."""
+    photons = np.sqrt(0.1 + 0.9 * signal.clip(0) / 0.2)
+    spread = np.sqrt(8 / 6)  # of Student's t with 8 degrees of freedom
+    stripes = 0.3 * rng.normal(size=signal.shape[1:])
+    return np.asarray(level * (photons * rng.standard_t(8, signal.shape) / spread + stripes))

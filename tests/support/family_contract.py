@@ -204,8 +204,7 @@ class FamilyContract:
     @pytest.mark.parametrize("seed", range(2))
     def test_a_planted_anomaly_ranks_near_the_top_of_another_scene(self, family, seed):
         normal, block, planted = planted_scenes(compares_dates(family))
-        # The surroundings of another scene are unusual to a conditioned model, too.
-        share = 0.02 if FAMILIES[family].conditioned else 0.01
+        share = 0.05  # roofs, which are rare but normal, are 3 % of the land
 
         scores = train(family, normal, seed, max_steps=150, batch_size=256).score(block).total[-1]
 
