@@ -6,6 +6,7 @@ same code, configuration and scene is not measured again::
 
     python benchmarks/accuracy.py --scenes DIR --config default --seeds 3 --out accuracy.json
     python benchmarks/accuracy.py --scenes DIR --split --out accuracy.json
+    python benchmarks/accuracy.py --scenes DIR --bands 12 --out accuracy.json
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from anomvae.errors import AnomvaeError
 from benchmarks.contestants import Contestant, contestants
 from benchmarks.ledger import Key, Ledger, Row
 from benchmarks.record import Section, circumstances, machine, publish, record_option
-from benchmarks.scenes import Task, contents, labelled, prepared, why_excluded
+from benchmarks.scenes import Task, averaged, contents, labelled, prepared, why_excluded
 from benchmarks.tables import beside_published, markdown
 
 WAYS = {
@@ -81,12 +82,17 @@ def measure_scene(
 
 
 def report(
-    rows: Sequence[Row], ours: Sequence[str], excluded: Collection[str], dropped: Mapping[str, str]
+    rows: Sequence[Row],
+    ours: Sequence[str],
+    excluded: Collection[str],
+    dropped: Mapping[str, str],
+    bands: int | None = None,
 ) -> str:
     """Write the tables, the machines, and the scenes that cannot be measured."""
     mode = rows[0].mode
-    parts = [f"{circumstances()}. {WAYS[mode]}", markdown(rows, excluded)]
-    if mode == "whole":
+    way = WAYS[mode] if bands is None else f"{WAYS[mode]} Scenes are averaged to {bands} bands."
+    parts = [f"{circumstances()}. {way}", markdown(rows, excluded)]
+    if mode == "whole" and bands is None:
         parts.append(beside_published(rows, ours))
     others = sorted({row.machine for row in rows} - {machine()})
     parts += [f"Seconds were partly taken elsewhere: {name}." for name in others]
@@ -116,6 +122,7 @@ def report(
     help="Comma-separated; also pyod-vae, pyod-ae; or none.",
 )
 @click.option("--split", is_flag=True, help="Fit on the left half, measure on the right half.")
+@click.option("--bands", type=click.IntRange(1), help="Average neighbours to so many bands.")
 @click.option("--leave-out", multiple=True, help="Scene that a second mean excludes; repeatable.")
 @click.option(
     "--out",
@@ -129,6 +136,7 @@ def main(  # noqa: PLR0913 - one argument per option
     seeds: int,
     baselines: str,
     split: bool,
+    bands: int | None,
     leave_out: tuple[str, ...],
     out: Path | None,
     record: Path | None,
@@ -142,7 +150,8 @@ def main(  # noqa: PLR0913 - one argument per option
         raise click.UsageError(f"{scenes} holds no labelled scene {', '.join(sorted(unknown))}.")
     try:
         detectors = contestants(configs, others)
-        rows, dropped = measure_all(folders, mode, detectors, seeds, Ledger(out))
+        with averaged(folders, bands) as measured:
+            rows, dropped = measure_all(measured, mode, detectors, seeds, Ledger(out))
     except AnomvaeError as error:
         raise click.ClickException(str(error)) from error
     if not rows:
@@ -150,7 +159,9 @@ def main(  # noqa: PLR0913 - one argument per option
     ours = [detector.name for detector in detectors if detector.ours]
     title = "Accuracy on the half that was not learnt" if split else "Accuracy of `detect`"
     name = "accuracy-split" if split else "accuracy"
-    text = report(rows, ours, leave_out, dropped)
+    if bands is not None:
+        title, name = f"{title}, {bands} bands", f"{name}-{bands}-bands"
+    text = report(rows, ours, leave_out, dropped, bands)
     publish(Section(name, title, command(click.get_current_context().params), text), record)
 
 
@@ -179,6 +190,7 @@ def command(options: Mapping[str, Any]) -> str:
     words += [f"--config {Path(name).name}" for name in options["configs"]]
     words += [f"--seeds {options['seeds']} --baselines {options['baselines']}"]
     words += ["--split"] * options["split"]
+    words += [f"--bands {options['bands']}"] * (options["bands"] is not None)
     words += [f"--leave-out {name}" for name in options["leave_out"]]
     return " ".join(words)
 

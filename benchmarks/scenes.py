@@ -2,15 +2,17 @@
 
 A folder holds ``<name>/scene.tif`` and ``<name>/labels.tif``.  Mode ``whole``: a detector is fitted
 to the scene that it scores.  Mode ``split``: it is fitted to the left half of the columns and
-measured on the right half.
+measured on the right half.  Scenes can be averaged to fewer bands: a
+broad-band sensor.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,39 @@ class Task:
 def labelled(folder: Path) -> list[Path]:
     """Return the folders of scenes that have labels."""
     return sorted(path.parent for path in folder.glob("*/labels.tif"))
+
+
+@contextmanager
+def averaged(folders: Sequence[Path], bands: int | None) -> Iterator[list[Path]]:
+    """Yield folders of the same scenes with so many bands; delete them at the end of the block.
+
+    Each band is the mean of neighbours that have data.  A scene that has no more bands, and with
+    None every scene, stays as it is.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        yield [
+            folder if bands is None else _averaged(folder, bands, Path(name) / folder.name)
+            for folder in folders
+        ]
+
+
+def _averaged(folder: Path, bands: int, out: Path) -> Path:
+    block = spectra(folder / "scene.tif")
+    if block.shape[-1] <= bands:
+        return folder
+    out.mkdir()
+    shutil.copy(folder / "labels.tif", out)
+    groups = np.array_split(np.arange(block.shape[-1]), bands)
+    with warnings.catch_warnings(), rasterio.open(folder / "scene.tif") as source:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of no value is no data
+        means = np.stack([np.nanmean(block[..., group], axis=-1) for group in groups])
+        where = {"crs": source.crs, "transform": source.transform} if source.crs else {}
+        size = {"count": bands, "height": source.height, "width": source.width}
+        kind = {"driver": "GTiff", "dtype": "float32", "nodata": np.nan}
+        with rasterio.open(out / "scene.tif", "w", **kind, **size, **where) as copy:
+            copy.write(means)
+    return out
 
 
 @contextmanager

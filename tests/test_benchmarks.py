@@ -23,7 +23,7 @@ from benchmarks.contestants import contestants
 from benchmarks.ledger import Key, Ledger, Row
 from benchmarks.peers import fit_pyod
 from benchmarks.published import PUBLISHED
-from benchmarks.scenes import cut, labelled
+from benchmarks.scenes import averaged, contents, cut, labelled
 from benchmarks.tables import beside_published, markdown
 
 QUICK = "[training]\nmax_steps = 40\n"
@@ -100,6 +100,30 @@ def test_the_tables_have_means_standard_deviations_and_published_figures(measure
     assert "| abu-airport-1 | " in text.split("Beside published")[1]
     assert "SM-HAD 0.9793" in text
     assert record.commit() in text
+
+
+def test_scenes_are_averaged_to_a_number_of_bands(source, tmp_path):
+    folders = labelled(source / "scenes")
+    results = tmp_path / "results.md"
+
+    with averaged(folders, 2) as copies:
+        values = bands_of(copies[0] / "scene.tif")
+        digests = {contents(folder) for folder in (*folders, *copies)}
+    with averaged(folders, 6) as same:
+        assert same == folders
+    words = "--scenes", source / "scenes", "--config", source / "quick.toml", "--bands", 2
+    done = run(*words, "--baselines", "none", "--record", results)
+
+    original = bands_of(folders[0] / "scene.tif")
+    original[original == NODATA] = np.nan
+    expected = [original[:3].mean(axis=0), original[3:].mean(axis=0)]
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    assert len(digests) == 4
+    assert not copies[0].exists()
+    assert "averaged to 2 bands" in done.stdout
+    assert "Beside published" not in done.stdout
+    assert "--bands 2 --record" in results.read_text()
+    assert "<!-- accuracy-2-bands -->" in results.read_text()
 
 
 def remove_rx(folder):
