@@ -101,6 +101,23 @@ def test_top_is_the_number_of_listed_objects(tmp_path, scene, model, command):
     assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
 
 
+def test_a_threshold_chosen_with_labels_is_printed_as_a_rule_for_scoring(
+    tmp_path, scene, model, labels
+):
+    map_ = tmp_path / "out" / "scene.anomaly.tif"
+    assert run("score", scene, "-m", model, "-o", tmp_path / "out").code == 0
+
+    chosen = run("evaluate", scene, map_, "--labels", labels, "--threshold", "f1")
+
+    last = chosen.out.splitlines()[-1]
+    assert last.startswith("threshold = fixed:")
+    assert last.endswith(" (f1)")
+    rule = last.split()[2]
+    again = run("evaluate", scene, "-m", model, "--labels", labels, "--threshold", rule, "--json")
+    ours = json.loads(again.out)["detectors"]["anomvae"]
+    assert ours["f1"] == pytest.approx(ours["best_f1"])
+
+
 def test_a_model_is_evaluated_as_its_map_is(tmp_path, scene, model, labels):
     run("score", scene, "-m", model, "-o", tmp_path / "out")
 

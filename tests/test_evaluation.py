@@ -8,12 +8,13 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 from support.rasters import NODATA, land, plant, trained, write, write_labels
 
-from anomvae.errors import ConfigError, GridMismatch, RasterError
+from anomvae.errors import ConfigError, GridMismatch, NotEnoughPixels, RasterError
 from anomvae.evaluation import BASELINES, evaluate, evaluate_detector
 from anomvae.evaluation.estimators import RXDetector
 from anomvae.mapping import score_scene
 from anomvae.raster import Scene
 from anomvae.stats.rx import fit_robust_rx
+from anomvae.stats.thresholds import parse_rule
 
 
 @pytest.fixture
@@ -163,3 +164,67 @@ def test_a_scene_without_data_is_evaluated_to_nan(labels, tmp_path):
         evaluate_detector(trained(), scene, labels, baselines=list(BASELINES)),
     ):
         assert all(np.isnan(metrics.roc_auc) for metrics in evaluation.rows.values())
+
+
+@pytest.mark.parametrize("rule", ["f1", "fpr:0.01", "fpr:0.05", "budget:7", "fixed:12.5"])
+def test_a_rule_chooses_the_same_threshold_for_a_map_and_its_detector(scene, labels, result, rule):
+    of_map = evaluate(result, labels, baselines=(), threshold=rule).rows["anomvae"]
+    of_detector = evaluate_detector(trained(), scene, labels, baselines=(), threshold=rule)
+
+    assert of_map == of_detector.rows["anomvae"]
+
+
+def test_the_threshold_of_f1_reaches_the_best_f1(labels, result):
+    metrics = evaluate(result, labels, baselines=(), threshold="f1").rows["anomvae"]
+
+    assert metrics.f1 == pytest.approx(metrics.best_f1)
+
+
+@pytest.mark.parametrize("rate", [0.002, 0.01, 0.3])
+def test_the_threshold_of_fpr_is_exceeded_by_that_rate_of_the_normal_pixels(labels, result, rate):
+    rule = f"fpr:{rate}"
+
+    metrics = evaluate(result, labels, baselines=(), threshold=rule).rows["anomvae"]
+
+    normal = metrics.false_positive + metrics.true_negative
+    assert metrics.false_positive == int(rate * normal)
+
+
+def test_a_budget_holds_in_an_evaluation_in_pixels_and_in_area(labels, result):
+    of_pixels, of_area = (
+        evaluate(result, labels, baselines=(), threshold=rule).rows["anomvae"]
+        for rule in ("budget:9", "budget:0.000905km2")  # of pixels of 10 m
+    )
+
+    assert of_pixels.true_positive + of_pixels.false_positive == 9
+    assert of_area == of_pixels
+
+
+@pytest.mark.parametrize(
+    ("rule", "error", "answer"),
+    [
+        ("fprr:0.1", ConfigError, "Did you mean 'fpr'"),
+        ("f1:3", ConfigError, "f1 takes no number"),
+        ("f1+local:2", ConfigError, "an evaluation measures scores"),
+        ("log-sigma:3", NotEnoughPixels, "no model gives them"),
+        ("fdr:0.1", NotEnoughPixels, "no model gives them"),
+        ("fpr:0.00001", NotEnoughPixels, "cannot show a false-positive rate"),
+    ],
+)
+def test_a_rule_that_a_map_cannot_serve_is_answered(labels, result, rule, error, answer):
+    with pytest.raises(error, match=answer):
+        evaluate(result, labels, baselines=(), threshold=rule)
+
+
+def test_labels_without_an_anomaly_have_no_best_f1(result, tmp_path):
+    nothing = write(tmp_path / "labels.tif", np.zeros((1, 40, 48), "uint8"), nodata=255)
+
+    with pytest.raises(NotEnoughPixels, match="f1 needs anomalous labels"):
+        evaluate(result, nothing, baselines=(), threshold="f1")
+
+
+def test_any_rule_serves_a_detector(scene, labels):
+    metrics = evaluate_detector(trained(), scene, labels, baselines=(), threshold="mad:4")
+
+    expected = trained().with_threshold(parse_rule("mad:4")).threshold.value
+    assert metrics.rows["anomvae"].threshold == expected

@@ -34,6 +34,11 @@ COLUMNS = {
 @click.option(
     "--baselines", default="rx", show_default=True, help="rx, rrx, pca, iforest; or none."
 )
+@click.option(
+    "--threshold",
+    metavar="RULE",
+    help="f1 or fpr:RATE, chosen with the labels, budget:N[km2], fixed:VALUE; any other with -m.",
+)
 @options.mask_opt
 @options.nodata_opt
 @options.covariates_opt
@@ -48,6 +53,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     model: str | None,
     out: str | None,
     baselines: str,
+    threshold: str | None,
     mask: str | None,
     nodata: tuple[float, ...],
     covariates: tuple[str, ...],
@@ -57,12 +63,14 @@ def evaluate(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Measure an anomaly MAP of SCENE, or a model on SCENE, against labels.
 
-    Baselines, fitted to the scene itself, are measured on the same pixels.
+    Baselines, fitted to the scene itself, are measured on the same pixels.  With --threshold the
+    last line gives the threshold as fixed:VALUE, for anomvae score or rethreshold.
 
     \b
     Examples:
         anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif -o metrics.json
         anomvae evaluate scene.tif -m coast.safetensors --labels labels.tif --baselines rx,pca
+        anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif --threshold f1
     """
     from ..detector import Detector
     from ..evaluation import evaluate as measure_map
@@ -88,6 +96,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                 mask=mask,
                 nodata=nodata,
                 baselines=names,
+                threshold=threshold,
                 access=access,
                 progress=progress,
             )
@@ -95,11 +104,18 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             closed = Scene.of(scene, mask=mask, covariates=covariates, nodata=nodata, access=access)
             detector = Detector.load(str(model))
             evaluation = evaluate_detector(
-                detector, closed, labels, baselines=names, progress=progress
+                detector,
+                closed,
+                labels,
+                baselines=names,
+                threshold=threshold,
+                progress=progress,
             )
     if out is not None:
         write_atomically(out, evaluation.to_json().encode())
     echo(evaluation.to_json() if as_json else metrics_table(evaluation), nl=not as_json)
+    if threshold is not None and not as_json:
+        echo(f"threshold = fixed:{next(iter(evaluation.rows.values())).threshold} ({threshold})")
 
 
 def metrics_table(evaluation: Evaluation) -> str:

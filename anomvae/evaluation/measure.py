@@ -29,6 +29,7 @@ from ..raster.access import DEFAULT
 from ..stats.metrics import Metrics, measure_stream, table
 from ..stats.moments import stream_statistics
 from .baselines import BASELINES, Score, Spectra, require_baselines
+from .chosen import chosen_threshold, evaluated_rule, three_sigma
 from .scored import ScoredWindow, Stream, pairs_of, stored
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     mask: PathText | None = None,
     nodata: Sequence[float] = (),
     baselines: Sequence[str] = ("rx",),
+    threshold: str | None = None,
     access: Access = DEFAULT,
     progress: Progress = quiet,
 ) -> Evaluation:
@@ -90,6 +92,9 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         Further values of the scene that are no data, as for `Scene.of`.
     baselines : sequence of str, default ("rx",)
         Names in `BASELINES`.
+    threshold : str, optional
+        A rule for another threshold than the map's: ``f1`` or ``fpr:RATE``, chosen with the labels,
+        ``budget:N`` or ``fixed:VALUE``.
     access : Access, optional
         Drivers and limits of every file that is opened; those of ``scene`` if that is a `Scene`.
     progress : Progress, optional
@@ -109,7 +114,9 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     GridMismatch
         When labels, mask or scene are on another grid than the map.
     ConfigError
-        When a baseline is unknown.
+        When a baseline or rule is unknown.
+    NotEnoughPixels
+        When there are too few scores or labels for the rule, or it needs a model.
 
     Examples
     --------
@@ -128,6 +135,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     if scene is None and isinstance(result, MapResult):
         scene = result.scene
     require_baselines(baselines)
+    rule = evaluated_rule(threshold)
     # A Scene has options of its own, and takes no others.
     own, access = (DEFAULT, scene.access) if isinstance(scene, Scene) else (access, access)
     with ExitStack() as files:
@@ -145,8 +153,9 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                     known[~keep.read(window)] = np.nan
                 yield ScoredWindow(window, known, scored.dataset.read_first(window))
 
-        threshold = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
-        rows = {OURS: measure_stream(pairs_of(windows), threshold)}
+        value = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
+        value = chosen_threshold(rule, value, windows, None, scored.georeference)
+        rows = {OURS: measure_stream(pairs_of(windows), value)}
         if scene is None:
             return Evaluation(displayed(path), displayed(labels), rows)
         closed = Scene.of(scene, mask=mask, nodata=nodata, access=own)
@@ -169,6 +178,7 @@ def evaluate_detector(
     labels: PathText,
     *,
     baselines: Sequence[str] = ("rx",),
+    threshold: str | None = None,
     progress: Progress = quiet,
 ) -> Evaluation:
     """Score a scene, without a map, and measure the scores against labels.
@@ -181,6 +191,8 @@ def evaluate_detector(
         Raster with the detector's bands; a `Scene` may have a mask, covariates and dates.
     labels, baselines, progress
         As for `evaluate`; the baselines are fitted to the detector's bands, without covariates.
+    threshold : str, optional
+        Any rule for another threshold than the detector's.
 
     Returns
     -------
@@ -196,8 +208,10 @@ def evaluate_detector(
     GridMismatch
         When labels, mask or a date are on another grid than the scene.
     ConfigError
-        When a baseline is unknown, the detector has no threshold, or it compares dates and the
-        scene has one date.
+        When a baseline or rule is unknown, the detector has no threshold, or it compares dates and
+        the scene has one date.
+    NotEnoughPixels
+        When there are too few scores or labels for the rule.
 
     Examples
     --------
@@ -209,6 +223,7 @@ def evaluate_detector(
     True
     """
     require_baselines(baselines)
+    rule = evaluated_rule(threshold)
     closed = Scene.of(scene)
     detector.require_dates(len(closed.dates))
     with ExitStack() as files:
@@ -216,7 +231,9 @@ def evaluate_detector(
         truth = files.enter_context(open_labels(labels, opened.grid, opened.name, closed.access))
         files.enter_context(unchanged((*opened.files, *truth.files)))
         windows = files.enter_context(stored(_scored(detector, opened, truth, progress)))
-        rows = {OURS: measure_stream(pairs_of(windows), detector.threshold.value)}
+        own, normal = detector.threshold.value, detector.scores
+        value = chosen_threshold(rule, own, windows, normal, opened.georeference)
+        rows = {OURS: measure_stream(pairs_of(windows), value)}
         plain = replace(closed, covariates=())
         rows |= _baseline_rows(plain, detector.bands, windows, baselines, progress)
         return Evaluation(displayed(closed.name), displayed(labels), rows)
@@ -250,7 +267,7 @@ def _baseline_rows(
             progress("baselines", done, len(names))
             score = _no_score if empty else BASELINES[name](spectra)
             with stored(_scored_by(score, opened, windows)) as scored:
-                rows[name] = measure_stream(pairs_of(scored), _three_sigma(scored))
+                rows[name] = measure_stream(pairs_of(scored), three_sigma(scored))
         progress("baselines", len(names), len(names))
         return rows
 
@@ -267,12 +284,6 @@ def _scored_by(score: Score, opened: OpenScene, windows: Stream) -> Iterator[Sco
 
 def _no_score(spectra: Spectra) -> NDArray[np.float64]:
     return np.full(len(spectra), np.nan)
-
-
-def _three_sigma(windows: Stream) -> float | None:
-    """Return mean + 3 standard deviations of all scores; None without a score."""
-    scores = stream_statistics(one.scores[..., np.newaxis] for one in windows())
-    return float(scores.mean[0] + 3 * scores.std[0]) if scores.count[0] else None
 
 
 def _bands_with_data(opened: OpenScene) -> Bands:

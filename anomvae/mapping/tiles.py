@@ -29,6 +29,7 @@ from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
 from ..pixels.views import Block
 from ..raster import OpenScene, Scene
 from ..stats.fill_watch import FillWatch
+from ..stats.scores import NormalScores
 from ..stats.thresholds import Threshold
 from .options import ScoreOptions
 from .quicklook import QuickLookSpec
@@ -65,6 +66,10 @@ class Scorer(Protocol):
     @property
     def threshold(self) -> Threshold:
         """The threshold, in the unit of the score."""
+
+    @property
+    def scores(self) -> NormalScores | None:
+        """The scores of normal pixels; None where none are kept."""
 
     def require_dates(self, dates: int) -> None:
         """Require that the number of dates of a scene fits."""

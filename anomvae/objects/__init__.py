@@ -7,6 +7,7 @@
 """
 
 from .geojson import write_objects
+from .georeferencing import mean_pixel_area
 from .items import (
     AnomalyObject,
     Objects,
@@ -24,6 +25,7 @@ __all__ = [
     "Objects",
     "Provenance",
     "ScoredTile",
+    "mean_pixel_area",
     "objects_digest",
     "read_objects",
     "read_strongest_objects",

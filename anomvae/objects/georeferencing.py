@@ -82,6 +82,16 @@ def georeferencer_of(georeference: Georeference) -> Georeferencer:
     return Georeferencer(georeference, located, located and in_degrees(georeference))
 
 
+def mean_pixel_area(georeference: Georeference) -> float | None:
+    """Return the mean area of a scene's pixels, m2; None where it is not located on Earth."""
+    rows, cols = georeference.grid.shape
+    corners = np.array([(0, 0), (cols, 0), (cols, rows), (0, rows)], np.float64)
+    one = np.zeros(1, np.int64)
+    outline = Rings(corners, one, one, np.zeros(1, np.bool_))
+    area = georeferencer_of(georeference).locate(outline, corners[:1]).areas[0]
+    return float(area) / (rows * cols) if np.isfinite(area) else None
+
+
 def _divided(rings: Rings, longest: int) -> Rings:
     """Insert points on sides that are longer than ``longest``, pixels."""
     here = rings.points

@@ -14,6 +14,7 @@ from ..files import PathText
 from ..pixels.grid import Grid
 from .access import DEFAULT, Access
 from .dataset import Dataset, open_raster
+from .georeference import Georeference, georeference_of
 
 LAYERS = ("score", "reconstruction", "kl", "linear")
 """Bands of an anomaly map, in order; the first is the sum of the others."""
@@ -34,6 +35,12 @@ class OpenMap:
     def grid(self) -> Grid:
         """Shape and location of the pixels."""
         return self.dataset.grid
+
+    @property
+    def georeference(self) -> Georeference:
+        """The georeference of the file."""
+        with self.dataset.describing():
+            return georeference_of(self.dataset.handle)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ class RankCounts:
     """Normal pixels at each rank."""
     anomalous: NDArray[np.int64]
     """Anomalous pixels at each rank."""
+    edges: NDArray[np.floating]
+    """The scores of the edges."""
 
 
 def count_ranks(pairs: Pairs, max_edges: int = MAX_EDGES) -> RankCounts:
@@ -43,7 +45,7 @@ def count_ranks(pairs: Pairs, max_edges: int = MAX_EDGES) -> RankCounts:
         rank = np.searchsorted(edges, score) + np.searchsorted(edges, score, "right")
         at, pixels = np.unique(rank + truth * counts.shape[1], return_counts=True)
         counts.reshape(-1)[at] += pixels
-    return RankCounts(*counts)
+    return RankCounts(counts[0], counts[1], edges)
 
 
 def valid_parts(

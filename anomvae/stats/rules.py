@@ -45,9 +45,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from . import label_rules as labels
 from . import normal_rules as normal
 from . import scene_rules as scene
 from .pvalues import PValues, conformal_p_values, empirical
+from .ranks import Pairs
 from .scene_rules import SceneScores
 from .scores import ScoreDistribution
 
@@ -102,6 +104,8 @@ class RuleKind:
     """Returns why a threshold of normal scores may break its promise; empty where it does not."""
     in_scene: Callable[[SceneScores, Any, float], float] | None = None
     """Returns the threshold of a scene, given normal scores."""
+    of_labels: Callable[[Pairs, float], float] | None = None
+    """Returns the threshold of labelled scores."""
     areas: bool = False
     """Whether its number may be an area, ``5km2``."""
     numberless: bool = False
@@ -161,7 +165,7 @@ RULES: dict[str, RuleKind] = {
         in_scene=lambda scores, _, pixels: scene.budget(scores, pixels),
         areas=True,
     ),
-    "f1": RuleKind(None, 0.0, ScoreSource.LABELS, numberless=True),
-    "fpr": RuleKind(None, 1e-3, ScoreSource.LABELS, problem=_rate),
+    "f1": RuleKind(None, 0.0, ScoreSource.LABELS, of_labels=labels.best_f1, numberless=True),
+    "fpr": RuleKind(None, 1e-3, ScoreSource.LABELS, problem=_rate, of_labels=labels.rate_of_normal),
 }
 """Every kind of rule by its name."""

@@ -10,7 +10,6 @@ is no data.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,22 +17,18 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, NotEnoughPixels, hint
 from .pvalues import PValues
+from .ranks import Pairs
+from .rule_text import CONDITION, FLOAT32_MAX, KM2, read_condition, read_number
 from .rules import RULES, RuleKind, ScoreSource
 from .scene_rules import SceneScores
 from .scores import NormalScores, ScoreDistribution
 
-__all__ = ["RULES", "Rule", "SceneScores", "ScoreSource", "Threshold", "parse_rule"]
+__all__ = ["FLOAT32_MAX", "RULES", "Rule", "SceneScores", "ScoreSource", "Threshold", "parse_rule"]
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 SPARE = 3.0
 """Ratio of a threshold to the 99.9 % quantile of its scores at which a warning is given."""
 AUTO = "auto"
 """Name of the rule that depends on what is scored; `anomvae.models.plan` resolves it."""
-CONDITION = re.compile(r"\+(?=\s*[a-z])")
-"""Ends the rule itself; the + of 1e+20 does not."""
-KM2 = "km2"
-"""Unit of a budget that is an area."""
-
 log = logging.getLogger(__name__)
 
 
@@ -150,6 +145,20 @@ class Rule:
         share = above / max(1, below + above)
         return Threshold(value, share, str(self), below + above, self.kind.held_out)
 
+    def threshold_of_labels(self, pairs: Pairs) -> float:
+        """Choose a threshold from a stream of labels and scores, for a rule that needs labels.
+
+        Raises
+        ------
+        NotEnoughPixels
+            If there are too few labels for the rule.
+        ConfigError
+            If the rule needs none.
+        """
+        if self.kind.of_labels is None:
+            raise ConfigError(f"threshold = {self} is not chosen from labels, as f1 and fpr are.")
+        return self.kind.of_labels(pairs, self.number)
+
     def p_values(self, scores: NormalScores) -> PValues | None:
         """Return the p-values that the scores of normal pixels give; None if the rule has none.
 
@@ -258,41 +267,5 @@ def parse_rule(text: str, *, auto: str = "", labels: bool = False) -> Rule:
             f"threshold = {text!r} needs labels: give it to `anomvae evaluate --threshold`, and "
             f"use the fixed:VALUE that it prints."
         )
-    number, unit = _number(written, kind, name, text)
-    return Rule(name, number, _local(condition, text), unit)
-
-
-def _number(written: str, kind: RuleKind, name: str, text: str) -> tuple[float, str]:
-    """Read the number of a rule and its unit."""
-    if not written and kind.default is not None:
-        return kind.default, ""
-    if kind.numberless:
-        raise ConfigError(f"threshold = {text!r}: {name} takes no number.")
-    unit = KM2 if kind.areas and written.endswith(KM2) else ""
-    value = _float(written.removesuffix(unit))
-    if not abs(value) <= FLOAT32_MAX:  # scores are float32; NaN fails, too
-        raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
-    problem = kind.problem(value)
-    if problem:  # refused here, before hours of training
-        raise ConfigError(f"threshold = {text!r} {problem}.")
-    return value, unit
-
-
-def _float(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
-
-
-def _local(condition: str, text: str) -> float:
-    """Read ``local:K``; 0 where there is no condition."""
-    if not condition:
-        return 0.0
-    name, _, number = (part.strip() for part in condition.partition(":"))
-    value = _float(number)
-    if name != "local" or not 0 < value <= FLOAT32_MAX:
-        raise ConfigError(
-            f"threshold = {text!r}: behind + stands local:K, K above 0, such as local:2."
-        )
-    return value
+    number, unit = read_number(written, kind, name, text)
+    return Rule(name, number, read_condition(condition, text), unit)

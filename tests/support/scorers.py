@@ -7,6 +7,7 @@ from scipy.ndimage import correlate
 
 from anomvae.detector import Scores
 from anomvae.pixels.bands import Bands, unnamed_bands
+from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import Threshold
 
 from .rasters import BANDS
@@ -25,6 +26,7 @@ class Neighbours:
     bands: Bands = SIX
     covariates: tuple = ()
     threshold: Threshold = ONE
+    scores: NormalScores | None = None
     device: str = "cpu"
 
     def require_dates(self, dates):
@@ -76,7 +78,7 @@ class Failing(Neighbours):
 
 def same_files(one, other):
     """Whether two results have equal maps, objects and quick looks, byte for byte."""
-    pairs = zip(one.files.all[:-1], other.files.all[:-1], strict=True)
+    pairs = zip(one.written[:-1], other.written[:-1], strict=True)
     return all(first.read_bytes() == second.read_bytes() for first, second in pairs)
 
 

@@ -1,0 +1,52 @@
+"""The number of a rule and the condition behind it, as they are written."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from ..errors import ConfigError
+from .rules import RuleKind
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+CONDITION = re.compile(r"\+(?=\s*[a-z])")
+"""Ends the rule itself; the + of 1e+20 does not."""
+KM2 = "km2"
+"""Unit of a budget that is an area."""
+
+
+def read_number(written: str, kind: RuleKind, name: str, text: str) -> tuple[float, str]:
+    """Read the number of a rule and its unit."""
+    if not written and kind.default is not None:
+        return kind.default, ""
+    if kind.numberless:
+        raise ConfigError(f"threshold = {text!r}: {name} takes no number.")
+    unit = KM2 if kind.areas and written.endswith(KM2) else ""
+    value = _float(written.removesuffix(unit))
+    if not abs(value) <= FLOAT32_MAX:  # scores are float32; NaN fails, too
+        raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
+    problem = kind.problem(value)
+    if problem:  # refused here, before hours of training
+        raise ConfigError(f"threshold = {text!r} {problem}.")
+    return value, unit
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def read_condition(condition: str, text: str) -> float:
+    """Read ``local:K``; 0 where there is no condition."""
+    if not condition:
+        return 0.0
+    name, _, number = (part.strip() for part in condition.partition(":"))
+    value = _float(number)
+    if name != "local" or not 0 < value <= FLOAT32_MAX:
+        raise ConfigError(
+            f"threshold = {text!r}: behind + stands local:K, K above 0, such as local:2."
+        )
+    return value
