@@ -108,11 +108,28 @@ def test_two_dates_are_too_few_to_hold_one_out(dates, tmp_path):
     assert "training pixels" in ran.out
 
 
+def test_older_dates_with_few_pixels_are_too_few_to_hold_one_out(tmp_path):
+    site = land(seed=3)
+    few = np.full_like(site, -1)
+    few[:, 0, :10] = site[:, 0, :10]
+    days = [few, few, site, site]
+    paths = [write(tmp_path / f"s_{n}.tif", day) for n, day in enumerate(days)]
+
+    ran = run(
+        *("train", *paths, "-o", tmp_path / "m.safetensors"), "--dates", "as-listed", *SEQUENTIAL
+    )
+
+    assert ran.code == 0, ran.err
+    assert "too few dates to hold some out; the threshold is fitted in-sample" in ran.err
+
+
 def test_the_threshold_is_chosen_anew_on_dates(dates, model, tmp_path):
     ran = run("threshold", model, *dates[:3], "-o", tmp_path / "m.safetensors")
 
     assert ran.code == 0
-    assert "pixels" in ran.out
+    assert "training pixels" in ran.out
+    names = ", ".join(path.name for path in dates[:3])
+    assert f"trained on a scene called {names}" in ran.err
 
 
 @pytest.mark.parametrize("command", ["train", "score", "threshold"])

@@ -379,7 +379,7 @@ def test_with_threshold_leaves_the_detector_as_it_was():
     detector = thresholded()
 
     assert detector.threshold.rule == "sigma:3"
-    assert detector.threshold.pixels == detector.scores.count == 500
+    assert detector.threshold.pixels == detector.scores.all.count == 500
     assert detector.model is fitted().model
     assert fitted().card.threshold is None
 

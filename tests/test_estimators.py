@@ -124,11 +124,12 @@ def test_a_random_state_as_random_state_moves_on():
 # Training
 
 
-def test_the_threshold_is_fitted_on_a_fifth_of_the_rows_that_training_does_not_read():
+def test_the_threshold_is_fitted_on_all_rows_and_its_rate_on_those_that_training_does_not_read():
     card = fitted().detector_.card
 
-    assert card.threshold.held_out
-    assert card.threshold.pixels == HELD_OUT * 1000
+    assert not card.threshold.held_out
+    assert card.threshold.pixels == 1000
+    assert card.held_out.pixels == HELD_OUT * 1000
     assert card.training.pixels == (1 - HELD_OUT) * 1000
     assert card.training.elbo is not None
 

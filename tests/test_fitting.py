@@ -18,6 +18,7 @@ from anomvae.fitting.run import FEW
 from anomvae.models.plan import ModelPlan
 from anomvae.pixels.annulus import Annulus
 from anomvae.raster import Scene
+from anomvae.stats.held_out import HeldOutRate
 from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import parse_rule
 from anomvae.training.sampling import held_out_blocks
@@ -56,16 +57,23 @@ def test_the_same_seed_gives_the_same_file(scene, config):
 
 
 @either
-def test_the_threshold_is_mean_plus_three_sigma_of_the_log_scores_of_held_out_blocks(scene, config):
+def test_the_threshold_is_that_of_all_pixels_and_its_rate_that_of_held_out_blocks(scene, config):
     detector = train([scene], config, seed=3)
 
-    away = held_out_pixels((64, 64), seed=3, radius=detector.view.radius)
-    logs = np.log1p(scores_of(detector, scene)[away].astype(float))
-    cut = np.expm1(logs.mean() + 3 * logs.std())
-    assert detector.threshold.value == pytest.approx(cut, rel=1e-6)
-    assert detector.threshold.pixels == away.sum()
-    assert detector.threshold.held_out
-    assert detector.card.training.pixels == (~near(away, detector.view.radius)).sum()
+    radius = detector.view.radius
+    away = held_out_pixels((64, 64), seed=3, radius=radius)
+    scores = scores_of(detector, scene).astype(float)
+    logs = np.log1p(scores)
+    value, rate = detector.threshold.value, detector.card.held_out
+    assert value == pytest.approx(np.expm1(logs.mean() + 3 * logs.std()), rel=1e-6)
+    assert detector.threshold.pixels == 64 * 64
+    assert not detector.threshold.held_out
+    assert rate.rate == (scores[away] > value).mean()
+    chosen = held_out_blocks((64, 64), 3, scene=0, radius=radius).chosen
+    assert (rate.pixels, rate.blocks) == (away.sum(), chosen.sum())
+    assert 0 <= rate.low <= rate.rate <= rate.high < 1
+    assert detector.scores.held_out.count == away.sum()
+    assert detector.card.training.pixels == (~near(away, radius)).sum()
 
 
 @pytest.mark.parametrize("shape", [(100, 50), (100, 100), (400, 300)])
@@ -129,7 +137,8 @@ def test_masks_and_normal_areas_select_pixels_and_normal_ones_are_not_trimmed(
     detector = train([scene], SHORT, select=selection(tmp_path))
 
     assert detector.card.training.trim == trim
-    assert detector.card.training.pixels + detector.threshold.pixels == pixels
+    assert detector.card.training.pixels + detector.card.held_out.pixels == pixels
+    assert detector.threshold.pixels == pixels
 
 
 def test_scenes_are_learnt_evenly(tmp_path):
@@ -213,6 +222,47 @@ def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
     assert refitted.threshold.pixels == 64 * 64
     assert refitted.model is detector.model
     assert detector.threshold.rule == "log-sigma:3"
+
+
+def test_a_refitted_threshold_has_its_rate_with_an_interval_over_blocks(tmp_path, scene):
+    detector = train([scene], SHORT)
+    other = write(tmp_path / "other.tif", land((64, 64), seed=5))
+
+    refitted = refit_threshold(detector, [other], "quantile:0.01")
+
+    rate = refitted.card.held_out
+    assert refitted.threshold.held_out
+    assert (rate.rate, rate.pixels, rate.blocks) == (refitted.threshold.fpr, 64 * 64, 64)
+    assert 0 < rate.low < rate.rate < rate.high < 0.05
+
+
+def test_a_scene_with_the_name_of_a_training_scene_is_refitted_as_learnt(tmp_path, scene, caplog):
+    detector = train([scene], SHORT)
+    other = write(tmp_path / "other.tif", land((40, 40), seed=5))
+
+    both = refit_threshold(detector, [scene, other], "quantile:0.01")
+    alone = refit_threshold(detector, [scene], "quantile:0.01")
+
+    assert caplog.text.count("trained on a scene called scene.tif") == 2
+    assert (both.threshold.pixels, both.card.held_out.pixels) == (64 * 64 + 40 * 40, 40 * 40)
+    assert not both.threshold.held_out
+    assert alone.threshold.pixels == 64 * 64
+    assert alone.card.held_out is None
+
+
+def test_a_threshold_chosen_from_kept_scores_has_a_rate_without_an_interval(tmp_path, scene):
+    trained = train([scene], SHORT)
+    trained.save(tmp_path / "m.safetensors")
+
+    same = anomvae.load(tmp_path / "m.safetensors")
+    other = anomvae.load(tmp_path / "m.safetensors", threshold="quantile:0.05")
+
+    assert same.card == trained.card
+    assert same.scores.held_out.count == trained.card.held_out.pixels
+    away = held_out_pixels((64, 64), radius=0)
+    rate = (scores_of(trained, scene)[away] > np.float32(other.threshold.value)).mean()
+    assert other.card.held_out == HeldOutRate(rate, away.sum())
+    assert (other.card.held_out.low, other.card.held_out.high) == (0, 1)
 
 
 def test_a_threshold_is_not_refitted_on_other_bands(tmp_path, scene):

@@ -29,6 +29,7 @@ from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.bands import Band, Bands, unnamed_bands
 from anomvae.pixels.covariates import Covariate
 from anomvae.stats.context import ContextPlan, conditioned
+from anomvae.stats.held_out import HeldOutRate
 from anomvae.stats.latent import LatentStatistics
 from anomvae.stats.local_contrast import LocalContrastWeighting
 from anomvae.stats.scores import NormalScores
@@ -63,11 +64,12 @@ CONDITIONED = replace(CARD, family="cvae", context=PLAN, weighting=WEIGHTING, co
 LATENT = LatentStatistics(units=(1.25, 0.0, 0.5), levels=(1.25, 0.5))
 FULL = replace(
     CONDITIONED,
+    held_out=HeldOutRate(1 / 3, 180, 13, 0.25, 0.5),
     training=replace(TRAINING, latent=LATENT),
     patch=Annulus(outer=7, guard=3),
     linear_weight=0.25,
 )
-TABLES = ["threshold", "context", "weighting", "patch"]
+TABLES = ["threshold", "held_out", "context", "weighting", "patch"]
 OPTIONAL = {*TABLES, "covariates", "linear_weight"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
@@ -183,6 +185,8 @@ def test_a_field_that_holds_its_default_is_not_written(write):
     without, entry = (entry_of(to_bytes(model)) for model in (bare, ModelFile(FULL, TENSORS)))
 
     assert not OPTIONAL & without.keys()
+    pooled = ModelFile(replace(CARD, held_out=HeldOutRate(0.5, 180)), TENSORS)
+    assert entry_of(to_bytes(pooled))["held_out"] == {"rate": 0.5, "pixels": 180}
     assert "latent" not in without["training"]
     assert entry.keys() >= OPTIONAL
     assert entry["context"] == asdict(PLAN)

@@ -271,25 +271,37 @@ def test_the_pixels_of_a_tile_without_its_halo_are_wanted():
 # Reading blocks
 
 
-def test_all_chosen_blocks_are_read_where_they_hold_few_pixels():
-    scenes = in_memory(numbered((40, 40)), numbered((30, 50), first=1600))
-    blocks = [held_out_blocks(shape, 0, number) for number, shape in enumerate(scenes.shapes)]
+def test_all_pixels_are_read_once_where_they_are_few():
+    scenes = wide(numbered((40, 40)), numbered((30, 50), first=1600))
 
-    read = list(draw_blocks(scenes, blocks, 10**6, halo=1, seed=0))
+    read = list(draw_blocks(scenes, 10**6, halo=1, seed=0))
 
-    assert [each.tile for each in read] == [tile for cut in blocks for tile in cut.tiles(1)]
-    first = int(blocks[0].chosen.sum())
-    assert all((each.block >= 1600).all() == (number >= first) for number, each in enumerate(read))
+    pixels = [tile.block[tile.wanted].ravel() for _, tile in read]
+    assert sorted(np.concatenate(pixels)) == list(range(1600 + 1500))
+    assert all((tile.block >= 1600).all() == (number == 1) for number, tile in read)
+
+
+def test_the_numbers_of_blocks_name_the_chosen_block_of_each_pixel():
+    blocks = held_out_blocks((40, 50), seed=0, scene=0)
+    window = slice(3, 31), slice(10, 50)
+
+    numbers = blocks.numbers(window)
+
+    assert np.array_equal(numbers >= 0, blocks.inside(window))
+    whole = blocks.numbers((slice(0, 40), slice(0, 50)))
+    assert np.array_equal(whole[window], numbers)
+    for tile in blocks.tiles(0):
+        assert len(set(whole[tile.keep].ravel())) == 1
+    assert len(set(whole.ravel())) == blocks.chosen.sum() + 1
 
 
 def test_many_blocks_are_thinned_evenly_over_scenes_and_by_the_seed():
     scenes = in_memory(numbered((80, 80)), numbered((80, 160), first=6400))
-    blocks = [cut_blocks(shape) for shape in scenes.shapes]
 
     def pixels(seed):
         return [
             int(number)
-            for each in draw_blocks(scenes, blocks, 4000, halo=0, seed=seed)
+            for _, each in draw_blocks(scenes, 4000, halo=0, seed=seed)
             for number in each.block[each.wanted].ravel()
         ]
 

@@ -63,6 +63,7 @@ def _model(file: str) -> dict[str, Any]:
         "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
         "threshold": None if threshold is None else asdict(threshold),
+        "held-out rate": None if card.held_out is None else asdict(card.held_out),
         "trained on": list(training.scenes),
         "pixels": training.pixels,
         **({"dates of each": training.dates} if training.dates > 1 else {}),

@@ -18,6 +18,9 @@ from ..addresses import concealed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..stats.held_out import HeldOutRate
+    from ..stats.thresholds import Threshold
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Starts of a text that a spreadsheet takes for a formula."""
 
@@ -42,6 +45,16 @@ def terminal_line(text: str) -> str:
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text, escaped by `terminal_text`."""
     click.echo(terminal_text(text), err=err, nl=nl)
+
+
+def rates_text(threshold: Threshold, held_out: HeldOutRate | None) -> str:
+    """Return the share of the pixels above a threshold, and that of the held-out ones."""
+    above = f"above it {threshold.fpr:.2%} of {threshold.pixels}"
+    if threshold.held_out:
+        return f"{above} held-out pixels"
+    if held_out is None:
+        return f"{above} training pixels"
+    return f"{above} pixels, {held_out.rate:.2%} of {held_out.pixels} held-out pixels"
 
 
 def csv_text(table: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from . import options
-from .output import echo
+from .output import echo, rates_text
 
 
 @click.command()
@@ -53,5 +53,5 @@ def threshold(
     before, after = detector.threshold, refitted.threshold
     echo(
         f"{out}  threshold {before.value:.4g} -> {after.value:.4g} ({after.rule}), "
-        f"above it {after.fpr:.2%} of {after.pixels} pixels"
+        f"{rates_text(after, refitted.card.held_out)}"
     )

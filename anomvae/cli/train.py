@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from . import options
-from .output import echo
+from .output import echo, rates_text
 
 
 @click.command()
@@ -53,6 +53,5 @@ def train(  # noqa: PLR0913 - one argument per option
     card, cutoff = detector.card, detector.threshold
     echo(
         f"{model}  {card.family}, {len(card.bands)} bands, {card.training.pixels} pixels; "
-        f"threshold {cutoff.value:.4g} ({cutoff.rule}), above it {cutoff.fpr:.2%} of "
-        f"{cutoff.pixels} {'held-out' if cutoff.held_out else 'training'} pixels"
+        f"threshold {cutoff.value:.4g} ({cutoff.rule}), {rates_text(cutoff, card.held_out)}"
     )

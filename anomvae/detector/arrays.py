@@ -50,6 +50,9 @@ def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dic
     if card.threshold is not None:
         demands["scores.values"] = Demand((None,))
         demands["scores.weights"] = Demand((None,), positive=True)
+    if card.held_out is not None:
+        demands["held_out.values"] = Demand((None,))
+        demands["held_out.weights"] = Demand((None,), positive=True)
     if card.context is not None:
         width = card.context.width(components, card.covariates)
         shapes = ((bands,), (bands,), (bands, components), (components,), (width,), (width,))

@@ -13,6 +13,7 @@ from ..pixels.annulus import Annulus
 from ..pixels.bands import Band, Bands
 from ..pixels.covariates import CATEGORICAL, CONTINUOUS, DAY, Covariate, Covariates
 from ..stats.context import ContextPlan
+from ..stats.held_out import HeldOutRate
 from ..stats.latent import NO_LATENT_STATISTICS, LatentStatistics
 from ..stats.limits import (
     MAX_BANDS,
@@ -71,6 +72,7 @@ class Card:
     patch: Annulus | None = None  # None for a family without patches
     covariates: Covariates = ()  # in the order of their values behind the bands of a block
     linear_weight: float = 0.0  # of the linear term; 0: there is none
+    held_out: HeldOutRate | None = None  # None where training read all normal pixels
 
 
 COUNT, POSITIVE, WEIGHT = Range(1, MAX_COUNT), Range(LEAST), Range(0, MAX_WEIGHT)
@@ -95,6 +97,11 @@ RANGES: Mapping[type, Mapping[str, Range]] = {
     },
     LatentStatistics: dict.fromkeys(("units", "levels", "perplexity"), NOT_NEGATIVE),
     Threshold: {"value": Range(0, FLOAT32_MAX), "fpr": SHARE, "pixels": COUNT},
+    HeldOutRate: {
+        **dict.fromkeys(("rate", "low", "high"), SHARE),
+        "pixels": COUNT,
+        "blocks": Range(0, MAX_COUNT),
+    },
     ContextPlan: {
         "mean_components": Range(0, MAX_COMPONENTS),
         "std_components": Range(0, MAX_COMPONENTS),
@@ -132,7 +139,21 @@ def card_of(data: Mapping[str, Any]) -> Card:
         _require_odd("patch", card.patch, MAX_PATCH, least=0)
     if card.covariates and card.context is None:
         raise FieldError("covariates are there, but context is missing")
+    _require_rate(card)
     return card
+
+
+def _require_rate(card: Card) -> None:
+    held_out = card.held_out
+    if held_out is None:
+        return
+    if card.threshold is None:
+        raise FieldError("held_out is there, but threshold is missing")
+    if not held_out.low <= held_out.rate <= held_out.high:
+        raise FieldError(
+            f"held_out.rate = {held_out.rate}: expected {held_out.low:g} to {held_out.high:g}, "
+            f"its interval"
+        )
 
 
 def _require_odd(where: str, annulus: Annulus, most: int, least: int) -> None:

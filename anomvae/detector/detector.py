@@ -33,6 +33,7 @@ from ..files import PathText, write_atomically
 from ..models import ModelInput
 from ..models.isolation import isolated
 from ..pixels.views import Block, Examples, Mask
+from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, parse_rule
 from .batches import Array, Scores, ScoreTerms, available, batchwise, require_bands, to_device
@@ -190,9 +191,10 @@ class Detector(DetectorState):
         return self.scaler.unscale(self.model.likelihood.draw(mean, generator).cpu().numpy())
 
     def with_threshold(self, rule: Rule, scores: NormalScores | None = None) -> Detector:
-        """Return a detector that differs in its threshold only.
+        """Return a detector that differs in its threshold, and in its rate on held-out pixels.
 
-        ``scores`` are those of normal pixels, by default those already kept.
+        ``scores`` are those of normal pixels, by default those already kept.  They do not hold the
+        blocks of the pixels, so the rate has no interval.
 
         Raises
         ------
@@ -204,7 +206,9 @@ class Detector(DetectorState):
         scores = self.scores if scores is None else scores
         if scores is None:
             raise ConfigError("The detector has no scores yet: give those of normal pixels.")
-        card = replace(self.card, threshold=rule.threshold(scores))
+        threshold, held_out = rule.threshold(scores), scores.held_out
+        rate = None if held_out is None else HeldOutRate.pooled(held_out, threshold.value)
+        card = replace(self.card, threshold=threshold, held_out=rate)
         return replace(self, card=card, scores=scores)
 
     @isolated()

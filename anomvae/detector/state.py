@@ -108,6 +108,9 @@ def to_model_file(state: DetectorState) -> ModelFile:
     if state.scores is not None:
         everything = state.scores.all
         tensors |= {"scores.values": everything.values, "scores.weights": everything.weights}
+        held_out = state.scores.held_out
+        if held_out is not None and state.card.held_out is not None:
+            tensors |= {"held_out.values": held_out.values, "held_out.weights": held_out.weights}
     if state.context is not None:
         tensors |= state.context.tensors
     if state.linear is not None:
@@ -151,7 +154,7 @@ def _state_of(file: ModelFile) -> DetectorState:
         model.eval(),
         Noise(tensors["noise.centre"], tensors["noise.whitening"]),
         tensors["bands.quantiles"],
-        None if card.threshold is None else _scores(tensors, card.threshold),
+        None if card.threshold is None else _normal_scores(card, tensors, card.threshold),
         context,
         _linear(card, tensors),
     )
@@ -185,9 +188,15 @@ def _linear(card: Card, tensors: Tensors) -> LinearTerm | None:
     return LinearTerm(tensors["linear.centre"], tensors["linear.whitening"])
 
 
-def _scores(tensors: Tensors, threshold: Threshold) -> NormalScores:
-    values, weights = tensors["scores.values"], tensors["scores.weights"]
+def _normal_scores(card: Card, tensors: Tensors, threshold: Threshold) -> NormalScores:
+    everything = _scores(tensors, "scores")
+    if card.held_out is not None:
+        return NormalScores(everything, _scores(tensors, "held_out"))
+    return NormalScores(everything, everything if threshold.held_out else None)  # older files
+
+
+def _scores(tensors: Tensors, name: str) -> ScoreDistribution:
+    values, weights = tensors[f"{name}.values"], tensors[f"{name}.weights"]
     if not len(values) == len(weights) > 0 or (np.diff(values) < 0).any() or values[0] < 0:
-        raise ValueError("scores.values and scores.weights are no ascending scores")
-    scores = ScoreDistribution(values, weights)
-    return NormalScores(scores, scores if threshold.held_out else None)
+        raise ValueError(f"{name}.values and {name}.weights are no ascending scores")
+    return ScoreDistribution(values, weights)

@@ -22,7 +22,7 @@ from ..errors import ConfigError
 from ..models.plan import ModelPlan
 from ..pixels.bands import Band, Bands, unnamed_bands
 from ..pixels.views import Spectra
-from ..stats.scores import NormalScores
+from ..stats.scores import NormalScores, describe_scores
 from ..training.sampling import HELD_OUT, Sample
 from .outliers import Array, RXDetector, ScoredOutliers
 
@@ -44,8 +44,8 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
     noise, kl_weight, linear
         As in the table ``[score]``.
     threshold, device
-        As in a configuration, but by default ``sigma:3``: the threshold is fitted on a fifth of the
-        rows, which training does not read, so that they are too few to hide anomalies.
+        As in a configuration, but by default ``sigma:3``; the threshold is fitted on all rows, of
+        which training does not read a fifth.
     random_state : int, RandomState or None, default None
         Seed of weights, shuffling and held-out rows; an int repeats to the bit on one machine.
 
@@ -153,8 +153,8 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         held_out, examples = rows[np.sort(order[:cut])], rows[np.sort(order[cut:])]
         detector = fit_detector(Sample(examples, held_out), self._bands(), plan, seed)
         self.columns_ = [index - 1 for index in detector.bands.indexes]
-        scores = detector.score_examples(held_out[:, self.columns_]).total
-        normal = NormalScores.of(scores, held_out=True)
+        scores = detector.score_examples(rows[:, self.columns_]).total
+        normal = NormalScores(describe_scores(scores), describe_scores(scores[order[:cut]]))
         self.detector_ = detector.with_threshold(plan.threshold, normal)
         self.offset_ = -self.detector_.threshold.value
         return self

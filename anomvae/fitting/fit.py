@@ -1,26 +1,33 @@
 """From rasters to a fitted detector, as users call it.
 
-`train` learns the normal pixels of any number of scenes and fits the threshold on held-out blocks;
-`detect` learns one scene, anomalies and all, robustly, to score that same scene.
+`train` learns the normal pixels of any number of scenes and measures the rate of its threshold on
+held-out blocks; `detect` learns one scene, anomalies and all, robustly, to score that same scene.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..addresses import file_name
 from ..detector import Detector
+from ..errors import listed
 from ..files import PathText, as_paths
 from ..identity import require_unchanged
 from ..models.isolation import isolated
 from ..parallel import Progress, quiet
 from ..stats.thresholds import parse_rule
-from .run import Fit, calibrate, score_blocks
+from ..training.sampling import Blocks
+from ..training.scenes import TrainingScenes
+from .run import Fit, all_blocks, calibrate, score_blocks
 from .scenes import EVERYTHING, Selection, select_scenes
 
 if TYPE_CHECKING:
     from ..config import Config
+
+log = logging.getLogger(__name__)
 
 
 @isolated()
@@ -52,8 +59,9 @@ def train(
     Returns
     -------
     Detector
-        With a threshold fitted on held-out blocks, or on held-out dates of a family that compares
-        dates; on the training pixels where there are too few (a warning reports it).
+        With a threshold fitted on all normal pixels, of which blocks were held out of training, or
+        on held-out dates of a family that compares dates; on the training pixels where there are
+        too few (a warning reports it).  ``card.held_out`` is its rate on held-out pixels.
 
     Raises
     ------
@@ -77,7 +85,7 @@ def train(
     >>> from anomvae.config import resolve_config, shipped
     >>> config = resolve_config("default", ["training.max_steps=20"]).config
     >>> detector = train([shipped("data_samples") / "normal.tif"], config)
-    >>> detector.threshold.rule, detector.threshold.held_out
+    >>> detector.threshold.rule, detector.card.held_out.pixels < detector.threshold.pixels
     ('log-sigma:3', True)
     """
     fit = Fit.of(as_paths(scenes), config, seed, select, progress)
@@ -145,6 +153,8 @@ def refit_threshold(
 ) -> Detector:
     """Choose the threshold anew on normal scenes that the detector was not trained on.
 
+    A scene that has the name of a training scene counts as learnt, and a warning reports it.
+
     Parameters
     ----------
     detector : Detector
@@ -156,7 +166,8 @@ def refit_threshold(
     select : Selection, optional
         Masks, normal areas, and the detector's covariates; the bands are the detector's.
     seed : int, default 0
-        Decides which blocks are skipped where the scenes hold over a million pixels.
+        Decides which blocks are skipped where the scenes hold over a million pixels, and is that of
+        the interval of the held-out rate.
 
     Returns
     -------
@@ -184,6 +195,22 @@ def refit_threshold(
         bands=detector.bands,
         covariates=detector.covariates,
     )
-    scores = score_blocks(detector, selected, None, seed, progress)
+    scores = score_blocks(detector, selected, _held_out(detector, selected), seed, progress)
     require_unchanged(selected.files)
-    return calibrate(detector, parsed, scores, held_out=True)
+    return calibrate(detector, parsed, scores, seed)
+
+
+def _held_out(detector: Detector, scenes: TrainingScenes) -> list[Blocks | None]:
+    """Return the blocks of each scene; None for one with the name of a training scene."""
+    learnt = set(detector.card.training.scenes)
+    blocks: list[Blocks | None] = []
+    for scene, cut in zip(scenes.scenes, all_blocks(scenes, detector.radius), strict=True):
+        known = sorted(learnt & {file_name(date.name) for date in scene.dates})
+        if known:
+            log.warning(
+                "the model was trained on a scene called %s, so its pixels do not count as held "
+                "out; rename the file if it is another scene",
+                listed(known),
+            )
+        blocks.append(None if known else cut)
+    return blocks

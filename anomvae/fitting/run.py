@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,10 @@ from ..files import PathText
 from ..models.plan import ModelPlan
 from ..parallel import Progress
 from ..stats.context import conditioned
-from ..stats.scores import NormalScores
+from ..stats.held_out import held_out_rate
+from ..stats.scores import NormalScores, describe_scores
 from ..stats.thresholds import Rule
-from ..training.sampling import HELD_OUT, Blocks, draw_blocks, draw_sample
+from ..training.sampling import HELD_OUT, Blocks, cut_blocks, draw_blocks, draw_sample
 from ..training.sampling import held_out_blocks as hold_out
 from ..training.scenes import TrainingScenes
 from .scenes import Selection, select_scenes
@@ -76,21 +77,21 @@ class Fit:
         return cls(scenes, plan, seed, progress)
 
     def by_blocks(self) -> Detector:
-        """Fit a detector, and its threshold to held-out blocks of the scenes."""
+        """Fit a detector without a part of the blocks, and its threshold to all of them.
+
+        Rare materials lie in few blocks, so the tail of a part of the blocks differs from that of
+        the others.  The held-out blocks measure the rate of the threshold.
+        """
         held_out = [
             hold_out(shape, self.seed, number, self.plan.radius)
             for number, shape in enumerate(self.scenes.shapes)
         ]
-        scores = np.empty(0, np.float32)
-        try:
+
+        def without_blocks() -> tuple[Detector, BlockScores]:
             detector = self.detector(held_out)
-            scores = score_blocks(detector, self.scenes, held_out, self.seed, self.progress)
-        except NotEnoughPixels as error:
-            log.info("%s", error)
-        if scores.size:
-            return calibrate(detector, self.plan.threshold, scores, held_out=True)
-        log.warning("too little data to hold some out; the threshold is fitted in-sample")
-        return self.in_sample()
+            return detector, score_blocks(detector, self.scenes, held_out, self.seed, self.progress)
+
+        return self._calibrated(without_blocks, "too little data")
 
     def by_dates(self) -> Detector:
         """Fit a detector to all dates; the threshold is that of a twin without the newest fifth.
@@ -100,21 +101,38 @@ class Fit:
         """
         dates = self.scenes.dates
         newest = max(1, round(HELD_OUT * dates))
-        if dates - newest > 1:
+
+        def without_dates() -> tuple[Detector, BlockScores]:
+            if dates - newest < 2:
+                raise NotEnoughPixels(f"{dates} dates: some are held out of four or more.")
             (site,) = self.scenes.scenes
             older = replace(self.scenes, scenes=(site.without_newest(newest),))
             twin = replace(self, scenes=older).detector()
-            scores = score_blocks(twin, self.scenes, None, self.seed, self.progress, newest=newest)
-            if scores.size:
-                return calibrate(self.detector(), self.plan.threshold, scores, held_out=True)
-        log.warning("too few dates to hold some out; the threshold is fitted in-sample")
-        return self.in_sample()
+            blocks = all_blocks(self.scenes, twin.radius)
+            scores = score_blocks(
+                twin, self.scenes, blocks, self.seed, self.progress, newest=newest
+            )
+            return self.detector(), scores
+
+        return self._calibrated(without_dates, "too few dates")
 
     def in_sample(self) -> Detector:
         """Fit a detector, and its threshold, to all pixels."""
-        detector = self.detector()
-        scores = score_blocks(detector, self.scenes, None, self.seed, self.progress)
-        return calibrate(detector, self.plan.threshold, scores, held_out=False)
+        detector, blocks = self.detector(), [None] * len(self.scenes.scenes)
+        scores = score_blocks(detector, self.scenes, blocks, self.seed, self.progress)
+        return calibrate(detector, self.plan.threshold, scores, self.seed)
+
+    def _calibrated(self, fit: Callable[[], tuple[Detector, BlockScores]], lack: str) -> Detector:
+        """Choose the threshold of a fit that holds pixels out; without any, fit in-sample."""
+        try:
+            detector, scores = fit()
+        except NotEnoughPixels as error:
+            log.info("%s", error)
+        else:
+            if scores.held_out.any():
+                return calibrate(detector, self.plan.threshold, scores, self.seed)
+        log.warning("%s to hold some out; the threshold is fitted in-sample", lack)
+        return self.in_sample()
 
     def detector(self, held_out: Sequence[Blocks] | None = None) -> Detector:
         """Fit a detector without a threshold; training does not read the ``held_out`` blocks.
@@ -141,32 +159,75 @@ class Fit:
         return detector
 
 
+@dataclass(frozen=True)
+class BlockScores:
+    """Finite scores of normal pixels, and the blocks that they lie in."""
+
+    values: NDArray[np.float32]
+    """The scores, shape (n,)."""
+    blocks: NDArray[np.int64]
+    """The number of the held-out block of each; -1: it lies in none."""
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """Which lie in held-out blocks."""
+        return self.blocks >= 0
+
+    @property
+    def normal(self) -> NormalScores:
+        """The scores as thresholds are chosen from them; raises NotEnoughPixels without any."""
+        held_out = self.values[self.held_out]
+        described = describe_scores(held_out) if held_out.size else None
+        return NormalScores(describe_scores(self.values), described)
+
+
+def all_blocks(scenes: TrainingScenes, radius: int) -> list[Blocks]:
+    """Return all blocks of each scene, for a detector of a receptive radius."""
+    return [cut_blocks(shape, radius) for shape in scenes.shapes]
+
+
 def score_blocks(
     detector: Detector,
     scenes: TrainingScenes,
-    blocks: Sequence[Blocks] | None,
+    held_out: Sequence[Blocks | None],
     seed: int,
     progress: Progress,
     newest: int = 0,
-) -> NDArray[np.float32]:
-    """Return the finite scores of the normal pixels in chosen blocks, shape (n,).
+) -> BlockScores:
+    """Score the normal pixels of scenes.
 
-    ``blocks`` are those of each scene; None: all.  The seed decides which are skipped where they
-    hold over a million pixels.  Scores of the ``newest`` dates count; 0: of all.
+    ``held_out`` are the blocks of each scene that training did not read; None: it read all.  The
+    seed decides which pixels are skipped where there are over a million, held out or not.  Scores
+    of the ``newest`` dates count; 0: of all.
     """
     scenes, radius = replace(scenes, bands=detector.bands), detector.radius
-    parts = [np.empty(0, np.float32)]
-    for _, block, wanted in draw_blocks(scenes, blocks, THRESHOLD_PIXELS, radius, seed, progress):
-        scores = detector.score(block).total[-newest:][wanted[-newest:]]  # -0: all dates
-        parts.append(scores[np.isfinite(scores)])
-    return np.concatenate(parts)
+    first = np.cumsum([0, *(0 if cut is None else cut.chosen.size for cut in held_out)])
+    values, blocks = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
+    for number, (tile, block, wanted) in draw_blocks(
+        scenes, THRESHOLD_PIXELS, radius, seed, progress
+    ):
+        scores = detector.score(block).total[-newest:]  # -0: all dates
+        counted = wanted[-newest:] & np.isfinite(scores)
+        cut = held_out[number]
+        numbers = np.full(counted.shape[1:], -1) if cut is None else cut.numbers(tile.read)
+        numbers = np.where(numbers < 0, -1, numbers + first[number])
+        values.append(scores[counted])
+        blocks.append(np.broadcast_to(numbers, counted.shape)[counted])
+    return BlockScores(np.concatenate(values), np.concatenate(blocks))
 
 
-def calibrate(
-    detector: Detector, rule: Rule, scores: NDArray[np.float32], *, held_out: bool
-) -> Detector:
-    """Choose the threshold by a rule; ``held_out``: training did not read the pixels."""
-    calibrated = detector.with_threshold(rule, NormalScores.of(scores, held_out=held_out))
-    if scores.size < FEW:
-        log.warning("the threshold rests on %d pixels only; expect it to be rough", scores.size)
-    return calibrated
+def calibrate(detector: Detector, rule: Rule, scores: BlockScores, seed: int) -> Detector:
+    """Choose the threshold by a rule, and measure its rate on pixels that training did not read.
+
+    ``seed`` is that of the interval of the rate.
+    """
+    calibrated = detector.with_threshold(rule, scores.normal)
+    threshold, held_out = calibrated.threshold, scores.held_out
+    if threshold.pixels < FEW:
+        log.warning(
+            "the threshold rests on %d pixels only; expect it to be rough", threshold.pixels
+        )
+    if not held_out.any():
+        return calibrated
+    rate = held_out_rate(scores.values[held_out], scores.blocks[held_out], threshold.value, seed)
+    return replace(calibrated, card=replace(calibrated.card, held_out=rate))

@@ -45,6 +45,15 @@ class Blocks:
         rows, cols = (np.arange(part.start, part.stop) // self.side for part in window)
         return np.asarray(self.chosen[np.ix_(rows, cols)])
 
+    def numbers(self, window: Window) -> NDArray[np.int64]:
+        """Return the number of the chosen block of each pixel of a window, axes (row, col).
+
+        -1 outside of the chosen blocks.
+        """
+        rows, cols = (np.arange(part.start, part.stop) // self.side for part in window)
+        numbers = rows[:, None] * self.chosen.shape[1] + cols
+        return np.where(self.inside(window), numbers, -1)
+
     def near(self, tile: Tile, radius: int) -> NDArray[np.bool_]:
         """Return which pixels of a tile with its halo lie within ``radius`` of a chosen block."""
         inside = self.inside(tile.read)
@@ -145,20 +154,14 @@ def draw_sample(
 
 
 def draw_blocks(
-    scenes: TrainingScenes,
-    blocks: Sequence[Blocks] | None,
-    pixels: int,
-    halo: int,
-    seed: int,
-    progress: Progress = quiet,
-) -> Iterator[TrainingTile]:
-    """Read the chosen blocks of each scene, or all for None, with a halo.
+    scenes: TrainingScenes, pixels: int, halo: int, seed: int, progress: Progress = quiet
+) -> Iterator[tuple[int, TrainingTile]]:
+    """Read the blocks of each scene with a halo; yield the number of the scene and a tile.
 
     Where they hold more than about so many ``pixels``, read a random part of them, evenly over the
     scenes.
     """
-    if blocks is None:
-        blocks = [cut_blocks(shape, halo) for shape in scenes.shapes]
+    blocks = [cut_blocks(shape, halo) for shape in scenes.shapes]
     available = [int(cut.chosen.sum()) * cut.side**2 for cut in blocks]
     quota, total, done = pixels // len(blocks), sum(available), 0
     for number, (opened, cut) in enumerate(zip(scenes.opened(), blocks, strict=True)):
@@ -166,7 +169,7 @@ def draw_blocks(
         drawn = cut if share == 1.0 else choose_blocks(cut, share, (seed, number, 2))
         # File blocks are larger, and each would be decompressed for several of ours.
         for tile in reading_tiles(opened, halo) if drawn.chosen.all() else drawn.tiles(halo):
-            yield read_tile(opened, tile)
+            yield number, read_tile(opened, tile)
             done = min(total, done + math.prod(tile.shape))
             progress("threshold", done, total)
 

@@ -51,6 +51,14 @@ class OpenScene(Protocol):
         """Return which pixels of a window are normal, axes (row, col)."""
 
 
+class Date(Protocol):
+    """A date of a scene."""
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+
+
 class Scene(Protocol):
     """A closed scene, such as `anomvae.raster.Scene`."""
 
@@ -59,7 +67,7 @@ class Scene(Protocol):
         """Its name in messages."""
 
     @property
-    def dates(self) -> Sequence[object]:
+    def dates(self) -> Sequence[Date]:
         """Its dates, oldest first."""
 
     def without_newest(self, count: int) -> Scene:

@@ -40,7 +40,7 @@ def test_a_corrupt_pixel_among_those_held_out_moves_no_threshold(tmp_path, clean
 
     detector = train(tmp_path / "normal.tif", values)
 
-    assert detector.threshold.held_out
+    assert detector.card.held_out.pixels >= clean.card.held_out.pixels - 1
     assert detector.threshold.value == pytest.approx(clean.threshold.value, rel=0.02)
     block = np.moveaxis(values, 0, -1)[None]
     scores = detector.score(block).total[0]

@@ -144,6 +144,10 @@ def test_a_model_with_one_fault_gives_numbers_or_one_line(file, family):
         (("threshold", "value"), -1e9, "threshold.value = -1000000000.0: expected 0 to"),
         (("threshold", "fpr"), 1.5, "threshold.fpr = 1.5: expected 0 to 1"),
         (("threshold", "held_out"), 1, "threshold.held_out = 1: expected true or false"),
+        (("held_out", "rate"), 1.5, "held_out.rate = 1.5: expected 0 to 1"),
+        (("held_out", "pixels"), 0, "held_out.pixels = 0: expected 1 to"),
+        (("held_out", "high"), 0.0, "held_out.rate = .*: expected 0 to 0, its interval"),
+        (("threshold",), None, "held_out is there, but threshold is missing"),
         (("kl_weight",), -1.0, "kl_weight = -1.0: expected 0 to"),
         (("kl_weight",), True, "kl_weight = True: expected a number"),
         (("weighting", "local_contrast"), -0.5, "weighting.local_contrast = -0.5"),
@@ -203,6 +207,7 @@ def test_covariates_without_a_context_are_refused(file):
     [
         *("model.encoder.layers.0.weight", "model.likelihood.log_sigma", "bands.quantiles"),
         *("scaler.centre", "scaler.std", "noise.centre", "noise.whitening", "scores.values"),
+        *("held_out.values", "held_out.weights"),
         *("scores.weights", "context.basis", "context.scale", "context.mean", "context.std"),
     ],
 )
@@ -219,7 +224,11 @@ def test_every_tensor_has_its_type_shape_and_finite_values(file, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["scaler.std", "context.std", "context.scale", "context.deviation", "scores.weights"]
+    "name",
+    [
+        *("scaler.std", "context.std", "context.scale", "context.deviation"),
+        *("scores.weights", "held_out.weights"),
+    ],
 )
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_a_spread_of_zero_is_refused(file, name, value):
