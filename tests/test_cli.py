@@ -1,6 +1,7 @@
 """The command line: parse, call, print; results on stdout, everything else on stderr."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -296,11 +297,17 @@ def test_config_schema_describes_every_key():
 
 
 @pytest.mark.slow
-def test_the_demo_trains_scores_evaluates_and_lists_its_files(tmp_path):
+def test_the_demo_compares_two_configurations_with_rx_and_lists_its_files(tmp_path):
     ran = run("demo", "-o", tmp_path / "demo")
 
     assert ran.code == 0
-    assert ran.out.count("ROC AUC") == 2
+    tables = [part.splitlines()[1:5] for part in re.split(r"\nscene_[ab]: ", ran.out)[1:]]
+    assert len(tables) == 2
+    for head, *rows in tables:
+        assert head.split() == ["ROC", "AUC", "AP", "flagged", "precision", "recall"]
+        assert [row.split()[0] for row in rows] == ["default", "small-objects", "rx"]
+        assert float(rows[0].split()[1]) > 0.97
+    assert len(re.findall(r"promises .+, measured are [0-9.]+% of the normal", ran.out)) == 2
     for line in ran.out.partition("Written:")[2].split():
         assert (tmp_path / "demo").joinpath(line.rpartition("/")[2]).exists()
 
