@@ -92,6 +92,9 @@ def test_every_field_is_documented():
         ("model.x=4", "[model] has no key 'x'. Known: family, latent, hidden, likelihood, patch."),
         ("threshold=sgma:3", "threshold = 'sgma:3': no rule is called 'sgma'. Did you mean"),
         ("threshold=fixed", "write a number behind it"),
+        ("threshold=f1", "needs labels"),
+        ("threshold=auto+loca:2", "behind + stands local:K"),
+        ("threshold=autos", "no rule is called 'autos'"),
         ("threshold=quantile:5", "give one between 0 and 1, such as 0.001"),
         ("model.latent=0", "model.latent = 0: expected greater than 0 or 'auto'."),
         ("model.hidden=[]", "model.hidden = []: expected at least one entry or 'auto'."),
@@ -195,6 +198,8 @@ def test_any_setting_is_accepted_or_refused_by_an_error_of_ours(key, value):
         ("threshold=sigma", "threshold", "sigma:3"),
         ("threshold=fixed:1234567.25", "threshold", "fixed:1234567.25"),
         ("threshold=auto", "threshold", "auto"),
+        ("threshold=auto+local:2.5", "threshold", "auto+local:2.5"),
+        ("threshold=budget:5km2", "threshold", "budget:5km2"),
     ],
 )
 def test_a_setting_overrides_the_file_and_is_named_as_the_source(setting, key, value):

@@ -286,3 +286,10 @@ def test_sample_draws_spectra_by_random_state():
     assert first.shape == (20, BANDS)
     assert np.array_equal(first, same)
     assert fitted().sample().shape == (1, BANDS)
+
+
+@pytest.mark.parametrize("rule", ["budget:5", "fdr:0.1", "sigma:3+local:2"])
+@pytest.mark.parametrize("kind", [VAEDetector, RXDetector])
+def test_rules_of_a_scene_are_refused_for_rows_of_pixels(kind, rule):
+    with pytest.raises(ConfigError, match="rows of pixels are none"):
+        kind(threshold=rule).fit(spectra(100))

@@ -65,6 +65,7 @@ def test_addresses_are_not_paths(tmp_path):
         (('"in"', '"in"\n[site.urls]\nurls = ["a"]'), "'harbour' has 2 sources: give one of"),
         (('[site.folder]\npath = "in"', ""), "'harbour' has 0 sources: give one of [site.folder]"),
         (('"maps"', '"maps"\nthreshold = "sgma:3"'), "Did you mean 'sigma'"),
+        (('"maps"', '"maps"\nthreshold = "fpr:0.1"'), "needs labels"),
         (('"in"', '"in"\n[retry]\ntrys = 3'), "[retry] has no key 'trys'. Did you mean 'tries'?"),
         (('"in"', f'"in"\n{SITE}'), "several sites are called harbour"),
         (

@@ -23,6 +23,25 @@ def test_auto_depends_on_how_the_detector_is_fitted(situation, trim, noise, thre
     assert (plan.trim, plan.noise, str(plan.threshold)) == (trim, noise, threshold)
 
 
+@pytest.mark.parametrize(
+    ("situation", "rule", "otherwise"),
+    [
+        ({}, "log-sigma:3+local:2", None),
+        ({"in_sample": True, "clean": True}, "log-sigma:3+local:2", None),
+        ({"clean": True}, "gaussian:3+local:2", "log-sigma:3+local:2"),
+    ],
+)
+def test_a_condition_is_added_to_the_automatic_rule(situation, rule, otherwise):
+    threshold = plan_of(threshold="auto+local:2", **situation).threshold
+
+    assert str(threshold) == rule
+    assert otherwise == (threshold.otherwise and str(threshold.otherwise))
+
+
+def test_a_rule_that_is_set_gives_way_to_no_other():
+    assert plan_of(threshold="gaussian:3", clean=True).threshold.otherwise is None
+
+
 @pytest.mark.parametrize("situation", [{}, {"in_sample": True, "clean": True}])
 def test_values_that_are_set_stay(situation):
     plan = plan_of(

@@ -24,7 +24,7 @@ from ..pixels.bands import Band, Bands, unnamed_bands
 from ..pixels.views import Spectra
 from ..stats.scores import NormalScores, describe_scores
 from ..training.sampling import HELD_OUT, Sample
-from .outliers import Array, RXDetector, ScoredOutliers
+from .outliers import Array, RXDetector, ScoredOutliers, require_rows_rule
 
 __all__ = ["RXDetector", "VAEDetector"]
 
@@ -208,6 +208,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         plan = ModelPlan.of(build_config(data, "VAEDetector"))
         alone = type(plan.view) is Spectra and plan.context is None
         _require_rows(plan.name, 0, alone=alone)
+        require_rows_rule(plan.threshold)
         return plan
 
     def _bands(self) -> Bands:

@@ -10,11 +10,22 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..errors import ConfigError
 from ..stats.rx import RX, fit_rx
 from ..stats.scores import NormalScores
-from ..stats.thresholds import Threshold, parse_rule
+from ..stats.thresholds import Rule, ScoreSource, Threshold, parse_rule
 
 Array = NDArray[np.float64]
+
+
+def require_rows_rule(rule: Rule) -> Rule:
+    """Return a rule that serves rows of pixels; raise ConfigError if it needs a scene."""
+    if rule.source is ScoreSource.SCENE or rule.local:
+        raise ConfigError(
+            f"threshold = {rule} is chosen on a scene, and rows of pixels are none. Choose another "
+            f"rule, such as quantile:0.001."
+        )
+    return rule
 
 
 class ScoredOutliers(OutlierMixin, BaseEstimator, ABC):
@@ -83,7 +94,7 @@ class RXDetector(ScoredOutliers):
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         self.rx_: RX = fit_rx([rows])
         scores = NormalScores.of(self.rx_.score(rows), held_out=False)
-        rule = parse_rule(str(self.threshold))
+        rule = require_rows_rule(parse_rule(str(self.threshold)))
         self.threshold_: Threshold = rule.threshold(scores)
         self.offset_ = -self.threshold_.value
         return self
