@@ -81,6 +81,25 @@ def test_without_a_guard_window_the_context_holds_the_pixel_and_goes_to_the_enco
     assert torch.equal(built.decode(z, built.prepare(x).context), built.decode(z))
 
 
+@pytest.mark.parametrize("guard", [0, 1, 3])
+def test_neighbours_without_data_count_as_the_mean_of_those_that_have_some(guard):
+    built, x = model("spatial", Annulus(5, guard)), examples(3, 5, 5)
+    built.context_network.missing.data.uniform_()
+    given = (
+        torch.from_numpy(around(Annulus(5, guard), (5, 5), (2, 2))) if guard else x[0, ..., 0] < 9
+    )
+    hole = torch.zeros(5, 5, dtype=torch.bool)
+    hole[:2, 1:] = True
+    holed, filled = x.clone(), x.clone()
+    holed[1, hole] = torch.nan
+    filled[1, hole] = x[1, given & ~hole].mean(dim=0)
+
+    contexts = built.prepare(holed).context, built.prepare(filled).context
+
+    assert torch.allclose(*contexts, atol=1e-5)
+    assert torch.equal(contexts[0][[0, 2]], built.prepare(x).context[[0, 2]])
+
+
 def test_neighbours_without_data_are_not_the_same_as_neighbours_of_0():
     built = model("spatial")
     built.context_network.missing.data.uniform_()

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from support.spectra import around
 
-from anomvae.pixels.annulus import LEAST, Annulus
+from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.tiling import tiles
 from anomvae.stats.local_contrast import (
+    AT_LARGE,
     NEAREST,
     STEEPEST,
     LocalContrastWeighting,
@@ -43,19 +44,19 @@ def scored(shape, share=0.0, dates=1, seed=0):
 def naive(weighting, score, code):
     """Return the factor of one date, (row, col), by the formula."""
     shape, valid = score.shape, np.isfinite(score)
-    log_distance = np.zeros(shape)
+    log_distance, common = np.zeros(shape), np.exp(-weighting.distance)
     for pixel in map(tuple, np.argwhere(valid)):
         inside = around(weighting.annulus, shape, pixel) & valid
-        if inside.sum() >= LEAST * weighting.annulus.pixels:
-            squares = np.square(code[inside] - code[pixel]).sum(axis=-1, dtype=float)
-            distance = -np.log(np.mean(1 / (squares / weighting.variance + NEAREST)))
-            log_distance[pixel] = weighting.latent_distance * (distance - weighting.distance)
+        squares = np.square(code[inside] - code[pixel]).sum(axis=-1, dtype=float)
+        near = np.mean(1 / (squares / weighting.variance + NEAREST)) if inside.any() else common
+        lacking = 1 - inside.sum() / weighting.annulus.pixels
+        distance = -np.log(near + AT_LARGE * lacking * (common - near))
+        log_distance[pixel] = weighting.latent_distance * (distance - weighting.distance)
     level = np.log1p(score) + log_distance
     factor = np.full(shape, np.nan)
     for pixel in map(tuple, np.argwhere(valid)):
         inside = around(weighting.annulus, shape, pixel) & valid
-        enough = inside.sum() >= LEAST * weighting.annulus.pixels
-        contrast = level[inside].mean() - weighting.level if enough else 0.0
+        contrast = level[inside].mean() - weighting.level if inside.any() else 0.0
         factor[pixel] = np.exp(log_distance[pixel] - weighting.local_contrast * contrast)
     return factor
 

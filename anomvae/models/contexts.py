@@ -1,7 +1,8 @@
 """Context networks: features of the dates before a pixel, or of the pixels around it.
 
-Examples are in scaled units, NaN = no data.  A pixel that lacks data in any band is missing,
-which is an input of the network, too.
+Examples are in scaled units, NaN = no data.  A pixel that lacks data in any band is missing.  Among
+dates, that is an input of the network, too; a missing pixel of a patch counts as the mean of those
+that have data, so that a patch beside a hole, or at the edge of a scene, is not unusual for it.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Convolution(ContextNetwork):
     Up to two convolutions of 3 x 3 pixels without padding, on features of each pixel.  A guard
     window, an odd side in pixels, hides the pixel and its neighbours (Krull, Buchholz & Jug 2019),
     so that an object does not explain itself.  Without one, guard 0, the context is not
-    centre-masked.
+    centre-masked.  Hidden pixels have learnt features, missing ones the mean of those that are
+    given.
     """
 
     guarded: Tensor
@@ -76,12 +78,22 @@ class Convolution(ContextNetwork):
     def forward(self, x: Tensor) -> ModelInput:
         centre = self.side // 2
         filled, known = _filled(x)
-        used = (known & ~self.guarded)[..., None]
-        features = F.gelu(torch.where(used, self.to_features(filled), self.missing))
+        features = F.gelu(self._completed(self.to_features(filled), known))
         for span in self.spans:
             features = F.gelu(span(_neighbours(features)))
         context = F.gelu(self.to_context(features.mean(dim=(-3, -2))))
         return ModelInput(filled[..., centre, centre, :], context, known[..., centre, centre])
+
+    def _completed(self, features: Tensor, known: Tensor) -> Tensor:
+        """Replace the features (..., row, col, feature) of hidden and of missing pixels."""
+        given = (known & ~self.guarded)[..., None]
+        hidden = torch.where(given, features, self.missing)
+        if known.all():
+            return hidden
+        count = given.sum(dim=(-3, -2), keepdim=True)
+        mean = torch.where(given, features, 0).sum(dim=(-3, -2), keepdim=True) / count.clamp_min(1)
+        lacking = ~(known | self.guarded)[..., None] & (count > 0)
+        return torch.where(lacking, mean, hidden)
 
     def empty_context(self, count: int) -> Tensor:
         patch = self.to_features.weight.new_full((1, self.side, self.side, self.bands), torch.nan)

@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 LEAST = 0.25
-"""Share of an annulus that needs data for its statistics to count."""
+"""Share of an annulus that needs data for its standard deviation to count."""
 LARGEST = 64.0  # training standard deviations at which a value is clipped
 STEP = 2.0**-16  # rounding of averaged values: their squares then fit 44 bits
 
@@ -44,27 +44,15 @@ class Annulus:
         """Sum integers (..., row, col) over the annulus of each pixel; exact, 0 outside."""
         return box_sums(values, self.outer) - box_sums(values, self.guard)
 
-    def means(self, values: Floats, valid: Mask) -> tuple[Floats, Mask]:
-        """Average ``valid`` values (..., row, col), rounded to steps of 2^-16.
-
-        Returns
-        -------
-        means : array, shape (..., row, col)
-            NaN where nothing in the annulus is valid.
-        counts : array of bool, the same shape
-            Whether enough of the annulus is valid for its mean to count.
-        """
+    def means(self, values: Floats, valid: Mask) -> Floats:
+        """Average ``valid`` values (..., row, col), rounded to steps of 2^-16; NaN over nothing."""
         count = self.sums(valid.astype(np.int64))
-        return self.mean(in_steps(values, valid), count) * STEP, self.enough(count)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(self.sums(in_steps(values, valid)) / count * STEP)
 
     def enough(self, count: Integers) -> Mask:
         """Return where an annulus with ``count`` valid pixels counts."""
         return np.asarray(count >= LEAST * self.pixels)
-
-    def mean(self, values: Integers, count: Integers) -> Floats:
-        """Average integers over the ``count`` valid pixels of each annulus."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(self.sums(values) / count)
 
 
 def in_steps(values: Floats, valid: Mask) -> Integers:

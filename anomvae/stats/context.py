@@ -1,7 +1,7 @@
 """The context of a pixel: statistics of its annulus, and its covariates.
 
 The annulus is that of `anomvae.pixels.annulus`, the dual window of local RX: neither a pixel nor
-the object around it is part of it.  Pixels without data and pixels outside the scene do not count;
+the object around it is part of it.  Pixels outside the scene are pixels without data;
 mirrored borders would make an object at the edge its own neighbour (docs/decisions/0004).
 
 A context has a few features.  With principal components ``p = B'(x - c)`` of the training spectra,
@@ -10,7 +10,9 @@ scaled to variance 1::
     context = clip(((mean p, std p) - m) / s, -clip_sigma, clip_sigma)
 
 mean and std are those over the annulus, m and s mean and standard deviation over the training
-pixels.  It is 0, the training mean, where less than a quarter of the annulus has data.  Averages of
+pixels.  A pixel of the annulus without data counts in mean p as the training mean, 0: a mean of few
+pixels scatters more, and those beside a hole all lie on one side.  std p is that of the pixels with
+data; where these are less than a quarter, its feature is 0, the training mean.  Averages of
 components are components of averages, so a few box sums replace one for each band.  The features
 of covariates follow, standardised likewise.
 
@@ -135,17 +137,19 @@ class Context:
         components = np.moveaxis(self._components(block), -1, 0)
         annulus = self.plan.annulus
         count = annulus.sums(valid.astype(np.int64))
+        enough, some = annulus.enough(count), np.maximum(count, 1)
         features = np.empty((*valid.shape, self._annulus_width), np.float32)
         columns = iter(np.moveaxis(features, -1, 0))  # float64 of them all would take a gigabyte
         for number, component in enumerate(components):
             values = in_steps(component, valid)
-            mean = annulus.mean(values, count)
+            total = annulus.sums(values)
             if number < self.plan.mean_components:
-                next(columns)[...] = mean * STEP
+                next(columns)[...] = total / annulus.pixels * STEP
             if number < self.plan.std_components:
-                squares = annulus.mean(values * values, count)
-                next(columns)[...] = np.sqrt(np.maximum(squares - mean * mean, 0)) * STEP
-        features[~annulus.enough(count)] = np.nan
+                variance = annulus.sums(values * values) / some - np.square(total / some)
+                next(columns)[...] = np.where(
+                    enough, np.sqrt(np.maximum(variance, 0)) * STEP, np.nan
+                )
         return features
 
     def standardised(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

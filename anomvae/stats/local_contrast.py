@@ -6,7 +6,7 @@ So a score s of a pixel alone is multiplied by a factor f, given by its annulus
 
     log f = n (log d - D) - c (mean(log(1 + s) + n (log d - D)) - L)
 
-    d = 1 / mean(1 / (|z - z_other|^2 / V + e))
+    d = 1 / (h + k (1 - q) (exp(-D) - h)),  h = mean(1 / (|z - z_other|^2 / V + e))
 
 Means are those over the annulus.  n is the weight of the latent distance d: the harmonic mean of
 the squared distances of codes z to the pixels of the annulus, in units of the codes' variance V.
@@ -16,8 +16,11 @@ neighbours, Ramaswamy, Rastogi & Shim 2000).  c is the weight of the local contr
 score of the annulus is subtracted, as local RX does.
 
 D and L are the means of log d and of log(1 + s) + n (log d - D) over training pixels, whatever
-their position.  They replace the means where less than a quarter of the annulus has data.  f
-multiplies each term of the score, so that they still add up to it; it is then no longer in nats.
+their position.  They replace means over nothing.  q is the share of the annulus that has data.
+What it lacks may hold pixels similar to this one, and h rests on a few most similar ones, so a
+share k of what it lacks counts as the scene at large does.  Otherwise a pixel beside a hole would
+seem alone.  f multiplies each term of the score, so that they still add up to it; it is then no
+longer in nats.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from ..pixels.annulus import Annulus
 from ..pixels.views import Mask
 
 NEAREST = 1e-3  # e: copies of a pixel are at distance 0
+AT_LARGE = 0.1  # k: from .05 to .1 holes change the rate of flagged pixels least, on real scenes
 STEEPEST = 20.0  # log f at which it is clipped, so that float32 scores do not overflow
 CODES = 4096  # training codes that D and L are fitted to ...
 OTHERS = 256  # ... and codes that they are compared with
@@ -71,8 +75,8 @@ class LocalContrastWeighting:
         log_score = np.log1p(np.where(valid, score, 0.0).astype(np.float64))
         log_f = self._log_distance(code, valid) if self.latent_distance else np.zeros(score.shape)
         if self.local_contrast:
-            around, enough = self.annulus.means(log_score + log_f, valid)
-            log_f = log_f - self.local_contrast * np.where(enough, around - self.level, 0.0)
+            around = self.annulus.means(log_score + log_f, valid)
+            log_f = log_f - self.local_contrast * np.nan_to_num(around - self.level, nan=0.0)
         factor = np.exp(np.clip(log_f, -STEEPEST, STEEPEST)).astype(np.float32)
         factor[~valid] = np.nan
         return factor
@@ -83,10 +87,10 @@ class LocalContrastWeighting:
         near = np.stack(
             [_nearness(*date, self.annulus) for date in zip(scaled, valid, strict=True)]
         )
-        count = self.annulus.sums(valid.astype(np.int64))
-        enough = self.annulus.enough(count) & (near > 0)
-        distance = -np.log(np.where(enough, near, 1.0) / np.maximum(count, 1))
-        return self.latent_distance * np.where(enough, distance - self.distance, 0.0)
+        count, common = self.annulus.sums(valid.astype(np.int64)), np.exp(-self.distance)
+        near = np.where(near > 0, near / np.maximum(count, 1), common)
+        near += AT_LARGE * (1 - count / self.annulus.pixels) * (common - near)
+        return self.latent_distance * (-np.log(near) - self.distance)
 
 
 def fit_local_contrast(
