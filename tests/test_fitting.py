@@ -439,3 +439,29 @@ def test_every_shipped_configuration_trains_and_scores(tmp_path, name):
     assert detector.card.training.dates == count
     assert detector.card.training.scenes == tuple(path.name for path in dates)
     assert result.valid == 80 * 80
+
+
+def test_pixels_that_are_known_to_be_normal_get_a_threshold_with_a_promise(tmp_path):
+    scene = write(tmp_path / "scene.tif", land((64, 64), seed=1))
+    mask = write(tmp_path / "normal.tif", np.ones((1, 64, 64), "uint8"), nodata=None)
+
+    detector = train([scene], SHORT, select=Selection(normal=[mask]))
+
+    assert detector.threshold.rule == "gaussian:3"
+    assert detector.threshold.fpr == pytest.approx(0.00135, abs=0.002)
+
+
+def test_too_few_normal_pixels_for_a_promise_get_another_threshold_unless_it_was_asked_for(
+    tmp_path, caplog
+):
+    scene = write(tmp_path / "scene.tif", land((36, 36), seed=1))
+    mask = write(tmp_path / "normal.tif", np.ones((1, 36, 36), "uint8"), nodata=None)
+    select = Selection(normal=[mask])
+
+    detector = train([scene], SHORT, select=select)
+
+    assert detector.threshold.rule == "log-sigma:3"
+    assert sum("gaussian:3" in message for message in caplog.messages) == 1
+    asked = resolve_config("default", ["training.max_steps=30", "threshold=gaussian:3"]).config
+    with pytest.raises(NotEnoughPixels, match="needs 1703"):
+        train([scene], asked, select=select)
