@@ -41,7 +41,7 @@ from anomvae.stats.thresholds import parse_rule
 SHAPE = (12, 14)
 SMALL = {"training": {"max_steps": 3}, "model": {"latent": 2, "hidden": (8,)}}
 FAMILIES = ("vae", "cvae", "spatial", "vq-vae", "hierarchical", "sequential")
-WEIGHTING = {"local_contrast": 0.5, "latent_distance": 0.5, "annulus": (5, 3)}
+WEIGHTING = {"local_contrast": 0.5, "latent_distance": 0.5, "annulus": (5, 3), "linear": 0.5}
 
 
 @cache
@@ -150,6 +150,7 @@ def test_a_model_with_one_fault_gives_numbers_or_one_line(file, family):
         (("threshold",), None, "held_out is there, but threshold is missing"),
         (("kl_weight",), -1.0, "kl_weight = -1.0: expected 0 to"),
         (("kl_weight",), True, "kl_weight = True: expected a number"),
+        (("linear_weight",), -1.0, "linear_weight = -1.0: expected 0 to"),
         (("weighting", "local_contrast"), -0.5, "weighting.local_contrast = -0.5"),
         (("weighting", "variance"), 0.0, "weighting.variance = 0.0"),
         (
@@ -207,7 +208,7 @@ def test_covariates_without_a_context_are_refused(file):
     [
         *("model.encoder.layers.0.weight", "model.likelihood.log_sigma", "bands.quantiles"),
         *("scaler.centre", "scaler.std", "noise.centre", "noise.whitening", "scores.values"),
-        *("held_out.values", "held_out.weights"),
+        *("held_out.values", "held_out.weights", "linear.centre", "linear.whitening"),
         *("scores.weights", "context.basis", "context.scale", "context.mean", "context.std"),
     ],
 )
@@ -315,6 +316,7 @@ def test_a_wide_patch_is_scored_in_small_batches():
         (f"model.hidden={[8] * 17}", "16"),
         ("context.mean_components=1000000000", "1000"),
         ("score.kl_weight=1e300", "1000000"),
+        ("score.linear=1e300", "1000000"),
         ("model.patch=[5001, 3]", "31"),
     ],
 )
