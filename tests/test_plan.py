@@ -20,7 +20,7 @@ from anomvae.pixels.annulus import Annulus
 def test_auto_depends_on_how_the_detector_is_fitted(situation, trim, noise, threshold):
     plan = plan_of(**situation)
 
-    assert (plan.trim, plan.noise, str(plan.threshold)) == (trim, noise, threshold)
+    assert (plan.trim, plan.noise(6), str(plan.threshold)) == (trim, noise, threshold)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_values_that_are_set_stay(situation):
         training={"trim": 0.1}, score={"noise": "unit"}, threshold="fixed:7", **situation
     )
 
-    assert (plan.trim, plan.noise, str(plan.threshold)) == (0.1, "unit", "fixed:7")
+    assert (plan.trim, plan.noise(6), str(plan.threshold)) == (0.1, "unit", "fixed:7")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ any_tiles = settings(
 def mapped(detector, path, options):
     """Score a scene without writing files; return the map, axes (term, row, col)."""
     with Scene.of(path).open(detector.bands, detector.covariates) as opened:
-        values = np.full((3, *opened.grid.shape), -1, np.float32)
+        values = np.full((4, *opened.grid.shape), -1, np.float32)
         spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
         for scored in score_tiles(detector, opened, spec, options):
             values[:, *scored.tile.keep] = np.stack([term[-1] for term in scored.scores])

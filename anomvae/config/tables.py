@@ -170,8 +170,9 @@ class ScoreConfig(Table):
 
     renamed = {"ring": "annulus", "contrast": "local_contrast", "novelty": "latent_distance"}
 
-    noise: Literal["unit", "band", "covariance", "auto"] = "auto"
-    """Noise model of the residual; auto: band, covariance in detect."""
+    noise: Literal["unit", "band", "covariance", "scene", "auto"] = "auto"
+    """Noise model of the residual; scene: as band, and estimated again on each scored scene;
+    auto: scene above 32 bands without a context, else band; covariance in detect."""
     kl_weight: Weight = 1.0
     """Weight of the KL term in the score."""
     linear: Weight | Auto = "auto"

@@ -1,6 +1,7 @@
 """The detector: fitted on examples, applied to blocks, kept in one file.
 
-`Detector` scores, saves and loads (`detector`); `fit_detector` makes one from examples (`fit`).
+`Detector` scores, saves and loads (`detector`); `fit_detector` makes one from examples (`fit`);
+`adapted_to` estimates the noise of a scene (`scene_noise`).
 No raster is read here.  Names are resolved lazily: a model's card is read without torch.
 """
 
@@ -12,8 +13,17 @@ if TYPE_CHECKING:
     from .batches import THREADS, Scores, torch_threads
     from .detector import Detector
     from .fit import fit_detector, fit_surroundings
+    from .scene_noise import adapted_to
 
-__all__ = ["THREADS", "Detector", "Scores", "fit_detector", "fit_surroundings", "torch_threads"]
+__all__ = [
+    "THREADS",
+    "Detector",
+    "Scores",
+    "adapted_to",
+    "fit_detector",
+    "fit_surroundings",
+    "torch_threads",
+]
 
 __getattr__ = lazily(
     __name__,
@@ -21,5 +31,6 @@ __getattr__ = lazily(
         "batches": ("THREADS", "Scores", "torch_threads"),
         "detector": ("Detector",),
         "fit": ("fit_detector", "fit_surroundings"),
+        "scene_noise": ("adapted_to",),
     },
 )

@@ -101,10 +101,16 @@ class Detector(DetectorState):
     def score_examples(self, x: Examples, *, codes: bool = False) -> ScoreTerms[Array]:
         """Score examples (n, ..., band), as for `encode`, one by one, nats.
 
-        A local-contrast weighting is not applied; ``codes``: return the posterior means, too.
+        A local-contrast weighting is not applied, and noise of a scene (``score.noise = "scene"``)
+        is the learnt noise; ``codes``: return the posterior means, too.
         """
         program, keep = self._program, 4 if codes else 3
         return ScoreTerms(*self._batchwise(lambda batch: program.score_terms(batch)[:keep], x))
+
+    def whitened_residuals(self, x: Examples) -> Array:
+        """Return the residuals of examples at their codes, whitened, (n, ..., band)."""
+        whitened, encode = self._program.whitened, self._program.encode
+        return self._batchwise(lambda batch: (whitened(batch, encode(batch)),), x)[0]
 
     def encode(self, x: Array) -> Array:
         """Encode examples.

@@ -129,7 +129,7 @@ def fit_detector(
         view=conditioned(plan.view, data.context),
         scaler=data.scaler,
         model=model,
-        noise=_noise(model, scaled, features, plan.noise),
+        noise=_noise(model, scaled, features, plan.noise(len(data.bands))),
         band_quantiles=_quantiles(data.spectra),
         context=data.context,
     )
@@ -241,7 +241,7 @@ def _card(plan: ModelPlan, sizes: Sizes, data: TrainingSet, training: Training) 
         likelihood=plan.model.likelihood,
         bands=data.bands,
         dropped=data.dropped,
-        noise=plan.noise,
+        noise=plan.noise(len(data.bands)),
         kl_weight=plan.score.kl_weight,
         training=training,
         anomvae=__version__,

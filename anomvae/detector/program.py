@@ -71,16 +71,21 @@ class ScoringProgram:
     def score_terms(self, batch: ModelInput) -> ScoreTerms[Tensor]:
         """Return the terms of examples, and their codes."""
         code = self.encode(batch)
-        whitened = self.model.decode(code.z, batch.context)  # minus the mean, then the residual
-        if isinstance(self.gain, Tensor):
-            whitened.addcmul_(batch.x, self.gain)
-        else:
-            whitened.add_(self.gain(batch.x))
+        whitened = self.whitened(batch, code)
         squares = whitened.square_()
         nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
         kl, linear = self.kl_weight * code.kl, self._linear_term(batch.x)
         nll, kl, linear = (term.clamp_max(LARGEST_TERM) for term in (nll, kl, linear))
         return ScoreTerms(nll, kl, linear, code.z)
+
+    def whitened(self, batch: ModelInput, code: Code) -> Tensor:
+        """Return the whitened residuals of examples at their codes, (n, ..., band)."""
+        whitened = self.model.decode(code.z, batch.context)  # minus the mean, then the residual
+        if isinstance(self.gain, Tensor):
+            whitened.addcmul_(batch.x, self.gain)
+        else:
+            whitened.add_(self.gain(batch.x))
+        return whitened
 
     def _linear_term(self, x: Tensor) -> Tensor:
         if self.linear is None:

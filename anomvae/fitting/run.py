@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..config import resolve_config
-from ..detector import Detector, fit_detector, fit_surroundings
+from ..detector import Detector, adapted_to, fit_detector, fit_surroundings
 from ..detector.batches import available
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
@@ -201,12 +202,13 @@ def score_blocks(
     of the ``newest`` dates count; 0: of all.
     """
     scenes, radius = replace(scenes, bands=detector.bands), detector.radius
+    adapted = _adapted_to_each(detector, scenes)
     first = np.cumsum([0, *(0 if cut is None else cut.chosen.size for cut in held_out)])
     values, blocks = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
     for number, (tile, block, wanted) in draw_blocks(
         scenes, THRESHOLD_PIXELS, radius, seed, progress
     ):
-        scores = detector.score(block).total[-newest:]  # -0: all dates
+        scores = adapted(number).score(block).total[-newest:]  # -0: all dates
         counted = wanted[-newest:] & np.isfinite(scores)
         cut = held_out[number]
         numbers = np.full(counted.shape[1:], -1) if cut is None else cut.numbers(tile.read)
@@ -214,6 +216,17 @@ def score_blocks(
         values.append(scores[counted])
         blocks.append(np.broadcast_to(numbers, counted.shape)[counted])
     return BlockScores(np.concatenate(values), np.concatenate(blocks))
+
+
+def _adapted_to_each(detector: Detector, scenes: TrainingScenes) -> Callable[[int], Detector]:
+    """Return the detector with the noise of a scene by its number, as scenes are scored later."""
+
+    @lru_cache(maxsize=1)  # the tiles of a scene follow each other
+    def adapted(number: int) -> Detector:
+        with scenes.scenes[number].open(scenes.bands) as opened:
+            return adapted_to(detector, opened)
+
+    return adapted
 
 
 def calibrate(detector: Detector, rule: Rule, scores: BlockScores, seed: int) -> Detector:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..detector import THREADS, Scores, torch_threads
+from ..detector import THREADS, Detector, Scores, adapted_to, torch_threads
 from ..errors import RasterError
 from ..parallel import Mapper, ahead, captured_warnings, serial
 from ..pixels.bands import Bands
@@ -222,6 +222,8 @@ def score_tiles(
         Tile size and threads.
     """
     warnings, watch = CovariateWarnings(detector.covariates, opened.name), _watch(opened)
+    if isinstance(detector, Detector):
+        detector = adapted_to(detector, opened)
     plan = plan_tiles(detector, opened, options)
     windows = tiles(opened.grid.shape, plan.tile, detector.radius)
     if mapper.workers:

@@ -12,6 +12,7 @@ from ..pixels.views import View
 from ..stats.context import ContextPlan
 from ..stats.limits import MAX_NUMBERS
 from ..stats.linear import default_weight
+from ..stats.noise import default_noise
 from ..stats.thresholds import Rule, parse_rule
 from .core import Autoencoder
 from .families import Family, Sizes, family_named
@@ -40,9 +41,7 @@ class ModelPlan:
     trim: float
     """Share of each batch, the highest losses, that the loss excludes."""
     score: ScoreConfig
-    """How a score is computed; its noise model is in ``noise``."""
-    noise: str
-    """Noise model of the score."""
+    """How a score is computed; `noise` and `linear_weight` resolve what is ``auto``."""
     threshold: Rule
     """How the threshold is chosen."""
     device: str
@@ -71,7 +70,6 @@ class ModelPlan:
             conditioned on.
         """
         family, training = family_named(config.model.family), config.training
-        noise = "covariance" if in_sample else "band"
         trim = 0.0 if clean else TRIM
         return cls(
             family=family,
@@ -81,7 +79,6 @@ class ModelPlan:
             training=training,
             trim=trim if training.trim == "auto" else training.trim,
             score=config.score,
-            noise=noise if config.score.noise == "auto" else config.score.noise,
             threshold=_threshold(config, promising=clean and not in_sample),
             device=config.device,
             in_sample=in_sample,
@@ -129,6 +126,14 @@ class ModelPlan:
                 f"weights, but at most {MAX_NUMBERS} are allowed. Give fewer or narrower layers."
             )
         return sizes
+
+    def noise(self, bands: int) -> str:
+        """Return the noise model of the score for so many bands."""
+        if self.score.noise != "auto":
+            return self.score.noise
+        if self.in_sample:
+            return "covariance"
+        return "band" if self.family.has_context else default_noise(bands)
 
     def linear_weight(self, bands: int) -> float:
         """Return the weight of the linear term for so many bands."""

@@ -104,6 +104,12 @@ class SamplingGrid:
         rows, cols = (max(1, int(pixels / step)) for pixels in grid)
         return cls(grid, (rows, cols))
 
+    @classmethod
+    def of_pixels(cls, grid: tuple[int, int], pixels: int) -> SamplingGrid:
+        """Sample a grid with about so many pixels."""
+        # A longer grid may have fewer columns than the square root, so a long scene still has many.
+        return cls.fitting(grid, math.isqrt(max(1, pixels * max(grid) // min(grid))))
+
     def part(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
         """Return the samples in a window of the grid, and their rows and columns in the window."""
         rows, cols = map(_samples, self.grid, self.shape, window)

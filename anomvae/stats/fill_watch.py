@@ -6,7 +6,6 @@ The sample lies on a grid, so it does not depend on the tiles, and has a bounded
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -49,9 +48,7 @@ class FillWatch:
     def of(cls, name: str, bands: Bands, shape: tuple[int, int], dates: int) -> FillWatch:
         """Watch a scene of a ``shape``, rows and columns."""
         pixels = min(PIXELS, VALUES // (len(bands) * dates))
-        # A longer grid may have fewer columns than the square root, so a long scene still has many.
-        side = math.isqrt(max(1, pixels * max(shape) // min(shape)))
-        return cls(name, bands, SamplingGrid.fitting(shape, side))
+        return cls(name, bands, SamplingGrid.of_pixels(shape, pixels))
 
     def sample(self, tile: Tile, block: Block, wanted: Mask | None = None) -> Spectra:
         """Return the sample of a tile with its halo; axes (time, row, col[, value])."""
