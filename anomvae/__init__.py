@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .evaluation.estimators import RXDetector, VAEDetector
     from .files import PathText
     from .fitting import Selection, detect, refit_threshold, train
-    from .mapping import MapResult, ScoreOptions, detect_scene, score_scene
+    from .mapping import MapResult, ScoreOptions, detect_scene, rethreshold, score_scene
     from .objects import AnomalyObject, Objects, read_objects
     from .raster import Access, Limits, Scene
 
@@ -48,6 +48,7 @@ __all__ = [
     "load",
     "read_objects",
     "refit_threshold",
+    "rethreshold",
     "score_scene",
     "train",
 ]
@@ -83,7 +84,7 @@ __getattr__ = lazily(
         "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
-        "mapping": ("MapResult", "ScoreOptions", "detect_scene", "score_scene"),
+        "mapping": ("MapResult", "ScoreOptions", "detect_scene", "rethreshold", "score_scene"),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
         "raster": ("Access", "Limits", "Scene"),
     },

@@ -9,6 +9,7 @@ import pytest
 import rasterio
 from rasterio.control import GroundControlPoint
 from scipy.ndimage import label
+from support.decisions import stands_out
 from support.rasters import BANDS, NODATA, QUICK, bands_of, land, plant, trained, write
 from support.scorers import Changes, Neighbours
 
@@ -59,11 +60,14 @@ def test_a_score_is_nan_where_a_band_has_no_data_and_nowhere_else(scored):
     np.testing.assert_array_equal(np.isnan(scored.scores), no_data)
 
 
-def test_flags_are_the_scores_above_the_threshold(scored):
-    flags, scores = scored.flags, scored.scores
+def test_flags_are_the_scores_above_the_threshold_that_meet_its_condition(scored):
+    flags, scores, threshold = scored.flags, scored.scores, scored.result.threshold
+    expected = scores > np.float32(threshold.value)
+    if threshold.rule.endswith("+local:2"):
+        expected &= stands_out(scores, 2)
 
     np.testing.assert_array_equal(flags == 255, np.isnan(scores))
-    np.testing.assert_array_equal(flags == 1, scores > np.float32(scored.result.threshold.value))
+    np.testing.assert_array_equal(flags == 1, expected)
     assert (flags[10:12, 12:14] == 1).all()
     assert set(np.unique(flags)) == {0, 1, 255}
 

@@ -225,5 +225,6 @@ def test_a_killed_run_over_an_archive_goes_on_where_it_was(model, tmp_path, opti
     assert before
     assert ran.stdout.count("up to date") >= len(before)
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    expected = [path for scene in scenes for path in Deliverables(out, scene.stem).all]
+    made = (read_summary(Deliverables(out, scene.stem)) for scene in scenes)
+    expected = [path for result in made for path in result.written]
     assert sorted(out.iterdir()) == sorted(expected)

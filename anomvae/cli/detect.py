@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from . import options
+from .outcomes import ANOMALY_FOUND
 from .output import echo
-from .score import ANOMALY_FOUND
 
 
 @click.command()
@@ -17,6 +17,12 @@ from .score import ANOMALY_FOUND
 @options.threshold_opt
 @options.min_area_opt
 @options.top_opt
+@options.p_values_opt
+@click.option(
+    "--save-model",
+    metavar="FILE",
+    help="Write the fitted detector, too, to score other scenes.",
+)
 @options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
@@ -27,6 +33,8 @@ def detect(  # noqa: PLR0913 - one argument per option
     rule: str | None,
     min_area: int,
     top: int | None,
+    p_values: bool,
+    save_model: str | None,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -38,24 +46,31 @@ def detect(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Find the pixels of SCENE that are unusual in it.
 
-    A detector is fitted to the scene itself, anomalies and all, and its threshold by sigma
-    clipping: both hold for this scene only, and are not saved.
+    A detector is fitted to the scene itself, anomalies and all, and so is its threshold: both hold
+    for this scene.  --save-model keeps them, for a first look at similar scenes (anomvae score).
 
     \b
-    Example:
+    Examples:
         anomvae detect scene.tif -o maps/
+        anomvae detect scene.tif -o maps/ --save-model scene.safetensors
     """
     from ..fitting import Selection
     from ..mapping import ScoreOptions, detect_scene
 
+    select = Selection(**chosen)
+    if save_model is not None:
+        options.require_writable(save_model, overwrite, [scene, *select.files])
     with options.progress_bar() as progress:
         result = detect_scene(
             scene,
             folder,
             options.resolved(config, settings, threshold=rule, device=device),
             seed,
-            select=Selection(**chosen),
-            options=ScoreOptions(min_area=min_area, top=top, overwrite=overwrite),
+            select=select,
+            options=ScoreOptions(
+                min_area=min_area, top=top, p_values=p_values, overwrite=overwrite
+            ),
+            save_model=save_model,
             progress=progress,
         )
     echo(options.result_line(result, as_json))

@@ -22,6 +22,7 @@ COMMANDS = (
     "train",
     "score",
     "detect",
+    "rethreshold",
     "evaluate",
     "threshold",
     "monitor",

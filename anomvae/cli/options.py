@@ -149,6 +149,11 @@ top_opt = click.option(
     metavar="N",
     help="List only the N objects that lie furthest above the threshold.  [default: all]",
 )
+p_values_opt = click.option(
+    "--p-values",
+    is_flag=True,
+    help="Write a map of p-values, too; for gaussian, conformal, fdr and quantile.",
+)
 fail_on_anomaly_opt = click.option(
     "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
 )

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from . import options
-from .output import echo
-from .streams import note
-
-if TYPE_CHECKING:
-    from ..mapping import MapResult, Outcome
-
-ANOMALY_FOUND = 10
+from .outcomes import ANOMALY_FOUND, report
 
 
 @click.command()
@@ -27,6 +21,7 @@ ANOMALY_FOUND = 10
 @click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 @options.min_area_opt
 @options.top_opt
+@options.p_values_opt
 @options.dates_opt
 @click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
@@ -49,6 +44,7 @@ def score(  # noqa: PLR0913 - one argument per option
     tile: int | None,
     min_area: int,
     top: int | None,
+    p_values: bool,
     dates: str,
     threads: int | None,
     workers: int | None,
@@ -75,13 +71,17 @@ def score(  # noqa: PLR0913 - one argument per option
         anomvae score archive/*.tif -m coast.safetensors -o maps/ --workers 8
     """
     from ..detector import Detector
-    from ..errors import ScenesFailed
     from ..fitting import require_compared
     from ..mapping import ScoreOptions, score_scenes
     from ..raster import scenes_of
 
     score_options = ScoreOptions(
-        tile=tile, threads=threads, min_area=min_area, top=top, overwrite=overwrite
+        tile=tile,
+        threads=threads,
+        min_area=min_area,
+        top=top,
+        p_values=p_values,
+        overwrite=overwrite,
     )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device)
@@ -90,24 +90,6 @@ def score(  # noqa: PLR0913 - one argument per option
         outcomes = score_scenes(
             detector, closed, folder, score_options, progress=progress, mapper=mapper
         )
-        results = [_report(outcome, as_json, alone=len(closed) == 1) for outcome in outcomes]
-    failed = sum(result is None for result in results)
-    if failed:
-        raise ScenesFailed(
-            f"all {failed} scenes failed; each is named above."
-            if failed == len(closed)
-            else f"{failed} of {len(closed)} scenes failed; the others are done."
-        )
-    if fail_on_anomaly and any(result.flagged for result in results if result is not None):
+        results = report(outcomes, len(closed), as_json=as_json)
+    if fail_on_anomaly and any(result.flagged for result in results):
         raise SystemExit(ANOMALY_FOUND)
-
-
-def _report(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:
-    """Print the outcome of a scene; a failure ends the run only if there is no other scene."""
-    if outcome.error is not None and alone:
-        raise outcome.error
-    if outcome.result is None:
-        note(f"Failed: {outcome.error}")
-        return None
-    echo(options.result_line(outcome.result, as_json))
-    return outcome.result

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,11 +21,18 @@ from ..addresses import displayed, file_name
 from ..documents import to_json
 from ..files import PathText, SceneText
 from ..identity import unchanged
-from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
+from ..mapping import (
+    MapResult,
+    QuickLookSpec,
+    ScoreOptions,
+    Scorer,
+    score_tiles,
+    summary_of_map,
+)
 from ..parallel import Progress, quiet
 from ..pixels.bands import Bands
 from ..pixels.tiling import Window, fitting_size, tiles
-from ..raster import Access, Dataset, OpenScene, Scene, open_labels, open_map, open_mask
+from ..raster import Access, Dataset, OpenMap, OpenScene, Scene, open_labels, open_map, open_mask
 from ..raster.access import DEFAULT
 from ..stats.metrics import Metrics, measure_stream, table
 from ..stats.moments import stream_statistics
@@ -153,7 +161,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                     known[~keep.read(window)] = np.nan
                 yield ScoredWindow(window, known, scored.dataset.read_first(window))
 
-        value = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
+        value = _threshold(result, scored)
         value = chosen_threshold(rule, value, windows, None, scored.georeference)
         rows = {OURS: measure_stream(pairs_of(windows), value)}
         if scene is None:
@@ -170,6 +178,13 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             files.enter_context(unchanged(opened.files))
         rows |= _baseline_rows(closed, bands, windows, baselines, progress)
         return Evaluation(displayed(closed.name), displayed(labels), rows)
+
+
+def _threshold(result: MapResult | PathText, scored: OpenMap) -> float:
+    """Return the threshold of a map, which `rethreshold` may have changed since it was made."""
+    known = result if isinstance(result, MapResult) else summary_of_map(Path(result), scored.tags)
+    made_with = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
+    return made_with if known is None else known.threshold.value
 
 
 def evaluate_detector(

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from .. import lazily
 
 if TYPE_CHECKING:
-    from .batch import Outcome, score_scenes
-    from .deliverables import Deliverables, MapResult, read_summary
+    from .batch import score_scenes
+    from .deliverables import Deliverables, MapResult, read_summary, summary_of_map
     from .options import ScoreOptions
+    from .outcomes import Outcome
     from .quicklook import QuickLookSpec
+    from .rethresholding import maps_in, rethreshold, rethreshold_maps
     from .score import detect_scene, score_scene
     from .tiles import Scorer, plan_tiles, score_tiles
 
@@ -26,20 +28,26 @@ __all__ = [
     "ScoreOptions",
     "Scorer",
     "detect_scene",
+    "maps_in",
     "plan_tiles",
     "read_summary",
+    "rethreshold",
+    "rethreshold_maps",
     "score_scene",
     "score_scenes",
     "score_tiles",
+    "summary_of_map",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
-        "batch": ("Outcome", "score_scenes"),
-        "deliverables": ("Deliverables", "MapResult", "read_summary"),
+        "batch": ("score_scenes",),
+        "deliverables": ("Deliverables", "MapResult", "read_summary", "summary_of_map"),
         "options": ("ScoreOptions",),
+        "outcomes": ("Outcome",),
         "quicklook": ("QuickLookSpec",),
+        "rethresholding": ("maps_in", "rethreshold", "rethreshold_maps"),
         "score": ("detect_scene", "score_scene"),
         "tiles": ("Scorer", "plan_tiles", "score_tiles"),
     },

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,26 +19,13 @@ from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, WorkersLost
 from ..files import PathText, SceneText
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
 from ..raster import Scene
-from .deliverables import Deliverables, MapResult
+from .deliverables import Deliverables
 from .options import ScoreOptions
+from .outcomes import Outcome
 from .score import DEFAULT, score_scene
 from .tiles import Scorer
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The result of one scene of a batch, or why there is none."""
-
-    scene: str
-    """The scene as the user named it."""
-    result: MapResult | None
-    """None where scoring failed."""
-    error: AnomvaeError | None = None
-    """The reason of the failure."""
-    warnings: tuple[str, ...] = ()
-    """Warnings of a worker, to be logged in the main process."""
 
 
 def score_scenes(

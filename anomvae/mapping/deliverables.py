@@ -23,7 +23,9 @@ from ..objects import objects_digest
 from ..pixels.bands import Bands
 from ..raster import Access, open_raster
 from ..stats.thresholds import Threshold
+from .options import ScoreOptions
 
+MAP_END = ".anomaly.tif"
 SCORE_DEFINITION = 2
 """Version of the definition of a score: increase it when scores change, and older results are made
 again."""
@@ -56,6 +58,7 @@ def _summary_digest(path: Path) -> str | None:
 DELIVERABLES: Mapping[str, Callable[[Path], str | None] | None] = {
     "anomaly.tif": _map_digest,
     "flags.tif": _map_digest,
+    "pvalues.tif": _map_digest,
     "objects.geojson": objects_digest,
     "png": None,
     "json": _summary_digest,
@@ -72,6 +75,12 @@ class Deliverables:
     stem: str
     """Their stem."""
 
+    @classmethod
+    def of_map(cls, path: Path) -> Deliverables | None:
+        """Name the files beside an anomaly map; None if it is not called as one."""
+        stem = path.name.removesuffix(MAP_END)
+        return None if stem == path.name else cls(path.parent, stem)
+
     @property
     def scores(self) -> Path:
         """Map of the score and its terms."""
@@ -81,6 +90,11 @@ class Deliverables:
     def flags(self) -> Path:
         """Map of flags: normal, anomalous, no data."""
         return self._ending("flags.tif")
+
+    @property
+    def p_values(self) -> Path:
+        """Map of p-values, written on request."""
+        return self._ending("pvalues.tif")
 
     @property
     def objects(self) -> Path:
@@ -99,7 +113,7 @@ class Deliverables:
 
     @property
     def all(self) -> list[Path]:
-        """Every deliverable, in the order of publication."""
+        """Every deliverable that there can be, in the order of publication."""
         return list(map(self._ending, DELIVERABLES))
 
     def digests(self) -> dict[Path, str | None]:
@@ -137,17 +151,13 @@ class CacheKey:
         cls,
         detector: str,
         *settings: str,
-        min_area: int,
-        top: int | None,
+        options: ScoreOptions,
         bands: Bands,
         files: Iterable[FileIdentity],
     ) -> CacheKey:
         """Digest the settings and the input."""
-        # A default adds nothing, so that archives made before its option stay up to date.
-        area = [] if min_area == 1 else [f"min_area={min_area}"]
-        most = [] if top is None else [f"top={top}"]
-        settings_digest = digest_of(*settings, *area, *most)
-        return cls(detector, settings_digest, digest_of(repr(bands), *map(repr, files)))
+        decided = digest_of(*settings, *options.changes)
+        return cls(detector, decided, digest_of(repr(bands), *map(repr, files)))
 
     @property
     def digest(self) -> str:
@@ -189,6 +199,8 @@ class MapResult:
     """Whether this call wrote the deliverables; otherwise they were up to date."""
     drawn: bool = True
     """Whether there is a quick look; the other files do not depend on it."""
+    p_values: bool = False
+    """Whether there is a map of p-values."""
 
     @property
     def path(self) -> Path:
@@ -198,7 +210,8 @@ class MapResult:
     @property
     def written(self) -> list[Path]:
         """The deliverables that there are, in the order of publication."""
-        return [path for path in self.files.all if self.drawn or path != self.files.quicklook]
+        there = {self.files.quicklook: self.drawn, self.files.p_values: self.p_values}
+        return [path for path in self.files.all if there.get(path, True)]
 
     def to_json(self) -> str:
         """Return the text of the summary; `read_summary` is the inverse."""
@@ -239,10 +252,22 @@ def read_summary(files: Deliverables) -> MapResult | None:
             seconds=data["seconds"],
             newly_written=False,
             drawn=files.quicklook.name in data["files"],
+            p_values=files.p_values.name in data["files"],
         )
         return result if _is_well_typed(result) else None
     except (KeyError, TypeError, AttributeError):
         return None
+
+
+def summary_of_map(path: Path, tags: Mapping[str, str]) -> MapResult | None:
+    """Read the summary beside a map of these tags; None if there is none of the same detector.
+
+    It counts where the tags of the map differ: these keep the threshold that it was made with.
+    """
+    files = Deliverables.of_map(path)
+    summary = None if files is None else read_summary(files)
+    same = summary is not None and summary.detector == tags.get("ANOMVAE_DETECTOR")
+    return summary if same else None
 
 
 def _is_well_typed(result: MapResult) -> bool:
@@ -257,8 +282,13 @@ def _is_well_typed(result: MapResult) -> bool:
     )
 
 
-def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> MapResult | None:
+def cached_result(
+    files: Deliverables, key: CacheKey, *, overwrite: bool, kept: str | None = None
+) -> MapResult | None:
     """Return the result of an equal key if all its files are there; None if they are to be made.
+
+    ``kept`` is the digest of an anomaly map that other results are made of: where it is there, the
+    results of the same map are replaced without ``overwrite``.
 
     Raises
     ------
@@ -266,7 +296,9 @@ def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Map
         When a folder has the name of a deliverable, or only ``overwrite`` may replace a file.
     """
     digest, digests = key.digest, files.digests()
-    same = files.summary in digests and all(read == digest for read in digests.values())
+    made = dict.fromkeys(digests, digest) | ({} if kept is None else {files.scores: kept})
+    of_kept = kept is not None and digests.get(files.scores) == kept
+    same = files.summary in digests and digests == made
     cached = read_summary(files) if same else None
     if cached is not None and all(path.exists() for path in cached.written):
         tidy(files.folder, files.stem)
@@ -276,7 +308,7 @@ def cached_result(files: Deliverables, key: CacheKey, *, overwrite: bool) -> Map
         ours.update(set(files.all) - digests.keys())
     for path in files.all:
         _require_replaceable(path, overwrite or path in ours)
-    if files.summary in digests and not same and not overwrite:
+    if files.summary in digests and not same and not (overwrite or of_kept):
         raise OutputExists(
             f"{files.summary} exists, made with other settings, another detector or another "
             f"input. Give --overwrite to replace it, or another folder."

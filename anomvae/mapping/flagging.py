@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConfigError
 from ..files import Staging
-from ..objects import Listing, ScoredTile, write_objects
+from ..objects import Listing, ScoredTile, mean_pixel_area, write_objects
 from ..parallel import Progress, ahead
 from ..pixels.tiling import Tile, Window, tiles
 from ..raster import Category, Georeference, Layout, MapWriter
-from ..stats.thresholds import Threshold
+from ..stats.local_condition import LocalCondition, log_std
+from ..stats.pvalues import PValues
+from ..stats.scores import NormalScores
+from ..stats.thresholds import Rule, SceneScores, Threshold, parse_rule
 from .deliverables import Deliverables
 from .options import ScoreOptions
 from .quicklook import QuickLook
@@ -50,6 +55,12 @@ class ScoredMap:
         """Cut the map into windows, row by row."""
         return tiles(self.where.grid.shape, WINDOW, halo)
 
+    def scores(self) -> SceneScores:
+        """Return the scores as a stream, for the rules of a scene."""
+        return SceneScores(
+            lambda: (self.read(tile.keep) for tile in self.windows()), mean_pixel_area(self.where)
+        )
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -57,15 +68,50 @@ class Decision:
 
     threshold: Threshold
     """Scores above it are."""
+    condition: LocalCondition | None = None
+    """What they must meet, too; None: nothing."""
+    p_values: PValues | None = None
+    """The p-values of scores; None where the rule has none."""
+
+    @classmethod
+    def of(cls, chosen: Threshold, scored: ScoredMap, normal: NormalScores | None) -> Decision:
+        """Decide a map by the rule of a threshold; a rule of the scene chooses it anew.
+
+        ``normal`` are scores of normal pixels; None where there are none.
+
+        Raises
+        ------
+        NotEnoughPixels
+            If there are too few scores for the rule.
+        ConfigError
+            If a budget is an area, and the map is not located on Earth.
+        """
+        rule, scores = parse_rule(chosen.rule), scored.scores()
+        if rule.kind.in_scene is not None:
+            chosen = rule.threshold_in(scores, normal)
+        condition = LocalCondition(rule.local, log_std(scores)) if rule.local else None
+        return cls(chosen, condition, None if normal is None else rule.p_values(normal))
 
     @property
     def radius(self) -> int:
         """Receptive radius, pixels."""
-        return 0
+        return 0 if self.condition is None else self.condition.radius
 
     def flags(self, tile: Tile, scores: Scores) -> Flags:
         """Flag the kept pixels of a tile, given the scores of those that are read."""
-        return self.threshold.flag(scores)[tile.inner]
+        flags = self.threshold.flag(scores)
+        if self.condition is not None and flags[tile.inner].any():
+            flags &= self.condition.holds(scores)
+        return flags[tile.inner]
+
+
+def require_p_values(rule: Rule) -> None:
+    """Require that a rule has p-values; raise `ConfigError` if it has none."""
+    if rule.kind.p_values is None:
+        raise ConfigError(
+            f"threshold = {rule} has no p-values. Choose gaussian:3, conformal:FPR, fdr:RATE or "
+            f"quantile:FPR."
+        )
 
 
 @dataclass(frozen=True)
@@ -89,10 +135,10 @@ def write_decision(  # noqa: PLR0913 - each is another noun
     quicklook: QuickLook,
     progress: Progress,
 ) -> Counts:
-    """Write flags and objects of a map into a staging folder, and fill its quick look.
+    """Write flags, p-values and objects of a map in a staging folder, and fill its quick look.
 
-    One thread decides and writes the map of flags; the caller's thread finds objects in the windows
-    that are decided.
+    One thread decides and writes the maps; the caller's thread finds objects in the windows that
+    are decided.
 
     Raises
     ------
@@ -100,11 +146,24 @@ def write_decision(  # noqa: PLR0913 - each is another noun
         If a file cannot be written.
     """
     classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
-    with MapWriter(stage.path(files.flags.name), scored.where, classes) as flags:
-        write = _WindowWriter(decision, scored.read, flags, quicklook)
+    shares = Layout("float32", math.nan, ("p_value",), tags)
+    with ExitStack() as maps:
+
+        def opened(path: Path, layout: Layout) -> MapWriter:
+            return maps.enter_context(MapWriter(stage.path(path.name), scored.where, layout))
+
+        p_values = opened(files.p_values, shares) if options.p_values else None
+        write = _WindowWriter(
+            decision, scored.read, opened(files.flags, classes), p_values, quicklook
+        )
         with closing(ahead(write, scored.windows(decision.radius))) as decided:
             counted = _Counted(decided, scored.where.grid.shape, progress)
-            listing = Listing(decision.threshold.value, min_area=options.min_area, top=options.top)
+            listing = Listing(
+                decision.threshold.value,
+                None if decision.p_values is None else decision.p_values.of,
+                options.min_area,
+                options.top,
+            )
             path = stage.path(files.objects.name)
             objects = write_objects(path, counted, scored.where, tags, listing)
     return Counts(counted.flagged, objects)
@@ -117,6 +176,7 @@ class _WindowWriter:
     decision: Decision
     read: Callable[[Window], Scores]
     flags: MapWriter
+    p_values: MapWriter | None
     quicklook: QuickLook
 
     def __call__(self, tile: Tile) -> ScoredTile:
@@ -124,6 +184,8 @@ class _WindowWriter:
         flagged, scores = self.decision.flags(tile, around), around[tile.inner]
         classes = np.where(np.isfinite(scores), flagged, NO_DATA).astype(np.uint8)
         self.flags.write(tile.keep, classes[np.newaxis])
+        if self.p_values is not None and self.decision.p_values is not None:
+            self.p_values.write(tile.keep, self.decision.p_values.of(scores)[np.newaxis])
         self.quicklook.add_scores(tile.keep, scores, flagged)
         return ScoredTile(tile.keep, scores, flagged)
 

@@ -12,23 +12,26 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import __version__
 from ..addresses import file_name
-from ..files import Staging, staging, writing
+from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
 from ..parallel import Progress, ahead
 from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
-from .flagging import Decision, ScoredMap, report, threshold_tags, write_decision
+from .flagging import Counts, Decision, ScoredMap, report, threshold_tags, write_decision
 from .options import ScoreOptions
 from .quicklook import QuickLook, drawn
 from .statistics import RunningStatistics
-from .tiles import Scorer, TileScores
+
+if TYPE_CHECKING:
+    from .tiles import Scorer, TileScores
 
 
 @contextmanager
@@ -38,10 +41,12 @@ def begin(
     *,
     overwrite: bool,
     inputs: Sequence[FileIdentity] = (),
+    kept: str | None = None,
 ) -> Iterator[MapResult | OpenDeliverables]:
     """Yield the result of an equal key where it is up to date, else the files to write.
 
     The ``inputs`` are those of the key: they are identified once more before files are published.
+    ``kept`` is as for `cached_result`.
 
     Raises
     ------
@@ -53,13 +58,13 @@ def begin(
         If the folder cannot be written.
     """
     start = time.perf_counter()
-    cached = cached_result(files, key, overwrite=overwrite)
+    cached = cached_result(files, key, overwrite=overwrite, kept=kept)
     if cached is not None:
         yield cached
         return
     with staging(files.folder, files.stem) as stage:
         # Another run may have been faster; from here on the lock keeps it out.
-        cached = cached_result(files, key, overwrite=overwrite)
+        cached = cached_result(files, key, overwrite=overwrite, kept=kept)
         new = OpenDeliverables(files, key, stage, start, tuple(inputs))
         yield new if cached is None else cached
 
@@ -106,12 +111,13 @@ class OpenDeliverables:
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:
                     report(progress, "score", keep, opened.grid.shape)
-            decision = Decision(detector.threshold)
+            scored = ScoredMap(where, scores.read_first)
+            decision = Decision.of(detector.threshold, scored, detector.scores)
             tags |= threshold_tags(decision.threshold)
             scores.add_tags(tags)
             counts = write_decision(
                 decision,
-                ScoredMap(where, scores.read_first),
+                scored,
                 self.stage,
                 self.files,
                 tags=tags,
@@ -119,10 +125,23 @@ class OpenDeliverables:
                 quicklook=quicklook,
                 progress=progress,
             )
-        result = MapResult(
-            scene=opened.scene.name,
+        result = self.result(opened.scene.name, detector.id, decision, statistics, counts, options)
+        return self.publish(result, quicklook, file_name(opened.name))
+
+    def result(
+        self,
+        scene: str,
+        detector: str,
+        decision: Decision,
+        statistics: RunningStatistics,
+        counts: Counts,
+        options: ScoreOptions,
+    ) -> MapResult:
+        """Return what is to be published of a scene: all but its quick look is staged."""
+        return MapResult(
+            scene=scene,
             files=self.files,
-            detector=detector.id,
+            detector=detector,
             settings=self.key.settings,
             input=self.key.input,
             digest=self.key.digest,
@@ -133,11 +152,15 @@ class OpenDeliverables:
             objects=counts.objects,
             quantiles=statistics.quantiles,
             seconds=0.0,
+            p_values=options.p_values,
         )
-        return self.publish(result, quicklook, file_name(opened.name))
 
-    def publish(self, result: MapResult, quicklook: QuickLook, title: str) -> MapResult:
+    def publish(
+        self, result: MapResult, quicklook: QuickLook, title: str, *, map_stays: bool = False
+    ) -> MapResult:
         """Draw the quick look, write the summary, and publish every file; return the result.
+
+        ``map_stays``: the published anomaly map is not replaced.
 
         Raises
         ------
@@ -148,17 +171,20 @@ class OpenDeliverables:
         """
         stage, files = self.stage, self.files
         png = drawn(title, quicklook, result.threshold)
-        with writing(files.quicklook):
-            if png is None:
-                files.quicklook.unlink(missing_ok=True)  # it would be of an earlier run
-            else:
-                stage.path(files.quicklook.name).write_bytes(png)
         seconds = time.perf_counter() - self.start
         result = replace(result, drawn=png is not None, seconds=seconds)
+        with writing(files.quicklook):
+            if png is not None:
+                stage.path(files.quicklook.name).write_bytes(png)
         with writing(files.summary):
             stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
         require_unchanged(self.inputs)
-        stage.publish(*(path.name for path in result.written))
+        for path in set(files.all) - set(result.written):
+            with writing(path):
+                path.unlink(missing_ok=True)  # it would be of an earlier run
+                side_car(path).unlink(missing_ok=True)
+        made = [path for path in result.written if not (map_stays and path == files.scores)]
+        stage.publish(*(path.name for path in made))
         return result
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:

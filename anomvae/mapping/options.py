@@ -26,8 +26,23 @@ class ScoreOptions:
     top: int | None = None
     """Number of objects of the largest margin that are listed, None: all; pixels of the others stay
     flagged."""
+    p_values: bool = False
+    """Whether a map of p-values is written, too; the rule of the threshold must have them."""
     overwrite: bool = False
     """Whether to replace results of other settings."""
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The options that change results, but for those at their defaults.
+
+        A default adds nothing, so that archives made before its option stay up to date.
+        """
+        given = {
+            f"min_area={self.min_area}": self.min_area > 1,
+            f"top={self.top}": self.top is not None,
+            "p_values": self.p_values,
+        }
+        return tuple(text for text, changed in given.items() if changed)
 
     def __post_init__(self) -> None:
         """Refuse numbers below 1."""

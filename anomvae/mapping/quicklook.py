@@ -46,9 +46,10 @@ class QuickLookSpec:
     """Bands for red, green and blue, positions from 0; none: the scene is not shown."""
 
     @classmethod
-    def of(cls, shape: tuple[int, int], bands: Bands) -> QuickLookSpec:
-        """Choose pixels and bands for a scene."""
-        return cls(SamplingGrid.fitting(shape, SIDE), visible_bands(bands))
+    def of(cls, shape: tuple[int, int], bands: Bands | None = None) -> QuickLookSpec:
+        """Choose pixels and bands for a scene; without ``bands`` it is not shown."""
+        shown = [] if bands is None else visible_bands(bands)
+        return cls(SamplingGrid.fitting(shape, SIDE), shown)
 
     def preview(self, tile: Tile, block: Block) -> Array:
         """Sample the newest date of a tile, axes (row, col, band)."""

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..config import Config, resolve_config
-from ..errors import AnomvaeError, BrokenEnvironment, RasterError, is_lack_of_memory
 from ..files import PathText, SceneText, as_paths
 from ..fitting import EVERYTHING, Selection, detect
 from ..models.isolation import isolated
+from ..models.plan import ModelPlan
 from ..parallel import Mapper, Progress, quiet, serial
 from ..raster import OpenScene, Scene, identify_normal
+from ..stats.thresholds import parse_rule
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
+from .flagging import require_p_values
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
+from .outcomes import scored
 from .quicklook import QuickLook, QuickLookSpec
 from .tiles import Scorer, score_tiles
 
@@ -75,26 +76,23 @@ def score_scene(
         If another run is scoring the scene into that folder.
     """
     closed = Scene.of(scene)
-    with _scored(closed.name):
+    if options.p_values:
+        require_p_values(parse_rule(detector.threshold.rule))
+    with scored(closed.name):
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
-            files, area = Deliverables(Path(folder), opened.stem), options.min_area
+            files = Deliverables(Path(folder), opened.stem)
             inputs, settings = opened.files, ("score", repr(closed.nodata))
             files.require_apart(inputs)
             key = CacheKey.of(
-                detector.id,
-                *settings,
-                min_area=area,
-                top=options.top,
-                bands=opened.bands,
-                files=inputs,
+                detector.id, *settings, options=options, bands=opened.bands, files=inputs
             )
             begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
             return _deliver(detector, opened, begun, options, progress, mapper)
 
 
 @isolated()
-def detect_scene(
+def detect_scene(  # noqa: PLR0913 - one argument per option
     scene: PathText,
     folder: PathText,
     config: str | Config = "default",
@@ -102,6 +100,7 @@ def detect_scene(
     *,
     select: Selection = EVERYTHING,
     options: ScoreOptions = DEFAULT,
+    save_model: PathText | None = None,
     progress: Progress = quiet,
 ) -> MapResult:
     """Fit a detector to a scene, its anomalies included, and write the scene's deliverables.
@@ -114,6 +113,9 @@ def detect_scene(
         As for `score_scene`.
     config, seed, select
         As for `anomvae.detect`.
+    save_model : path, optional
+        Where the detector goes, after the deliverables; it replaces an older file.  Where the
+        result is up to date, it is fitted once more.
 
     Returns
     -------
@@ -134,50 +136,29 @@ def detect_scene(
         nodata=select.nodata,
         access=select.access,
     )
+    if options.p_values:
+        clean, covariates = bool(select.normal), bool(select.covariates)
+        plan = ModelPlan.of(resolved, in_sample=True, clean=clean, covariates=covariates)
+        require_p_values(plan.threshold)
     masks = as_paths(select.normal)
     normal = [part for path in masks for part in identify_normal(path, select.access)]
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
     settings += (repr(closed.nodata),)
-    area = options.min_area
     with closed.open() as opened:
         files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
         files.require_apart(inputs)
-        key = CacheKey.of(
-            "", *settings, min_area=area, top=options.top, bands=opened.bands, files=inputs
-        )
+        key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
-    if cached is not None:
+    if cached is not None and save_model is None:
         return cached
     detector = detect(scene, resolved, seed, select=select, progress=progress)
-    with _scored(closed.name), closed.open(detector.bands) as opened:
+    with scored(closed.name), closed.open(detector.bands) as opened:
         begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
-        return _deliver(detector, opened, begun, options, progress)
-
-
-@contextmanager
-def _scored(name: str) -> Iterator[None]:
-    """Report a lack of memory, disk or descriptors as an error of anomvae."""
-    try:
-        yield
-    except AnomvaeError:
-        raise
-    except Exception as error:
-        if not (isinstance(error, OSError) or is_lack_of_memory(error)):
-            raise
-        raise _as_ours(error, f"{name} cannot be scored") from error
-
-
-def _as_ours(error: Exception, problem: str) -> AnomvaeError:
-    if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
-        return BrokenEnvironment(
-            f"{problem}: too many files are open. Raise the limit (ulimit -n), or end other "
-            f"programs."
-        )
-    cause = "there is not enough memory" if is_lack_of_memory(error) else error
-    return RasterError(
-        f"{problem}: {cause}. Check permissions, free space and memory; a smaller tile needs less."
-    )
+        result = _deliver(detector, opened, begun, options, progress)
+    if save_model is not None:
+        detector.save(save_model)
+    return result
 
 
 def _deliver(

@@ -69,7 +69,7 @@ def _p_values(peaks: NDArray[np.float32], listing: Listing) -> Sequence[float | 
     return _shortened(listing.p_values(peaks))
 
 
-def _shortened(values: NDArray[np.float64]) -> list[float]:
+def _shortened(values: NDArray[np.floating]) -> list[float]:
     """Round to 7 significant digits, as many as a float32 has."""
     return [float(f"{value:.7g}") for value in values.tolist()]
 

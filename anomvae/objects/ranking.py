@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..files import writing
 from .labelling import ObjectTable, Table
 
-PValues = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+PValues = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """Returns the p-value of each score, in [0, 1]."""
 
 PLACE = np.dtype(

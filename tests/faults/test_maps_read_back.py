@@ -74,7 +74,7 @@ def test_the_side_car_of_a_map_that_is_replaced_goes_with_it(tmp_path):
 
     np.testing.assert_array_equal(places(result.path), places(scene))
     names = {path.name for path in result.files.folder.iterdir()}
-    assert names == {path.name for path in result.files.all}
+    assert names == {path.name for path in result.written}
 
 
 def test_files_are_published_with_their_own_side_cars_only(tmp_path):

@@ -1,0 +1,47 @@
+"""Print what became of each scene or map of a command, and end with its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..errors import ScenesFailed
+from . import options
+from .output import echo
+from .streams import note
+
+if TYPE_CHECKING:
+    from ..mapping import MapResult, Outcome
+
+ANOMALY_FOUND = 10
+
+
+def report(
+    outcomes: Iterable[Outcome], count: int, *, as_json: bool, noun: str = "scenes"
+) -> list[MapResult]:
+    """Print the outcome of each of ``count`` scenes as it comes; return the results.
+
+    The failure of an only scene ends the command as its own error, that of others `ScenesFailed`
+    once all are done.
+    """
+    printed = [_printed(outcome, as_json, alone=count == 1) for outcome in outcomes]
+    results = [result for result in printed if result is not None]
+    failed = count - len(results)
+    if failed:
+        raise ScenesFailed(
+            f"all {failed} {noun} failed; each is named above."
+            if failed == count
+            else f"{failed} of {count} {noun} failed; the others are done."
+        )
+    return results
+
+
+def _printed(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:
+    """Print the outcome of a scene; a failure ends the run only if there is no other scene."""
+    if outcome.error is not None and alone:
+        raise outcome.error
+    if outcome.result is None:
+        note(f"Failed: {outcome.error}")
+        return None
+    echo(options.result_line(outcome.result, as_json))
+    return outcome.result

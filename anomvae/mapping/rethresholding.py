@@ -1,0 +1,207 @@
+"""Decide a finished anomaly map anew by another threshold, without its model or its scene.
+
+The rule is applied to the scores of the map itself, as `detect` applies it to those of its scene:
+of a map of many pixels, to the sample that its quantiles come from.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..addresses import file_name
+from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, RasterError
+from ..files import PathText, writing
+from ..parallel import Progress, quiet
+from ..raster import Access
+from ..raster.access import DEFAULT as DEFAULT_ACCESS
+from ..raster.maps import OpenMap, open_map
+from ..stats.scores import NormalScores
+from ..stats.thresholds import Rule, parse_rule
+from .deliverables import MAP_END, CacheKey, Deliverables, MapResult, digest_of, summary_of_map
+from .flagging import (
+    Decision,
+    ScoredMap,
+    report,
+    require_p_values,
+    threshold_tags,
+    write_decision,
+)
+from .open_deliverables import OpenDeliverables, begin
+from .options import ScoreOptions
+from .outcomes import Outcome, scored
+from .quicklook import QuickLook, QuickLookSpec
+from .statistics import RunningStatistics
+
+DEFAULT = ScoreOptions()
+
+
+def rethreshold(
+    map_: PathText,
+    threshold: str,
+    folder: PathText | None = None,
+    options: ScoreOptions = DEFAULT,
+    *,
+    access: Access = DEFAULT_ACCESS,
+    progress: Progress = quiet,
+) -> MapResult:
+    """Make flags, objects, summary and quick look of an anomaly map anew, by another threshold.
+
+    Parameters
+    ----------
+    map_ : path
+        A ``<stem>.anomaly.tif``.
+    threshold : str
+        A rule of `anomvae.stats.thresholds`, which is applied to the scores of the map.
+    folder : path, optional
+        Where the results go, with a copy of the map; by default they replace those beside the map,
+        which itself stays as it is.
+    options : ScoreOptions, optional
+        Which objects are listed, whether there is a map of p-values, and whether to overwrite
+        results of another map; tiles and threads do not count.
+    access : Access, optional
+        Drivers and limits of the map.
+    progress : Progress, optional
+        Called for every window.
+
+    Returns
+    -------
+    MapResult
+        Its summary is what counts for the threshold: the tags of the map keep the one that it was
+        made with.
+
+    Raises
+    ------
+    ConfigError
+        If the rule is unknown, needs labels or held-out scores, or has no p-values where these are
+        wanted.
+    RasterError
+        If the map cannot be read, or is no anomaly map.
+    NotEnoughPixels
+        If the map has too few scores for the rule.
+    InputChanged, NotWritten, OutputExists, LockHeld
+        As for `score_scene`.
+    """
+    rule, source = _rule_of_map(threshold, options), Deliverables.of_map(Path(map_))
+    if source is None:
+        raise RasterError(f"{map_} is not called <scene>{MAP_END}. Give a map of anomvae.")
+    with scored(str(map_)), open_map(map_, access) as opened:
+        files = Deliverables(Path(folder or source.folder), source.stem)
+        summary = summary_of_map(Path(map_), opened.tags)
+        digest, key = _keyed(opened, summary, rule, options)
+        stays = files.scores.exists() and files.scores.samefile(map_)
+        inputs = opened.dataset.files
+        begun = begin(files, key, overwrite=options.overwrite, inputs=inputs, kept=digest)
+        with begun as out:
+            if isinstance(out, MapResult):
+                return out
+            if not stays:
+                with writing(files.scores):
+                    shutil.copyfile(map_, out.stage.path(files.scores.name))
+            scene = summary.scene if summary else opened.tags.get("ANOMVAE_SCENE", source.stem)
+            result, quicklook = _decided(opened, scene, rule, out, options, progress)
+            return out.publish(result, quicklook, file_name(scene), map_stays=stays)
+
+
+def rethreshold_maps(
+    maps: Iterable[PathText],
+    threshold: str,
+    folder: PathText | None = None,
+    options: ScoreOptions = DEFAULT,
+    *,
+    access: Access = DEFAULT_ACCESS,
+    progress: Progress = quiet,
+) -> Iterator[Outcome]:
+    """Yield the outcome of `rethreshold` for each map; one that fails does not stop the others.
+
+    Raises
+    ------
+    ConfigError
+        At once, if the rule does not fit any map.
+    """
+    _rule_of_map(threshold, options)
+    for map_ in maps:
+        try:
+            result = rethreshold(map_, threshold, folder, options, access=access, progress=progress)
+            yield Outcome(str(map_), result)
+        except BrokenEnvironment:  # no map's fault
+            raise
+        except AnomvaeError as error:
+            yield Outcome(str(map_), None, error)
+
+
+def maps_in(names: Iterable[PathText]) -> list[Path]:
+    """Return the anomaly maps that are named, and those in each folder that is, but not below it.
+
+    Raises
+    ------
+    RasterError
+        If a folder holds none.
+    """
+    found: list[Path] = []
+    for path in map(Path, names):
+        inside = sorted(path.glob(f"*{MAP_END}")) if path.is_dir() else [path]
+        if not inside:
+            raise RasterError(f"{path} holds no <scene>{MAP_END}. Give a folder of anomaly maps.")
+        found += inside
+    return found
+
+
+def _rule_of_map(text: str, options: ScoreOptions) -> Rule:
+    rule = parse_rule(text)
+    if rule.kind.held_out:
+        raise ConfigError(
+            f"threshold = {rule} needs scores of pixels that training did not read, and a map does "
+            f"not name them. Give it to anomvae score --threshold, or choose quantile:FPR."
+        )
+    if options.p_values:
+        require_p_values(rule)
+    return rule
+
+
+def _keyed(
+    opened: OpenMap, summary: MapResult | None, rule: Rule, options: ScoreOptions
+) -> tuple[str, CacheKey]:
+    """Return the digest of a map, and the key of what a rule makes of it."""
+    digest, detector = (opened.tags.get(f"ANOMVAE_{name}") for name in ("DIGEST", "DETECTOR"))
+    if not digest or detector is None:
+        raise RasterError(
+            f"{opened.dataset.name} does not name its detector: another program has written it. "
+            f"Score the scene again."
+        )
+    settings = digest_of("rethreshold", digest, str(rule), *options.changes)
+    return digest, CacheKey(detector, settings, "" if summary is None else summary.input)
+
+
+def _decided(
+    opened: OpenMap,
+    scene: str,
+    rule: Rule,
+    out: OpenDeliverables,
+    options: ScoreOptions,
+    progress: Progress,
+) -> tuple[MapResult, QuickLook]:
+    """Stage what a rule makes of a map."""
+    shape, where = opened.grid.shape, opened.georeference
+    scored_map = ScoredMap(where, opened.dataset.read_first)
+    statistics = RunningStatistics(shape)
+    for window in scored_map.windows():
+        statistics.add(window.keep, scored_map.read(window.keep))
+        report(progress, "read", window.keep, shape)
+    normal = NormalScores.of(statistics.sampled, held_out=False)
+    decision = Decision.of(rule.threshold(normal), scored_map, normal)
+    ours = {name: text for name, text in opened.tags.items() if name.startswith("ANOMVAE_")}
+    quicklook = QuickLook(QuickLookSpec.of(shape))
+    counts = write_decision(
+        decision,
+        scored_map,
+        out.stage,
+        out.files,
+        tags=ours | {"ANOMVAE_DIGEST": out.key.digest} | threshold_tags(decision.threshold),
+        options=options,
+        quicklook=quicklook,
+        progress=progress,
+    )
+    result = out.result(scene, out.key.detector, decision, statistics, counts, options)
+    return result, quicklook
