@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.rasters import QUICK, SAMPLES, land, run, trained, write, write_labels
@@ -187,6 +188,24 @@ def test_info_describes_a_model(model):
     assert facts["family"] == "vae"
     assert facts["score"] == "reconstruction (band noise) + 1 x KL + linear term (weight 1), nats"
     assert facts["threshold"]["value"] == trained().threshold.value
+
+
+def test_a_promise_that_held_out_pixels_contradict_is_warned_of(tmp_path):
+    values = np.random.default_rng(0).lognormal(sigma=1.5, size=(4, 96, 96)).astype("float32")
+    scene, model = write(tmp_path / "s.tif", values), tmp_path / "m.safetensors"
+
+    skewed = run("train", scene, "-o", model, "--threshold", "sigma:3", *SHORT)
+    text, facts = described(model)
+    kept = run("train", scene, "-o", model, "--overwrite", "--threshold", "quantile:0.01", *SHORT)
+
+    assert "held-out pixels (promised 0.13%)" in skewed.out
+    assert "promises to flag 0.13% of normal pixels, but" in skewed.err
+    assert "promises to flag 0.13% of normal pixels, but" in text
+    assert facts["promised rate"] == pytest.approx(0.00135, rel=0.01)
+    rate = facts["held-out rate"]
+    assert facts["promised rate"] < rate["low"] < rate["rate"] < rate["high"]
+    assert "promises" not in kept.err
+    assert "warning" not in described(model)[1]
 
 
 def test_info_describes_dropped_bands_annuli_and_the_weighting(tmp_path):

@@ -85,5 +85,12 @@ def test_one_block_has_an_interval_that_contains_its_rate(count):
     assert rate.low <= rate.rate <= rate.high
 
 
+def test_a_threshold_without_a_promise_is_not_doubted():
+    rate = HeldOutRate(0.5, 1000, 10, 0.4, 0.6)
+
+    assert "promises to flag 0.10% of normal pixels, but 50.00%" in rate.doubt(0.001)
+    assert rate.doubt(None) == rate.doubt(0.3) == ""
+
+
 def test_a_rate_without_blocks_contradicts_nothing():
     assert not HeldOutRate(0.5, 1000).contradicts(0.001)

@@ -63,7 +63,7 @@ def _model(file: str) -> dict[str, Any]:
         "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
         "threshold": None if threshold is None else asdict(threshold),
-        "held-out rate": None if card.held_out is None else asdict(card.held_out),
+        **_rates(card),
         "trained on": list(training.scenes),
         "pixels": training.pixels,
         **({"dates of each": training.dates} if training.dates > 1 else {}),
@@ -75,6 +75,16 @@ def _model(file: str) -> dict[str, Any]:
         **_latent_statistics(training.latent),
         "written by": f"anomvae {card.anomvae}, torch {card.torch}",
     }
+
+
+def _rates(card: Card) -> dict[str, Any]:
+    """Return the rate that the threshold promises, and that on held-out pixels."""
+    promise = None if card.threshold is None else card.threshold.promise
+    if card.held_out is None:
+        return {"promised rate": promise, "held-out rate": None}
+    rates = {"promised rate": promise, "held-out rate": asdict(card.held_out)}
+    doubt = card.held_out.doubt(promise)
+    return rates | ({"warning": doubt} if doubt else {})
 
 
 def _latent_statistics(latent: LatentStatistics) -> dict[str, Any]:

@@ -48,13 +48,13 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 
 def rates_text(threshold: Threshold, held_out: HeldOutRate | None) -> str:
-    """Return the share of the pixels above a threshold, and that of the held-out ones."""
-    above = f"above it {threshold.fpr:.2%} of {threshold.pixels}"
-    if threshold.held_out:
-        return f"{above} held-out pixels"
-    if held_out is None:
-        return f"{above} training pixels"
-    return f"{above} pixels, {held_out.rate:.2%} of {held_out.pixels} held-out pixels"
+    """Return the shares of pixels above a threshold, and the rate that it promises."""
+    kind = "held-out " if threshold.held_out else "" if held_out else "training "
+    text = f"above it {threshold.fpr:.2%} of {threshold.pixels} {kind}pixels"
+    if held_out is not None and not threshold.held_out:
+        text += f", {held_out.rate:.2%} of {held_out.pixels} held-out pixels"
+    promise = threshold.promise
+    return text if promise is None else f"{text} (promised {promise:.2%})"
 
 
 def csv_text(table: pd.DataFrame) -> str:

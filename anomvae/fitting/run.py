@@ -243,4 +243,6 @@ def calibrate(detector: Detector, rule: Rule, scores: BlockScores, seed: int) ->
     if not held_out.any():
         return calibrated
     rate = held_out_rate(scores.values[held_out], scores.blocks[held_out], threshold.value, seed)
+    if doubt := rate.doubt(threshold.promise):
+        log.warning("%s", doubt)
     return replace(calibrated, card=replace(calibrated.card, held_out=rate))

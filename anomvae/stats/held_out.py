@@ -61,6 +61,17 @@ class HeldOutRate:
         off = not promise / RATIO <= self.rate <= promise * RATIO
         return off and not self.low <= promise <= self.high
 
+    def doubt(self, promise: float | None) -> str:
+        """Return the warning that a promised rate is contradicted; empty where it is not."""
+        if promise is None or not self.contradicts(promise):
+            return ""
+        return (
+            f"the threshold promises to flag {promise:.2%} of normal pixels, but {self.rate:.2%} "
+            f"({self.low:.2%} to {self.high:.2%}) of {self.pixels} that training did not read lie "
+            f"above it: expect this rate on new scenes, or fit the threshold on them (anomvae "
+            f"threshold)"
+        )
+
 
 def held_out_rate(
     scores: NDArray[np.floating], blocks: NDArray[np.integer], threshold: float, seed: int

@@ -47,6 +47,17 @@ class Threshold:
     held_out: bool
     """Whether the detector was fitted without these pixels."""
 
+    @property
+    def promise(self) -> float | None:
+        """The rate of normal pixels that its rule promises to flag; None for a rule without one.
+
+        None, too, for a rule that this version does not know.
+        """
+        try:
+            return parse_rule(self.rule).promise
+        except ConfigError:
+            return None
+
     def flag(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Flag anomalous scores; NaN (no data) is never anomalous."""
         return np.asarray(scores > np.float32(self.value))
