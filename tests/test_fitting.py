@@ -385,7 +385,7 @@ def test_a_small_objects_detector_follows_its_configuration(scene):
     assert (card.context.annulus, card.weighting.annulus) == (Annulus(15, 7), Annulus(21, 7))
     context, weighting = card.context, card.weighting
     assert (context.mean_components, context.std_components, context.clip_sigma) == (10, 5, 2.0)
-    assert (weighting.local_contrast, weighting.latent_distance) == (0.65, 1.0)
+    assert (weighting.local_contrast, weighting.latent_distance) == (0.65, 0.5)
 
 
 def test_training_reads_no_held_out_pixel_even_as_surroundings(tmp_path):
