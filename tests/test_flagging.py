@@ -158,8 +158,18 @@ def test_p_values_of_a_rule_that_has_none_are_refused_before_any_work(scene, tmp
 
 
 def test_the_command_refuses_p_values_that_there_are_not(scene, model, tmp_path):
+    other = write(tmp_path / "other.tif", land())
     ran = run(
-        "score", scene, "-m", model, "-o", tmp_path / "out", "--threshold", "mad:5", "--p-values"
+        "score",
+        scene,
+        other,
+        "-m",
+        model,
+        "-o",
+        tmp_path / "out",
+        "--threshold",
+        "mad:5",
+        "--p-values",
     )
 
     refused(ran, 2, "has no p-values")

@@ -25,7 +25,13 @@ LEVEL = {name: level for level, name in enumerate(sorted(ROOMS, key="__main__"._
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 TORCH_FREE = [
     *(name for name in ROOMS if LEVEL[name] < LEVEL["models"]),
-    *("detector.modelfile", "mapping.deliverables", "monitoring", "testing.simulate"),
+    *(
+        "detector.modelfile",
+        "mapping.deliverables",
+        "mapping.rethresholding",
+        "monitoring",
+        "testing.simulate",
+    ),
 ]
 HEAVY = {"torch", "pandas", "sklearn", "scipy", "pydantic", "matplotlib"}
 

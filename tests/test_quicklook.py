@@ -84,6 +84,21 @@ def test_a_scene_without_data_or_contrast_can_be_drawn(fill):
     assert draw("flat", quicklook, ONE).startswith(b"\x89PNG")
 
 
+def test_flags_of_a_map_lie_over_its_scores_where_there_is_no_scene():
+    scores = np.full((10, 12), 0.5, np.float32)
+    scores[4, 5] = 100
+    quicklook, other = (
+        QuickLook(QuickLookSpec.of(scores.shape)),
+        QuickLook(QuickLookSpec.of(scores.shape)),
+    )
+    quicklook.add_scores((slice(0, 10), slice(0, 12)), scores, scores > 1)
+    other.add_scores((slice(0, 10), slice(0, 12)), scores, scores > 1000)
+    width = {one: int.from_bytes(draw("map", one, ONE)[16:20], "big") for one in (quicklook, other)}
+
+    assert width[quicklook] == pytest.approx(1300 * 2 / 3, abs=1)
+    assert draw("map", quicklook, ONE) != draw("map", other, ONE)
+
+
 def test_bands_are_stretched_between_2_and_98_percent_and_no_data_is_grey():
     image = np.linspace(0, 1, 101 * 3, dtype="float32").reshape(1, 101, 3)
     image[0, 0, 1] = np.nan

@@ -19,7 +19,9 @@ from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, WorkersLost
 from ..files import PathText, SceneText
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
 from ..raster import Scene
+from ..stats.thresholds import parse_rule
 from .deliverables import Deliverables
+from .flagging import require_p_values
 from .options import ScoreOptions
 from .outcomes import Outcome
 from .score import DEFAULT, score_scene
@@ -59,12 +61,14 @@ def score_scenes(
     ------
     ConfigError
         At once, if two scenes would write the same files, or one would replace an input of
-        another.
+        another, or p-values are wanted of a rule that has none.
     BrokenEnvironment
         When PROJ does not work here, or on a worker.
     """
     closed = [Scene.of(scene) for scene in scenes]
     _require_own_names(closed)
+    if options.p_values:
+        require_p_values(parse_rule(detector.threshold.rule))
     inputs = [file for scene in closed for file in scene.identity]
     for scene in closed:
         Deliverables(Path(folder), scene.stem).require_apart(inputs)
