@@ -29,6 +29,7 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..stats.context import Context, conditioned, fit_context
 from ..stats.covariates import fit_covariates
+from ..stats.domain import LEVELS
 from ..stats.latent import LatentStatistics
 from ..stats.linear import fit_linear
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
@@ -42,8 +43,7 @@ from .training_set import TrainingSet, training_set
 
 log = logging.getLogger(__name__)
 
-LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
-"""Levels of the band quantiles that a detector keeps of its training examples."""
+
 QUANTILE_EXAMPLES = 50_000
 SCORED_EXAMPLES = 65_536  # whose scores linear term and local-contrast weighting are fitted to
 LATENT_EXAMPLES = 10_000  # whose codes are described

@@ -1,0 +1,190 @@
+"""The domain of a detector: whether a scene looks like those that it was trained on.
+
+A detector scores whatever has its bands.  Where a whole scene differs from the training scenes
+(another processing baseline, another scaling, haze, another season), its scores measure that
+difference instead of unusual pixels.  So a scene is compared with what the model keeps of its
+training scenes:
+
+scale     bands are larger or smaller by one factor
+shift     all quantiles of all bands differ by one number, such as the +1000 of Sentinel-2's
+          processing baseline 04.00
+range     pixels lie outside of the training range in most bands, or most pixels do in a band
+scores    many scores lie above the 95 % quantile of those of normal pixels
+flagged   many pixels are above the threshold
+
+Land differs between scenes, too.  So a shift or a scale counts only where bands and quantiles agree
+about it: another landscape changes bright and dark pixels, and bands, by different amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import listed
+from .scores import ScoreDistribution
+
+LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
+"""Levels of the band quantiles that a detector keeps of its training examples."""
+COMPARED = slice(3, 8)
+"""The levels from 5 to 95 %, which single pixels do not move."""
+MIDDLE = 5
+"""The level of the median."""
+FEWEST = 100
+"""Pixels below which nothing is concluded from the bands."""
+SCALED = 4.0
+"""Factor between medians that no other land or light explains."""
+SHIFTED = 0.1, 0.15
+"""Shift, in spreads of a band (5 to 95 %), that makes the verdict doubtful, and no."""
+AGREEMENT = 0.3
+"""Largest deviation of bands and quantiles from a common shift or log factor, relative to it."""
+DARK_AGREEMENT = 0.1
+"""The same of the 5 % quantiles alone: other land changes dark pixels less than bright ones."""
+MARGIN = 0.1
+"""Share of the training range that is added to it at both ends."""
+OUTSIDE = 0.1, 0.5
+"""Share of the pixels outside of that range that makes the verdict doubtful, and no."""
+HIGH = 0.3, 0.8
+"""Share of the scores above the 95 % quantile of normal pixels, likewise."""
+FLAGGED = 0.1, 0.5
+"""Share of flagged pixels, likewise."""
+
+Floats = NDArray[np.floating]
+
+
+class InDomain(StrEnum):
+    """Whether a scene looks like the training scenes."""
+
+    YES = "yes"
+    DOUBTFUL = "doubtful"
+    NO = "no"
+
+
+@dataclass(frozen=True)
+class SceneVerdict:
+    """Whether a scene looks like the training scenes, and why not."""
+
+    in_domain: InDomain
+    """The verdict."""
+    reasons: tuple[str, ...] = ()
+    """Each a clause, the most severe first; empty where the verdict is yes."""
+
+
+class _Doubt(NamedTuple):
+    severe: bool
+    reason: str
+
+
+def scene_verdict(
+    spectra: Floats,
+    band_names: tuple[str, ...],
+    trained: Floats,
+    scores: ScoreDistribution,
+    normal: ScoreDistribution,
+    flagged: float,
+    fpr: float,
+) -> SceneVerdict:
+    """Compare a scene with the training scenes.
+
+    Parameters
+    ----------
+    spectra : array, shape (n, band)
+        A sample of the scene, data units; NaN = no data.
+    band_names : tuple of str
+        The names of the bands.
+    trained : array, shape (level, band)
+        Quantiles of the training examples at `LEVELS`, data units.
+    scores, normal : ScoreDistribution
+        The scores of the scene, and those of normal training pixels.
+    flagged, fpr : float
+        The shares of the scene's pixels and of normal pixels that are above the threshold.
+    """
+    known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
+    doubts = [*_of_scores(scores, normal), *_of_flags(flagged, fpr)]
+    if len(known) >= FEWEST:
+        doubts = [*_of_bands(known, band_names, trained), *doubts]
+    severe = [doubt.reason for doubt in doubts if doubt.severe]
+    light = [doubt.reason for doubt in doubts if not doubt.severe]
+    verdict = InDomain.NO if severe else InDomain.DOUBTFUL if light else InDomain.YES
+    return SceneVerdict(verdict, (*severe, *light))
+
+
+def _of_bands(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[_Doubt]:
+    """Yield a scale or a shift, which explain a range; else the range."""
+    quantiles = np.quantile(known, LEVELS[COMPARED], axis=0)
+    common = [*_scale(quantiles, trained[COMPARED]), *_shift(quantiles, trained[COMPARED])]
+    yield from common[:1]
+    if not common:
+        yield from _range(known, names, trained)
+
+
+def _scale(scene: Floats, trained: Floats) -> Iterator[_Doubt]:
+    middle = MIDDLE - COMPARED.start
+    positive = (scene[middle] > 0) & (trained[middle] > 0)
+    if positive.mean() < 0.5:
+        return
+    factor, deviation = _common(np.log(scene[middle][positive] / trained[middle][positive]))
+    if abs(factor) > np.log(SCALED) and deviation <= AGREEMENT * abs(factor):
+        yield _Doubt(
+            severe=True,
+            reason=f"its values are about {np.exp(factor):.2g} times those in training: looks "
+            f"like another scaling, such as reflectance of 0 to 1 against 0 to 10000",
+        )
+
+
+def _shift(scene: Floats, trained: Floats) -> Iterator[_Doubt]:
+    shift, dark_deviation = _common((scene - trained)[0])
+    deviation = float(np.median(np.abs(scene - trained - shift)))
+    agree = deviation <= AGREEMENT * abs(shift) and dark_deviation <= DARK_AGREEMENT * abs(shift)
+    spread = float(np.median(trained[-1] - trained[0]))
+    light, severe = SHIFTED
+    if agree and abs(shift) > light * spread:
+        direction = "higher" if shift > 0 else "lower"
+        yield _Doubt(
+            severe=abs(shift) > severe * spread,
+            reason=f"all bands are {direction} by about {abs(shift):.3g}: looks like another "
+            f"processing baseline, or an offset that is not applied",
+        )
+
+
+def _range(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[_Doubt]:
+    low, high = trained[1], trained[-2]
+    margin = MARGIN * (high - low)
+    outside = (known < low - margin) | (known > high + margin)
+    pixels = float((outside.mean(axis=-1) > 0.5).mean())
+    light, severe = OUTSIDE
+    if pixels > light:
+        yield _Doubt(
+            severe=pixels > severe,
+            reason=f"{pixels:.0%} of its pixels lie outside of the training range in most bands",
+        )
+        return
+    odd = [name for name, share in zip(names, outside.mean(axis=0), strict=True) if share > severe]
+    if odd:
+        reason = f"most of its pixels lie outside of the training range in {listed(odd)}"
+        yield _Doubt(severe=False, reason=reason)
+
+
+def _of_scores(scores: ScoreDistribution, normal: ScoreDistribution) -> Iterator[_Doubt]:
+    share = scores.exceeding(normal.quantile(0.95))
+    light, severe = HIGH
+    if share > light:
+        reason = f"{share:.0%} of its scores lie above the 95 % quantile of normal pixels"
+        yield _Doubt(share > severe, reason)
+
+
+def _of_flags(flagged: float, fpr: float) -> Iterator[_Doubt]:
+    light, severe = (max(share, 3 * fpr) for share in FLAGGED)
+    if flagged > light:
+        yield _Doubt(flagged > severe, f"{flagged:.0%} of its pixels are above the threshold")
+
+
+def _common(differences: Floats) -> tuple[float, float]:
+    """Return the median, and the median deviation from it."""
+    middle = float(np.median(differences))
+    return middle, float(np.median(np.abs(differences - middle)))
