@@ -17,6 +17,7 @@
     ├── GridMismatch (ValueError)       4  two rasters do not share one pixel grid
     ├── BandMismatch (ValueError)       4  a scene's bands are not the detector's bands
     ├── CovariateMismatch (ValueError)  4  a scene's covariates are not the detector's
+    ├── OutOfDomain (ValueError)        4  a scene is not like those the detector was trained on
     ├── ScenesFailed (RuntimeError)     5  some scenes of a batch failed, the others are done
     ├── NotDelivered (RuntimeError)     5  alerts were not sent; the next run tries again
     └── LockHeld (RuntimeError)         6  another run writes the same results
@@ -115,6 +116,12 @@ class BandMismatch(AnomvaeError, ValueError):
 
 class CovariateMismatch(AnomvaeError, ValueError):
     """A scene's covariates are not those the detector was trained with."""
+
+    exit_code = 4
+
+
+class OutOfDomain(AnomvaeError, ValueError):
+    """A scene is not like those that the detector was trained on; its results are there."""
 
     exit_code = 4
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.stats.domain import LEVELS, InDomain, scene_verdict
+from anomvae.stats.domain import LEVELS, Domain, InDomain
 from anomvae.stats.scores import describe_scores
 from anomvae.testing.simulate import simulate
 
@@ -27,8 +27,9 @@ def spectra(seed):
 TRAINED = np.quantile(spectra(0), LEVELS, axis=0)
 
 
-def verdict(scene, scores=SCORES, flagged=0.002, names=NAMES, trained=TRAINED):
-    return scene_verdict(scene, names, trained, describe_scores(scores), NORMAL, flagged, 0.001)
+def verdict(scene, scores=SCORES, flagged=0.002, trained=TRAINED):
+    domain = Domain(NAMES, trained, NORMAL)
+    return domain.verdict(scene, describe_scores(scores), flagged, 0.001)
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
@@ -68,7 +69,7 @@ def test_units_do_not_matter(gain, offset, shift):
 
 
 def test_clouds_over_most_of_a_scene_are_out_of_range():
-    scene = spectra(1)
+    scene = spectra(1).copy()
     scene[: len(scene) * 7 // 10] = 9000.0
 
     found = verdict(scene)
@@ -78,7 +79,7 @@ def test_clouds_over_most_of_a_scene_are_out_of_range():
 
 
 def test_a_single_odd_band_makes_it_doubtful_and_is_named():
-    scene = spectra(1)
+    scene = spectra(1).copy()
     scene[:, 6] += 30_000
 
     found = verdict(scene)
@@ -96,9 +97,7 @@ def test_flags_everywhere_are_never_silent(flagged, expected):
 
 
 def test_a_rule_that_flags_much_of_normal_land_is_no_reason():
-    scores, normal = describe_scores(SCORES), NORMAL
-
-    found = scene_verdict(spectra(1), NAMES, TRAINED, scores, normal, 0.25, 0.2)
+    found = Domain(NAMES, TRAINED, NORMAL).verdict(spectra(1), NORMAL, 0.25, fpr=0.2)
 
     assert found.in_domain is InDomain.YES
 

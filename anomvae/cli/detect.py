@@ -18,6 +18,7 @@ from .output import echo
 @options.min_area_opt
 @options.top_opt
 @options.p_values_opt
+@options.sensitivity_opt
 @click.option(
     "--save-model",
     metavar="FILE",
@@ -34,6 +35,7 @@ def detect(  # noqa: PLR0913 - one argument per option
     min_area: int,
     top: int | None,
     p_values: bool,
+    sensitivity: bool,
     save_model: str | None,
     overwrite: bool,
     fail_on_anomaly: bool,
@@ -68,7 +70,11 @@ def detect(  # noqa: PLR0913 - one argument per option
             seed,
             select=select,
             options=ScoreOptions(
-                min_area=min_area, top=top, p_values=p_values, overwrite=overwrite
+                min_area=min_area,
+                top=top,
+                p_values=p_values,
+                sensitivity=sensitivity,
+                overwrite=overwrite,
             ),
             save_model=save_model,
             progress=progress,

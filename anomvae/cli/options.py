@@ -154,6 +154,11 @@ p_values_opt = click.option(
     is_flag=True,
     help="Write a map of p-values, too; for gaussian, conformal, fdr and quantile.",
 )
+sensitivity_opt = click.option(
+    "--sensitivity",
+    is_flag=True,
+    help="Report how much of a pixel an object must fill to be found in the scene.",
+)
 fail_on_anomaly_opt = click.option(
     "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
 )
@@ -222,7 +227,10 @@ def result_line(result: MapResult, as_json: bool) -> str:
     note = "" if result.newly_written else "  (up to date)"
     flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
     objects = "1 object" if result.objects == 1 else f"{result.objects} objects"
-    return f"{result.path}  {flagged}, {objects}{note}"
+    found = "" if result.sensitivity is None else f", finds {result.sensitivity}"
+    verdict = result.verdict
+    domain = "" if verdict is None or not verdict.reasons else f", in domain: {verdict.in_domain}"
+    return f"{result.path}  {flagged}, {objects}{found}{domain}{note}"
 
 
 def require_writable(path: str, overwrite: bool, read: Iterable[PathText | None]) -> None:

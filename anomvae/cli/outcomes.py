@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..errors import ScenesFailed
+from ..addresses import displayed
+from ..errors import OutOfDomain, ScenesFailed
 from . import options
 from .output import echo
 from .streams import note
@@ -34,6 +35,21 @@ def report(
             else f"{failed} of {count} {noun} failed; the others are done."
         )
     return results
+
+
+def require_in_domain(results: Iterable[MapResult]) -> None:
+    """Raise OutOfDomain when a scene is not like the training scenes."""
+    out = [
+        f"{displayed(result.scene)}: {result.verdict}."
+        for result in results
+        if result.verdict is not None and result.verdict.in_domain == "no"
+    ]
+    if out:
+        more = "" if len(out) == 1 else f" ({len(out) - 1} more scenes are not, either.)"
+        raise OutOfDomain(
+            f"{out[0]}{more} Give scenes of the product that the detector was trained on, or train "
+            f"one on these."
+        )
 
 
 def _printed(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:

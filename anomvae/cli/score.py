@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from . import options
-from .outcomes import ANOMALY_FOUND, report
+from .outcomes import ANOMALY_FOUND, report, require_in_domain
 
 
 @click.command()
@@ -22,6 +22,7 @@ from .outcomes import ANOMALY_FOUND, report
 @options.min_area_opt
 @options.top_opt
 @options.p_values_opt
+@options.sensitivity_opt
 @options.dates_opt
 @click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
@@ -31,6 +32,11 @@ from .outcomes import ANOMALY_FOUND, report
 )
 @click.option("--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster.")
 @options.overwrite_opt
+@click.option(
+    "--strict-domain",
+    is_flag=True,
+    help="Exit with 4 if a scene is not like the training scenes; its results are written.",
+)
 @options.fail_on_anomaly_opt
 @options.json_opt
 @options.device_opt
@@ -45,11 +51,13 @@ def score(  # noqa: PLR0913 - one argument per option
     min_area: int,
     top: int | None,
     p_values: bool,
+    sensitivity: bool,
     dates: str,
     threads: int | None,
     workers: int | None,
     dask: str | None,
     overwrite: bool,
+    strict_domain: bool,
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
@@ -81,6 +89,7 @@ def score(  # noqa: PLR0913 - one argument per option
         min_area=min_area,
         top=top,
         p_values=p_values,
+        sensitivity=sensitivity,
         overwrite=overwrite,
     )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
@@ -91,5 +100,7 @@ def score(  # noqa: PLR0913 - one argument per option
             detector, closed, folder, score_options, progress=progress, mapper=mapper
         )
         results = report(outcomes, len(closed), as_json=as_json)
+    if strict_domain:
+        require_in_domain(results)
     if fail_on_anomaly and any(result.flagged for result in results):
         raise SystemExit(ANOMALY_FOUND)

@@ -17,6 +17,7 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
 from ..stats.context import Context, conditioned
+from ..stats.domain import Domain
 from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import Scaler
@@ -66,6 +67,13 @@ class DetectorState:
         if self.card.threshold is None:
             raise ConfigError("The detector has no threshold yet. Fit one with `with_threshold`.")
         return self.card.threshold
+
+    @property
+    def domain(self) -> Domain | None:
+        """What it keeps of its training scenes; None before its threshold is fitted."""
+        if self.scores is None:
+            return None
+        return Domain(self.bands.names, self.band_quantiles, self.scores.all)
 
     @property
     def radius(self) -> int:

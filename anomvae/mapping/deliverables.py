@@ -22,6 +22,8 @@ from ..identity import FileIdentity
 from ..objects import objects_digest
 from ..pixels.bands import Bands
 from ..raster import Access, open_raster
+from ..stats.domain import InDomain, SceneVerdict
+from ..stats.sensitivity import Sensitivity
 from ..stats.thresholds import Threshold
 from .options import ScoreOptions
 
@@ -201,6 +203,10 @@ class MapResult:
     """Whether there is a quick look; the other files do not depend on it."""
     p_values: bool = False
     """Whether there is a map of p-values."""
+    verdict: SceneVerdict | None = None
+    """Whether the scene looks like the training scenes; None in summaries of earlier versions."""
+    sensitivity: Sensitivity | None = None
+    """How much of a pixel an object must fill to be found; None where it was not measured."""
 
     @property
     def path(self) -> Path:
@@ -226,6 +232,8 @@ class MapResult:
             "pixels": {"total": self.pixels, "valid": self.valid, "flagged": self.flagged},
             "objects": self.objects,
             "score_quantiles": dict(self.quantiles),
+            "domain": None if self.verdict is None else asdict(self.verdict),
+            "sensitivity": None if self.sensitivity is None else self.sensitivity.to_json(),
             "files": [path.name for path in self.written],
             "seconds": round(self.seconds, 3),
         }
@@ -253,10 +261,25 @@ def read_summary(files: Deliverables) -> MapResult | None:
             newly_written=False,
             drawn=files.quicklook.name in data["files"],
             p_values=files.p_values.name in data["files"],
+            verdict=_verdict(data.get("domain")),
+            sensitivity=_sensitivity(data.get("sensitivity")),
         )
         return result if _is_well_typed(result) else None
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _verdict(data: Any) -> SceneVerdict | None:  # noqa: ANN401 - JSON
+    if data is None:
+        return None
+    return SceneVerdict(InDomain(data["in_domain"]), tuple(map(str, data["reasons"])))
+
+
+def _sensitivity(data: Any) -> Sensitivity | None:  # noqa: ANN401 - JSON
+    if data is None:
+        return None
+    fills, found = (tuple(map(float, data[name])) for name in ("fills", "found"))
+    return Sensitivity(fills, found, int(data["places"]))
 
 
 def summary_of_map(path: Path, tags: Mapping[str, str]) -> MapResult | None:

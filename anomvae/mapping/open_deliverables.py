@@ -7,6 +7,7 @@ pass writes the scores tile by tile; a second one over the whole map decides wha
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -17,21 +18,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import __version__
-from ..addresses import file_name
+from ..addresses import displayed, file_name
 from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
 from ..parallel import Progress, ahead
 from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
+from ..stats.domain import SceneVerdict
+from ..stats.scores import describe_scores
 from .deliverables import CacheKey, Deliverables, MapResult, cached_result
 from .flagging import Counts, Decision, ScoredMap, report, threshold_tags, write_decision
 from .options import ScoreOptions
 from .quicklook import QuickLook, drawn
+from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
 
 if TYPE_CHECKING:
     from .tiles import Scorer, TileScores
+
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -126,6 +133,13 @@ class OpenDeliverables:
                 progress=progress,
             )
         result = self.result(opened.scene.name, detector.id, decision, statistics, counts, options)
+        spectra, sensitivity = statistics.spectra, None
+        if options.sensitivity:
+            sensitivity = measure_sensitivity(
+                detector, opened, spectra, decision, seed=0, progress=progress
+            )
+        verdict = _verdict(detector, statistics, result)
+        result = replace(result, verdict=verdict, sensitivity=sensitivity)
         return self.publish(result, quicklook, file_name(opened.name))
 
     def result(
@@ -198,6 +212,21 @@ class OpenDeliverables:
         }
 
 
+def _verdict(
+    detector: Scorer, statistics: RunningStatistics, result: MapResult
+) -> SceneVerdict | None:
+    """Compare a scene with the training scenes, and warn where it is not like them."""
+    domain, scores = detector.domain, statistics.sampled
+    if domain is None or not scores.size:
+        return None
+    share = result.flagged / result.valid
+    described = describe_scores(scores)
+    verdict = domain.verdict(statistics.spectra, described, share, result.threshold.fpr)
+    if verdict.reasons:
+        log.warning("%s: %s", displayed(result.scene), verdict)
+    return verdict
+
+
 @dataclass(frozen=True)
 class _TileWriter:
     """Writes the newest date of a tile into the anomaly map, and counts it."""
@@ -210,5 +239,6 @@ class _TileWriter:
         keep, newest = scored.tile.keep, np.stack([term[-1] for term in scored.scores])
         self.scores.write(keep, newest)
         self.statistics.add(keep, newest[0])
+        self.statistics.add_spectra(scored.sample)
         self.quicklook.add_preview(keep, scored.preview)
         return keep

@@ -28,6 +28,8 @@ class ScoreOptions:
     flagged."""
     p_values: bool = False
     """Whether a map of p-values is written, too; the rule of the threshold must have them."""
+    sensitivity: bool = False
+    """Whether to measure how much of a pixel an object must fill to be found."""
     overwrite: bool = False
     """Whether to replace results of other settings."""
 
@@ -41,6 +43,7 @@ class ScoreOptions:
             f"min_area={self.min_area}": self.min_area > 1,
             f"top={self.top}": self.top is not None,
             "p_values": self.p_values,
+            "sensitivity": self.sensitivity,
         }
         return tuple(text for text, changed in given.items() if changed)
 

@@ -24,6 +24,7 @@ class RunningStatistics:
         self.valid = 0
         self._step = int(np.ceil((self.pixels / sampled) ** 0.5))
         self._sampled: list[NDArray[np.float32]] = []
+        self._spectra: list[NDArray[np.float32]] = []
 
     def add(self, keep: Window, scores: NDArray[np.float32]) -> None:
         """Add the scores of a window, axes (row, col); NaN = no data."""
@@ -31,6 +32,15 @@ class RunningStatistics:
         self.valid += int(valid.sum())
         rows, cols = (slice(-part.start % self._step, None, self._step) for part in keep)
         self._sampled.append(scores[rows, cols][valid[rows, cols]])
+
+    def add_spectra(self, spectra: NDArray[np.float32]) -> None:
+        """Add pixels of a window to the sample of the scene, axes (pixel, band)."""
+        self._spectra.append(spectra)
+
+    @property
+    def spectra(self) -> NDArray[np.float32]:
+        """The sample of the scene, axes (pixel, band), data units; NaN = no data."""
+        return np.concatenate(self._spectra)
 
     @property
     def sampled(self) -> NDArray[np.float32]:

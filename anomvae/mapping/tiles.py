@@ -28,6 +28,7 @@ from ..pixels.grid import Grid
 from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
 from ..pixels.views import Block
 from ..raster import OpenScene, Scene
+from ..stats.domain import Domain
 from ..stats.fill_watch import FillWatch
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Threshold
@@ -62,6 +63,10 @@ class Scorer(Protocol):
     @property
     def meaning(self) -> str:
         """Definition of the score, one line."""
+
+    @property
+    def domain(self) -> Domain | None:
+        """What it keeps of its training scenes; None where it has none."""
 
     @property
     def threshold(self) -> Threshold:

@@ -74,44 +74,52 @@ class SceneVerdict:
     reasons: tuple[str, ...] = ()
     """Each a clause, the most severe first; empty where the verdict is yes."""
 
+    def __str__(self) -> str:
+        """Write verdict and reasons in one line."""
+        if not self.reasons:
+            return "it looks like the training scenes"
+        doubt = "is not" if self.in_domain is InDomain.NO else "may not be"
+        return f"it {doubt} like the training scenes: {'; '.join(self.reasons)}"
+
 
 class _Doubt(NamedTuple):
     severe: bool
     reason: str
 
 
-def scene_verdict(
-    spectra: Floats,
-    band_names: tuple[str, ...],
-    trained: Floats,
-    scores: ScoreDistribution,
-    normal: ScoreDistribution,
-    flagged: float,
-    fpr: float,
-) -> SceneVerdict:
-    """Compare a scene with the training scenes.
+@dataclass(frozen=True)
+class Domain:
+    """What a detector keeps of its training scenes."""
 
-    Parameters
-    ----------
-    spectra : array, shape (n, band)
-        A sample of the scene, data units; NaN = no data.
-    band_names : tuple of str
-        The names of the bands.
-    trained : array, shape (level, band)
-        Quantiles of the training examples at `LEVELS`, data units.
-    scores, normal : ScoreDistribution
-        The scores of the scene, and those of normal training pixels.
-    flagged, fpr : float
-        The shares of the scene's pixels and of normal pixels that are above the threshold.
-    """
-    known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
-    doubts = [*_of_scores(scores, normal), *_of_flags(flagged, fpr)]
-    if len(known) >= FEWEST:
-        doubts = [*_of_bands(known, band_names, trained), *doubts]
-    severe = [doubt.reason for doubt in doubts if doubt.severe]
-    light = [doubt.reason for doubt in doubts if not doubt.severe]
-    verdict = InDomain.NO if severe else InDomain.DOUBTFUL if light else InDomain.YES
-    return SceneVerdict(verdict, (*severe, *light))
+    bands: tuple[str, ...]
+    """The names of the bands."""
+    quantiles: Floats
+    """Quantiles of the training examples at `LEVELS`, (level, band), data units."""
+    scores: ScoreDistribution
+    """The scores of normal pixels."""
+
+    def verdict(
+        self, spectra: Floats, scores: ScoreDistribution, flagged: float, fpr: float
+    ) -> SceneVerdict:
+        """Compare a scene with the training scenes.
+
+        Parameters
+        ----------
+        spectra : array, shape (n, band)
+            A sample of the scene, data units; NaN = no data.
+        scores : ScoreDistribution
+            The scores of the scene.
+        flagged, fpr : float
+            The shares of the scene's pixels and of normal pixels that are above the threshold.
+        """
+        known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
+        doubts = [*_of_scores(scores, self.scores), *_of_flags(flagged, fpr)]
+        if len(known) >= FEWEST:
+            doubts = [*_of_bands(known, self.bands, self.quantiles), *doubts]
+        severe = [doubt.reason for doubt in doubts if doubt.severe]
+        light = [doubt.reason for doubt in doubts if not doubt.severe]
+        verdict = InDomain.NO if severe else InDomain.DOUBTFUL if light else InDomain.YES
+        return SceneVerdict(verdict, (*severe, *light))
 
 
 def _of_bands(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[_Doubt]:

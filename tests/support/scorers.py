@@ -7,6 +7,7 @@ from scipy.ndimage import correlate
 
 from anomvae.detector import Scores
 from anomvae.pixels.bands import Bands, unnamed_bands
+from anomvae.stats.domain import Domain
 from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import Threshold
 
@@ -27,6 +28,7 @@ class Neighbours:
     covariates: tuple = ()
     threshold: Threshold = ONE
     scores: NormalScores | None = None
+    domain: Domain | None = None
     device: str = "cpu"
 
     def require_dates(self, dates):
