@@ -29,7 +29,7 @@ from rasterio.errors import NotGeoreferencedWarning
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
 from anomvae.config import Config, resolve_config, shipped
-from anomvae.detector import Detector
+from anomvae.detector import Detector, adapted_to
 from anomvae.errors import AnomvaeError, NotEnoughPixels
 from anomvae.fitting import Selection, detect, train
 from anomvae.pixels.tiling import whole
@@ -167,9 +167,10 @@ def effect_of(measured: Measured, text: str) -> Effect:
 
 
 def score(detector: Detector, path: Path) -> Array:
-    """Score a whole raster, axes (row, col)."""
+    """Score a whole raster as `score_scene` does, axes (row, col)."""
     with Scene.of(path).open(detector.bands) as opened:
-        return np.asarray(detector.score(opened.read(whole(opened.grid.shape))).total[-1])
+        block = opened.read(whole(opened.grid.shape))
+        return np.asarray(adapted_to(detector, opened).score(block).total[-1])
 
 
 def labels_of(scene: Path, labels: Path) -> Array:
@@ -259,9 +260,9 @@ def table_of(results: Sequence[Outcome]) -> str:
                 str(rule),
                 _percent(rows["promised"].iloc[0]),
                 _percent(means["flagged"]),
-                f"{_percent(low)} to {_percent(high)}",
-                *(f"{means[name]:.3f}" for name in ("recall", "f1", "best_f1")),
-                f"{rows['f1'].min():.3f}",
+                "" if np.isnan(low) else f"{_percent(low)} to {_percent(high)}",
+                *(_number(means[name]) for name in ("recall", "f1", "best_f1")),
+                _number(rows["f1"].min()),
                 _percent(means["area"]),
                 _percent(rows["area"].max()),
             ]
@@ -271,6 +272,10 @@ def table_of(results: Sequence[Outcome]) -> str:
 
 def _percent(share: float) -> str:
     return "" if np.isnan(share) else f"{share:.2%}"
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.3f}"
 
 
 def report(results: Sequence[Outcome]) -> str:
