@@ -45,7 +45,7 @@ from .rx import shrunk, stream_trimmed_moments
 
 NOISES = ("unit", "band", "covariance", "scene")
 DIAGONAL = 0.8
-SCENE_DIAGONAL = 0.3
+SCENE_DIAGONAL = 0.4
 WIDTHS = 4.0
 """Widths above the median at which a residual lies apart from those of a scene."""
 QUARTILE = 0.6745

@@ -158,8 +158,6 @@ def draw_blocks(
 ) -> Iterator[tuple[int, TrainingTile]]:
     """Read the blocks of each scene with a halo; yield the number of the scene and a tile.
 
-    Yields the number of the scene with each.
-
     Where they hold more than about so many ``pixels``, read a random part of them, evenly over the
     scenes.
     """
