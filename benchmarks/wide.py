@@ -29,7 +29,8 @@ import anomvae
 from anomvae.config import resolve_config
 from anomvae.evaluation import evaluate_detector
 from anomvae.raster.gdal import unwarned
-from anomvae.testing.simulate import FOREIGN, Anomaly, simulate
+from anomvae.testing.materials import FOREIGN
+from anomvae.testing.simulate import Anomaly, simulate
 from benchmarks.record import Section, circumstances, publish, record_option
 from benchmarks.scenes import labelled, spectra
 
