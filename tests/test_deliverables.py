@@ -29,7 +29,7 @@ from anomvae.mapping import (
     score_scene,
     score_scenes,
 )
-from anomvae.mapping.deliverables import CacheKey, cached_result
+from anomvae.mapping.cache import CacheKey, cached_result
 from anomvae.mapping.open_deliverables import begin
 from anomvae.objects.items import DEGREES, Provenance
 from anomvae.pixels.bands import unnamed_bands

@@ -27,7 +27,7 @@ TORCH_FREE = [
     *(name for name in ROOMS if LEVEL[name] < LEVEL["models"]),
     *(
         "detector.modelfile",
-        "mapping.deliverables",
+        "mapping.cache",
         "mapping.rethresholding",
         "monitoring",
         "testing.simulate",

@@ -19,7 +19,7 @@ from anomvae.errors import (
     NotWritten,
     RasterError,
 )
-from anomvae.mapping.deliverables import digest_of
+from anomvae.mapping.cache import digest_of
 from anomvae.monitoring import history, overview
 from anomvae.monitoring.lock import only_run
 

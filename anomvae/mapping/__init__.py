@@ -1,9 +1,11 @@
 """Score a scene and write its deliverables.
 
 `score_scene` (`score`) opens a scene, scores it tile by tile (`tiles`) and writes the files
-(`open_deliverables`) with statistics (`statistics`) and a quick look (`quicklook`); `score_scenes`
-(`batch`) scores many.  `deliverables` names the files and decides whether they are up to date; it
-needs no torch, so names are resolved lazily.
+(`open_deliverables`): the map first, then what is decided from it (`flagging`), with statistics
+(`statistics`) and a quick look (`quicklook`).  `score_scenes` (`batch`) scores many; `rethreshold`
+(`rethresholding`) decides a finished map anew.  `deliverables` names the files, `result` reads
+their summary, and `cache` decides whether they are up to date; none of these needs torch, so names
+are resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -12,10 +14,11 @@ from .. import lazily
 
 if TYPE_CHECKING:
     from .batch import score_scenes
-    from .deliverables import Deliverables, MapResult, read_summary, summary_of_map
+    from .deliverables import Deliverables
     from .options import ScoreOptions
     from .outcomes import Outcome
     from .quicklook import QuickLookSpec
+    from .result import MapResult, read_summary, summary_of_map
     from .rethresholding import maps_in, rethreshold, rethreshold_maps
     from .score import detect_scene, score_scene
     from .tiles import Scorer, plan_tiles, score_tiles
@@ -43,11 +46,12 @@ __getattr__ = lazily(
     __name__,
     {
         "batch": ("score_scenes",),
-        "deliverables": ("Deliverables", "MapResult", "read_summary", "summary_of_map"),
+        "deliverables": ("Deliverables",),
         "options": ("ScoreOptions",),
         "outcomes": ("Outcome",),
         "quicklook": ("QuickLookSpec",),
         "rethresholding": ("maps_in", "rethreshold", "rethreshold_maps"),
+        "result": ("MapResult", "read_summary", "summary_of_map"),
         "score": ("detect_scene", "score_scene"),
         "tiles": ("Scorer", "plan_tiles", "score_tiles"),
     },

@@ -27,10 +27,12 @@ from ..raster import Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
 from ..stats.domain import SceneVerdict
 from ..stats.scores import describe_scores
-from .deliverables import CacheKey, Deliverables, MapResult, cached_result
+from .cache import CacheKey, cached_result
+from .deliverables import Deliverables
 from .flagging import Counts, Decision, ScoredMap, report, threshold_tags, write_decision
 from .options import ScoreOptions
 from .quicklook import QuickLook, drawn
+from .result import MapResult
 from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..errors import AnomvaeError, BrokenEnvironment, RasterError, is_lack_of_memory
-from .deliverables import MapResult
+from .result import MapResult
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from ..raster.access import DEFAULT as DEFAULT_ACCESS
 from ..raster.maps import OpenMap, open_map
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, parse_rule
-from .deliverables import MAP_END, CacheKey, Deliverables, MapResult, digest_of, summary_of_map
+from .cache import CacheKey, digest_of
+from .deliverables import MAP_END, Deliverables
 from .flagging import (
     Decision,
     ScoredMap,
@@ -32,6 +33,7 @@ from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
 from .outcomes import Outcome, scored
 from .quicklook import QuickLook, QuickLookSpec
+from .result import MapResult, summary_of_map
 from .statistics import RunningStatistics
 
 DEFAULT = ScoreOptions()

@@ -13,12 +13,14 @@ from ..models.plan import ModelPlan
 from ..parallel import Mapper, Progress, quiet, serial
 from ..raster import OpenScene, Scene, identify_normal
 from ..stats.thresholds import parse_rule
-from .deliverables import CacheKey, Deliverables, MapResult, cached_result
+from .cache import CacheKey, cached_result
+from .deliverables import Deliverables
 from .flagging import require_p_values
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
 from .outcomes import scored
 from .quicklook import QuickLook, QuickLookSpec
+from .result import MapResult
 from .tiles import Scorer, score_tiles
 
 DEFAULT = ScoreOptions()

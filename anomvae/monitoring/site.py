@@ -226,7 +226,7 @@ def _facts(key: Key) -> dict[str, object]:
 
 def _settings_digest(site: SiteConfig) -> str:
     """Return the digest of all settings but the model, and of the version of the score."""
-    from ..mapping.deliverables import digest_of
+    from ..mapping.cache import digest_of
 
     mask = "" if site.mask is None else _digest(site.mask, "mask")
     numbers = {"min_area": site.alert.min_area_px, "dates": site.dates}

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anomvae.mapping.deliverables import Deliverables, read_summary
+from anomvae.mapping import Deliverables, read_summary
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig, SiteConfig
 from anomvae.monitoring.database import opened_to_read

@@ -12,7 +12,7 @@ from support.watching import Clock, drop, result, run_watch, watch
 import anomvae
 from anomvae.errors import FileError, LockHeld, RasterError
 from anomvae.files import locked
-from anomvae.mapping.deliverables import Deliverables, read_summary
+from anomvae.mapping import Deliverables, read_summary
 from anomvae.monitoring.alerts import alert_of
 from anomvae.monitoring.channels import email_message
 from anomvae.monitoring.config import AlertRule

@@ -1,0 +1,154 @@
+"""The result of a scored scene, and its summary, a JSON file.  Nothing here needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..addresses import displayed
+from ..documents import to_json
+from ..stats.domain import InDomain, SceneVerdict
+from ..stats.sensitivity import Sensitivity
+from ..stats.thresholds import Threshold
+from .deliverables import Deliverables, summary_fields
+
+
+@dataclass(frozen=True)
+class MapResult:
+    """The result of scoring a scene."""
+
+    scene: str
+    """The scene as the user named it; in a summary, an URL has no log-in and no query."""
+    files: Deliverables
+    """The deliverables."""
+    detector: str
+    """Identity of the detector."""
+    settings: str
+    """Digest of the settings."""
+    input: str
+    """Digest of the bands and the input files."""
+    digest: str
+    """Digest of the `CacheKey`."""
+    threshold: Threshold
+    """The threshold, in the unit of the score."""
+    pixels: int
+    """Pixels of the scene."""
+    valid: int
+    """Pixels that have a score."""
+    flagged: int
+    """Pixels above the threshold."""
+    objects: int
+    """Objects that the objects file lists."""
+    quantiles: Mapping[str, float]
+    """Quantiles of the scores by level; empty where no pixel is valid."""
+    seconds: float
+    """Wall-clock time."""
+    newly_written: bool = True
+    """Whether this call wrote the deliverables; otherwise they were up to date."""
+    drawn: bool = True
+    """Whether there is a quick look; the other files do not depend on it."""
+    p_values: bool = False
+    """Whether there is a map of p-values."""
+    verdict: SceneVerdict | None = None
+    """Whether the scene looks like the training scenes; None in summaries of earlier versions."""
+    sensitivity: Sensitivity | None = None
+    """How much of a pixel an object must fill to be found; None where it was not measured."""
+
+    @property
+    def path(self) -> Path:
+        """The anomaly map."""
+        return self.files.scores
+
+    @property
+    def written(self) -> list[Path]:
+        """The deliverables that there are, in the order of publication."""
+        there = {self.files.quicklook: self.drawn, self.files.p_values: self.p_values}
+        return [path for path in self.files.all if there.get(path, True)]
+
+    def to_json(self) -> str:
+        """Return the text of the summary; `read_summary` is the inverse."""
+        data = {
+            "scene": displayed(self.scene),
+            "anomvae": __version__,
+            "detector": self.detector,
+            "settings": self.settings,
+            "input": self.input,
+            "digest": self.digest,
+            "threshold": asdict(self.threshold),
+            "pixels": {"total": self.pixels, "valid": self.valid, "flagged": self.flagged},
+            "objects": self.objects,
+            "score_quantiles": dict(self.quantiles),
+            "domain": None if self.verdict is None else asdict(self.verdict),
+            "sensitivity": None if self.sensitivity is None else self.sensitivity.to_json(),
+            "files": [path.name for path in self.written],
+            "seconds": round(self.seconds, 3),
+        }
+        return to_json(data, indent=2) + "\n"
+
+
+def read_summary(files: Deliverables) -> MapResult | None:
+    """Read the summary of a scored scene; None if it lacks a field, as in earlier versions."""
+    data = summary_fields(files.summary)
+    try:
+        result = MapResult(
+            scene=data["scene"],
+            files=files,
+            detector=data["detector"],
+            settings=data["settings"],
+            input=data["input"],
+            digest=data["digest"],
+            threshold=Threshold(**data["threshold"]),
+            pixels=data["pixels"]["total"],
+            valid=data["pixels"]["valid"],
+            flagged=data["pixels"]["flagged"],
+            objects=data["objects"],
+            quantiles=data["score_quantiles"],
+            seconds=data["seconds"],
+            newly_written=False,
+            drawn=files.quicklook.name in data["files"],
+            p_values=files.p_values.name in data["files"],
+            verdict=_verdict(data.get("domain")),
+            sensitivity=_sensitivity(data.get("sensitivity")),
+        )
+        return result if _is_well_typed(result) else None
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _verdict(data: Any) -> SceneVerdict | None:  # noqa: ANN401 - JSON
+    if data is None:
+        return None
+    return SceneVerdict(InDomain(data["in_domain"]), tuple(map(str, data["reasons"])))
+
+
+def _sensitivity(data: Any) -> Sensitivity | None:  # noqa: ANN401 - JSON
+    if data is None:
+        return None
+    fills, found = (tuple(map(float, data[name])) for name in ("fills", "found"))
+    return Sensitivity(fills, found, int(data["places"]))
+
+
+def summary_of_map(path: Path, tags: Mapping[str, str]) -> MapResult | None:
+    """Read the summary beside a map of these tags; None if there is none of the same detector.
+
+    It counts where the tags of the map differ: these keep the threshold that it was made with.
+    """
+    files = Deliverables.of_map(path)
+    summary = None if files is None else read_summary(files)
+    same = summary is not None and summary.detector == tags.get("ANOMVAE_DETECTOR")
+    return summary if same else None
+
+
+def _is_well_typed(result: MapResult) -> bool:
+    threshold = result.threshold
+    texts = (result.scene, result.detector, result.settings, result.input, threshold.rule)
+    counts = (result.pixels, result.valid, result.flagged, result.objects, threshold.pixels)
+    numbers = (result.seconds, threshold.value, threshold.fpr, *result.quantiles.values())
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(type(count) is int and count >= 0 for count in counts)
+        and all(type(number) in {int, float} for number in numbers)
+    )
