@@ -203,6 +203,15 @@ def test_contexts_patches_and_dates_have_a_noise_of_the_scene(tmp_path, family):
     assert noise.whitening.shape == (BANDS, BANDS)
 
 
+def test_sensitivity_is_measured_with_the_noise_of_the_scene(tmp_path, scene):
+    detector, options = adaptive(), ScoreOptions(sensitivity=True)
+
+    of_model = score_scene(detector, scene, tmp_path / "of model", options)
+    of_scene = score_scene(adapted(detector, scene), scene, tmp_path / "of scene", options)
+
+    assert of_model.sensitivity == of_scene.sensitivity is not None
+
+
 # Thresholds, files and settings
 
 

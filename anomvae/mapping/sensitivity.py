@@ -50,9 +50,12 @@ def measure_sensitivity(
     progress : Progress
         Called for every place.
     """
+    from .tiles import adapted_scorer
+
     known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
     if not len(known):
         return None
+    detector = adapted_scorer(detector, opened)
     low, high = np.quantile(known, (0.01, 0.99), axis=0)
     rng = np.random.default_rng((seed, 4))
     found = []

@@ -204,6 +204,11 @@ def plan_tiles(detector: Scorer, opened: OpenScene, options: ScoreOptions) -> Ti
     return TilePlan(size, 1 if on_gpu else max(1, most))
 
 
+def adapted_scorer(detector: Scorer, opened: OpenScene) -> Scorer:
+    """Return what scores a scene: a detector with the noise of the scene, if its score has one."""
+    return adapted_to(detector, opened) if isinstance(detector, Detector) else detector
+
+
 def score_tiles(
     detector: Scorer,
     opened: OpenScene,
@@ -227,8 +232,7 @@ def score_tiles(
         Tile size and threads.
     """
     warnings, watch = CovariateWarnings(detector.covariates, opened.name), _watch(opened)
-    if isinstance(detector, Detector):
-        detector = adapted_to(detector, opened)
+    detector = adapted_scorer(detector, opened)
     plan = plan_tiles(detector, opened, options)
     windows = tiles(opened.grid.shape, plan.tile, detector.radius)
     if mapper.workers:
