@@ -160,7 +160,7 @@ def _folded_linear(linear: LinearTerm, unit: Tensor, shift: Tensor) -> nn.Module
 
 def _layer(weight: Tensor, bias: Tensor | None = None) -> nn.Module:
     """Return a layer that multiplies from the right, and adds a bias."""
-    layer = Dense(*weight.shape).requires_grad_(False)
+    layer = nn.utils.skip_init(Dense, *weight.shape).requires_grad_(False)  # draws nothing
     layer.weight.copy_(weight.T)
     layer.bias.copy_(torch.zeros(weight.shape[1]) if bias is None else bias)
     return nn.Sequential(layer)
