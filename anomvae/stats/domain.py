@@ -49,7 +49,7 @@ MARGIN = 0.1
 """Share of the training range that is added to it at both ends."""
 OUTSIDE = 0.1, 0.5
 """Share of the pixels outside of that range that makes the verdict doubtful, and no."""
-HIGH = 0.3, 0.8
+HIGH = 0.2, 0.8
 """Share of the scores above the 95 % quantile of normal pixels, likewise."""
 FLAGGED = 0.1, 0.5
 """Share of flagged pixels, likewise."""
