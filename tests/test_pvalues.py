@@ -11,7 +11,14 @@ from anomvae.errors import NotEnoughPixels
 from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import parse_rule
 
-PROMISING = ("gaussian:3", "gaussian:1", "quantile:0.01", "conformal:0.01", "conformal:0.2")
+PROMISING = (
+    "gaussian:3",
+    "gaussian:1",
+    "gaussian:-9",
+    "quantile:0.01",
+    "conformal:0.01",
+    "conformal:0.2",
+)
 HAVING = (*PROMISING, "fdr:0.1")
 some_scores = st.lists(
     st.one_of(st.floats(0, 2.0**100, width=32), st.sampled_from([0.0, 1.0, 1.0, 7.5])),

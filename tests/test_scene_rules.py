@@ -120,6 +120,14 @@ def test_fdr_flags_hardly_a_normal_scene():
     assert np.mean(flagged) <= 0.1 + 3 * np.sqrt(0.09 / 200)
 
 
+def test_fdr_of_nearly_1_flags_scores_above_all_normal_ones():
+    normal, scene = NormalScores.of(np.arange(100.0), held_out=True), np.full(50, 1000.0)
+
+    threshold = parse_rule("fdr:0.99999999999999").threshold_in(scene_of(scene), normal)
+
+    assert threshold.flag(scene.astype(np.float32)).all()
+
+
 def test_fdr_without_normal_scores_is_answered():
     with pytest.raises(NotEnoughPixels, match="no model gives them"):
         parse_rule("fdr").threshold_in(scene_of([1.0]), None)

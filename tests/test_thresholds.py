@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from anomvae.errors import ConfigError, NotEnoughPixels
 from anomvae.stats.scores import GROUPS, TAIL, NormalScores, describe_scores
-from anomvae.stats.thresholds import RULES, Rule, ScoreSource, Threshold, parse_rule
+from anomvae.stats.thresholds import (
+    RULES,
+    Rule,
+    ScoreSource,
+    Threshold,
+    parse_rule,
+)
 
 EXACT = GROUPS + TAIL
 USED = (
@@ -188,9 +194,27 @@ def test_every_rule_that_needs_no_labels_is_tried_here():
 
 def test_flags_are_the_scores_above_the_value_and_never_no_data():
     threshold = Threshold(2.0, 0.1, "fixed:2", 10, held_out=True)
-    scores = np.array([[1.0, 2.0], [np.nextafter(np.float32(2), 3), np.nan]], np.float32)
+    scores = np.array([[1.0, 2.0, np.inf], [np.nextafter(np.float32(2), 3), np.nan, -np.inf]])
 
-    assert threshold.flag(scores).tolist() == [[False, False], [True, False]]
+    flags = threshold.flag(scores.astype(np.float32))
+
+    assert flags.tolist() == [[False, False, False], [True, False, False]]
+
+
+@pytest.mark.parametrize("k", [38, 40, 1e38])
+def test_a_rate_too_small_for_any_number_of_pixels_is_refused(k):
+    with pytest.raises(NotEnoughPixels, match="3000 normal pixels are too few for gaussian"):
+        parse_rule(f"gaussian:{k}").threshold(NormalScores.of(normal_scores(3000), held_out=False))
+
+
+def test_a_rate_of_nearly_1_flags_nearly_all():
+    scores = normal_scores(3000)
+
+    threshold = parse_rule("conformal:0.99999999999999").threshold(
+        NormalScores.of(scores, held_out=True)
+    )
+
+    assert threshold.flag(scores).sum() >= scores.size - 1
 
 
 @given(st.sampled_from(["sigma", "sigma-clip", "mad", "fixed"]), st.floats(-1e9, 1e9))

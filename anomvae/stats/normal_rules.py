@@ -24,6 +24,8 @@ MAD_TO_SIGMA = 1.4826  # of a normal distribution
 ROUNDS = 50  # clipping converges in about ten
 MOST_CLIPPED = 0.25
 """Share of the scores that clipping may remove; real scenes, full of anomalies, lose up to .22."""
+LEAST, MOST = float(np.finfo(np.float64).tiny), 1 - 2.0**-24
+"""Ends of the rates that a number of standard deviations promises."""
 MISFIT = 2.0
 """Factor between fitted and observed numbers of scores at which a warning is given."""
 
@@ -90,8 +92,11 @@ def credible_tail(scores: ScoreDistribution, k: float) -> ParetoTail | None:
 
 
 def normal_tail(k: float) -> float:
-    """Return 1 - Phi(k), the share of a normal distribution above k standard deviations."""
-    return max(math.erfc(k / math.sqrt(2)) / 2, 5e-324)
+    """Return 1 - Phi(k), the share of a normal distribution above k standard deviations, in (0, 1).
+
+    It is a rate of float32 p-values, so that it is below 1 as one of them.
+    """
+    return float(np.clip(math.erfc(k / math.sqrt(2)) / 2, LEAST, MOST))
 
 
 def sigma_clip(scores: ScoreDistribution, k: float) -> float:
@@ -142,7 +147,8 @@ def quantile(scores: ScoreDistribution, fpr: float) -> float:
 
 def conformal(scores: ScoreDistribution, fpr: float) -> float:
     """Return the largest score with a conformal p-value above ``fpr`` (`anomvae.stats.pvalues`)."""
-    spare = math.floor(fpr * (scores.count + 1) * (1 + 1e-12)) - 1  # scores that may reach a flag
+    reaching = math.floor(fpr * (scores.count + 1) * (1 + 1e-12))  # the flagged one included
+    spare = min(reaching, scores.count) - 1  # scores that may reach a flag
     if spare < 0:
         raise NotEnoughPixels(
             f"{scores.count} held-out pixels cannot show a false-positive rate of {fpr:g}: raise "

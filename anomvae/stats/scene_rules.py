@@ -96,5 +96,5 @@ def false_discoveries(scene: SceneScores, held_out: ScoreDistribution, rate: flo
     counts = scene.counts(levels)
     pixels = np.cumsum(counts[::-1])[::-1]  # with at most each p-value
     significant = p_values * counts.sum() <= rate * pixels * (1 + 1e-12)
-    flagging = np.flatnonzero(significant & (pixels > 0))
-    return float(levels[flagging[0] - 1] if len(flagging) else max(scene.largest(1), levels[-1]))
+    flagging = np.flatnonzero((significant & (pixels > 0))[1:])  # a p-value of 1 never is
+    return float(levels[flagging[0]] if len(flagging) else max(scene.largest(1), levels[-1]))

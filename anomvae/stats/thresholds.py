@@ -59,8 +59,8 @@ class Threshold:
             return None
 
     def flag(self, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Flag anomalous scores; NaN (no data) is never anomalous."""
-        return np.asarray(scores > np.float32(self.value))
+        """Flag anomalous scores; those that are not finite (no data) are never anomalous."""
+        return np.asarray((scores > np.float32(self.value)) & (scores < np.inf))
 
 
 @dataclass(frozen=True)
