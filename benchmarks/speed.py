@@ -158,7 +158,7 @@ def _score_tile(bench: Bench, scene: inputs.Scene) -> tuple[int, Usage]:
 
 
 def _write(path: Path) -> None:
-    """Write three bands of float32 that compress like scores, and flags."""
+    """Write the bands of an anomaly map, float32 that compress like scores, and flags."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, Scene.of(path).open() as opened:
         draw = np.random.default_rng(0)
         scores = np.exp(draw.normal(1, 0.5, (3, inputs.BLOCK, inputs.BLOCK))).astype(np.float32)

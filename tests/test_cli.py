@@ -17,9 +17,10 @@ from support.spectra import scene as block_of
 import anomvae
 from anomvae.cli import Group
 from anomvae.cli.group import COMMANDS
-from anomvae.config import resolve_config
+from anomvae.config import Config, resolve_config
 from anomvae.errors import GridMismatch
 from anomvae.objects import read_objects
+from anomvae.stats.rules import RULES, ScoreSource
 
 SHORT = tuple(part for setting in QUICK for part in ("--set", setting))
 
@@ -35,6 +36,22 @@ def test_help_and_version_are_printed():
     assert ran.code == 0
     assert all(f"\n  {command} " in ran.out for command in COMMANDS)
     assert anomvae.__version__ in run("--version").out
+
+
+def test_help_and_configuration_name_the_rules_that_they_take():
+    words = " ".join(run("score", "--help").out.split()).replace("- ", "-")
+    choice = re.search("--threshold RULE (.*?) --mask", words)[1]
+    with_p_values = re.search("--p-values (.*?) --", words)[1]
+    setting = Config.model_fields["threshold"].description
+    labels = re.search("--threshold RULE (.*?) --", run("evaluate", "--help").out, re.DOTALL)[1]
+
+    for name, kind in RULES.items():
+        named = re.compile(rf"(?<![\w-]){name}(?![\w-])")
+        needs_labels = kind.source is ScoreSource.LABELS
+        assert bool(named.search(choice)) is not needs_labels, name
+        assert bool(named.search(setting)) is not needs_labels, name
+        assert bool(named.search(labels)) or not needs_labels, name
+        assert bool(named.search(with_p_values)) is (kind.p_values is not None), name
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "config show", "config check", "config schema"])

@@ -95,10 +95,8 @@ def _comparison(rows: Mapping[str, Metrics]) -> str:
 
 def _false_alarms(detector: Detector, metrics: Metrics) -> str:
     """Return the promised rate of normal pixels flagged, and the measured one."""
-    from ..stats.thresholds import parse_rule
-
-    rule = parse_rule(detector.threshold.rule)
-    promised = "no rate" if rule.promise is None else f"{rule.promise:.2%}"
+    promise, rule = detector.threshold.promise, detector.threshold.rule
+    promised = "no rate" if promise is None else f"{promise:.2%}"
     normal = metrics.false_positive + metrics.true_negative
     return (
         f"False alarms of default: {rule} promises {promised}, measured are "

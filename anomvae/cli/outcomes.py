@@ -45,7 +45,7 @@ def require_in_domain(results: Iterable[MapResult]) -> None:
         if result.verdict is not None and result.verdict.in_domain == "no"
     ]
     if out:
-        more = "" if len(out) == 1 else f" ({len(out) - 1} more scenes are not, either.)"
+        more = "" if len(out) == 1 else f" (And {len(out) - 1} more.)"
         raise OutOfDomain(
             f"{out[0]}{more} Give scenes of the product that the detector was trained on, or train "
             f"one on these."

@@ -24,7 +24,7 @@ from ..raster import Category, Georeference, Layout, MapWriter
 from ..stats.local_condition import LocalCondition, log_std
 from ..stats.pvalues import PValues
 from ..stats.scores import NormalScores
-from ..stats.thresholds import Rule, SceneScores, Threshold, parse_rule
+from ..stats.thresholds import RULES, Rule, SceneScores, Threshold, parse_rule
 from .deliverables import Deliverables
 from .options import ScoreOptions
 from .quicklook import QuickLook
@@ -108,9 +108,9 @@ class Decision:
 def require_p_values(rule: Rule) -> None:
     """Require that a rule has p-values; raise `ConfigError` if it has none."""
     if rule.kind.p_values is None:
+        some = ", ".join(name for name, kind in RULES.items() if kind.p_values is not None)
         raise ConfigError(
-            f"threshold = {rule} has no p-values. Choose gaussian:3, conformal:FPR, fdr:RATE or "
-            f"quantile:FPR."
+            f"threshold = {rule} has no p-values. Choose a rule that has some: {some}."
         )
 
 

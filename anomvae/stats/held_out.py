@@ -23,11 +23,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .scores import ScoreDistribution
+from .scores import BODY, ScoreDistribution
 
 LEVEL = 0.9
 DRAWS = 1000
-BODY = 0.95
 RATIO = 3.0
 """Ratio between promise and held-out rate from which a promise is not kept."""
 

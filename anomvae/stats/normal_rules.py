@@ -1,7 +1,7 @@
 """Rules that choose a threshold from the scores of normal pixels alone.
 
 Each takes a `ScoreDistribution` and the rule's number; the rules are listed, with their reasons, in
-`anomvae.stats.thresholds`.
+`anomvae.stats.rules`.
 
 One corrupt pixel may have a score of 1e14, and a mean would follow it.  So scores beyond a wide gap
 above the 95 % quantile (`ScoreDistribution.credible`) are left out of ``sigma`` and ``gaussian``:

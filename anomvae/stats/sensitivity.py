@@ -55,7 +55,7 @@ class Sensitivity:
     def __str__(self) -> str:
         """Describe the fills from which on 50 and 90 % are found, in one clause."""
         fills = {percent: self.fill_for(percent / 100) for percent in (50, 90)}
-        known = [f"{percent} % from {fill:.0%} fill on" for percent, fill in fills.items() if fill]
+        known = [f"{percent}% from {fill:.0%} fill on" for percent, fill in fills.items() if fill]
         return ", ".join(known) or f"{self.found[-1]:.0%} of whole pixels"
 
 

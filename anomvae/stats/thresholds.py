@@ -191,10 +191,7 @@ class Rule:
 
     def _value(self, scores: ScoreDistribution) -> float:
         if self.kind.choose is None:
-            raise ConfigError(
-                f"threshold = {self} needs labels: give it to `anomvae evaluate --threshold`, and "
-                f"use the fixed:VALUE that it prints."
-            )
+            raise _needs_labels(str(self))
         return _representable(self.kind.choose(scores, self.number))
 
     def _known(self, scores: NormalScores | None) -> NormalScores:
@@ -236,6 +233,13 @@ class Rule:
         return [*doubts, f"{self}: {why}"] if why else doubts
 
 
+def _needs_labels(rule: str) -> ConfigError:
+    return ConfigError(
+        f"threshold = {rule!r} needs labels: give it to `anomvae evaluate --threshold`, and use "
+        f"the fixed:VALUE that it prints."
+    )
+
+
 def _representable(value: float) -> float:
     return float(np.clip(value, 0.0, FLOAT32_MAX))
 
@@ -274,9 +278,6 @@ def parse_rule(text: str, *, auto: str = "", labels: bool = False) -> Rule:
         raise ConfigError(f"threshold = {text!r}: no rule is called {name!r}. {hint(name, RULES)}")
     kind = RULES[name]
     if kind.source is ScoreSource.LABELS and not labels:
-        raise ConfigError(
-            f"threshold = {text!r} needs labels: give it to `anomvae evaluate --threshold`, and "
-            f"use the fixed:VALUE that it prints."
-        )
+        raise _needs_labels(text)
     number, unit = read_number(written, kind, name, text)
     return Rule(name, number, read_condition(condition, text), unit)
