@@ -19,7 +19,7 @@ from .georeference import Georeference, georeference_of
 LAYERS = ("score", "reconstruction", "kl", "linear")
 """Bands of an anomaly map, in order; the first is the sum of the others."""
 EARLIER_LAYERS = LAYERS[:3]
-"""Those of a map that anomvae 0.2 wrote, or an earlier version."""
+"""Those of a map that was written before there was a linear term."""
 
 
 @dataclass(frozen=True)

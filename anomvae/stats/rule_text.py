@@ -25,7 +25,8 @@ def read_number(written: str, kind: RuleKind, name: str, text: str) -> tuple[flo
     unit = KM2 if kind.areas and written.endswith(KM2) else ""
     value = _float(written.removesuffix(unit))
     if not abs(value) <= FLOAT32_MAX:  # scores are float32; NaN fails, too
-        raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {name}:3.")
+        example = f"{name}:{kind.default or 500:g}"
+        raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {example}.")
     problem = kind.problem(value)
     if problem:  # refused here, before hours of training
         raise ConfigError(f"threshold = {text!r} {problem}.")

@@ -274,6 +274,10 @@ def parse_rule(text: str, *, auto: str = "", labels: bool = False) -> Rule:
     name, _, written = (part.strip() for part in main.partition(":"))
     if name == "clipped":
         raise ConfigError(f"threshold = {text!r}: clipped is now called sigma-clip.")
+    if name == "local":
+        raise ConfigError(
+            f"threshold = {text!r}: local is a condition behind a rule, as in log-sigma:3+local:2."
+        )
     if name not in RULES:
         raise ConfigError(f"threshold = {text!r}: no rule is called {name!r}. {hint(name, RULES)}")
     kind = RULES[name]
