@@ -32,12 +32,13 @@ from anomvae.config import Config, resolve_config, shipped
 from anomvae.detector import Detector, adapted_to
 from anomvae.errors import AnomvaeError, NotEnoughPixels
 from anomvae.fitting import Selection, detect, train
+from anomvae.mapping.flagging import Decision, ScoredMap
+from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import whole
-from anomvae.raster import Scene, read_labels
-from anomvae.stats.local_condition import LocalCondition, log_std
+from anomvae.raster import Georeference, Scene, read_labels
 from anomvae.stats.metrics import measure
 from anomvae.stats.rules import RULES, ScoreSource
-from anomvae.stats.thresholds import SceneScores, parse_rule
+from anomvae.stats.thresholds import parse_rule
 from anomvae.training.sampling import choose_blocks, cut_blocks
 from benchmarks.record import Section, circumstances, publish, record_option
 from benchmarks.scenes import labelled, why_excluded
@@ -146,15 +147,16 @@ def outcomes(measured: Measured, subject: Subject) -> Iterator[Outcome]:
 def effect_of(measured: Measured, text: str) -> Effect:
     """Return what a rule does with the scores of a scene."""
     rule, scores, truth = parse_rule(text), measured.scores, measured.truth
-    scene = SceneScores(lambda: [scores])
+    scored = ScoredMap(Georeference(Grid(scores.shape)), lambda window: scores[window])
     promised = np.nan if rule.promise is None else rule.promise
     known = np.isfinite(truth) & np.isfinite(scores)
     try:
-        flags = rule.threshold_in(scene, measured.detector.scores).flag(scores)
+        threshold = rule.threshold_in(scored.scores(), measured.detector.scores)
     except NotEnoughPixels:
         return Effect(promised)
-    if rule.local:
-        flags &= LocalCondition(rule.local, log_std(scene)).holds(scores)
+    decision, flags = Decision.at(threshold, scored), np.zeros(scores.shape, np.bool_)
+    for tile in scored.windows(decision.radius):
+        flags[tile.keep] = decision.flags(tile, scores[tile.read])
     metrics = measure(truth, np.where(np.isfinite(scores), flags, np.nan), 0.5)
     return Effect(
         promised,

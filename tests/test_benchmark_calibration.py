@@ -5,7 +5,9 @@ import pytest
 from click.testing import CliRunner
 from support.rasters import land, plant, trained, write, write_labels
 
+from anomvae.mapping import score_scene
 from anomvae.stats.rules import RULES
+from anomvae.stats.thresholds import parse_rule
 from benchmarks import calibration
 
 
@@ -57,6 +59,26 @@ def test_a_rule_is_measured_on_the_pixels_that_count():
     assert (effect.recall, effect.area) == (1, 10 / 500)
     assert (effect.f1, effect.best_f1) == (pytest.approx(2 / 3), 1)
     assert np.isnan(effect.promised)
+
+
+def test_a_rule_flags_what_the_files_of_a_scene_flag(tmp_path):
+    path = write(tmp_path / "scene.tif", plant(land((64, 64), seed=1)))
+    labels = write_labels(tmp_path / "labels.tif", (64, 64))
+    scores = calibration.score(trained(), path)
+    truth = calibration.labels_of(path, labels)
+    shipped = parse_rule("quantile:0.3+local:1")
+    detector = trained().with_threshold(shipped)
+
+    measured = calibration.Measured(detector, scores, truth)
+    (effect,) = (
+        one.effect
+        for one in calibration.outcomes(measured, calibration.Subject("detect", "c", "s", 0))
+        if one.rule == "as shipped"
+    )
+
+    result = score_scene(detector, path, tmp_path / "out")
+    assert 0 < result.flagged < (scores > np.float32(result.threshold.value)).sum()
+    assert effect.area == result.flagged / result.valid
 
 
 def test_a_model_is_trained_on_half_of_the_blocks_and_measured_on_the_others(folder):

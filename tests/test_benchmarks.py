@@ -17,9 +17,11 @@ from click.testing import CliRunner
 from rasterio.windows import Window
 from support.rasters import NODATA, bands_of, land, plant, trained, write, write_labels
 
+from anomvae.config import resolve_config
 from anomvae.evaluation import evaluate_detector
+from anomvae.mapping import detect_scene
 from benchmarks import accuracy, families, record
-from benchmarks.contestants import contestants
+from benchmarks.contestants import configuration, contestants
 from benchmarks.ledger import Key, Ledger, Row
 from benchmarks.peers import fit_pyod
 from benchmarks.published import PUBLISHED
@@ -178,6 +180,20 @@ def test_a_baseline_has_the_metrics_of_evaluate(measured, source):
         flagged = (metrics.true_positive + metrics.false_positive) / metrics.pixels
         assert stored[name]["roc_auc"] == pytest.approx(metrics.roc_auc, abs=1e-4)
         assert stored[name]["flagged"] == pytest.approx(flagged, abs=2 / metrics.pixels)
+
+
+def test_the_share_flagged_is_that_of_the_files_of_a_scene(source, tmp_path):
+    scene = source / "scenes" / "left"
+    settings = ["training.max_steps=40", 'threshold="mad:3+local:1"']
+    one = configuration("default", settings, code="another")
+
+    (row,) = accuracy.measure_scene(scene, "whole", [one], 1, Ledger(None))
+
+    config = resolve_config("default", settings).config
+    result = detect_scene(scene / "scene.tif", tmp_path, config)
+    above = bands_of(result.path)[0] > np.float32(result.threshold.value)
+    assert 0 < result.flagged < above.sum()
+    assert row.flagged == result.flagged / result.valid
 
 
 def test_split_fits_the_left_half_and_measures_the_right_half(copied, source):

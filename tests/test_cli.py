@@ -120,17 +120,18 @@ def test_top_is_the_number_of_listed_objects(tmp_path, scene, model, command):
     assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
 
 
+@pytest.mark.parametrize("condition", ["", "+local:1"])
 def test_a_threshold_chosen_with_labels_is_printed_as_a_rule_for_scoring(
-    tmp_path, scene, model, labels
+    tmp_path, scene, model, labels, condition
 ):
     map_ = tmp_path / "out" / "scene.anomaly.tif"
     assert run("score", scene, "-m", model, "-o", tmp_path / "out").code == 0
 
-    chosen = run("evaluate", scene, map_, "--labels", labels, "--threshold", "f1")
+    chosen = run("evaluate", scene, map_, "--labels", labels, "--threshold", f"f1{condition}")
 
     last = chosen.out.splitlines()[-1]
     assert last.startswith("threshold = fixed:")
-    assert last.endswith(" (f1)")
+    assert last.endswith(f"{condition} (f1{condition})")
     rule = last.split()[2]
     again = run("evaluate", scene, "-m", model, "--labels", labels, "--threshold", rule, "--json")
     ours = json.loads(again.out)["detectors"]["anomvae"]

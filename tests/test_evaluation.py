@@ -205,7 +205,7 @@ def test_a_budget_holds_in_an_evaluation_in_pixels_and_in_area(labels, result):
     [
         ("fprr:0.1", ConfigError, "Did you mean 'fpr'"),
         ("f1:3", ConfigError, "f1 takes no number"),
-        ("f1+local:2", ConfigError, "an evaluation measures scores"),
+        ("f1+local:-2", ConfigError, "K above 0"),
         ("log-sigma:3", NotEnoughPixels, "no model gives them"),
         ("fdr:0.1", NotEnoughPixels, "no model gives them"),
         ("fpr:0.00001", NotEnoughPixels, "cannot show a false-positive rate"),

@@ -8,23 +8,16 @@ import rasterio
 from support.decisions import stands_out
 from support.rasters import QUICK, bands_of, land, plant, run, trained, write
 from support.refusals import refused
-from support.scorers import Neighbours, same_files
+from support.scorers import Neighbours, ruled, same_files
 
 from anomvae.config import resolve_config
 from anomvae.errors import ConfigError
 from anomvae.mapping import ScoreOptions, detect_scene, score_scene
 from anomvae.objects import read_objects
 from anomvae.parallel import processes
-from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import Threshold, parse_rule
 
 P_VALUES = ScoreOptions(p_values=True)
-
-
-def ruled(rule):
-    """Return a detector whose threshold a rule chooses from scores of a gamma distribution."""
-    normal = NormalScores.of(np.random.default_rng(1).gamma(4, 0.02, 5000), held_out=True)
-    return Neighbours(id=rule, threshold=parse_rule(rule).threshold(normal), scores=normal)
 
 
 @pytest.fixture

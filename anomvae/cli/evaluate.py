@@ -37,7 +37,10 @@ COLUMNS = {
 @click.option(
     "--threshold",
     metavar="RULE",
-    help="f1 or fpr:RATE, chosen with the labels, budget:N[km2], fixed:VALUE; any other with -m.",
+    help=(
+        "f1 or fpr:RATE, chosen with the labels, budget:N[km2], fixed:VALUE, each with +local:K or "
+        "without; any other with -m."
+    ),
 )
 @options.mask_opt
 @options.nodata_opt
@@ -63,8 +66,10 @@ def evaluate(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Measure an anomaly MAP of SCENE, or a model on SCENE, against labels.
 
-    Baselines, fitted to the scene itself, are measured on the same pixels.  With --threshold the
-    last line gives the threshold as fixed:VALUE, for anomvae score or rethreshold.
+    Precision, recall and F1 are those of the pixels that the files of the scored scene flag; the
+    other columns rank the scores alone.  Baselines, fitted to the scene itself, are measured on the
+    same pixels at mean + 3 sigma.  With --threshold the last line gives the threshold as
+    fixed:VALUE, for anomvae score or rethreshold.
 
     \b
     Examples:
@@ -78,6 +83,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     from ..files import write_atomically
     from ..pixels.covariates import rasters_of
     from ..raster import Scene
+    from ..stats.thresholds import parse_rule
 
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
@@ -115,7 +121,9 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         write_atomically(out, evaluation.to_json().encode())
     echo(evaluation.to_json() if as_json else metrics_table(evaluation), nl=not as_json)
     if threshold is not None and not as_json:
-        echo(f"threshold = fixed:{next(iter(evaluation.rows.values())).threshold} ({threshold})")
+        value = next(iter(evaluation.rows.values())).threshold
+        condition = parse_rule(threshold, labels=True).condition
+        echo(f"threshold = fixed:{value}{condition} ({threshold})")
 
 
 def metrics_table(evaluation: Evaluation) -> str:

@@ -1,48 +1,48 @@
-"""The thresholds of an evaluation: of the evaluated scores, by a rule, and of the baselines."""
+"""The decision of an evaluation: of the map or the detector itself, or by another rule."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
 import numpy as np
+from numpy.typing import NDArray
 
-from ..errors import ConfigError
-from ..objects import mean_pixel_area
-from ..raster import Georeference
-from ..stats.moments import stream_statistics
+from ..files import PathText
+from ..mapping import MapResult, summary_of_map
+from ..mapping.flagging import Decision
 from ..stats.scores import NormalScores
-from ..stats.thresholds import Rule, SceneScores, ScoreSource, parse_rule
-from .scored import Stream, pairs_of
+from ..stats.thresholds import Rule, ScoreSource, Threshold
+from .labelled import LabelledMap, Labels
 
 
-def evaluated_rule(text: str | None) -> Rule | None:
-    """Read the rule of an evaluation, which may need labels; None: the scores keep their own.
+def decision_of_map(
+    result: MapResult | PathText, tags: Mapping[str, str], ours: LabelledMap
+) -> Decision | None:
+    """Return what flags the pixels of a map of these tags; None where it names no threshold.
+
+    The summary counts before the tags: `rethreshold` may have decided the map anew.  The threshold
+    has been chosen, so that there are the same flags as in the files of the map.
 
     Raises
     ------
     ConfigError
-        If the rule is unknown, or has a condition on the surroundings of a pixel.
+        If the rule has a condition that this version does not know.
     """
-    if text is None:
+    known = result if isinstance(result, MapResult) else summary_of_map(Path(result), tags)
+    if known is not None:
+        return Decision.at(known.threshold, ours.scored)
+    value = float(tags.get("ANOMVAE_THRESHOLD", "nan"))
+    if math.isnan(value):
         return None
-    rule = parse_rule(text, labels=True)
-    if rule.local:
-        raise ConfigError(
-            f"threshold = {text!r}: an evaluation measures scores, which have no {rule.condition}. "
-            f"Leave it out."
-        )
-    return rule
+    return Decision.at(_given(value, tags.get("ANOMVAE_THRESHOLD_RULE", "")), ours.scored)
 
 
-def chosen_threshold(
-    rule: Rule | None,
-    own: float,
-    windows: Stream,
-    normal: NormalScores | None,
-    where: Georeference,
-) -> float:
-    """Choose the threshold of labelled windows; ``own``: their own, where there is no rule.
+def decision_by(rule: Rule, ours: LabelledMap, normal: NormalScores | None) -> Decision:
+    """Decide a map by a rule, which may need labels.
 
-    ``normal`` are the scores of a model's normal pixels, None without a model; ``where`` is the
-    location of the windows.
+    ``normal`` are the scores of a model's normal pixels; None without a model.
 
     Raises
     ------
@@ -51,17 +51,27 @@ def chosen_threshold(
     ConfigError
         If a budget is an area, and the scene has no georeference.
     """
-    if rule is None:
-        return own
+    return Decision.at(_threshold(rule, ours, normal), ours.scored)
+
+
+def _threshold(rule: Rule, ours: LabelledMap, normal: NormalScores | None) -> Threshold:
     if rule.source is ScoreSource.LABELS:
-        return rule.threshold_of_labels(pairs_of(windows))
+        return _given(rule.threshold_of_labels(lambda: _eligible(rule, ours)), str(rule))
     if rule.name == "fixed":
-        return rule.number
-    scene = SceneScores(lambda: (one.scores for one in windows()), mean_pixel_area(where))
-    return rule.threshold_in(scene, normal).value
+        return _given(rule.number, str(rule))
+    return rule.threshold_in(ours.scored.scores(), normal)
 
 
-def three_sigma(windows: Stream) -> float | None:
-    """Return mean + 3 standard deviations of all scores; None without a score."""
-    scores = stream_statistics(one.scores[..., np.newaxis] for one in windows())
-    return float(scores.mean[0] + 3 * scores.std[0]) if scores.count[0] else None
+def _eligible(rule: Rule, ours: LabelledMap) -> Iterator[tuple[Labels, NDArray[np.float32]]]:
+    """Yield labels and scores, 0 where a pixel does not meet the condition of the rule."""
+    if not rule.local:
+        yield from ours.pairs()
+        return
+    meets = Decision.at(_given(0.0, str(rule)), ours.scored)
+    for (labels, scores), (_, flags) in zip(ours.pairs(), ours.flagged(meets), strict=True):
+        yield labels, np.where(flags | np.isnan(scores), scores, np.float32(0))
+
+
+def _given(value: float, rule: str) -> Threshold:
+    """Return a threshold of which only the value and the rule are known."""
+    return Threshold(value, math.nan, rule, 0, False)

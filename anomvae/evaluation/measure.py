@@ -2,43 +2,38 @@
 
 Labels are rasters on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.  All
 rasters are read window by window, and scores that no map holds are stored in a temporary file (see
-`scored`), so that memory does not grow with the scene.
+`scored`), so that memory does not grow with the scene.  What counts as flagged is what the files of
+the scored scene flag: the same decision over the whole map, a condition on the surroundings of a
+pixel included.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..addresses import displayed, file_name
 from ..documents import to_json
 from ..files import PathText, SceneText
 from ..identity import unchanged
-from ..mapping import (
-    MapResult,
-    QuickLookSpec,
-    ScoreOptions,
-    Scorer,
-    score_tiles,
-    summary_of_map,
-)
+from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
+from ..mapping.flagging import Decision, ScoredMap
 from ..parallel import Progress, quiet
-from ..pixels.bands import Bands
-from ..pixels.tiling import Window, fitting_size, tiles
-from ..raster import Access, Dataset, OpenMap, OpenScene, Scene, open_labels, open_map, open_mask
+from ..pixels.tiling import Window
+from ..raster import Access, OpenScene, Scene, open_labels, open_map, open_mask
 from ..raster.access import DEFAULT
-from ..stats.metrics import Metrics, measure_stream, table
-from ..stats.moments import stream_statistics
-from .baselines import BASELINES, Score, Spectra, require_baselines
-from .chosen import chosen_threshold, evaluated_rule, three_sigma
-from .scored import ScoredWindow, Stream, pairs_of, stored
+from ..stats.metrics import Metrics, table
+from ..stats.thresholds import parse_rule
+from .baselines import require_baselines
+from .beside import bands_with_data, baseline_rows
+from .chosen import decision_by, decision_of_map
+from .labelled import LabelledMap, Labels
+from .scored import StoredScores, stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +97,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         Names in `BASELINES`.
     threshold : str, optional
         A rule for another threshold than the map's: ``f1`` or ``fpr:RATE``, chosen with the labels,
-        ``budget:N`` or ``fixed:VALUE``.
+        ``budget:N`` or ``fixed:VALUE``, each with ``+local:K`` or without.
     access : Access, optional
         Drivers and limits of every file that is opened; those of ``scene`` if that is a `Scene`.
     progress : Progress, optional
@@ -143,7 +138,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     if scene is None and isinstance(result, MapResult):
         scene = result.scene
     require_baselines(baselines)
-    rule = evaluated_rule(threshold)
+    rule = None if threshold is None else parse_rule(threshold, labels=True)
     # A Scene has options of its own, and takes no others.
     own, access = (DEFAULT, scene.access) if isinstance(scene, Scene) else (access, access)
     with ExitStack() as files:
@@ -154,16 +149,18 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         if mask is not None:
             keep = files.enter_context(open_mask(mask, scored.grid, str(path), access))
 
-        def windows() -> Iterator[ScoredWindow]:
-            for window in _windows(scored.dataset, values=3):
-                known = truth.read_first(window)
-                if keep is not None:
-                    known[~keep.read(window)] = np.nan
-                yield ScoredWindow(window, known, scored.dataset.read_first(window))
+        def known(window: Window) -> Labels:
+            values = truth.read_first(window)
+            if keep is not None:
+                values[~keep.read(window)] = np.nan
+            return values
 
-        value = _threshold(result, scored)
-        value = chosen_threshold(rule, value, windows, None, scored.georeference)
-        rows = {OURS: measure_stream(pairs_of(windows), value)}
+        ours = LabelledMap(ScoredMap(scored.georeference, scored.dataset.read_first), known)
+        if rule is None:
+            decision = decision_of_map(result, scored.tags, ours)
+        else:
+            decision = decision_by(rule, ours, None)
+        rows = {OURS: ours.metrics(decision)}
         if scene is None:
             return Evaluation(displayed(path), displayed(labels), rows)
         closed = Scene.of(scene, mask=mask, nodata=nodata, access=own)
@@ -174,17 +171,10 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                 log.warning(
                     "%s was made from %s, not from %s", displayed(path), source, opened.name
                 )
-            bands = _bands_with_data(opened)
+            bands = bands_with_data(opened)
             files.enter_context(unchanged(opened.files))
-        rows |= _baseline_rows(closed, bands, windows, baselines, progress)
+        rows |= baseline_rows(closed, bands, ours, baselines, progress)
         return Evaluation(displayed(closed.name), displayed(labels), rows)
-
-
-def _threshold(result: MapResult | PathText, scored: OpenMap) -> float:
-    """Return the threshold of a map, which `rethreshold` may have changed since it was made."""
-    known = result if isinstance(result, MapResult) else summary_of_map(Path(result), scored.tags)
-    made_with = float(scored.tags.get("ANOMVAE_THRESHOLD", "nan"))
-    return made_with if known is None else known.threshold.value
 
 
 def evaluate_detector(
@@ -238,78 +228,31 @@ def evaluate_detector(
     True
     """
     require_baselines(baselines)
-    rule = evaluated_rule(threshold)
+    rule = None if threshold is None else parse_rule(threshold, labels=True)
     closed = Scene.of(scene)
     detector.require_dates(len(closed.dates))
     with ExitStack() as files:
         opened = files.enter_context(closed.open(detector.bands, detector.covariates))
         truth = files.enter_context(open_labels(labels, opened.grid, opened.name, closed.access))
         files.enter_context(unchanged((*opened.files, *truth.files)))
-        windows = files.enter_context(stored(_scored(detector, opened, truth, progress)))
-        own, normal = detector.threshold.value, detector.scores
-        value = chosen_threshold(rule, own, windows, normal, opened.georeference)
-        rows = {OURS: measure_stream(pairs_of(windows), value)}
+        scores = files.enter_context(stored(opened.grid.shape, np.float32))
+        _score(detector, opened, scores, progress)
+        ours = LabelledMap(ScoredMap(opened.georeference, scores.read), truth.read_first)
+        if rule is None:
+            decision = Decision.of(detector.threshold, ours.scored, detector.scores)
+        else:
+            decision = decision_by(rule, ours, detector.scores)
+        rows = {OURS: ours.metrics(decision)}
         plain = replace(closed, covariates=())
-        rows |= _baseline_rows(plain, detector.bands, windows, baselines, progress)
+        rows |= baseline_rows(plain, detector.bands, ours, baselines, progress)
         return Evaluation(displayed(closed.name), displayed(labels), rows)
 
 
-def _scored(
-    detector: Scorer, opened: OpenScene, truth: Dataset, progress: Progress
-) -> Iterator[ScoredWindow]:
+def _score(
+    detector: Scorer, opened: OpenScene, out: StoredScores[np.float32], progress: Progress
+) -> None:
     spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
     with closing(score_tiles(detector, opened, spec, ScoreOptions())) as scored_tiles:
         for scored in scored_tiles:
-            keep = scored.tile.keep
-            yield ScoredWindow(keep, truth.read_first(keep), scored.scores.total[-1])
-            progress("score", keep[0].stop, opened.grid.shape[0])
-
-
-def _baseline_rows(
-    scene: Scene, bands: Bands, windows: Stream, names: Sequence[str], progress: Progress
-) -> dict[str, Metrics]:
-    """Measure baselines on the pixels of ``windows`` that have a label and a score."""
-    with scene.open(bands) as opened:
-
-        def spectra() -> Iterator[Spectra]:
-            for window in _windows(opened.newest.dataset, values=opened.values_per_pixel):
-                block = opened.read(window)[-1]
-                yield block[np.isfinite(block).all(axis=-1)]
-
-        empty = not any(len(part) for part in spectra())
-        rows = {}
-        for done, name in enumerate(names):
-            progress("baselines", done, len(names))
-            score = _no_score if empty else BASELINES[name](spectra)
-            with stored(_scored_by(score, opened, windows)) as scored:
-                rows[name] = measure_stream(pairs_of(scored), three_sigma(scored))
-        progress("baselines", len(names), len(names))
-        return rows
-
-
-def _scored_by(score: Score, opened: OpenScene, windows: Stream) -> Iterator[ScoredWindow]:
-    for one in windows():
-        block = opened.read(one.window)[-1]
-        where = np.isfinite(block).all(axis=-1)
-        scores = np.full(where.shape, np.nan)
-        if where.any():
-            scores[where] = score(block[where])
-        yield one.known()._replace(scores=scores)
-
-
-def _no_score(spectra: Spectra) -> NDArray[np.float64]:
-    return np.full(len(spectra), np.nan)
-
-
-def _bands_with_data(opened: OpenScene) -> Bands:
-    """Leave out bands without data: one of them would leave no pixel valid."""
-    windows = _windows(opened.newest.dataset, values=opened.values_per_pixel)
-    count = stream_statistics(opened.read(window) for window in windows).count
-    filled = [band for band, values in zip(opened.bands, count, strict=True) if values]
-    return opened.bands.keep(filled) if filled else opened.bands
-
-
-def _windows(dataset: Dataset, values: int) -> Iterator[Window]:
-    """Yield windows that cover a raster of which ``values`` numbers are read per pixel."""
-    shape = dataset.grid.shape
-    return (tile.keep for tile in tiles(shape, fitting_size(shape, dataset.block_shape, values)))
+            out.write(scored.tile.keep, scored.scores.total[-1])
+            progress("score", scored.tile.keep[0].stop, opened.grid.shape[0])

@@ -1,69 +1,62 @@
-"""Scored windows: labels beside scores, kept on disk, because ranks need all pixels of a scene."""
+"""Scores of a scene that no map holds, kept on disk, because ranks and decisions need all of them.
+
+Axes are (row, col); NaN is no data.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..files import writing
-from ..pixels.tiling import Window
-from ..stats.ranks import Pairs
+from ..pixels.tiling import Window, shape_of
 
 MEMORY_BYTES = 64 * 2**20
-"""Windows of a small scene are kept in memory, those of a larger one in a temporary file."""
+"""The scores of a small scene are kept in memory, those of a larger one in a temporary file."""
+
+Number = TypeVar("Number", np.float32, np.float64)
 
 
-class ScoredWindow(NamedTuple):
-    """Labels and scores of a window, axes (row, col); NaN = unknown, or no data."""
+class StoredScores(Generic[Number]):
+    """Scores of a whole grid, written and read by window; `stored` makes them."""
 
-    window: Window
-    labels: NDArray[np.floating]
-    scores: NDArray[np.floating]
+    def __init__(self, file: IO[bytes], cols: int, kind: type[Number]) -> None:
+        self._file, self._cols = file, cols
+        self._kind: np.dtype[Number] = np.dtype(kind)
 
-    def known(self) -> ScoredWindow:
-        """Return the window with labels only where there is a score."""
-        labels = np.where(np.isfinite(self.scores), self.labels, np.nan)
-        return self._replace(labels=labels)
+    def write(self, window: Window, scores: NDArray[Any]) -> None:
+        """Store the scores of a window.
 
+        Raises
+        ------
+        NotWritten
+            If the folder of temporary files (``TMPDIR``) is full.
+        """
+        with writing(Path(tempfile.gettempdir())):
+            for line, _ in zip(scores.astype(self._kind), self._lines(window), strict=True):
+                self._file.write(line.tobytes())
 
-Stream = Callable[[], Iterable[ScoredWindow]]
-"""Starts to read the windows of a scene; each call gives the same ones."""
+    def read(self, window: Window) -> NDArray[Number]:
+        """Return the scores of a window, all of which has been written."""
+        cols = shape_of(window)[1]
+        data = b"".join(self._file.read(cols * self._kind.itemsize) for _ in self._lines(window))
+        return np.frombuffer(data, self._kind).reshape(-1, cols)
 
-
-def pairs_of(stream: Stream) -> Pairs:
-    """Return a stream of labels and scores without their windows."""
-    return lambda: ((one.labels, one.scores) for one in stream())
+    def _lines(self, window: Window) -> Iterator[int]:
+        """Go to the beginning of each row of a window."""
+        rows, cols = window
+        for row in range(rows.start, rows.stop):
+            yield self._file.seek((row * self._cols + cols.start) * self._kind.itemsize)
 
 
 @contextmanager
-def stored(windows: Iterable[ScoredWindow]) -> Iterator[Stream]:
-    """Store windows for as long as the context is open, to read them several times.
-
-    Raises
-    ------
-    NotWritten
-        When the folder of temporary files (``TMPDIR``) is full.
-    """
+def stored(shape: tuple[int, int], kind: type[Number]) -> Iterator[StoredScores[Number]]:
+    """Store scores of a grid, rows and columns, for as long as the context is open."""
     with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
-        places = []
-        for one in windows:
-            with writing(Path(tempfile.gettempdir())):
-                np.lib.format.write_array(file, one.labels, allow_pickle=False)
-                np.lib.format.write_array(file, one.scores, allow_pickle=False)
-            places.append(one.window)
-
-        def stream() -> Iterator[ScoredWindow]:
-            file.seek(0)
-            for window in places:
-                labels, scores = (
-                    np.lib.format.read_array(file, allow_pickle=False) for _ in range(2)
-                )
-                yield ScoredWindow(window, labels, scores)
-
-        yield stream
+        yield StoredScores(file, shape[1], kind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from ..pixels.tiling import Tile, Window, tiles
 from ..raster import Category, Georeference, Layout, MapWriter
 from ..stats.local_condition import LocalCondition, log_std
 from ..stats.pvalues import PValues
+from ..stats.rule_text import condition_of
 from ..stats.scores import NormalScores
 from ..stats.thresholds import RULES, Rule, SceneScores, Threshold, parse_rule
 from .deliverables import Deliverables
@@ -86,11 +87,23 @@ class Decision:
         ConfigError
             If a budget is an area, and the map is not located on Earth.
         """
-        rule, scores = parse_rule(chosen.rule), scored.scores()
+        rule = parse_rule(chosen.rule)
         if rule.kind.in_scene is not None:
-            chosen = rule.threshold_in(scores, normal)
-        condition = LocalCondition(rule.local, log_std(scores)) if rule.local else None
-        return cls(chosen, condition, None if normal is None else rule.p_values(normal))
+            chosen = rule.threshold_in(scored.scores(), normal)
+        p_values = None if normal is None else rule.p_values(normal)
+        return replace(cls.at(chosen, scored), p_values=p_values)
+
+    @classmethod
+    def at(cls, threshold: Threshold, scored: ScoredMap) -> Decision:
+        """Decide a map by a threshold that has been chosen, and the condition of its rule.
+
+        Raises
+        ------
+        ConfigError
+            If the condition is unknown.
+        """
+        k = condition_of(threshold.rule)
+        return cls(threshold, LocalCondition(k, log_std(scored.scores())) if k else None)
 
     @property
     def radius(self) -> int:

@@ -29,7 +29,8 @@ def best_f1(pairs: Pairs, number: float = 0.0) -> float:
         )
     flagged = counts.normal + counts.anomalous
     flagged, found = (np.cumsum(n[::-1])[::-1][1::2] for n in (flagged, counts.anomalous))
-    best = np.argmax(found / (flagged + counts.anomalous.sum()))
+    f1 = found / (flagged + counts.anomalous.sum())
+    best = np.argmax(np.where(counts.edges > 0, f1, -1))  # no threshold flags a score of 0
     return float(np.nextafter(np.float32(counts.edges[best]), np.float32(0)))
 
 

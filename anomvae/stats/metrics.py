@@ -8,7 +8,7 @@ interpolation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
+
+Flagged = Callable[[], Iterable[tuple[NDArray[np.floating], NDArray[np.bool_]]]]
+"""Starts to read labels and flags in parts; a label is NaN where there is no score."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,15 @@ def measure(
 
 
 def measure_stream(
-    pairs: Pairs, threshold: float | None = None, max_edges: int = MAX_EDGES
+    pairs: Pairs,
+    threshold: float | None = None,
+    *,
+    flagged: Flagged | None = None,
+    max_edges: int = MAX_EDGES,
 ) -> Metrics:
     """Compare a stream of labels and scores, as `measure` compares two arrays.
+
+    ``flagged`` gives the flags at the threshold, where these are not all scores above it.
 
     The stream is read three times at most.  In memory are one part and the ranks of the anomalous
     pixels (see `count_ranks`), whatever the number of normal pixels.
@@ -83,7 +92,8 @@ def measure_stream(
     counts = count_ranks(pairs, max_edges)
     values = _ranking(counts)
     if threshold is not None:
-        values |= _decisions(pairs(), threshold)
+        parts = _above(pairs(), threshold) if flagged is None else valid_parts(flagged())
+        values |= _decisions(parts, threshold)
     normal, anomalous = int(counts.normal.sum()), int(counts.anomalous.sum())
     return Metrics(pixels=normal + anomalous, anomalous=anomalous, **values)
 
@@ -108,14 +118,20 @@ def _ranking(counts: RankCounts) -> dict[str, Any]:
     }
 
 
-def _decisions(
+def _above(
     pairs: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]], threshold: float
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    return ((truth, score > threshold) for truth, score in valid_parts(pairs))
+
+
+def _decisions(
+    parts: Iterable[tuple[NDArray[np.bool_], NDArray[Any]]], threshold: float
 ) -> dict[str, Any]:
     from sklearn.metrics import precision_recall_fscore_support
 
     counts = np.zeros((2, 2), np.int64)  # axes (anomalous, flagged)
-    for truth, score in valid_parts(pairs):
-        counts += np.bincount(2 * truth + (score > threshold), minlength=4).reshape(2, 2)
+    for truth, flags in parts:
+        counts += np.bincount(2 * truth + flags, minlength=4).reshape(2, 2)
     if not counts.any():
         return {"threshold": threshold}
     precision, recall, f1, _ = precision_recall_fscore_support(

@@ -106,7 +106,7 @@ def moments(x: NDArray[np.floating]) -> Moments:
     return Moments(len(spectra), mean, deviations.T @ deviations)
 
 
-def band_statistics(examples: NDArray[np.float32]) -> BandStatistics:
+def band_statistics(examples: NDArray[np.floating]) -> BandStatistics:
     """Return the statistics of each band of examples (..., band)."""
     x = examples.reshape(-1, examples.shape[-1]).astype(np.float64)
     valid = np.isfinite(x)
@@ -128,6 +128,6 @@ def stream_moments(parts: Iterable[NDArray[np.floating]]) -> Moments:
     return reduce(Moments.merged, map(moments, parts))
 
 
-def stream_statistics(parts: Iterable[NDArray[np.float32]]) -> BandStatistics:
+def stream_statistics(parts: Iterable[NDArray[np.floating]]) -> BandStatistics:
     """Return the statistics of a stream of examples, one array in memory at a time."""
     return reduce(BandStatistics.merged, map(band_statistics, parts))

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Value = TypeVar("Value", bound=np.generic)
 
 MAX_EDGES = 2**21
 """Beyond, every other edge is dropped: pixels between two kept edges tie, which changes an area by
@@ -49,9 +52,12 @@ def count_ranks(pairs: Pairs, max_edges: int = MAX_EDGES) -> RankCounts:
 
 
 def valid_parts(
-    pairs: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]],
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.floating]]]:
-    """Yield of each part which pixels are anomalous, and their scores; no data is dropped."""
+    pairs: Iterable[tuple[NDArray[np.floating], NDArray[Value]]],
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[Value]]]:
+    """Yield of each part which pixels are anomalous, and their scores; no data is dropped.
+
+    Flags may stand for scores.
+    """
     for labels, scores in pairs:
         valid = np.isfinite(labels) & np.isfinite(scores)
         yield labels[valid] > 0, scores[valid]

@@ -40,6 +40,25 @@ def _float(text: str) -> float:
         return np.nan
 
 
+def parts_of(text: str) -> tuple[str, str]:
+    """Part a rule from the condition behind it, which is empty where there is none."""
+    main, condition = [*CONDITION.split(text, maxsplit=1), ""][:2]
+    return main, condition
+
+
+def condition_of(text: str) -> float:
+    """Return K of the condition ``local:K`` of a rule; 0 where there is none.
+
+    The rule itself may be one that this version does not know.
+
+    Raises
+    ------
+    ConfigError
+        If the condition is unknown.
+    """
+    return read_condition(parts_of(text)[1], text)
+
+
 def read_condition(condition: str, text: str) -> float:
     """Read ``local:K``; 0 where there is no condition."""
     if not condition:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, NotEnoughPixels, hint
 from .pvalues import PValues
 from .ranks import Pairs
-from .rule_text import CONDITION, FLOAT32_MAX, KM2, read_condition, read_number
+from .rule_text import FLOAT32_MAX, KM2, parts_of, read_condition, read_number
 from .rules import RULES, RuleKind, ScoreSource
 from .scene_rules import SceneScores
 from .scores import NormalScores, ScoreDistribution
@@ -269,7 +269,7 @@ def parse_rule(text: str, *, auto: str = "", labels: bool = False) -> Rule:
     >>> str(parse_rule("auto+local:2", auto="log-sigma:3")), str(parse_rule("budget:2.5 km2"))
     ('log-sigma:3+local:2', 'budget:2.5km2')
     """
-    main, condition = [*CONDITION.split(text, maxsplit=1), ""][:2]
+    main, condition = parts_of(text)
     main = auto if auto and main.strip() == AUTO else main
     name, _, written = (part.strip() for part in main.partition(":"))
     if name == "clipped":

@@ -51,7 +51,8 @@ def peak_of(call):
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_evaluating_a_map_takes_less_memory_than_its_scores(tmp_path):
+@pytest.mark.parametrize("rule", [None, "fixed:20+local:1"])
+def test_evaluating_a_map_takes_less_memory_than_its_scores(tmp_path, rule):
     size, rng = 2000, np.random.default_rng(0)
     score = rng.gamma(2.0, 3.0, (size, size)).astype("float32")
     truth = np.zeros((size, size), "float32")
@@ -60,7 +61,7 @@ def test_evaluating_a_map_takes_less_memory_than_its_scores(tmp_path):
     map_ = write_raster(tmp_path / "map.tif", [score] * len(LAYERS), LAYERS, size)
     labels = write_raster(tmp_path / "labels.tif", [truth], ("labels",), size)
 
-    evaluation, peak = peak_of(lambda: evaluate(map_, labels, baselines=()))
+    evaluation, peak = peak_of(lambda: evaluate(map_, labels, baselines=(), threshold=rule))
 
     assert peak < 40 * size * size  # sorting all scores took 115 bytes a pixel
     expected = metrics.roc_auc_score(truth.ravel() > 0, score.ravel())

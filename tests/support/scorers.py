@@ -9,7 +9,7 @@ from anomvae.detector import Scores
 from anomvae.pixels.bands import Bands, unnamed_bands
 from anomvae.stats.domain import Domain
 from anomvae.stats.scores import NormalScores
-from anomvae.stats.thresholds import Threshold
+from anomvae.stats.thresholds import Threshold, parse_rule
 
 from .rasters import BANDS
 
@@ -76,6 +76,12 @@ class Failing(Neighbours):
     def _fail(self, step):
         if step == self.step and self.errors:
             raise self.errors.pop(0)
+
+
+def ruled(rule):
+    """Return a detector whose threshold a rule chooses from scores of a gamma distribution."""
+    normal = NormalScores.of(np.random.default_rng(1).gamma(4, 0.02, 5000), held_out=True)
+    return Neighbours(id=rule, threshold=parse_rule(rule).threshold(normal), scores=normal)
 
 
 def same_files(one, other):
