@@ -176,6 +176,18 @@ def test_the_unit_of_the_bands_moves_no_flag(gain, offset):
     np.testing.assert_allclose(scores[1].linear, scores[0].linear, rtol=0.01, atol=0.01)
 
 
+def test_pixels_too_few_for_a_covariance_give_no_term_and_a_line_reports_it(caplog):
+    x = spectra(400, bands=6)
+    enough, few = (fit(x[:n], training={"max_steps": 2}) for n in (30, 29))
+
+    assert (enough.card.linear_weight, few.card.linear_weight) == (1.0, 0.0)
+    assert np.median(enough.score_examples(x).linear) < 5 * np.median(
+        enough.score_examples(x[:30]).linear
+    )
+    assert not few.score_examples(x).linear.any()
+    assert [message for message in caplog.messages if "too few for the linear term" in message]
+
+
 def test_few_pixels_and_copied_bands_make_a_detector():
     x = spectra(60)
     copied = np.concatenate([x, x[:, :2]], axis=1)

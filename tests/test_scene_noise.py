@@ -13,6 +13,7 @@ from support.scorers import same_files
 from anomvae import VAEDetector
 from anomvae.config import resolve_config
 from anomvae.detector import Detector, adapted_to
+from anomvae.errors import NotFinite
 from anomvae.fitting import refit_threshold, train
 from anomvae.mapping import ScoreOptions, score_scene
 from anomvae.raster import Scene
@@ -233,6 +234,14 @@ def test_the_file_holds_the_learnt_noise_and_each_scene_gets_its_own(tmp_path, s
     np.testing.assert_array_equal(
         adapted(loaded, scene).noise.whitening, adapted(detector, scene).noise.whitening
     )
+
+
+def test_residuals_that_are_not_finite_are_the_fault_of_the_model(tmp_path, scene):
+    detector, learnt = adaptive(), adaptive().noise
+    huge = replace(detector, noise=Noise(learnt.centre, np.full_like(learnt.whitening, 3e38)))
+
+    with pytest.raises(NotFinite, match=r"residuals of .*\.tif are not finite"):
+        score_scene(huge, scene, tmp_path / "out")
 
 
 def test_an_adapted_detector_can_be_saved_and_is_not_adapted_again(tmp_path, scene):

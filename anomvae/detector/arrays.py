@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..stats.context import ARRAYS
+from ..stats.domain import LEVELS
 from .card import Card
 
 LARGEST = float(np.finfo(np.float32).max)  # scores are float32
@@ -32,13 +33,13 @@ def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dic
     """Return what the tensors of a file must be.
 
     ``weights`` are the shapes of the tensors of its model, and ``components`` the principal
-    components of its context.  There may be any number of scores, and of levels of quantiles.
+    components of its context.  There may be any number of scores.
     """
     bands = len(card.bands)
     whitening = (bands, bands) if card.noise == "covariance" else (bands,)
     demands = {f"model.{name}": Demand(shape, dtype="float32") for name, shape in weights.items()}
     demands |= {
-        "bands.quantiles": Demand((None, bands)),
+        "bands.quantiles": Demand((len(LEVELS), bands)),
         "noise.centre": Demand((bands,)),
         "noise.whitening": Demand(whitening),
         "scaler.centre": Demand((bands,)),

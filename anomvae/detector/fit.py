@@ -31,7 +31,7 @@ from ..stats.context import Context, conditioned, fit_context
 from ..stats.covariates import fit_covariates
 from ..stats.domain import LEVELS
 from ..stats.latent import LatentStatistics
-from ..stats.linear import fit_linear
+from ..stats.linear import FEWEST, fit_linear
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise
 from ..training.loop import fit_model
@@ -196,9 +196,17 @@ def _elbo(model: Autoencoder, data: TrainingSet) -> float | None:
 
 @torch.inference_mode()
 def _with_linear(detector: Detector, data: TrainingSet, plan: ModelPlan) -> Detector:
-    """Fit the linear term, if the plan has one."""
-    weight = plan.linear_weight(len(data.bands))
+    """Fit the linear term, if the plan has one, and there are enough examples for it."""
+    bands = len(data.bands)
+    weight = plan.linear_weight(bands)
     if not weight:
+        return detector
+    if len(data.examples) < FEWEST * bands:
+        log.warning(
+            "%d pixels are too few for the linear term of %d bands; the score has none",
+            len(data.examples),
+            bands,
+        )
         return detector
     most = min(SCORED_EXAMPLES, max(1, RESIDUAL_VALUES // data.examples[0].size))
     subset = data.examples[:: -(-len(data.examples) // most)]

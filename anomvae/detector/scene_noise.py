@@ -12,9 +12,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import NotFinite
 from ..models.isolation import isolated
 from ..pixels.tiling import SamplingGrid, Tile
 from ..pixels.views import Mask
+from ..stats.linear import FEWEST
 from ..stats.noise import fit_scene_noise
 from ..training.scenes import OpenScene, reading_tiles
 from .batches import Array
@@ -26,8 +28,6 @@ PIXELS = 50_000
 """Pixels of a sample."""
 VALUES = 5_000_000
 """Residuals of a sample, of all bands and dates: 25,000 pixels of 200 bands."""
-FEWEST = 5
-"""Pixels per band below which a covariance is not estimated."""
 
 
 @isolated()
@@ -36,6 +36,11 @@ def adapted_to(detector: Detector, opened: OpenScene) -> Detector:
 
     Where too few pixels have data, the detector keeps the learnt noise, and a warning reports it.
     The result differs in its noise model alone.
+
+    Raises
+    ------
+    NotFinite
+        When a pixel that has data gets a residual that is no number: the model is at fault.
     """
     if detector.card.noise != "scene":
         return detector
@@ -48,6 +53,11 @@ def adapted_to(detector: Detector, opened: OpenScene) -> Detector:
             bands,
         )
         return detector
+    if not np.isfinite(whitened).all():
+        raise NotFinite(
+            f"The residuals of {opened.names[-1]} are not finite: the weights of this detector are "
+            f"far too large. Train it again."
+        )
     noise = fit_scene_noise(whitened, detector.noise)
     return replace(detector, card=replace(detector.card, noise="covariance"), noise=noise)
 

@@ -26,6 +26,9 @@ from .rx import stream_trimmed_moments
 
 FEW_BANDS = 32
 """Bands up to which the term weighs as much as the others."""
+FEWEST = 5
+"""Pixels per band below which a covariance does not hold for other pixels: with as many pixels as
+bands, theirs have a thousand times the distance."""
 PRECISION = (100 * float(np.finfo(np.float32).eps)) ** 2
 """Ratio to the largest variance below which a direction holds the rounding of float32."""
 FLOOR = 1e-24
