@@ -224,6 +224,32 @@ def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
     assert detector.threshold.rule == "log-sigma:3"
 
 
+@pytest.mark.parametrize("condition", ["", "+local:2"])
+@pytest.mark.parametrize(("vouched", "rule"), [(False, "log-sigma:3"), (True, "gaussian:3")])
+def test_a_threshold_is_refitted_by_the_rule_of_train(tmp_path, scene, vouched, rule, condition):
+    config = SHORT.model_copy(update={"threshold": f"auto{condition}"})
+    everywhere = np.ones((1, 64, 64), "uint8")
+    normal = [write(tmp_path / "normal.tif", everywhere, nodata=None)] if vouched else []
+    other = write(tmp_path / "other.tif", land((64, 64), seed=5))
+
+    detector = train([scene], config, select=Selection(normal=normal))
+    refitted = refit_threshold(detector, [other], select=Selection(normal=normal))
+
+    assert detector.threshold.rule == refitted.threshold.rule == f"{rule}{condition}"
+    by_name = refit_threshold(detector, [other], f"{rule}{condition}")
+    assert refitted.threshold == by_name.threshold
+
+
+def test_few_normal_pixels_are_refitted_by_the_rule_that_takes_them(tmp_path, scene, caplog):
+    normal = [write(tmp_path / "normal.tif", np.ones((1, 30, 30), "uint8"), nodata=None)]
+    few = write(tmp_path / "few.tif", land((30, 30), seed=5))
+
+    refitted = refit_threshold(train([scene], SMALL), [few], select=Selection(normal=normal))
+
+    assert refitted.threshold.rule == "log-sigma:3+local:2"
+    assert "the threshold is chosen by log-sigma:3+local:2" in caplog.text
+
+
 def test_a_refitted_threshold_has_its_rate_with_an_interval_over_blocks(tmp_path, scene):
     detector = train([scene], SHORT)
     other = write(tmp_path / "other.tif", land((64, 64), seed=5))

@@ -14,7 +14,13 @@ from .output import echo, rates_text
 @click.argument("model")
 @options.scenes_arg
 @click.option("-o", "--out", required=True, help="Model file to write.")
-@click.option("--rule", default="sigma:3", show_default=True, help="As for score --threshold.")
+@click.option(
+    "--rule",
+    help=(
+        "As for score --threshold.  [default: as train: gaussian:3 with --normal, else "
+        "log-sigma:3; with the +local:K of MODEL]"
+    ),
+)
 @options.normal_opt
 @options.dates_opt
 @options.mask_opt
@@ -28,7 +34,7 @@ def threshold(
     model: str,
     scenes: tuple[str, ...],
     out: str,
-    rule: str,
+    rule: str | None,
     seed: int,
     overwrite: bool,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection

@@ -44,8 +44,9 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
     noise, kl_weight, linear
         As in the table ``[score]``.
     threshold, device
-        As in a configuration, but by default ``sigma:3``; the threshold is fitted on all rows, of
-        which training does not read a fifth.
+        As in a configuration, but by default ``sigma:3``: scikit-learn's checks expect outliers
+        among 300 rows of three normal distributions, and ``log-sigma:3`` flags none.  The threshold
+        is fitted on all rows, of which training does not read a fifth.
     random_state : int, RandomState or None, default None
         Seed of weights, shuffling and held-out rows; an int repeats to the bit on one machine.
 

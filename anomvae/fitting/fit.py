@@ -17,8 +17,10 @@ from ..errors import listed
 from ..files import PathText, as_paths
 from ..identity import require_unchanged
 from ..models.isolation import isolated
+from ..models.plan import resolved_rule
 from ..parallel import Progress, quiet
-from ..stats.thresholds import parse_rule
+from ..stats.rule_text import parts_of
+from ..stats.thresholds import Rule, parse_rule
 from ..training.sampling import Blocks
 from ..training.scenes import TrainingScenes
 from .run import Fit, all_blocks, calibrate, score_blocks
@@ -145,7 +147,7 @@ def detect(
 def refit_threshold(
     detector: Detector,
     scenes: Sequence[PathText],
-    rule: str,
+    rule: str | None = None,
     *,
     select: Selection = EVERYTHING,
     seed: int = 0,
@@ -161,8 +163,10 @@ def refit_threshold(
         Is not changed.
     scenes, progress
         As for `train`, with the detector's bands.
-    rule : str
-        A rule of `anomvae.stats.thresholds`, such as ``sigma:3``.
+    rule : str, optional
+        A rule of `anomvae.stats.thresholds`, such as ``sigma:3``; by default as in `train`:
+        ``gaussian:3`` where there are normal areas, else ``log-sigma:3``, with the condition
+        ``+local:K`` of the detector's own rule, if it has one.
     select : Selection, optional
         Masks, normal areas, and the detector's covariates; the bands are the detector's.
     seed : int, default 0
@@ -186,7 +190,8 @@ def refit_threshold(
     ConfigError
         When the rule is unknown, or one date is given to a detector that compares dates.
     """
-    parsed = parse_rule(rule)  # an unknown rule is refused before the work
+    # An unknown rule is refused before the work.
+    parsed = _rule_like(detector, select) if rule is None else parse_rule(rule)
     selected = select_scenes(
         as_paths(scenes),
         replace(select, bands=None),
@@ -198,6 +203,14 @@ def refit_threshold(
     scores = score_blocks(detector, selected, _held_out(detector, selected), seed, progress)
     require_unchanged(selected.files)
     return calibrate(detector, parsed, scores, seed)
+
+
+def _rule_like(detector: Detector, select: Selection) -> Rule:
+    """Return the rule that `train` chooses itself, with the condition of a detector's own rule."""
+    own = detector.card.threshold
+    condition = "" if own is None else parts_of(own.rule)[1]
+    text = f"auto+{condition}" if condition else "auto"
+    return resolved_rule(text, promising=bool(select.normal))
 
 
 def _held_out(detector: Detector, scenes: TrainingScenes) -> list[Blocks | None]:

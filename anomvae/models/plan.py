@@ -79,7 +79,7 @@ class ModelPlan:
             training=training,
             trim=trim if training.trim == "auto" else training.trim,
             score=config.score,
-            threshold=_threshold(config, promising=clean and not in_sample),
+            threshold=resolved_rule(config.threshold, promising=clean and not in_sample),
             device=config.device,
             in_sample=in_sample,
         )
@@ -146,12 +146,20 @@ class ModelPlan:
         return self.family.build(sizes, self.model.likelihood)
 
 
-def _threshold(config: Config, *, promising: bool) -> Rule:
-    """Return the rule; an automatic one that promises a rate gives way where pixels are few."""
-    robust = parse_rule(config.threshold, auto=ROBUST)
+def resolved_rule(text: str, *, promising: bool) -> Rule:
+    """Read the rule of a configuration; ``promising``: all pixels are known to be normal.
+
+    An automatic rule that promises a rate gives way where pixels are few.
+
+    Raises
+    ------
+    ConfigError
+        If the rule is unknown.
+    """
+    robust = parse_rule(text, auto=ROBUST)
     if not promising:
         return robust
-    rule = parse_rule(config.threshold, auto=PROMISING)
+    rule = parse_rule(text, auto=PROMISING)
     return rule if rule == robust else replace(rule, otherwise=robust)
 
 
