@@ -39,10 +39,12 @@ def report(
 
 def require_in_domain(results: Iterable[MapResult]) -> None:
     """Raise OutOfDomain when a scene is not like the training scenes."""
+    from ..stats.domain import InDomain
+
     out = [
         f"{displayed(result.scene)}: {result.verdict}."
         for result in results
-        if result.verdict is not None and result.verdict.in_domain == "no"
+        if result.verdict is not None and result.verdict.in_domain is InDomain.NO
     ]
     if out:
         more = "" if len(out) == 1 else f" (And {len(out) - 1} more.)"

@@ -22,7 +22,7 @@ from ..errors import ConfigError
 from ..models.plan import ModelPlan
 from ..pixels.bands import Band, Bands, unnamed_bands
 from ..pixels.views import Spectra
-from ..stats.scores import NormalScores, describe_scores
+from ..stats.scores import NormalScores
 from ..training.sampling import HELD_OUT, Sample
 from .outliers import Array, RXDetector, ScoredOutliers, require_rows_rule
 
@@ -150,12 +150,13 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         rows = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         order = np.random.default_rng(seed).permutation(len(rows))
-        cut = max(1, round(HELD_OUT * len(rows)))
-        held_out, examples = rows[np.sort(order[:cut])], rows[np.sort(order[cut:])]
-        detector = fit_detector(Sample(examples, held_out), self._bands(), plan, seed)
+        held_out = np.zeros(len(rows), np.bool_)
+        held_out[order[: max(1, round(HELD_OUT * len(rows)))]] = True
+        sample = Sample(rows[~held_out], rows[held_out])
+        detector = fit_detector(sample, self._bands(), plan, seed)
         self.columns_ = [index - 1 for index in detector.bands.indexes]
         scores = detector.score_examples(rows[:, self.columns_]).total
-        normal = NormalScores(describe_scores(scores), describe_scores(scores[order[:cut]]))
+        normal = NormalScores.of(scores, held_out=held_out)
         self.detector_ = detector.with_threshold(plan.threshold, normal)
         self.offset_ = -self.detector_.threshold.value
         return self

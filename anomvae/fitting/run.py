@@ -20,7 +20,7 @@ from ..models.plan import ModelPlan
 from ..parallel import Progress
 from ..stats.context import conditioned
 from ..stats.held_out import held_out_rate
-from ..stats.scores import NormalScores, describe_scores
+from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule
 from ..training.sampling import HELD_OUT, Blocks, cut_blocks, draw_blocks, draw_sample
 from ..training.sampling import held_out_blocks as hold_out
@@ -177,9 +177,7 @@ class BlockScores:
     @property
     def normal(self) -> NormalScores:
         """The scores as thresholds are chosen from them; raises NotEnoughPixels without any."""
-        held_out = self.values[self.held_out]
-        described = describe_scores(held_out) if held_out.size else None
-        return NormalScores(describe_scores(self.values), described)
+        return NormalScores.of(self.values, held_out=self.held_out)
 
 
 def all_blocks(scenes: TrainingScenes, radius: int) -> list[Blocks]:

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .linear import FEW_BANDS
+from .linear import FEW_BANDS, FLOOR
 from .rx import shrunk, stream_trimmed_moments
 
 NOISES = ("unit", "band", "covariance", "scene")
@@ -50,8 +50,8 @@ WIDTHS = 4.0
 """Widths above the median at which a residual lies apart from those of a scene."""
 QUARTILE = 0.6745
 """Distance of the quartiles of a normal distribution to its median, standard deviations."""
-RIDGE = 1e-6  # of the mean variance, so that units do not matter ...
-FLOOR = 1e-24  # ... but where nearly all residuals are equal, whitened ones must fit float32
+RIDGE = 1e-6
+"""Variance that is added, of the mean variance so that units do not matter; at least `FLOOR`."""
 
 
 @dataclass(frozen=True)

@@ -103,16 +103,18 @@ class NormalScores:
     """Scores of those in blocks that training did not read; None where nothing was held out."""
 
     @classmethod
-    def of(cls, scores: NDArray[np.floating], *, held_out: bool) -> NormalScores:
-        """Describe scores of any shape, NaN = no data; ``held_out``: training read none of them.
+    def of(
+        cls, scores: NDArray[np.floating], *, held_out: NDArray[np.bool_] | bool
+    ) -> NormalScores:
+        """Describe scores of any shape, NaN = no data, and those of them that are ``held_out``.
 
         Raises
         ------
         NotEnoughPixels
-            If no score is finite.
+            If no score is finite, or none of those that are held out.
         """
-        described = describe_scores(scores)
-        return cls(described, described if held_out else None)
+        apart = scores[np.broadcast_to(held_out, scores.shape)]
+        return cls(describe_scores(scores), describe_scores(apart) if apart.size else None)
 
     @property
     def all_held_out(self) -> bool:
