@@ -187,6 +187,25 @@ def test_the_detector_of_a_scene_is_kept_and_scores_it_again(scene, tmp_path):
     assert "held_out False" in run("info", kept).out
 
 
+@pytest.mark.parametrize("end", ["anomaly.tif", "flags.tif", "json", "pvalues.tif"])
+def test_the_detector_of_a_scene_replaces_none_of_its_results(scene, tmp_path, end):
+    name = tmp_path / "out" / ".." / "out" / f"scene.{end}"
+
+    ran = run("detect", scene, "-o", tmp_path / "out", "--save-model", name, "--overwrite")
+
+    refused(ran, 2, "is the name of a result")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rule", ["conformal:0.01", "fdr:0.1+local:2"])
+def test_detect_refuses_rules_of_held_out_pixels_before_it_reads_any(tmp_path, rule):
+    scene = write(tmp_path / "scene.tif", np.zeros((3, 1, 1)))  # too small to fit
+
+    ran = run("detect", scene, "-o", tmp_path / "out", "--threshold", rule)
+
+    refused(ran, 2, f"threshold = {rule} needs", "log-sigma:3")
+
+
 def test_an_odd_threshold_object_of_a_scorer_is_applied_as_it_is(scene, tmp_path):
     detector = replace(Neighbours(), threshold=Threshold(0.2, 0.0, "fixed:0.2", 1, True))
 

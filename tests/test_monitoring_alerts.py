@@ -27,13 +27,20 @@ from support.watching import (
     watch,
 )
 
-from anomvae.monitoring.alerts import MOST_OBJECTS, alert_of, feature_collection, is_unusual
+from anomvae.monitoring.alerts import (
+    MOST_OBJECTS,
+    alert_of,
+    feature_collection,
+    is_unusual,
+    plain_text,
+)
 from anomvae.monitoring.channels import DeliveryFailed, Mail, StdoutChannel, Webhook, email_message
 from anomvae.monitoring.config import AlertRule
 from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WaitConfig, WebhookConfig
 from anomvae.monitoring.state import Alert, Key, SceneResult, opened_state
 from anomvae.objects.items import DEGREES, PIXELS
+from anomvae.stats.domain import InDomain, SceneVerdict
 
 OBJECTS = (feature(20, 2000.0, 7.5), feature(9, None, 30.0), feature(2, 200.0, 50.0))
 KEY = Key("harbour", "a.tif@1", "m", "s")
@@ -98,6 +105,18 @@ def test_an_alert_has_the_margins_and_p_values_that_the_objects_have(tmp_path):
     strongest = json.loads(alert_from(tmp_path, [now, before]).body)["strongest_objects"]
 
     assert [(each["margin"], each["p"]) for each in strongest] == [(5.5, 1e-4), (None, None)]
+
+
+def test_an_alert_has_the_verdict_about_its_scene(tmp_path):
+    verdict = SceneVerdict(InDomain.NO, ("all bands are higher by about 1000", "100% is flagged"))
+
+    alert = alert_from(tmp_path, verdict=verdict)
+
+    body = json.loads(alert.body)
+    assert (body["in_domain"], body["domain_reasons"]) == ("no", list(verdict.reasons))
+    text = "In domain: no: all bands are higher by about 1000; 100% is flagged."
+    assert text in plain_text(alert).splitlines()
+    assert "In domain" not in plain_text(alert_from(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from support.watching import START, Clock, Stub, drop, rows, run_watch, scenes, watch
@@ -19,7 +20,6 @@ from anomvae.errors import (
     NotWritten,
     RasterError,
 )
-from anomvae.mapping.cache import digest_of
 from anomvae.monitoring import history, overview
 from anomvae.monitoring.lock import only_run
 
@@ -89,9 +89,17 @@ def test_a_renamed_rule_does_not_score_the_scenes_of_earlier_databases_again(tmp
 
     run_watch(watch(tmp_path, site={"threshold": "sigma-clip:3"}), clock)
 
-    assert rows(tmp_path, "SELECT settings FROM scenes") == [
-        (digest_of("monitor", "clipped:3", "", "min_area=9"),)
-    ]
+    before = sha256(b"1\nmonitor\nclipped:3\n\nmin_area=9").hexdigest()[:16]
+    assert rows(tmp_path, "SELECT settings FROM scenes") == [(before,)]
+
+
+def test_scenes_of_the_databases_of_earlier_versions_stay_finished(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+
+    run_watch(watch(tmp_path), clock)
+
+    before = sha256(b"1\nmonitor\n\n\nmin_area=9").hexdigest()[:16]  # by anomvae 0.1
+    assert rows(tmp_path, "SELECT settings FROM scenes") == [(before,)]
 
 
 def test_a_scene_that_fails_does_not_stop_the_others_and_is_named(tmp_path, clock):

@@ -19,7 +19,13 @@ from anomvae import evaluate, rethreshold
 from anomvae.config import resolve_config
 from anomvae.errors import ConfigError, LockHeld, NotEnoughPixels, OutputExists, RasterError
 from anomvae.files import staging
-from anomvae.mapping import ScoreOptions, detect_scene, read_summary, score_scene
+from anomvae.mapping import (
+    ScoreOptions,
+    detect_scene,
+    read_summary,
+    rethreshold_maps,
+    score_scene,
+)
 from anomvae.objects import read_objects
 
 QUICKLY = resolve_config("default", QUICK).config
@@ -105,6 +111,31 @@ def test_detector_scene_and_input_stay_in_the_summary(map_):
     ]
     assert later["pixels"]["valid"] == earlier["pixels"]["valid"]
     assert later["digest"] != earlier["digest"]
+
+
+def test_the_verdict_about_the_scene_stays_in_the_summary(map_):
+    summary = map_.with_name("a.json")
+    verdict = {"in_domain": "no", "reasons": ["all bands are higher by about 1000"]}
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"domain": verdict}))
+
+    result = rethreshold(map_, "budget:5")
+
+    assert json.loads(summary.read_text())["domain"] == verdict
+    assert result.verdict.in_domain == "no"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_maps_of_one_name_are_not_written_into_one_folder(maps, tmp_path, overwrite):
+    other = shutil.copytree(maps, tmp_path / "other") / "a.anomaly.tif"
+    options = ScoreOptions(overwrite=overwrite)
+
+    with pytest.raises(ConfigError, match=r"2 maps are called 'a.anomaly.tif'"):
+        next(rethreshold_maps([maps / other.name, other], "budget:5", tmp_path / "out", options))
+
+    beside = rethreshold_maps([maps / other.name, other], "budget:5", None, options)
+    again = rethreshold_maps([other, other], "budget:5", tmp_path / "out", options)
+    assert [each.error for each in (*beside, *again)] == [None] * 4
+    assert not list(tmp_path.glob("out/b.*"))
 
 
 def test_the_same_rule_is_up_to_date_and_gives_the_same_bytes(maps, map_, tmp_path):

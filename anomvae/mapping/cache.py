@@ -89,9 +89,9 @@ def cached_result(
     return None
 
 
-def digest_of(*parts: str) -> str:
+def digest_of(*parts: str, definition: int = SCORE_DEFINITION) -> str:
     """Return 16 hexadecimal digits of a hash of what decides a result."""
-    text = "\n".join([str(SCORE_DEFINITION), *parts])
+    text = "\n".join([str(definition), *parts])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

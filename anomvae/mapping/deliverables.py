@@ -9,6 +9,7 @@ from typing import Any
 
 from ..documents import content_of, read_json
 from ..errors import ConfigError, RasterError
+from ..files import PathText
 from ..identity import FileIdentity
 from ..objects import objects_digest
 from ..raster import Access, open_raster
@@ -115,6 +116,11 @@ class Deliverables:
                     f"{path} is read for these results and would be replaced by one of them. "
                     f"Choose another folder for the results."
                 )
+
+    def require_other(self, path: PathText) -> None:
+        """Require that a file of another kind is no deliverable; raise `ConfigError` if it is."""
+        if Path(path).resolve() in {each.resolve() for each in self.all}:
+            raise ConfigError(f"{path} is the name of a result of this scene. Choose another one.")
 
     def _ending(self, end: str) -> Path:
         return self.folder / f"{self.stem}.{end}"

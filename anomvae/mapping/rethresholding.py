@@ -7,7 +7,9 @@ of a map of many pixels, to the sample that its quantiles come from.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ..addresses import file_name
@@ -71,7 +73,7 @@ def rethreshold(
     -------
     MapResult
         Its summary is what counts for the threshold: the tags of the map keep the one that it was
-        made with.
+        made with.  The verdict about the scene stays that of its score.
 
     Raises
     ------
@@ -103,6 +105,7 @@ def rethreshold(
                     shutil.copyfile(map_, out.stage.path(files.scores.name))
             scene = summary.scene if summary else opened.tags.get("ANOMVAE_SCENE", source.stem)
             result, quicklook = _decided(opened, scene, rule, out, options, progress)
+            result = replace(result, verdict=summary.verdict if summary else None)
             return out.publish(result, quicklook, file_name(scene), map_stays=stays)
 
 
@@ -120,9 +123,12 @@ def rethreshold_maps(
     Raises
     ------
     ConfigError
-        At once, if the rule does not fit any map.
+        At once, if the rule does not fit any map, or two maps would write the same files.
     """
     _rule_of_map(threshold, options)
+    maps = list(maps)
+    if folder is not None:
+        _require_own_names(maps)
     for map_ in maps:
         try:
             result = rethreshold(map_, threshold, folder, options, access=access, progress=progress)
@@ -148,6 +154,16 @@ def maps_in(names: Iterable[PathText]) -> list[Path]:
             raise RasterError(f"{path} holds no <scene>{MAP_END}. Give a folder of anomaly maps.")
         found += inside
     return found
+
+
+def _require_own_names(maps: Iterable[PathText]) -> None:
+    files = {Path(map_).absolute() for map_ in maps}
+    for name, count in Counter(file.name for file in files).items():
+        if count > 1:
+            raise ConfigError(
+                f"{count} maps are called {name!r} and would write the same files. "
+                f"Give each a folder of its own."
+            )
 
 
 def _rule_of_map(text: str, options: ScoreOptions) -> Rule:

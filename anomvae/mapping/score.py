@@ -150,6 +150,8 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     with closed.open() as opened:
         files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
         files.require_apart(inputs)
+        if save_model is not None:
+            files.require_other(save_model)
         key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:

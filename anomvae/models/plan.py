@@ -66,8 +66,8 @@ class ModelPlan:
         Raises
         ------
         ConfigError
-            If the family is unknown, takes no covariates but there are some, or has nothing to be
-            conditioned on.
+            If the family is unknown, takes no covariates but there are some, has nothing to be
+            conditioned on, or the rule needs pixels that training did not read.
         """
         family, training = family_named(config.model.family), config.training
         trim = 0.0 if clean else TRIM
@@ -79,7 +79,9 @@ class ModelPlan:
             training=training,
             trim=trim if training.trim == "auto" else training.trim,
             score=config.score,
-            threshold=resolved_rule(config.threshold, promising=clean and not in_sample),
+            threshold=_in_sample_rule(config.threshold)
+            if in_sample
+            else resolved_rule(config.threshold, promising=clean),
             device=config.device,
             in_sample=in_sample,
         )
@@ -144,6 +146,17 @@ class ModelPlan:
     def build(self, sizes: Sizes) -> Autoencoder:
         """Build an untrained model."""
         return self.family.build(sizes, self.model.likelihood)
+
+
+def _in_sample_rule(text: str) -> Rule:
+    """Read the rule for scores of the pixels that training reads."""
+    rule = resolved_rule(text, promising=False)
+    if rule.kind.held_out:  # refused here, before the training
+        raise ConfigError(
+            f"threshold = {rule} needs scores of pixels that training did not read, and detect "
+            f"reads all of a scene. Train a model, or choose log-sigma:3 or quantile:FPR."
+        )
+    return rule
 
 
 def resolved_rule(text: str, *, promising: bool) -> Rule:

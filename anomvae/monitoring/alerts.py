@@ -39,6 +39,8 @@ def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Ale
         "share": round(result.flagged / max(result.valid, 1), 6),
         "threshold": result.threshold.value,
         "highest": result.quantiles.get("1"),
+        "in_domain": None if result.verdict is None else result.verdict.in_domain,
+        "domain_reasons": [] if result.verdict is None else list(result.verdict.reasons),
         "objects": result.objects,
         "strongest_objects": _strongest(result),
         "map": str(result.path),
@@ -98,12 +100,18 @@ def plain_text(alert: Alert) -> str:
         f"Scored at {body['scored']}; {body['flagged']} of {body['valid']} valid pixels lie above "
         f"{threshold}.",
         f"Map: {body['map']}",
+        *_doubts(body),
         "",
     ]
     for item in body["strongest_objects"]:
         area = "" if item["area_m2"] is None else f" ({item['area_m2']:.0f} m2)"
         lines.append(f"- {item['area_px']} pixels{area}, score up to {item['score_max']:.4g}")
     return "\n".join([*lines, f"Key: {alert.key}", ""])
+
+
+def _doubts(body: dict[str, Any]) -> Iterator[str]:
+    if reasons := body.get("domain_reasons"):  # alerts of earlier versions have none
+        yield f"In domain: {body['in_domain']}: {'; '.join(reasons)}."
 
 
 def feature_collection(alerts: Sequence[Alert]) -> str:

@@ -225,7 +225,11 @@ def _facts(key: Key) -> dict[str, object]:
 
 
 def _settings_digest(site: SiteConfig) -> str:
-    """Return the digest of all settings but the model, and of the version of the score."""
+    """Return the digest of all settings but the model.
+
+    It is the same in every version of anomvae: an update scores no finished scene again, and sends
+    no alert again.
+    """
     from ..mapping.cache import digest_of
 
     mask = "" if site.mask is None else _digest(site.mask, "mask")
@@ -234,7 +238,7 @@ def _settings_digest(site: SiteConfig) -> str:
     changed += [f"nodata={site.nodata}"] if site.nodata else []
     # The word of before, so that scenes in the databases of before stay known.
     threshold = (site.threshold or "").replace("sigma-clip", "clipped")
-    return digest_of("monitor", threshold, mask, *changed)
+    return digest_of("monitor", threshold, mask, *changed, definition=1)
 
 
 def _digest(path: str, what: str) -> str:

@@ -189,7 +189,8 @@ def _of_scores(scores: ScoreDistribution, normal: ScoreDistribution) -> Iterator
 def _of_flags(flagged: float, fpr: float) -> Iterator[_Doubt]:
     light, severe = (max(share, 3 * fpr) for share in FLAGGED)
     if flagged > light:
-        yield _Doubt(flagged > severe, f"{flagged:.0%} of its pixels are above the threshold")
+        reason = f"{flagged:.0%} of its pixels are above the threshold of the detector"
+        yield _Doubt(flagged > severe, reason)
 
 
 def _common(differences: Floats) -> tuple[float, float]:

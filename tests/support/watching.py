@@ -90,7 +90,7 @@ def write_features(path, features, coordinates=DEGREES):
     path.write_text(f"{provenance.to_json()}{lines}\n]}}\n")
 
 
-def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
+def result(folder, flagged, valid=100, *, stem="a", objects=(), verdict=None, **how):
     """Write the objects file of a scene of 100 pixels, and return the result of its scoring."""
     files = Deliverables(folder, stem)
     write_features(files.objects, objects, **how)
@@ -104,6 +104,7 @@ def result(folder, flagged, valid=100, *, stem="a", objects=(), **how):
         quantiles={"1": 9.5},
         threshold=Threshold(4.0, 0.001, "sigma:3", 1000, held_out=True),
         seconds=0.5,
+        verdict=verdict,
     )
 
 
