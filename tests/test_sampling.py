@@ -15,6 +15,7 @@ from anomvae.training.sampling import (
     cut_blocks,
     draw_blocks,
     draw_sample,
+    fold_blocks,
     held_out_blocks,
 )
 from anomvae.training.scenes import read_tile
@@ -212,6 +213,26 @@ def test_held_out_blocks_repeat_and_differ_by_seed_and_scene():
     assert len(set(chosen.values())) == 3
 
 
+@pytest.mark.parametrize("shape", [(96, 96), (65, 83), (40, 1000), (8, 9), (4, 5)])
+def test_folds_divide_the_blocks_and_begin_with_those_held_out(shape):
+    folds = fold_blocks(shape, seed=5, scene=2)
+
+    assert np.array_equal(sum(fold.chosen.astype(int) for fold in folds), cut_blocks(shape).chosen)
+    assert np.array_equal(folds[0].chosen, held_out_blocks(shape, seed=5, scene=2).chosen)
+    assert np.ptp([fold.chosen.sum() for fold in folds]) <= 1
+
+
+def test_folds_repeat_and_differ_by_seed_and_scene():
+    folds = {
+        (seed, scene): tuple(fold.chosen.tobytes() for fold in fold_blocks((96, 96), seed, scene))
+        for seed, scene in ((0, 0), (0, 1), (1, 0))
+    }
+
+    again = fold_blocks((96, 96), seed=0, scene=0)
+    assert folds[0, 0] == tuple(fold.chosen.tobytes() for fold in again)
+    assert len({fold for some in folds.values() for fold in some}) == 3 * len(again)
+
+
 @pytest.mark.parametrize(("share", "count"), [(0.0, 1), (0.01, 1), (0.5, 4), (1.0, 7)])
 def test_at_least_one_block_and_at_most_all_but_one_are_chosen(share, count):
     blocks = Blocks((2, 4), 1, np.ones((2, 4), bool))
@@ -279,6 +300,22 @@ def test_all_pixels_are_read_once_where_they_are_few():
     pixels = [tile.block[tile.wanted].ravel() for _, tile in read]
     assert sorted(np.concatenate(pixels)) == list(range(1600 + 1500))
     assert all((tile.block >= 1600).all() == (number == 1) for number, tile in read)
+
+
+@pytest.mark.parametrize("most", [10**6, 400])
+def test_chosen_blocks_alone_are_read(most):
+    scenes = wide(numbered((80, 80)), numbered((60, 100), first=6400))
+    blocks = [held_out_blocks(shape, 0, scene=0) for shape in scenes.shapes]
+    inside = [
+        each.inside((slice(0, each.shape[0]), slice(0, each.shape[1]))).ravel() for each in blocks
+    ]
+
+    tiles = draw_blocks(scenes, most, halo=0, seed=0, blocks=blocks)
+
+    pixels = np.concatenate([tile.block[tile.wanted].ravel() for _, tile in tiles]).astype(int)
+    assert np.concatenate(inside)[pixels].all()
+    assert len(set(pixels)) == len(pixels)
+    assert (len(pixels) == np.concatenate(inside).sum()) == (most == 10**6)
 
 
 def test_the_numbers_of_blocks_name_the_chosen_block_of_each_pixel():

@@ -19,6 +19,7 @@ float32 in data units.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import replace
@@ -40,6 +41,8 @@ from .batches import Array, Scores, ScoreTerms, available, batchwise, require_ba
 from .modelfile import to_bytes
 from .program import ScoringProgram, scoring_program
 from .state import DetectorState, read_state, to_model_file
+
+log = logging.getLogger(__name__)
 
 
 class Detector(DetectorState):
@@ -274,7 +277,9 @@ class Detector(DetectorState):
         """
         detector = cls(**vars(read_state(path)))
         if threshold is not None:
-            detector = detector.with_threshold(parse_rule(threshold))
+            rule = parse_rule(threshold)
+            detector = detector.with_threshold(rule)
+            _log_part(rule, detector.scores)
         return detector if device is None else detector.to(device)
 
     def _batchwise(
@@ -296,6 +301,14 @@ class Detector(DetectorState):
     def _program(self) -> ScoringProgram:
         kl_weight = self.card.kl_weight
         return scoring_program(self.model, self.scaler, self.noise, kl_weight, self.linear)
+
+
+def _log_part(rule: Rule, scores: NormalScores | None) -> None:
+    """Log that a rule of held-out scores has those of a part of the pixels only."""
+    if rule.kind.held_out and scores is not None and not scores.all_held_out:
+        part = 0 if scores.held_out is None else scores.held_out.count
+        text = "%s is chosen from %d of %d normal pixels; `anomvae train --threshold %s` from all"
+        log.info(text, rule, part, scores.all.count, rule)
 
 
 def _require_finite(total: Array, where: Mask) -> None:

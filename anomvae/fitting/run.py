@@ -22,8 +22,14 @@ from ..stats.context import conditioned
 from ..stats.held_out import held_out_rate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule
-from ..training.sampling import HELD_OUT, Blocks, cut_blocks, draw_blocks, draw_sample
-from ..training.sampling import held_out_blocks as hold_out
+from ..training.sampling import (
+    HELD_OUT,
+    Blocks,
+    cut_blocks,
+    draw_blocks,
+    draw_sample,
+    fold_blocks,
+)
 from ..training.scenes import TrainingScenes
 from .scenes import Selection, select_scenes
 
@@ -81,18 +87,45 @@ class Fit:
         """Fit a detector without a part of the blocks, and its threshold to all of them.
 
         Rare materials lie in few blocks, so the tail of a part of the blocks differs from that of
-        the others.  The held-out blocks measure the rate of the threshold.
+        the others.  The held-out blocks measure the rate of the threshold.  A rule that is chosen
+        from held-out pixels needs those of all blocks, too: see `_crossed`.
         """
-        held_out = [
-            hold_out(shape, self.seed, number, self.plan.radius)
+        of_scenes = [
+            fold_blocks(shape, self.seed, number, self.plan.radius)
             for number, shape in enumerate(self.scenes.shapes)
         ]
+        folds: list[tuple[Blocks, ...]] = list(zip(*of_scenes, strict=True))
 
         def without_blocks() -> tuple[Detector, BlockScores]:
-            detector = self.detector(held_out)
-            return detector, score_blocks(detector, self.scenes, held_out, self.seed, self.progress)
+            if self.plan.threshold.kind.held_out:
+                return self._crossed(folds)
+            detector = self.detector(folds[0])
+            return detector, score_blocks(detector, self.scenes, folds[0], self.seed, self.progress)
 
         return self._calibrated(without_blocks, "too little data")
+
+    def _crossed(self, folds: Sequence[Sequence[Blocks]]) -> tuple[Detector, BlockScores]:
+        """Fit a detector without the first fold, and get held-out scores of the pixels of all.
+
+        Cross-conformal prediction (Vovk 2015, Ann. Math. Artif. Intell.): each of the other folds
+        is scored by a twin that was trained without it.  The detector is the twin of the first
+        fold: it is the same for every rule, and learnt as much as the others.  One that learnt all
+        blocks would score new pixels lower than twins do.
+        """
+        folds = [fold for fold in folds if any(blocks.chosen.any() for blocks in fold)]
+        log.info(
+            "threshold = %s: %d trainings, each without a fold", self.plan.threshold, len(folds)
+        )
+        detector, parts = None, []
+        for number, fold in enumerate(folds):
+            progress = _part(self.progress, number, len(folds))
+            twin = replace(self, progress=progress).detector(fold)
+            parts.append(
+                score_blocks(twin, self.scenes, fold, self.seed, progress, folds=len(folds))
+            )
+            detector = detector or twin
+        assert detector is not None  # every scene has a block, and `held_out_blocks` is never empty
+        return detector, BlockScores.joined(parts)
 
     def by_dates(self) -> Detector:
         """Fit a detector to all dates; the threshold is that of a twin without the newest fifth.
@@ -169,6 +202,12 @@ class BlockScores:
     blocks: NDArray[np.int64]
     """The number of the held-out block of each; -1: it lies in none."""
 
+    @classmethod
+    def joined(cls, parts: Sequence[BlockScores]) -> BlockScores:
+        """Join the scores of parts of the pixels."""
+        values, blocks = [part.values for part in parts], [part.blocks for part in parts]
+        return cls(np.concatenate(values), np.concatenate(blocks))
+
     @property
     def held_out(self) -> NDArray[np.bool_]:
         """Which lie in held-out blocks."""
@@ -178,6 +217,15 @@ class BlockScores:
     def normal(self) -> NormalScores:
         """The scores as thresholds are chosen from them; raises NotEnoughPixels without any."""
         return NormalScores.of(self.values, held_out=self.held_out)
+
+
+def _part(progress: Progress, number: int, parts: int) -> Progress:
+    """Return the progress of one of several equal parts, given that of the whole."""
+
+    def of_part(step: str, done: int, total: int) -> None:
+        progress(step, number * total + done, parts * total)
+
+    return of_part
 
 
 def all_blocks(scenes: TrainingScenes, radius: int) -> list[Blocks]:
@@ -192,19 +240,22 @@ def score_blocks(
     seed: int,
     progress: Progress,
     newest: int = 0,
+    folds: int = 1,
 ) -> BlockScores:
     """Score the normal pixels of scenes.
 
     ``held_out`` are the blocks of each scene that training did not read; None: it read all.  The
     seed decides which pixels are skipped where there are over a million, held out or not.  Scores
-    of the ``newest`` dates count; 0: of all.
+    of the ``newest`` dates count; 0: of all.  Where the blocks are one of several ``folds``, these
+    are scored alone, up to its part of a million.
     """
     scenes, radius = replace(scenes, bands=detector.bands), detector.radius
     adapted = _adapted_to_each(detector, scenes)
     first = np.cumsum([0, *(0 if cut is None else cut.chosen.size for cut in held_out)])
     values, blocks = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
+    drawn = None if folds == 1 else held_out
     for number, (tile, block, wanted) in draw_blocks(
-        scenes, THRESHOLD_PIXELS, radius, seed, progress
+        scenes, THRESHOLD_PIXELS // folds, radius, seed, progress, drawn
     ):
         scores = adapted(number).score(block).total[-newest:]  # -0: all dates
         counted = wanted[-newest:] & np.isfinite(scores)

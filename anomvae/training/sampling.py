@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..stats.fill_watch import FillWatch
 from .scenes import TrainingScenes, TrainingTile, empty_pixels, read_tile, reading_tiles
 
 HELD_OUT = 0.2
+FOLDS = 5  # each holds out as much
 LARGEST_SIDE = 64
 SMALLEST_SIDE = 4  # smaller blocks would make a narrow raster be read pixel by pixel
 SIDE_PER_RADIUS = 4  # holding out a fifth then excludes half of the pixels from training
@@ -94,6 +95,18 @@ def held_out_blocks(shape: tuple[int, int], seed: int, scene: int, radius: int =
     return choose_blocks(cut_blocks(shape, radius), HELD_OUT, (seed, scene, 0))
 
 
+def fold_blocks(shape: tuple[int, int], seed: int, scene: int, radius: int = 0) -> list[Blocks]:
+    """Divide the blocks of a scene at random into `FOLDS`, of which some may be empty.
+
+    The first are the `held_out_blocks`.
+    """
+    first = held_out_blocks(shape, seed, scene, radius)
+    others = np.random.default_rng((seed, scene, 3)).permutation(np.flatnonzero(~first.chosen))
+    parts = np.array_split(others, FOLDS - 1)
+    indexes = np.arange(first.chosen.size).reshape(first.chosen.shape)
+    return [first, *(replace(first, chosen=np.isin(indexes, part)) for part in parts)]
+
+
 @dataclass(frozen=True)
 class Sample:
     """Training examples; some may lack data in some bands."""
@@ -154,14 +167,19 @@ def draw_sample(
 
 
 def draw_blocks(
-    scenes: TrainingScenes, pixels: int, halo: int, seed: int, progress: Progress = quiet
+    scenes: TrainingScenes,
+    pixels: int,
+    halo: int,
+    seed: int,
+    progress: Progress = quiet,
+    blocks: Sequence[Blocks] | None = None,
 ) -> Iterator[tuple[int, TrainingTile]]:
     """Read the blocks of each scene with a halo; yield the number of the scene and a tile.
 
-    Where they hold more than about so many ``pixels``, read a random part of them, evenly over the
-    scenes.
+    ``blocks`` are the chosen ones of each scene; None: all.  Where they hold more than about so
+    many ``pixels``, read a random part of them, evenly over the scenes.
     """
-    blocks = [cut_blocks(shape, halo) for shape in scenes.shapes]
+    blocks = blocks or [cut_blocks(shape, halo) for shape in scenes.shapes]
     available = [int(cut.chosen.sum()) * cut.side**2 for cut in blocks]
     quota, total, done = pixels // len(blocks), sum(available), 0
     for number, (opened, cut) in enumerate(zip(scenes.opened(), blocks, strict=True)):
