@@ -93,6 +93,7 @@ def test_a_model_is_trained_on_half_of_the_blocks_and_measured_on_the_others(fol
         folder / "scenes" / "a" / "scene.tif", folder / "scenes" / "a" / "labels.tif"
     )
     assert learnt == (~known & (labels == 0) & np.isfinite(measured.scores)).sum()
+    assert measured.detector.scores.held_out.count == learnt
     assert measured.detector.threshold.rule == "gaussian:3"
     above = measured.scores[~known & (labels == 0)] > measured.detector.threshold.value
     assert above.mean() == pytest.approx(measured.detector.threshold.fpr, abs=1e-3)

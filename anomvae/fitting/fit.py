@@ -64,6 +64,7 @@ def train(
         With a threshold fitted on all normal pixels, of which blocks were held out of training, or
         on held-out dates of a family that compares dates; on the training pixels where there are
         too few (a warning reports it).  ``card.held_out`` is its rate on held-out pixels.
+        The rules ``conformal`` and ``fdr`` take five trainings: each block is held out once.
 
     Raises
     ------

@@ -253,7 +253,7 @@ def score_blocks(
     adapted = _adapted_to_each(detector, scenes)
     first = np.cumsum([0, *(0 if cut is None else cut.chosen.size for cut in held_out)])
     values, blocks = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
-    drawn = None if folds == 1 else held_out
+    drawn = [cut for cut in held_out if cut is not None] if folds > 1 else None
     for number, (tile, block, wanted) in draw_blocks(
         scenes, THRESHOLD_PIXELS // folds, radius, seed, progress, drawn
     ):

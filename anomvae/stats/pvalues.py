@@ -11,7 +11,9 @@ conformal           (1 + #(normal >= s)) / (n + 1), over scores of normal pixels
 
 A conformal p-value is at most any a in [0, 1] for at most a share a of new pixels, if these are
 exchangeable with the n: pixels of other blocks of the same land nearly are, those of another scene
-need not be.  It is a promise about the average over draws of the n.
+need not be.  It is a promise about the average over draws of the n.  The n may be scored by several
+twins of a detector, each trained without a part of them (cross-conformal, Vovk 2015): the promise
+then holds nearly, as twins resemble each other.
 """
 
 from __future__ import annotations

@@ -100,7 +100,8 @@ class NormalScores:
     """Scores of all of them, learnt and held out: rare materials lie in few blocks, so that a part
     of the blocks has too few of them."""
     held_out: ScoreDistribution | None = None
-    """Scores of those in blocks that training did not read; None where nothing was held out."""
+    """Scores of those in blocks that training did not read, be it that of a twin of the detector;
+    None where nothing was held out."""
 
     @classmethod
     def of(
