@@ -200,6 +200,12 @@ def test_a_failure_in_a_thread_is_raised_and_torch_has_its_threads_again():
         assert torch.get_num_threads() == 2
 
 
+def test_reversed_bands_are_scored():
+    x = spectra(CHUNK + 5, seed=2)[:, ::-1]
+
+    assert terms_of(fitted(), x).tobytes() == terms_of(fitted(), x.copy()).tobytes()
+
+
 def test_read_only_examples_are_scored():
     x = spectra(CHUNK + 5, seed=2)
     expected = terms_of(fitted(), x)

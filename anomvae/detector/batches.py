@@ -147,7 +147,8 @@ def torch_threads(count: int) -> Iterator[None]:
 
 def to_device(array: Array, device: torch.device) -> Tensor:
     """Copy an array to a device; a GPU copies pinned memory while it computes."""
-    tensor = torch.from_numpy(array if array.flags.writeable else array.copy())
+    shared = array.flags.writeable and min(array.strides, default=0) >= 0  # as torch needs it
+    tensor = torch.from_numpy(array if shared else array.copy())
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
