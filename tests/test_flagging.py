@@ -206,6 +206,14 @@ def test_detect_refuses_rules_of_held_out_pixels_before_it_reads_any(tmp_path, r
     refused(ran, 2, f"threshold = {rule} needs", "log-sigma:3")
 
 
+def test_a_budget_of_an_area_is_refused_before_a_scene_without_one_is_read(tmp_path):
+    scene = write(tmp_path / "scene.tif", np.zeros((3, 1, 1)), crs=None)  # too small to fit
+
+    ran = run("detect", scene, "-o", tmp_path / "out", "--threshold", "budget:5km2")
+
+    refused(ran, 2, "threshold = budget:5km2", "no georeference", "such as budget:500")
+
+
 def test_an_odd_threshold_object_of_a_scorer_is_applied_as_it_is(scene, tmp_path):
     detector = replace(Neighbours(), threshold=Threshold(0.2, 0.0, "fixed:0.2", 1, True))
 

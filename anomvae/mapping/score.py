@@ -9,10 +9,11 @@ from ..config import Config, resolve_config
 from ..files import PathText, SceneText, as_paths
 from ..fitting import EVERYTHING, Selection, detect
 from ..models.isolation import isolated
-from ..models.plan import ModelPlan
+from ..models.plan import ROBUST, ModelPlan
+from ..objects import mean_pixel_area
 from ..parallel import Mapper, Progress, quiet, serial
 from ..raster import OpenScene, Scene, identify_normal
-from ..stats.thresholds import parse_rule
+from ..stats.thresholds import Rule, parse_rule
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
 from .flagging import require_p_values
@@ -85,6 +86,7 @@ def score_scene(
         with closed.open(detector.bands, detector.covariates) as opened:
             files = Deliverables(Path(folder), opened.stem)
             inputs, settings = opened.files, ("score", repr(closed.nodata))
+            _require_area(parse_rule(detector.threshold.rule), opened)
             files.require_apart(inputs)
             key = CacheKey.of(
                 detector.id, *settings, options=options, bands=opened.bands, files=inputs
@@ -152,6 +154,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         files.require_apart(inputs)
         if save_model is not None:
             files.require_other(save_model)
+        _require_area(parse_rule(resolved.threshold, auto=ROBUST), opened)
         key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:
@@ -163,6 +166,11 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     if save_model is not None:
         detector.save(save_model)
     return result
+
+
+def _require_area(rule: Rule, opened: OpenScene) -> None:
+    """Refuse before the work a budget that is an area where pixels have none."""
+    rule.pixels_in(mean_pixel_area(opened.georeference))
 
 
 def _deliver(

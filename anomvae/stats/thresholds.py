@@ -150,7 +150,7 @@ class Rule:
         if in_scene is None:
             return self.threshold(self._known(scores))
         chosen_from = self._normal(self._known(scores)) if self.kind.held_out else None
-        number = self._pixels(scene) if self.unit == KM2 else self.number
+        number = self.pixels_in(scene.pixel_area_m2)
         value = _representable(in_scene(scene, chosen_from, number))
         below, above = scene.counts(np.array([value], np.float32)).tolist()
         share = above / max(1, below + above)
@@ -211,13 +211,22 @@ class Rule:
             )
         return chosen_from
 
-    def _pixels(self, scene: SceneScores) -> float:
-        if scene.pixel_area_m2 is None:
+    def pixels_in(self, pixel_area_m2: float | None) -> float:
+        """Return the number of pixels of a scene that the number of the rule stands for.
+
+        Raises
+        ------
+        ConfigError
+            If it is an area, and the scene has no georeference.
+        """
+        if self.unit != KM2:
+            return self.number
+        if pixel_area_m2 is None:
             raise ConfigError(
                 f"threshold = {self}, but the scene has no georeference, so its pixels have no "
                 f"area. Give a number of pixels, such as {self.name}:500."
             )
-        return self.number * 1e6 / scene.pixel_area_m2
+        return self.number * 1e6 / pixel_area_m2
 
     def _doubts(self, scores: ScoreDistribution, value: float) -> list[str]:
         """Return what is to be warned of about a threshold chosen from normal scores."""
