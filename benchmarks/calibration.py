@@ -130,9 +130,9 @@ class Measured:
 def rows_of_rules(pixels: int) -> dict[str, str]:
     """Return every rule by its row: those with a default, some others, and a budget."""
     of_table = [
-        f"{name}:{kind.default:g}"
+        f"{name}:{number.default:g}"
         for name, kind in RULES.items()
-        if kind.default is not None and kind.source is not ScoreSource.LABELS
+        if (number := kind.number) and number.default and kind.source is not ScoreSource.LABELS
     ]
     rows = {rule: rule for rule in (*of_table, *FURTHER)}
     return rows | {f"budget ({BUDGET:.1%})": f"budget:{max(1, round(BUDGET * pixels))}"}

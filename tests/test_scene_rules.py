@@ -41,6 +41,13 @@ def test_a_budget_is_never_exceeded_and_used_up_but_for_ties(values, pixels, par
     assert threshold.rule == f"budget:{pixels}"
 
 
+def test_a_fixed_threshold_needs_no_normal_scores_in_a_scene():
+    threshold = parse_rule("fixed:2").threshold_in(scene_of(np.array([1, 2, 3, np.nan]), 2), None)
+
+    assert (threshold.value, threshold.rule) == (2, "fixed:2")
+    assert (threshold.pixels, threshold.fpr) == (3, pytest.approx(1 / 3))
+
+
 @given(values=tied, rate=st.sampled_from([0.1, 0.5]), cuts=st.integers(1, 7))
 def test_the_threshold_of_a_scene_does_not_depend_on_its_parts(values, rate, cuts):
     normal = NormalScores.of(np.arange(100.0), held_out=True)
@@ -140,6 +147,6 @@ def test_fdr_without_normal_scores_is_answered():
 def test_other_rules_do_not_look_at_the_scene():
     normal = NormalScores.of(np.arange(100.0), held_out=True)
 
-    for rule in ("sigma:3", "log-sigma:3", "conformal:0.1", "fixed:3"):
+    for rule in ("sigma:3", "log-sigma:3", "conformal:0.1"):
         parsed = parse_rule(rule)
         assert parsed.threshold_in(scene_of([1e9]), normal) == parsed.threshold(normal)

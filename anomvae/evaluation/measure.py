@@ -31,7 +31,7 @@ from ..stats.metrics import Metrics, table
 from ..stats.thresholds import parse_rule
 from .baselines import require_baselines
 from .beside import bands_with_data, baseline_rows
-from .chosen import decision_by, decision_of_map
+from .decisions import decision_by, decision_of_map
 from .labelled import LabelledMap, Labels
 from .scored import StoredScores, stored
 

@@ -19,8 +19,8 @@ from ..identity import require_unchanged
 from ..models.isolation import isolated
 from ..models.plan import resolved_rule
 from ..parallel import Progress, quiet
-from ..stats.rule_text import parts_of
-from ..stats.thresholds import Rule, parse_rule
+from ..stats.rule_text import condition_of
+from ..stats.thresholds import AUTO, Rule, parse_rule
 from ..training.sampling import Blocks
 from ..training.scenes import TrainingScenes
 from .run import Fit, all_blocks, calibrate, score_blocks
@@ -209,9 +209,8 @@ def refit_threshold(
 def _rule_like(detector: Detector, select: Selection) -> Rule:
     """Return the rule that `train` chooses itself, with the condition of a detector's own rule."""
     own = detector.card.threshold
-    condition = "" if own is None else parts_of(own.rule)[1]
-    text = f"auto+{condition}" if condition else "auto"
-    return resolved_rule(text, promising=bool(select.normal))
+    rule = resolved_rule(AUTO, promising=bool(select.normal))
+    return rule if own is None else rule.with_local(condition_of(own.rule))
 
 
 def _held_out(detector: Detector, scenes: TrainingScenes) -> list[Blocks | None]:

@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from ..errors import ConfigError
-from .rules import RuleKind
+from .rules import Number
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 CONDITION = re.compile(r"\+(?=\s*[a-z])")
@@ -16,21 +16,28 @@ KM2 = "km2"
 """Unit of a budget that is an area."""
 
 
-def read_number(written: str, kind: RuleKind, name: str, text: str) -> tuple[float, str]:
-    """Read the number of a rule and its unit."""
-    if not written and kind.default is not None:
-        return kind.default, ""
-    if kind.numberless:
-        raise ConfigError(f"threshold = {text!r}: {name} takes no number.")
-    unit = KM2 if kind.areas and written.endswith(KM2) else ""
+def read_number(written: str, number: Number | None, name: str, text: str) -> tuple[float, str]:
+    """Read the number of a rule and its unit; 0 where it takes none."""
+    if number is None:
+        if written:
+            raise ConfigError(f"threshold = {text!r}: {name} takes no number.")
+        return 0.0, ""
+    if not written and number.default is not None:
+        return number.default, ""
+    unit = KM2 if number.areas and written.endswith(KM2) else ""
     value = _float(written.removesuffix(unit))
     if not abs(value) <= FLOAT32_MAX:  # scores are float32; NaN fails, too
-        example = f"{name}:{kind.default or 500:g}"
+        example = f"{name}:{number.default or 500:g}"
         raise ConfigError(f"threshold = {text!r}: write a number behind it, such as {example}.")
-    problem = kind.problem(value)
+    problem = number.problem(value)
     if problem:  # refused here, before hours of training
         raise ConfigError(f"threshold = {text!r} {problem}.")
     return value, unit
+
+
+def number_text(number: float) -> str:
+    """Write a number as briefly as it reads the same."""
+    return str(number).removesuffix(".0")
 
 
 def _float(text: str) -> float:

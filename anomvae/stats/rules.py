@@ -43,7 +43,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from . import label_rules as labels
 from . import normal_rules as normal
@@ -82,34 +81,52 @@ def _count(value: float) -> str:
 
 
 @dataclass(frozen=True)
+class Number:
+    """The number of a kind of rule."""
+
+    default: float | None = None
+    """The number where none is written; None: there must be one."""
+    problem: Callable[[float], str] = _any
+    """Returns what is wrong with a number; empty where nothing is."""
+    areas: bool = False
+    """Whether it may be an area, ``5km2``."""
+
+
+@dataclass(frozen=True)
 class RuleKind:
     """A kind of rule; a row of `RULES`."""
 
-    choose: Callable[[ScoreDistribution, float], float] | None
-    """Returns the threshold of normal scores, given the rule's number; None where there must be
-    labels.  That of a rule of the scene is provisional."""
-    default: float | None = None
-    """The number where none is written; None: there must be one."""
-    source: ScoreSource = ScoreSource.NORMAL
-    """The scores that it is chosen from."""
-    problem: Callable[[float], str] = _any
-    """Returns what is wrong with a number; empty where nothing is."""
-    promise: Callable[[float], float] | None = None
-    """Returns the rate of normal pixels flagged that it promises."""
+    number: Number | None
+    """Its number; None: it takes none."""
+    choose: Callable[[ScoreDistribution, float], float] | None = None
+    """Returns the threshold of normal scores, given the rule's number, for a rule of a scene a
+    provisional one; None where there must be labels, or the number is the threshold."""
     held_out: bool = False
     """Whether its normal scores are those that training did not read."""
+    promise: Callable[[float], float] | None = None
+    """Returns the rate of normal pixels flagged that it promises."""
     p_values: Callable[[ScoreDistribution, float], PValues] | None = None
     """Returns the p-values of normal scores."""
     doubt: Callable[[ScoreDistribution, float], str] | None = None
     """Returns why a threshold of normal scores may break its promise; empty where it does not."""
-    in_scene: Callable[[SceneScores, Any, float], float] | None = None
-    """Returns the threshold of a scene, given normal scores."""
+    in_scene: Callable[[SceneScores, Callable[[], ScoreDistribution], float], float] | None = None
+    """Returns the threshold of a scene, given what returns the normal scores where needed."""
     of_labels: Callable[[Pairs, float], float] | None = None
     """Returns the threshold of labelled scores."""
-    areas: bool = False
-    """Whether its number may be an area, ``5km2``."""
-    numberless: bool = False
-    """Whether it takes no number."""
+
+    @property
+    def source(self) -> ScoreSource:
+        """The scores that it is chosen from; for a threshold that is given, of no account."""
+        if self.of_labels is not None:
+            return ScoreSource.LABELS
+        if self.in_scene is not None:
+            return ScoreSource.SCENE
+        return ScoreSource.HELD_OUT if self.held_out else ScoreSource.NORMAL
+
+    @property
+    def given(self) -> bool:
+        """Whether its number is the threshold, so that it needs no scores."""
+        return self.choose is None and self.of_labels is None
 
 
 def _itself(value: float) -> float:
@@ -125,47 +142,41 @@ def _gaussian(scores: ScoreDistribution, k: float) -> PValues:
 
 
 RULES: dict[str, RuleKind] = {
-    "sigma": RuleKind(normal.sigma, 3.0, promise=normal.normal_tail),
-    "log-sigma": RuleKind(normal.log_sigma, 3.0),
+    "sigma": RuleKind(Number(3.0), normal.sigma, promise=normal.normal_tail),
+    "log-sigma": RuleKind(Number(3.0), normal.log_sigma),
     "gaussian": RuleKind(
+        Number(3.0),
         normal.gaussian,
-        3.0,
         promise=normal.normal_tail,
         p_values=_gaussian,
         doubt=normal.gaussian_doubt,
     ),
-    "sigma-clip": RuleKind(normal.sigma_clip, 3.0),
-    "mad": RuleKind(normal.mad, 5.0),
+    "sigma-clip": RuleKind(Number(3.0), normal.sigma_clip),
+    "mad": RuleKind(Number(5.0), normal.mad),
     "quantile": RuleKind(
-        normal.quantile, 1e-3, problem=_rate, promise=_itself, p_values=_conformal
+        Number(1e-3, _rate), normal.quantile, promise=_itself, p_values=_conformal
     ),
-    "fixed": RuleKind(lambda scores, value: value, problem=_score),
+    "fixed": RuleKind(Number(problem=_score)),
     "conformal": RuleKind(
+        Number(1e-3, _rate),
         normal.conformal,
-        1e-3,
-        ScoreSource.HELD_OUT,
-        problem=_rate,
-        promise=_itself,
         held_out=True,
+        promise=_itself,
         p_values=_conformal,
     ),
     "fdr": RuleKind(
+        Number(0.1, _rate),
         normal.conformal,
-        0.1,
-        ScoreSource.SCENE,
-        problem=_rate,
         held_out=True,
         p_values=_conformal,
-        in_scene=scene.false_discoveries,
+        in_scene=lambda scores, normal, rate: scene.false_discoveries(scores, normal(), rate),
     ),
     "budget": RuleKind(
+        Number(problem=_count, areas=True),
         lambda scores, pixels: normal.log_sigma(scores, 3.0),
-        source=ScoreSource.SCENE,
-        problem=_count,
-        in_scene=lambda scores, _, pixels: scene.budget(scores, pixels),
-        areas=True,
+        in_scene=lambda scores, normal, pixels: scene.budget(scores, pixels),
     ),
-    "f1": RuleKind(None, 0.0, ScoreSource.LABELS, of_labels=labels.best_f1, numberless=True),
-    "fpr": RuleKind(None, 1e-3, ScoreSource.LABELS, problem=_rate, of_labels=labels.rate_of_normal),
+    "f1": RuleKind(None, of_labels=labels.best_f1),
+    "fpr": RuleKind(Number(1e-3, _rate), of_labels=labels.rate_of_normal),
 }
 """Every kind of rule by its name."""

@@ -10,7 +10,7 @@ is no data.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError, NotEnoughPixels, hint
 from .pvalues import PValues
 from .ranks import Pairs
-from .rule_text import FLOAT32_MAX, KM2, parts_of, read_condition, read_number
+from .rule_text import FLOAT32_MAX, KM2, number_text, parts_of, read_condition, read_number
 from .rules import RULES, RuleKind, ScoreSource
 from .scene_rules import SceneScores
 from .scores import NormalScores, ScoreDistribution
@@ -80,13 +80,13 @@ class Rule:
 
     def __str__(self) -> str:
         """Write the rule as `parse_rule` reads it."""
-        number = "" if self.kind.numberless else f":{_text(self.number)}{self.unit}"
+        number = "" if self.kind.number is None else f":{number_text(self.number)}{self.unit}"
         return f"{self.name}{number}{self.condition}"
 
     @property
     def condition(self) -> str:
         """Its condition on the surroundings, ``+local:K``; empty if it has none."""
-        return f"+local:{_text(self.local)}" if self.local else ""
+        return f"+local:{number_text(self.local)}" if self.local else ""
 
     @property
     def kind(self) -> RuleKind:
@@ -105,6 +105,11 @@ class Rule:
         That of ``sigma`` is the rate of a normal distribution, as it reads.
         """
         return None if self.kind.promise is None else self.kind.promise(self.number)
+
+    def with_local(self, k: float) -> Rule:
+        """Return the rule, and the one instead of it, with the condition ``local:k``; 0: none."""
+        otherwise = None if self.otherwise is None else self.otherwise.with_local(k)
+        return replace(self, local=k, otherwise=otherwise)
 
     def threshold(self, scores: NormalScores) -> Threshold:
         """Choose a threshold from scores of normal pixels; warn if it hardly flags anything.
@@ -130,14 +135,15 @@ class Rule:
         for warning in self._doubts(chosen_from, value):
             log.warning("%s", warning)
         held_out = self.kind.held_out or scores.all_held_out
-        fpr = chosen_from.exceeding(value)
-        return Threshold(value, fpr, str(self), chosen_from.count, held_out)
+        return Threshold(
+            value, chosen_from.exceeding(value), str(self), chosen_from.count, held_out
+        )
 
     def threshold_in(self, scene: SceneScores, scores: NormalScores | None) -> Threshold:
-        """Choose the threshold of a scored scene; for a rule that is not of the scene, `threshold`.
+        """Choose the threshold of a scored scene; by a rule of normal scores as `threshold` does.
 
-        ``scores`` are those of normal pixels; a budget needs none.  For a rule of the scene, the
-        pixels and the share above the threshold are those of the scene.
+        ``scores`` are those of normal pixels; ``budget`` and ``fixed`` need none.  For a rule of
+        the scene, and for ``fixed``, the pixels and the share above it are those of the scene.
 
         Raises
         ------
@@ -146,12 +152,9 @@ class Rule:
         ConfigError
             If the rule needs labels, or a budget is an area and the scene has no georeference.
         """
-        in_scene = self.kind.in_scene
-        if in_scene is None:
+        if self.kind.in_scene is None and not self.kind.given:
             return self.threshold(self._known(scores))
-        chosen_from = self._normal(self._known(scores)) if self.kind.held_out else None
-        number = self.pixels_in(scene.pixel_area_m2)
-        value = _representable(in_scene(scene, chosen_from, number))
+        value = _representable(self._of_scene(scene, scores))
         below, above = scene.counts(np.array([value], np.float32)).tolist()
         share = above / max(1, below + above)
         return Threshold(value, share, str(self), below + above, self.kind.held_out)
@@ -190,9 +193,16 @@ class Rule:
         return p_values.agreeing_with(self._value(chosen_from), self.promise)
 
     def _value(self, scores: ScoreDistribution) -> float:
-        if self.kind.choose is None:
+        if self.kind.of_labels is not None:
             raise _needs_labels(str(self))
-        return _representable(self.kind.choose(scores, self.number))
+        choose = self.kind.choose
+        return _representable(self.number if choose is None else choose(scores, self.number))
+
+    def _of_scene(self, scene: SceneScores, scores: NormalScores | None) -> float:
+        number, in_scene = self.pixels_in(scene.pixel_area_m2), self.kind.in_scene
+        if in_scene is None:
+            return number
+        return in_scene(scene, lambda: self._normal(self._known(scores)), number)
 
     def _known(self, scores: NormalScores | None) -> NormalScores:
         if scores is None:
@@ -253,10 +263,6 @@ def _representable(value: float) -> float:
     return float(np.clip(value, 0.0, FLOAT32_MAX))
 
 
-def _text(number: float) -> str:
-    return str(number).removesuffix(".0")
-
-
 def parse_rule(text: str, *, auto: str = "", labels: bool = False) -> Rule:
     """Read a rule, ``name`` or ``name:number``, with ``+local:K`` or without.
 
@@ -292,5 +298,5 @@ def parse_rule(text: str, *, auto: str = "", labels: bool = False) -> Rule:
     kind = RULES[name]
     if kind.source is ScoreSource.LABELS and not labels:
         raise _needs_labels(text)
-    number, unit = read_number(written, kind, name, text)
+    number, unit = read_number(written, kind.number, name, text)
     return Rule(name, number, read_condition(condition, text), unit)

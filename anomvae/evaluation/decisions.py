@@ -1,4 +1,4 @@
-"""The decision of an evaluation: of the map or the detector itself, or by another rule."""
+"""The decisions that evaluations measure: that of a map, and those by other rules."""
 
 from __future__ import annotations
 
@@ -57,8 +57,6 @@ def decision_by(rule: Rule, ours: LabelledMap, normal: NormalScores | None) -> D
 def _threshold(rule: Rule, ours: LabelledMap, normal: NormalScores | None) -> Threshold:
     if rule.source is ScoreSource.LABELS:
         return _given(rule.threshold_of_labels(lambda: _eligible(rule, ours)), str(rule))
-    if rule.name == "fixed":
-        return _given(rule.number, str(rule))
     return rule.threshold_in(ours.scored.scores(), normal)
 
 
