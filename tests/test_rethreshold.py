@@ -259,7 +259,7 @@ def test_a_map_without_scores_has_too_few_for_a_rule(tmp_path):
     result = score_scene(Neighbours(), empty, tmp_path / "out")
     before = content(tmp_path / "out")
 
-    with pytest.raises(NotEnoughPixels):
+    with pytest.raises(NotEnoughPixels, match=r"empty\.anomaly\.tif: "):
         rethreshold(result.path, "sigma:3")
 
     assert content(tmp_path / "out") == before

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..addresses import file_name
-from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, RasterError
+from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, NotEnoughPixels, RasterError
 from ..files import PathText, writing
 from ..parallel import Progress, quiet
 from ..raster import Access
@@ -207,8 +207,11 @@ def _decided(
     for window in scored_map.windows():
         statistics.add(window.keep, scored_map.read(window.keep))
         report(progress, "read", window.keep, shape)
-    normal = NormalScores.of(statistics.sampled, held_out=False)
-    decision = Decision.of(rule.threshold(normal), scored_map, normal)
+    try:
+        normal = NormalScores.of(statistics.sampled, held_out=False)
+        decision = Decision.of(rule.threshold(normal), scored_map, normal)
+    except NotEnoughPixels as error:
+        raise NotEnoughPixels(f"{opened.dataset.name}: {error}") from error
     ours = {name: text for name, text in opened.tags.items() if name.startswith("ANOMVAE_")}
     quicklook = QuickLook(QuickLookSpec.of(shape))
     counts = write_decision(
