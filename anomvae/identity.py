@@ -20,7 +20,7 @@ from .addresses import unsigned
 from .errors import InputChanged
 from .files import PathText
 
-BLOCK, BLOCKS, FEWEST = 4096, 128, 2
+BLOCK, BLOCKS, FEWEST_BLOCKS = 4096, 128, 2
 """Bytes of a block of a sample; blocks of all files together, and the fewest of a file."""
 ENTRIES = 10_000
 """Files in a folder, such as the chunks of a Zarr array, whose size and time count."""
@@ -72,7 +72,7 @@ def identify(source: PathText) -> FileIdentity:
 def identify_content(sources: Iterable[PathText]) -> tuple[FileIdentity, ...]:
     """Return the identities of files with samples of their content."""
     names = list(sources)
-    blocks = max(FEWEST, BLOCKS // max(1, len(names)))
+    blocks = max(FEWEST_BLOCKS, BLOCKS // max(1, len(names)))
     return tuple(_sampled(identify(name), blocks) for name in names)
 
 

@@ -28,7 +28,7 @@ from rasterio.windows import Window
 from anomvae.pixels.tiling import whole
 from anomvae.raster import Scene, read_labels
 
-FEWEST = 256
+FEWEST_PIXELS = 256
 """Minimum of pixels with data in the half that is fitted."""
 
 
@@ -115,8 +115,8 @@ def why_excluded(folder: Path, mode: str) -> str:
         return f"no anomaly{where}"
     if anomalous.all():
         return f"nothing normal{where}"
-    if mode == "split" and valid[:, :middle].sum() < FEWEST:
-        return f"fewer than {FEWEST} pixels with data in the left half"
+    if mode == "split" and valid[:, :middle].sum() < FEWEST_PIXELS:
+        return f"fewer than {FEWEST_PIXELS} pixels with data in the left half"
     return ""
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.stats.domain import LEVELS, Domain, InDomain
+from anomvae.stats.domain import BAND_LEVELS, Domain, InDomain
 from anomvae.stats.scores import describe_scores
 from anomvae.testing.simulate import simulate
 
@@ -24,7 +24,7 @@ def spectra(seed):
     return 1e4 * block[np.isfinite(block).all(axis=-1)]
 
 
-TRAINED = np.quantile(spectra(0), LEVELS, axis=0)
+TRAINED = np.quantile(spectra(0), BAND_LEVELS, axis=0)
 
 
 def verdict(scene, scores=SCORES, flagged=0.002, trained=TRAINED):

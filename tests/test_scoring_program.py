@@ -15,7 +15,7 @@ from torch import nn
 from anomvae.detector import torch_threads
 from anomvae.detector.batches import (
     CHUNK,
-    FEWEST,
+    FEWEST_ROWS,
     LAYER_VALUES,
     batch_rows,
     batches,
@@ -126,9 +126,9 @@ def test_codes_and_reconstructions_are_those_of_the_model(family):
 def test_a_batch_is_a_power_of_two_that_fits_the_cache_within_bounds(widest):
     rows = batch_rows(widest)
 
-    assert FEWEST <= rows <= CHUNK
+    assert FEWEST_ROWS <= rows <= CHUNK
     assert rows & (rows - 1) == 0
-    assert rows * widest <= LAYER_VALUES or rows == FEWEST
+    assert rows * widest <= LAYER_VALUES or rows == FEWEST_ROWS
     assert 2 * rows * widest > LAYER_VALUES or rows == CHUNK
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..stats.context import ARRAYS
-from ..stats.domain import LEVELS
+from ..stats.domain import BAND_LEVELS
 from .card import Card
 
 LARGEST = float(np.finfo(np.float32).max)  # scores are float32
@@ -39,7 +39,7 @@ def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dic
     whitening = (bands, bands) if card.noise == "covariance" else (bands,)
     demands = {f"model.{name}": Demand(shape, dtype="float32") for name, shape in weights.items()}
     demands |= {
-        "bands.quantiles": Demand((len(LEVELS), bands)),
+        "bands.quantiles": Demand((len(BAND_LEVELS), bands)),
         "noise.centre": Demand((bands,)),
         "noise.whitening": Demand(whitening),
         "scaler.centre": Demand((bands,)),

@@ -23,7 +23,7 @@ CHUNK = 8192
 """Most examples per batch.  All batches of a detector have one shape, the last one padded: the
 matrix kernels then give an example the same bits whatever its neighbours, the tile and the number
 of threads."""
-FEWEST = 1024
+FEWEST_ROWS = 1024
 """Fewest examples per batch."""
 LAYER_VALUES = 2**19
 """Values of a layer's output, 2 MiB: more do not stay in a cache, fewer take more calls."""
@@ -85,7 +85,7 @@ class Scores(NamedTuple):
 def batch_rows(widest: int) -> int:
     """Return the examples per batch for a model whose widest layer has so many outputs."""
     fitting = 1 << max(1, LAYER_VALUES // widest).bit_length() - 1
-    return min(CHUNK, max(FEWEST, fitting))
+    return min(CHUNK, max(FEWEST_ROWS, fitting))
 
 
 def batches(x: Examples, rows: int) -> Iterator[Array]:

@@ -29,11 +29,12 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..stats.context import Context, conditioned, fit_context
 from ..stats.covariates import fit_covariates
-from ..stats.domain import LEVELS
+from ..stats.domain import BAND_LEVELS
 from ..stats.latent import LatentStatistics
-from ..stats.linear import FEWEST, fit_linear
+from ..stats.linear import fit_linear
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise
+from ..stats.rx import PIXELS_PER_BAND
 from ..training.loop import fit_model
 from ..training.sampling import Sample
 from .batches import Array, available
@@ -201,7 +202,7 @@ def _with_linear(detector: Detector, data: TrainingSet, plan: ModelPlan) -> Dete
     weight = plan.linear_weight(bands)
     if not weight:
         return detector
-    if len(data.examples) < FEWEST * bands:
+    if len(data.examples) < PIXELS_PER_BAND * bands:
         log.warning(
             "%d pixels are too few for the linear term of %d bands; the score has none",
             len(data.examples),
@@ -237,7 +238,7 @@ def _quantiles(examples: Array) -> NDArray[np.float64]:
     flat = examples.reshape(-1, examples.shape[-1])
     subset = flat[:: 1 + len(flat) // QUANTILE_EXAMPLES]
     complete = subset[np.isfinite(subset).all(axis=-1)]
-    return np.asarray(np.quantile(complete.astype(np.float64), LEVELS, axis=0))
+    return np.asarray(np.quantile(complete.astype(np.float64), BAND_LEVELS, axis=0))
 
 
 def _card(plan: ModelPlan, sizes: Sizes, data: TrainingSet, training: Training) -> Card:

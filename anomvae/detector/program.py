@@ -28,7 +28,7 @@ from ..models.isolation import isolated
 from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
-from .batches import FEWEST, ScoreTerms, batch_rows
+from .batches import FEWEST_ROWS, ScoreTerms, batch_rows
 from .fused import fuse
 
 LARGEST_TERM = 1e29
@@ -121,7 +121,7 @@ def scoring_program(
     if model.context_network is None:
         rows = batch_rows(max(widest, len(std)))
     else:
-        rows = max(1, min(FEWEST, EXAMPLE_VALUES // model.context_network.values))
+        rows = max(1, min(FEWEST_ROWS, EXAMPLE_VALUES // model.context_network.values))
     bounds = stored(centre), stored(farthest), None if folded else stored(std)
     whiten = stored(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
     distance = None if linear is None else fuse(_folded_linear(linear, unit, shift).to(device))

@@ -16,8 +16,8 @@ from ..errors import NotFinite
 from ..models.isolation import isolated
 from ..pixels.tiling import SamplingGrid, Tile
 from ..pixels.views import Mask
-from ..stats.linear import FEWEST
 from ..stats.noise import fit_scene_noise
+from ..stats.rx import PIXELS_PER_BAND
 from ..training.scenes import OpenScene, reading_tiles
 from .batches import Array
 from .detector import Detector
@@ -45,7 +45,7 @@ def adapted_to(detector: Detector, opened: OpenScene) -> Detector:
     if detector.card.noise != "scene":
         return detector
     whitened, bands = _sampled(detector, opened), len(detector.bands)
-    if len(whitened) < FEWEST * bands:
+    if len(whitened) < PIXELS_PER_BAND * bands:
         log.warning(
             "%s: %d pixels with data are too few for the noise of %d bands; the learnt noise stays",
             opened.names[-1],

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FEWEST = 32
+FEWEST_PIXELS = 32
 """Valid pixels below which nothing is fitted."""
 FEW = 1000
 """Pixels below which a warning reports a rough fit or threshold."""
@@ -178,12 +178,12 @@ class Fit:
         view, count = plan.view, plan.training.max_pixels
         try:
             sample = draw_sample(self.scenes, view, count, held_out, seed, progress)
-            context = fit_surroundings(sample, bands, plan, FEWEST, self.scenes.covariates)
+            context = fit_surroundings(sample, bands, plan, FEWEST_PIXELS, self.scenes.covariates)
             if context is not None:
                 view = conditioned(view, context)
                 sample = draw_sample(self.scenes, view, count, held_out, seed, progress)
             detector = fit_detector(
-                sample, bands, plan, seed, fewest=FEWEST, context=context, progress=progress
+                sample, bands, plan, seed, fewest=FEWEST_PIXELS, context=context, progress=progress
             )
         except NotEnoughPixels as error:
             raise NotEnoughPixels(f"{names}: {error}") from error

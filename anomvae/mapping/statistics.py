@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ..pixels.tiling import Window
 
-LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
+SCORE_LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 SAMPLED = 1_000_000
 """Scores kept for the quantiles of a scene, about."""
 
@@ -54,5 +54,7 @@ class RunningStatistics:
         scores = self.sampled
         if not scores.size:
             return {}
-        values = np.quantile(scores.astype(np.float64), LEVELS)
-        return {f"{level:g}": float(value) for level, value in zip(LEVELS, values, strict=True)}
+        values = np.quantile(scores.astype(np.float64), SCORE_LEVELS)
+        return {
+            f"{level:g}": float(value) for level, value in zip(SCORE_LEVELS, values, strict=True)
+        }

@@ -11,8 +11,6 @@ from ..pixels.annulus import Annulus
 from ..pixels.views import View
 from ..stats.context import ContextPlan
 from ..stats.limits import MAX_NUMBERS
-from ..stats.linear import default_weight
-from ..stats.noise import default_noise
 from ..stats.thresholds import Rule, parse_rule
 from .core import Autoencoder
 from .families import Family, Sizes, family_named
@@ -22,6 +20,9 @@ ROBUST = "log-sigma:3"
 """The rule for scores that may include anomalies."""
 PROMISING = "gaussian:3"
 """The rule for scores of pixels that are known to be normal."""
+FEW_BANDS = 32
+"""Bands up to which a small network serves, and errors of reconstruction are small: the linear term
+weighs as much as the other terms, and the noise stays the learnt one."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class ModelPlan:
         sizes = Sizes(
             bands,
             min(8, max(1, bands // 2)) if latent == "auto" else latent,
-            ((128, 64) if bands > 32 else (64, 32)) if hidden == "auto" else hidden,
+            ((128, 64) if bands > FEW_BANDS else (64, 32)) if hidden == "auto" else hidden,
             context,
             self.patch,
         )
@@ -135,13 +136,18 @@ class ModelPlan:
             return self.score.noise
         if self.in_sample:
             return "covariance"
-        return "band" if self.family.has_context else default_noise(bands)
+        few = bands <= FEW_BANDS or self.family.has_context
+        return "band" if few else "scene"
 
     def linear_weight(self, bands: int) -> float:
         """Return the weight of the linear term for so many bands."""
         if self.score.linear != "auto":
             return self.score.linear
-        return 0.0 if self.family.has_context else default_weight(bands, in_sample=self.in_sample)
+        if self.family.has_context:
+            return 0.0
+        if bands <= FEW_BANDS:
+            return 1.0
+        return 0.25 if self.in_sample else 0.1  # that of many bands holds less well elsewhere
 
     def build(self, sizes: Sizes) -> Autoencoder:
         """Build an untrained model."""

@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from ..errors import listed
 from .scores import ScoreDistribution
 
-LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
+BAND_LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 """Levels of the band quantiles that a detector keeps of its training examples."""
 COMPARED = slice(3, 8)
 """The levels from 5 to 95 %, which single pixels do not move."""
 MIDDLE = 5
 """The level of the median."""
-FEWEST = 100
+FEWEST_PIXELS = 100
 """Pixels below which nothing is concluded from the bands."""
 SCALED = 4.0
 """Factor between medians that no other land or light explains."""
@@ -94,7 +94,7 @@ class Domain:
     bands: tuple[str, ...]
     """The names of the bands."""
     quantiles: Floats
-    """Quantiles of the training examples at `LEVELS`, (level, band), data units."""
+    """Quantiles of the training examples at `BAND_LEVELS`, (level, band), data units."""
     scores: ScoreDistribution
     """The scores of normal pixels."""
 
@@ -114,7 +114,7 @@ class Domain:
         """
         known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
         doubts = [*_of_scores(scores, self.scores), *_of_flags(flagged, fpr)]
-        if len(known) >= FEWEST:
+        if len(known) >= FEWEST_PIXELS:
             doubts = [*_of_bands(known, self.bands, self.quantiles), *doubts]
         severe = [doubt.reason for doubt in doubts if doubt.severe]
         light = [doubt.reason for doubt in doubts if not doubt.severe]
@@ -124,7 +124,7 @@ class Domain:
 
 def _of_bands(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[_Doubt]:
     """Yield a scale or a shift, which explain a range; else the range."""
-    quantiles = np.quantile(known, LEVELS[COMPARED], axis=0)
+    quantiles = np.quantile(known, BAND_LEVELS[COMPARED], axis=0)
     common = [*_scale(quantiles, trained[COMPARED]), *_shift(quantiles, trained[COMPARED])]
     yield from common[:1]
     if not common:

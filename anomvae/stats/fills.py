@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-FEWEST = 16
+FEWEST_PIXELS = 16
 """Pixels of a sample that hold a fill, at the least."""
 SHARE = 0.01
 """Share of the pixels that hold the same spectrum, at the least."""
@@ -62,7 +62,7 @@ def find_fills(sample: NDArray[np.floating]) -> list[Fill]:
     """Return the fills of a sample of pixels, axes (pixel, band)."""
     x = np.asarray(sample, np.float64)
     x = x[np.isfinite(x).any(axis=1)]
-    if len(x) < FEWEST:
+    if len(x) < FEWEST_PIXELS:
         return []
     spectra, rest = _spectra(x)
     return [*spectra, *_values(rest, len(x))]
@@ -72,7 +72,7 @@ def _spectra(x: Array) -> tuple[list[Fill], Array]:
     """Return the fills of whole pixels, and the pixels without them."""
     fills: list[Fill] = []
     rest = x
-    while x.shape[1] > 1 and len(rest) > FEWEST and len(fills) < MOST:
+    while x.shape[1] > 1 and len(rest) > FEWEST_PIXELS and len(fills) < MOST:
         spectrum, same = _most_frequent(rest)
         if not _is_fill(rest, spectrum, same, SHARE * len(x)):
             break
@@ -96,7 +96,7 @@ def _most_frequent(x: Array) -> tuple[Array, NDArray[np.bool_]]:
 
 def _is_fill(x: Array, spectrum: Array, same: NDArray[np.bool_], fewest: float) -> bool:
     numbers = spectrum[np.isfinite(spectrum)]
-    if same.sum() < max(FEWEST, fewest) or len(set(numbers.tolist())) > MOST or same.all():
+    if same.sum() < max(FEWEST_PIXELS, fewest) or len(set(numbers.tolist())) > MOST or same.all():
         return False
     others = x[~same]
     with np.errstate(invalid="ignore"):
@@ -124,7 +124,7 @@ def _values_of(values: Array, band: int, pixels: int) -> Iterator[Fill]:
     for _ in range(MOST):
         numbers, counts = np.unique(values, return_counts=True)
         frequent = np.argsort(-counts, kind="stable")[:MOST]
-        frequent = frequent[counts[frequent] >= max(FEWEST, BAND_SHARE * pixels)]
+        frequent = frequent[counts[frequent] >= max(FEWEST_PIXELS, BAND_SHARE * pixels)]
         left = [values[values != numbers[each]] for each in frequent]
         if not left or values.std() == 0 or len(numbers) < MANY + MOST:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ACTIVE = 0.01  # nats; a unit with less equals its prior
-FEWEST = 1.5  # codes; below it, nearly all examples have the same code
+FEWEST_CODES = 1.5  # codes; below it, nearly all examples have the same code
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class LatentStatistics:
                 f"nats, so every pixel is reconstructed alike. Set training.beta = 1, "
                 f"training.kl_warm_up = 0.5 or training.free_bits = 1."
             )
-        if self.perplexity is not None and self.perplexity < FEWEST:
+        if self.perplexity is not None and self.perplexity < FEWEST_CODES:
             return (
                 f"The code collapsed: nearly all pixels have the same one (perplexity "
                 f"{self.perplexity:g}), so they are reconstructed alike. Train on more pixels, or "

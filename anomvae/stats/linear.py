@@ -22,17 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .rx import stream_trimmed_moments
+from .rx import FLOOR, stream_trimmed_moments, symmetric_whitening
 
-FEW_BANDS = 32
-"""Bands up to which the term weighs as much as the others."""
-FEWEST = 5
-"""Pixels per band below which a covariance does not hold for other pixels: with as many pixels as
-bands, theirs have a thousand times the distance."""
 PRECISION = (100 * float(np.finfo(np.float32).eps)) ** 2
 """Ratio to the largest variance below which a direction holds the rounding of float32."""
-FLOOR = 1e-24
-"""Variance below which whitened spectra do not fit float32, scaled units squared."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +43,6 @@ class LinearTerm:
         return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
 
 
-def default_weight(bands: int, *, in_sample: bool) -> float:
-    """Return beta for so many bands; ``in_sample``: the scored scene is the one that is learnt."""
-    if bands <= FEW_BANDS:
-        return 1.0
-    return 0.25 if in_sample else 0.1  # S of many bands holds less well on other scenes
-
-
 def fit_linear(scaled: NDArray[np.float32], rest: NDArray[np.float32], weight: float) -> LinearTerm:
     """Fit the term to training examples.
 
@@ -70,14 +56,13 @@ def fit_linear(scaled: NDArray[np.float32], rest: NDArray[np.float32], weight: f
         beta.
     """
     trimmed = stream_trimmed_moments(lambda: [scaled])
-    unweighted = LinearTerm(trimmed.mean, _symmetric_whitening(trimmed.covariance))
+    unweighted = LinearTerm(trimmed.mean, _whitening(trimmed.covariance))
     distance = float(np.median(unweighted.score(scaled)))
     factor = weight * float(np.median(rest)) / distance if distance else 0.0
     return LinearTerm(trimmed.mean, np.sqrt(factor) * unweighted.whitening)
 
 
-def _symmetric_whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     variances, directions = np.linalg.eigh(covariance)
     kept = variances > max(PRECISION * variances[-1], FLOOR)
-    directions = directions[:, kept]
-    return np.asarray(directions / np.sqrt(variances[kept]) @ directions.T)
+    return symmetric_whitening(variances[kept], directions[:, kept])

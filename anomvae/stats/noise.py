@@ -40,8 +40,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .linear import FEW_BANDS, FLOOR
-from .rx import shrunk, stream_trimmed_moments
+from .rx import FLOOR, shrunk, stream_trimmed_moments, symmetric_whitening
 
 NOISES = ("unit", "band", "covariance", "scene")
 DIAGONAL = 0.8
@@ -64,11 +63,6 @@ class Noise:
     """Factor to variance 1: (band,), or (band, band), multiplied from the right."""
 
 
-def default_noise(bands: int) -> str:
-    """Return the noise model for so many bands where other scenes are scored than are learnt."""
-    return "scene" if bands > FEW_BANDS else "band"  # few bands leave small residuals
-
-
 def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float32]) -> Noise:
     """Fit a noise model to the residuals (n, band) of training examples at the posterior mean.
 
@@ -78,8 +72,8 @@ def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float
         whitening = np.ones(len(sigma)) if kind == "unit" else 1.0 / sigma.astype(np.float64)
         return Noise(np.zeros(len(sigma)), whitening)
     trimmed = stream_trimmed_moments(lambda: [residuals], shrink=DIAGONAL)
-    variances, directions = _components(trimmed.covariance, DIAGONAL)
-    return Noise(trimmed.mean, directions / np.sqrt(variances) @ directions.T)
+    whitening = symmetric_whitening(*_components(trimmed.covariance, DIAGONAL))
+    return Noise(trimmed.mean, whitening)
 
 
 def fit_scene_noise(whitened: NDArray[np.float32], learnt: Noise) -> Noise:
@@ -99,7 +93,7 @@ def fit_scene_noise(whitened: NDArray[np.float32], learnt: Noise) -> Noise:
     distances = np.square(u @ (directions / np.sqrt(variances))).sum(axis=1)
     kept = u[_near(np.log(np.maximum(distances, FLOOR)))]
     variances, directions = _components(_second_moment(kept), SCENE_DIAGONAL)
-    narrowing = directions / np.sqrt(np.minimum(variances, 1.0)) @ directions.T
+    narrowing = symmetric_whitening(np.minimum(variances, 1.0), directions)
     return Noise(learnt.centre, learnt.whitening[:, np.newaxis] * narrowing)
 
 

@@ -19,6 +19,12 @@ from numpy.typing import NDArray
 
 from .moments import Array, Moments, stream_moments
 
+FLOOR = 1e-24
+"""Variance below which whitened spectra do not fit float32, scaled units squared."""
+PIXELS_PER_BAND = 5
+"""Pixels per band below which a covariance does not hold for other pixels: with as many pixels as
+bands, theirs have a thousand times the distance."""
+
 Stream = Callable[[], Iterable[NDArray[np.floating]]]
 """Starts to read spectra in parts, each (n, band); each call gives the same parts."""
 
@@ -32,6 +38,14 @@ def whitener(covariance: Array) -> Array:
     floor = max(variances[-1], 0.0) * len(variances) * np.finfo(np.float64).eps
     kept = variances > floor
     return np.asarray(directions[:, kept] / np.sqrt(variances[kept]))
+
+
+def symmetric_whitening(variances: Array, directions: Array) -> Array:
+    """Return ``S^-1/2``, symmetric, shape (band, band).
+
+    S has these variances, shape (rank,), all above 0, along the directions (band, rank).
+    """
+    return np.asarray(directions / np.sqrt(variances) @ directions.T)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 SHAPES = (-1.0, 0.99)
 """Smallest and largest xi."""
-FEWEST = 30
+FEWEST_EXCESSES = 30
 """Excesses below which no tail is fitted."""
 SEEN = 25
 """Scores above a level from which on their number is compared with the fitted one: it varies by a
@@ -78,12 +78,12 @@ class ParetoTail:
 
 
 def fit_tail(scores: ScoreDistribution) -> ParetoTail | None:
-    """Fit the tail above the 95 % quantile; None where fewer than `FEWEST` scores lie above."""
+    """Fit the tail above the 95 % quantile; None where fewer than `FEWEST_EXCESSES` scores lie above."""
     start = scores.quantile(BODY)
     above = scores.values > start
     weights, excesses = scores.weights[above], scores.values[above] - start
     count = weights.sum()
-    if count < FEWEST:  # scores tie
+    if count < FEWEST_EXCESSES:  # scores tie
         return None
     rank = np.cumsum(weights) - (weights - 1) / 2  # the mean of its ranks, where a value is a group
     b0 = float(np.average(excesses, weights=weights))
@@ -100,4 +100,4 @@ def excesses_for(share: float, of: float = 1 - BODY) -> float:
     share), from that of xi.  With L^4 / 2 excesses it is .7: nine samples in ten of exponential
     scores achieve a rate between a third and 2.5 times the promise.
     """
-    return float(max(FEWEST, np.log(of / share) ** 4 / 2))
+    return float(max(FEWEST_EXCESSES, np.log(of / share) ** 4 / 2))

@@ -49,10 +49,7 @@ class Threshold:
 
     @property
     def promise(self) -> float | None:
-        """The rate of normal pixels that its rule promises to flag; None for a rule without one.
-
-        None, too, for a rule that this version does not know.
-        """
+        """The rate of normal pixels that its rule promises to flag; None if none, or unknown."""
         try:
             return parse_rule(self.rule).promise
         except ConfigError:
