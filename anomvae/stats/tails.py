@@ -78,7 +78,7 @@ class ParetoTail:
 
 
 def fit_tail(scores: ScoreDistribution) -> ParetoTail | None:
-    """Fit the tail above the 95 % quantile; None where fewer than `FEWEST_EXCESSES` scores lie above."""
+    """Fit the tail above the 95 % quantile; None where fewer than `FEWEST_EXCESSES` exceed it."""
     start = scores.quantile(BODY)
     above = scores.values > start
     weights, excesses = scores.weights[above], scores.values[above] - start
