@@ -127,6 +127,20 @@ def test_fdr_flags_hardly_a_normal_scene():
     assert np.mean(flagged) <= 0.1 + 3 * np.sqrt(0.09 / 200)
 
 
+def test_fdr_that_too_few_held_out_pixels_keep_from_flagging_is_warned_of(caplog):
+    rng = np.random.default_rng(2)
+    few, many = (NormalScores.of(draw(count, rng), held_out=True) for count in (500, 50_000))
+    scene = scene_of(np.append(draw(10_000, rng), 99 + draw(60, rng)))
+
+    assert parse_rule("fdr:0.1").threshold_in(scene, few).fpr == 0
+    assert "fdr:0.1 flags nothing" in caplog.text
+    assert "among 10060 pixels" in caplog.text
+    caplog.clear()
+    assert parse_rule("fdr:0.1").threshold_in(scene, many).fpr > 0
+    assert parse_rule("fdr:0.1").threshold_in(scene_of(draw(10_000, rng)), few).fpr == 0
+    assert not caplog.text
+
+
 def test_fdr_of_nearly_1_flags_scores_above_all_normal_ones():
     normal, scene = NormalScores.of(np.arange(100.0), held_out=True), np.full(50, 1000.0)
 

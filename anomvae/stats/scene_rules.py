@@ -13,6 +13,8 @@ most the rate (Bates et al. 2023), for pixels exchangeable with the held-out one
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -27,6 +29,10 @@ Counts = NDArray[np.int64]
 
 HALF = 16
 """Bits of a float32 that are sorted at a time."""
+CHANCE = 5
+"""Pixels above all held-out scores that are no sign of anomalies, however few are expected."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,4 +103,17 @@ def false_discoveries(scene: SceneScores, held_out: ScoreDistribution, rate: flo
     pixels = np.cumsum(counts[::-1])[::-1]  # with at most each p-value
     significant = p_values * counts.sum() <= rate * pixels * (1 + 1e-12)
     flagging = np.flatnonzero((significant & (pixels > 0))[1:])  # a p-value of 1 never is
-    return float(levels[flagging[0]] if len(flagging) else max(scene.largest(1), levels[-1]))
+    if len(flagging):
+        return float(levels[flagging[0]])
+    _warn_of_few(int(pixels[-1]), int(counts.sum()), held_out.count, rate)
+    return float(max(scene.largest(1), levels[-1]))
+
+
+def _warn_of_few(beyond: int, pixels: int, held_out: int, rate: float) -> None:
+    """Warn that scores beyond all held-out ones are no discoveries, because these are too few."""
+    if beyond > CHANCE + 2 * pixels / (1 + held_out):  # more than a normal scene has
+        log.warning(
+            "fdr:%g flags nothing: %d pixels score above all %d held-out ones, but among %d pixels "
+            "that takes %d held-out ones. Train on more pixels, or choose conformal:0.001",
+            *(rate, beyond, held_out, pixels, math.ceil(pixels / (rate * beyond)) - 1),
+        )
