@@ -29,7 +29,7 @@ TRAINED = np.quantile(spectra(0), BAND_LEVELS, axis=0)
 
 def verdict(scene, scores=SCORES, flagged=0.002, trained=TRAINED):
     domain = Domain(NAMES, trained, NORMAL)
-    return domain.verdict(scene, describe_scores(scores), flagged, 0.001)
+    return domain.verdict(scene, describe_scores(scores)).with_flagged(flagged, 0.001)
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
@@ -97,9 +97,22 @@ def test_flags_everywhere_are_never_silent(flagged, expected):
 
 
 def test_a_rule_that_flags_much_of_normal_land_is_no_reason():
-    found = Domain(NAMES, TRAINED, NORMAL).verdict(spectra(1), NORMAL, 0.25, fpr=0.2)
+    assert verdict(spectra(1)).with_flagged(0.25, expected=0.2).in_domain is InDomain.YES
+    assert verdict(spectra(1)).with_flagged(0.25, expected=0.0).in_domain is InDomain.DOUBTFUL
 
-    assert found.in_domain is InDomain.YES
+
+@pytest.mark.parametrize("before", [0.002, 0.2, 1.0])
+def test_another_share_flagged_leaves_the_doubts_about_the_scene(before):
+    scene = spectra(1) + 1000
+
+    again = verdict(scene, flagged=before).with_flagged(0.2, expected=0.0)
+
+    assert again == verdict(scene, flagged=0.2)
+    assert again.reasons == (
+        *verdict(scene).reasons,
+        "20% of its pixels are above the threshold",
+    )
+    assert again.in_domain is InDomain.NO
 
 
 def test_scores_that_are_high_everywhere_are_a_reason():

@@ -40,7 +40,7 @@ from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WaitConfig, WebhookConfig
 from anomvae.monitoring.state import Alert, Key, SceneResult, opened_state
 from anomvae.objects.items import DEGREES, PIXELS
-from anomvae.stats.domain import InDomain, SceneVerdict
+from anomvae.stats.domain import Doubt, DoubtKind, SceneVerdict
 
 OBJECTS = (feature(20, 2000.0, 7.5), feature(9, None, 30.0), feature(2, 200.0, 50.0))
 KEY = Key("harbour", "a.tif@1", "m", "s")
@@ -108,7 +108,11 @@ def test_an_alert_has_the_margins_and_p_values_that_the_objects_have(tmp_path):
 
 
 def test_an_alert_has_the_verdict_about_its_scene(tmp_path):
-    verdict = SceneVerdict(InDomain.NO, ("all bands are higher by about 1000", "100% is flagged"))
+    doubts = (
+        Doubt(DoubtKind.SHIFT, True, "all bands are higher by about 1000"),
+        Doubt(DoubtKind.FLAGGED, True, "100% is flagged"),
+    )
+    verdict = SceneVerdict(doubts)
 
     alert = alert_from(tmp_path, verdict=verdict)
 

@@ -113,15 +113,55 @@ def test_detector_scene_and_input_stay_in_the_summary(map_):
     assert later["digest"] != earlier["digest"]
 
 
-def test_the_verdict_about_the_scene_stays_in_the_summary(map_):
+SHIFT = {"kind": "shift", "severe": False, "reason": "all bands are higher by about 100"}
+ALL = {"kind": "flagged", "severe": True, "reason": "100% of its pixels are above the threshold"}
+
+
+@pytest.mark.parametrize(
+    ("before", "rule", "after"),
+    [
+        ([SHIFT, ALL], "budget:5", [SHIFT]),
+        ([SHIFT], "fixed:0", [SHIFT, ALL]),
+        ([ALL], "quantile:0.01", []),
+        ([], "quantile:0.5", []),  # as it promises
+        (None, "fixed:0", [ALL]),
+        (None, "budget:5", None),
+    ],
+)
+def test_doubts_about_the_scene_stay_and_the_share_flagged_is_judged_anew(
+    map_, caplog, before, rule, after
+):
     summary = map_.with_name("a.json")
-    verdict = {"in_domain": "no", "reasons": ["all bands are higher by about 1000"]}
+    verdict = None if before is None else {"in_domain": "no", "doubts": before}
     summary.write_text(json.dumps(json.loads(summary.read_text()) | {"domain": verdict}))
 
-    result = rethreshold(map_, "budget:5")
+    result = rethreshold(map_, rule)
 
-    assert json.loads(summary.read_text())["domain"] == verdict
-    assert result.verdict.in_domain == "no"
+    written = json.loads(summary.read_text())["domain"]
+    assert (None if written is None else written["doubts"]) == after
+    assert read_summary(result.files).verdict == result.verdict
+    warned = [doubt["reason"] in caplog.text for doubt in after or []]
+    assert all(warned)
+    assert bool(warned) is ("like the training scenes" in caplog.text)
+
+
+@pytest.mark.parametrize("summary", [True, False])
+def test_a_map_that_is_flagged_all_over_is_not_like_the_training_scenes(map_, summary):
+    if not summary:
+        map_.with_name("a.json").unlink()
+
+    ran = run("rethreshold", map_, "--threshold", "fixed:0", "--overwrite")
+
+    assert ran.code == 0
+    assert ran.out.rstrip().endswith("in domain: no")
+    assert "it is not like the training scenes: 100% of its pixels" in ran.err
+
+
+def test_a_budget_of_most_of_a_map_is_no_doubt(map_):
+    result = rethreshold(map_, f"budget:{bands_of(map_)[0].size - 1}")
+
+    assert result.flagged > 0.5 * result.valid
+    assert result.verdict is None
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -29,7 +29,7 @@ def test_a_scene_like_the_training_scenes_is_in_the_domain(tmp_path, model):
     assert ended.code == 0
     assert "in domain" not in ended.out
     summary = json.loads((tmp_path / "out" / "a.json").read_text())
-    assert summary["domain"] == {"in_domain": "yes", "reasons": []}
+    assert summary["domain"] == {"in_domain": "yes", "doubts": []}
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,10 @@
 
 `score_scene` (`score`) opens a scene, scores it tile by tile (`tiles`) and writes the files
 (`open_deliverables`): the map first, then what is decided from it (`flagging`), with statistics
-(`statistics`) and a quick look (`quicklook`).  `score_scenes` (`batch`) scores many; `rethreshold`
-(`rethresholding`) decides a finished map anew.  `deliverables` names the files, `result` reads
-their summary, and `cache` decides whether they are up to date; none of these needs torch, so names
-are resolved lazily.
+(`statistics`), a verdict (`verdict`) and a quick look (`quicklook`).  `score_scenes` (`batch`)
+scores many; `rethreshold` (`rethresholding`) decides a finished map anew.  `deliverables` names the
+files, `result` reads their summary, and `cache` decides whether they are up to date; none of these
+needs torch, so names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING

@@ -7,7 +7,6 @@ pass writes the scores tile by tile; a second one over the whole map decides wha
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -18,15 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import __version__
-from ..addresses import displayed, file_name
+from ..addresses import file_name
 from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
 from ..parallel import Progress, ahead
 from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
-from ..stats.domain import SceneVerdict
-from ..stats.scores import describe_scores
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
 from .flagging import Counts, Decision, ScoredMap, report, threshold_tags, write_decision
@@ -35,12 +32,10 @@ from .quicklook import QuickLook, drawn
 from .result import MapResult
 from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
+from .verdict import verdict_of_scene, with_verdict
 
 if TYPE_CHECKING:
     from .tiles import Scorer, TileScores
-
-
-log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -140,8 +135,10 @@ class OpenDeliverables:
             sensitivity = measure_sensitivity(
                 detector, opened, spectra, decision, seed=0, progress=progress
             )
-        verdict = _verdict(detector, statistics, result)
-        result = replace(result, verdict=verdict, sensitivity=sensitivity)
+        of_scene = verdict_of_scene(detector.domain, statistics)
+        result = with_verdict(
+            replace(result, sensitivity=sensitivity), of_scene, detector.threshold.fpr
+        )
         return self.publish(result, quicklook, file_name(opened.name))
 
     def result(
@@ -212,21 +209,6 @@ class OpenDeliverables:
             "ANOMVAE_SCENE": file_name(opened.name),
             "ANOMVAE_SCORE": detector.meaning,
         }
-
-
-def _verdict(
-    detector: Scorer, statistics: RunningStatistics, result: MapResult
-) -> SceneVerdict | None:
-    """Compare a scene with the training scenes, and warn where it is not like them."""
-    domain, scores = detector.domain, statistics.sampled
-    if domain is None or not scores.size:
-        return None
-    share = result.flagged / result.valid
-    described = describe_scores(scores)
-    verdict = domain.verdict(statistics.spectra, described, share, result.threshold.fpr)
-    if verdict.reasons:
-        log.warning("%s: %s", displayed(result.scene), verdict)
-    return verdict
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from .. import __version__
 from ..addresses import displayed
 from ..documents import to_json
-from ..stats.domain import InDomain, SceneVerdict
+from ..stats.domain import Doubt, DoubtKind, SceneVerdict
 from ..stats.sensitivity import Sensitivity
 from ..stats.thresholds import Threshold
 from .deliverables import Deliverables, summary_fields
@@ -53,7 +53,7 @@ class MapResult:
     p_values: bool = False
     """Whether there is a map of p-values."""
     verdict: SceneVerdict | None = None
-    """Whether the scene looks like the training scenes; None in summaries of earlier versions."""
+    """Whether the scene looks like the training scenes; None where nothing is known of these."""
     sensitivity: Sensitivity | None = None
     """How much of a pixel an object must fill to be found; None where it was not measured."""
 
@@ -81,12 +81,16 @@ class MapResult:
             "pixels": {"total": self.pixels, "valid": self.valid, "flagged": self.flagged},
             "objects": self.objects,
             "score_quantiles": dict(self.quantiles),
-            "domain": None if self.verdict is None else asdict(self.verdict),
+            "domain": None if self.verdict is None else _domain_of(self.verdict),
             "sensitivity": None if self.sensitivity is None else self.sensitivity.to_json(),
             "files": [path.name for path in self.written],
             "seconds": round(self.seconds, 3),
         }
         return to_json(data, indent=2) + "\n"
+
+
+def _domain_of(verdict: SceneVerdict) -> dict[str, Any]:
+    return {"in_domain": verdict.in_domain, "doubts": list(map(asdict, verdict.doubts))}
 
 
 def read_summary(files: Deliverables) -> MapResult | None:
@@ -121,7 +125,12 @@ def read_summary(files: Deliverables) -> MapResult | None:
 def _verdict(data: Any) -> SceneVerdict | None:  # noqa: ANN401 - JSON
     if data is None:
         return None
-    return SceneVerdict(InDomain(data["in_domain"]), tuple(map(str, data["reasons"])))
+    return SceneVerdict(
+        tuple(
+            Doubt(DoubtKind(each["kind"]), bool(each["severe"]), str(each["reason"]))
+            for each in data["doubts"]
+        )
+    )
 
 
 def _sensitivity(data: Any) -> Sensitivity | None:  # noqa: ANN401 - JSON

@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from ..addresses import file_name
@@ -37,6 +36,7 @@ from .outcomes import Outcome, scored
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult, summary_of_map
 from .statistics import RunningStatistics
+from .verdict import with_verdict
 
 DEFAULT = ScoreOptions()
 
@@ -73,7 +73,8 @@ def rethreshold(
     -------
     MapResult
         Its summary is what counts for the threshold: the tags of the map keep the one that it was
-        made with.  The verdict about the scene stays that of its score.
+        made with.  The doubts about the scene stay those of its score; that about the share flagged
+        is made anew, and is the only one where there is no summary beside the map.
 
     Raises
     ------
@@ -105,7 +106,9 @@ def rethreshold(
                     shutil.copyfile(map_, out.stage.path(files.scores.name))
             scene = summary.scene if summary else opened.tags.get("ANOMVAE_SCENE", source.stem)
             result, quicklook = _decided(opened, scene, rule, out, options, progress)
-            result = replace(result, verdict=summary.verdict if summary else None)
+            # The rule was chosen from this map, so what it flags here is no measure.
+            expected = result.threshold.promise or 0.0
+            result = with_verdict(result, summary.verdict if summary else None, expected)
             return out.publish(result, quicklook, file_name(scene), map_stays=stays)
 
 

@@ -12,6 +12,7 @@ range     pixels lie outside of the training range in most bands, or most pixels
 scores    many scores lie above the 95 % quantile of those of normal pixels
 flagged   many pixels are above the threshold
 
+The first four are about the scene alone; the last one depends on the threshold, too.
 Land differs between scenes, too.  So a shift or a scale counts only where bands and quantiles agree
 about it: another landscape changes bright and dark pixels, and bands, by different amounts.
 """
@@ -21,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,26 +65,66 @@ class InDomain(StrEnum):
     NO = "no"
 
 
+class DoubtKind(StrEnum):
+    """What a doubt is about."""
+
+    SCALE = "scale"
+    SHIFT = "shift"
+    RANGE = "range"
+    SCORES = "scores"
+    FLAGGED = "flagged"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A reason why a scene may not look like the training scenes."""
+
+    kind: DoubtKind
+    """What it is about."""
+    severe: bool
+    """Whether it suffices for the verdict no."""
+    reason: str
+    """A clause."""
+
+
 @dataclass(frozen=True)
 class SceneVerdict:
     """Whether a scene looks like the training scenes, and why not."""
 
-    in_domain: InDomain
-    """The verdict."""
-    reasons: tuple[str, ...] = ()
-    """Each a clause, the most severe first; empty where the verdict is yes."""
+    doubts: tuple[Doubt, ...] = ()
+    """The reasons; there are none where it does."""
+
+    @property
+    def in_domain(self) -> InDomain:
+        """The verdict: no where a doubt is severe."""
+        if any(doubt.severe for doubt in self.doubts):
+            return InDomain.NO
+        return InDomain.DOUBTFUL if self.doubts else InDomain.YES
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The clauses of the doubts, the most severe first; empty where the verdict is yes."""
+        ordered = sorted(self.doubts, key=lambda doubt: not doubt.severe)
+        return tuple(doubt.reason for doubt in ordered)
+
+    def with_flagged(self, flagged: float, expected: float) -> SceneVerdict:
+        """Doubt another share of flagged pixels; the doubts about the scene alone stay.
+
+        Parameters
+        ----------
+        flagged, expected : float
+            The share of the scene's pixels that is flagged, and of normal pixels that its rule
+            flags.
+        """
+        of_scene = (doubt for doubt in self.doubts if doubt.kind is not DoubtKind.FLAGGED)
+        return SceneVerdict((*of_scene, *_of_flags(flagged, expected)))
 
     def __str__(self) -> str:
         """Write verdict and reasons in one line."""
-        if not self.reasons:
+        if not self.doubts:
             return "it looks like the training scenes"
         doubt = "is not" if self.in_domain is InDomain.NO else "may not be"
         return f"it {doubt} like the training scenes: {'; '.join(self.reasons)}"
-
-
-class _Doubt(NamedTuple):
-    severe: bool
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -98,9 +138,7 @@ class Domain:
     scores: ScoreDistribution
     """The scores of normal pixels."""
 
-    def verdict(
-        self, spectra: Floats, scores: ScoreDistribution, flagged: float, fpr: float
-    ) -> SceneVerdict:
+    def verdict(self, spectra: Floats, scores: ScoreDistribution) -> SceneVerdict:
         """Compare a scene with the training scenes.
 
         Parameters
@@ -109,20 +147,15 @@ class Domain:
             A sample of the scene, data units; NaN = no data.
         scores : ScoreDistribution
             The scores of the scene.
-        flagged, fpr : float
-            The shares of the scene's pixels and of normal pixels that are above the threshold.
         """
         known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
-        doubts = [*_of_scores(scores, self.scores), *_of_flags(flagged, fpr)]
-        if len(known) >= FEWEST_PIXELS:
-            doubts = [*_of_bands(known, self.bands, self.quantiles), *doubts]
-        severe = [doubt.reason for doubt in doubts if doubt.severe]
-        light = [doubt.reason for doubt in doubts if not doubt.severe]
-        verdict = InDomain.NO if severe else InDomain.DOUBTFUL if light else InDomain.YES
-        return SceneVerdict(verdict, (*severe, *light))
+        doubts = _of_scores(scores, self.scores)
+        if len(known) < FEWEST_PIXELS:
+            return SceneVerdict(tuple(doubts))
+        return SceneVerdict((*_of_bands(known, self.bands, self.quantiles), *doubts))
 
 
-def _of_bands(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[_Doubt]:
+def _of_bands(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[Doubt]:
     """Yield a scale or a shift, which explain a range; else the range."""
     quantiles = np.quantile(known, BAND_LEVELS[COMPARED], axis=0)
     common = [*_scale(quantiles, trained[COMPARED]), *_shift(quantiles, trained[COMPARED])]
@@ -131,21 +164,22 @@ def _of_bands(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterato
         yield from _range(known, names, trained)
 
 
-def _scale(scene: Floats, trained: Floats) -> Iterator[_Doubt]:
+def _scale(scene: Floats, trained: Floats) -> Iterator[Doubt]:
     middle = MIDDLE - COMPARED.start
     positive = (scene[middle] > 0) & (trained[middle] > 0)
     if positive.mean() < 0.5:
         return
     factor, deviation = _common(np.log(scene[middle][positive] / trained[middle][positive]))
     if abs(factor) > np.log(SCALED) and deviation <= AGREEMENT * abs(factor):
-        yield _Doubt(
+        yield Doubt(
+            DoubtKind.SCALE,
             severe=True,
             reason=f"its values are about {np.exp(factor):.2g} times those in training: looks "
             f"like another scaling, such as reflectance of 0 to 1 against 0 to 10000",
         )
 
 
-def _shift(scene: Floats, trained: Floats) -> Iterator[_Doubt]:
+def _shift(scene: Floats, trained: Floats) -> Iterator[Doubt]:
     shift, dark_deviation = _common((scene - trained)[0])
     deviation = float(np.median(np.abs(scene - trained - shift)))
     agree = deviation <= AGREEMENT * abs(shift) and dark_deviation <= DARK_AGREEMENT * abs(shift)
@@ -153,21 +187,23 @@ def _shift(scene: Floats, trained: Floats) -> Iterator[_Doubt]:
     light, severe = SHIFTED
     if agree and abs(shift) > light * spread:
         direction = "higher" if shift > 0 else "lower"
-        yield _Doubt(
+        yield Doubt(
+            DoubtKind.SHIFT,
             severe=abs(shift) > severe * spread,
             reason=f"all bands are {direction} by about {abs(shift):.3g}: looks like another "
             f"processing baseline, or an offset that is not applied",
         )
 
 
-def _range(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[_Doubt]:
+def _range(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[Doubt]:
     low, high = trained[1], trained[-2]
     margin = MARGIN * (high - low)
     outside = (known < low - margin) | (known > high + margin)
     pixels = float((outside.mean(axis=-1) > 0.5).mean())
     light, severe = OUTSIDE
     if pixels > light:
-        yield _Doubt(
+        yield Doubt(
+            DoubtKind.RANGE,
             severe=pixels > severe,
             reason=f"{pixels:.0%} of its pixels lie outside of the training range in most bands",
         )
@@ -175,22 +211,22 @@ def _range(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[_
     odd = [name for name, share in zip(names, outside.mean(axis=0), strict=True) if share > severe]
     if odd:
         reason = f"most of its pixels lie outside of the training range in {listed(odd)}"
-        yield _Doubt(severe=False, reason=reason)
+        yield Doubt(DoubtKind.RANGE, severe=False, reason=reason)
 
 
-def _of_scores(scores: ScoreDistribution, normal: ScoreDistribution) -> Iterator[_Doubt]:
+def _of_scores(scores: ScoreDistribution, normal: ScoreDistribution) -> Iterator[Doubt]:
     share = scores.exceeding(normal.quantile(0.95))
     light, severe = HIGH
     if share > light:
         reason = f"{share:.0%} of its scores lie above the 95 % quantile of normal pixels"
-        yield _Doubt(share > severe, reason)
+        yield Doubt(DoubtKind.SCORES, share > severe, reason)
 
 
-def _of_flags(flagged: float, fpr: float) -> Iterator[_Doubt]:
-    light, severe = (max(share, 3 * fpr) for share in FLAGGED)
+def _of_flags(flagged: float, expected: float) -> Iterator[Doubt]:
+    light, severe = (max(share, 3 * expected) for share in FLAGGED)
     if flagged > light:
-        reason = f"{flagged:.0%} of its pixels are above the threshold of the detector"
-        yield _Doubt(flagged > severe, reason)
+        reason = f"{flagged:.0%} of its pixels are above the threshold"
+        yield Doubt(DoubtKind.FLAGGED, flagged > severe, reason)
 
 
 def _common(differences: Floats) -> tuple[float, float]:

@@ -128,6 +128,11 @@ class RuleKind:
         """Whether its number is the threshold, so that it needs no scores."""
         return self.choose is None and self.of_labels is None
 
+    @property
+    def counts(self) -> bool:
+        """Whether it flags as many pixels of a scene as it is asked for, whatever their scores."""
+        return self.in_scene is not None and not self.held_out
+
 
 def _itself(value: float) -> float:
     return value

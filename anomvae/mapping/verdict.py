@@ -1,0 +1,50 @@
+"""The verdict about a scored scene: that of its spectra and scores, and the share flagged."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from ..addresses import displayed
+from ..stats.domain import Domain, SceneVerdict
+from ..stats.scores import describe_scores
+from ..stats.thresholds import parse_rule
+from .result import MapResult
+from .statistics import RunningStatistics
+
+log = logging.getLogger(__name__)
+
+
+def verdict_of_scene(domain: Domain | None, statistics: RunningStatistics) -> SceneVerdict | None:
+    """Compare spectra and scores of a scene with the training scenes.
+
+    None where nothing is known of these, or the scene has no valid pixels.
+    """
+    scores = statistics.sampled
+    if domain is None or not scores.size:
+        return None
+    return domain.verdict(statistics.spectra, describe_scores(scores))
+
+
+def with_verdict(result: MapResult, of_scene: SceneVerdict | None, expected: float) -> MapResult:
+    """Add the verdict to a result, and warn where the scene is not like the training scenes.
+
+    Parameters
+    ----------
+    result : MapResult
+        The result.
+    of_scene : SceneVerdict or None
+        The verdict about the scene; the doubt about the share flagged is made anew.  None where
+        nothing is known of the training scenes; then there is a verdict only if the share flagged
+        is a doubt.
+    expected : float
+        The share of normal pixels that the rule of the threshold flags.
+    """
+    if parse_rule(result.threshold.rule).kind.counts:  # the share is as the user wants it
+        expected = 1.0
+    verdict = (of_scene or SceneVerdict()).with_flagged(
+        result.flagged / max(1, result.valid), expected
+    )
+    if verdict.doubts:
+        log.warning("%s: %s", displayed(result.scene), verdict)
+    return replace(result, verdict=verdict if verdict.doubts or of_scene is not None else None)
