@@ -292,6 +292,18 @@ def test_info_describes_the_patch_of_a_spatial_model(tmp_path, patch, expected):
     assert "dates of each" not in facts
 
 
+def test_a_threshold_of_the_scene_is_not_presented_as_that_of_the_model(tmp_path, scene):
+    model = tmp_path / "m.safetensors"
+
+    fitted = run("train", scene, "-o", model, *SHORT, "--set", 'threshold="budget:20"')
+    described = run("info", model)
+    scored = run("score", scene, "-m", model, "-o", tmp_path / "out", "--json")
+
+    assert "(budget:20), chosen anew for each scored scene" in fitted.out
+    assert re.search("of each scene +chosen anew", described.out)
+    assert 0 < json.loads(scored.out)["pixels"]["flagged"] <= 20
+
+
 def test_info_describes_the_dates_of_training(tmp_path):
     dates = [write(tmp_path / f"{day}.tif", land((20, 20), seed=day)) for day in range(3)]
     quick = resolve_config("timeseries", ["training.max_steps=2"]).config

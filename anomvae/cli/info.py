@@ -63,6 +63,7 @@ def _model(file: str) -> dict[str, Any]:
         "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
         "threshold": None if threshold is None else asdict(threshold),
+        **({"of each scene": "chosen anew"} if threshold and threshold.provisional else {}),
         **_rates(card),
         "trained on": list(training.scenes),
         "pixels": training.pixels,

@@ -49,6 +49,8 @@ def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 def rates_text(threshold: Threshold, held_out: HeldOutRate | None) -> str:
     """Return the shares of pixels above a threshold, and the rate that it promises."""
+    if threshold.provisional:
+        return "chosen anew for each scored scene"
     kind = "held-out " if threshold.held_out else "" if held_out else "training "
     text = f"above it {threshold.fpr:.2%} of {threshold.pixels} {kind}pixels"
     if held_out is not None and not threshold.held_out:

@@ -50,8 +50,18 @@ class Threshold:
     @property
     def promise(self) -> float | None:
         """The rate of normal pixels that its rule promises to flag; None if none, or unknown."""
+        rule = self._known_rule
+        return None if rule is None else rule.promise
+
+    @property
+    def provisional(self) -> bool:
+        """Whether it is chosen anew for each scored scene."""
+        return self._known_rule is not None and self._known_rule.source is ScoreSource.SCENE
+
+    @property
+    def _known_rule(self) -> Rule | None:
         try:
-            return parse_rule(self.rule).promise
+            return parse_rule(self.rule)
         except ConfigError:
             return None
 
