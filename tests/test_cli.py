@@ -350,9 +350,9 @@ def test_the_demo_compares_two_configurations_with_rx_and_lists_its_files(tmp_pa
     ran = run("demo", "-o", tmp_path / "demo")
 
     assert ran.code == 0
-    tables = [part.splitlines()[1:5] for part in re.split(r"\nscene_[ab]: ", ran.out)[1:]]
+    tables = [part.splitlines()[:5] for part in re.split(r"\nscene_[ab]:\n", ran.out)[1:]]
     assert len(tables) == 2
-    for head, *rows in tables:
+    for head, _, *rows in tables:
         assert head.split() == ["ROC", "AUC", "AP", "TPR@1e-3", "flagged", "precision", "recall"]
         assert [row.split()[0] for row in rows] == ["default", "small-objects", "rx"]
         assert float(rows[0].split()[1]) > 0.97

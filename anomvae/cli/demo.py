@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from . import options
-from .output import echo
+from .output import echo, metrics_table
 
 if TYPE_CHECKING:
     from ..detector import Detector
     from ..stats.metrics import Metrics
 
 SCENES = ("scene_a", "scene_b")
+COLUMNS = ("roc_auc", "average_precision", "tpr_at_fpr_1e3", "flagged", "precision", "recall")
 READING = """\
 How to read it: ROC AUC, AP and TPR@1e-3 (share found at one false alarm in 1,000 normal pixels)
 compare the order of scores; the other columns depend on the threshold (of rx: mean + 3 sigma).
@@ -70,27 +70,11 @@ def demo(folder: str, seed: int) -> None:
             rows = {
                 "default": ours["anomvae"], "small-objects": theirs["anomvae"], "rx": ours["rx"],
             }  # fmt: skip
-            echo(f"\n{name}: {_comparison(rows)}\n{_false_alarms(detector, rows['default'])}")
+            echo(f"\n{name}:\n{metrics_table(rows, COLUMNS)}")
+            echo(_false_alarms(detector, rows["default"]))
     echo(f"\n{READING}\nWritten:")
     for path in [model, *(path for result in results for path in result.written)]:
         echo(f"  {path}")
-
-
-def _comparison(rows: Mapping[str, Metrics]) -> str:
-    """Return how many pixels are anomalous, and a row of metrics for each detector."""
-    one = next(iter(rows.values()))
-    lines = [
-        f"{one.anomalous} of {one.pixels} labelled pixels are anomalous",
-        f"{'':13}  ROC AUC     AP  TPR@1e-3  flagged  precision  recall",
-    ]
-    for name, metrics in rows.items():
-        flagged = metrics.true_positive + metrics.false_positive
-        lines.append(
-            f"{name:13}  {metrics.roc_auc:7.4f} {metrics.average_precision:6.4f}"
-            f"  {metrics.tpr_at_fpr_1e3:8.4f}  {flagged:7}"
-            f"  {metrics.precision:9.4f}  {metrics.recall:6.4f}"
-        )
-    return "\n".join(lines)
 
 
 def _false_alarms(detector: Detector, metrics: Metrics) -> str:

@@ -7,22 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .output import echo
+from .output import echo, metrics_table
 
 if TYPE_CHECKING:
-    from ..evaluation import Evaluation
     from ..raster import Access
-
-COLUMNS = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "AP",
-    "tpr_at_fpr_1e2": "TPR@1e-2",
-    "tpr_at_fpr_1e3": "TPR@1e-3",
-    "best_f1": "best F1",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-}
 
 
 @click.command()
@@ -119,21 +107,8 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             )
     if out is not None:
         write_atomically(out, evaluation.to_json().encode())
-    echo(evaluation.to_json() if as_json else metrics_table(evaluation), nl=not as_json)
+    echo(evaluation.to_json() if as_json else metrics_table(evaluation.rows), nl=not as_json)
     if threshold is not None and not as_json:
         value = next(iter(evaluation.rows.values())).threshold
         condition = parse_rule(threshold, labels=True).condition
         echo(f"threshold = fixed:{value}{condition} ({threshold})")
-
-
-def metrics_table(evaluation: Evaluation) -> str:
-    """Return the main metrics, one row per detector, and why some are missing."""
-    rows = evaluation.table()[list(COLUMNS)].rename(columns=COLUMNS)
-    first = next(iter(evaluation.rows.values()))
-    return "\n".join(
-        [
-            rows.to_string(float_format="{:.4f}".format),
-            f"{first.anomalous} of {first.pixels} labelled pixels are anomalous",
-            *([f"nan: {first.reason}"] if first.reason else []),
-        ]
-    )

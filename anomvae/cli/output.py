@@ -16,13 +16,28 @@ from .. import names
 from ..addresses import concealed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     import pandas as pd
 
     from ..stats.held_out import HeldOutRate
+    from ..stats.metrics import Metrics
     from ..stats.thresholds import Threshold
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Starts of a text that a spreadsheet takes for a formula."""
+
+COLUMNS = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "AP",
+    "tpr_at_fpr_1e2": "TPR@1e-2",
+    "tpr_at_fpr_1e3": "TPR@1e-3",
+    "best_f1": "best F1",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+}
+"""Columns of a table of metrics, with their titles."""
 
 
 def terminal_text(text: str) -> str:
@@ -57,6 +72,25 @@ def rates_text(threshold: Threshold, held_out: HeldOutRate | None) -> str:
         text += f", {held_out.rate:.2%} of {held_out.pixels} held-out pixels"
     promise = threshold.promise
     return text if promise is None else f"{text} (promised {promise:.2%})"
+
+
+def metrics_table(rows: Mapping[str, Metrics], columns: Iterable[str] = COLUMNS) -> str:
+    """Return metrics, one row per detector, and why some are missing.
+
+    ``columns`` are names of metrics, and ``flagged``, the number of pixels.
+    """
+    from ..stats.metrics import table
+
+    metrics, first = table(rows), next(iter(rows.values()))
+    flagged = metrics["true_positive"] + metrics["false_positive"]
+    shown = metrics.assign(flagged=flagged)[list(columns)].rename(columns=COLUMNS)
+    return "\n".join(
+        [
+            shown.to_string(float_format="{:.4f}".format),
+            f"{first.anomalous} of {first.pixels} labelled pixels are anomalous",
+            *([f"nan: {first.reason}"] if first.reason else []),
+        ]
+    )
 
 
 def csv_text(table: pd.DataFrame) -> str:

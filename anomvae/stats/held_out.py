@@ -67,8 +67,8 @@ class HeldOutRate:
         return (
             f"the threshold promises to flag {promise:.2%} of normal pixels, but {self.rate:.2%} "
             f"({self.low:.2%} to {self.high:.2%}) of {self.pixels} that training did not read lie "
-            f"above it: expect this rate on new scenes, or fit the threshold on them (anomvae "
-            f"threshold)"
+            f"above it: expect this rate on new scenes, or choose the threshold by another rule or "
+            f"on normal pixels of more scenes (anomvae threshold)"
         )
 
 
