@@ -1,7 +1,7 @@
 """The detector: fitted on examples, applied to blocks, kept in one file.
 
-`Detector` scores, saves and loads (`detector`); `fit_detector` makes one from examples (`fit`);
-`adapted_to` estimates the noise of a scene (`scene_noise`).
+`Detector` scores, saves and loads (`detector`; examples: `examples`); `fit_detector` makes one from
+examples (`fit`); `adapted_to` estimates the noise of a scene (`scene_noise`).
 No raster is read here.  Names are resolved lazily: a model's card is read without torch.
 """
 
