@@ -20,6 +20,8 @@ from ..errors import NotEnoughPixels
 from .scores import BODY, ScoreDistribution
 from .tails import ParetoTail, excesses_for, fit_tail
 
+SPARE = 3.0
+"""Ratio of a threshold to the 99.9 % quantile of its scores at which a warning is given."""
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 ROUNDS = 50  # clipping converges in about ten
 MOST_CLIPPED = 0.25
@@ -156,6 +158,18 @@ def conformal(scores: ScoreDistribution, fpr: float) -> float:
         )
     above = np.cumsum(scores.weights[::-1])[::-1]  # each value's own weight included
     return float(scores.values[np.flatnonzero(above > spare)[-1]])
+
+
+def far_above_doubt(scores: ScoreDistribution, value: float, rule: str) -> str:
+    """Return why the threshold of a rule may flag nothing; empty where it is near the scores."""
+    high = scores.quantile(0.999)
+    if not value > SPARE * high > 0:
+        return ""
+    return (
+        f"the threshold {value:.4g} ({rule}) lies {value / high:.3g} times above the 99.9 % "
+        f"quantile of the scores that it is chosen from, so it flags hardly anything. Look for "
+        f"corrupt pixels in the scenes, or choose another rule, such as quantile:0.001"
+    )
 
 
 def _logs(scores: ScoreDistribution) -> ScoreDistribution:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, NotEnoughPixels, hint
+from .normal_rules import far_above_doubt
 from .pvalues import PValues
 from .ranks import Pairs
 from .rule_text import FLOAT32_MAX, KM2, number_text, parts_of, read_condition, read_number
@@ -25,8 +26,6 @@ from .scores import NormalScores, ScoreDistribution
 
 __all__ = ["FLOAT32_MAX", "RULES", "Rule", "SceneScores", "ScoreSource", "Threshold", "parse_rule"]
 
-SPARE = 3.0
-"""Ratio of a threshold to the 99.9 % quantile of its scores at which a warning is given."""
 AUTO = "auto"
 """Name of the rule that depends on what is scored; `anomvae.models.plan` resolves it."""
 log = logging.getLogger(__name__)
@@ -247,16 +246,9 @@ class Rule:
 
     def _doubts(self, scores: ScoreDistribution, value: float) -> list[str]:
         """Return what is to be warned of about a threshold chosen from normal scores."""
-        high, doubts = scores.quantile(0.999), []
-        if value > SPARE * high > 0:
-            doubts.append(
-                f"the threshold {value:.4g} ({self}) lies {value / high:.3g} times above the 99.9 "
-                f"% quantile of the scores that it is chosen from, so it flags hardly anything. "
-                f"Look for corrupt pixels in the scenes, or choose another rule, such as "
-                f"quantile:0.001"
-            )
+        far = far_above_doubt(scores, value, str(self))
         why = "" if self.kind.doubt is None else self.kind.doubt(scores, self.number)
-        return [*doubts, f"{self}: {why}"] if why else doubts
+        return [doubt for doubt in (far, why and f"{self}: {why}") if doubt]
 
 
 def _needs_labels(rule: str) -> ConfigError:
