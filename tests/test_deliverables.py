@@ -31,6 +31,7 @@ from anomvae.mapping import (
 )
 from anomvae.mapping.cache import CacheKey, cached_result
 from anomvae.mapping.open_deliverables import begin
+from anomvae.mapping.quicklook import QuickLook, QuickLookSpec
 from anomvae.objects.items import DEGREES, Provenance
 from anomvae.pixels.bands import unnamed_bands
 from anomvae.raster import Scene
@@ -39,6 +40,7 @@ from anomvae.stats.thresholds import parse_rule
 NOW, BEFORE = CacheKey("detector", "settings", "now"), CacheKey("detector", "settings", "before")
 NAMES = ("scores", "flags", "objects", "quicklook", "summary")
 OVERWRITE = ScoreOptions(overwrite=True)
+EMPTY = QuickLook(QuickLookSpec.of((2, 2)))
 REPUBLISH = """
 import sys
 from itertools import cycle
@@ -137,7 +139,7 @@ def test_a_result_that_is_up_to_date_needs_no_write_permission(files, overwrite)
     before = modified(files.folder)
     files.folder.chmod(0o500)
 
-    with begin(files, NOW, overwrite=overwrite) as result:
+    with begin(files, NOW, ScoreOptions(overwrite=overwrite), EMPTY) as result:
         assert result == replace(result_of(files), newly_written=False)
 
     assert modified(files.folder) == before
@@ -288,7 +290,7 @@ def test_a_result_of_another_run_that_was_faster_is_kept(files):
 
     write_all(files)
 
-    with begin(files, Overtaken("detector", "settings", "now"), overwrite=True) as result:
+    with begin(files, Overtaken("detector", "settings", "now"), OVERWRITE, EMPTY) as result:
         assert result == replace(result_of(files), newly_written=False)
 
     assert sorted(files.folder.iterdir()) == sorted(set(files.all) - {files.p_values})

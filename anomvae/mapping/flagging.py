@@ -1,4 +1,4 @@
-"""The second pass: decide which pixels of an anomaly map are anomalous, and write what follows.
+"""The second pass: decide which pixels of an anomaly map are anomalous, window by window.
 
 A map is read in windows that depend on its shape alone, so that the decision is the same whatever
 the tiles in which it was scored.  Scores and flags have axes (row, col); NaN is no data.
@@ -7,27 +7,22 @@ the tiles in which it was scored.  Scores and flags have axes (row, col); NaN is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from ..files import Staging
-from ..objects import Listing, ScoredTile, mean_pixel_area, write_objects
-from ..parallel import Progress, ahead
+from ..objects import ScoredTile, mean_pixel_area
+from ..parallel import Progress
 from ..pixels.tiling import Tile, Window, tiles
-from ..raster import Category, Georeference, Layout, MapWriter
+from ..raster import Category, Georeference, MapWriter
 from ..stats.local_condition import LocalCondition, log_std
 from ..stats.pvalues import PValues
 from ..stats.rule_text import condition_of
 from ..stats.scores import NormalScores
 from ..stats.thresholds import RULES, Rule, SceneScores, Threshold, parse_rule
-from .deliverables import Deliverables
-from .options import ScoreOptions
 from .quicklook import QuickLook
 
 WINDOW = (512, 2048)
@@ -128,71 +123,22 @@ def require_p_values(rule: Rule) -> None:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """What a decision finds in a map."""
-
-    flagged: int
-    """Anomalous pixels."""
-    objects: int
-    """Objects that are listed."""
-
-
-def write_decision(  # noqa: PLR0913 - each is another noun
-    decision: Decision,
-    scored: ScoredMap,
-    stage: Staging,
-    files: Deliverables,
-    *,
-    tags: Mapping[str, str],
-    options: ScoreOptions,
-    quicklook: QuickLook,
-    progress: Progress,
-) -> Counts:
-    """Write flags, p-values and objects of a map in a staging folder, and fill its quick look.
-
-    One thread decides and writes the maps; the caller's thread finds objects in the windows that
-    are decided.
-
-    Raises
-    ------
-    NotWritten
-        If a file cannot be written.
-    """
-    classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
-    shares = Layout("float32", math.nan, ("p_value",), tags)
-    with ExitStack() as maps:
-
-        def opened(path: Path, layout: Layout) -> MapWriter:
-            return maps.enter_context(MapWriter(stage.path(path.name), scored.where, layout))
-
-        p_values = opened(files.p_values, shares) if options.p_values else None
-        write = _WindowWriter(
-            decision, scored.read, opened(files.flags, classes), p_values, quicklook
-        )
-        with closing(ahead(write, scored.windows(decision.radius))) as decided:
-            counted = _Counted(decided, scored.where.grid.shape, progress)
-            listing = Listing(
-                decision.threshold.value,
-                None if decision.p_values is None else decision.p_values.of,
-                options.min_area,
-                options.top,
-            )
-            path = stage.path(files.objects.name)
-            objects = write_objects(path, counted, scored.where, tags, listing)
-    return Counts(counted.flagged, objects)
-
-
-@dataclass(frozen=True)
-class _WindowWriter:
-    """Decides a window, and writes its flags."""
+class WindowWriter:
+    """Decides a window, writes its flags and p-values, and adds it to the quick look."""
 
     decision: Decision
+    """What is anomalous."""
     read: Callable[[Window], Scores]
+    """Reads the scores of a window."""
     flags: MapWriter
+    """The map of flags."""
     p_values: MapWriter | None
+    """The map of p-values; None: it is not written."""
     quicklook: QuickLook
+    """The images."""
 
     def __call__(self, tile: Tile) -> ScoredTile:
+        """Return the kept pixels of a window, decided."""
         around = self.read(tile.read)
         flagged, scores = self.decision.flags(tile, around), around[tile.inner]
         classes = np.where(np.isfinite(scores), flagged, NO_DATA).astype(np.uint8)
@@ -203,16 +149,18 @@ class _WindowWriter:
         return ScoredTile(tile.keep, scores, flagged)
 
 
-class _Counted:
+class Counted:
     """Windows that pass by, row by row, and the number of flagged pixels in them."""
 
     def __init__(
         self, windows: Iterator[ScoredTile], shape: tuple[int, int], progress: Progress
     ) -> None:
+        """Count the flagged pixels of the windows of a map of ``shape``."""
         self.flagged = 0
         self._windows, self._shape, self._progress = windows, shape, progress
 
     def __iter__(self) -> Iterator[ScoredTile]:
+        """Yield each window, and report it."""
         for window in self._windows:
             yield window
             self.flagged += int(window.flagged.sum())

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,23 @@ from .. import __version__
 from ..addresses import file_name
 from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
-from ..parallel import Progress, ahead
+from ..objects import Listing, write_objects
+from ..parallel import Progress, ahead, quiet
 from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
 from ..raster.maps import LAYERS
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
-from .flagging import Counts, Decision, ScoredMap, report, threshold_tags, write_decision
+from .flagging import (
+    FLAGS,
+    NO_DATA,
+    Counted,
+    Decision,
+    ScoredMap,
+    WindowWriter,
+    report,
+    threshold_tags,
+)
 from .options import ScoreOptions
 from .quicklook import QuickLook, drawn
 from .result import MapResult
@@ -42,15 +53,17 @@ if TYPE_CHECKING:
 def begin(
     files: Deliverables,
     key: CacheKey,
+    options: ScoreOptions,
+    quicklook: QuickLook,
     *,
-    overwrite: bool,
+    progress: Progress = quiet,
     inputs: Sequence[FileIdentity] = (),
     kept: str | None = None,
 ) -> Iterator[MapResult | OpenDeliverables]:
     """Yield the result of an equal key where it is up to date, else the files to write.
 
-    The ``inputs`` are those of the key: they are identified once more before files are published.
-    ``kept`` is as for `cached_result`.
+    The ``quicklook`` is empty.  The ``inputs`` are those of the key: they are identified once more
+    before files are published.  ``kept`` is as for `cached_result`.
 
     Raises
     ------
@@ -62,14 +75,16 @@ def begin(
         If the folder cannot be written.
     """
     start = time.perf_counter()
-    cached = cached_result(files, key, overwrite=overwrite, kept=kept)
+    cached = cached_result(files, key, overwrite=options.overwrite, kept=kept)
     if cached is not None:
         yield cached
         return
     with staging(files.folder, files.stem) as stage:
         # Another run may have been faster; from here on the lock keeps it out.
-        cached = cached_result(files, key, overwrite=overwrite, kept=kept)
-        new = OpenDeliverables(files, key, stage, start, tuple(inputs))
+        cached = cached_result(files, key, overwrite=options.overwrite, kept=kept)
+        new = OpenDeliverables(
+            files, key, stage, start, options, quicklook, progress, tuple(inputs)
+        )
         yield new if cached is None else cached
 
 
@@ -85,7 +100,13 @@ class OpenDeliverables:
     """The hidden folder in which they are made."""
     start: float
     """When the work began, by `time.perf_counter`."""
-    inputs: tuple[FileIdentity, ...] = ()
+    options: ScoreOptions
+    """Which objects are listed, and what else is made."""
+    quicklook: QuickLook
+    """Its images, filled meanwhile."""
+    progress: Progress
+    """Called for every tile and window."""
+    inputs: tuple[FileIdentity, ...]
     """The files that are read, as they were then."""
 
     def write(
@@ -93,10 +114,6 @@ class OpenDeliverables:
         detector: Scorer,
         opened: OpenScene,
         tiles: Generator[TileScores, None, None],
-        *,
-        quicklook: QuickLook,
-        options: ScoreOptions,
-        progress: Progress,
     ) -> MapResult:
         """Write every deliverable of the ``tiles`` of a whole scene, and publish them.
 
@@ -111,46 +128,56 @@ class OpenDeliverables:
         tags = self._tags(detector, opened)
         measures = Layout("float32", math.nan, LAYERS, tags)
         with MapWriter(self.stage.path(self.files.scores.name), where, measures) as scores:
-            write = _TileWriter(scores, statistics, quicklook)
+            write = _TileWriter(scores, statistics, self.quicklook)
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:
-                    report(progress, "score", keep, opened.grid.shape)
+                    report(self.progress, "score", keep, opened.grid.shape)
             scored = ScoredMap(where, scores.read_first)
             decision = Decision.of(detector.threshold, scored, detector.scores)
             tags |= threshold_tags(decision.threshold)
             scores.add_tags(tags)
-            counts = write_decision(
-                decision,
-                scored,
-                self.stage,
-                self.files,
-                tags=tags,
-                options=options,
-                quicklook=quicklook,
-                progress=progress,
-            )
-        result = self.result(opened.scene.name, detector.id, decision, statistics, counts, options)
-        spectra, sensitivity = statistics.spectra, None
-        if options.sensitivity:
+            result = self.decide(opened.scene.name, detector.id, scored, decision, statistics, tags)
+        sensitivity = None
+        if self.options.sensitivity:
             sensitivity = measure_sensitivity(
-                detector, opened, spectra, decision, seed=0, progress=progress
+                detector, opened, statistics.spectra, decision, seed=0, progress=self.progress
             )
         of_scene = verdict_of_scene(detector.domain, statistics)
         result = with_verdict(
             replace(result, sensitivity=sensitivity), of_scene, detector.threshold.fpr
         )
-        return self.publish(result, quicklook, file_name(opened.name))
+        return self.publish(result, file_name(opened.name))
 
-    def result(
+    def decide(
         self,
         scene: str,
         detector: str,
+        scored: ScoredMap,
         decision: Decision,
         statistics: RunningStatistics,
-        counts: Counts,
-        options: ScoreOptions,
+        tags: Mapping[str, str],
     ) -> MapResult:
-        """Return what is to be published of a scene: all but its quick look is staged."""
+        """Stage flags, p-values and objects of a map, and fill the quick look.
+
+        Parameters
+        ----------
+        scene, detector : str
+            The scene as the user named it, and the identity of the detector.
+        scored : ScoredMap
+            The map.
+        decision : Decision
+            What is anomalous in it.
+        statistics : RunningStatistics
+            Those of all its scores.
+        tags : mapping of str to str
+            The provenance, for the files.
+
+        Raises
+        ------
+        NotWritten
+            If a file cannot be written.
+        """
+        flagged, objects = self._write_decision(scored, decision, tags)
         return MapResult(
             scene=scene,
             files=self.files,
@@ -161,16 +188,14 @@ class OpenDeliverables:
             threshold=decision.threshold,
             pixels=statistics.pixels,
             valid=statistics.valid,
-            flagged=counts.flagged,
-            objects=counts.objects,
+            flagged=flagged,
+            objects=objects,
             quantiles=statistics.quantiles,
             seconds=0.0,
-            p_values=options.p_values,
+            p_values=self.options.p_values,
         )
 
-    def publish(
-        self, result: MapResult, quicklook: QuickLook, title: str, *, map_stays: bool = False
-    ) -> MapResult:
+    def publish(self, result: MapResult, title: str, *, map_stays: bool = False) -> MapResult:
         """Draw the quick look, write the summary, and publish every file; return the result.
 
         ``map_stays``: the published anomaly map is not replaced.
@@ -183,7 +208,7 @@ class OpenDeliverables:
             If an input is not what it was when the work began; nothing is published.
         """
         stage, files = self.stage, self.files
-        png = drawn(title, quicklook, result.threshold)
+        png = drawn(title, self.quicklook, result.threshold)
         seconds = time.perf_counter() - self.start
         result = replace(result, drawn=png is not None, seconds=seconds)
         with writing(files.quicklook):
@@ -199,6 +224,33 @@ class OpenDeliverables:
         made = [path for path in result.written if not (map_stays and path == files.scores)]
         stage.publish(*(path.name for path in made))
         return result
+
+    def _write_decision(
+        self, scored: ScoredMap, decision: Decision, tags: Mapping[str, str]
+    ) -> tuple[int, int]:
+        """Write flags, p-values and objects; return the flagged pixels and the objects listed.
+
+        One thread decides and writes the maps; the caller's thread finds objects in the windows
+        that are decided.
+        """
+        stage, files, options = self.stage, self.files, self.options
+        classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
+        shares = Layout("float32", math.nan, ("p_value",), tags)
+        p_values = None if decision.p_values is None else decision.p_values.of
+        listing = Listing(decision.threshold.value, p_values, options.min_area, options.top)
+        with ExitStack() as maps:
+
+            def opened(path: Path, layout: Layout) -> MapWriter:
+                return maps.enter_context(MapWriter(stage.path(path.name), scored.where, layout))
+
+            p_map = opened(files.p_values, shares) if options.p_values else None
+            flags = opened(files.flags, classes)
+            write = WindowWriter(decision, scored.read, flags, p_map, self.quicklook)
+            with closing(ahead(write, scored.windows(decision.radius))) as decided:
+                counted = Counted(decided, scored.where.grid.shape, self.progress)
+                path = stage.path(files.objects.name)
+                objects = write_objects(path, counted, scored.where, tags, listing)
+        return counted.flagged, objects
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance; no times, so that the same run gives the same bytes."""

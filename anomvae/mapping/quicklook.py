@@ -62,7 +62,7 @@ class QuickLook:
 
     def __init__(self, spec: QuickLookSpec) -> None:
         """Begin with images of no data."""
-        self.grid = spec.grid
+        self.spec, self.grid = spec, spec.grid
         self.image = np.full((*spec.grid.shape, len(spec.bands)), np.nan, np.float32)
         """The scene, data units."""
         self.scores = np.full(spec.grid.shape, np.nan, np.float32)

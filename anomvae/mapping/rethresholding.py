@@ -28,7 +28,6 @@ from .flagging import (
     report,
     require_p_values,
     threshold_tags,
-    write_decision,
 )
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
@@ -97,7 +96,8 @@ def rethreshold(
         digest, key = _keyed(opened, summary, rule, options)
         stays = files.scores.exists() and files.scores.samefile(map_)
         inputs = opened.dataset.files
-        begun = begin(files, key, overwrite=options.overwrite, inputs=inputs, kept=digest)
+        quicklook = QuickLook(QuickLookSpec.of(opened.grid.shape))
+        begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs, kept=digest)
         with begun as out:
             if isinstance(out, MapResult):
                 return out
@@ -105,11 +105,11 @@ def rethreshold(
                 with writing(files.scores):
                     shutil.copyfile(map_, out.stage.path(files.scores.name))
             scene = summary.scene if summary else opened.tags.get("ANOMVAE_SCENE", source.stem)
-            result, quicklook = _decided(opened, scene, rule, out, options, progress)
+            result = _decided(opened, scene, rule, out)
             # The rule was chosen from this map, so what it flags here is no measure.
             expected = result.threshold.promise or 0.0
             result = with_verdict(result, summary.verdict if summary else None, expected)
-            return out.publish(result, quicklook, file_name(scene), map_stays=stays)
+            return out.publish(result, file_name(scene), map_stays=stays)
 
 
 def rethreshold_maps(
@@ -195,37 +195,19 @@ def _keyed(
     return digest, CacheKey(detector, settings, "" if summary is None else summary.input)
 
 
-def _decided(
-    opened: OpenMap,
-    scene: str,
-    rule: Rule,
-    out: OpenDeliverables,
-    options: ScoreOptions,
-    progress: Progress,
-) -> tuple[MapResult, QuickLook]:
+def _decided(opened: OpenMap, scene: str, rule: Rule, out: OpenDeliverables) -> MapResult:
     """Stage what a rule makes of a map."""
     shape, where = opened.grid.shape, opened.georeference
     scored_map = ScoredMap(where, opened.dataset.read_first)
     statistics = RunningStatistics(shape)
     for window in scored_map.windows():
         statistics.add(window.keep, scored_map.read(window.keep))
-        report(progress, "read", window.keep, shape)
+        report(out.progress, "read", window.keep, shape)
     try:
         normal = NormalScores.of(statistics.sampled, held_out=False)
         decision = Decision.of(rule.threshold(normal), scored_map, normal)
     except NotEnoughPixels as error:
         raise NotEnoughPixels(f"{opened.dataset.name}: {error}") from error
     ours = {name: text for name, text in opened.tags.items() if name.startswith("ANOMVAE_")}
-    quicklook = QuickLook(QuickLookSpec.of(shape))
-    counts = write_decision(
-        decision,
-        scored_map,
-        out.stage,
-        out.files,
-        tags=ours | {"ANOMVAE_DIGEST": out.key.digest} | threshold_tags(decision.threshold),
-        options=options,
-        quicklook=quicklook,
-        progress=progress,
-    )
-    result = out.result(scene, out.key.detector, decision, statistics, counts, options)
-    return result, quicklook
+    tags = ours | {"ANOMVAE_DIGEST": out.key.digest} | threshold_tags(decision.threshold)
+    return out.decide(scene, out.key.detector, scored_map, decision, statistics, tags)

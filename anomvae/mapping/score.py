@@ -91,8 +91,9 @@ def score_scene(
             key = CacheKey.of(
                 detector.id, *settings, options=options, bands=opened.bands, files=inputs
             )
-            begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
-            return _deliver(detector, opened, begun, options, progress, mapper)
+            quicklook = _quicklook(opened)
+            begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)
+            return _deliver(detector, opened, begun, mapper)
 
 
 @isolated()
@@ -161,8 +162,9 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         return cached
     detector = detect(scene, resolved, seed, select=select, progress=progress)
     with scored(closed.name), closed.open(detector.bands) as opened:
-        begun = begin(files, key, overwrite=options.overwrite, inputs=inputs)
-        result = _deliver(detector, opened, begun, options, progress)
+        quicklook = _quicklook(opened)
+        begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)
+        result = _deliver(detector, opened, begun)
     if save_model is not None:
         detector.save(save_model)
     return result
@@ -173,24 +175,18 @@ def _require_area(rule: Rule, opened: OpenScene) -> None:
     rule.pixels_in(mean_pixel_area(opened.georeference))
 
 
+def _quicklook(opened: OpenScene) -> QuickLook:
+    return QuickLook(QuickLookSpec.of(opened.grid.shape, opened.bands))
+
+
 def _deliver(
     detector: Scorer,
     opened: OpenScene,
     begun: AbstractContextManager[MapResult | OpenDeliverables],
-    options: ScoreOptions,
-    progress: Progress,
     mapper: Mapper = serial,
 ) -> MapResult:
     with begun as out:
         if isinstance(out, MapResult):
             return out
-        spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
-        tiles = score_tiles(detector, opened, spec, options, mapper)
-        return out.write(
-            detector,
-            opened,
-            tiles,
-            quicklook=QuickLook(spec),
-            options=options,
-            progress=progress,
-        )
+        tiles = score_tiles(detector, opened, out.quicklook.spec, out.options, mapper)
+        return out.write(detector, opened, tiles)
