@@ -7,13 +7,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-from support.rasters import BANDS, NODATA, QUICK, land, plant, trained, write
+from support.rasters import BANDS, NODATA, QUICK, land, plant, trained, write, write_labels
 from support.scorers import same_files
 
 from anomvae import VAEDetector
 from anomvae.config import resolve_config
 from anomvae.detector import Detector, adapted_to
 from anomvae.errors import NotFinite
+from anomvae.evaluation import evaluate_detector
 from anomvae.fitting import refit_threshold, train
 from anomvae.mapping import ScoreOptions, score_scene
 from anomvae.raster import Scene
@@ -164,6 +165,41 @@ def test_too_few_pixels_keep_the_learnt_noise_and_a_line_reports_it(tmp_path, ca
     assert caplog.messages == [
         f"{few}: 20 pixels with data are too few for the noise of 6 bands; the learnt noise stays"
     ]
+
+
+def test_a_scene_is_adapted_to_once(tmp_path, caplog):
+    few = write(tmp_path / "few.tif", land((4, 5), seed=6))
+
+    score_scene(adaptive(), few, tmp_path / "out", ScoreOptions(sensitivity=True))
+
+    assert len([line for line in caplog.messages if "are too few for the noise" in line]) == 1
+
+
+def test_implants_are_scored_with_the_noise_of_the_scene(tmp_path, scene):
+    detector, options = adaptive(), ScoreOptions(sensitivity=True)
+    with Scene.of(scene).open(detector.bands) as opened:
+        fixed = adapted_to(detector, opened)
+
+    one, other = (
+        score_scene(each, scene, tmp_path / name, options)
+        for name, each in {"adaptive": detector, "fixed": fixed}.items()
+    )
+
+    assert one.sensitivity == other.sensitivity
+
+
+def test_an_evaluation_scores_with_the_noise_of_the_scene(tmp_path, scene):
+    detector, labels = adaptive(), write_labels(tmp_path / "labels.tif")
+    with Scene.of(scene).open(detector.bands) as opened:
+        fixed = adapted_to(detector, opened)
+    learnt = replace(detector, card=replace(detector.card, noise="band"))
+
+    ours, same, other = (
+        evaluate_detector(each, scene, labels, baselines=(), threshold="fpr:0.01").rows["anomvae"]
+        for each in (detector, fixed, learnt)
+    )
+
+    assert ours == same != other
 
 
 @pytest.mark.parametrize("noise", ["unit", "band", "covariance"])

@@ -23,6 +23,7 @@ from ..files import PathText, SceneText
 from ..identity import unchanged
 from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..mapping.flagging import Decision, ScoredMap
+from ..mapping.tiles import adapted_scorer
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window
 from ..raster import Access, OpenScene, Scene, open_labels, open_map, open_mask
@@ -252,7 +253,8 @@ def _score(
     detector: Scorer, opened: OpenScene, out: StoredScores[np.float32], progress: Progress
 ) -> None:
     spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
-    with closing(score_tiles(detector, opened, spec, ScoreOptions())) as scored_tiles:
+    adapted = adapted_scorer(detector, opened)
+    with closing(score_tiles(adapted, opened, spec, ScoreOptions())) as scored_tiles:
         for scored in scored_tiles:
             out.write(scored.tile.keep, scored.scores.total[-1])
             progress("score", scored.tile.keep[0].stop, opened.grid.shape[0])

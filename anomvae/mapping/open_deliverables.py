@@ -114,8 +114,11 @@ class OpenDeliverables:
         detector: Scorer,
         opened: OpenScene,
         tiles: Generator[TileScores, None, None],
+        adapted: Scorer,
     ) -> MapResult:
         """Write every deliverable of the ``tiles`` of a whole scene, and publish them.
+
+        ``adapted`` is the detector as it scores the scene (`adapted_scorer`).
 
         Raises
         ------
@@ -140,7 +143,7 @@ class OpenDeliverables:
         sensitivity = None
         if self.options.sensitivity:
             sensitivity = measure_sensitivity(
-                detector, opened, statistics.spectra, decision, seed=0, progress=self.progress
+                adapted, opened, statistics.spectra, decision, progress=self.progress
             )
         of_scene = verdict_of_scene(detector.domain, statistics)
         result = with_verdict(

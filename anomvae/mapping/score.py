@@ -22,7 +22,7 @@ from .options import ScoreOptions
 from .outcomes import scored
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult
-from .tiles import Scorer, score_tiles
+from .tiles import Scorer, adapted_scorer, score_tiles
 
 DEFAULT = ScoreOptions()
 
@@ -188,5 +188,6 @@ def _deliver(
     with begun as out:
         if isinstance(out, MapResult):
             return out
-        tiles = score_tiles(detector, opened, out.quicklook.spec, out.options, mapper)
-        return out.write(detector, opened, tiles)
+        adapted = adapted_scorer(detector, opened)
+        tiles = score_tiles(adapted, opened, out.quicklook.spec, out.options, mapper)
+        return out.write(detector, opened, tiles, adapted)

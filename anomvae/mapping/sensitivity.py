@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PLACES = 100
 TRIES = 20
 """Places that are drawn for each that is needed, because some have no data."""
+SEED = 0, 4
+"""Seed of places and materials, the same for every scene, so that figures of scenes and models
+compare; and the number of this stream of random numbers."""
 
 
 def measure_sensitivity(
@@ -30,34 +33,28 @@ def measure_sensitivity(
     spectra: NDArray[np.float32],
     decision: Decision,
     *,
-    seed: int,
     progress: Progress,
 ) -> Sensitivity | None:
     """Implant spectra into a scene, and count those that are flagged; None without valid pixels.
 
     Parameters
     ----------
-    detector : Detector
-        Scores the scene.
+    detector : Scorer
+        What scores the scene (`adapted_scorer`).
     opened : OpenScene
         The scene, open with the detector's bands; it is not changed.
     spectra : array, shape (n, band)
         A sample of the scene, data units; NaN = no data.
     decision : Decision
         Flags the scores.
-    seed : int
-        Decides places and materials.
     progress : Progress
         Called for every place.
     """
-    from .tiles import adapted_scorer
-
     known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
     if not len(known):
         return None
-    detector = adapted_scorer(detector, opened)
     low, high = np.quantile(known, (0.01, 0.99), axis=0)
-    rng = np.random.default_rng((seed, 4))
+    rng = np.random.default_rng(SEED)
     found = []
     for tile, block in islice(_places(opened, detector.radius + decision.radius, rng), PLACES):
         material = low + (high - low) * draw_curve(len(low), rng)

@@ -222,7 +222,9 @@ def score_tiles(
 
     Parameters
     ----------
-    detector, mapper
+    detector : Scorer
+        What scores the scene (`adapted_scorer`).
+    mapper : Mapper, optional
         As for `score_scene`.
     opened : OpenScene
         The scene, open with the bands of the detector; other processes open it again.
@@ -232,7 +234,6 @@ def score_tiles(
         Tile size and threads.
     """
     warnings, watch = CovariateWarnings(detector.covariates, opened.name), _watch(opened)
-    detector = adapted_scorer(detector, opened)
     plan = plan_tiles(detector, opened, options)
     windows = tiles(opened.grid.shape, plan.tile, detector.radius)
     if mapper.workers:
