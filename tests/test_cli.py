@@ -104,6 +104,20 @@ def test_min_area_is_the_smallest_listed_object(tmp_path, scene, model, command)
 
 
 @pytest.mark.parametrize("command", ["score", "detect"])
+def test_the_line_names_objects_as_listed_where_an_option_limits_them(
+    tmp_path, scene, model, command
+):
+    options = (command, scene, "-o", tmp_path / "out", "--overwrite")
+    options += ("-m", model) if command == "score" else ()
+
+    lines = [run(*options, *more).out for more in ((), ("--top", "1"), ("--min-area", "1000"))]
+
+    assert ["listed" in line for line in lines] == [False, True, True]
+    assert ", 1 object listed" in lines[1]
+    assert ", 0 objects listed" in lines[2]
+
+
+@pytest.mark.parametrize("command", ["score", "detect"])
 def test_top_is_the_number_of_listed_objects(tmp_path, scene, model, command):
     options = (command, scene, "--threshold", "mad:1")
     options += ("-m", model) if command == "score" else ()

@@ -62,6 +62,13 @@ def detect(  # noqa: PLR0913 - one argument per option
     select = Selection(**chosen)
     if save_model is not None:
         options.require_writable(save_model, overwrite, [scene, *select.files])
+    score_options = ScoreOptions(
+        min_area=min_area,
+        top=top,
+        p_values=p_values,
+        sensitivity=sensitivity,
+        overwrite=overwrite,
+    )
     with options.progress_bar() as progress:
         result = detect_scene(
             scene,
@@ -69,16 +76,10 @@ def detect(  # noqa: PLR0913 - one argument per option
             options.resolved(config, settings, threshold=rule, device=device),
             seed,
             select=select,
-            options=ScoreOptions(
-                min_area=min_area,
-                top=top,
-                p_values=p_values,
-                sensitivity=sensitivity,
-                overwrite=overwrite,
-            ),
+            options=score_options,
             save_model=save_model,
             progress=progress,
         )
-    echo(options.result_line(result, as_json))
+    echo(options.result_line(result, score_options, as_json=as_json))
     if fail_on_anomaly and result.flagged:
         raise SystemExit(ANOMALY_FOUND)

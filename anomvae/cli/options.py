@@ -23,7 +23,7 @@ from .output import LineFormatter
 if TYPE_CHECKING:
     from ..config import Config
     from ..files import PathText
-    from ..mapping import MapResult
+    from ..mapping import MapResult, ScoreOptions
     from ..parallel import Mapper, Progress
 
 Command = Callable[..., Any]
@@ -219,14 +219,15 @@ def resolved(config: str, settings: tuple[str, ...], **values: str | None) -> Co
     return resolve_config(config, [*settings, *given]).config
 
 
-def result_line(result: MapResult, as_json: bool) -> str:
-    """Summarise the result of a scene in one line."""
+def result_line(result: MapResult, chosen: ScoreOptions, *, as_json: bool) -> str:
+    """Summarise the result of a scene, of these options, in one line."""
     if as_json:
         return to_json(json.loads(result.to_json()))  # one line
     share = result.flagged / max(result.valid, 1)
     note = "" if result.newly_written else "  (up to date)"
     flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
     objects = "1 object" if result.objects == 1 else f"{result.objects} objects"
+    objects += "" if chosen.lists_all else " listed"
     found = "" if result.sensitivity is None else f", finds {result.sensitivity}"
     verdict = result.verdict
     domain = "" if verdict is None or not verdict.reasons else f", in domain: {verdict.in_domain}"

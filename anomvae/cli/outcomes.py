@@ -12,20 +12,25 @@ from .output import echo
 from .streams import note
 
 if TYPE_CHECKING:
-    from ..mapping import MapResult, Outcome
+    from ..mapping import MapResult, Outcome, ScoreOptions
 
 ANOMALY_FOUND = 10
 
 
 def report(
-    outcomes: Iterable[Outcome], count: int, *, as_json: bool, noun: str = "scenes"
+    outcomes: Iterable[Outcome],
+    count: int,
+    chosen: ScoreOptions,
+    *,
+    as_json: bool,
+    noun: str = "scenes",
 ) -> list[MapResult]:
     """Print the outcome of each of ``count`` scenes as it comes; return the results.
 
     The failure of an only scene ends the command as its own error, that of others `ScenesFailed`
     once all are done.
     """
-    printed = [_printed(outcome, as_json, alone=count == 1) for outcome in outcomes]
+    printed = [_printed(outcome, chosen, as_json=as_json, alone=count == 1) for outcome in outcomes]
     results = [result for result in printed if result is not None]
     failed = count - len(results)
     if failed:
@@ -54,12 +59,14 @@ def require_in_domain(results: Iterable[MapResult]) -> None:
         )
 
 
-def _printed(outcome: Outcome, as_json: bool, *, alone: bool) -> MapResult | None:
+def _printed(
+    outcome: Outcome, chosen: ScoreOptions, *, as_json: bool, alone: bool
+) -> MapResult | None:
     """Print the outcome of a scene; a failure ends the run only if there is no other scene."""
     if outcome.error is not None and alone:
         raise outcome.error
     if outcome.result is None:
         note(f"Failed: {outcome.error}")
         return None
-    echo(options.result_line(outcome.result, as_json))
+    echo(options.result_line(outcome.result, chosen, as_json=as_json))
     return outcome.result

@@ -62,6 +62,6 @@ def rethreshold(  # noqa: PLR0913 - one argument per option
     found = maps_in(maps)
     with options.progress_bar() as progress:
         outcomes = rethreshold_maps(found, rule, folder, chosen, access=access, progress=progress)
-        results = report(outcomes, len(found), as_json=as_json, noun="maps")
+        results = report(outcomes, len(found), chosen, as_json=as_json, noun="maps")
     if fail_on_anomaly and any(result.flagged for result in results):
         raise SystemExit(ANOMALY_FOUND)

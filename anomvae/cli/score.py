@@ -99,7 +99,7 @@ def score(  # noqa: PLR0913 - one argument per option
         outcomes = score_scenes(
             detector, closed, folder, score_options, progress=progress, mapper=mapper
         )
-        results = report(outcomes, len(closed), as_json=as_json)
+        results = report(outcomes, len(closed), score_options, as_json=as_json)
     if strict_domain:
         require_in_domain(results)
     if fail_on_anomaly and any(result.flagged for result in results):

@@ -34,6 +34,11 @@ class ScoreOptions:
     """Whether to replace results of other settings."""
 
     @property
+    def lists_all(self) -> bool:
+        """Whether every object is listed."""
+        return self.min_area == 1 and self.top is None
+
+    @property
     def changes(self) -> tuple[str, ...]:
         """The options that change results, but for those at their defaults.
 
