@@ -67,8 +67,7 @@ def score_scenes(
     """
     closed = [Scene.of(scene) for scene in scenes]
     _require_own_names(closed)
-    if options.p_values:
-        require_p_values(parse_rule(detector.threshold.rule))
+    require_p_values(parse_rule(detector.threshold.rule), options)
     inputs = [file for scene in closed for file in scene.identity]
     for scene in closed:
         Deliverables(Path(folder), scene.stem).require_apart(inputs)

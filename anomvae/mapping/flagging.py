@@ -23,6 +23,7 @@ from ..stats.pvalues import PValues
 from ..stats.rule_text import condition_of
 from ..stats.scores import NormalScores
 from ..stats.thresholds import RULES, Rule, SceneScores, Threshold, parse_rule
+from .options import ScoreOptions
 from .quicklook import QuickLook
 
 WINDOW = (512, 2048)
@@ -113,9 +114,12 @@ class Decision:
         return flags[tile.inner]
 
 
-def require_p_values(rule: Rule) -> None:
-    """Require that a rule has p-values; raise `ConfigError` if it has none."""
-    if rule.kind.p_values is None:
+def require_p_values(rule: Rule, options: ScoreOptions) -> None:
+    """Require that a rule has p-values where they are wanted; raise `ConfigError` if it has none.
+
+    To be called before the work.
+    """
+    if options.p_values and rule.kind.p_values is None:
         some = ", ".join(name for name, kind in RULES.items() if kind.p_values is not None)
         raise ConfigError(
             f"threshold = {rule} has no p-values. Choose a rule that has some: {some}."

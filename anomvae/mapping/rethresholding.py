@@ -176,8 +176,7 @@ def _rule_of_map(text: str, options: ScoreOptions) -> Rule:
             f"threshold = {rule} needs scores of pixels that training did not read, and a map does "
             f"not name them. Give it to anomvae score --threshold, or choose quantile:FPR."
         )
-    if options.p_values:
-        require_p_values(rule)
+    require_p_values(rule, options)
     return rule
 
 

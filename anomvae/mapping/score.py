@@ -9,7 +9,7 @@ from ..config import Config, resolve_config
 from ..files import PathText, SceneText, as_paths
 from ..fitting import EVERYTHING, Selection, detect
 from ..models.isolation import isolated
-from ..models.plan import ROBUST, ModelPlan
+from ..models.plan import ModelPlan
 from ..objects import mean_pixel_area
 from ..parallel import Mapper, Progress, quiet, serial
 from ..raster import OpenScene, Scene, identify_normal
@@ -79,14 +79,14 @@ def score_scene(
         If another run is scoring the scene into that folder.
     """
     closed = Scene.of(scene)
-    if options.p_values:
-        require_p_values(parse_rule(detector.threshold.rule))
+    rule = parse_rule(detector.threshold.rule)
+    require_p_values(rule, options)
     with scored(closed.name):
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
             files = Deliverables(Path(folder), opened.stem)
             inputs, settings = opened.files, ("score", repr(closed.nodata))
-            _require_area(parse_rule(detector.threshold.rule), opened)
+            _require_area(rule, opened)
             files.require_apart(inputs)
             key = CacheKey.of(
                 detector.id, *settings, options=options, bands=opened.bands, files=inputs
@@ -141,10 +141,9 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         nodata=select.nodata,
         access=select.access,
     )
-    if options.p_values:
-        clean, covariates = bool(select.normal), bool(select.covariates)
-        plan = ModelPlan.of(resolved, in_sample=True, clean=clean, covariates=covariates)
-        require_p_values(plan.threshold)
+    clean, covariates = bool(select.normal), bool(select.covariates)
+    plan = ModelPlan.of(resolved, in_sample=True, clean=clean, covariates=covariates)
+    require_p_values(plan.threshold, options)
     masks = as_paths(select.normal)
     normal = [part for path in masks for part in identify_normal(path, select.access)]
     kinds = [spec.kind for spec in closed.covariates]
@@ -155,7 +154,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         files.require_apart(inputs)
         if save_model is not None:
             files.require_other(save_model)
-        _require_area(parse_rule(resolved.threshold, auto=ROBUST), opened)
+        _require_area(plan.threshold, opened)
         key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:
