@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .tiles import Scorer
 
 PLACES = 100
+MOST = 2
+"""Times as many places that are tried at the most, because some are flagged already."""
 TRIES = 20
 """Places that are drawn for each that is needed, because some have no data."""
 SEED = 0, 4
@@ -35,7 +37,9 @@ def measure_sensitivity(
     *,
     progress: Progress,
 ) -> Sensitivity | None:
-    """Implant spectra into a scene, and count those that are flagged; None without valid pixels.
+    """Implant spectra into a scene, and count those that are flagged.
+
+    None where no pixel is valid and not flagged already.
 
     Parameters
     ----------
@@ -55,13 +59,19 @@ def measure_sensitivity(
         return None
     low, high = np.quantile(known, (0.01, 0.99), axis=0)
     rng = np.random.default_rng(SEED)
-    found = []
-    for tile, block in islice(_places(opened, detector.radius + decision.radius, rng), PLACES):
+
+    def flagged(tile: Tile, block: Block) -> bool:
+        return bool(decision.flags(tile, detector.score(block).total[-1]).item())
+
+    found: list[list[bool]] = []
+    places = _places(opened, detector.radius + decision.radius, rng)
+    for tile, block in islice(places, MOST * PLACES):
         material = low + (high - low) * draw_curve(len(low), rng)
-        blocks = (_implanted(block, tile, material, fill) for fill in FILLS)
-        scores = [detector.score(changed).total[-1] for changed in blocks]
-        found.append([decision.flags(tile, one).item() for one in scores])
-        progress("sensitivity", len(found), PLACES)
+        if not flagged(tile, block):  # an anomaly without an implant says nothing
+            found.append([flagged(tile, _implanted(block, tile, material, f)) for f in FILLS])
+            progress("sensitivity", len(found), PLACES)
+        if len(found) == PLACES:
+            break
     return Sensitivity(FILLS, tuple(np.mean(found, axis=0).tolist()), len(found)) if found else None
 
 
