@@ -161,7 +161,8 @@ def _write(path: Path) -> None:
     """Write the bands of an anomaly map, float32 that compress like scores, and flags."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder, Scene.of(path).open() as opened:
         draw = np.random.default_rng(0)
-        scores = np.exp(draw.normal(1, 0.5, (3, inputs.BLOCK, inputs.BLOCK))).astype(np.float32)
+        shape = len(LAYERS), inputs.BLOCK, inputs.BLOCK
+        scores = np.exp(draw.normal(1, 0.5, shape)).astype(np.float32)
         flags = (scores[:1] > 9).astype(np.uint8)
         categories = (Category(0, "normal", (0, 0, 0)), Category(1, "anomalous", (255, 0, 0)))
         float32 = Layout("float32", np.nan, LAYERS)

@@ -141,7 +141,7 @@ def test_a_promise_is_kept_better_though_a_rare_material_lies_in_few_blocks(tmp_
 
 
 def test_a_rule_chosen_later_names_the_training_that_holds_out_all_blocks(tmp_path, scene, caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="anomvae")
     for name, config in (("fifth", SHORT), ("all", crossed(SHORT))):
         train([scene], config).save(tmp_path / name)
         caplog.clear()

@@ -189,6 +189,10 @@ def test_objects_lie_where_the_map_lies(tmp_path, driver):
     labels, count = label(bands_of(result.files.flags)[0] == 1, np.ones((3, 3)))
     centres = np.array(center_of_mass(labels > 0, labels, range(1, count + 1)))[:, ::-1] + 0.5
     objects = json.loads(result.files.objects.read_text())["features"]
-    found = [[one["properties"][f"centroid_{axis}"] for axis in "xy"] for one in objects]
+    properties = [one["properties"] for one in objects]
+    found = [[one[f"centroid_{axis}"] for axis in "xy"] for one in properties]
+    numbers = [labels[one["peak_row"], one["peak_col"]] for one in properties]  # by rank
+    centres = centres[np.array(numbers) - 1]
+    assert sorted(numbers) == list(range(1, count + 1))
     np.testing.assert_allclose(found, degrees_by_gdal(scene, centres), atol=1e-6)
     np.testing.assert_allclose(found, degrees_by_gdal(result.path, centres), atol=1e-6)

@@ -22,6 +22,7 @@ from anomvae.mapping import read_summary, score_scene
 from anomvae.monitoring.health import JsonFormatter
 from anomvae.monitoring.web import DeliveryFailed, call
 from anomvae.raster import Scene, dataset
+from anomvae.raster.maps import LAYERS
 
 SECRET = "s3cr3t"
 QUERY = f"sig={SECRET}&k={SECRET}%2Fx&api_key={SECRET}"
@@ -136,7 +137,7 @@ def test_the_name_in_python_still_opens_the_scene_and_its_summary_has_no_secret(
     assert SECRET not in read_summary(result.files).scene + evaluation.to_json()
     with rasterio.open(result.path) as written:
         assert SECRET not in str(written.tags())
-    assert bands_of(result.path).shape[0] == 3
+    assert bands_of(result.path).shape[0] == len(LAYERS)
 
 
 def test_the_training_scenes_in_a_model_have_no_secret(folder):
