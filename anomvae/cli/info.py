@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..pixels.annulus import Annulus
     from ..raster import Access
     from ..stats.latent import LatentStatistics
+    from ..stats.thresholds import Threshold
 
 
 @click.command()
@@ -63,7 +64,7 @@ def _model(file: str) -> dict[str, Any]:
         "covariates": [asdict(one) for one in card.covariates],
         "score": _score(card),
         "threshold": None if threshold is None else asdict(threshold),
-        **({"of each scene": "chosen anew"} if threshold and threshold.provisional else {}),
+        **_provisional(threshold),
         **_rates(card),
         "trained on": list(training.scenes),
         "pixels": training.pixels,
@@ -76,6 +77,12 @@ def _model(file: str) -> dict[str, Any]:
         **_latent_statistics(training.latent),
         "written by": f"anomvae {card.anomvae}, torch {card.torch}",
     }
+
+
+def _provisional(threshold: Threshold | None) -> dict[str, Any]:
+    if threshold is None or not threshold.provisional:
+        return {}
+    return {"threshold of each scene": "chosen anew"}
 
 
 def _rates(card: Card) -> dict[str, Any]:

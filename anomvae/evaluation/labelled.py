@@ -30,7 +30,7 @@ class LabelledMap:
 
     def known(self, window: Window) -> Labels:
         """Return the labels of a window, NaN where there is no score."""
-        return np.where(np.isfinite(self.scored.read(window)), self.labels(window), np.nan)
+        return self._known(window, self.scored.read(window))
 
     def pairs(self) -> Iterator[tuple[Labels, NDArray[np.float32]]]:
         """Yield labels and scores."""
@@ -40,8 +40,11 @@ class LabelledMap:
     def flagged(self, decision: Decision) -> Iterator[tuple[Labels, NDArray[np.bool_]]]:
         """Yield the labels of pixels that have a score, and which are flagged."""
         for tile in self.scored.windows(decision.radius):
-            flags = decision.flags(tile, self.scored.read(tile.read))
-            yield self.known(tile.keep), flags
+            scores = self.scored.read(tile.read)
+            yield self._known(tile.keep, scores[tile.inner]), decision.flags(tile, scores)
+
+    def _known(self, window: Window, scores: NDArray[np.float32]) -> Labels:
+        return np.where(np.isfinite(scores), self.labels(window), np.nan)
 
     def metrics(self, decision: Decision | None) -> Metrics:
         """Measure the scores, and what a decision flags; None: there is no decision."""
