@@ -9,7 +9,7 @@ from support.rasters import NODATA, land, plant, write
 from support.scene_files import read
 
 from anomvae.errors import GridMismatch, RasterError
-from anomvae.raster import BandStack, Scene
+from anomvae.raster import BandStack, Scene, StackBand
 from anomvae.raster.products import Raster, recognise
 
 SIGNS = "?b#c&<d>"
@@ -20,7 +20,7 @@ SHIFTED = Affine(10, 0, 5e5 + 5.1, 0, -10, 4e6)  # by more than half a pixel
 
 def stacked(*paths, name="S2_20240601"):
     bands = [f"B{number:02}" for number in range(1, len(paths) + 1)]
-    return BandStack(name, tuple(map(str, paths)), tuple(bands))
+    return BandStack(name, tuple(StackBand(b, str(p)) for b, p in zip(bands, paths, strict=True)))
 
 
 def layers(folder, values):
@@ -54,7 +54,7 @@ def test_a_stack_reads_as_one_raster_of_all_bands_whatever_the_names_of_its_file
 
     np.testing.assert_array_equal(read(stack), read(one))
     with Scene.of(stack).open() as opened, Scene.of(one).open() as other:
-        assert opened.bands.names == stack.bands
+        assert opened.bands.names == tuple(band.name for band in stack.bands)
         assert opened.grid == other.grid
         assert {band.nodata for band in opened.bands} == {NODATA}
         assert [file.name for file in opened.files] == [

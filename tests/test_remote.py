@@ -11,7 +11,7 @@ import anomvae
 from anomvae.errors import RasterError
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles, whole
-from anomvae.raster import BandStack, Scene, dataset, open_raster
+from anomvae.raster import BandStack, Scene, StackBand, open_raster, raster_dataset
 from anomvae.raster.gdal import NETWORK, is_remote, session
 from anomvae.raster.warped import warped
 
@@ -19,7 +19,7 @@ from anomvae.raster.warped import warped
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch):
     """Retry at once, as GDAL does."""
-    monkeypatch.setattr(dataset, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(raster_dataset, "PAUSES", (0.0, 0.0))
     monkeypatch.setenv("GDAL_HTTP_RETRY_DELAY", "0.01")
 
 
@@ -39,7 +39,7 @@ def read_in_tiles(path):
 
 
 def stacked(url):
-    return BandStack("scene", (url,), ("band_1",))
+    return BandStack("scene", (StackBand("band_1", url),))
 
 
 TRANSIENT = ["", "429:2,4", "500:1,3", "503:2-3", "drop:1", "drop:3,5", "drop:3-5"]
@@ -84,7 +84,7 @@ def test_a_lasting_failure_ends_with_3_and_leaves_nothing(folder, troubles):
 def test_a_server_that_stalls_is_abandoned(folder, monkeypatch, product):
     for setting, value in {"LOW_SPEED_TIME": "1", "MAX_RETRY": "0"}.items():
         monkeypatch.setitem(NETWORK, f"GDAL_HTTP_{setting}", value)
-    monkeypatch.setattr(dataset, "PAUSES", ())
+    monkeypatch.setattr(raster_dataset, "PAUSES", ())
     with (
         served(folder, "stall:2-") as url,
         pytest.raises(RasterError, match="The server or the network fails"),

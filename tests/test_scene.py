@@ -17,7 +17,7 @@ from anomvae.errors import BandMismatch, ConfigError, CovariateMismatch, GridMis
 from anomvae.pixels.covariates import Covariate, day_values
 from anomvae.pixels.grid import IDENTITY
 from anomvae.pixels.tiling import whole
-from anomvae.raster import Scene, scenes_of
+from anomvae.raster import Scene, Selection, scenes_of
 
 NAMED = setting(descriptions=("red", "nir"))
 
@@ -96,9 +96,10 @@ def test_the_identity_changes_with_every_file(files, name):
 def test_scenes_are_one_of_all_dates_or_one_of_each_raster_with_its_own_normal_pixels():
     options = {"bands": "2", "mask": "m.tif", "covariates": ["day"]}
 
-    place = scenes_of(["a", "b"], one_site=True, normal=["n"], **options)
-    scenes = scenes_of(["a", "b"], one_site=False, normal=["n", "o"], **options)
-    shared = scenes_of(["a", "b"], one_site=False, normal=["n"])
+    one, two = (Selection(normal=names, **options) for names in (["n"], ["n", "o"]))
+    place = scenes_of(["a", "b"], one, one_site=True)
+    scenes = scenes_of(["a", "b"], two, one_site=False)
+    shared = scenes_of(["a", "b"], Selection(normal=["n"]), one_site=False)
 
     assert place == [Scene.of(["a", "b"], normal="n", **options)]
     assert scenes == [Scene.of("a", normal="n", **options), Scene.of("b", normal="o", **options)]
@@ -110,7 +111,10 @@ def test_scenes_are_one_of_all_dates_or_one_of_each_raster_with_its_own_normal_p
     [
         (lambda: Scene.of([]), "No scene is given"),
         (lambda: scenes_of([], one_site=False), "No scene is given"),
-        (lambda: scenes_of(["a"], one_site=False, normal=["m", "n"]), "2 masks .* 1 scenes"),
+        (
+            lambda: scenes_of(["a"], Selection(normal=["m", "n"]), one_site=False),
+            "2 masks .* 1 scenes",
+        ),
         (lambda: Scene.of(["a", "b"], dates=""), "no date in its name"),
         (lambda: Scene.of("a", dates="2024-06-01,2024-06-02"), "2 dates for 1 rasters"),
         (lambda: Scene.of("a", covariates=["categorical:"]), "names no file"),

@@ -17,27 +17,32 @@ from .output import echo
 if TYPE_CHECKING:
     from ..detector.card import Card
     from ..pixels.annulus import Annulus
-    from ..raster import Access
     from ..stats.latent import LatentStatistics
     from ..stats.thresholds import Threshold
 
 
 @click.command()
 @click.argument("file")
-@options.nodata_opt
+@options.pixel_options
 @options.json_opt
 @options.access_options
 @options.verbose_opt
-def info(file: str, nodata: tuple[float, ...], as_json: bool, access: Access) -> None:
+def info(
+    file: str,
+    as_json: bool,
+    **chosen: Any,  # noqa: ANN401 - the options of a Selection
+) -> None:
     """Describe FILE: a model or a scene."""
     from ..detector.modelfile import is_model
 
     if Path(file).suffix == ".safetensors" or is_model(file):
-        if nodata:
-            raise click.UsageError("--nodata is for a scene; a model has none of its own.")
+        given = [name for name, value in chosen.items() if value and name != "access"]
+        if given:
+            option = f"--{given[0].replace('_', '-')}"
+            raise click.UsageError(f"{option} is for a scene; a model has none of its own.")
         facts = _model(file)
     else:
-        facts = _scene(file, nodata, access)
+        facts = _scene(file, **chosen)
     if as_json:
         echo(to_json(facts, indent=2))
         return
@@ -138,10 +143,10 @@ def _patch(patch: Annulus) -> str:
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
 
 
-def _scene(file: str, nodata: tuple[float, ...], access: Access) -> dict[str, Any]:
-    from ..raster import Scene
+def _scene(file: str, **chosen: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
+    from ..raster import Scene, Selection
 
-    with Scene.of(file, nodata=nodata, access=access).open() as opened:
+    with Scene.selected(file, Selection(**chosen)).open() as opened:
         grid = opened.grid
         return {
             "scene": displayed(file),
@@ -149,7 +154,7 @@ def _scene(file: str, nodata: tuple[float, ...], access: Access) -> dict[str, An
             "cols": grid.shape[1],
             "bands": [asdict(band) for band in opened.bands],
             "types": list(opened.newest.dataset.types),
-            "masks": opened.newest.dataset.validity.masks,
+            "masks": list(opened.newest.dataset.hides),
             "blocks": list(opened.newest.dataset.block_shape),
             "transform": list(grid.transform) if grid.located else None,
             "crs": opened.georeference.crs_name,

@@ -100,6 +100,24 @@ bands_opt = click.option(
     "--bands", help="Bands to read: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
 )
 mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
+mask_dilate_opt = click.option(
+    "--mask-dilate",
+    type=click.IntRange(0, 1000),
+    default=0,
+    metavar="PIXELS",
+    help="Hide so many pixels around what the mask hides, too.",
+)
+resolution_opt = click.option(
+    "--resolution",
+    type=click.FloatRange(0, min_open=True),
+    metavar="METRES",
+    help="Side of a pixel of a product that has several grids, such as Sentinel-2.",
+)
+band_axis_opt = click.option(
+    "--band-axis",
+    metavar="NAME",
+    help="Axis of the bands in a cube of netCDF or HDF5.  [default: found by its wavelengths]",
+)
 
 
 def _numbers(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[float, ...]:
@@ -202,10 +220,17 @@ def access_options(command: Command) -> Command:
     return allow_driver_opt(no_limits_opt(with_access))
 
 
+def pixel_options(command: Command) -> Command:
+    """Add the options that select pixels of scenes: fields of a `Selection`."""
+    products = (band_axis_opt, resolution_opt)
+    for option in (covariates_opt, nodata_opt, *products, mask_dilate_opt, mask_opt):
+        command = option(command)
+    return command
+
+
 def fitting_options(command: Command) -> Command:
     """Add the options of every command that fits a detector."""
-    pixels = (covariates_opt, nodata_opt, mask_opt, bands_opt)
-    fitting = (device_opt, seed_opt, set_opt, config_opt, *pixels)
+    fitting = (device_opt, seed_opt, set_opt, config_opt, pixel_options, bands_opt)
     for option in (verbose_opt, access_options, *fitting):
         command = option(command)
     return command

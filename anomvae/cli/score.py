@@ -15,9 +15,7 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
 @click.option("-m", "--model", required=True, help="Model file.")
 @options.folder_opt
 @options.threshold_opt
-@options.mask_opt
-@options.nodata_opt
-@options.covariates_opt
+@options.pixel_options
 @click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 @options.min_area_opt
 @options.top_opt
@@ -61,7 +59,7 @@ def score(  # noqa: PLR0913 - one argument per option
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
-    **chosen: Any,  # noqa: ANN401 - mask, nodata, covariates and access
+    **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
 
@@ -81,7 +79,7 @@ def score(  # noqa: PLR0913 - one argument per option
     from ..detector import Detector
     from ..fitting import require_compared
     from ..mapping import ScoreOptions, score_scenes
-    from ..raster import scenes_of
+    from ..raster import Selection, scenes_of
 
     score_options = ScoreOptions(
         tile=tile,
@@ -95,7 +93,9 @@ def score(  # noqa: PLR0913 - one argument per option
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
-        closed = scenes_of(scenes, one_site=detector.compares_dates, dates=dates, **chosen)
+        closed = scenes_of(
+            scenes, Selection(dates=dates, **chosen), one_site=detector.compares_dates
+        )
         outcomes = score_scenes(
             detector, closed, folder, score_options, progress=progress, mapper=mapper
         )

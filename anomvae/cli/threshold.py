@@ -23,9 +23,7 @@ from .output import echo, rates_text
 )
 @options.normal_opt
 @options.dates_opt
-@options.mask_opt
-@options.nodata_opt
-@options.covariates_opt
+@options.pixel_options
 @options.seed_opt
 @options.overwrite_opt
 @options.access_options

@@ -4,7 +4,8 @@ Users call `train`, `detect` and `refit_threshold` (`fit`).  A `Selection` choos
 (`scenes`); a `Fit` draws examples, trains and chooses the threshold (`run`).
 """
 
+from ..raster import EVERYTHING, Selection
 from .fit import detect, refit_threshold, train
-from .scenes import EVERYTHING, Selection, require_compared
+from .scenes import require_compared
 
 __all__ = ["EVERYTHING", "Selection", "detect", "refit_threshold", "require_compared", "train"]

@@ -19,12 +19,13 @@ from ..identity import require_unchanged
 from ..models.isolation import isolated
 from ..models.plan import resolved_rule
 from ..parallel import Progress, quiet
+from ..raster import EVERYTHING, Selection
 from ..stats.rule_text import condition_of
 from ..stats.thresholds import AUTO, Rule, parse_rule
 from ..training.sampling import Blocks
 from ..training.scenes import TrainingScenes
 from .run import Fit, all_blocks, calibrate, score_blocks
-from .scenes import EVERYTHING, Selection, select_scenes
+from .scenes import select_scenes
 
 if TYPE_CHECKING:
     from ..config import Config

@@ -18,6 +18,7 @@ from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
 from ..models.plan import ModelPlan
 from ..parallel import Progress
+from ..raster import Selection
 from ..stats.context import conditioned
 from ..stats.held_out import held_out_rate
 from ..stats.scores import NormalScores
@@ -31,7 +32,7 @@ from ..training.sampling import (
     fold_blocks,
 )
 from ..training.scenes import TrainingScenes
-from .scenes import Selection, select_scenes
+from .scenes import select_scenes
 
 if TYPE_CHECKING:
     from ..config import Config

@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..errors import ConfigError
 from ..files import PathText
 from ..identity import FileIdentity
 from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates, rasters_of
+from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
-from ..raster import Access, identify_normal, scenes_of
-from ..raster.access import DEFAULT
+from ..raster import Selection, identify_normal, scenes_of
 from ..training.scenes import TrainingScenes
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The bands, pixels, covariates and dates of scenes that count."""
-
-    bands: str | None = None
-    """Bands as `Bands.choose` reads them; None: all."""
-    mask: PathText | None = None
-    """Raster on the scene's grid; 0 = ignore."""
-    normal: Sequence[PathText] = ()
-    """Rasters (non-zero = normal) or vector files, one for all scenes or one per scene."""
-    covariates: Sequence[PathText] = ()
-    """Covariates of a conditioned family, as `parse_covariates` reads them, for all scenes."""
-    dates: str | None = None
-    """Dates of the scenes for a family that compares them, as `Scene.of` reads them; None: the
-    scenes are listed oldest first."""
-    access: Access = DEFAULT
-    """Drivers and limits of every file that is opened."""
-    nodata: tuple[float, ...] = ()
-    """Stored values that are no data in any band, beyond those that the files declare."""
-
-    @property
-    def files(self) -> list[PathText]:
-        """The files that it names."""
-        named = [*self.normal, *rasters_of(self.covariates)]
-        return named if self.mask is None else [self.mask, *named]
-
-
-EVERYTHING = Selection()
-"""All bands, and all pixels with data."""
 
 
 def select_scenes(
@@ -68,7 +35,7 @@ def select_scenes(
     """
     require_dates(view, len(paths), family)
     require_compared(select.dates, compares_dates=view.compares_dates, family=family)
-    scenes = scenes_of(paths, one_site=view.compares_dates, **vars(select))
+    scenes = scenes_of(paths, select, one_site=view.compares_dates)
     shapes: list[tuple[int, int]] = []
     files: list[FileIdentity] = []
     first: tuple[Bands, Covariates] | None = None

@@ -30,7 +30,7 @@ def _map_digest(path: Path) -> str | None:
     """Read the digest in the tags of a map; None where anomvae did not write it."""
     try:
         with open_raster(path, access=Access(limits=None)) as dataset:
-            digest: str | None = dataset.handle.tags().get("ANOMVAE_DIGEST")
+            digest: str | None = dataset.tags.get("ANOMVAE_DIGEST")
             return digest
     except RasterError:
         return None

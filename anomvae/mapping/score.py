@@ -133,14 +133,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         If the scene or the settings do not fit, or the files cannot be written.
     """
     resolved = resolve_config(config).config if isinstance(config, str) else config
-    closed = Scene.of(
-        scene,
-        bands=select.bands,
-        mask=select.mask,
-        covariates=select.covariates,
-        nodata=select.nodata,
-        access=select.access,
-    )
+    closed = Scene.selected(scene, select)
     clean, covariates = bool(select.normal), bool(select.covariates)
     plan = ModelPlan.of(resolved, in_sample=True, clean=clean, covariates=covariates)
     require_p_values(plan.threshold, options)

@@ -70,12 +70,14 @@ def scene_of(
     access: Access | None = None,
 ) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
-    from ..raster import BandStack, Scene
+    from ..raster import BandStack, Scene, StackBand
     from ..raster.access import DEFAULT
     from ..raster.products import recognise
 
     dates = [
-        BandStack(each.source, each.read, each.bands) if each.bands else recognise(each.read[0])
+        BandStack(each.source, tuple(map(StackBand, each.bands, each.read)))
+        if each.bands
+        else recognise(each.read[0])
         for each in (*found.before, found)
     ]
     return Scene(tuple(dates), mask=mask, nodata=nodata, access=access or DEFAULT)

@@ -42,6 +42,10 @@ class Band:
     """See ``scale``."""
     nodata: float | None = None
     """Stored value of pixels without data."""
+    fwhm: float | None = None
+    """Full width at half maximum of its response, nm."""
+    bad: str = ""
+    """Why it is bad and dropped unless it is named, such as ``bbl = 0``; empty: it is good."""
 
 
 @dataclass(frozen=True)

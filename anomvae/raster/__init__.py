@@ -6,19 +6,24 @@ all.
 """
 
 from .access import Access
-from .dataset import Dataset, open_raster
+from .dataset import Dataset
 from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
 from .limits import Limits
 from .maps import OpenMap, open_labels, open_map, read_labels
 from .masks import identify_normal, open_mask
 from .open_scene import OpenScene
-from .products import BandStack, Product
+from .product_facts import ProductFacts
+from .products import ArrayProduct, BandStack, Product, StackBand
+from .raster_dataset import open_raster
 from .scene import Scene, scenes_of
+from .selection import EVERYTHING, Selection
 from .writer import Category, Layout, MapWriter
 
 __all__ = [
+    "EVERYTHING",
     "Access",
+    "ArrayProduct",
     "BandStack",
     "Category",
     "Dataset",
@@ -29,7 +34,10 @@ __all__ = [
     "OpenMap",
     "OpenScene",
     "Product",
+    "ProductFacts",
     "Scene",
+    "Selection",
+    "StackBand",
     "identify_normal",
     "in_degrees",
     "on_earth",

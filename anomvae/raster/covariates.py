@@ -17,7 +17,7 @@ from ..pixels.covariates import CATEGORICAL, DAY, Covariate, Covariates, Covaria
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of
 from .access import DEFAULT, Access
-from .dataset import open_raster
+from .raster_dataset import open_raster
 from .warped import warped
 
 Values = NDArray[np.float32]

@@ -13,8 +13,9 @@ from ..errors import RasterError
 from ..files import PathText
 from ..pixels.grid import Grid
 from .access import DEFAULT, Access
-from .dataset import Dataset, open_raster
-from .georeference import Georeference, georeference_of
+from .dataset import Dataset
+from .georeference import Georeference
+from .raster_dataset import RasterDataset, open_raster
 
 LAYERS = ("score", "reconstruction", "kl", "linear")
 """Bands of an anomaly map, in order; the first is the sum of the others."""
@@ -26,7 +27,7 @@ EARLIER_LAYERS = LAYERS[:3]
 class OpenMap:
     """An open anomaly map; its first band is the score, higher is more anomalous."""
 
-    dataset: Dataset
+    dataset: RasterDataset
     """The open raster."""
     tags: dict[str, str]
     """Tags of the file; ``ANOMVAE_*`` hold its provenance."""
@@ -40,7 +41,7 @@ class OpenMap:
     def georeference(self) -> Georeference:
         """The georeference of the file."""
         with self.dataset.describing():
-            return georeference_of(self.dataset.handle)
+            return self.dataset.georeference
 
 
 @contextmanager
@@ -59,9 +60,7 @@ def open_map(path: PathText, access: Access = DEFAULT) -> Iterator[OpenMap]:
                 f"anomaly map has {', '.join(LAYERS)}. Give a <scene>.anomaly.tif as anomvae "
                 f"writes it."
             )
-        with dataset.describing():
-            tags = dict(dataset.handle.tags())
-        yield OpenMap(dataset, tags)
+        yield OpenMap(dataset, dataset.tags)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from .covariates import Layer
 from .dataset import Dataset
 from .gdal import CACHE_BYTES, LARGE_BLOCKS, enlarge_cache
 from .georeference import Georeference
-from .masks import NormalMask, RasterMask
+from .masks import LayerMask, NormalMask
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -37,8 +37,8 @@ class OpenDate:
     """The bands in use, in the order of the values."""
     georeference: Georeference
     """The georeference of the file."""
-    mask: RasterMask | None
-    """Mask of the pixels to use; None: all."""
+    masks: tuple[LayerMask, ...]
+    """Masks of the pixels to use, all at once; empty: all."""
     layers: tuple[Layer, ...]
     """The covariates."""
 
@@ -54,8 +54,8 @@ class OpenDate:
 
     @property
     def datasets(self) -> tuple[Dataset, ...]:
-        """The open rasters on the grid of the scene: bands, then the mask."""
-        return (self.dataset,) if self.mask is None else (self.dataset, self.mask.dataset)
+        """What is open on the grid of the scene: bands, then masks."""
+        return (self.dataset, *(mask.dataset for mask in self.masks))
 
     @property
     def covariates(self) -> Covariates:
@@ -65,15 +65,15 @@ class OpenDate:
     @property
     def files(self) -> tuple[FileIdentity, ...]:
         """Identities of the files that the values come from."""
-        masks = () if self.mask is None else self.mask.dataset.files
+        masks = [identity for mask in self.masks for identity in mask.dataset.files]
         layers = [identity for layer in self.layers for identity in layer.files]
         return (*self.dataset.files, *masks, *layers)
 
     def read(self, window: Window) -> Block:
         """Read a window, axes (time, row, col, value) of one date."""
         block = self.dataset.read(self.bands, window)
-        if self.mask is not None:
-            block[~self.mask.read(window)] = np.nan
+        for mask in self.masks:
+            block[~mask.read(window)] = np.nan
         if self.layers:
             values = [layer.read(window) for layer in self.layers]
             block = np.concatenate([block, *values], axis=-1)

@@ -21,12 +21,11 @@ from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates
 from ..pixels.dates import oldest_first
 from .access import DEFAULT, Access
 from .covariates import open_layer
-from .decisions import log_decisions
 from .gdal import absolute_uri
-from .georeference import georeference_of
-from .masks import open_mask, open_normal
+from .masks import masks_of, open_layer_mask, open_normal
 from .open_scene import OpenDate, OpenScene
-from .products import Product, recognise
+from .products import Product, ProductOptions, recognise
+from .selection import EVERYTHING, Selection
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,10 @@ class Scene:
     bands: str | None = None
     """Bands to use, in the syntax of `Bands.choose`; None: all data bands."""
     mask: str | None = None
-    """A raster on the same grid: pixels that are 0 or no data in its first band are ignored."""
+    """A raster on the same grid: pixels that are 0 or no data in its first band are ignored; None:
+    the masks that the product carries."""
+    mask_dilate: int = 0
+    """Pixels by which what is hidden grows."""
     normal: str | None = None
     """Normal pixels: a raster or polygons, see `open_normal`; None: all pixels."""
     covariates: tuple[CovariateSpec, ...] = ()
@@ -56,10 +58,13 @@ class Scene:
         dates: str | None = None,
         bands: str | None = None,
         mask: PathText | None = None,
+        mask_dilate: int = 0,
         normal: PathText | None = None,
         covariates: Sequence[PathText] = (),
         access: Access = DEFAULT,
         nodata: Sequence[float] = (),
+        resolution: float | None = None,
+        band_axis: str | None = None,
     ) -> Scene:
         """Make a scene of what a user names.
 
@@ -71,12 +76,14 @@ class Scene:
         dates : str, optional
             Dates of the rasters, in the syntax of `oldest_first`; empty: the dates in their names;
             None: the rasters are listed oldest first.
-        bands, mask, normal, access
+        bands, mask, mask_dilate, normal, access
             See the fields of `Scene`.
         covariates : sequence of path, optional
             Covariates, in the syntax of `parse_covariates`.
         nodata : sequence of float, optional
             See the field of `Scene`; values as they are stored, before scale and offset.
+        resolution, band_axis
+            See `ProductOptions`.
 
         Raises
         ------
@@ -91,8 +98,8 @@ class Scene:
         ('coast', ['continuous', 'day'])
         """
         if isinstance(path, Scene):
-            options = (dates is not None, bands, mask, normal, covariates, nodata)
-            if any(options) or access != DEFAULT:
+            options = (dates is not None, bands, mask, mask_dilate, normal, covariates, nodata)
+            if any((*options, resolution, band_axis)) or access != DEFAULT:
                 raise ConfigError(
                     f"{path.name} is a Scene with options of its own: give dates, bands, masks, "
                     f"covariates, nodata and access to Scene.of when you make it."
@@ -101,14 +108,27 @@ class Scene:
         if isinstance(path, Product) and dates is not None:
             raise ConfigError(f"{path.name} is one product: leave dates={dates!r} out.")
         return cls(
-            dates=(path,) if isinstance(path, Product) else _products(path, dates),
+            dates=(
+                (path,)
+                if isinstance(path, Product)
+                else _products(path, dates, ProductOptions(resolution, band_axis))
+            ),
             bands=bands,
             mask=None if mask is None else str(mask),
+            mask_dilate=mask_dilate,
             normal=None if normal is None else str(normal),
             covariates=parse_covariates(covariates),
             access=access,
             nodata=_finite(nodata),
         )
+
+    @classmethod
+    def selected(
+        cls, path: SceneText, select: Selection, *, normal: PathText | None = None
+    ) -> Scene:
+        """Make a scene of what a user names, and selects of the scenes of a call."""
+        options = {**vars(select), "normal": normal}
+        return cls.of(path, **options)
 
     @property
     def name(self) -> str:
@@ -193,35 +213,25 @@ class Scene:
 
     def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
         dataset = replace(stack.enter_context(product.open(self.access)), nodata=self.nodata)
-        mask = None
-        if self.mask is not None:
-            mask = stack.enter_context(
-                open_mask(self.mask, dataset.grid, dataset.name, self.access)
-            )
+        layers = masks_of(self.mask, dataset)
+        masks = tuple(
+            stack.enter_context(open_layer_mask(layer, dataset, self.access)) for layer in layers
+        )
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
         if self.nodata:  # a detector's bands recall that empty pixels had a number
             bands = bands.with_nodata(self.nodata[0])
         with dataset.describing():
-            georeference = georeference_of(dataset.handle)
-            log_decisions(dataset, bands)
-        layers = tuple(
+            georeference = dataset.georeference
+            dataset.log_decisions(bands)
+        covariates = tuple(
             stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
             for spec in self.covariates
         )
-        return OpenDate(dataset, bands, georeference, mask, layers)
+        return OpenDate(dataset, bands, georeference, masks, covariates)
 
 
-def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
-    paths: Sequence[PathText],
-    *,
-    one_site: bool,
-    dates: str | None = None,
-    bands: str | None = None,
-    mask: PathText | None = None,
-    normal: Sequence[PathText] = (),
-    covariates: Sequence[PathText] = (),
-    access: Access = DEFAULT,
-    nodata: Sequence[float] = (),
+def scenes_of(
+    paths: Sequence[PathText], select: Selection = EVERYTHING, *, one_site: bool
 ) -> list[Scene]:
     """Make scenes of rasters: one of all dates of a site, or one of each raster.
 
@@ -229,12 +239,10 @@ def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
     ----------
     paths : sequence of path
         The rasters.
+    select : Selection, optional
+        What counts of them.
     one_site : bool
         Whether they are the dates of one site, because a model compares dates.
-    dates, bands, mask, covariates, access, nodata
-        As for `Scene.of`, equal for all scenes.
-    normal : sequence of path, optional
-        Masks of normal pixels: one for all scenes, or one for each.
 
     Raises
     ------
@@ -244,18 +252,9 @@ def scenes_of(  # noqa: PLR0913 - one argument per field of a scene
     """
     _require_any(paths)
     named: list[SceneText] = [tuple(paths)] if one_site else list(paths)
+    normal = _one_each(select.normal, len(named))
     return [
-        Scene.of(
-            path,
-            dates=dates,
-            bands=bands,
-            mask=mask,
-            normal=pixels,
-            covariates=covariates,
-            access=access,
-            nodata=nodata,
-        )
-        for path, pixels in zip(named, _one_each(normal, len(named)), strict=True)
+        Scene.selected(path, select, normal=one) for path, one in zip(named, normal, strict=True)
     ]
 
 
@@ -269,12 +268,12 @@ def _finite(nodata: Sequence[float]) -> tuple[float, ...]:
     return values
 
 
-def _products(paths: SceneText, dates: str | None) -> tuple[Product, ...]:
+def _products(paths: SceneText, dates: str | None, options: ProductOptions) -> tuple[Product, ...]:
     names = [_as_path(str(path)) for path in as_paths(paths)]
     _require_any(names)
     if dates is not None and (dates or len(names) > 1):  # one raster needs no date in its name
         names = oldest_first(names, dates)
-    return tuple(map(recognise, names))
+    return tuple(recognise(name, options) for name in names)
 
 
 def _as_path(name: str) -> str:

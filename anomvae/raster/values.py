@@ -39,7 +39,17 @@ def read_values(
     """
     dtypes = dataset.dtypes  # made anew at each call
     types = {dtypes[band.index - 1] for band in bands}
-    stored = _stored(dataset, bands, window, types)
+    return physical_values(_stored(dataset, bands, window, types), bands, types, nodata)
+
+
+def physical_values(
+    stored: Numbers, bands: Bands, types: set[str], nodata: tuple[float, ...] = ()
+) -> NDArray[np.float32]:
+    """Convert stored numbers, axes (row, col, band), of files of these types.
+
+    The array may be overwritten.
+    """
+    stored = stored.astype(_number(types), copy=False)
     radiometry = _radiometry(bands, types, nodata)
     block = np.empty(stored.shape, np.float32) if stored.dtype != np.float32 else stored
     rows = max(1, CHUNK // max(1, stored[0].size))

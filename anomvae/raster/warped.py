@@ -24,9 +24,9 @@ from ..pixels.grid import Grid
 from ..pixels.tiling import Tile, Window
 from .alpha import AlphaBands, declared_alphas
 from .crs import crs_of
-from .dataset import Dataset
 from .gdal import reporting
 from .georeference import matrix_of
+from .raster_dataset import RasterDataset
 from .validity import validity_of
 
 SIDE = 256
@@ -39,7 +39,7 @@ TOLERANCE = 1e-6
 class Warped:
     """A raster that is read on the pixels of another grid."""
 
-    source: Dataset
+    source: RasterDataset
     """The raster as a virtual raster of GDAL on that grid."""
     side: int = SIDE
     """Side of the blocks that are warped together, pixels."""
@@ -61,7 +61,7 @@ class Warped:
 
 
 @contextmanager
-def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterator[Warped]:
+def warped(source: RasterDataset, grid: Grid, scene: str, *, nearest: bool) -> Iterator[Warped]:
     """Warp a raster to the grid of a scene; both have a coordinate reference system.
 
     The result is the nearest pixel, as classes need, or else the weighted mean of the four pixels
@@ -114,7 +114,9 @@ def warped(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterato
 
 
 @contextmanager
-def _reopened(source: Dataset, grid: Grid, scene: str, *, nearest: bool) -> Iterator[Dataset]:
+def _reopened(
+    source: RasterDataset, grid: Grid, scene: str, *, nearest: bool
+) -> Iterator[RasterDataset]:
     with source.reopen() as again, warped(again, grid, scene, nearest=nearest) as result:
         yield result.source
 

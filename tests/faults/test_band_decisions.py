@@ -1,7 +1,6 @@
 """What is decided about the bands of a file, and where that is reported."""
 
 import logging
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,7 +144,7 @@ def test_the_list_of_bad_bands_is_read_once_however_many_bands_there_are(tmp_pat
 
     with open_raster(path) as dataset:
         counted = Counted(dataset.handle)
-        log_decisions(replace(dataset, handle=counted), dataset.bands)
+        log_decisions(dataset.name, counted, dataset.validity, dataset.bands)
 
     assert counted.reads == ["ENVI"]
     assert "marks 15 of the bands in use as bad" in caplog.text

@@ -21,7 +21,7 @@ from anomvae.errors import RasterError
 from anomvae.mapping import read_summary, score_scene
 from anomvae.monitoring.health import JsonFormatter
 from anomvae.monitoring.web import DeliveryFailed, call
-from anomvae.raster import Scene, dataset
+from anomvae.raster import Scene, raster_dataset
 from anomvae.raster.maps import LAYERS
 
 SECRET = "s3cr3t"
@@ -56,7 +56,7 @@ def leaks(folder):
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch):
     """Give up at once."""
-    monkeypatch.setattr(dataset, "PAUSES", (0.0,))
+    monkeypatch.setattr(raster_dataset, "PAUSES", (0.0,))
     monkeypatch.setenv("GDAL_HTTP_MAX_RETRY", "0")
 
 

@@ -1,8 +1,10 @@
 """Products: what a user may name as one date of a scene, and how it is recognised.
 
-A recogniser takes a name and returns the product, or None if the name is not of its kind.  The
-first row of `RECOGNISERS` that returns a product wins, so the most special rows come first.  To add
-a product, write a module and a row here.
+A recogniser takes a name and returns the product, or None if the name is not of its kind.  It looks
+at names first, of the file or folder itself and of what lies in it (`ProductFiles`), and opens
+nothing: `Product.open` reads, and reports what is missing or damaged.  The first row of
+`RECOGNISERS` that returns a product wins, so the most special rows come first.  To add a product,
+write a module and a row here (docs/products.md).
 """
 
 from __future__ import annotations
@@ -10,22 +12,42 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...files import PathText
-from .product import Product
+from .array import ArrayProduct
+from .files import ProductFiles
+from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
-from .stack import BandStack
+from .stack import BandStack, StackBand
 
-RECOGNISERS: tuple[Callable[[str], Product | None], ...] = (
-    Raster,  # whatever else GDAL opens
+Recogniser = Callable[[str, ProductOptions], Product | None]
+
+RECOGNISERS: tuple[Recogniser, ...] = (
+    Raster.recognise,  # whatever else GDAL opens
 )
 
 
-def recognise(path: PathText) -> Product:
+def recognise(path: PathText, options: ProductOptions = DEFAULT_OPTIONS) -> Product:
     """Recognise what a user names as one date of a scene.
 
     Nothing is opened: `Product.open` reports a file that is missing or damaged.
+
+    Raises
+    ------
+    ConfigError
+        When the product does not have what ``options`` choose.
     """
-    products = (recogniser(str(path)) for recogniser in RECOGNISERS)
+    products = (recogniser(str(path), options) for recogniser in RECOGNISERS)
     return next(product for product in products if product is not None)
 
 
-__all__ = ["RECOGNISERS", "BandStack", "Product", "Raster", "recognise"]
+__all__ = [
+    "RECOGNISERS",
+    "ArrayProduct",
+    "BandStack",
+    "Product",
+    "ProductFiles",
+    "ProductOptions",
+    "Raster",
+    "Recogniser",
+    "StackBand",
+    "recognise",
+]

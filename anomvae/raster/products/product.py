@@ -5,10 +5,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
 from typing import Self
 
+from ...pixels.dates import date_of
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
+
+
+@dataclass(frozen=True)
+class ProductOptions:
+    """What a user chooses about products that leave a choice."""
+
+    resolution: float | None = None
+    """Side of a pixel, metres, of a product with several grids; None: its default."""
+    band_axis: str | None = None
+    """Name of the axis of bands of a cube; None: found by its wavelengths."""
+
+
+DEFAULT_OPTIONS = ProductOptions()
 
 
 @dataclass(frozen=True)
@@ -28,13 +43,18 @@ class Product(ABC):
     def paths(self) -> tuple[str, ...]:
         """Paths and URIs of every file that is read."""
 
+    @property
+    def date(self) -> date | None:
+        """Day of the acquisition, without opening anything; None: unknown."""
+        return date_of(self.name)
+
     @abstractmethod
     def absolute(self) -> Self:
         """Return the product with absolute paths."""
 
     @abstractmethod
     def open(self, access: Access = DEFAULT) -> AbstractContextManager[Dataset]:
-        """Open the product as one raster; the context closes it.
+        """Open the product as one dataset; the context closes it.
 
         Raises
         ------

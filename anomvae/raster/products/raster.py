@@ -8,15 +8,27 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ...addresses import displayed, is_local
+from ...errors import ConfigError
 from ..access import DEFAULT, Access
-from ..dataset import Dataset, open_raster
+from ..dataset import Dataset
 from ..gdal import absolute_uri
-from .product import Product
+from ..raster_dataset import open_raster
+from .product import DEFAULT_OPTIONS, Product, ProductOptions
 
 
 @dataclass(frozen=True)
 class Raster(Product):
     """A raster that GDAL opens by its name."""
+
+    @classmethod
+    def recognise(cls, name: str, options: ProductOptions) -> Raster:
+        """Take any name."""
+        if options != DEFAULT_OPTIONS:
+            raise ConfigError(
+                f"{displayed(name)} is one raster, which leaves no choice of a resolution or of an "
+                f"axis of bands: leave --resolution and --band-axis out."
+            )
+        return cls(name)
 
     @property
     def stem(self) -> str:

@@ -1,0 +1,13 @@
+"""Products as agencies distribute them, written from one physical cube.
+
+`WRITERS` has a row for each product that `anomvae.raster.products` recognises: the same cube
+written as each must be read with the same values, mask, wavelengths, place and date.  To add one,
+write a module with a `ProductWriter` and a row here.
+"""
+
+from .cube import ProductCube, draw_cube
+from .writer import GeoTIFF, ProductWriter
+
+WRITERS: tuple[ProductWriter, ...] = (GeoTIFF(),)
+
+__all__ = ["WRITERS", "GeoTIFF", "ProductCube", "ProductWriter", "draw_cube"]
