@@ -58,7 +58,8 @@ class LayerMask:
 
     def read(self, window: Window) -> Mask:
         """Return which pixels of a window are selected, axes (row, col)."""
-        return np.asarray(~self.rule.hides(self.source.read(self.band, window)[..., 0]))
+        values = self.source.read(self.band, window)[..., 0]
+        return np.asarray(~(self.rule.hides(values) | self.rule.missing(values)))
 
 
 NormalMask = RasterMask | PolygonMask
