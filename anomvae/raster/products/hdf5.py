@@ -1,0 +1,257 @@
+"""Files of HDF5, netCDF-4 among them, read by h5py.
+
+GDAL's drivers of these formats report neither the order of axes nor most attributes.  A file of
+HDF5 may also take pixels from any local file, by external links, external storage and virtual
+datasets: only what lies in the file itself is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...addresses import displayed
+from ...documents import require_regular
+from ...errors import RasterError
+from ...names import printable
+from ..losses import DAMAGED
+from .variables import Attribute, Variable, native
+
+if TYPE_CHECKING:
+    import h5py
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+"""The first bytes of a file of HDF5."""
+INVISIBLE = b"This is a netCDF dimension but not a netCDF variable"
+"""Name of a dimension scale that has no numbers (netCDF-4)."""
+MOST_LINKS = 20
+"""Soft links that are followed in one path."""
+MOST_OBJECTS = 5000
+"""Groups and datasets that are listed."""
+MOST_NUMBERS = 10_000
+"""Numbers of an attribute."""
+CACHE = 64_000_000
+"""Bytes of chunks that stay decompressed."""
+
+FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError)
+"""What h5py raises for a damaged file."""
+
+
+@dataclass(frozen=True)
+class HDF5Variable(Variable):
+    """A dataset of HDF5."""
+
+    dataset: h5py.Dataset = field(compare=False)
+    """The open dataset."""
+
+    @classmethod
+    def of(cls, dataset: h5py.Dataset, path: str) -> Self:
+        """Describe a dataset."""
+        return cls(
+            path,
+            dims=_dims(dataset),
+            shape=tuple(dataset.shape),
+            dtype=native(dataset.dtype),
+            chunks=dataset.chunks,
+            attributes=attributes_of(dataset),
+            dataset=dataset,
+        )
+
+    def read(self, parts: tuple[slice, ...]) -> NDArray[Any]:
+        """Read a part of each axis."""
+        try:
+            stored: NDArray[Any] = self.dataset[parts]
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise OSError(str(error)) from error
+        return stored.astype(self.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class HDF5File:
+    """An open file of HDF5; it serves one thread."""
+
+    name: str
+    """The name that messages use."""
+    handle: h5py.File
+    """The open file."""
+
+    def variable(self, path: str) -> HDF5Variable:
+        """Return a variable by its path.
+
+        Raises
+        ------
+        RasterError
+            When it is missing, damaged, no array of real numbers, or lies in another file.
+        """
+        found = self.find(path)
+        if found is None:
+            raise RasterError(
+                f"{self.name} has no array of numbers {path!r}, which its product has. {DAMAGED}"
+            )
+        return found
+
+    def find(self, path: str) -> HDF5Variable | None:
+        """Return a variable by its path; None where there is no array of real numbers."""
+        with reading(self.name):
+            item = self._item(path)
+            if not _is_array(item):
+                return None
+            self._require_inside(item, path)
+            return HDF5Variable.of(item, f"/{path.strip('/')}")
+
+    def attributes(self, path: str = "/") -> dict[str, Attribute]:
+        """Return the attributes of a group or a dataset; empty where it is missing."""
+        with reading(self.name):
+            item = self._item(path)
+            return {} if item is None else attributes_of(item)
+
+    def variables(self) -> list[HDF5Variable]:
+        """Return all arrays of real numbers in the file, in order of their paths.
+
+        What lies in other files is left out; `find` refuses it.
+        """
+        with reading(self.name):
+            paths = sorted(islice(_paths(self.handle), MOST_OBJECTS))
+        found = map(self.find, paths)
+        return [variable for variable in found if variable is not None]
+
+    def _item(self, path: str, links: int = MOST_LINKS) -> Any:  # noqa: ANN401 - h5py is untyped
+        """Return the object at a path, each part of which lies in the file; None: missing."""
+        import h5py
+
+        item: Any = self.handle
+        for part in filter(None, path.split("/")):
+            link = item.get(part, getlink=True) if isinstance(item, h5py.Group) else None
+            if link is None:
+                return None
+            if isinstance(link, h5py.SoftLink) and links:
+                start = "" if link.path.startswith("/") else f"{item.name}/"
+                item = self._item(start + link.path, links - 1)
+            elif isinstance(link, h5py.HardLink):
+                item = item[part]
+            else:
+                raise self._elsewhere(path, f"{part!r} is a link to another file")
+        return item
+
+    def _require_inside(self, dataset: h5py.Dataset, path: str) -> None:
+        if dataset.external:
+            raise self._elsewhere(path, "its numbers are stored in another file")
+        for source in dataset.virtual_sources() if dataset.is_virtual else ():
+            if source.file_name != "." or "%" in source.dset_name:
+                raise self._elsewhere(path, "its numbers come from another file")
+            if (inner := self._item(source.dset_name)) is None or inner.is_virtual:
+                raise self._elsewhere(path, "its numbers come from a missing or virtual array")
+            self._require_inside(inner, source.dset_name)
+
+    def _elsewhere(self, path: str, reason: str) -> RasterError:
+        return RasterError(
+            f"{self.name}: {path!r} is not read, because {printable(reason)}. Copy all data into "
+            f"one file (h5repack, nccopy, h5py)."
+        )
+
+
+@contextmanager
+def open_hdf5(path: str, name: str | None = None) -> Iterator[HDF5File]:
+    """Open a file of HDF5 for reading; the context closes it.
+
+    Raises
+    ------
+    RasterError
+        When it does not exist, is damaged, or h5py is not installed.
+    """
+    title = displayed(path if name is None else name)
+    try:
+        import h5py
+    except ImportError as error:
+        raise RasterError(
+            f"{title} is a file of HDF5, which needs h5py. Install anomvae[products]."
+        ) from error
+    with reading(title):
+        require_regular(path)
+        handle = h5py.File(path, "r", rdcc_nbytes=CACHE)
+    with handle:
+        yield HDF5File(title, handle)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Read what a file called ``name`` states; a failure of h5py becomes a `RasterError`."""
+    try:
+        yield
+    except RasterError:
+        raise
+    except FileNotFoundError as error:
+        raise RasterError(f"{name} does not exist. Check the path.") from error
+    except FAILURES as error:
+        reason = " ".join(str(error).strip("'\"").split()).rstrip(".")
+        raise RasterError(f"{name} cannot be read: {printable(reason)}. {DAMAGED}") from error
+
+
+def attributes_of(item: Any) -> dict[str, Attribute]:  # noqa: ANN401 - h5py is untyped
+    """Return the attributes of a group or dataset that are text or numbers."""
+    found = {str(name): _attribute(item, name) for name in item.attrs}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _attribute(item: Any, name: str) -> Attribute | None:  # noqa: ANN401 - as above
+    try:
+        value = np.asarray(item.attrs[name])
+    except FAILURES:  # of a type that numpy does not have
+        return None
+    if value.dtype.kind in "SUO" and value.size == 1:
+        text = value.reshape(-1)[0]
+        if isinstance(text, bytes):
+            return text.decode("utf-8", errors="replace")
+        return text if isinstance(text, str) else None
+    if value.dtype.kind in "biuf" and value.size <= MOST_NUMBERS:
+        return tuple(float(number) for number in value.reshape(-1))
+    if value.dtype.kind in "SUO" and value.size <= MOST_NUMBERS:
+        return " ".join(_words(value))
+    return None
+
+
+def _words(value: NDArray[Any]) -> Iterator[str]:
+    for word in value.reshape(-1).tolist():
+        if isinstance(word, bytes | str):
+            yield word.decode("utf-8", errors="replace") if isinstance(word, bytes) else word
+
+
+def _is_array(item: Any) -> bool:  # noqa: ANN401 - as above
+    import h5py
+
+    if not isinstance(item, h5py.Dataset) or not item.shape or item.dtype.kind not in "biuf":
+        return False
+    return not bytes(item.attrs.get("NAME", b"")).startswith(INVISIBLE)
+
+
+def _paths(group: h5py.Group) -> Iterator[str]:
+    """Yield the paths of all that is linked by hard links, each once."""
+    import h5py
+
+    known, pending = {hash(group.id)}, [group]
+    while pending:
+        current = pending.pop()
+        for name in islice(current, MOST_OBJECTS):
+            if not isinstance(current.get(name, getlink=True), h5py.HardLink):
+                continue
+            item = current[name]
+            if isinstance(item, h5py.Dataset):
+                yield f"{current.name.rstrip('/')}/{name}"
+            elif isinstance(item, h5py.Group) and hash(item.id) not in known:
+                known.add(hash(item.id))
+                pending.append(item)
+
+
+def _dims(dataset: h5py.Dataset) -> tuple[str, ...]:
+    if dataset.is_scale and len(dataset.shape) == 1:
+        return (str(dataset.name),)
+    return tuple(
+        str(next(iter(dim.values())).name or "") if len(dim) else str(dim.label)
+        for dim in dataset.dims
+    )
