@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import PurePath
 
 MAX_STEM = 200
 """Bytes of the longest stem of deliverables; file systems take 255 with its ending."""
@@ -18,6 +19,22 @@ that are no UTF-8."""
 AMBIGUOUS = re.compile(r'[<>:"|?*\\/]')
 """Characters by which GDAL takes a path for a document or a subdataset, and that Windows or a URL
 reserves."""
+
+
+UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp")
+"""Suffixes of files that are being copied or fetched."""
+
+
+def is_unfinished(name: PurePath) -> bool:
+    """Return whether a name is hidden, or is that of a file being copied or fetched.
+
+    Examples
+    --------
+    >>> [is_unfinished(PurePath(name)) for name in (".git/a.tif", "a.tif.part", "a.tif")]
+    [True, True, False]
+    """
+    hidden = any(part.startswith(".") for part in name.parts)
+    return hidden or name.name.endswith("~") or name.suffix.lower() in UNFINISHED
 
 
 def is_utf8(name: str) -> bool:

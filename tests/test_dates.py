@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomvae.errors import ConfigError
-from anomvae.pixels.dates import date_of, oldest_first
+from anomvae.pixels.dates import date_of, order_of_dates
 
 days = st.dates(date(1950, 1, 1), date(2099, 12, 31))
 
@@ -47,7 +47,7 @@ def test_a_name_without_a_day_has_no_date(name):
 def test_rasters_are_sorted_by_the_dates_of_the_option_or_else_of_their_names(dates, order):
     paths = ["b/20240611.tif", "a/coast_2024-06-01.tif", "c/x_2023_12_31.tif"]
 
-    assert oldest_first(paths, dates) == [paths[number] for number in order]
+    assert order_of_dates(paths, list(map(date_of, paths)), dates) == list(order)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_rasters_are_sorted_by_the_dates_of_the_option_or_else_of_their_names(da
 )
 def test_dates_that_give_no_order_are_answered(paths, dates, answer):
     with pytest.raises(ConfigError, match=answer):
-        oldest_first(paths, dates)
+        order_of_dates(paths, list(map(date_of, paths)), dates)

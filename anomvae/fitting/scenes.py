@@ -25,6 +25,8 @@ def select_scenes(
 ) -> TrainingScenes:
     """Open every scene once, and check that all have the bands of the first.
 
+    ``paths`` may be folders and patterns, see `scenes_of`.
+
     Where the view compares dates, ``paths`` are the dates of one site.  ``bands`` and
     ``covariates`` are those of a detector, which the scenes must have.
 
@@ -33,9 +35,9 @@ def select_scenes(
     RasterError, GridMismatch, BandMismatch, CovariateMismatch, ConfigError
         When `require_dates`, `require_compared`, `scenes_of` or `Scene.open` raise them.
     """
-    require_dates(view, len(paths), family)
     require_compared(select.dates, compares_dates=view.compares_dates, family=family)
     scenes = scenes_of(paths, select, one_site=view.compares_dates)
+    require_dates(view, len(scenes[0].dates), family)
     shapes: list[tuple[int, int]] = []
     files: list[FileIdentity] = []
     first: tuple[Bands, Covariates] | None = None

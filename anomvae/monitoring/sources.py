@@ -19,12 +19,9 @@ from ..addresses import displayed, unsigned
 from ..documents import DocumentError, content_of, text_of
 from ..errors import AnomvaeError, ConfigError, FileError
 from ..identity import FileIdentity, identify
-from ..names import is_utf8, printable
+from ..names import is_unfinished, is_utf8, printable
 from .config import FolderConfig, UrlsConfig
 from .state import FileRecord, stamp
-
-UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp")
-"""Suffixes of files that are being copied or fetched."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +177,7 @@ def _files(
     paths, apart = [], [*aside, *(Path(os.path.realpath(other)) for other in aside)]
     try:
         for path in folder.glob(pattern):
-            if not (_is_unfinished(path.relative_to(folder)) or _is_below(path, apart)):
+            if not (is_unfinished(path.relative_to(folder)) or _is_below(path, apart)):
                 paths.append(path)
         errors = _unlisted(folder, apart) if len(PurePath(pattern).parts) > 1 else []
     except OSError as error:
@@ -211,12 +208,6 @@ def _is_below(path: Path, apart: Sequence[Path]) -> bool:
     """Return whether a path is in one of some folders, by its name or by its place on disk."""
     real = Path(os.path.realpath(path.parent), path.name)
     return any(each.is_relative_to(other) for other in apart for each in (path, real))
-
-
-def _is_unfinished(name: PurePath) -> bool:
-    """Return whether a name is hidden, or is that of a file being copied or fetched."""
-    hidden = any(part.startswith(".") for part in name.parts)
-    return hidden or name.name.endswith("~") or name.suffix.lower() in UNFINISHED
 
 
 def _record_of(

@@ -41,16 +41,20 @@ def date_of(name: str) -> date | None:
     return None
 
 
-def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
-    """Sort rasters of one area by their dates.
+def order_of_dates(
+    names: Sequence[str], known: Sequence[date | None], dates: str = ""
+) -> list[int]:
+    """Return the numbers, from 0, of rasters of one area in the order of their dates.
 
     Parameters
     ----------
-    paths : sequence of str
-        One raster for each date.
+    names : sequence of str
+        The rasters, one for each date, for messages.
+    known : sequence of date or None
+        Their dates, None where unknown.
     dates : str, optional
-        Their dates in the order of ``paths``, as in ``2024-06-01,2024-06-11``, or ``as-listed`` if
-        ``paths`` are sorted; by default the dates in their names.
+        Dates in the order of ``names``, as in ``2024-06-01,2024-06-11``, or ``as-listed`` if
+        these are sorted; by default those that are known.
 
     Raises
     ------
@@ -59,29 +63,29 @@ def oldest_first(paths: Sequence[str], dates: str = "") -> list[str]:
 
     Examples
     --------
-    >>> oldest_first(["b_2024-06-11.tif", "a_2024-06-21.tif", "c_2024-06-01.tif"])
-    ['c_2024-06-01.tif', 'b_2024-06-11.tif', 'a_2024-06-21.tif']
+    >>> names = ["b_2024-06-11.tif", "a_2024-06-21.tif", "c_2024-06-01.tif"]
+    >>> order_of_dates(names, [date_of(name) for name in names])
+    [2, 0, 1]
     """
     if dates == "given":
         raise ConfigError(f"--dates given is now called --dates {AS_LISTED}.")
     if dates == AS_LISTED:
-        return list(paths)
-    days = [_named(path) for path in paths] if not dates else _listed(dates, len(paths))
-    order = sorted(range(len(paths)), key=days.__getitem__)
+        return list(range(len(names)))
+    days = _listed(dates, len(names)) if dates else list(map(_known, names, known))
+    order = sorted(range(len(names)), key=days.__getitem__)
     for one, other in pairwise(order):
         if days[one] == days[other]:
             raise ConfigError(
-                f"{paths[one]} and {paths[other]} are both of {days[one]}: give one raster of each "
+                f"{names[one]} and {names[other]} are both of {days[one]}: give one raster of each "
                 f"date (gdalbuildvrt joins parts), or --dates {AS_LISTED} if they are oldest first."
             )
-    return [paths[number] for number in order]
+    return order
 
 
-def _named(path: str) -> date:
-    day = date_of(path)
+def _known(name: str, day: date | None) -> date:
     if day is None:
         raise ConfigError(
-            f"{path} has no date in its name, and the order of dates counts. Give --dates "
+            f"{name} has no date in its name, and the order of dates counts. Give --dates "
             f"2024-06-01,2024-06-11,... in the order of the files, or --dates {AS_LISTED} if they "
             f"are oldest first."
         )

@@ -18,13 +18,14 @@ from ..identity import FileIdentity, identify
 from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
-from ..pixels.dates import oldest_first
+from ..pixels.dates import order_of_dates
 from .access import DEFAULT, Access
 from .covariates import open_layer
 from .gdal import absolute_uri
 from .masks import masks_of, open_layer_mask, open_normal
 from .open_scene import OpenDate, OpenScene
-from .products import Product, ProductOptions, recognise
+from .products import Product, ProductOptions
+from .products.expansion import expanded, sole
 from .selection import EVERYTHING, Selection
 
 
@@ -53,7 +54,7 @@ class Scene:
     @classmethod
     def of(  # noqa: PLR0913 - one argument per field
         cls,
-        path: SceneText | Product | Scene,
+        path: SceneText | Product | Sequence[Product] | Scene,
         *,
         dates: str | None = None,
         bands: str | None = None,
@@ -71,11 +72,11 @@ class Scene:
         Parameters
         ----------
         path : path, sequence of path, Product or Scene
-            A raster that GDAL opens, or one for each date of a site; a `Scene` is returned as it
-            is, and takes no options.
+            A product, a raster that GDAL opens, a folder that holds one of them, or one for each
+            date of a site; a `Scene` is returned as it is, and takes no options.
         dates : str, optional
-            Dates of the rasters, in the syntax of `oldest_first`; empty: the dates in their names;
-            None: the rasters are listed oldest first.
+            Dates of the rasters, in the syntax of `order_of_dates`; empty: those of the products;
+            None: they are listed oldest first.
         bands, mask, mask_dilate, normal, access
             See the fields of `Scene`.
         covariates : sequence of path, optional
@@ -88,8 +89,9 @@ class Scene:
         Raises
         ------
         ConfigError
-            When no raster is given, a date is unknown, a covariate names no file, a nodata value
-            is not finite, a `Scene` has options, or a `Product` dates.
+            When no raster is given, or a folder of none or several, a date is unknown, a covariate
+            names no file, a nodata value is not finite, a `Scene` has options, or a `Product`
+            dates.
 
         Examples
         --------
@@ -124,7 +126,11 @@ class Scene:
 
     @classmethod
     def selected(
-        cls, path: SceneText, select: Selection, *, normal: PathText | None = None
+        cls,
+        path: SceneText | Sequence[Product],
+        select: Selection,
+        *,
+        normal: PathText | None = None,
     ) -> Scene:
         """Make a scene of what a user names, and selects of the scenes of a call."""
         options = {**vars(select), "normal": normal}
@@ -233,12 +239,12 @@ class Scene:
 def scenes_of(
     paths: Sequence[PathText], select: Selection = EVERYTHING, *, one_site: bool
 ) -> list[Scene]:
-    """Make scenes of rasters: one of all dates of a site, or one of each raster.
+    """Make scenes of products: one of all dates of a site, or one of each product.
 
     Parameters
     ----------
     paths : sequence of path
-        The rasters.
+        Products, rasters, folders and patterns of them, see `expanded`.
     select : Selection, optional
         What counts of them.
     one_site : bool
@@ -251,7 +257,9 @@ def scenes_of(
         is not finite.
     """
     _require_any(paths)
-    named: list[SceneText] = [tuple(paths)] if one_site else list(paths)
+    options = ProductOptions(select.resolution, select.band_axis)
+    products = expanded(map(_as_path, paths), options, select.access)
+    named = [tuple(products)] if one_site else [(product,) for product in products]
     normal = _one_each(select.normal, len(named))
     return [
         Scene.selected(path, select, normal=one) for path, one in zip(named, normal, strict=True)
@@ -268,20 +276,25 @@ def _finite(nodata: Sequence[float]) -> tuple[float, ...]:
     return values
 
 
-def _products(paths: SceneText, dates: str | None, options: ProductOptions) -> tuple[Product, ...]:
-    names = [_as_path(str(path)) for path in as_paths(paths)]
-    _require_any(names)
-    if dates is not None and (dates or len(names) > 1):  # one raster needs no date in its name
-        names = oldest_first(names, dates)
-    return tuple(recognise(name, options) for name in names)
+def _products(
+    paths: SceneText | Sequence[Product], dates: str | None, options: ProductOptions
+) -> tuple[Product, ...]:
+    named = as_paths(paths) if isinstance(paths, str | os.PathLike) else tuple(paths)
+    _require_any(named)
+    products = [one if isinstance(one, Product) else sole(_as_path(one), options) for one in named]
+    if dates is not None and (dates or len(products) > 1):  # one needs no date in its name
+        names, known = [one.name for one in products], [one.date for one in products]
+        products = [products[number] for number in order_of_dates(names, known, dates)]
+    return tuple(products)
 
 
-def _as_path(name: str) -> str:
+def _as_path(path: PathText) -> str:
     """Return a name as a path if a file has it, though GDAL reads it as something else."""
+    name = str(path)
     return name if is_local(name) or not os.path.isfile(name) else os.path.join(os.curdir, name)
 
 
-def _require_any(paths: Sequence[PathText]) -> None:
+def _require_any(paths: Sequence[object]) -> None:
     if not paths:
         raise ConfigError("No scene is given. Name at least one raster.")
 

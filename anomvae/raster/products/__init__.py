@@ -35,8 +35,20 @@ def recognise(path: PathText, options: ProductOptions = DEFAULT_OPTIONS) -> Prod
     ConfigError
         When the product does not have what ``options`` choose.
     """
-    products = (recogniser(str(path), options) for recogniser in RECOGNISERS)
-    return next(product for product in products if product is not None)
+    product = recognise_special(str(path), options)
+    return Raster.recognise(str(path), options) if product is None else product
+
+
+def recognise_special(name: str, options: ProductOptions = DEFAULT_OPTIONS) -> Product | None:
+    """Recognise more than a plain raster; None where a name is of no kind but that.
+
+    Raises
+    ------
+    ConfigError
+        When the product does not have what ``options`` choose.
+    """
+    products = (row(name, options) for row in RECOGNISERS if row != Raster.recognise)
+    return next((product for product in products if product is not None), None)
 
 
 __all__ = [

@@ -48,6 +48,18 @@ class Product(ABC):
         """Day of the acquisition, without opening anything; None: unknown."""
         return date_of(self.name)
 
+    def parts(self, access: Access = DEFAULT) -> tuple[Product, ...]:
+        """Return one product for each date that it holds, oldest first; here itself.
+
+        A product with a time axis reads it.  Each part has a stem and a date of its own.
+
+        Raises
+        ------
+        RasterError
+            When the file that holds the dates cannot be read.
+        """
+        return (self,)
+
     @abstractmethod
     def absolute(self) -> Self:
         """Return the product with absolute paths."""
