@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 from ...files import PathText
 from .array import ArrayProduct
+from .desis import recognise_desis
+from .enmap import recognise_enmap
 from .files import ProductFiles
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
@@ -21,6 +23,8 @@ from .stack import BandStack, StackBand
 Recogniser = Callable[[str, ProductOptions], Product | None]
 
 RECOGNISERS: tuple[Recogniser, ...] = (
+    recognise_enmap,
+    recognise_desis,
     Raster.recognise,  # whatever else GDAL opens
 )
 

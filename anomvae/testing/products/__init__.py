@@ -6,8 +6,10 @@ write a module with a `ProductWriter` and a row here.
 """
 
 from .cube import ProductCube, draw_cube
+from .desis import DESIS
+from .enmap import EnMAP
 from .writer import GeoTIFF, ProductWriter
 
 WRITERS: tuple[ProductWriter, ...] = (GeoTIFF(),)
 
-__all__ = ["WRITERS", "GeoTIFF", "ProductCube", "ProductWriter", "draw_cube"]
+__all__ = ["DESIS", "WRITERS", "EnMAP", "GeoTIFF", "ProductCube", "ProductWriter", "draw_cube"]
