@@ -97,7 +97,9 @@ device_opt = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), help="Where to compute.  [default: cpu]"
 )
 bands_opt = click.option(
-    "--bands", help="Bands to read: names, numbers, or ranges, as in B2,B3,5-8,450-900nm."
+    "--bands",
+    help="Bands to read: names, numbers, ranges, good, as in B2,red,5-8,450-900nm; a minus "
+    "leaves out, as in -1340-1460nm.  [default: all good ones]",
 )
 mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
 mask_dilate_opt = click.option(

@@ -86,7 +86,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = {
         "linear_weight": WEIGHT,
     },
     Bands: {"items": Range(items=(1, MAX_BANDS)), "source": Range(1, MAX_COUNT)},
-    Band: {"index": COUNT, "wavelength": POSITIVE},
+    Band: {"index": COUNT, "wavelength": POSITIVE, "fwhm": POSITIVE},
     Training: {
         "seed": Range(0, MAX_COUNT),
         **dict.fromkeys(("pixels", "steps", "batch_size", "dates"), COUNT),

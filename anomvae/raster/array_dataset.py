@@ -107,7 +107,7 @@ class ArrayDataset(Dataset):
         """None: arrays hold no masks."""
         return ()
 
-    def log_decisions(self, bands: Bands) -> None:
+    def log_decisions(self) -> None:
         """Log nothing: the files leave nothing to decide."""
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:

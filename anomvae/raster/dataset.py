@@ -97,8 +97,8 @@ class Dataset(ABC):
         """
 
     @abstractmethod
-    def log_decisions(self, bands: Bands) -> None:
-        """Log what is decided about the files whose ``bands`` are in use, each in one line."""
+    def log_decisions(self) -> None:
+        """Log what is decided about the files, each in one line."""
 
     @property
     def files(self) -> tuple[FileIdentity, ...]:

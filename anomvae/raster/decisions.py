@@ -7,19 +7,13 @@ import logging
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
-from ..errors import listed
-from ..pixels.bands import Bands
-from .description import bad_bands_of
 from .validity import Validity
 
 log = logging.getLogger(__name__)
 
 
-def log_decisions(name: str, handle: DatasetReader, validity: Validity, bands: Bands) -> None:
-    """Log how a file called ``name`` is read; call it within a session of GDAL.
-
-    ``bands`` are those in use.
-    """
+def log_decisions(name: str, handle: DatasetReader, validity: Validity) -> None:
+    """Log how a file called ``name`` is read; call it within a session of GDAL."""
     if validity.masks:
         log.info("%s: pixels are masked by %s", name, ", ".join(validity.masks))
     for index in validity.alphas:
@@ -40,11 +34,4 @@ def log_decisions(name: str, handle: DatasetReader, validity: Validity, bands: B
             "%s has a colour table; its numbers are read as they are. "
             "Expand it first if the colours are meant (gdal_translate -expand rgb).",
             name,
-        )
-    marked = bad_bands_of(handle)
-    bad = [band.name for band in bands if band.index in marked]
-    if bad:
-        log.warning(
-            "%s marks %d of the bands in use as bad (bbl): %s. Choose others by --bands.",
-            *(name, len(bad), listed(bad)),
         )

@@ -8,27 +8,17 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from rasterio.io import DatasetReader
 
 from ..pixels.bands import Band, Bands
+from ..pixels.wavelengths import nanometres
 
 log = logging.getLogger(__name__)
 
-UNITS = ((r"nm|nanomet(?:er|re)s?", 1.0), (r"um|μm|microns?|micromet(?:er|re)s?", 1000.0))
-"""Patterns in case-folded text, where the micro sign is a Greek mu; nm per unit."""
-# Possessive: whoever wrote a text of a million digits must not make the search quadratic.
-NUMBER = r"(?<![\w.])(\d++(?:\.\d*+)?+(?:e[-+]?\d++)?+)\s*+"
-LOWER_END = re.compile(r"\d\s*+(?:-|\u2013|to)\s*+")
-"""The lower end of a range, up to its upper end."""
-
 ENVI_LISTS = ("band_names", "wavelength")
-
-PLAUSIBLE = (100.0, 1e6)
-"""Range from ultraviolet to 1 mm, nm; "10 nm" in a description is a width."""
 
 
 def bands_of(dataset: DatasetReader, title: str, masks: Collection[int]) -> Bands:
@@ -37,6 +27,7 @@ def bands_of(dataset: DatasetReader, title: str, masks: Collection[int]) -> Band
     header = _Header.of(dataset)
     names = [header.name(index) for index in indexes]
     scales, offsets, nodata = dataset.scales, dataset.offsets, dataset.nodatavals
+    marked = bad_bands_of(dataset)
     named = all(names) and len(set(names)) == len(names)
     if any(names) and not named:
         log.info("%s: some names of bands are missing or equal, so bands are numbered", title)
@@ -48,32 +39,17 @@ def bands_of(dataset: DatasetReader, title: str, masks: Collection[int]) -> Band
             scale=scales[index - 1],
             offset=offsets[index - 1],
             nodata=_nodata(nodata[index - 1]),
+            bad="bbl = 0" if index in marked else "",
         )
         for index, name in zip(indexes, names, strict=True)
     )
-    return Bands(items, source=len(items), named=named)
+    return Bands(items, source=len(items), named=named, unclear=any(names) and not named)
 
 
 def bad_bands_of(dataset: DatasetReader) -> set[int]:
     """Return the numbers of the bands that are 0 in the bad-band list of an ENVI header."""
     marks = _entries(dataset.tags(ns="ENVI"), "bbl")
     return {index for index, mark in enumerate(marks, start=1) if mark.strip() in {"0", "0.0"}}
-
-
-def nanometres(text: str) -> float | None:
-    """Return the only wavelength in a text, nm; None if there are none or several."""
-    wavelengths = set(_nanometres_in(text.casefold()))
-    return wavelengths.pop() if len(wavelengths) == 1 else None
-
-
-def _nanometres_in(text: str) -> Iterator[float]:
-    # The upper end of a range is not the centre of a band.
-    upper_ends = {match.end() for match in LOWER_END.finditer(text)}
-    for unit, factor in UNITS:
-        for match in re.finditer(rf"{NUMBER}(?:{unit})\b", text):
-            value = round(float(match[1]) * factor, 6)
-            if match.start() not in upper_ends and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
-                yield value
 
 
 @dataclass(frozen=True)

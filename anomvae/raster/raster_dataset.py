@@ -81,9 +81,9 @@ class RasterDataset(Dataset):
         with self.describing():
             return dict(self.handle.tags())
 
-    def log_decisions(self, bands: Bands) -> None:
-        """Log how the file is read whose ``bands`` are in use."""
-        log_decisions(self.name, self.handle, self.validity, bands)
+    def log_decisions(self) -> None:
+        """Log how the file is read."""
+        log_decisions(self.name, self.handle, self.validity)
 
     @property
     def block_shape(self) -> tuple[int, int]:

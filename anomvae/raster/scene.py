@@ -20,6 +20,7 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
 from ..pixels.dates import order_of_dates
 from .access import DEFAULT, Access
+from .bands_in_use import bands_in_use
 from .covariates import open_layer
 from .gdal import absolute_uri
 from .masks import masks_of, open_layer_mask, open_normal
@@ -36,7 +37,7 @@ class Scene:
     dates: tuple[Product, ...]
     """The rasters, oldest first; the newest date gives the scene its name and its grid."""
     bands: str | None = None
-    """Bands to use, in the syntax of `Bands.choose`; None: all data bands."""
+    """Bands to use, in the syntax of `Bands.choose`; None: all good ones, or a detector's."""
     mask: str | None = None
     """A raster on the same grid: pixels that are 0 or no data in its first band are ignored; None:
     the masks that the product carries."""
@@ -192,7 +193,7 @@ class Scene:
         GridMismatch
             When a date or a mask is on another grid, or a covariate cannot be warped to it.
         BandMismatch
-            When a band is missing, or differs in radiometry.
+            When a band is missing, or names and wavelengths contradict each other.
         CovariateMismatch
             When the covariates differ from those of the detector, or a day is unknown.
         ConfigError
@@ -203,7 +204,7 @@ class Scene:
             newest = dates[-1]
             for date in dates[:-1]:
                 newest.grid.require_same(date.grid, newest.name, date.name)
-            wanted = newest.bands if bands is None else bands.find_in(newest.bands, newest.name)
+            wanted = bands_in_use(newest.bands, newest.name, bands, named=self.bands is not None)
             open_dates = [
                 replace(date, bands=wanted.find_in(date.bands, date.name)) for date in dates
             ]
@@ -228,7 +229,7 @@ class Scene:
             bands = bands.with_nodata(self.nodata[0])
         with dataset.describing():
             georeference = dataset.georeference
-            dataset.log_decisions(bands)
+            dataset.log_decisions()
         covariates = tuple(
             stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
             for spec in self.covariates

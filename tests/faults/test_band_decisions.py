@@ -7,12 +7,12 @@ import pytest
 from support.rasters import land, run, trained, write
 from support.scene_files import UTM, make, ramp, read, setting
 
-from anomvae.errors import RasterError
+from anomvae.errors import ConfigError, RasterError
 from anomvae.mapping.options import ScoreOptions
 from anomvae.mapping.tiles import plan_tiles
 from anomvae.pixels.tiling import TILE_BYTES
 from anomvae.raster import Scene, open_raster
-from anomvae.raster.decisions import log_decisions
+from anomvae.raster.description import bands_of
 from anomvae.training.scenes import reading_tiles
 
 
@@ -111,16 +111,39 @@ def test_a_covariate_that_gdal_would_mask_by_its_data_is_not_warped(tmp_path):
         pass
 
 
-def test_bad_bands_of_a_header_in_use_are_named(tmp_path, caplog):
-    path = make(tmp_path / "a.img", ramp(3), driver="ENVI")
+def marked_bad(tmp_path, marks):
+    """Write a raster of ENVI whose header marks bands as good (1) or bad (0)."""
+    path = make(tmp_path / "a.img", ramp(len(marks)), driver="ENVI")
     header = tmp_path / "a.hdr"
-    header.write_text(header.read_text() + "bbl = {1, 0, 1}\n")
+    header.write_text(header.read_text() + f"bbl = {{{', '.join(marks)}}}\n")
+    return path
 
-    read(path)
-    read(path, bands="1,3")
 
-    assert len(caplog.messages) == 1
-    assert "marks 1 of the bands in use as bad (bbl): band_2" in caplog.messages[0]
+def test_bad_bands_are_dropped_and_one_line_counts_them(tmp_path, caplog):
+    path = marked_bad(tmp_path, "101")
+
+    with caplog.at_level(logging.INFO, "anomvae"):
+        block = read(path)
+
+    assert block.shape[-1] == 2
+    lines = [line for line in caplog.messages if "bad" in line]
+    assert len(lines) == 1
+    assert "1 of 3 bands are bad (bbl = 0) and dropped: band_2" in lines[0]
+
+
+def test_bad_bands_that_are_named_are_used_with_a_warning(tmp_path, caplog):
+    path = marked_bad(tmp_path, "101")
+
+    assert read(path, bands="2,3").shape[-1] == 2
+    assert "marks 1 of the bands in use as bad (bbl = 0): band_2" in caplog.messages[0]
+
+
+def test_a_scene_whose_bands_are_all_bad_is_refused_unless_they_are_named(tmp_path):
+    path = marked_bad(tmp_path, "000")
+
+    with pytest.raises(ConfigError, match=r"All 3 bands are bad \(bbl = 0\)"):
+        read(path)
+    assert read(path, bands="1").shape[-1] == 1
 
 
 class Counted:
@@ -130,24 +153,20 @@ class Counted:
         self.handle, self.reads = handle, []
 
     def tags(self, *bands, ns=None):
-        self.reads.append(ns)
+        self.reads += [] if bands else [ns]
         return self.handle.tags(*bands, ns=ns)
 
     def __getattr__(self, name):
         return getattr(self.handle, name)
 
 
-def test_the_list_of_bad_bands_is_read_once_however_many_bands_there_are(tmp_path, caplog):
-    path = make(tmp_path / "a.img", ramp(30), driver="ENVI")
-    header = tmp_path / "a.hdr"
-    header.write_text(header.read_text() + f"bbl = {{{', '.join('01' * 15)}}}\n")
-
-    with open_raster(path) as dataset:
+def test_the_lists_of_a_header_are_read_once_however_many_bands_there_are(tmp_path):
+    with open_raster(marked_bad(tmp_path, "01" * 15)) as dataset:
         counted = Counted(dataset.handle)
-        log_decisions(dataset.name, counted, dataset.validity, dataset.bands)
+        bands = bands_of(counted, "a.img", ())
 
-    assert counted.reads == ["ENVI"]
-    assert "marks 15 of the bands in use as bad" in caplog.text
+    assert len(bands.bad) == 15
+    assert len(counted.reads) <= 3
 
 
 @pytest.mark.parametrize("names", [("red", "red"), ("red", "")])
