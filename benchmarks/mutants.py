@@ -55,6 +55,7 @@ MODULES = {  # concept: (the module's path, paths of its tests); globs, old and 
     "model file": ("anomvae/**/modelfile.py", "tests/**/test_modelfile.py"),
     "configuration": ("anomvae/config/reading.py", "tests/**/test_config.py"),
     "sources": ("anomvae/monitoring/sources.py", "tests/**/test_monitoring_sources.py"),
+    "folder": ("anomvae/monitoring/folder.py", "tests/**/test_monitoring_[ps]*.py"),
     "outbox": ("anomvae/monitoring/outbox.py", "tests/**/test_monitoring_alerts.py"),
 }
 

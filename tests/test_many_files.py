@@ -2,30 +2,20 @@
 
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import pytest
 from support.rasters import land, plant, run, write
+from support.toy_products import recognise_toy
 
 from anomvae.errors import ConfigError, FileError, RasterError
 from anomvae.mapping.deliverables import DELIVERABLES
 from anomvae.raster import Scene, Selection, scenes_of
-from anomvae.raster.products import RECOGNISERS, BandStack, ProductFiles, StackBand
+from anomvae.raster.products import RECOGNISERS, BandStack, StackBand
 from anomvae.raster.products import expansion as many
 from anomvae.raster.products.expansion import expanded
 
 QUICK = ("--set", "training.max_steps=50")
-
-
-def folder_of_bands(name, options):
-    """Recognise a folder ``*.TOY`` of bands and a mask, and the files of one."""
-    del options
-    path = PurePath(name)
-    root = path if path.suffix == ".TOY" else path.parent
-    files = ProductFiles.of(str(root))
-    if root.suffix != ".TOY" or not any(file.endswith("B1.tif") for file in files.names):
-        return None
-    return BandStack(str(root), tuple(StackBand(file, files.path(file)) for file in files.names))
 
 
 @dataclass(frozen=True)
@@ -47,10 +37,9 @@ def series(name, options):
 
 
 @pytest.fixture
-def toys(monkeypatch):
-    monkeypatch.setattr(
-        "anomvae.raster.products.RECOGNISERS", (folder_of_bands, series, *RECOGNISERS)
-    )
+def all_toys(monkeypatch):
+    rows = (recognise_toy, series, *RECOGNISERS)
+    monkeypatch.setattr("anomvae.raster.products.RECOGNISERS", rows)
 
 
 def touch(folder, *names):
@@ -64,7 +53,7 @@ def names_of(*names):
 
 
 def test_a_folder_stands_for_its_products_and_the_rasters_that_belong_to_none(
-    tmp_path, monkeypatch, toys
+    tmp_path, monkeypatch, all_toys
 ):
     monkeypatch.chdir(tmp_path)
     touch(tmp_path, "in/b.TOY/B1.tif", "in/b.TOY/mask.tif", "in/a/z.TIF", "in/a/deep/y.nc")
@@ -77,7 +66,7 @@ def test_a_folder_stands_for_its_products_and_the_rasters_that_belong_to_none(
     assert names_of("in/b.TOY", "in/b.TOY/") == ["in/b.TOY", "in/b.TOY"]
 
 
-def test_a_pattern_stands_for_what_it_matches(tmp_path, monkeypatch, toys):
+def test_a_pattern_stands_for_what_it_matches(tmp_path, monkeypatch, all_toys):
     monkeypatch.chdir(tmp_path)
     touch(tmp_path, "LC09_2/B1.tif", "LC09_1.TOY/B1.tif", "LC08.tif", "b[1].tif", "b1.tif")
 
@@ -93,7 +82,7 @@ def test_results_of_anomvae_are_no_scenes(tmp_path):
     assert [Path(name).name for name in names_of(str(tmp_path))] == ["a.tif"]
 
 
-def test_a_product_of_several_dates_is_one_for_each(tmp_path, toys):
+def test_a_product_of_several_dates_is_one_for_each(tmp_path, all_toys):
     touch(tmp_path, "a.series", "damaged.series")
 
     scenes = scenes_of([tmp_path], one_site=False)

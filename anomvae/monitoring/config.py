@@ -45,9 +45,10 @@ class FolderConfig(Table):
     path: PathText
     """The folder."""
     pattern: Annotated[str, AfterValidator(_within)] = "*.tif"
-    """Names that are scenes; ``**/*.tif`` includes subfolders."""
+    """Names of files and products that are scenes, as in ``*.SAFE``; ``**/*.tif`` includes
+    subfolders."""
     stable_seconds: Annotated[float, Field(ge=0, le=1e9)] = 60.0
-    """A file is a scene once size and time have not changed for this time, s."""
+    """A scene is read once none of its files has changed for this time, s."""
 
 
 class UrlsConfig(Table):

@@ -11,7 +11,6 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
-from ..pixels.dates import date_of
 from ..pixels.tiling import fitting_size, tiles
 from .scoring import scene_of
 from .sources import FoundScene
@@ -25,7 +24,7 @@ CANDIDATES = 3
 
 @dataclass
 class DateHistory:
-    """The scenes of a source, in the order of the dates in their names.
+    """The scenes of a source, in the order of their dates.
 
     A scene that was not scored may be damaged: it is read once before another depends on it.
     """
@@ -98,5 +97,5 @@ def _read_whole(opened: OpenScene) -> None:
 
 
 def _date_and_name(scene: FoundScene) -> tuple[date, str] | None:
-    day = date_of(scene.source)
+    day = scene.date
     return None if day is None else (day, scene.source)

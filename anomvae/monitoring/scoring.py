@@ -77,7 +77,7 @@ def scene_of(
     dates = [
         BandStack(each.source, tuple(map(StackBand, each.bands, each.read)))
         if each.bands
-        else recognise(each.read[0])
+        else each.product or recognise(each.read[0])
         for each in (*found.before, found)
     ]
     return Scene(tuple(dates), mask=mask, nodata=nodata, access=access or DEFAULT)

@@ -23,9 +23,11 @@ from ..names import fitted
 from .alerts import alert_of
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
+from .folder import scan_folder
+from .local import digest_of_file
 from .problem import MISFITS, Problem, as_error
 from .scoring import Scoring, access_of
-from .sources import FoundScene, digest_of_file, listed_urls, scan_folder
+from .sources import FoundScene, listed_urls
 from .state import Alert, Key, SceneResult, SceneStatus, State, is_over
 
 if TYPE_CHECKING:

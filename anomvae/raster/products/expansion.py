@@ -10,7 +10,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -88,6 +88,29 @@ def sole(name: str, options: ProductOptions = DEFAULT_OPTIONS) -> Product:
     return products[0]
 
 
+def product_of_folder(path: str, options: ProductOptions = DEFAULT_OPTIONS) -> Product | None:
+    """Return the product that a folder is; None where it is none."""
+    product = recognise_special(path, options)
+    return recognise(path, options) if product is None and _is_raster(path) else product
+
+
+def distinct(products: Mapping[str, Product]) -> dict[str, Product]:
+    """Return products of which no two have a file in common; the largest of several is kept.
+
+    So the mask of a product is no scene of its own, nor is each of its bands, nor any other file in
+    the folder of a product.
+    """
+    folders = {PurePath(path) for path in products if os.path.isdir(path)}
+    taken: set[str] = set()
+    chosen: dict[str, Product] = {}
+    for path in sorted(products, key=lambda path: (-len(products[path].paths), path)):
+        files = {os.path.abspath(path), *map(os.path.abspath, products[path].paths)}
+        if taken.isdisjoint(files) and folders.isdisjoint(PurePath(path).parents):
+            chosen[path] = products[path]
+        taken |= files
+    return {path: chosen[path] for path in products if path in chosen}
+
+
 def is_pattern(name: str) -> bool:
     """Return whether a name is a pattern of paths, and no path itself."""
     return is_local(name) and glob.has_magic(name) and not os.path.lexists(name)
@@ -98,10 +121,8 @@ def _named(name: str, options: ProductOptions) -> list[Product]:
     if is_pattern(name):
         found = search.products(_matches(name))
     elif is_local(name) and os.path.isdir(name):
-        product = recognise_special(name, options)
-        if product is not None or _is_raster(name):
-            return [product or recognise(name, options)]
-        found = search.folder(name)
+        product = product_of_folder(name, options)
+        found = search.folder(name) if product is None else [product]
     else:
         return [recognise(name, options)]
     if not found:
@@ -160,27 +181,20 @@ class _Search:
     def _of_folder(self, path: str) -> list[Product]:
         if not os.path.isdir(path):
             return []
-        product = recognise_special(path, self.options)
-        if product is not None or _is_raster(path):
-            return [product or recognise(path, self.options)]
+        product = product_of_folder(path, self.options)
+        if product is not None:
+            return [product]
         # A link may lead back to a folder above.
         return [] if os.path.islink(path) else self.folder(path)
 
     def _of_files(self, paths: Sequence[str]) -> dict[str, list[Product]]:
-        """Return the products of files; a file that several want belongs to the largest."""
+        """Return the products of files, by their paths."""
         products: dict[str, Product] = {}
         for path in paths:
             product = None if path.endswith(RESULTS) else self._of_file(path)
             if product is not None:
                 products[path] = product
-        taken: set[str] = set()
-        chosen: dict[str, list[Product]] = {}
-        for path in sorted(products, key=lambda path: -len(products[path].paths)):
-            files = set(map(os.path.abspath, products[path].paths))
-            if taken.isdisjoint(files):
-                chosen[path] = [products[path]]
-            taken |= files
-        return chosen
+        return {path: [product] for path, product in distinct(products).items()}
 
     def _of_file(self, path: str) -> Product | None:
         product = recognise_special(path, self.options)
