@@ -219,7 +219,8 @@ class Scene:
             yield opened
 
     def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
-        dataset = replace(stack.enter_context(product.open(self.access)), nodata=self.nodata)
+        opened = stack.enter_context(product.open(self.access))
+        dataset = replace(opened, nodata=(*opened.nodata, *self.nodata))
         layers = masks_of(self.mask, dataset)
         masks = tuple(
             stack.enter_context(open_layer_mask(layer, dataset, self.access)) for layer in layers
