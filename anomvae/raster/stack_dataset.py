@@ -110,11 +110,10 @@ class StackDataset(Dataset):
         """A description of each mask inside the files that hides pixels."""
         return tuple(dict.fromkeys(text for part in self.parts for text in part.dataset.hides))
 
-    def log_decisions(self, bands: Bands) -> None:
-        """Log how the files are read whose ``bands`` are in use."""
+    def log_decisions(self) -> None:
+        """Log how the files are read."""
         for part in self.parts:
-            if own := part.own(bands):
-                part.dataset.log_decisions(own)
+            part.dataset.log_decisions()
 
     def read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
         """Read bands of a window, axes (row, col, band); NaN = no data.

@@ -18,6 +18,7 @@ from .enmap import recognise_enmap
 from .files import ProductFiles
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
+from .sentinel2 import Sentinel2
 from .stack import BandStack, StackBand
 
 Recogniser = Callable[[str, ProductOptions], Product | None]
@@ -25,6 +26,7 @@ Recogniser = Callable[[str, ProductOptions], Product | None]
 RECOGNISERS: tuple[Recogniser, ...] = (
     recognise_enmap,
     recognise_desis,
+    Sentinel2.recognise,
     Raster.recognise,  # whatever else GDAL opens
 )
 
@@ -64,6 +66,7 @@ __all__ = [
     "ProductOptions",
     "Raster",
     "Recogniser",
+    "Sentinel2",
     "StackBand",
     "recognise",
 ]

@@ -8,8 +8,22 @@ write a module with a `ProductWriter` and a row here.
 from .cube import ProductCube, draw_cube
 from .desis import DESIS
 from .enmap import EnMAP
+from .sentinel2 import Sentinel2
 from .writer import GeoTIFF, ProductWriter
 
-WRITERS: tuple[ProductWriter, ...] = (GeoTIFF(),)
+WRITERS: tuple[ProductWriter, ...] = (
+    GeoTIFF(),
+    Sentinel2("L2A"),
+    Sentinel2("L1C"),
+)
 
-__all__ = ["DESIS", "WRITERS", "EnMAP", "GeoTIFF", "ProductCube", "ProductWriter", "draw_cube"]
+__all__ = [
+    "DESIS",
+    "WRITERS",
+    "EnMAP",
+    "GeoTIFF",
+    "ProductCube",
+    "ProductWriter",
+    "Sentinel2",
+    "draw_cube",
+]
