@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support.scene_files import bands_in, make, ramp, read, setting
 
-from anomvae.raster.description import nanometres
+from anomvae.pixels.wavelengths import nanometres
 
 
 @pytest.mark.parametrize(

@@ -1,114 +1,176 @@
-"""Names, wavelengths and radiometry of the bands of a file.
+"""What the files of a raster state about it: names, places and radiometry of its bands.
 
-Nothing is invented: a number without a unit, or a range of wavelengths, is not a wavelength.
-Formats store names and wavelengths in different metadata items: the first that has a value counts.
+Formats store these in different metadata items: the first that has a value counts.  What is guessed
+or contradicts is a sentence of `ProductFacts.guessed`.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 
+from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
 from ..pixels.bands import Band, Bands
-from ..pixels.wavelengths import nanometres
+from ..pixels.dates import date_of
+from ..pixels.wavelengths import number_of
+from .envi_header import ENVI, EnviHeader, header_beside
+from .product_facts import ProductFacts
+from .spectral_items import SpectralItems
 
 log = logging.getLogger(__name__)
 
-ENVI_LISTS = ("band_names", "wavelength")
-
-
-def bands_of(dataset: DatasetReader, title: str, masks: Collection[int]) -> Bands:
-    """Describe the bands of a raster, called ``title``, but those of the numbers ``masks``."""
-    indexes = [index for index in dataset.indexes if index not in masks]
-    header = _Header.of(dataset)
-    names = [header.name(index) for index in indexes]
-    scales, offsets, nodata = dataset.scales, dataset.offsets, dataset.nodatavals
-    marked = bad_bands_of(dataset)
-    named = all(names) and len(set(names)) == len(names)
-    if any(names) and not named:
-        log.info("%s: some names of bands are missing or equal, so bands are numbered", title)
-    items = tuple(
-        Band(
-            index,
-            name if named else f"band_{index}",
-            wavelength=header.wavelength(index),
-            scale=scales[index - 1],
-            offset=offsets[index - 1],
-            nodata=_nodata(nodata[index - 1]),
-            bad="bbl = 0" if index in marked else "",
-        )
-        for index, name in zip(indexes, names, strict=True)
-    )
-    return Bands(items, source=len(items), named=named, unclear=any(names) and not named)
-
-
-def bad_bands_of(dataset: DatasetReader) -> set[int]:
-    """Return the numbers of the bands that are 0 in the bad-band list of an ENVI header."""
-    marks = _entries(dataset.tags(ns="ENVI"), "bbl")
-    return {index for index, mark in enumerate(marks, start=1) if mark.strip() in {"0", "0.0"}}
+COLOURS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+BAD = "bbl = 0"
 
 
 @dataclass(frozen=True)
-class _Header:
-    """What a file states about its bands, each list read once: they are made anew at each call."""
+class Description:
+    """What the files of a raster state about it."""
 
-    dataset: DatasetReader
-    descriptions: tuple[str | None, ...]
-    envi: dict[str, list[str]]
-    """Lists of an ENVI header, by key."""
-    envi_units: str
+    bands: Bands
+    """Its data bands."""
+    facts: ProductFacts
+    """What was recognised and guessed."""
 
-    @classmethod
-    def of(cls, dataset: DatasetReader) -> _Header:
-        """Read the header of a raster."""
-        envi = dataset.tags(ns="ENVI")
-        lists = {key: _entries(envi, key) for key in ENVI_LISTS}
-        return cls(dataset, dataset.descriptions, lists, envi.get("wavelength_units", ""))
 
-    def name(self, index: int) -> str:
-        """Return the name of a band; empty when it has none."""
-        tags = _folded(self.dataset.tags(index))
-        items = (
-            self.descriptions[index - 1],
+def describe(dataset: DatasetReader, title: str, masks: Collection[int]) -> Description:
+    """Describe a raster, called ``title``, and its bands but those of the numbers ``masks``."""
+    header, problems = _header_of(dataset)
+    items = SpectralItems(dataset, header)
+    radiometry = _Radiometry.of(dataset, header)
+    indexes = [index for index in dataset.indexes if index not in masks]
+    names = _names(items, indexes)
+    named = all(names) and len(set(names)) == len(names)
+    if any(names) and not named:
+        log.info("%s: some names of bands are missing or equal, so bands are numbered", title)
+    spectra, guesses = items.spectra(indexes)
+    bands = tuple(
+        Band(
+            index,
+            name if named else f"band_{index}",
+            wavelength=spectrum.wavelength,
+            fwhm=spectrum.fwhm,
+            scale=radiometry.scales[index - 1],
+            offset=radiometry.offsets[index - 1],
+            nodata=radiometry.nodata[index - 1],
+            bad=BAD if _is_bad(items, index) else "",
+        )
+        for index, name, spectrum in zip(indexes, names, spectra, strict=True)
+    )
+    guessed = (*problems, *radiometry.problems, *guesses)
+    for sentence in guessed:
+        log.warning("%s: %s.", title, sentence)
+    facts = ProductFacts(
+        kind=_kind(dataset, header),
+        date=header.day or _day(dataset),
+        unit=radiometry.unit,
+        details=_details(header),
+        guessed=guessed,
+        picture=header.picture or _declared_colours(dataset),
+    )
+    unclear = any(names) and not named
+    return Description(Bands(bands, source=len(bands), named=named, unclear=unclear), facts)
+
+
+def _header_of(dataset: DatasetReader) -> tuple[EnviHeader, tuple[str, ...]]:
+    """Return the ENVI header of a raster, or that beside it, and a sentence on each problem."""
+    own, beside = EnviHeader.of(dataset), header_beside(dataset)
+    if beside is None or own.items:
+        return own, own.problems
+    if contradiction := beside.contradiction(dataset):
+        return own, (f"{beside.name} beside it is not used: it has {contradiction}",)
+    if beside.describes_values(dataset):
+        return beside, beside.problems
+    problem = (
+        f"{beside.name} beside it describes numbers of another type, so its gains, scale factor "
+        f"and ignored value are not used"
+    )
+    beside = beside.without_values()
+    return beside, (problem, *beside.problems)
+
+
+def _names(items: SpectralItems, indexes: list[int]) -> list[str]:
+    """Return the name of each band; empty when it has none."""
+    descriptions, names = items.dataset.descriptions, []
+    for index in indexes:
+        tags = items.tags(index)
+        candidates = (
+            descriptions[index - 1],
             tags.get("bandname"),
             tags.get("band_name"),
-            self._entry("band_names", index),
+            items.envi.entry("band_names", index),
         )
-        return next((item.strip() for item in items if item and item.strip()), "")
-
-    def wavelength(self, index: int) -> float | None:
-        """Return the wavelength of a band, nm."""
-        wavelengths = map(nanometres, self._wavelength_items(index))
-        return next((value for value in wavelengths if value is not None), None)
-
-    def _wavelength_items(self, index: int) -> Iterator[str]:
-        tags = _folded(self.dataset.tags(index))
-        units = tags.get("wavelength_units") or tags.get("wavelength_unit") or ""
-        imagery = self.dataset.tags(index, ns="IMAGERY")
-        yield f"{tags.get('wavelength', '')} {units}"
-        yield f"{imagery.get('CENTRAL_WAVELENGTH_UM', '')} um"
-        yield f"{self._entry('wavelength', index)} {self.envi_units}"
-        yield self.descriptions[index - 1] or ""
-
-    def _entry(self, key: str, index: int) -> str:
-        """Return the entry of a band in a list of an ENVI header."""
-        entries = self.envi[key]
-        return entries[index - 1].strip() if index <= len(entries) else ""
+        names.append(next((item.strip() for item in candidates if item and item.strip()), ""))
+    return names
 
 
-def _entries(header: dict[str, str], key: str) -> list[str]:
-    """Return the entries of a list in an ENVI header."""
-    return header.get(key, "").strip(" {}\n").split(",")
+def _is_bad(items: SpectralItems, index: int) -> bool:
+    return items.envi.is_bad(index) or number_of(items.tags(index).get("bbl", "")) == 0
 
 
-def _folded(tags: dict[str, str]) -> dict[str, str]:
-    return {key.casefold(): value for key, value in tags.items()}
+@dataclass(frozen=True)
+class _Radiometry:
+    """What the numbers of each band mean, by position."""
+
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+    nodata: tuple[float | None, ...]
+    unit: str
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, dataset: DatasetReader, header: EnviHeader) -> _Radiometry:
+        """Read scales and offsets of a raster; where it has none, those of its ENVI header."""
+        scales, offsets = dataset.scales, dataset.offsets
+        nodata = tuple(_nodata(dataset, header, own) for own in dataset.nodatavals)
+        silent = set(scales) <= {1.0} and set(offsets) <= {0.0}
+        factor = header.reflectance_factor
+        if factor is None or not (silent or dataset.driver == ENVI):
+            if silent:
+                scales, offsets = header.gains, header.biases
+            return cls(scales, offsets, nodata, header.text("data_units"))
+        same = all(math.isclose(scale * factor, 1) for scale in scales) and not any(offsets)
+        problem = (
+            f"the ENVI header has gains and a reflectance scale factor: values are divided by the "
+            f"factor, {factor:g}, and the gains are not applied"
+        )
+        count = dataset.count
+        problems = () if silent or same else (problem,)
+        return cls((1 / factor,) * count, (0.0,) * count, nodata, "reflectance", problems)
 
 
-def _nodata(value: float | None) -> float | None:
+def _nodata(dataset: DatasetReader, header: EnviHeader, own: float | None) -> float | None:
+    # GDAL's ENVI driver reads a number in braces as 0.
+    if own is None or (own == 0 and dataset.driver == ENVI):
+        own = header.nodata
     # NaN and infinity are never data; NaN here would make equal bands differ.
-    return None if value is None or not math.isfinite(value) else float(value)
+    return None if own is None or not math.isfinite(own) else float(own)
+
+
+def _kind(dataset: DatasetReader, header: EnviHeader) -> str:
+    if dataset.driver == ENVI:
+        return ENVI
+    return "raster with an ENVI header" if header.name else "raster"
+
+
+def _details(header: EnviHeader) -> tuple[tuple[str, str], ...]:
+    details = {"header": header.name, "sensor": header.text("sensor_type")}
+    return tuple((name, value) for name, value in details.items() if value)
+
+
+def _day(dataset: DatasetReader) -> date | None:
+    """Return the day of the acquisition by GDAL's own item; None: unknown."""
+    return date_of(dataset.tags(ns="IMAGERY").get("ACQUISITIONDATETIME", ""))
+
+
+def _declared_colours(dataset: DatasetReader) -> tuple[int, ...]:
+    """Return the numbers of the bands declared red, green and blue; empty where one lacks."""
+    declared = dataset.colorinterp
+    return (
+        tuple(declared.index(one) + 1 for one in COLOURS) if set(COLOURS) <= set(declared) else ()
+    )

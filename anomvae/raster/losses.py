@@ -81,9 +81,17 @@ def require_whole_pixels(dataset: DatasetReader, name: str) -> None:
             if PNG_END not in file.read():
                 raise RasterError(f"{name} has no end. {DAMAGED}")
     if dataset.driver in RAW and not _is_compressed(dataset):
-        needed, found = _bytes_of(dataset), max(map(os.path.getsize, dataset.files))
+        # The pixels of other drivers lie in a file beside the one that is named.
+        files = [dataset.name] if dataset.driver == "ENVI" else dataset.files
+        needed, found = _bytes_of(dataset), max(map(os.path.getsize, files))
         if found < needed:
             raise RasterError(f"{name} has {found} of at least {needed} bytes. {DAMAGED}")
+        if found > needed and dataset.driver == "ENVI":
+            logging.getLogger(__name__).warning(
+                "%s has %d bytes, but its header describes %d: if rows or bands are missing in the "
+                "header, pixels are displaced.",
+                *(name, found, needed),
+            )
 
 
 def _is_compressed(dataset: DatasetReader) -> bool:
@@ -95,7 +103,8 @@ def _bytes_of(dataset: DatasetReader) -> int:
     for index in dataset.indexes:
         stored = dataset.tags(index, ns="IMAGE_STRUCTURE").get("NBITS", "")
         bits += int(stored) if stored.isdigit() else 8 * np.dtype(dtypes[index - 1]).itemsize
-    return int(pixels * bits // 8)
+    offset = dataset.tags(ns="ENVI").get("header_offset", "").strip()
+    return int(pixels * bits // 8) + (int(offset) if offset.isdigit() else 0)
 
 
 class _Collector(logging.Handler):

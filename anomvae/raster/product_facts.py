@@ -21,3 +21,5 @@ class ProductFacts:
     """Name and value of further facts: tile, path and row, processing baseline."""
     guessed: tuple[str, ...] = ()
     """What the files leave open and was guessed, a sentence each."""
+    picture: tuple[int, ...] = ()
+    """Numbers of the bands that the files show as red, green and blue, from 1; empty: none."""

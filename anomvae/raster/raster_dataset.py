@@ -27,7 +27,7 @@ from .access import DEFAULT, Access
 from .alpha import AlphaBands, alpha_bands
 from .dataset import Dataset, describing
 from .decisions import log_decisions
-from .description import bands_of
+from .description import describe
 from .gdal import reads_remotely, reporting
 from .georeference import Georeference, georeference_of, grid_of
 from .losses import DAMAGED, UNREACHABLE, require_whole_pixels
@@ -173,13 +173,14 @@ def open_raster(
             require_whole_pixels(handle, title)
             alpha = alpha_bands(handle)
             _require_real_bands(title, handle, alpha)
-            bands = bands_of(handle, title, alpha.masks)
+            described = describe(handle, title, alpha.masks)
             dataset = RasterDataset(
                 name=title,
                 handle=handle,
                 grid=grid_of(handle),
-                bands=bands,
-                validity=validity_of(handle, bands, alpha),
+                bands=described.bands,
+                facts=described.facts,
+                validity=validity_of(handle, described.bands, alpha),
                 remote=reads_remotely(handle),
                 reopen=partial(open_raster, path, name=title, access=access),
             )

@@ -20,8 +20,8 @@ from anomvae.cli.group import Group
 from anomvae.errors import BrokenEnvironment, RasterError, is_lack_of_memory
 from anomvae.mapping import score_scene
 from anomvae.pixels.tiling import whole
+from anomvae.pixels.wavelengths import nanometres
 from anomvae.raster import Access, Limits, Scene
-from anomvae.raster.description import nanometres
 from anomvae.raster.gdal import unwarned
 
 

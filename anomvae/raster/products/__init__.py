@@ -15,6 +15,7 @@ from ...files import PathText
 from .array import ArrayProduct
 from .desis import recognise_desis
 from .enmap import recognise_enmap
+from .envi import HeaderOfCube
 from .files import ProductFiles
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
@@ -27,6 +28,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     recognise_enmap,
     recognise_desis,
     Sentinel2.recognise,
+    HeaderOfCube.recognise,
     Raster.recognise,  # whatever else GDAL opens
 )
 
