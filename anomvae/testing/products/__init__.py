@@ -8,6 +8,7 @@ write a module with a `ProductWriter` and a row here.
 from .cube import ProductCube, draw_cube
 from .desis import DESIS
 from .enmap import EnMAP
+from .envi import EnviCube, HeaderBesideGeoTIFF
 from .sentinel2 import Sentinel2
 from .writer import GeoTIFF, ProductWriter
 
@@ -15,6 +16,8 @@ WRITERS: tuple[ProductWriter, ...] = (
     GeoTIFF(),
     Sentinel2("L2A"),
     Sentinel2("L1C"),
+    EnviCube(),
+    HeaderBesideGeoTIFF(),
 )
 
 __all__ = [
