@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 
 from ..addresses import displayed
@@ -16,9 +16,14 @@ AS_LISTED = "as-listed"
 DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)([-_]?)(\d\d)\2(\d\d)(?=(?:\d{4}(?:\d\d)?)?(?!\d))")
 """Year, month and day with one separator or none; hours and minutes may follow."""
 
+DAY_OF_YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(\d{3})T\d{6}(?!\d)")
+"""Year and day of the year, with the time: without it, seven digits may be anything."""
+
 
 def date_of(name: str) -> date | None:
     """Find the date in a file's name: 2024-06-01, 20240601 or 2024_06_01; of several the first.
+
+    A name without one may have a year, a day of the year and a time, as HLS: 2024153T101021.
 
     In names of Sentinel-2 and Landsat products the day of acquisition comes first, the day of
     processing later.  Folders and the query of a URL do not count.
@@ -29,6 +34,8 @@ def date_of(name: str) -> date | None:
     datetime.date(2024, 6, 1)
     >>> date_of("2024/LC08_L2SP_193027_20230714_20230719_02_T1.tif")
     datetime.date(2023, 7, 14)
+    >>> date_of("HLS.L30.T32UNA.2024153T101021.v2.0.B04.tif")
+    datetime.date(2024, 6, 1)
     >>> date_of("coast.tif") is None
     True
     """
@@ -38,6 +45,14 @@ def date_of(name: str) -> date | None:
             return date(int(year), int(month), int(day))
         except ValueError:
             continue  # other digits, such as a tile number
+    return _of_year(last)
+
+
+def _of_year(name: str) -> date | None:
+    for year, number in DAY_OF_YEAR.findall(name):
+        day = date(int(year), 1, 1) + timedelta(days=int(number) - 1)
+        if number != "000" and day.year == int(year):
+            return day
     return None
 
 

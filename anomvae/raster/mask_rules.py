@@ -8,6 +8,7 @@ value, NaN, nothing is known about the pixel.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -40,6 +41,10 @@ class MaskRule(ABC):
 
     def with_fill(self, fill: float) -> MaskRule:
         """Return the rule for a file that declares a number as no data."""
+        return self
+
+    def used_with(self, bands: Sequence[str]) -> MaskRule:
+        """Return the rule for scenes of which the bands with these names are in use."""
         return self
 
 
@@ -99,6 +104,9 @@ class Bits(MaskRule):
     """Whole numbers of pixels without data."""
     known: tuple[int, ...] = ()
     """Numbers of the bits that are defined; empty: any."""
+    bands: tuple[tuple[str, int], ...] = ()
+    """Bands whose bits hide a pixel only where the band is in use, such as of saturation: names and
+    numbers of bits."""
 
     def hides(self, values: Values) -> Mask:
         """Return the hidden pixels, axes (row, col)."""
@@ -120,6 +128,12 @@ class Bits(MaskRule):
     def with_fill(self, fill: float) -> MaskRule:
         """Take a number as no data unless it is 0, which has no bit set."""
         return replace(self, fills=(*self.fills, fill)) if fill and self.known else self
+
+    def used_with(self, bands: Sequence[str]) -> MaskRule:
+        """Drop the bits of bands that are not in use."""
+        used = {bit for name, bit in self.bands if name in bands}
+        idle = {bit for _, bit in self.bands} - used
+        return replace(self, bits=tuple(bit for bit in self.bits if bit not in idle))
 
 
 def _mask_of(bits: tuple[int, ...]) -> int:

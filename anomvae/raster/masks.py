@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,10 @@ class LayerMask:
     """Which values hide a pixel."""
     source: Dataset | Warped
     """What is read."""
+
+    def used_with(self, bands: Bands) -> LayerMask:
+        """Return the mask for the bands of the scene that are in use."""
+        return replace(self, rule=self.rule.used_with(bands.names))
 
     def read(self, window: Window) -> Mask:
         """Return which pixels of a window are selected, axes (row, col)."""

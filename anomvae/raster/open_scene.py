@@ -6,7 +6,7 @@ or unknown.  Like a dataset of GDAL, an open scene serves one thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +68,10 @@ class OpenDate:
         masks = [identity for mask in self.masks for identity in mask.dataset.files]
         layers = [identity for layer in self.layers for identity in layer.files]
         return (*self.dataset.files, *masks, *layers)
+
+    def using(self, bands: Bands) -> OpenDate:
+        """Return the date with other bands in use."""
+        return replace(self, bands=bands, masks=tuple(mask.used_with(bands) for mask in self.masks))
 
     def read(self, window: Window) -> Block:
         """Read a window, axes (time, row, col, value) of one date."""

@@ -205,9 +205,7 @@ class Scene:
             for date in dates[:-1]:
                 newest.grid.require_same(date.grid, newest.name, date.name)
             wanted = bands_in_use(newest.bands, newest.name, bands, named=self.bands is not None)
-            open_dates = [
-                replace(date, bands=wanted.find_in(date.bands, date.name)) for date in dates
-            ]
+            open_dates = [date.using(wanted.find_in(date.bands, date.name)) for date in dates]
             normal = None
             if self.normal is not None:
                 mask = open_normal(self.normal, newest.georeference, newest.name, self.access)

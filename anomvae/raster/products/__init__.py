@@ -17,6 +17,8 @@ from .desis import recognise_desis
 from .enmap import recognise_enmap
 from .envi import HeaderOfCube
 from .files import ProductFiles
+from .hls import Hls
+from .landsat import Landsat
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
 from .sentinel2 import Sentinel2
@@ -29,6 +31,8 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     recognise_desis,
     Sentinel2.recognise,
     HeaderOfCube.recognise,
+    Landsat.recognise,
+    Hls.recognise,
     Raster.recognise,  # whatever else GDAL opens
 )
 

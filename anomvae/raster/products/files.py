@@ -1,12 +1,13 @@
-"""The files of a product in a folder or a ZIP archive: found by their names, none is opened."""
+"""The files of a product in a folder or an archive: found by their names, none is opened."""
 
 from __future__ import annotations
 
 import os
 import re
+import tarfile
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element, ParseError, fromstring
@@ -18,6 +19,10 @@ MOST_FILES = 20_000
 """Files that are looked at: a SAFE folder has 150, a Zarr array may have millions."""
 MOST_BYTES = 64_000_000
 """Length of the longest metadata file."""
+ARCHIVE = re.compile(r"(?:/vsi(?:zip|tar)/)?(?P<path>.+?\.(?:zip|tar))(?:/(?P<member>.+))?", re.I)
+"""An archive, or a member of one as GDAL names it; a SAFE folder or an MTL may lie in it."""
+DAMAGES = (OSError, KeyError, RuntimeError, zipfile.BadZipFile, tarfile.TarError)
+"""What the reading of a file or of a member raises."""
 
 
 @dataclass(frozen=True)
@@ -25,23 +30,52 @@ class ProductFiles:
     """Files below a folder or in an archive."""
 
     root: str
-    """The folder, or GDAL's name of the archive (``/vsizip/scene.zip``)."""
+    """The folder, or GDAL's name of the archive (``/vsizip/scene.zip``) or of a folder in it."""
     names: tuple[str, ...]
     """Paths below the root, parts divided by ``/``, sorted."""
+    archive: str | None = field(default=None, kw_only=True)
+    """Path of the archive; None for a folder."""
 
     @classmethod
     def of(cls, root: str) -> ProductFiles:
-        """List a folder or a ZIP archive; empty where it is neither, or cannot be listed."""
+        """List a folder or an archive, whole; empty where it is neither, or cannot be listed."""
         if os.path.isdir(root):
             return cls(root, tuple(sorted(islice(_below(root), MOST_FILES))))
         if zipfile.is_zipfile(root):
-            return cls(f"/vsizip/{root}", _members(root))
+            return cls(f"/vsizip/{root}", _listed(_zipped, root), archive=root)
+        if root.lower().endswith(".tar") and os.path.isfile(root):
+            return cls(f"/vsitar/{root}", _listed(_tarred, root), archive=root)
         return cls(root, ())
 
-    @property
-    def archive(self) -> str | None:
-        """Path of the archive; None for a folder."""
-        return self.root.removeprefix("/vsizip/") if self.root.startswith("/vsizip/") else None
+    @classmethod
+    def near(cls, name: str, pattern: re.Pattern[str]) -> ProductFiles:
+        """List the files among which a product is that a user names by one name.
+
+        That is what lies directly in a folder, or beside a file whose name matches ``pattern``; of
+        an archive, or of a member, all of it.  Empty where the name is none of these.
+        """
+        found = ARCHIVE.fullmatch(name)
+        if found is not None and os.path.isfile(found["path"]):
+            return cls.of(found["path"])
+        folder, last = os.path.split(name)
+        if os.path.isdir(name):
+            folder = name
+        elif not pattern.fullmatch(last) or not os.path.isfile(name):
+            return cls(name, ())
+        return cls(folder, _directly_in(folder))
+
+    def name_of(self, path: str) -> str | None:
+        """Return the name of a file; None where the path is of a folder, or of another place."""
+        if self.archive is not None:
+            name = path.removeprefix(f"{self.root}/")
+        else:
+            name = "" if os.path.isdir(path) else os.path.basename(path)
+        return name if name in self.names else None
+
+    def starting(self, *starts: str) -> ProductFiles:
+        """Return the files whose names start with one of some texts in upper case, in any case."""
+        own = (n for n in self.names if PurePosixPath(n).name.upper().startswith(starts))
+        return replace(self, names=tuple(own))
 
     def matching(self, pattern: re.Pattern[str]) -> dict[str, re.Match[str]]:
         """Return the names whose last part matches ``pattern`` as a whole, with the matches."""
@@ -52,7 +86,15 @@ class ProductFiles:
         """Return the files of a folder below the root, which becomes the root."""
         start = f"{folder}/"
         names = (name.removeprefix(start) for name in self.names if name.startswith(start))
-        return ProductFiles(f"{self.root}/{folder}", tuple(names))
+        return ProductFiles(f"{self.root}/{folder}", tuple(names), archive=self.archive)
+
+    def absolute(self) -> ProductFiles:
+        """Return the files with absolute paths."""
+        if self.archive is None:
+            return replace(self, root=os.path.abspath(self.root))
+        start, end = self.root.split(self.archive, 1)
+        archive = os.path.abspath(self.archive)
+        return replace(self, root=f"{start}{archive}{end}", archive=archive)
 
     def path(self, name: str) -> str:
         """Return the path of a file, or its name for GDAL."""
@@ -61,8 +103,7 @@ class ProductFiles:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every file as one path each: the archive, or what lies in the folder."""
-        archive = self.archive
-        return (archive,) if archive is not None else tuple(map(self.path, self.names))
+        return tuple(map(self.path, self.names)) if self.archive is None else (self.archive,)
 
     def content(self, name: str) -> bytes:
         """Read a metadata file.
@@ -74,7 +115,7 @@ class ProductFiles:
         """
         try:
             content = self._content(name)
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+        except DAMAGES as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise RasterError(
                 f"{self.path(name)} cannot be read: {reason}. Fetch or unpack the product again."
@@ -111,8 +152,14 @@ class ProductFiles:
     def _content(self, name: str) -> bytes:
         if self.archive is None:
             return content_of(self.path(name))
-        with zipfile.ZipFile(self.archive) as archive, archive.open(name) as member:
-            return member.read(MOST_BYTES + 1)
+        folder = self.root.split(self.archive, 1)[1].lstrip("/")
+        member = f"{folder}/{name}" if folder else name
+        if self.root.startswith("/vsizip/"):
+            with zipfile.ZipFile(self.archive) as zipped, zipped.open(member) as file:
+                return file.read(MOST_BYTES + 1)
+        with tarfile.open(self.archive, "r:") as tarred:
+            content = tarred.extractfile(member)
+            return b"" if content is None else content.read(MOST_BYTES + 1)
 
     def _damaged(self, name: str, reason: str) -> RasterError:
         return RasterError(
@@ -128,10 +175,27 @@ def _below(folder: str) -> Iterator[str]:
         yield from (PurePosixPath(*parts, file).as_posix() for file in files)
 
 
-def _members(archive: str) -> tuple[str, ...]:
+def _directly_in(folder: str) -> tuple[str, ...]:
     try:
-        with zipfile.ZipFile(archive) as opened:
-            names = [name for name in opened.namelist() if not name.endswith("/")]
-    except (OSError, zipfile.BadZipFile):
+        with os.scandir(folder or os.curdir) as entries:
+            names = [entry.name for entry in entries if entry.is_file()]
+    except OSError:
         return ()
     return tuple(sorted(names[:MOST_FILES]))
+
+
+def _listed(members: Callable[[str], list[str]], archive: str) -> tuple[str, ...]:
+    try:
+        return tuple(sorted(members(archive)[:MOST_FILES]))
+    except DAMAGES:
+        return ()
+
+
+def _zipped(archive: str) -> list[str]:
+    with zipfile.ZipFile(archive) as opened:
+        return [name for name in opened.namelist() if not name.endswith("/")]
+
+
+def _tarred(archive: str) -> list[str]:
+    with tarfile.open(archive, "r:") as opened:
+        return [member.name for member in opened if member.isreg()]

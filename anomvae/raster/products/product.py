@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Self
 
+from ...addresses import displayed
+from ...errors import ConfigError
 from ...pixels.dates import date_of
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
@@ -21,6 +23,24 @@ class ProductOptions:
     """Side of a pixel, metres, of a product with several grids; None: its default."""
     band_axis: str | None = None
     """Name of the axis of bands of a cube; None: found by its wavelengths."""
+
+    def require(self, name: str, kind: str, *, resolution: float) -> None:
+        """Require what a product of one grid has: pixels of ``resolution``, and no axis of bands.
+
+        Raises
+        ------
+        ConfigError
+            When another resolution, or an axis, is chosen.
+        """
+        if self.resolution not in {None, resolution}:
+            raise ConfigError(
+                f"{displayed(name)} is {kind}, which is read at {resolution:g} m, not at "
+                f"{self.resolution:g} m: leave --resolution out."
+            )
+        if self.band_axis is not None:
+            raise ConfigError(
+                f"{displayed(name)} is {kind}, whose bands are files: leave --band-axis out."
+            )
 
 
 DEFAULT_OPTIONS = ProductOptions()

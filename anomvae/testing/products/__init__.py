@@ -9,6 +9,8 @@ from .cube import ProductCube, draw_cube
 from .desis import DESIS
 from .enmap import EnMAP
 from .envi import EnviCube, HeaderBesideGeoTIFF
+from .hls import Hls
+from .landsat import Landsat
 from .sentinel2 import Sentinel2
 from .writer import GeoTIFF, ProductWriter
 
@@ -18,13 +20,20 @@ WRITERS: tuple[ProductWriter, ...] = (
     Sentinel2("L1C"),
     EnviCube(),
     HeaderBesideGeoTIFF(),
+    Landsat(),
+    Landsat("L1TP", mission=8),
+    Hls(),
 )
 
 __all__ = [
     "DESIS",
     "WRITERS",
     "EnMAP",
+    "EnviCube",
     "GeoTIFF",
+    "HeaderBesideGeoTIFF",
+    "Hls",
+    "Landsat",
     "ProductCube",
     "ProductWriter",
     "Sentinel2",
