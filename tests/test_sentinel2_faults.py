@@ -1,0 +1,176 @@
+"""Sentinel-2 products that are damaged, incomplete or contradict themselves: one clear line."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+import rasterio
+from support.rasters import run
+from support.scene_files import is_sentence, read
+
+from anomvae.errors import AnomvaeError, GridMismatch, RasterError
+from anomvae.testing.products import Sentinel2
+
+
+@pytest.fixture
+def safe(tmp_path):
+    return Sentinel2().write(Sentinel2().cube(), tmp_path)
+
+
+def image(safe, name):
+    return next(safe.rglob(f"*{name}.jp2"))
+
+
+def rewrite(path, **changes):
+    """Write an image again with another profile."""
+    with rasterio.open(path) as file:
+        profile, values = file.profile, file.read()
+    with rasterio.open(
+        path, "w", **profile | {"QUALITY": 100, "REVERSIBLE": "YES"} | changes
+    ) as file:
+        file.write(values)
+
+
+def edit(path, pattern, text):
+    """Change the text of a metadata file."""
+    before = path.read_text()
+    assert re.search(pattern, before)
+    path.write_text(re.sub(pattern, text, before))
+
+
+def without_images(safe):
+    for path in safe.rglob("*.jp2"):
+        path.unlink()
+
+
+def another_tile(safe):
+    path = image(safe, "B05_20m")
+    path.rename(path.with_name(path.name.replace("T33SVB", "T33SVC")))
+
+
+def classes_of_another_tile(safe):
+    path = image(safe, "SCL_20m")
+    path.rename(path.with_name(path.name.replace("T33SVB", "T33SVC")))
+
+
+def truncated_metadata(safe):
+    path = safe / "MTD_MSIL2A.xml"
+    path.write_bytes(path.read_bytes()[:500])
+
+
+def other_pixels(safe):
+    rewrite(image(safe, "B05_20m"), transform=rasterio.Affine(10, 0, 5e5, 0, -10, 4000020))
+
+
+def other_zone(safe):
+    edit(next(safe.rglob("MTD_TL.xml")), "EPSG:32633", "EPSG:32634")
+
+
+def shifted_classes(safe):
+    rewrite(image(safe, "SCL_20m"), transform=rasterio.Affine(20, 0, 5e5 + 1200, 0, -20, 4000020))
+
+
+def shifted_band(safe):
+    rewrite(image(safe, "B11_20m"), transform=rasterio.Affine(20, 0, 5e5 + 1200, 0, -20, 4000020))
+
+
+def truncated_image(safe):
+    path = image(safe, "B05_20m")
+    path.write_bytes(path.read_bytes()[:90])
+
+
+FAULTS = [
+    (without_images, RasterError, "holds no image of a band"),
+    (another_tile, RasterError, r"images of 2 tiles or times \(T33SVB_.*T33SVC"),
+    (classes_of_another_tile, RasterError, r"images of 2 tiles or times"),
+    (truncated_metadata, RasterError, r"MTD_MSIL2A.xml is damaged: it is no XML"),
+    (lambda safe: edit(safe / "MTD_MSIL2A.xml", "Level-2A_User", "Level-9X_User"),
+     RasterError, "is damaged: its root is <Level-9X_User_Product>"),
+    (lambda safe: edit(safe / "MTD_MSIL2A.xml", ">10000<", ">0<"),
+     RasterError, "is damaged: its quantification is 0"),
+    (lambda safe: edit(safe / "MTD_MSIL2A.xml", ">10000<", "> <"),
+     RasterError, "is damaged: its BOA_QUANTIFICATION_VALUE is '', not a number"),
+    (lambda safe: edit(safe / "MTD_MSIL2A.xml", ">-1000<", ">much<"),
+     RasterError, "is damaged: its BOA_ADD_OFFSET is 'much', not a number"),
+    (other_pixels, RasterError, "has pixels of 10 m, but by its name they have 20 m"),
+    (other_zone, RasterError, "lies in EPSG:32633, but the metadata of its tile state EPSG:32634"),
+    (shifted_classes, GridMismatch, "SCL_20m.jp2 begins at .* do not cover the same ground"),
+    (shifted_band, GridMismatch, "B11_20m.jp2 begins at .* do not cover the same ground"),
+    (truncated_image, RasterError, "B05_20m.jp2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "kind", "message"), FAULTS)
+def test_a_fault_is_one_sentence_that_names_it(safe, damage, kind, message):
+    damage(safe)
+
+    with pytest.raises(kind, match=message) as error:
+        read(safe)
+
+    assert is_sentence(error)
+
+
+def test_a_damaged_product_of_a_batch_fails_alone(safe, tmp_path):
+    model = tmp_path / "m.safetensors"
+    assert run("train", safe, "-o", model, "--set", "training.max_steps=9").code == 0
+    damaged = shutil.copytree(safe, tmp_path / "damaged" / safe.name.replace("0601", "0611"))
+    for path in damaged.rglob("*20240601*.jp2"):
+        path.unlink()
+
+    result = run("score", safe, damaged, "-m", model, "-o", tmp_path / "out")
+
+    assert result.code == 5
+    assert "holds no image of a band" in result.err
+    assert (tmp_path / "out" / f"{safe.stem}.anomaly.tif").is_file()
+
+
+def test_missing_bands_are_named_and_the_others_read(safe, caplog):
+    image(safe, "B09_60m").unlink()
+
+    found = read(safe)
+
+    assert found.shape[-1] == 11
+    assert "has no image of B09" in caplog.text
+
+
+def test_a_grid_that_no_image_has_is_refused(safe):
+    for path in safe.rglob("*_60m.jp2"):
+        path.unlink()
+
+    result = run("info", safe, "--resolution", 60)
+
+    assert result.code == 2
+    assert "no raster with pixels of 60, but of 10, 20" in result.err
+
+
+def test_a_model_of_all_bands_refuses_a_product_that_lacks_one(safe, tmp_path):
+    model = tmp_path / "m.safetensors"
+    assert run("train", safe, "-o", model, "--set", "training.max_steps=9").code == 0
+    image(safe, "B09_60m").unlink()
+
+    result = run("score", safe, "-m", model, "-o", tmp_path / "out")
+
+    assert result.code == 4
+    assert "B09" in result.err
+
+
+def test_a_product_without_any_clear_pixel_is_one_clear_line(safe, tmp_path):
+    path = image(safe, "SCL_20m")
+    with rasterio.open(path) as file:
+        profile, values = file.profile, file.read()
+    with rasterio.open(path, "w", **profile | {"QUALITY": 100, "REVERSIBLE": "YES"}) as file:
+        file.write(np.full_like(values, 9))
+
+    result = run("detect", safe, "-o", tmp_path / "out", "--set", "training.max_steps=9")
+
+    assert result.code in {3, 4}
+    assert len(result.err.strip().splitlines()) == 1
+    assert "Traceback" not in result.err
+
+
+def test_a_folder_without_products_is_not_taken(tmp_path):
+    (tmp_path / "T33SVB.jp2").write_bytes(b"no image")
+
+    with pytest.raises(AnomvaeError):
+        read(tmp_path)
