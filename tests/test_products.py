@@ -36,7 +36,7 @@ def layers(folder, values):
         ("https://host/a/coast.tif?sig=a/b", "coast"),
         ("/vsizip/a.zip/coast.tif", "coast"),
         ("zip://a.zip!coast.tif", "coast"),
-        ('NETCDF:"a/b.nc":t2m', "b_t2m"),
+        ('HDF5:"/vsicurl/https://host/b.h5"://t2m', "t2m"),
     ],
 )
 def test_any_other_name_is_a_raster_whose_results_have_its_stem(name, stem):

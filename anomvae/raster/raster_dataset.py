@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 PAUSES = (0.5, 2.0)
 """Seconds to wait before each further attempt to read a window of a remote raster."""
 
+SWAPPING = ("netCDF", "HDF5", "HDF5Image", "HDF4", "HDF4Image", "Zarr")
+"""Drivers that take the last two axes of any cube for rows and columns."""
+
 
 @dataclass(frozen=True)
 class RasterDataset(Dataset):
@@ -193,6 +196,11 @@ def _require_real_bands(name: str, handle: DatasetReader, alpha: AlphaBands) -> 
         raise RasterError(
             f"{name} is a container of {len(handle.subdatasets)} rasters, not one raster. "
             f"Give one of them: {listed(handle.subdatasets, 4)}."
+        )
+    if handle.driver in SWAPPING and len(indexes) > 1:
+        raise RasterError(
+            f"{name} is a cube of {handle.driver}, whose driver reports neither the order of axes "
+            f"nor wavelengths. Name a local file as .nc, .h5 or .zarr, which is read without it."
         )
     if not indexes:
         kind = "only an alpha band" if handle.count else "no bands"

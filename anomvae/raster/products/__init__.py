@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from ...files import PathText
 from .array import ArrayProduct
+from .cubes import Cube
 from .desis import recognise_desis
 from .enmap import recognise_enmap
 from .envi import HeaderOfCube
@@ -33,6 +34,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     HeaderOfCube.recognise,
     Landsat.recognise,
     Hls.recognise,
+    Cube.recognise,
     Raster.recognise,  # whatever else GDAL opens
 )
 

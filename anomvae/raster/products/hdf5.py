@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +22,7 @@ from ...documents import require_regular
 from ...errors import RasterError
 from ...names import printable
 from ..losses import DAMAGED
-from .variables import Attribute, Variable, native
+from .variables import Attribute, Container, Variable, native, numbers_of
 
 if TYPE_CHECKING:
     import h5py
@@ -36,11 +37,15 @@ MOST_OBJECTS = 5000
 """Groups and datasets that are listed."""
 MOST_NUMBERS = 10_000
 """Numbers of an attribute."""
-CACHE = 64_000_000
+CACHE = 160_000_000
 """Bytes of chunks that stay decompressed."""
 
 FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError)
 """What h5py raises for a damaged file."""
+
+
+class ElsewhereError(RasterError):
+    """Data lie in another file."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,17 @@ class HDF5Variable(Variable):
 
 
 @dataclass(frozen=True)
-class HDF5File:
+class HDF5File(Container):
     """An open file of HDF5; it serves one thread."""
 
     name: str
     """The name that messages use."""
     handle: h5py.File
     """The open file."""
+    kind: str = "HDF5"
+    """Format, for people."""
+    fills: bool = False
+    """Whether it is of netCDF-4, whose floats have a fill value where nothing was written."""
 
     def variable(self, path: str) -> HDF5Variable:
         """Return a variable by its path.
@@ -116,10 +125,24 @@ class HDF5File:
 
         What lies in other files is left out; `find` refuses it.
         """
+        return list(self._variables)
+
+    @cached_property
+    def _variables(self) -> tuple[HDF5Variable, ...]:
         with reading(self.name):
             paths = sorted(islice(_paths(self.handle), MOST_OBJECTS))
-        found = map(self.find, paths)
-        return [variable for variable in found if variable is not None]
+        found = map(self._find_inside, paths)
+        return tuple(variable for variable in found if variable is not None)
+
+    def _find_inside(self, path: str) -> HDF5Variable | None:
+        try:
+            return self.find(path)
+        except ElsewhereError:
+            return None
+
+    def member(self, variable: Variable) -> str:
+        """Return how a user names one of its variables."""
+        return f"'HDF5:\"{self.name}\":/{variable.path}'"
 
     def _item(self, path: str, links: int = MOST_LINKS) -> Any:  # noqa: ANN401 - h5py is untyped
         """Return the object at a path, each part of which lies in the file; None: missing."""
@@ -149,8 +172,8 @@ class HDF5File:
                 raise self._elsewhere(path, "its numbers come from a missing or virtual array")
             self._require_inside(inner, source.dset_name)
 
-    def _elsewhere(self, path: str, reason: str) -> RasterError:
-        return RasterError(
+    def _elsewhere(self, path: str, reason: str) -> ElsewhereError:
+        return ElsewhereError(
             f"{self.name}: {path!r} is not read, because {printable(reason)}. Copy all data into "
             f"one file (h5repack, nccopy, h5py)."
         )
@@ -176,7 +199,8 @@ def open_hdf5(path: str, name: str | None = None) -> Iterator[HDF5File]:
         require_regular(path)
         handle = h5py.File(path, "r", rdcc_nbytes=CACHE)
     with handle:
-        yield HDF5File(title, handle)
+        netcdf = "_NCProperties" in handle.attrs or path.casefold().endswith((".nc", ".nc4"))
+        yield HDF5File(title, handle, "netCDF" if netcdf else "HDF5", netcdf)
 
 
 @contextmanager
@@ -210,7 +234,7 @@ def _attribute(item: Any, name: str) -> Attribute | None:  # noqa: ANN401 - as a
             return text.decode("utf-8", errors="replace")
         return text if isinstance(text, str) else None
     if value.dtype.kind in "biuf" and value.size <= MOST_NUMBERS:
-        return tuple(float(number) for number in value.reshape(-1))
+        return numbers_of(value)
     if value.dtype.kind in "SUO" and value.size <= MOST_NUMBERS:
         return " ".join(_words(value))
     return None

@@ -19,7 +19,7 @@ from ...pixels.tiling import Window, shape_of
 from ..array_dataset import StoredArray
 
 Attribute = str | tuple[float, ...]
-"""Text, or numbers."""
+"""Text, or numbers; whole ones are of the type int."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,39 @@ class Variable(ABC):
         """Return an attribute that is numbers; empty where there is none."""
         value = self.attributes.get(name, ())
         return () if isinstance(value, str) else value
+
+
+class Container(ABC):
+    """An open file or folder of variables; it serves one thread."""
+
+    name: str
+    """The name that messages use."""
+    kind: str
+    """Format, for people."""
+    fills: bool
+    """Whether floats that were never written have the fill value of netCDF."""
+
+    @abstractmethod
+    def find(self, path: str) -> Variable | None:
+        """Return a variable by its path; None where there is no array of real numbers.
+
+        Raises
+        ------
+        RasterError
+            When it is damaged.
+        """
+
+    @abstractmethod
+    def attributes(self, path: str = "/") -> Mapping[str, Attribute]:
+        """Return the attributes of a group or a variable; empty where it is missing."""
+
+    @abstractmethod
+    def variables(self) -> Sequence[Variable]:
+        """Return all arrays of real numbers, in order of their paths."""
+
+    @abstractmethod
+    def member(self, variable: Variable) -> str:
+        """Return how a user names one of its variables."""
 
 
 def axis_name(dim: str, number: int) -> str:
@@ -154,6 +187,20 @@ class StoredCube(StoredArray):
         others = tuple(axis for axis in range(stored.ndim) if axis not in order)
         cube = np.transpose(stored, (*order, *others))
         return cube.reshape((*cube.shape[: len(order)], 1)[:3])
+
+
+def numbers_of(values: NDArray[Any]) -> tuple[float, ...]:
+    """Return the numbers of an attribute; of float32 those that were meant, .001 for .00100000005.
+
+    Examples
+    --------
+    >>> numbers_of(np.array([0.001], np.float32))
+    (0.001,)
+    """
+    flat = np.reshape(values + 0, -1)  # truth values become numbers
+    if flat.dtype == np.float32:
+        return tuple(float(str(number)) for number in flat)
+    return tuple(flat.tolist())
 
 
 def native(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -5,6 +5,7 @@ written as each must be read with the same values, mask, wavelengths, place and 
 write a module with a `ProductWriter` and a row here.
 """
 
+from .cf import HDF5, NetCDF3, NetCDF4
 from .cube import ProductCube, draw_cube
 from .desis import DESIS
 from .enmap import EnMAP
@@ -16,6 +17,9 @@ from .writer import GeoTIFF, ProductWriter
 
 WRITERS: tuple[ProductWriter, ...] = (
     GeoTIFF(),
+    NetCDF4(),
+    NetCDF3(),
+    HDF5(),
     Sentinel2("L2A"),
     Sentinel2("L1C"),
     EnviCube(),
@@ -27,6 +31,7 @@ WRITERS: tuple[ProductWriter, ...] = (
 
 __all__ = [
     "DESIS",
+    "HDF5",
     "WRITERS",
     "EnMAP",
     "EnviCube",
@@ -34,6 +39,8 @@ __all__ = [
     "HeaderBesideGeoTIFF",
     "Hls",
     "Landsat",
+    "NetCDF3",
+    "NetCDF4",
     "ProductCube",
     "ProductWriter",
     "Sentinel2",
