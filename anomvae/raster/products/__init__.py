@@ -20,6 +20,7 @@ from .envi import HeaderOfCube
 from .files import ProductFiles
 from .hls import Hls
 from .landsat import Landsat
+from .prisma import Prisma
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
 from .sentinel2 import Sentinel2
@@ -30,6 +31,7 @@ Recogniser = Callable[[str, ProductOptions], Product | None]
 RECOGNISERS: tuple[Recogniser, ...] = (
     recognise_enmap,
     recognise_desis,
+    Prisma.recognise,
     Sentinel2.recognise,
     HeaderOfCube.recognise,
     Landsat.recognise,

@@ -12,6 +12,7 @@ from .enmap import EnMAP
 from .envi import EnviCube, HeaderBesideGeoTIFF
 from .hls import Hls
 from .landsat import Landsat
+from .prisma import PRISMA, PRISMAL1
 from .sentinel2 import Sentinel2
 from .writer import GeoTIFF, ProductWriter
 
@@ -27,11 +28,17 @@ WRITERS: tuple[ProductWriter, ...] = (
     Landsat(),
     Landsat("L1TP", mission=8),
     Hls(),
+    EnMAP(),
+    DESIS(),
+    PRISMA(),
+    PRISMAL1(),
 )
 
 __all__ = [
     "DESIS",
     "HDF5",
+    "PRISMA",
+    "PRISMAL1",
     "WRITERS",
     "EnMAP",
     "EnviCube",
