@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -58,9 +59,11 @@ def test_a_product_is_named_by_any_file_of_it_by_its_folder_or_by_an_archive(wri
     product = writer.write(writer.cube(), tmp_path)
     archive = shutil.make_archive(tmp_path / "order", "zip", tmp_path, product.name)
     member = f"/vsizip/{archive}/{product.name}/{part_of(product, 'METADATA').name}"
+    with tarfile.open(tmp_path / "order.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        tar.add(product, product.name)
     expected = read(product)
 
-    for name in (*product.iterdir(), Path(archive), member):
+    for name in (*product.iterdir(), Path(archive), tmp_path / "order.tar", member):
         scene = Scene.of(name)
         assert scene.stem == product.name
         assert scene.dates[0].date == writer.cube().day
@@ -277,7 +280,7 @@ def test_enmap_l1b_is_refused_because_its_detectors_differ_in_their_grids(tmp_pa
     assert "L2A or L1C" in result.err
 
 
-def test_an_archive_of_tar_is_to_be_unpacked(tmp_path):
+def test_a_compressed_archive_of_tar_is_to_be_unpacked(tmp_path):
     product = EnMAP().write(EnMAP().cube(), tmp_path)
     archive = shutil.make_archive(tmp_path / product.name, "gztar", tmp_path, product.name)
 

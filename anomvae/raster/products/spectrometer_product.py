@@ -37,8 +37,7 @@ IMAGES = (".tif", ".tiff", ".geotiff", ".bsq", ".bil", ".bip", ".jp2")
 """Suffixes of rasters in which the products are delivered."""
 FILL = 255
 """Class of pixels without data in masks whose classes are defined."""
-ZIPPED = re.compile(r"/vsizip/(?P<archive>.+?\.zip)/(?P<file>.+)", re.IGNORECASE)
-TAR = re.compile(r"\.(tar|tgz|tar\.gz)", re.IGNORECASE)
+COMPRESSED = re.compile(r"\.(tgz|tar\.gz)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,14 @@ class SpectrometerProduct(Product):
     files: ProductFiles
     """Its files, without those of others."""
     beginning: str
-    """What the names of its files begin with; empty for an archive of tar."""
+    """What the names of its files begin with; empty for a compressed archive."""
     level: str
     """Level of processing: ``L2A``."""
 
     @property
     def stem(self) -> str:
         """The beginning of its files."""
-        return self.beginning or TAR.split(PurePath(self.name).name)[0]
+        return self.beginning or COMPRESSED.sub("", PurePath(self.name).name)
 
     @property
     def date(self) -> date | None:
@@ -71,11 +70,8 @@ class SpectrometerProduct(Product):
 
     def absolute(self) -> SpectrometerProduct:
         """Return the product with absolute paths."""
-        archive = self.files.archive
-        path = os.path.abspath(archive or self.files.root)
-        root = path if archive is None else f"/vsizip/{path}"
         name = os.path.abspath(self.name) if is_local(self.name) else self.name
-        return replace(self, name=name, files=replace(self.files, root=root))
+        return replace(self, name=name, files=self.files.absolute())
 
     @contextmanager
     def open(self, access: Access = DEFAULT) -> Iterator[Dataset]:
@@ -108,7 +104,7 @@ class SpectrometerProduct(Product):
         title = displayed(self.name)
         if not self.beginning:
             raise RasterError(
-                f"{title} is an archive of tar, in which no pixel is found without reading all "
+                f"{title} is a compressed archive, in which no pixel is found without reading all "
                 f"before it. Unpack it (tar -xf), and name the folder or the ZIP file in it."
             )
         known = {level.name: level for level in self.sensor.levels}
@@ -178,45 +174,19 @@ def recognise_spectra(
 
 
 def _found(sensor: Spectrometer, name: str) -> SpectrometerProduct | None:
-    last, inside = os.path.basename(name), ZIPPED.fullmatch(name)
-    if inside is not None:
-        return _with(sensor, name, ProductFiles.of(inside["archive"]), inside["file"])
-    if not is_local(name):
-        return None
-    if os.path.isdir(name):
-        return _with(sensor, name, _folder(name))
-    if sensor.pattern.fullmatch(last):
-        return _with(sensor, name, _folder(os.path.dirname(name) or os.curdir), last)
-    if last.lower().endswith(".zip"):
-        return _with(sensor, name, ProductFiles.of(name))
-    if TAR.search(last) and sensor.name.lower() in last.lower() and os.path.isfile(name):
+    """Return the product of a file among others, or the only one of a folder or an archive."""
+    last = os.path.basename(name)
+    if COMPRESSED.search(last) and sensor.name.lower() in last.lower() and os.path.isfile(name):
         return SpectrometerProduct(name, sensor, ProductFiles(name, ()), "", "")
-    return None
-
-
-def _with(
-    sensor: Spectrometer, name: str, files: ProductFiles, member: str = ""
-) -> SpectrometerProduct | None:
-    """Return the product of a file among others, or the only one of them."""
-    found = files.matching(sensor.pattern)
-    parts = [
-        match for match in found.values() if match["part"].upper().startswith((METADATA, SPECTRA))
-    ]
-    stems = {match["stem"] for match in parts}
-    if member:
+    files = ProductFiles.near(name, sensor.pattern)
+    found, member = files.matching(sensor.pattern), files.name_of(name)
+    named = (METADATA, SPECTRA)
+    stems = {m["stem"] for m in found.values() if m["part"].upper().startswith(named)}
+    if member is not None:
         stems &= {found[member]["stem"]} if member in found else set()
     if len(stems) != 1:
         return None
     mine = {file: match for file, match in found.items() if match["stem"] in stems}
     first = next(iter(mine.values()))
-    own = ProductFiles(files.root, tuple(mine))
+    own = replace(files, names=tuple(mine))
     return SpectrometerProduct(name, sensor, own, first["stem"], first["level"].upper())
-
-
-def _folder(folder: str) -> ProductFiles:
-    """List a folder, without those below it."""
-    try:
-        names = tuple(sorted(entry.name for entry in os.scandir(folder) if entry.is_file()))
-    except OSError:
-        names = ()
-    return ProductFiles(folder, names)
