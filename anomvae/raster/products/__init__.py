@@ -15,6 +15,7 @@ from ...files import PathText
 from .array import ArrayProduct
 from .cubes import Cube
 from .desis import recognise_desis
+from .emit import Emit
 from .enmap import recognise_enmap
 from .envi import HeaderOfCube
 from .files import ProductFiles
@@ -36,6 +37,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     HeaderOfCube.recognise,
     Landsat.recognise,
     Hls.recognise,
+    Emit.recognise,
     Cube.recognise,
     Raster.recognise,  # whatever else GDAL opens
 )

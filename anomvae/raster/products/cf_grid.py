@@ -80,17 +80,17 @@ def place_of(file: Container, variable: Variable, axes: Axes) -> Place:
     if not crs and xs is not None and xs.units.casefold() in UNITS:
         crs, guessed = WGS84, (f"coordinate reference system: {WGS84}, because x is in degrees",)
     if xs is not None and ys is not None and xs.regular and ys.regular:
-        grid = Grid(shape, _transform(xs, ys), _text(crs))
+        grid = Grid(shape, _transform(xs, ys), crs_text(crs))
         return Place(Georeference(grid), ys.step > 0, xs.step < 0, guessed)
     transform = _geotransform(mapping)
     if transform is not None and (xs is None or ys is None):
-        return Place(Georeference(Grid(shape, transform, _text(crs))))
-    points = _swath(file, variable, axes)
-    grid = Grid(shape)
-    if points:
-        return Place(Georeference(grid, gcps=points, gcps_crs=_text(WGS84)))
-    missing = "irregular" if xs is not None and ys is not None else "missing"
-    return Place(Georeference(grid), guessed=(f"place: unknown, its coordinates are {missing}",))
+        return Place(Georeference(Grid(shape, transform, crs_text(crs))))
+    swath = _swath(file, variable, axes)
+    if swath is not None:
+        return Place(swath)
+    reason = "irregular" if xs is not None and ys is not None else "missing"
+    unknown = f"place: unknown, its coordinates are {reason}"
+    return Place(Georeference(Grid(shape)), guessed=(unknown,))
 
 
 @dataclass(frozen=True)
@@ -172,12 +172,12 @@ def _crs(mapping: Mapping[str, Attribute], file: Container) -> str:
     for text in texts:
         if isinstance(text, tuple) and len(text) == 1:
             text = f"EPSG:{text[0]:.0f}"
-        if isinstance(text, str) and text.strip() and _text(text):
+        if isinstance(text, str) and text.strip() and crs_text(text):
             return text
     return ""
 
 
-def _text(crs: str) -> str:
+def crs_text(crs: str) -> str:
     """Return a coordinate reference system as a grid holds it; empty where PROJ knows none."""
     if not crs:
         return ""
@@ -208,8 +208,12 @@ def _projection(mapping: Mapping[str, Attribute]) -> str:
 
 def _geotransform(mapping: Mapping[str, Attribute]) -> Transform | None:
     """Return the transform that GDAL writes into a grid mapping."""
-    text = mapping.get("GeoTransform", "")
-    numbers = text.split() if isinstance(text, str) else text
+    return transform_of(mapping.get("GeoTransform", ""))
+
+
+def transform_of(value: Attribute) -> Transform | None:
+    """Return a transform in the order of GDAL as that of a grid; None where it is none."""
+    numbers = value.split() if isinstance(value, str) else value
     try:
         c, a, b, f, d, e = map(float, numbers)
     except ValueError:
@@ -219,7 +223,7 @@ def _geotransform(mapping: Mapping[str, Attribute]) -> Transform | None:
     return found if usable and a * e != b * d else None
 
 
-def _swath(file: Container, variable: Variable, axes: Axes) -> tuple[GroundControlPoint, ...]:
+def _swath(file: Container, variable: Variable, axes: Axes) -> Georeference | None:
     """Return control points of a swath whose latitude and longitude have rows and columns."""
     dims = variable.dims[axes.rows], variable.dims[axes.cols]
     shape = variable.shape[axes.rows], variable.shape[axes.cols]
@@ -230,24 +234,25 @@ def _swath(file: Container, variable: Variable, axes: Axes) -> tuple[GroundContr
         )
         if role in {ROW, COL} and one.dims == dims and one.shape == shape and all(dims):
             found.setdefault(role, one)
-    if len(found) < 2:
-        return ()
-    lines, samples = (np.unique(np.linspace(0, n - 1, POINTS).astype(int)) for n in shape)
-    ys, xs = (_sampled(found[role], lines, samples) for role in (ROW, COL))
-    return tuple(
+    return control_points(Grid(shape), found[ROW], found[COL]) if len(found) == 2 else None
+
+
+def control_points(grid: Grid, latitude: Variable, longitude: Variable) -> Georeference:
+    """Locate a grid by some pixels of arrays of latitude and longitude, axes (row, col)."""
+    lines, samples = (np.unique(np.linspace(0, n - 1, POINTS).astype(int)) for n in grid.shape)
+    ys, xs = (_sampled(one, lines, samples) for one in (latitude, longitude))
+    points = tuple(
         GroundControlPoint(int(row) + 0.5, int(col) + 0.5, float(x), float(y))
-        for row, values in zip(lines, zip(xs, ys, strict=True), strict=True)
+        for row, *values in zip(lines, xs, ys, strict=True)
         for col, x, y in zip(samples, *values, strict=True)
         if abs(x) <= 360 and abs(y) <= 90
     )
+    return Georeference(grid, gcps=points, gcps_crs=crs_text(WGS84) if points else "")
 
 
 def _sampled(
     variable: Variable, lines: NDArray[np.int64], samples: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    width = variable.shape[1]
-    rows = [
-        variable.read((slice(int(line), int(line) + 1), slice(0, width)))[0][samples]
-        for line in lines
-    ]
+    width = slice(0, variable.shape[1])
+    rows = [variable.read((slice(line, line + 1), width))[0][samples] for line in lines.tolist()]
     return np.asarray(rows, np.float64)

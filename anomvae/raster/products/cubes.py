@@ -29,7 +29,8 @@ from .cf_choice import Layer, layers_of
 from .cf_grid import place_of
 from .cf_time import times_of
 from .cf_values import Cleaned, Flipped, Joined, Radiometry
-from .hdf5 import SIGNATURE, open_hdf5
+from .emit import emit_dataset, is_emit
+from .hdf5 import SIGNATURE, HDF5File, open_hdf5
 from .netcdf3 import SIGNATURES, open_netcdf3
 from .product import Product, ProductOptions
 from .variables import Container, StoredCube
@@ -127,6 +128,8 @@ class Cube(Product):
         return layers_of(file, self.member, self.band_axis, access)
 
     def _dataset(self, file: Container, access: Access) -> ArrayDataset:
+        if isinstance(file, HDF5File) and self.member is None and is_emit(file):
+            return emit_dataset(file, self.path, self.date)
         layers = self._layers(file, access)
         times = _times(file, layers)
         if len(times) > 1 and self.index is None:

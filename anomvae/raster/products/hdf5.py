@@ -120,6 +120,15 @@ class HDF5File(Container):
             item = self._item(path)
             return {} if item is None else attributes_of(item)
 
+    def texts(self, path: str) -> tuple[str, ...]:
+        """Return an array of texts; empty where there is none."""
+        with reading(self.name):
+            item = self._item(path)
+            if item is None or getattr(item, "dtype", None) is None or item.dtype.kind not in "SO":
+                return ()
+            self._require_inside(item, path)
+            return tuple(_words(np.asarray(item[()])))
+
     def variables(self) -> list[HDF5Variable]:
         """Return all arrays of real numbers in the file, in order of their paths.
 
@@ -232,7 +241,7 @@ def _attribute(item: Any, name: str) -> Attribute | None:  # noqa: ANN401 - as a
         text = value.reshape(-1)[0]
         if isinstance(text, bytes):
             return text.decode("utf-8", errors="replace")
-        return text if isinstance(text, str) else None
+        return str(text) if isinstance(text, str) else None
     if value.dtype.kind in "biuf" and value.size <= MOST_NUMBERS:
         return numbers_of(value)
     if value.dtype.kind in "SUO" and value.size <= MOST_NUMBERS:

@@ -8,6 +8,7 @@ write a module with a `ProductWriter` and a row here.
 from .cf import HDF5, NetCDF3, NetCDF4
 from .cube import ProductCube, draw_cube
 from .desis import DESIS
+from .emit import EMIT
 from .enmap import EnMAP
 from .envi import EnviCube, HeaderBesideGeoTIFF
 from .hls import Hls
@@ -21,6 +22,7 @@ WRITERS: tuple[ProductWriter, ...] = (
     NetCDF4(),
     NetCDF3(),
     HDF5(),
+    EMIT(),
     Sentinel2("L2A"),
     Sentinel2("L1C"),
     EnviCube(),
@@ -36,6 +38,7 @@ WRITERS: tuple[ProductWriter, ...] = (
 
 __all__ = [
     "DESIS",
+    "EMIT",
     "HDF5",
     "PRISMA",
     "PRISMAL1",
