@@ -89,14 +89,14 @@ def checked(part: Any) -> Any:  # noqa: ANN401 - JSON
     return read_json(text)
 
 
-def content_of(path: str | Path) -> bytes:
+def content_of(path: str | Path, most: int = MAX_BYTES) -> bytes:
     """Return the content of a file, of which no more is read than shows that it is too long.
 
     Raises `OSError` if it cannot be read.
     """
     require_regular(path)
     with Path(path).open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+        return file.read(most + 1)
 
 
 def require_regular(path: str | Path) -> None:

@@ -13,6 +13,7 @@ from anomvae.config import resolve_config
 from anomvae.monitoring.date_history import DateHistory
 from anomvae.monitoring.scoring import scoring_of
 from anomvae.monitoring.sources import FoundScene
+from anomvae.raster import BandStack, StackBand
 
 DAYS = ("2024-06-01", "2024-06-11", "2024-06-21", "2024-07-01", "2024-07-11")
 SEQUENTIAL = ("model.family=sequential", "training.max_steps=60", "training.trim=0")
@@ -225,7 +226,9 @@ def test_bands_in_files_of_their_own_are_joined_for_every_date(folder, rasters, 
             str(write(folder / f"{day}-{name}.tif", band[None]))
             for name, band in zip(names, values, strict=True)
         ]
-        offer.append(FoundScene(day, f"s2/{name_of(day)}", tuple(read), names))
+        source = f"s2/{name_of(day)}"
+        stack = BandStack(source, tuple(map(StackBand, names, read)))
+        offer.append(FoundScene(day, source, tuple(read), stack))
     site = watch(folder, site=SERIES).site[0]
 
     before = DateHistory(3, offer, set()).before(offer[1])

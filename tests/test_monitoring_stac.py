@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 
+import numpy as np
 import pytest
 from support import servers
 from support.rasters import BANDS, bands_of, land, plant, trained, write
@@ -12,11 +13,14 @@ from support.watching import START, Clock, Stub, rows, run_watch, served, watch
 import anomvae
 from anomvae.errors import FileError
 from anomvae.monitoring.config import StacConfig
-from anomvae.monitoring.scoring import scoring_of
+from anomvae.monitoring.scoring import scene_of, scoring_of
+from anomvae.pixels.tiling import whole
+from anomvae.testing.products.stac import StacWriter
 
 pystac = pytest.importorskip("pystac")
 pytest.importorskip("pystac_client")
 from anomvae.monitoring.catalogue import catalogued  # noqa: E402 - what it needs is optional
+from anomvae.monitoring.items import Entry, item_of  # noqa: E402
 
 BOX = [14.0, 50.0, 14.1, 50.1]
 
@@ -75,7 +79,7 @@ def test_the_items_of_a_static_catalogue_are_scenes_oldest_first(tmp_path, archi
 
     assert [scene.identity for scene in scenes] == ["s2/a", "s2/c", "s2/b"]
     assert scenes[0].read == (archive.replace("catalog.json", "a-data.tif"),)
-    assert scenes[0].bands == ()
+    assert scenes[0].product.assets == ("data",)
 
 
 def test_a_catalogue_may_lie_in_a_folder(tmp_path):
@@ -120,7 +124,7 @@ def test_each_asset_may_be_a_band(tmp_path, archive):
 
     (scene,) = listed(archive, assets=("nir", "red"))
 
-    assert scene.bands == ("nir", "red")
+    assert scene.product.assets == ("nir", "red")
     assert [path.rpartition("/")[2] for path in scene.read] == ["a-nir.tif", "a-red.tif"]
 
 
@@ -259,3 +263,20 @@ def test_bands_are_read_from_the_assets_over_http(tmp_path, archive, assets):
     assert (done.done, done.code) == (1, 0), done.messages
     assert (bands_of(path)[:, 1:] == bands_of(expected.path)[:, 1:]).all()
     assert not list(tmp_path.rglob("*.vrt"))
+
+
+def test_scale_offset_wavelengths_and_masks_of_an_item_hold_in_a_watch(tmp_path):
+    writer = StacWriter()
+    cube = writer.cube()
+    path = writer.write(cube, tmp_path)
+    entry = Entry(json.loads(path.read_text()), str(path))
+
+    scene = item_of(entry, StacConfig(url=str(path), assets=("red", "rededge1"))).scene
+
+    assert scene.date == cube.day
+    with scene_of(scene).open() as opened:
+        assert (opened.scene.stem, opened.grid.shape) == (writer.stem(path), (120, 120))
+        values = opened.read(whole(opened.grid.shape))[0]
+        assert [band.wavelength for band in opened.bands] == [665, 704]
+    expected = np.where(cube.hidden[..., None], np.nan, cube.reflectance[..., 2:4])
+    np.testing.assert_allclose(values[::2, ::2], expected, atol=1e-6)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ..addresses import concealed, displayed, local_path, unsigned
 from ..hosts import require_allowed
 from ..names import one_line, printable
+from ..raster.products.stac import StacItem
+from ..raster.products.stac_assets import mask_assets
+from ..raster.products.stac_item import Item, number_of, read_item, short, table_of, text_of
 from .config import StacConfig
 from .sources import FoundScene
 
 BASELINES = ("s2:processing_baseline", "processing:version", "version")
 """Properties that name the processing of an item, the first that is present."""
-MOST_CHARACTERS = 10_000
-"""Length of the longest id or address; a signature has 2,000."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,14 @@ class CatalogueItem:
         if self.bbox is None:
             return None
         if not isinstance(self.bbox, list) or len(self.bbox) not in {4, 6}:
-            raise TypeError(f"its bbox is {_short(self.bbox)}, expected four or six numbers")
-        return tuple(_number(number, "a number of its bbox") for number in self.bbox)
+            raise TypeError(f"its bbox is {short(self.bbox)}, expected four or six numbers")
+        return tuple(number_of(number, "a number of its bbox") for number in self.bbox)
 
     @property
     def cloud(self) -> float | None:
         """Clouds, percent; None: unknown."""
         cover = self.cloud_cover
-        return None if cover is None else _number(cover, "its eo:cloud_cover")
+        return None if cover is None else number_of(cover, "its eo:cloud_cover")
 
 
 def item_of(entry: Entry, config: StacConfig) -> CatalogueItem:
@@ -80,17 +81,20 @@ def item_of(entry: Entry, config: StacConfig) -> CatalogueItem:
 
     if entry.error is not None:
         raise entry.error
-    document, assets = _table(entry.document, "it"), config.assets
-    name = _text(document.get("id"), "its id")
-    _table(document.get("properties"), "its properties")
-    given = _table(document.get("assets"), "its assets")
+    document, assets = table_of(entry.document, "it"), config.assets
+    name = text_of(document.get("id"), "its id")
+    table_of(document.get("properties"), "its properties")
+    given = table_of(document.get("assets"), "its assets")
     lacks = next((asset for asset in assets if asset not in given), None)
     for asset in assets if lacks is None else ():
-        _text(_table(given[asset], f"asset {asset!r}").get("href"), f"the href of {asset!r}")
+        text_of(table_of(given[asset], f"asset {asset!r}").get("href"), f"the href of {asset!r}")
+    read = read_item(document)  # before pystac changes it
     item = pystac.Item.from_dict(document, href=entry.href, preserve_dict=False)
     if entry.href is not None:
         item.set_self_href(entry.href)
-    collection = None if item.collection_id is None else _text(item.collection_id, "its collection")
+    collection = (
+        None if item.collection_id is None else text_of(item.collection_id, "its collection")
+    )
     return CatalogueItem(
         name=_shown(name),
         collection=collection,
@@ -99,7 +103,7 @@ def item_of(entry: Entry, config: StacConfig) -> CatalogueItem:
         cloud_cover=item.properties.get("eo:cloud_cover"),
         assets=tuple(item.assets),
         lacks=lacks,
-        scene=_scene(item, collection, () if lacks else assets, config.url),
+        scene=_scene(read, item, () if lacks else assets, config.url),
     )
 
 
@@ -122,22 +126,32 @@ def faulty(entry: Entry, error: Exception) -> FoundScene:
 
 
 def _scene(
+    read: Item,
     item: Any,  # noqa: ANN401 - pystac's
-    collection: str | None,
     names: tuple[str, ...],
     catalogue: str,
 ) -> FoundScene:
-    whole = "/".join(filter(None, [collection, item.id]))
-    versions = (item.properties.get(name) for name in BASELINES)
+    whole = "/".join(filter(None, [read.collection, read.id]))
+    versions = (read.properties.get(name) for name in BASELINES)
     baseline = next((version for version in versions if version is not None), "")
     if not isinstance(baseline, str | int | float):
         raise ValueError("its processing version is neither text nor a number")
     identity = f"{whole}@{printable(str(baseline))}" if baseline != "" else whole
-    assets = [item.assets[name] for name in names]
-    hrefs = tuple(local_path(asset.get_absolute_href() or asset.href) for asset in assets)
-    for href in hrefs:
-        require_allowed(href, catalogue)
-    return FoundScene(_distinct(identity), _distinct(whole), hrefs, names if len(names) > 1 else ())
+    masks = [asset.key for asset, _ in mask_assets(read)]
+    hrefs = {key: _absolute(item.assets[key], catalogue) for key in (*names, *masks)}
+    placed = (replace(asset, href=hrefs[asset.key]) for asset in read.assets if asset.key in hrefs)
+    source = _distinct(whole)
+    product = StacItem(source, "", replace(read, assets=tuple(placed)), assets=names)
+    return FoundScene(
+        _distinct(identity), source, tuple(hrefs[key] for key in names), product=product
+    )
+
+
+def _absolute(asset: Any, catalogue: str) -> str:  # noqa: ANN401 - pystac's
+    """Return the address of an asset; raise `FileError` if the catalogue may not name it."""
+    href = local_path(asset.get_absolute_href() or asset.href)
+    require_allowed(href, catalogue)
+    return href
 
 
 def _shown(text: str) -> str:
@@ -161,28 +175,3 @@ def _time(item: Any) -> datetime | None:  # noqa: ANN401 - pystac's
     if time is None:
         return None
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _table(value: Any, what: str) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    if not isinstance(value, dict):
-        raise TypeError(f"{what} is {_short(value)}, expected an object")
-    return value
-
-
-def _text(value: Any, what: str) -> str:  # noqa: ANN401 - JSON
-    if not isinstance(value, str) or not 0 < len(value) <= MOST_CHARACTERS:
-        raise TypeError(f"{what} is {_short(value)}, expected a text, not too long")
-    if printable(value) != value:
-        raise ValueError(f"{what} holds characters that are no text")
-    return value
-
-
-def _number(value: Any, what: str) -> float:  # noqa: ANN401 - JSON
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{what} is {_short(value)}, expected a number")
-    return float(value)
-
-
-def _short(value: Any) -> str:  # noqa: ANN401 - JSON
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -70,14 +70,9 @@ def scene_of(
     access: Access | None = None,
 ) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
-    from ..raster import BandStack, Scene, StackBand
+    from ..raster import Scene
     from ..raster.access import DEFAULT
     from ..raster.products import recognise
 
-    dates = [
-        BandStack(each.source, tuple(map(StackBand, each.bands, each.read)))
-        if each.bands
-        else each.product or recognise(each.read[0])
-        for each in (*found.before, found)
-    ]
+    dates = [each.product or recognise(each.read[0]) for each in (*found.before, found)]
     return Scene(tuple(dates), mask=mask, nodata=nodata, access=access or DEFAULT)

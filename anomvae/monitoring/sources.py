@@ -34,8 +34,7 @@ class FoundScene:
     source: str
     """Name of the scene in any state; without a signature."""
     read: tuple[str, ...]
-    """The raster or product to open, or one raster for each band, named by ``bands``."""
-    bands: tuple[str, ...] = ()
+    """The raster or product to open, or the rasters of its bands."""
     product: Product | None = None
     """What was recognised; None: it is recognised when it is scored."""
     state: FileIdentity | None = None

@@ -25,6 +25,7 @@ from .prisma import Prisma
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
 from .sentinel2 import Sentinel2
+from .stac import StacItem, recognise_stac
 from .stack import BandStack, StackBand
 
 Recogniser = Callable[[str, ProductOptions], Product | None]
@@ -39,6 +40,7 @@ RECOGNISERS: tuple[Recogniser, ...] = (
     Hls.recognise,
     Emit.recognise,
     Cube.recognise,
+    recognise_stac,
     Raster.recognise,  # whatever else GDAL opens
 )
 
@@ -79,6 +81,7 @@ __all__ = [
     "Raster",
     "Recogniser",
     "Sentinel2",
+    "StacItem",
     "StackBand",
     "recognise",
 ]

@@ -15,6 +15,7 @@ from .hls import Hls
 from .landsat import Landsat
 from .prisma import PRISMA, PRISMAL1
 from .sentinel2 import Sentinel2
+from .stac import StacWriter
 from .writer import GeoTIFF, ProductWriter
 
 WRITERS: tuple[ProductWriter, ...] = (
@@ -34,6 +35,7 @@ WRITERS: tuple[ProductWriter, ...] = (
     DESIS(),
     PRISMA(),
     PRISMAL1(),
+    StacWriter(),
 )
 
 __all__ = [
@@ -54,5 +56,6 @@ __all__ = [
     "ProductCube",
     "ProductWriter",
     "Sentinel2",
+    "StacWriter",
     "draw_cube",
 ]
