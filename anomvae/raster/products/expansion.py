@@ -37,6 +37,8 @@ RASTERS = frozenset(
 """Suffixes of rasters; PNG and JPEG in an archive of scenes are previews."""
 RESULTS = (".anomaly.tif", ".flags.tif", ".pvalues.tif")
 """Ends of the names of rasters that anomvae writes."""
+HEADER = ".hdr"
+"""End of the name of a header of ENVI; the scene is the file that it describes."""
 
 
 def expanded(
@@ -191,7 +193,7 @@ class _Search:
         """Return the products of files, by their paths."""
         products: dict[str, Product] = {}
         for path in paths:
-            product = None if path.endswith(RESULTS) else self._of_file(path)
+            product = None if path.lower().endswith((*RESULTS, HEADER)) else self._of_file(path)
             if product is not None:
                 products[path] = product
         return {path: [product] for path, product in distinct(products).items()}
@@ -216,5 +218,5 @@ def _is_raster(path: str) -> bool:
     if os.path.isdir(path):
         return PurePath(path).suffix.lower() == ".zarr"
     suffix = PurePath(path).suffix.lower()
-    headers = (f"{path}.hdr", os.path.splitext(path)[0] + ".hdr")
-    return suffix in RASTERS or (suffix != ".hdr" and any(map(os.path.isfile, headers)))
+    headers = (f"{path}{HEADER}", os.path.splitext(path)[0] + HEADER)
+    return suffix in RASTERS or (suffix != HEADER and any(map(os.path.isfile, headers)))
