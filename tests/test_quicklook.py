@@ -16,9 +16,7 @@ from anomvae.mapping.quicklook import (
     draw,
     overlay,
     stretched,
-    visible_bands,
 )
-from anomvae.pixels.bands import Band, unnamed_bands
 from anomvae.pixels.tiling import SamplingGrid, tiles
 
 sides = st.integers(1, 30)
@@ -117,23 +115,3 @@ def test_flags_are_red_over_pale_grey():
     result = overlay(image, np.array([[True, False]]))
 
     np.testing.assert_allclose(result[0], [FLAG, [0.7] * 3], atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("wavelengths", "positions"),
-    [
-        ((470, 560, 655, 865, 1610, 2200), [2, 1, 0]),
-        ((470, 480, 500, 545, 560, 655), [5, 3, 0]),
-        ((470, 480, 500, 545, 560, 590), [3, 2, 1]),
-        ((1240, 1500, 1610, 1700, 2100, 2200), [3, 2, 1]),
-        ((470, 560, 655, 865, 1610, None), [3, 2, 1]),
-        ([None] * 1, [0, 0, 0]),
-        ([None] * 2, [0, 0, 0]),
-        ([None] * 3, [0, 1, 2]),
-        ([None] * 9, [6, 4, 2]),
-    ],
-)
-def test_bands_are_chosen_by_wavelength_or_spaced_evenly(wavelengths, positions):
-    bands = [Band(index, "band", nm) for index, nm in enumerate(wavelengths, start=1)]
-
-    assert visible_bands(unnamed_bands(len(bands)).keep(bands)) == positions

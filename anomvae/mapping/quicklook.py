@@ -10,8 +10,9 @@ col[, band]).
 from __future__ import annotations
 
 import logging
+import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -20,15 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..names import printable
 from ..pixels.bands import Bands
+from ..pixels.picture_bands import picture_bands
 from ..pixels.tiling import SamplingGrid, Tile, Window
 from ..pixels.views import Block
 from ..stats.thresholds import Threshold
 
 SIDE = 512
-RED_GREEN_BLUE = (650.0, 550.0, 470.0)  # nm
 STRETCH = (2, 98)  # percent
 FLAG = (0.84, 0.10, 0.11)
+CAPTION = 60
+"""Characters of a line under the scene."""
 NO_DATA = (0.75, 0.75, 0.75)
 
 Array = NDArray[np.float32]
@@ -44,12 +48,22 @@ class QuickLookSpec:
     """Pixels of the quick look in the scene."""
     bands: list[int]
     """Bands for red, green and blue, positions from 0; none: the scene is not shown."""
+    caption: str = ""
+    """Which bands these are, for people."""
 
     @classmethod
-    def of(cls, shape: tuple[int, int], bands: Bands | None = None) -> QuickLookSpec:
-        """Choose pixels and bands for a scene; without ``bands`` it is not shown."""
-        shown = [] if bands is None else visible_bands(bands)
-        return cls(SamplingGrid.fitting(shape, SIDE), shown)
+    def of(
+        cls, shape: tuple[int, int], bands: Bands | None = None, declared: Sequence[int] = ()
+    ) -> QuickLookSpec:
+        """Choose pixels and bands for a scene; without ``bands`` it is not shown.
+
+        ``declared`` is as for `picture_bands`.
+        """
+        grid = SamplingGrid.fitting(shape, SIDE)
+        if bands is None:
+            return cls(grid, [])
+        picture = picture_bands(bands, declared)
+        return cls(grid, list(picture.positions), picture.caption)
 
     def preview(self, tile: Tile, block: Block) -> Array:
         """Sample the newest date of a tile, axes (row, col, band)."""
@@ -80,19 +94,6 @@ class QuickLook:
         for whole, ufunc, part in ((self.scores, np.fmax, scores), (self.flags, np.maximum, flags)):
             rows = ufunc.reduceat(part, starts[0], axis=0)
             whole[cells] = ufunc(whole[cells], ufunc.reduceat(rows, starts[1], axis=1))
-
-
-def visible_bands(bands: Bands) -> list[int]:
-    """Choose bands for red, green, blue, positions from 0: by wavelength, else spaced evenly."""
-    wavelengths = [band.wavelength for band in bands]
-    known = [nm for nm in wavelengths if nm is not None]
-    if len(known) == len(wavelengths) and min(known) < RED_GREEN_BLUE[1] and max(known) > 600:
-        return [int(np.argmin(np.abs(np.array(known) - wanted))) for wanted in RED_GREEN_BLUE]
-    if len(bands) < 3:
-        return [0, 0, 0]
-    if len(bands) == 3:
-        return [0, 1, 2]
-    return [int(index) for index in np.linspace(len(bands) - 1, 0, 5)[1:4]]
 
 
 def stretched(image: Array) -> Array:
@@ -150,6 +151,8 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
         for axes in scene:
             axes.imshow(image)
             axes.set_title("scene")
+            caption = textwrap.fill(printable(quicklook.spec.caption), CAPTION)
+            axes.set_xlabel(caption, fontsize="small", parse_math=False)
         valid = scores[np.isfinite(scores)]
         low, high = np.percentile(valid, (1, 99.8)) if valid.size else (0.1, 1.0)
         low = max(float(low), 1e-3)

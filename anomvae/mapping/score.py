@@ -168,7 +168,8 @@ def _require_area(rule: Rule, opened: OpenScene) -> None:
 
 
 def _quicklook(opened: OpenScene) -> QuickLook:
-    return QuickLook(QuickLookSpec.of(opened.grid.shape, opened.bands))
+    declared = opened.newest.dataset.facts.picture
+    return QuickLook(QuickLookSpec.of(opened.grid.shape, opened.bands, declared))
 
 
 def _deliver(
