@@ -9,7 +9,8 @@ import rasterio
 from support.rasters import run
 from support.scene_files import is_sentence, read
 
-from anomvae.errors import AnomvaeError, GridMismatch, RasterError
+from anomvae.errors import AnomvaeError, ConfigError, GridMismatch, RasterError
+from anomvae.raster import Scene
 from anomvae.testing.products import Sentinel2
 
 
@@ -174,3 +175,29 @@ def test_a_folder_without_products_is_not_taken(tmp_path):
 
     with pytest.raises(AnomvaeError):
         read(tmp_path)
+
+
+def test_missing_offsets_of_a_new_baseline_are_reported(safe, caplog):
+    edit(safe / "MTD_MSIL2A.xml", "<BOA_ADD_OFFSET.*?</BOA_ADD_OFFSET>", "")
+    with Scene.of(safe).open() as opened:
+        facts = opened.newest.dataset.facts
+
+    assert [band.offset for band in opened.bands] == [0.0] * 12
+    assert facts.guessed == (
+        "The metadata, of baseline 04.00, lack offsets, but products since baseline 04.00 have "
+        "-1000: none is applied.",
+    )
+    assert facts.guessed[0] in caplog.text
+
+
+def test_an_archive_of_two_products_is_a_question(safe, tmp_path):
+    other = safe.with_name(safe.name.replace("0601T", "0611T"))
+    shutil.copytree(safe, tmp_path / "both" / safe.name)
+    shutil.copytree(safe, tmp_path / "both" / other.name)
+    archive = shutil.make_archive(str(tmp_path / "two"), "zip", tmp_path / "both")
+
+    with pytest.raises(ConfigError, match=r"holds 2 products of Sentinel-2\. Name one") as error:
+        Scene.of(archive)
+
+    named = re.findall(r"/vsizip/\S+?\.xml", str(error.value))
+    assert [Scene.of(name).stem for name in named] == [safe.stem, other.stem]

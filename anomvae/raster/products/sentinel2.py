@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 
-from ...errors import ConfigError
+from ...errors import ConfigError, listed
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
 from ..gdal import absolute_uri
@@ -109,13 +109,18 @@ def _in_archive(name: str) -> Sentinel2 | None:
     match = ARCHIVE.fullmatch(name)
     if match is None or not os.path.isfile(match["path"]):
         return None
-    files, member = ProductFiles.of(match["path"]), match["member"]
+    path, member = match["path"], match["member"]
+    files = ProductFiles.of(path)
     documents = [one for one in files.matching(METADATA) if _holds(one, member)]
-    stem = Path(match["path"]).stem
     if len(documents) == 1:
         folder = PurePosixPath(documents[0]).parent
-        return _safe(name, folder.name or stem, files, documents[0], member)
-    return None if documents else _flat(name, files, member)
+        return _safe(name, folder.name or Path(path).stem, files, documents[0], member)
+    if documents:
+        raise ConfigError(
+            f"{name} holds {len(documents)} products of Sentinel-2. Name one of them: "
+            f"{listed([f'/vsizip/{path}/{document}' for document in documents], 3)}."
+        )
+    return _flat(name, files, member)
 
 
 def _holds(document: str, member: str) -> bool:

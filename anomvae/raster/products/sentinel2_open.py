@@ -130,6 +130,11 @@ class Sentinel2Files:
                 "No metadata lie beside the bands: reflectance is taken as stored number / "
                 "10000, without the offset of -1000 that products since baseline 04.00 have."
             )
+        elif any(band.offset is None for band in self.metadata.bands.values()):
+            guessed.append(
+                f"The metadata, of baseline {self.metadata.baseline}, lack offsets, but products "
+                f"since baseline 04.00 have -1000: none is applied."
+            )
         if not self.masks and self._beside(CLOUDS):
             guessed.append(
                 "The mask of clouds is a file of polygons (baseline before 04.00), which is not "
