@@ -170,6 +170,17 @@ def test_a_product_without_any_clear_pixel_is_one_clear_line(safe, tmp_path):
     assert "Traceback" not in result.err
 
 
+def test_band_files_of_two_levels_in_one_folder_are_refused(safe, tmp_path):
+    folder = tmp_path / "bucket"
+    folder.mkdir()
+    path = image(safe, "B05_20m")
+    shutil.copy(path, folder)
+    shutil.copy(path, folder / path.name.replace("_20m", ""))
+
+    with pytest.raises(RasterError, match=r"of L1C .* and of L2A .*, but a scene has one level"):
+        read(folder)
+
+
 def test_a_folder_without_products_is_not_taken(tmp_path):
     (tmp_path / "T33SVB.jp2").write_bytes(b"no image")
 

@@ -27,6 +27,8 @@ OLD_IMAGE = re.compile(
     r"(?P<band>B\d[\dA])(?P<side>)\.jp2"
 )
 """Names before December 2016; their time is that of processing."""
+GRID = re.compile(r"_\d0m\.\w+$")
+"""End of the name of an image that states its grid."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,11 @@ class Images:
         return tuple(sorted({f"{one.tile}_{one.time}" for one in self.items}))
 
     @property
+    def levels(self) -> tuple[str, ...]:
+        """Levels, each once: the names of L2A images state a grid, and only these."""
+        return tuple(sorted({"L2A" if GRID.search(name) else "L1C" for name in self.names}))
+
+    @property
     def title(self) -> str:
         """Tile and time of the first image."""
         return self.tiles[0]
@@ -103,7 +110,7 @@ class Images:
         return min(found, key=lambda one: (one.side > side, abs(one.side - side)), default=None)
 
     def require_one_tile(self, name: str) -> None:
-        """Require that the images are of one tile and time, and that there is any.
+        """Require that the images are of one tile, time and level, and that there is any.
 
         Raises
         ------
@@ -119,6 +126,11 @@ class Images:
             raise RasterError(
                 f"{name} holds images of {len(self.tiles)} tiles or times "
                 f"({listed(self.tiles)}), but a scene is one. Name an image of that which you mean."
+            )
+        if len(self.levels) > 1:
+            raise RasterError(
+                f"{name} holds images of L1C (..._B02.jp2) and of L2A (..._B02_10m.jp2), but a "
+                f"scene has one level. Move those of one level to another folder."
             )
 
 

@@ -56,11 +56,8 @@ class Sentinel2Files:
 
     @property
     def level(self) -> str:
-        """Level; the agency names grids in the names of L2A images, and only of these."""
-        if self.metadata.level:
-            return self.metadata.level
-        gridded = any(re.search(r"_\d0m\.\w+$", name) for name in self.images.names)
-        return "L2A" if gridded else "L1C"
+        """Level, as the metadata state, or the names of the images."""
+        return self.metadata.level or self.images.levels[0]
 
     @property
     def chosen(self) -> tuple[Image, ...]:
