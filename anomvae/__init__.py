@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from .evaluation.estimators import RXDetector, VAEDetector
     from .files import PathText
     from .fitting import Selection, detect, refit_threshold, train
-    from .mapping import MapResult, ScoreOptions, detect_scene, rethreshold, score_scene
+    from .mapping import (
+        ArrayResult,
+        MapResult,
+        ScoreOptions,
+        detect_array,
+        detect_scene,
+        rethreshold,
+        score_array,
+        score_scene,
+    )
     from .objects import AnomalyObject, Objects, read_objects
     from .raster import Access, Limits, Scene
 
@@ -29,6 +38,7 @@ __all__ = [
     "Access",
     "AnomalyObject",
     "AnomvaeError",
+    "ArrayResult",
     "Detector",
     "Evaluation",
     "Limits",
@@ -42,6 +52,7 @@ __all__ = [
     "VAEDetector",
     "__version__",
     "detect",
+    "detect_array",
     "detect_scene",
     "evaluate",
     "evaluate_detector",
@@ -49,6 +60,7 @@ __all__ = [
     "read_objects",
     "refit_threshold",
     "rethreshold",
+    "score_array",
     "score_scene",
     "train",
 ]
@@ -84,7 +96,10 @@ __getattr__ = lazily(
         "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
-        "mapping": ("MapResult", "ScoreOptions", "detect_scene", "rethreshold", "score_scene"),
+        "mapping": (
+            *("ArrayResult", "MapResult", "ScoreOptions"),
+            *("detect_array", "detect_scene", "rethreshold", "score_array", "score_scene"),
+        ),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
         "raster": ("Access", "Limits", "Scene"),
     },

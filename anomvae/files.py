@@ -12,7 +12,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from .names import fitted
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-PathText = str | Path
+PathText = str | os.PathLike[str]
 """A path, an URI, or whatever else GDAL opens by name."""
 SceneText = PathText | Sequence[PathText]
 """A raster, or one raster for each date of a scene, oldest first."""
@@ -36,9 +36,40 @@ MAX_NAME = 255  # bytes, of file systems
 PATIENCE = 1.0  # s; a run that removes files of a dead one holds its lock for a moment
 
 
-def as_paths(scene: SceneText) -> tuple[PathText, ...]:
-    """Return the rasters of a scene, one for each date."""
-    return (scene,) if isinstance(scene, str | Path) else tuple(scene)
+def as_path(name: object) -> str:
+    """Return a path as text.
+
+    Raises
+    ------
+    TypeError
+        When it is no path, such as an array of pixels.
+    """
+    if isinstance(name, str | os.PathLike):
+        path = os.fspath(name)
+        return path if isinstance(path, str) else os.fsdecode(path)
+    kind = f"{type(name).__module__.partition('.')[0]}.{type(name).__qualname__}"
+    if hasattr(name, "shape"):
+        raise TypeError(
+            f"An array ({kind} of shape {tuple(name.shape)}) is given where a path is expected. "
+            f"Use anomvae.score_array or anomvae.detect_array for pixels in memory, or write them "
+            f"to a file and give its path."
+        )
+    raise TypeError(
+        f"A path is expected, not a value of type {kind}. Give a text or a pathlib.Path."
+    )
+
+
+def as_paths(scene: SceneText | Sequence[object]) -> tuple[str, ...]:
+    """Return the rasters of a scene, one for each date; raises TypeError as `as_path`."""
+    if isinstance(scene, str | os.PathLike) or _has_numbers(scene):
+        return (as_path(scene),)
+    return tuple(map(as_path, scene)) if isinstance(scene, Iterable) else (as_path(scene),)
+
+
+def _has_numbers(value: object) -> bool:
+    """Return whether a value is an array of numbers, not of names; torch's types have no kind."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return hasattr(value, "shape") and kind not in {"O", "U", "T"}
 
 
 @dataclass(frozen=True)

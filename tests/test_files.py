@@ -195,5 +195,5 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path):
 
 def test_a_scene_is_one_raster_or_one_for_each_date():
     assert as_paths("a.tif") == ("a.tif",)
-    assert as_paths(Path("a.tif")) == (Path("a.tif"),)
-    assert as_paths(["a.tif", Path("b.tif")]) == ("a.tif", Path("b.tif"))
+    assert as_paths(Path("a.tif")) == ("a.tif",)
+    assert as_paths(["a.tif", Path("b.tif")]) == ("a.tif", "b.tif")

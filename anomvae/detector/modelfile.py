@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..documents import DocumentError, read_json, require_regular
 from ..errors import ConfigError, ModelFileError
+from ..files import PathText, as_path
 from ..stats.limits import MAX_CARD_BYTES, MAX_MODEL_BYTES
 from .card import Card, card_of
 from .format1 import renamed_card, renamed_tensors
@@ -59,7 +60,7 @@ def to_bytes(model: ModelFile) -> bytes:
     return content
 
 
-def read_card(path: str | Path) -> Card:
+def read_card(path: PathText) -> Card:
     """Read the description of a model, without its tensors.
 
     Raises
@@ -67,15 +68,15 @@ def read_card(path: str | Path) -> Card:
     ModelFileError
         When the file is missing, damaged, foreign, a pickle, or of a newer format.
     """
-    return _card(_entry(_header(Path(path)), path), path)
+    return _card(_entry(_header(path), path), path)
 
 
-def read_model(path: str | Path) -> ModelFile:
+def read_model(path: PathText) -> ModelFile:
     """Read a whole model, as `read_card`; check that its tensors are those that were written."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    entry = _entry(_header(Path(path)), path)
+    entry = _entry(_header(path), path)
     card = _card(entry, path)
     try:
         tensors = load(_content(Path(path)))
@@ -88,17 +89,18 @@ def read_model(path: str | Path) -> ModelFile:
     return ModelFile(card, tensors)
 
 
-def is_model(path: str | Path) -> bool:
+def is_model(path: PathText) -> bool:
     """Return whether a file begins as a safetensors file; it may still be damaged."""
     try:
-        _header(Path(path))
+        _header(path)
     except ModelFileError:
         return False
     return True
 
 
-def _header(path: Path) -> dict[str, Any]:
+def _header(name: PathText) -> dict[str, Any]:
     """Read the JSON header of a safetensors file: eight bytes of length, then the text."""
+    path = Path(as_path(name))
     try:
         require_regular(path)
         with path.open("rb") as file:
@@ -130,7 +132,7 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
+def _entry(header: dict[str, Any], path: PathText) -> dict[str, Any]:
     try:
         entry = read_json(header["__metadata__"][KEY])
         version = entry["format"]
@@ -152,7 +154,7 @@ def _entry(header: dict[str, Any], path: str | Path) -> dict[str, Any]:
     return rest
 
 
-def _card(entry: Mapping[str, Any], path: str | Path) -> Card:
+def _card(entry: Mapping[str, Any], path: PathText) -> Card:
     data = {key: value for key, value in entry.items() if key not in {"format", "tensors"}}
     try:
         return card_of(renamed_card(data) if entry["format"] == 1 else data)
@@ -190,7 +192,7 @@ def _digest(tensors: Tensors) -> str:
     return digest.hexdigest()
 
 
-def _damaged(path: str | Path, why: str) -> ModelFileError:
+def _damaged(path: PathText, why: str) -> ModelFileError:
     return ModelFileError(
         f"{path} is damaged or no model file: {why}. Copy it again, or train it again."
     )

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..addresses import displayed, file_name
 from ..documents import to_json
-from ..files import PathText, SceneText
+from ..files import PathText, SceneText, as_path
 from ..identity import unchanged
 from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..mapping.flagging import Decision, ScoredMap
@@ -135,7 +135,8 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     >>> list(evaluation.table().index)
     ['anomvae', 'rx']
     """
-    path = result.path if isinstance(result, MapResult) else result
+    path = as_path(result.path if isinstance(result, MapResult) else result)
+    labels = as_path(labels)
     if scene is None and isinstance(result, MapResult):
         scene = result.scene
     require_baselines(baselines)
@@ -144,11 +145,11 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     own, access = (DEFAULT, scene.access) if isinstance(scene, Scene) else (access, access)
     with ExitStack() as files:
         scored = files.enter_context(open_map(path, access))
-        truth = files.enter_context(open_labels(labels, scored.grid, str(path), access))
+        truth = files.enter_context(open_labels(labels, scored.grid, path, access))
         files.enter_context(unchanged((*scored.dataset.files, *truth.files)))
         keep = None
         if mask is not None:
-            keep = files.enter_context(open_mask(mask, scored.grid, str(path), access))
+            keep = files.enter_context(open_mask(mask, scored.grid, path, access))
 
         def known(window: Window) -> Labels:
             values = truth.read_first(window)
@@ -166,7 +167,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             return Evaluation(displayed(path), displayed(labels), rows)
         closed = Scene.of(scene, mask=mask, nodata=nodata, access=own)
         with closed.open() as opened:
-            opened.grid.require_same(scored.grid, opened.name, str(path))
+            opened.grid.require_same(scored.grid, opened.name, path)
             source = scored.tags.get("ANOMVAE_SCENE")
             if source and source != file_name(opened.name):
                 log.warning(

@@ -19,7 +19,7 @@ from ..identity import require_unchanged
 from ..models.isolation import isolated
 from ..models.plan import resolved_rule
 from ..parallel import Progress, quiet
-from ..raster import EVERYTHING, Selection
+from ..raster import EVERYTHING, Product, Selection
 from ..stats.rule_text import condition_of
 from ..stats.thresholds import AUTO, Rule, parse_rule
 from ..training.sampling import Blocks
@@ -100,7 +100,7 @@ def train(
 
 @isolated()
 def detect(
-    scene: PathText,
+    scene: PathText | Product,
     config: str | Config = "default",
     seed: int = 0,
     *,
@@ -114,8 +114,8 @@ def detect(
 
     Parameters
     ----------
-    scene : path
-        The raster; needs no labels.
+    scene : path or Product
+        The product or raster; needs no labels.
     config, seed, select, progress
         As for `train`.
 

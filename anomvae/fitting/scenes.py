@@ -10,12 +10,12 @@ from ..identity import FileIdentity
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
-from ..raster import Selection, identify_normal, scenes_of
+from ..raster import Product, Selection, identify_normal, scenes_of
 from ..training.scenes import TrainingScenes
 
 
 def select_scenes(
-    paths: Sequence[PathText],
+    paths: Sequence[PathText | Product],
     select: Selection,
     *,
     family: str,

@@ -3,9 +3,9 @@
 `score_scene` (`score`) opens a scene, scores it tile by tile (`tiles`) and writes the files
 (`open_deliverables`): the map first, then what is decided from it (`flagging`), with statistics
 (`statistics`), a verdict (`verdict`) and a quick look (`quicklook`).  `score_scenes` (`batch`)
-scores many; `rethreshold` (`rethresholding`) decides a finished map anew.  `deliverables` names the
-files, `result` reads their summary, and `cache` decides whether they are up to date; none of these
-needs torch, so names are resolved lazily.
+scores many, `score_array` (`arrays`) pixels in memory; `rethreshold` (`rethresholding`) decides a
+finished map anew.  `deliverables` names the files, `result` reads their summary, and `cache`
+decides whether they are up to date; none of these needs torch, so names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from .. import lazily
 
 if TYPE_CHECKING:
+    from .arrays import ArrayResult, detect_array, score_array
     from .batch import score_scenes
     from .deliverables import Deliverables
     from .options import ScoreOptions
@@ -24,18 +25,21 @@ if TYPE_CHECKING:
     from .tiles import Scorer, plan_tiles, score_tiles
 
 __all__ = [
+    "ArrayResult",
     "Deliverables",
     "MapResult",
     "Outcome",
     "QuickLookSpec",
     "ScoreOptions",
     "Scorer",
+    "detect_array",
     "detect_scene",
     "maps_in",
     "plan_tiles",
     "read_summary",
     "rethreshold",
     "rethreshold_maps",
+    "score_array",
     "score_scene",
     "score_scenes",
     "score_tiles",
@@ -45,6 +49,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
+        "arrays": ("ArrayResult", "detect_array", "score_array"),
         "batch": ("score_scenes",),
         "deliverables": ("Deliverables",),
         "options": ("ScoreOptions",),

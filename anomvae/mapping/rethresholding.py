@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..addresses import file_name
 from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, NotEnoughPixels, RasterError
-from ..files import PathText, writing
+from ..files import PathText, as_path, writing
 from ..parallel import Progress, quiet
 from ..raster import Access
 from ..raster.access import DEFAULT as DEFAULT_ACCESS
@@ -87,10 +87,11 @@ def rethreshold(
     InputChanged, NotWritten, OutputExists, LockHeld
         As for `score_scene`.
     """
+    map_ = as_path(map_)
     rule, source = _rule_of_map(threshold, options), Deliverables.of_map(Path(map_))
     if source is None:
         raise RasterError(f"{map_} is not called <scene>{MAP_END}. Give a map of anomvae.")
-    with scored(str(map_)), open_map(map_, access) as opened:
+    with scored(map_), open_map(map_, access) as opened:
         files = Deliverables(Path(folder or source.folder), source.stem)
         summary = summary_of_map(Path(map_), opened.tags)
         digest, key = _keyed(opened, summary, rule, options)

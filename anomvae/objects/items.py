@@ -19,6 +19,7 @@ from typing import Any
 
 from ..documents import MAX_BYTES, read_json
 from ..errors import FileError
+from ..files import PathText, as_path
 
 DEGREES = "longitude, latitude (WGS 84)"
 FEATURE = '{"type": "Feature", '
@@ -97,7 +98,7 @@ class Objects:
     """In order of their ids: the largest margin first."""
 
 
-def read_objects(path: str | Path) -> Objects:
+def read_objects(path: PathText) -> Objects:
     """Read an objects file, ``<stem>.objects.geojson``.
 
     Raises
@@ -109,7 +110,7 @@ def read_objects(path: str | Path) -> Objects:
         return Objects(provenance, tuple(map(_item, features)))
 
 
-def read_strongest_objects(path: str | Path, count: int) -> Objects:
+def read_strongest_objects(path: PathText, count: int) -> Objects:
     """Read the objects of the highest scores, highest first; in memory are at most ``count``.
 
     They are the first of a file, unless an earlier version wrote it in reading order.
@@ -125,8 +126,9 @@ def read_strongest_objects(path: str | Path, count: int) -> Objects:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[Provenance, Iterator[str]]]:
+def _opened(path: PathText) -> Iterator[tuple[Provenance, Iterator[str]]]:
     """Open an objects file; yield its provenance, and an iterator over its features, as text."""
+    path = as_path(path)
     if not Path(path).exists():
         raise FileError(f"{path} does not exist. Check the path.")
     try:
@@ -161,7 +163,7 @@ def _score_max(feature: str) -> float:
     return float(json.JSONDecoder().raw_decode(feature, start)[0]["score_max"])
 
 
-def objects_digest(path: str | Path) -> str | None:
+def objects_digest(path: PathText) -> str | None:
     """Read the digest in a file's first line; None where anomvae did not write it."""
     try:
         with Path(path).open(encoding="utf-8") as file:

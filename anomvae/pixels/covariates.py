@@ -120,7 +120,7 @@ def parse_covariates(texts: PathText | Sequence[PathText]) -> tuple[CovariateSpe
     >>> parse_covariates(["dem.tif", "day"])
     (CovariateSpec(kind='continuous', source='dem.tif'), CovariateSpec(kind='day', source=''))
     """
-    return tuple(_spec(str(text)) for text in as_paths(texts))
+    return tuple(_spec(text) for text in as_paths(texts))
 
 
 def rasters_of(texts: Sequence[PathText]) -> list[str]:

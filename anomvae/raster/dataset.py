@@ -107,6 +107,8 @@ class Dataset(ABC):
             sources = self.sources
             header = self.georeference.facts, self.bands, *self.header, self.types
         digest = hashlib.sha256(repr(header).encode()).hexdigest()[:16]
+        if not sources:  # it lies in memory
+            return (FileIdentity(self.name, header=digest),)
         first, *others = identify_content(sources)
         return (replace(first, header=digest), *others)
 

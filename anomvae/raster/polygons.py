@@ -15,6 +15,7 @@ from rasterio.features import rasterize
 from rasterio.warp import transform
 
 from ..errors import RasterError
+from ..files import PathText
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, shape_of, whole
 from .crs import crs_of, named_crs
@@ -67,12 +68,12 @@ class PolygonMask:
         return np.asarray(burnt != 0)
 
 
-def is_vector(path: str | Path) -> bool:
+def is_vector(path: PathText) -> bool:
     """Return whether a file holds polygons rather than pixels, by its suffix."""
     return Path(path).suffix.lower() in VECTOR
 
 
-def read_polygons(path: str | Path, georeference: Georeference, name: str) -> PolygonMask:
+def read_polygons(path: PathText, georeference: Georeference, name: str) -> PolygonMask:
     """Read the polygons of a vector file on the grid of the raster called ``name``.
 
     Raises
@@ -86,7 +87,7 @@ def read_polygons(path: str | Path, georeference: Georeference, name: str) -> Po
             f"cannot be located on it. Warp the scene to a map grid first (gdalwarp), "
             f"or give a raster mask of the same pixels."
         )
-    grid, outlines = georeference.grid, read_outlines(path)
+    grid, outlines = georeference.grid, read_outlines(Path(path))
     # All corners in one call: setting up a projection is slow.
     rings = [ring for polygon in outlines.polygons for ring in polygon]
     corners = _to_pixels(np.concatenate(rings), outlines.crs, path, grid, name)
@@ -101,7 +102,7 @@ def read_polygons(path: str | Path, georeference: Georeference, name: str) -> Po
     return PolygonMask(tuple(polygons))
 
 
-def _to_pixels(corners: Ring, crs: str, path: str | Path, grid: Grid, name: str) -> Ring:
+def _to_pixels(corners: Ring, crs: str, path: PathText, grid: Grid, name: str) -> Ring:
     xs, ys = corners.T
     if grid.crs and crs:
         with reporting(

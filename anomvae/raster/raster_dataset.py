@@ -20,7 +20,7 @@ from rasterio.io import DatasetReader
 
 from ..addresses import displayed
 from ..errors import RasterError, is_lack_of_memory, listed
-from ..files import PathText
+from ..files import PathText, as_path
 from ..pixels.bands import Bands
 from ..pixels.tiling import Window
 from .access import DEFAULT, Access
@@ -170,8 +170,9 @@ def open_raster(
         When it does not exist, is no raster of an allowed format, exceeds a limit, or has no band
         of real numbers.
     """
+    path = as_path(path)
     title = displayed(path if name is None else name)
-    with closing(open_handle(str(path), title, access)) as handle:
+    with closing(open_handle(path, title, access)) as handle:
         with describing(title):
             require_whole_pixels(handle, title)
             alpha = alpha_bands(handle)

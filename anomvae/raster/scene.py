@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from ..addresses import is_local
 from ..errors import ConfigError
-from ..files import PathText, SceneText, as_paths
+from ..files import PathText, SceneText, as_path, as_paths
 from ..identity import FileIdentity, identify
 from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
@@ -117,9 +117,9 @@ class Scene:
                 else _products(path, dates, ProductOptions(resolution, band_axis))
             ),
             bands=bands,
-            mask=None if mask is None else str(mask),
+            mask=None if mask is None else as_path(mask),
             mask_dilate=mask_dilate,
-            normal=None if normal is None else str(normal),
+            normal=None if normal is None else as_path(normal),
             covariates=parse_covariates(covariates),
             access=access,
             nodata=_finite(nodata),
@@ -237,13 +237,13 @@ class Scene:
 
 
 def scenes_of(
-    paths: Sequence[PathText], select: Selection = EVERYTHING, *, one_site: bool
+    paths: Sequence[PathText | Product], select: Selection = EVERYTHING, *, one_site: bool
 ) -> list[Scene]:
     """Make scenes of products: one of all dates of a site, or one of each product.
 
     Parameters
     ----------
-    paths : sequence of path
+    paths : sequence of path or Product
         Products, rasters, folders and patterns of them, see `expanded`.
     select : Selection, optional
         What counts of them.
@@ -258,7 +258,8 @@ def scenes_of(
     """
     _require_any(paths)
     options = ProductOptions(select.resolution, select.band_axis)
-    products = expanded(map(_as_path, paths), options, select.access)
+    given = [path if isinstance(path, Product) else _as_path(path) for path in paths]
+    products = expanded(given, options, select.access)
     named = [tuple(products)] if one_site else [(product,) for product in products]
     normal = _one_each(select.normal, len(named))
     return [
@@ -279,7 +280,7 @@ def _finite(nodata: Sequence[float]) -> tuple[float, ...]:
 def _products(
     paths: SceneText | Sequence[Product], dates: str | None, options: ProductOptions
 ) -> tuple[Product, ...]:
-    named = as_paths(paths) if isinstance(paths, str | os.PathLike) else tuple(paths)
+    named = paths if isinstance(paths, list | tuple) else as_paths(paths)
     _require_any(named)
     products = [one if isinstance(one, Product) else sole(_as_path(one), options) for one in named]
     if dates is not None and (dates or len(products) > 1):  # one needs no date in its name
@@ -290,7 +291,7 @@ def _products(
 
 def _as_path(path: PathText) -> str:
     """Return a name as a path if a file has it, though GDAL reads it as something else."""
-    name = str(path)
+    name = as_path(path)
     return name if is_local(name) or not os.path.isfile(name) else os.path.join(os.curdir, name)
 
 

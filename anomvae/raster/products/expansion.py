@@ -42,7 +42,7 @@ HEADER = ".hdr"
 
 
 def expanded(
-    names: Iterable[PathText],
+    names: Iterable[PathText | Product],
     options: ProductOptions = DEFAULT_OPTIONS,
     access: Access = DEFAULT,
 ) -> list[Product]:
@@ -50,7 +50,7 @@ def expanded(
 
     Parameters
     ----------
-    names : sequence of path
+    names : sequence of path or Product
         Products and rasters, folders of them, and patterns of their names (``*``, ``?``, ``[]``,
         ``**`` for subfolders); a name that exists is no pattern.
     options, access : optional
@@ -68,7 +68,11 @@ def expanded(
     FileError
         When a folder cannot be read.
     """
-    found = [product for name in names for product in _named(os.fspath(name), options)]
+    found = [
+        product
+        for name in names
+        for product in ([name] if isinstance(name, Product) else _named(os.fspath(name), options))
+    ]
     return [part for product in found for part in _parts(product, access)]
 
 

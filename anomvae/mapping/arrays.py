@@ -1,0 +1,181 @@
+"""Score an array of pixels in memory, as the same pixels in a file are scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..config import Config
+from ..detector import Scores
+from ..fitting import Selection, detect
+from ..models.isolation import isolated
+from ..pixels.bands import Bands
+from ..raster import ArrayProduct, OpenScene, Scene
+from ..stats.pvalues import PValues
+from ..stats.thresholds import Threshold
+from .flagging import Decision, Flags, ScoredMap
+from .options import ScoreOptions
+from .outcomes import scored
+from .quicklook import QuickLookSpec
+from .tiles import Scorer, adapted_scorer, score_tiles
+
+NAME = "array"
+"""What messages call an array."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayResult:
+    """What is anomalous in an array; arrays have axes (row, col)."""
+
+    terms: Scores
+    """The score and its terms, NaN = no data; their sum is the score."""
+    flags: Flags
+    """Whether a pixel is anomalous; one without data is not."""
+    threshold: Threshold
+    """Scores above it are flagged."""
+    p_values: NDArray[np.float32] | None = None
+    """The p-value of each score; None where the rule of the threshold has none."""
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """The anomaly score, higher is more anomalous; NaN = no data."""
+        return self.terms.total
+
+
+@isolated()
+def score_array(
+    detector: Scorer, cube: ArrayLike, *, nodata: float | Sequence[float] | None = None
+) -> ArrayResult:
+    """Score an array of pixels, and flag those that are anomalous.
+
+    Scores and flags are, to the bit, those that `score_scene` writes for the same pixels in a file.
+
+    Parameters
+    ----------
+    detector : Detector
+        With a threshold.
+    cube : array_like, shape (rows, cols, bands)
+        Physical values, as the detector was trained on: its bands, in its order, or all bands of a
+        file as it was trained on.  NaN and masked values are no data.
+    nodata : float or sequence of float, optional
+        Values that are no data, too.
+
+    Returns
+    -------
+    ArrayResult
+
+    Raises
+    ------
+    TypeError
+        If ``cube`` is a path.
+    ConfigError
+        If it is no array of real numbers with three axes, or the family compares dates.
+    BandMismatch, CovariateMismatch
+        If the bands do not fit the detector, or the detector is conditioned on covariates.
+
+    Examples
+    --------
+    >>> from anomvae.config import resolve_config
+    >>> config = resolve_config("default", ["training.max_steps=20"]).config
+    >>> cube = np.random.default_rng(0).normal(size=(40, 40, 4))
+    >>> cube[0, 0] = np.nan
+    >>> result = detect_array(cube, config)
+    >>> result.scores.shape, bool(np.isnan(result.scores[0, 0])), bool(result.flags[0, 0])
+    ((40, 40), True, False)
+    """
+    product = _product(cube)
+    if len(detector.bands) == product.cube.shape[2]:
+        product = replace(product, bands=_own_bands(detector.bands))
+    return _scored(detector, Scene.of(product, nodata=_numbers(nodata)))
+
+
+@isolated()
+def detect_array(
+    cube: ArrayLike,
+    config: str | Config = "default",
+    seed: int = 0,
+    *,
+    nodata: float | Sequence[float] | None = None,
+) -> ArrayResult:
+    """Fit a detector to an array, its anomalies included, and score the array.
+
+    Parameters
+    ----------
+    cube, nodata
+        As for `score_array`.
+    config, seed
+        As for `anomvae.detect`.
+
+    Returns
+    -------
+    ArrayResult
+
+    Raises
+    ------
+    TypeError, ConfigError, NotEnoughPixels
+        If the array or the settings do not fit.
+    """
+    product, select = _product(cube), Selection(nodata=_numbers(nodata))
+    detector = detect(product, config, seed, select=select)
+    return _scored(detector, Scene.selected((product,), select))
+
+
+def _scored(detector: Scorer, closed: Scene) -> ArrayResult:
+    with scored(closed.name):
+        detector.require_dates(1)
+        with closed.open(detector.bands, detector.covariates) as opened:
+            terms = _terms(adapted_scorer(detector, opened), opened)
+            found = ScoredMap(opened.georeference, lambda window: terms.total[window])
+            decision = Decision.of(detector.threshold, found, detector.scores)
+    flags = np.zeros(terms.total.shape, np.bool_)
+    for tile in found.windows(decision.radius):
+        flags[tile.keep] = decision.flags(tile, terms.total[tile.read])
+    return ArrayResult(terms, flags, decision.threshold, _p_values(decision.p_values, terms.total))
+
+
+def _terms(detector: Scorer, opened: OpenScene) -> Scores:
+    shape = opened.grid.shape
+    terms = Scores(*(np.full(shape, np.nan, np.float32) for _ in Scores._fields))
+    with closing(score_tiles(detector, opened, QuickLookSpec.of(shape), ScoreOptions())) as tiles:
+        for tile in tiles:
+            for term, part in zip(terms, tile.scores, strict=True):
+                term[tile.tile.keep] = part[-1]
+    return terms
+
+
+def _p_values(p_values: PValues | None, scores: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    return None if p_values is None else np.asarray(p_values.of(scores), np.float32)
+
+
+def _product(cube: ArrayLike) -> ArrayProduct:
+    if isinstance(cube, str | bytes) or hasattr(cube, "__fspath__"):
+        raise TypeError(
+            f"{cube!r} is a path, and an array of pixels is expected. Use anomvae.score_scene or "
+            f"anomvae.detect_scene for files."
+        )
+    values: NDArray[Any] = np.asarray(cube)
+    hidden = np.ma.getmask(cube)
+    if np.any(hidden):
+        values = values.astype(np.result_type(values.dtype, np.float32))
+        values[hidden] = np.nan
+    return ArrayProduct(NAME, values)
+
+
+def _own_bands(bands: Bands) -> Bands:
+    """Describe an array that has the bands of a detector alone, as physical values."""
+    own = [
+        replace(band, index=number, scale=1.0, offset=0.0, nodata=None, bad="")
+        for number, band in enumerate(bands, start=1)
+    ]
+    return replace(bands.keep(own), source=len(own))
+
+
+def _numbers(nodata: float | Sequence[float] | None) -> tuple[float, ...]:
+    if nodata is None:
+        return ()
+    return tuple(nodata) if isinstance(nodata, Sequence) else (nodata,)
