@@ -320,4 +320,4 @@ def test_info_describes_the_product(writer, tmp_path):
 
     assert result.code == 0, result.err
     assert result.err == ""
-    assert "nodata -32768" in result.out
+    assert "-32768" in result.out

@@ -10,29 +10,61 @@ import click
 
 from ..addresses import displayed
 from ..documents import to_json
-from ..errors import listed
+from ..errors import AnomvaeError, ScenesFailed, listed
 from . import options
 from .output import echo
+from .scene_facts import scene_facts, scene_lines
+from .streams import note
 
 if TYPE_CHECKING:
     from ..detector.card import Card
     from ..pixels.annulus import Annulus
+    from ..raster import Scene
     from ..stats.latent import LatentStatistics
     from ..stats.thresholds import Threshold
 
 
 @click.command()
-@click.argument("file")
+@click.argument("files", nargs=-1, required=True)
+@options.bands_opt
 @options.pixel_options
 @options.json_opt
 @options.access_options
 @options.verbose_opt
 def info(
-    file: str,
+    files: tuple[str, ...],
     as_json: bool,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
-    """Describe FILE: a model or a scene."""
+    """Describe FILES: models or scenes.
+
+    Of a scene it prints what was recognised, decided and guessed; shares of valid, masked and
+    missing pixels are those of a sample that is always the same.
+    """
+    described: list[dict[str, Any]] = []
+    failed = 0
+    subjects = [subject for file in files for subject in _subjects(file, chosen)]
+    for subject in subjects:
+        try:
+            facts = _model(subject) if isinstance(subject, str) else scene_facts(subject)
+        except AnomvaeError as error:
+            if len(subjects) == 1:
+                raise
+            note(f"Failed: {error}")
+            failed += 1
+            continue
+        described.append(facts)
+        if not as_json:
+            _print(facts, first=len(described) == 1)
+    if as_json:
+        alone = len(subjects) == 1
+        echo(to_json(described[0] if alone else described, indent=2))
+    if failed:
+        raise ScenesFailed(f"{failed} of {len(subjects)} files failed; each is named above.")
+
+
+def _subjects(file: str, chosen: dict[str, Any]) -> list[str] | list[Scene]:
+    """Return what a name stands for: a model, or scenes."""
     from ..detector.modelfile import is_model
 
     if Path(file).suffix == ".safetensors" or is_model(file):
@@ -40,14 +72,18 @@ def info(
         if given:
             option = f"--{given[0].replace('_', '-')}"
             raise click.UsageError(f"{option} is for a scene; a model has none of its own.")
-        facts = _model(file)
-    else:
-        facts = _scene(file, **chosen)
-    if as_json:
-        echo(to_json(facts, indent=2))
-        return
-    width = max(map(len, facts))
-    for name, value in facts.items():
+        return [file]
+    from ..raster import Selection, scenes_of
+
+    return scenes_of([file], Selection(**chosen), one_site=False)
+
+
+def _print(facts: dict[str, Any], *, first: bool) -> None:
+    lines = facts if "model" in facts else scene_lines(facts)
+    if not first:
+        echo("")
+    width = max(map(len, lines))
+    for name, value in lines.items():
         echo(f"{name:{width}}  {_text(value)}".replace("\n", "\\n"))
 
 
@@ -141,25 +177,6 @@ def _conditions(card: Card) -> str | None:
 def _patch(patch: Annulus) -> str:
     hidden = f"{patch.guard} x {patch.guard} hidden" if patch.guard else "nothing hidden"
     return f"{patch.outer} x {patch.outer} pixels, {hidden} in the middle"
-
-
-def _scene(file: str, **chosen: Any) -> dict[str, Any]:  # noqa: ANN401 - as above
-    from ..raster import Scene, Selection
-
-    with Scene.selected(file, Selection(**chosen)).open() as opened:
-        grid = opened.grid
-        return {
-            "scene": displayed(file),
-            "rows": grid.shape[0],
-            "cols": grid.shape[1],
-            "bands": [asdict(band) for band in opened.bands],
-            "types": list(opened.newest.dataset.types),
-            "masks": list(opened.newest.dataset.hides),
-            "blocks": list(opened.newest.dataset.block_shape),
-            "transform": list(grid.transform) if grid.located else None,
-            "crs": opened.georeference.crs_name,
-            "control points": len(opened.georeference.gcps),
-        }
 
 
 def _text(value: object) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .band import Band
 from .bands import Bands
-from .wavelengths import nanometres
+from .wavelengths import nanometres, number_of
 
 NATURAL = ("red", "green", "blue")
 INFRARED = ("nir", "red", "green")
@@ -99,15 +99,24 @@ def _spaced(bands: Bands, usable: Bands) -> PictureBands:
 def _picture(bands: Bands, title: str, chosen: Sequence[Band]) -> PictureBands:
     numbers = bands.indexes
     red, green, blue = (numbers.index(band.index) for band in chosen)
-    names = ", ".join(dict.fromkeys(map(_label, chosen)))
+    names = ", ".join(dict.fromkeys(band_label(band.name, band.wavelength) for band in chosen))
     return PictureBands((red, green, blue), f"{title}: {names}")
 
 
-def _label(band: Band) -> str:
-    name = band.name if len(band.name) <= LONGEST else f"{band.name[: LONGEST - 3]}..."
-    if band.wavelength is None:
-        return name
-    nm = f"{band.wavelength:.4g} nm"
-    if nanometres(band.name) is None:
-        return f"{name} ({nm})"
-    return nm if name[:1].isdigit() else name
+def band_label(name: str, wavelength: float | None) -> str:
+    """Return a short text for a band: its name and its wavelength, nm, each once.
+
+    Examples
+    --------
+    >>> band_label("B4", 664.6), band_label("664.599976 Nanometers", 664.599976)
+    ('B4 (664.6 nm)', '664.6 nm')
+    """
+    short = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
+    if wavelength is None:
+        return short
+    nm = f"{wavelength:.4g} nm" if wavelength < 1000 else f"{wavelength:.0f} nm"
+    if number_of(name) is not None:
+        return nm
+    if nanometres(name) is None:
+        return f"{short} ({nm})"
+    return nm if name[:1].isdigit() else short

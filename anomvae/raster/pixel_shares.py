@@ -1,0 +1,80 @@
+"""How many pixels of a scene are valid, masked or missing, on a bounded sample, always the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..pixels.tiling import Window, shape_of
+from .open_scene import OpenDate
+
+WINDOWS = 4
+"""Windows along each axis of a scene that is sampled."""
+SIDE = 256
+"""Side of a window, pixels, at most."""
+VALUES = 4_000_000
+"""Values of a window, at most."""
+
+
+@dataclass(frozen=True)
+class PixelShares:
+    """Counts of pixels of a sample."""
+
+    sampled: int
+    """Pixels of the sample."""
+    total: int
+    """Pixels of the scene."""
+    masked: int
+    """Pixels with data in every band in use that a mask hides."""
+    missing: int
+    """Pixels without data in a band in use."""
+
+    @property
+    def valid(self) -> int:
+        """Pixels that are neither masked nor missing."""
+        return self.sampled - self.masked - self.missing
+
+    def share(self, count: int) -> float:
+        """Return a count as a share of the sample, 0 to 1."""
+        return count / self.sampled
+
+
+def pixel_shares(date: OpenDate) -> PixelShares:
+    """Count the pixels of windows that are spread evenly; of a small scene, all of it.
+
+    Raises
+    ------
+    RasterError
+        When a file is damaged there.
+    """
+    sampled = masked = missing = 0
+    for window in sample_windows(date.grid.shape, len(date.bands)):
+        values = date.dataset.read(date.bands, window)
+        data = np.isfinite(values).all(axis=-1)
+        kept = np.ones(shape_of(window), np.bool_)
+        for mask in date.masks:
+            kept &= mask.read(window)
+        sampled += data.size
+        missing += int((~data).sum())
+        masked += int((data & ~kept).sum())
+    rows, cols = date.grid.shape
+    return PixelShares(sampled, rows * cols, masked, missing)
+
+
+def sample_windows(shape: tuple[int, int], bands: int) -> Iterator[Window]:
+    """Iterate over windows of a scene that do not overlap: `WINDOWS` a side, or all of it."""
+    side = max(1, min(SIDE, math.isqrt(VALUES // bands)))
+    rows, cols = (
+        [slice(start, min(start + side, length)) for start in _starts(length, side)]
+        for length in shape
+    )
+    return ((row, col) for row in rows for col in cols)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    if length <= WINDOWS * side:
+        return list(range(0, length, side))
+    return [step * (length - side) // (WINDOWS - 1) for step in range(WINDOWS)]

@@ -1,0 +1,129 @@
+"""``anomvae info`` of scenes: short as text, complete as JSON, and the same at each call."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from support.rasters import run
+from support.scene_files import UTM, make, ramp, setting
+
+from anomvae.raster.pixel_shares import SIDE, VALUES, WINDOWS, sample_windows
+
+KEYS = {
+    *("scene", "product", "date", "details", "unit", "guessed", "bands", "wavelengths", "fwhm"),
+    *("picture", "masks", "pixels", "rows", "cols", "types", "blocks", "transform", "crs"),
+    "control points",
+}
+GOLDEN = """\
+scene        {path}
+product      ENVI
+date         2024-06-01
+sensor       HySpex
+bands        3 of 4 used: 480 nm, 560 nm, 660 nm
+bad bands    1 (bbl = 0): number 4
+wavelengths  480 to 660 nm, 10 to 12 nm wide
+values       reflectance = 0.0001 x stored
+no data      -1
+masks        none
+pixels       75.0% valid, 0.0% masked, 25.0% missing of 12
+picture      natural colour: 660 nm, 560 nm, 480 nm
+grid         3 rows x 4 columns, no coordinate reference system
+transform    none
+storage      int16, blocks of 1 x 4
+guessed      the wavelengths, 0.48 to 1.4, have no unit, taken as micrometres
+"""
+
+
+def cube(folder):
+    """Write a cube of four bands, of which the first row has no data at two places."""
+    values = ramp(4, dtype="int16")
+    values[0, 0, :2] = values[2, 1, 0] = -1
+    path = make(folder / "cube.img", values, driver="ENVI")
+    items = {
+        "wavelength": "{0.48, 0.56, 0.66, 1.4}",
+        "fwhm": "{0.01, 0.011, 0.012, 0.02}",
+        "bbl": "{1, 1, 1, 0}",
+        "data ignore value": -1,
+        "reflectance scale factor": 10000,
+        "acquisition time": "2024-06-01T10:00:00Z",
+        "sensor type": "HySpex",
+    }
+    header = folder / "cube.hdr"
+    head = header.read_text().partition("band names")[0]
+    header.write_text(head + "".join(f"{name} = {value}\n" for name, value in items.items()))
+    return path
+
+
+def test_a_scene_is_described_in_short_lines(tmp_path):
+    path = cube(tmp_path)
+
+    result = run("info", path)
+
+    assert result.out == GOLDEN.format(path=path)
+
+
+def test_json_has_every_band_with_its_use_and_stable_keys(tmp_path):
+    facts = json.loads(run("info", cube(tmp_path), "--bands", "2,3", "--json").out)
+
+    assert facts.keys() == KEYS
+    assert [band["use"] for band in facts["bands"]] == ["dropped", "used", "used", "bad"]
+    assert [band["bad"] for band in facts["bands"]] == ["", "", "", "bbl = 0"]
+    assert facts["wavelengths"] == [560, 660]
+    assert facts["pixels"] == {
+        **{"sampled": 12, "total": 12},
+        **{"valid": pytest.approx(11 / 12), "masked": 0, "missing": pytest.approx(1 / 12)},
+    }
+
+
+def test_a_mask_is_named_and_what_it_hides_is_counted(tmp_path):
+    scene = make(tmp_path / "scene.tif", ramp(), **UTM, nodata=1)
+    mask = make(tmp_path / "mask.tif", np.array([[[0, 0, 0, 0], [1] * 4, [1] * 4]], "uint8"), **UTM)
+
+    facts = json.loads(run("info", scene, "--mask", mask, "--json").out)
+
+    assert facts["masks"] == [str(mask)]
+    assert facts["pixels"]["masked"] == pytest.approx(3 / 12)
+    assert facts["pixels"]["missing"] == pytest.approx(1 / 12)
+
+
+def test_many_bands_are_described_in_as_few_lines_as_few_bands(tmp_path):
+    names = tuple(f"{400 + 7 * number} nm" for number in range(285))
+    path = make(
+        tmp_path / "a.tif", ramp(285, dtype="float32"), describe=setting(descriptions=names)
+    )
+
+    lines = run("info", path).out.splitlines()
+
+    assert len(lines) <= 16
+    assert max(map(len, lines)) < 200
+    assert any("285 of 285 used: 400 nm, 407 nm, 414 nm, ... 2388 nm" in line for line in lines)
+
+
+def test_each_of_several_files_is_described_and_one_that_fails_does_not_stop_the_others(tmp_path):
+    path = cube(tmp_path)
+
+    text = run("info", path, tmp_path / "none.tif", path)
+    both = run("info", path, path, "--json")
+
+    assert text.code == 5
+    assert text.out == "\n".join([GOLDEN.format(path=path)] * 2)
+    assert "none.tif does not exist" in text.err
+    assert "1 of 3 files failed" in text.err
+    assert [one["product"] for one in json.loads(both.out)] == ["ENVI", "ENVI"]
+
+
+@pytest.mark.parametrize("bands", [1, 4, 425, 5_000_000])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (1000, 20), (1025, 30_000), (11_000, 10_000)])
+def test_a_sample_is_bounded_spread_and_covers_a_small_scene(shape, bands):
+    windows = list(sample_windows(shape, bands))
+    rows, cols = ({window[axis].indices(shape[axis])[:2] for window in windows} for axis in (0, 1))
+
+    assert len(windows) == len(rows) * len(cols) <= WINDOWS**2
+    for spans, length in ((rows, shape[0]), (cols, shape[1])):
+        ordered = sorted(spans)
+        assert all(end <= start for (_, end), (start, _) in pairwise(ordered))
+        assert (ordered[0][0], ordered[-1][1]) == (0, length)
+    side = max(end - start for spans in (rows, cols) for start, end in spans)
+    assert side <= SIDE
+    assert side == 1 or side**2 * bands <= VALUES
