@@ -122,6 +122,15 @@ def test_zero_is_no_data_in_reflectance_and_a_value_in_radiance(product, radianc
     assert read(radiance)[row, col, -1] == 0
 
 
+def test_radiance_without_green_light_is_no_data_whatever_band_is_read(radiance):
+    row, col = np.argwhere(~(CUBE.hidden | CUBE.missing))[0]
+    name = f"{L1}/Data Fields/VNIR_Cube"
+    changed(radiance, lambda file: file[name].__setitem__((row, slice(None), col), 0))
+
+    assert np.isnan(read(radiance)[row, col]).all()
+    assert np.isnan(read(radiance, bands="SWIR 1")[row, col]).all()
+
+
 def test_a_band_of_errors_is_dropped_rather_than_every_pixel(product):
     path = f"{L2D}/Data Fields/SWIR_PIXEL_L2_ERR_MATRIX"
     changed(product, lambda file: file[path].__setitem__((slice(None), 1), 2))
@@ -164,7 +173,6 @@ def test_radiance_is_read_with_factor_mask_and_control_points(radiance):
 
     expected = CUBE.reflectance.copy()
     expected[CUBE.hidden] = np.nan
-    expected[CUBE.missing & ~CUBE.hidden] = 0
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert dataset.facts.unit == "radiance, W/(m2 sr um)"
     lat, lon = coordinates(CUBE)

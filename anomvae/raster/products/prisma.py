@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePath
 
+import numpy as np
+
 from ...addresses import displayed, is_local
 from ...errors import ConfigError, RasterError
 from ...pixels.dates import date_of
@@ -44,6 +46,8 @@ UNITS = {
 }
 SOURCES = ("HCO", "HRC")
 """Cubes of a product: those whose detectors lie on one another come first."""
+GREEN = 560.0
+"""nm"""
 CLOUDS = Classes((1,), known=(0, 1, 10, 255))
 """Classes of ``Cloud_Mask``: clear, cloud, not classified, error."""
 
@@ -101,9 +105,11 @@ class Prisma(Product):
         level = self._level()
         with open_hdf5(self.name) as file:
             swath = _swath(file, level)
-            cube = _cube(file, swath)
-            # L2 stores 0 outside the scene, and where the atmospheric correction failed.
-            bands = prisma_bands(cube, nodata=None if level == "L1" else 0.0)
+            # L2 stores 0 outside the scene, and where the atmospheric correction failed.  Radiance
+            # of L1 is 0 in deep absorption bands, too, but not in green light.
+            nodata = None if level == "L1" else 0.0
+            cube = _cube(file, swath, light=None if nodata == 0 else GREEN)
+            bands = prisma_bands(cube, nodata)
             where = place_of(file, swath, cube.shape, level)
             masks = self._masks(file, swath)
             unmasked = tuple(_unmasked(masks, cube))
@@ -158,11 +164,14 @@ def _swath(file: HDF5File, level: str) -> str:
     return found[0]
 
 
-def _cube(file: HDF5File, swath: str) -> PrismaCube:
+def _cube(file: HDF5File, swath: str, light: float | None) -> PrismaCube:
     vnir, swir = (Detector.of(file, swath, name) for name in ("VNIR", "SWIR"))
     if vnir.cube.shape[::2] != swir.cube.shape[::2]:
         raise RasterError(
             f"{file.name} contradicts itself: VNIR has {vnir.cube.shape[::2]} rows and columns, "
             f"SWIR {swir.cube.shape[::2]}. {DAMAGED}"
         )
-    return PrismaCube((vnir, swir))
+    if light is None:
+        return PrismaCube((vnir, swir))
+    distances = np.abs(np.subtract(vnir.wavelengths, light))
+    return PrismaCube((vnir, swir), light=int(np.argmin(distances)) + 1)

@@ -108,6 +108,8 @@ class PrismaCube(StoredArray):
 
     detectors: tuple[Detector, ...]
     """The detectors, of one shape."""
+    light: int | None = None
+    """Number of a band that is 0 in no pixel with data; None: 0 is no data in each band."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -133,6 +135,12 @@ class PrismaCube(StoredArray):
         OSError
             When the file is damaged there.
         """
+        block = self._read(indexes, window)
+        if self.light is not None:
+            block[self._read([self.light], window)[..., 0] == 0] = np.nan
+        return block
+
+    def _read(self, indexes: Sequence[int], window: Window) -> NDArray[np.float32]:
         block = np.empty((*shape_of(window), len(indexes)), np.float32)
         wanted, start = np.asarray(indexes), 0
         for detector in self.detectors:
@@ -200,4 +208,4 @@ def _radiometry(
     scale = 1 / first if raw and first else (second - first) / FULL_SCALE
     if scale <= 0 or (raw and not first):
         raise RasterError(f"{name} states no scale: {names[0]} = {first:g}. {DAMAGED}")
-    return (scale, -second) if raw else (scale, first)
+    return (scale, 0.0 - second) if raw else (scale, first)
