@@ -167,3 +167,14 @@ def test_a_folder_is_trained_on_scored_and_refitted_and_one_bad_file_fails_alone
     assert "s2.tif" in refitted.err
     assert refitted.code == 3
     assert ours.code == 0, ours.err
+
+
+def test_a_safe_folder_without_its_metadata_is_one_scene_that_fails_alone(tmp_path):
+    touch(tmp_path, "in/S2A_X.SAFE/GRANULE/L2A_T/IMG_DATA/R10m/T33SVB_20240601T103021_B02_10m.jp2")
+
+    result = run("detect", tmp_path / "in", "-o", tmp_path / "out")
+
+    assert len(expanded([tmp_path / "in"])) == 1
+    assert result.code == 3
+    assert "S2A_X.SAFE lacks its metadata: expected MTD_MSIL1C.xml or MTD_MSIL2A.xml" in result.err
+    assert result.err.count("\n") == 1

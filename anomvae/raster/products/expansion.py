@@ -37,6 +37,8 @@ RASTERS = frozenset(
 """Suffixes of rasters; PNG and JPEG in an archive of scenes are previews."""
 RESULTS = (".anomaly.tif", ".flags.tif", ".pvalues.tif")
 """Ends of the names of rasters that anomvae writes."""
+FOLDERS = frozenset({".zarr", ".safe"})
+"""Suffixes of folders that are one scene, even if what is in them is not complete."""
 HEADER = ".hdr"
 """End of the name of a header of ENVI; the scene is the file that it describes."""
 
@@ -220,7 +222,7 @@ class _Search:
 def _is_raster(path: str) -> bool:
     """Return whether a file, or a folder such as a Zarr array, has the name of a raster."""
     if os.path.isdir(path):
-        return PurePath(path).suffix.lower() == ".zarr"
+        return PurePath(path).suffix.lower() in FOLDERS
     suffix = PurePath(path).suffix.lower()
     headers = (f"{path}{HEADER}", os.path.splitext(path)[0] + HEADER)
     return suffix in RASTERS or (suffix != HEADER and any(map(os.path.isfile, headers)))
