@@ -63,8 +63,9 @@ def score(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
 
-    Results that are up to date are kept.  --threshold chooses the threshold anew from the scores of
-    normal pixels that the model holds.
+    SCENES are products, rasters, folders of them, or patterns in quotes.  Results are named after
+    the product; those that are up to date are kept.  --threshold chooses the threshold anew from
+    the scores of normal pixels that the model holds.
 
     --workers and --dask distribute whole scenes where there are enough of them, else the tiles of
     each.  The maps are the same.  Workers open the scenes by the names given here.
@@ -72,6 +73,7 @@ def score(  # noqa: PLR0913 - one argument per option
     \b
     Examples:
         anomvae score 2025/*.tif -m coast.safetensors -o maps/
+        anomvae score archive/ -m fields.safetensors -o maps/
         anomvae score new.tif -m coast.safetensors -o maps/ --threshold quantile:0.0001
         anomvae score 2025-0[1-6]*.tif -m fields.safetensors -o maps/  # a family of dates: one map
         anomvae score archive/*.tif -m coast.safetensors -o maps/ --workers 8

@@ -29,7 +29,7 @@ def train(  # noqa: PLR0913 - one argument per option
     device: str | None,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
-    """Fit a detector to the normal pixels of SCENES.
+    """Fit a detector to the normal pixels of SCENES: products, rasters, or folders of them.
 
     Without --normal all valid pixels count as mostly normal, and the worst of each batch are not
     learnt.  For a family that compares dates, SCENES are the dates of one site.
@@ -37,6 +37,7 @@ def train(  # noqa: PLR0913 - one argument per option
     \b
     Examples:
         anomvae train 2024/*.tif -o coast.safetensors
+        anomvae train LC09*/ -o fields.safetensors
         anomvae train 2024/*.tif --config timeseries -o fields.safetensors
         anomvae train scene.tif --normal fields.geojson --bands 450-900nm -o fields.safetensors
         anomvae train 2024/*.tif --set model.family=cvae --covariates dem.tif -o hills.safetensors
