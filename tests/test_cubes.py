@@ -332,3 +332,15 @@ def test_values_are_read_by_windows_as_whole(tmp_path):
     with Scene.of(path).open() as scene:
         part = scene.read((slice(1, 3), slice(2, 5)))[0]
     np.testing.assert_array_equal(part, whole[1:3, 2:5])
+
+
+def test_a_scene_of_a_time_axis_has_all_dates_and_one_that_compares_none_is_asked(tmp_path):
+    path = series(tmp_path / "s.nc", [1.0, 3.0, 2.0])
+
+    scene = Scene.of(path)
+
+    assert scene.stem == "s_19700104"
+    with scene.open() as dates:
+        block = dates.read((slice(0, 4), slice(0, 5)))
+    np.testing.assert_array_equal(block[..., 0], np.moveaxis(CUBE, -1, 0)[[0, 2, 1], ::-1])
+    refused(run("detect", path, "-o", tmp_path / "out"), 2, "holds 3 dates", "sequential")

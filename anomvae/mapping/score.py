@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..config import Config, resolve_config
+from ..errors import ConfigError
 from ..files import PathText, SceneText, as_paths
 from ..fitting import EVERYTHING, Selection, detect
 from ..models.isolation import isolated
@@ -136,6 +137,12 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     closed = Scene.selected(scene, select)
     clean, covariates = bool(select.normal), bool(select.covariates)
     plan = ModelPlan.of(resolved, in_sample=True, clean=clean, covariates=covariates)
+    if len(closed.dates) > 1 and not plan.view.compares_dates:
+        raise ConfigError(
+            f"{closed.name} holds {len(closed.dates)} dates, and model.family = {plan.name!r} is "
+            f"fitted to one. Take a family that compares dates (--set model.family=sequential), or "
+            f"train on all and score each (anomvae train, anomvae score)."
+        )
     require_p_values(plan.threshold, options)
     masks = as_paths(select.normal)
     normal = [part for path in masks for part in identify_normal(path, select.access)]

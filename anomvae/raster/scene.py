@@ -26,7 +26,7 @@ from .gdal import absolute_uri
 from .masks import masks_of, open_layer_mask, open_normal
 from .open_scene import OpenDate, OpenScene
 from .products import Product, ProductOptions
-from .products.expansion import expanded, sole
+from .products.expansion import dates_in, expanded, sole
 from .selection import EVERYTHING, Selection
 
 
@@ -282,7 +282,11 @@ def _products(
 ) -> tuple[Product, ...]:
     named = paths if isinstance(paths, list | tuple) else as_paths(paths)
     _require_any(named)
-    products = [one if isinstance(one, Product) else sole(_as_path(one), options) for one in named]
+    products = [
+        date
+        for one in named
+        for date in ((one,) if isinstance(one, Product) else dates_in(sole(_as_path(one), options)))
+    ]
     if dates is not None and (dates or len(products) > 1):  # one needs no date in its name
         names, known = [one.name for one in products], [one.date for one in products]
         products = [products[number] for number in order_of_dates(names, known, dates)]

@@ -75,7 +75,7 @@ def expanded(
         for name in names
         for product in ([name] if isinstance(name, Product) else _named(os.fspath(name), options))
     ]
-    return [part for product in found for part in _parts(product, access)]
+    return [part for product in found for part in dates_in(product, access)]
 
 
 def sole(name: str, options: ProductOptions = DEFAULT_OPTIONS) -> Product:
@@ -148,7 +148,8 @@ def _matches(pattern: str) -> list[str]:
     return [path for path in found if known.isdisjoint(PurePath(path).parents)]
 
 
-def _parts(product: Product, access: Access) -> Sequence[Product]:
+def dates_in(product: Product, access: Access = DEFAULT) -> Sequence[Product]:
+    """Return one product for each date of a product; one that cannot be read stays as it is."""
     try:
         return product.parts(access)
     except RasterError:

@@ -22,7 +22,8 @@ from ...documents import require_regular
 from ...errors import RasterError
 from ...names import printable
 from ..losses import DAMAGED
-from .variables import Attribute, Container, Variable, native, numbers_of
+from .hdf5_attributes import FAILURES, attributes_of, words_of
+from .variables import Attribute, Container, Variable, native
 
 if TYPE_CHECKING:
     import h5py
@@ -35,13 +36,8 @@ MOST_LINKS = 20
 """Soft links that are followed in one path."""
 MOST_OBJECTS = 5000
 """Groups and datasets that are listed."""
-MOST_NUMBERS = 10_000
-"""Numbers of an attribute."""
 CACHE = 160_000_000
 """Bytes of chunks that stay decompressed."""
-
-FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError)
-"""What h5py raises for a damaged file."""
 
 
 class ElsewhereError(RasterError):
@@ -89,6 +85,8 @@ class HDF5File(Container):
     """Format, for people."""
     fills: bool = False
     """Whether it is of netCDF-4, whose floats have a fill value where nothing was written."""
+    known: dict[str, HDF5Variable | None] = field(default_factory=dict, repr=False)
+    """What was found at each path: h5py takes a while for attributes."""
 
     def variable(self, path: str) -> HDF5Variable:
         """Return a variable by its path.
@@ -107,18 +105,30 @@ class HDF5File(Container):
 
     def find(self, path: str) -> HDF5Variable | None:
         """Return a variable by its path; None where there is no array of real numbers."""
-        with reading(self.name):
-            item = self._item(path)
-            if not _is_array(item):
-                return None
-            self._require_inside(item, path)
-            return HDF5Variable.of(item, f"/{path.strip('/')}")
+        name = f"/{path.strip('/')}"
+        if name not in self.known:
+            with reading(self.name):
+                item = self._item(path)
+                if _is_array(item):
+                    self._require_inside(item, path)
+                self.known[name] = HDF5Variable.of(item, name) if _is_array(item) else None
+        return self.known[name]
 
     def attributes(self, path: str = "/") -> dict[str, Attribute]:
         """Return the attributes of a group or a dataset; empty where it is missing."""
+        found = self.known.get(f"/{path.strip('/')}")
+        if found is not None:
+            return dict(found.attributes)
+        if path == "/":
+            return self._attributes
         with reading(self.name):
             item = self._item(path)
             return {} if item is None else attributes_of(item)
+
+    @cached_property
+    def _attributes(self) -> dict[str, Attribute]:
+        with reading(self.name):
+            return attributes_of(self.handle)
 
     def texts(self, path: str) -> tuple[str, ...]:
         """Return an array of texts; empty where there is none."""
@@ -127,7 +137,7 @@ class HDF5File(Container):
             if item is None or getattr(item, "dtype", None) is None or item.dtype.kind not in "SO":
                 return ()
             self._require_inside(item, path)
-            return tuple(_words(np.asarray(item[()])))
+            return tuple(words_of(np.asarray(item[()])))
 
     def variables(self) -> list[HDF5Variable]:
         """Return all arrays of real numbers in the file, in order of their paths.
@@ -224,35 +234,6 @@ def reading(name: str) -> Iterator[None]:
     except FAILURES as error:
         reason = " ".join(str(error).strip("'\"").split()).rstrip(".")
         raise RasterError(f"{name} cannot be read: {printable(reason)}. {DAMAGED}") from error
-
-
-def attributes_of(item: Any) -> dict[str, Attribute]:  # noqa: ANN401 - h5py is untyped
-    """Return the attributes of a group or dataset that are text or numbers."""
-    found = {str(name): _attribute(item, name) for name in item.attrs}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _attribute(item: Any, name: str) -> Attribute | None:  # noqa: ANN401 - as above
-    try:
-        value = np.asarray(item.attrs[name])
-    except FAILURES:  # of a type that numpy does not have
-        return None
-    if value.dtype.kind in "SUO" and value.size == 1:
-        text = value.reshape(-1)[0]
-        if isinstance(text, bytes):
-            return text.decode("utf-8", errors="replace")
-        return str(text) if isinstance(text, str) else None
-    if value.dtype.kind in "biuf" and value.size <= MOST_NUMBERS:
-        return numbers_of(value)
-    if value.dtype.kind in "SUO" and value.size <= MOST_NUMBERS:
-        return " ".join(_words(value))
-    return None
-
-
-def _words(value: NDArray[Any]) -> Iterator[str]:
-    for word in value.reshape(-1).tolist():
-        if isinstance(word, bytes | str):
-            yield word.decode("utf-8", errors="replace") if isinstance(word, bytes) else word
 
 
 def _is_array(item: Any) -> bool:  # noqa: ANN401 - as above
