@@ -14,8 +14,8 @@ from support.scorers import Neighbours, ruled
 
 from anomvae.errors import ConfigError
 from anomvae.evaluation import evaluate, evaluate_detector
-from anomvae.evaluation.scored import stored
 from anomvae.mapping import rethreshold, score_scene
+from anomvae.mapping.stored import stored
 from anomvae.pixels.tiling import tiles
 
 CHOSEN = ["fixed:0.05+local:1", "budget:200+local:2"]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     ),
 )
 @options.mask_opt
+@options.mask_dilate_opt
 @options.nodata_opt
 @options.covariates_opt
 @options.overwrite_opt
@@ -46,6 +47,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     baselines: str,
     threshold: str | None,
     mask: str | None,
+    mask_dilate: int,
     nodata: tuple[float, ...],
     covariates: tuple[str, ...],
     overwrite: bool,
@@ -71,6 +73,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     from ..files import write_atomically
     from ..pixels.covariates import rasters_of
     from ..raster import Scene
+    from ..raster.mask_choice import mask_files
     from ..stats.thresholds import parse_rule
 
     if (map_ is None) == (model is None):
@@ -78,7 +81,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     if covariates and model is None:
         raise click.UsageError("--covariates are for a model (-m); a MAP was made with them.")
     if out is not None:
-        read = [scene, map_, labels, model, mask, *rasters_of(covariates)]
+        read = [scene, map_, labels, model, *mask_files(mask), *rasters_of(covariates)]
         options.require_writable(out, overwrite, read)
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
     with options.progress_bar() as progress:
@@ -88,6 +91,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                 labels,
                 scene,
                 mask=mask,
+                mask_dilate=mask_dilate,
                 nodata=nodata,
                 baselines=names,
                 threshold=threshold,
@@ -95,7 +99,14 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                 progress=progress,
             )
         else:
-            closed = Scene.of(scene, mask=mask, covariates=covariates, nodata=nodata, access=access)
+            closed = Scene.of(
+                scene,
+                mask=mask,
+                mask_dilate=mask_dilate,
+                covariates=covariates,
+                nodata=nodata,
+                access=access,
+            )
             detector = Detector.load(str(model))
             evaluation = evaluate_detector(
                 detector,

@@ -101,13 +101,19 @@ bands_opt = click.option(
     help="Bands to read: names, numbers, ranges, good, as in B2,red,5-8,450-900nm; a minus "
     "leaves out, as in -1340-1460nm.  [default: all good ones]",
 )
-mask_opt = click.option("--mask", help="Raster on the scene's grid; 0 = ignore.")
+mask_opt = click.option(
+    "--mask",
+    metavar="MASK",
+    help="Pixels to ignore: FILE (0 = ignore), scl:FILE, qa_pixel:FILE, qa_radsat:FILE, "
+    "fmask:FILE, classes:FILE=3,8,9, auto (masks of the product) or none; several by commas, as in "
+    "auto,binary:FILE.  [default: auto]",
+)
 mask_dilate_opt = click.option(
     "--mask-dilate",
     type=click.IntRange(0, 1000),
     default=0,
     metavar="PIXELS",
-    help="Hide so many pixels around what the mask hides, too.",
+    help="Hide what lies within so many pixels of what the masks hide, too.",
 )
 resolution_opt = click.option(
     "--resolution",
@@ -255,6 +261,7 @@ def result_line(result: MapResult, chosen: ScoreOptions, *, as_json: bool) -> st
     flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
     objects = "1 object" if result.objects == 1 else f"{result.objects} objects"
     objects += "" if chosen.lists_all else " listed"
+    objects += f", {result.masked} masked" if result.masked else ""
     found = "" if result.sensitivity is None else f", finds {result.sensitivity}"
     verdict = result.verdict
     domain = "" if verdict is None or not verdict.reasons else f", in domain: {verdict.in_domain}"

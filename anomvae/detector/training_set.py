@@ -112,7 +112,8 @@ def _require(examples: int, held_out: int, fewest: int) -> None:
     if examples + held_out < fewest:
         raise NotEnoughPixels(
             f"{examples + held_out} valid pixels to train on, but at least {fewest} are needed. "
-            f"Give larger scenes, choose other bands, or check nodata values and masks."
+            f"Give larger scenes, choose other bands, or check nodata values and masks "
+            f"(--mask none ignores those of a product)."
         )
     if not examples:
         raise NotEnoughPixels("All valid pixels lie in held-out blocks. Give larger scenes.")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mapping.stored import stored
 from ..parallel import Progress
 from ..pixels.bands import Bands
 from ..pixels.tiling import Window, fitting_size, tiles
@@ -15,7 +16,6 @@ from ..stats.metrics import Metrics, measure_stream
 from ..stats.moments import stream_statistics
 from .baselines import BASELINES, Score, Spectra
 from .labelled import LabelledMap, Labels
-from .scored import stored
 
 Array = NDArray[np.float64]
 

@@ -1,10 +1,10 @@
 """Measure a map, or a detector on a scene, against labels, with baselines beside it.
 
 Labels are rasters on the scene's grid: above 0 = anomalous, 0 = normal, no data = unknown.  All
-rasters are read window by window, and scores that no map holds are stored in a temporary file (see
-`scored`), so that memory does not grow with the scene.  What counts as flagged is what the files of
-the scored scene flag: the same decision over the whole map, a condition on the surroundings of a
-pixel included.
+rasters are read window by window, and scores that no map holds are stored in a temporary file
+(`mapping.stored`), so that memory does not grow with the scene.  What counts as flagged is what the
+files of the scored scene flag: the same decision over the whole map, a condition on the
+surroundings of a pixel included.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from ..files import PathText, SceneText, as_path
 from ..identity import unchanged
 from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..mapping.flagging import Decision, ScoredMap
+from ..mapping.stored import StoredScores, stored
 from ..mapping.tiles import adapted_scorer
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window
-from ..raster import Access, OpenScene, Scene, open_labels, open_map, open_mask
+from ..raster import Access, OpenScene, Scene, open_labels, open_map
 from ..raster.access import DEFAULT
 from ..stats.metrics import Metrics, table
 from ..stats.thresholds import parse_rule
@@ -34,7 +35,6 @@ from .baselines import require_baselines
 from .beside import bands_with_data, baseline_rows
 from .decisions import decision_by, decision_of_map
 from .labelled import LabelledMap, Labels
-from .scored import StoredScores, stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +73,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     scene: SceneText | Scene | None = None,
     *,
     mask: PathText | None = None,
+    mask_dilate: int = 0,
     nodata: Sequence[float] = (),
     baselines: Sequence[str] = ("rx",),
     threshold: str | None = None,
@@ -90,8 +91,8 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     scene : path or Scene, optional
         The scene, for the baselines; by default that of ``result`` if it is a `MapResult`.  Without
         a scene there are no baselines.
-    mask : path, optional
-        Raster on the scene's grid; 0 = ignore.
+    mask, mask_dilate : optional
+        Masks, as for `Scene.of`: a pixel that they hide is not measured.
     nodata : sequence of float, optional
         Further values of the scene that are no data, as for `Scene.of`.
     baselines : sequence of str, default ("rx",)
@@ -146,15 +147,16 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     with ExitStack() as files:
         scored = files.enter_context(open_map(path, access))
         truth = files.enter_context(open_labels(labels, scored.grid, path, access))
-        files.enter_context(unchanged((*scored.dataset.files, *truth.files)))
-        keep = None
-        if mask is not None:
-            keep = files.enter_context(open_mask(mask, scored.grid, path, access))
+        # Without the scene, its map has the grid of the masks.
+        named = path if scene is None else scene
+        closed = Scene.of(named, mask=mask, mask_dilate=mask_dilate, nodata=nodata, access=own)
+        opened = files.enter_context(closed.open())
+        opened.grid.require_same(scored.grid, opened.name, path)
+        files.enter_context(unchanged((*scored.dataset.files, *truth.files, *opened.files)))
 
         def known(window: Window) -> Labels:
             values = truth.read_first(window)
-            if keep is not None:
-                values[~keep.read(window)] = np.nan
+            values[~opened.shown(window)] = np.nan
             return values
 
         ours = LabelledMap(ScoredMap(scored.georeference, scored.dataset.read_first), known)
@@ -165,16 +167,10 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         rows = {OURS: ours.metrics(decision)}
         if scene is None:
             return Evaluation(displayed(path), displayed(labels), rows)
-        closed = Scene.of(scene, mask=mask, nodata=nodata, access=own)
-        with closed.open() as opened:
-            opened.grid.require_same(scored.grid, opened.name, path)
-            source = scored.tags.get("ANOMVAE_SCENE")
-            if source and source != file_name(opened.name):
-                log.warning(
-                    "%s was made from %s, not from %s", displayed(path), source, opened.name
-                )
-            bands = bands_with_data(opened)
-            files.enter_context(unchanged(opened.files))
+        source = scored.tags.get("ANOMVAE_SCENE")
+        if source and source != file_name(opened.name):
+            log.warning("%s was made from %s, not from %s", displayed(path), source, opened.name)
+        bands = bands_with_data(opened)
         rows |= baseline_rows(closed, bands, ours, baselines, progress)
         return Evaluation(displayed(closed.name), displayed(labels), rows)
 

@@ -28,10 +28,11 @@ from .quicklook import QuickLook
 
 WINDOW = (512, 2048)
 """Rows and columns that are decided at a time: whole blocks of a map."""
-NO_DATA = 255
+MASKED, NO_DATA = 254, 255
 FLAGS = (
     Category(0, "normal", (230, 230, 230)),
     Category(1, "anomalous", (214, 26, 28)),
+    Category(MASKED, "masked", (150, 170, 200)),
     Category(NO_DATA, "no data", (0, 0, 0)),
 )
 
@@ -47,6 +48,8 @@ class ScoredMap:
     """Shape and location."""
     read: Callable[[Window], Scores]
     """Reads the scores of a window."""
+    masked: Callable[[Window], Flags] | None = None
+    """Reads which pixels of a window are masked; None: none."""
 
     def windows(self, halo: int = 0) -> Iterator[Tile]:
         """Cut the map into windows, row by row."""
@@ -132,8 +135,8 @@ class WindowWriter:
 
     decision: Decision
     """What is anomalous."""
-    read: Callable[[Window], Scores]
-    """Reads the scores of a window."""
+    scored: ScoredMap
+    """The scores, and which pixels are masked."""
     flags: MapWriter
     """The map of flags."""
     p_values: MapWriter | None
@@ -143,9 +146,11 @@ class WindowWriter:
 
     def __call__(self, tile: Tile) -> ScoredTile:
         """Return the kept pixels of a window, decided."""
-        around = self.read(tile.read)
+        around = self.scored.read(tile.read)
         flagged, scores = self.decision.flags(tile, around), around[tile.inner]
-        classes = np.where(np.isfinite(scores), flagged, NO_DATA).astype(np.uint8)
+        masked = False if self.scored.masked is None else self.scored.masked(tile.keep)
+        others = np.where(masked, MASKED, NO_DATA)
+        classes = np.where(np.isfinite(scores), flagged, others).astype(np.uint8)
         self.flags.write(tile.keep, classes[np.newaxis])
         if self.p_values is not None and self.decision.p_values is not None:
             self.p_values.write(tile.keep, self.decision.p_values.of(scores)[np.newaxis])

@@ -43,7 +43,8 @@ from .quicklook import QuickLook, drawn
 from .result import MapResult
 from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
-from .verdict import verdict_of_scene, with_verdict
+from .stored import StoredScores, stored
+from .verdict import log_empty, verdict_of_scene, with_verdict
 
 if TYPE_CHECKING:
     from .tiles import Scorer, TileScores
@@ -130,12 +131,17 @@ class OpenDeliverables:
         statistics, where = RunningStatistics(opened.grid.shape), opened.georeference
         tags = self._tags(detector, opened)
         measures = Layout("float32", math.nan, LAYERS, tags)
-        with MapWriter(self.stage.path(self.files.scores.name), where, measures) as scores:
-            write = _TileWriter(scores, statistics, self.quicklook)
+        place = self.stage.path(self.files.scores.name)
+        with (
+            stored(where.grid.shape, np.bool_, self.stage.hidden) as masked,
+            MapWriter(place, where, measures) as scores,
+        ):
+            write = _TileWriter(scores, masked, statistics, self.quicklook)
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:
                     report(self.progress, "score", keep, opened.grid.shape)
-            scored = ScoredMap(where, scores.read_first)
+            hidden = masked.read if statistics.masked else None
+            scored = ScoredMap(where, scores.read_first, hidden)
             decision = Decision.of(detector.threshold, scored, detector.scores)
             tags |= threshold_tags(decision.threshold)
             scores.add_tags(tags)
@@ -145,6 +151,7 @@ class OpenDeliverables:
             sensitivity = measure_sensitivity(
                 adapted, opened, statistics.spectra, decision, progress=self.progress
             )
+        log_empty(result)
         of_scene = verdict_of_scene(detector.domain, statistics)
         result = with_verdict(
             replace(result, sensitivity=sensitivity), of_scene, detector.threshold.fpr
@@ -192,6 +199,7 @@ class OpenDeliverables:
             pixels=statistics.pixels,
             valid=statistics.valid,
             flagged=flagged,
+            masked=statistics.masked,
             objects=objects,
             quantiles=statistics.quantiles,
             seconds=0.0,
@@ -248,7 +256,7 @@ class OpenDeliverables:
 
             p_map = opened(files.p_values, shares) if options.p_values else None
             flags = opened(files.flags, classes)
-            write = WindowWriter(decision, scored.read, flags, p_map, self.quicklook)
+            write = WindowWriter(decision, scored, flags, p_map, self.quicklook)
             with closing(ahead(write, scored.windows(decision.radius))) as decided:
                 counted = Counted(decided, scored.where.grid.shape, self.progress)
                 path = stage.path(files.objects.name)
@@ -271,6 +279,7 @@ class _TileWriter:
     """Writes the newest date of a tile into the anomaly map, and counts it."""
 
     scores: MapWriter
+    masked: StoredScores[np.bool_]
     statistics: RunningStatistics
     quicklook: QuickLook
 
@@ -278,6 +287,10 @@ class _TileWriter:
         keep, newest = scored.tile.keep, np.stack([term[-1] for term in scored.scores])
         self.scores.write(keep, newest)
         self.statistics.add(keep, newest[0])
+        if scored.masked is not None:
+            masked = scored.masked & ~np.isfinite(newest[0])
+            self.masked.write(keep, masked)
+            self.statistics.add_masked(masked)
         self.statistics.add_spectra(scored.sample)
         self.quicklook.add_preview(keep, scored.preview)
         return keep

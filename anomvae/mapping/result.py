@@ -54,8 +54,15 @@ class MapResult:
     """Whether there is a map of p-values."""
     verdict: SceneVerdict | None = None
     """Whether the scene looks like the training scenes; None where nothing is known of these."""
+    masked: int = 0
+    """Pixels that have data and are hidden by a mask."""
     sensitivity: Sensitivity | None = None
     """How much of a pixel an object must fill to be found; None where it was not measured."""
+
+    @property
+    def missing(self) -> int:
+        """Pixels that have no score, and not because of a mask."""
+        return self.pixels - self.valid - self.masked
 
     @property
     def path(self) -> Path:
@@ -78,7 +85,13 @@ class MapResult:
             "input": self.input,
             "digest": self.digest,
             "threshold": asdict(self.threshold),
-            "pixels": {"total": self.pixels, "valid": self.valid, "flagged": self.flagged},
+            "pixels": {
+                "total": self.pixels,
+                "valid": self.valid,
+                "flagged": self.flagged,
+                "masked": self.masked,
+                "missing": self.missing,
+            },
             "objects": self.objects,
             "score_quantiles": dict(self.quantiles),
             "domain": None if self.verdict is None else _domain_of(self.verdict),
@@ -108,6 +121,7 @@ def read_summary(files: Deliverables) -> MapResult | None:
             pixels=data["pixels"]["total"],
             valid=data["pixels"]["valid"],
             flagged=data["pixels"]["flagged"],
+            masked=data["pixels"].get("masked", 0),  # earlier versions count none
             objects=data["objects"],
             quantiles=data["score_quantiles"],
             seconds=data["seconds"],
@@ -154,10 +168,10 @@ def summary_of_map(path: Path, tags: Mapping[str, str]) -> MapResult | None:
 def _is_well_typed(result: MapResult) -> bool:
     threshold = result.threshold
     texts = (result.scene, result.detector, result.settings, result.input, threshold.rule)
-    counts = (result.pixels, result.valid, result.flagged, result.objects, threshold.pixels)
+    counts = (result.pixels, result.valid, result.flagged, result.masked, result.objects)
     numbers = (result.seconds, threshold.value, threshold.fpr, *result.quantiles.values())
     return (
         all(isinstance(text, str) for text in texts)
-        and all(type(count) is int and count >= 0 for count in counts)
+        and all(type(count) is int and count >= 0 for count in (*counts, threshold.pixels))
         and all(type(number) in {int, float} for number in numbers)
     )

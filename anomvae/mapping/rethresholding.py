@@ -6,16 +6,29 @@ of a map of many pixels, to the sample that its quantiles come from.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..addresses import file_name
-from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, NotEnoughPixels, RasterError
+from ..errors import (
+    AnomvaeError,
+    BrokenEnvironment,
+    ConfigError,
+    GridMismatch,
+    NotEnoughPixels,
+    RasterError,
+)
 from ..files import PathText, as_path, writing
 from ..parallel import Progress, quiet
-from ..raster import Access
+from ..pixels.tiling import Window
+from ..raster import Access, open_raster
 from ..raster.access import DEFAULT as DEFAULT_ACCESS
 from ..raster.maps import OpenMap, open_map
 from ..stats.scores import NormalScores
@@ -23,6 +36,7 @@ from ..stats.thresholds import Rule, parse_rule
 from .cache import CacheKey, digest_of
 from .deliverables import MAP_END, Deliverables
 from .flagging import (
+    MASKED,
     Decision,
     ScoredMap,
     report,
@@ -36,6 +50,8 @@ from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult, summary_of_map
 from .statistics import RunningStatistics
 from .verdict import with_verdict
+
+log = logging.getLogger(__name__)
 
 DEFAULT = ScoreOptions()
 
@@ -106,7 +122,10 @@ def rethreshold(
                 with writing(files.scores):
                     shutil.copyfile(map_, out.stage.path(files.scores.name))
             scene = summary.scene if summary else opened.tags.get("ANOMVAE_SCENE", source.stem)
-            result = _decided(opened, scene, rule, out)
+            with ExitStack() as flags:
+                masked = _masked_pixels(source, opened, summary, flags, access)
+                scored_map = ScoredMap(opened.georeference, opened.dataset.read_first, masked)
+                result = _decided(opened, scored_map, scene, rule, out)
             # The rule was chosen from this map, so what it flags here is no measure.
             expected = result.threshold.promise or 0.0
             result = with_verdict(result, summary.verdict if summary else None, expected)
@@ -195,13 +214,38 @@ def _keyed(
     return digest, CacheKey(detector, settings, "" if summary is None else summary.input)
 
 
-def _decided(opened: OpenMap, scene: str, rule: Rule, out: OpenDeliverables) -> MapResult:
+def _masked_pixels(
+    files: Deliverables,
+    opened: OpenMap,
+    summary: MapResult | None,
+    stack: ExitStack,
+    access: Access,
+) -> Callable[[Window], NDArray[np.bool_]] | None:
+    """Return what reads the masked pixels from the flags beside a map; None where there are none.
+
+    The map does not keep them: a pixel without a score is masked, or has no data.
+    """
+    try:
+        flags = stack.enter_context(open_raster(files.flags, access=access))
+        opened.grid.require_same(flags.grid, opened.dataset.name, flags.name)
+    except (RasterError, GridMismatch) as error:
+        if files.flags.exists() or (summary is not None and summary.masked):
+            log.warning("%s: masked pixels count as without data (%s)", opened.dataset.name, error)
+        return None
+    return lambda window: np.asarray(flags.read_first(window) == MASKED)
+
+
+def _decided(
+    opened: OpenMap, scored_map: ScoredMap, scene: str, rule: Rule, out: OpenDeliverables
+) -> MapResult:
     """Stage what a rule makes of a map."""
-    shape, where = opened.grid.shape, opened.georeference
-    scored_map = ScoredMap(where, opened.dataset.read_first)
+    shape = opened.grid.shape
     statistics = RunningStatistics(shape)
     for window in scored_map.windows():
-        statistics.add(window.keep, scored_map.read(window.keep))
+        scores = scored_map.read(window.keep)
+        statistics.add(window.keep, scores)
+        if scored_map.masked is not None:
+            statistics.add_masked(scored_map.masked(window.keep) & ~np.isfinite(scores))
         report(out.progress, "read", window.keep, shape)
     try:
         normal = NormalScores.of(statistics.sampled, held_out=False)

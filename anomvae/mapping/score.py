@@ -86,7 +86,7 @@ def score_scene(
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
             files = Deliverables(Path(folder), opened.stem)
-            inputs, settings = opened.files, ("score", repr(closed.nodata))
+            inputs, settings = opened.files, ("score", repr(closed.nodata), *opened.mask_settings)
             _require_area(rule, opened)
             files.require_apart(inputs)
             key = CacheKey.of(
@@ -155,6 +155,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         if save_model is not None:
             files.require_other(save_model)
         _require_area(plan.threshold, opened)
+        settings += opened.mask_settings
         key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:

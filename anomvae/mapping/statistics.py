@@ -13,7 +13,7 @@ SAMPLED = 1_000_000
 
 
 class RunningStatistics:
-    """Count of valid pixels and quantiles of scores, the same for any tile size.
+    """Counts of valid and of masked pixels, and quantiles of scores, the same for any tile size.
 
     Scores are sampled at every n-th row and column of the scene, whatever its tiles.
     """
@@ -22,6 +22,7 @@ class RunningStatistics:
         """Count the pixels of a scene of ``shape``; keep about ``sampled`` scores."""
         self.pixels = shape[0] * shape[1]
         self.valid = 0
+        self.masked = 0
         self._step = int(np.ceil((self.pixels / sampled) ** 0.5))
         self._sampled: list[NDArray[np.float32]] = []
         self._spectra: list[NDArray[np.float32]] = []
@@ -32,6 +33,10 @@ class RunningStatistics:
         self.valid += int(valid.sum())
         rows, cols = (slice(-part.start % self._step, None, self._step) for part in keep)
         self._sampled.append(scores[rows, cols][valid[rows, cols]])
+
+    def add_masked(self, masked: NDArray[np.bool_]) -> None:
+        """Add the masked pixels of a window, axes (row, col)."""
+        self.masked += int(masked.sum())
 
     def add_spectra(self, spectra: NDArray[np.float32]) -> None:
         """Add pixels of a window to the sample of the scene, axes (pixel, band)."""

@@ -26,8 +26,9 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import CovariateReport, Covariates, CovariateWarnings, report_of
 from ..pixels.grid import Grid
 from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
-from ..pixels.views import Block
+from ..pixels.views import Block, Mask
 from ..raster import OpenScene, Scene
+from ..raster.open_scene import MaskedBlock
 from ..stats.domain import Domain
 from ..stats.fill_watch import FillWatch
 from ..stats.scores import NormalScores
@@ -96,6 +97,8 @@ class TileScores(NamedTuple):
     """Which covariates have values, and which classes are unknown."""
     sample: NDArray[np.float32]
     """Pixels that are watched for fills, axes (pixel, band)."""
+    masked: Mask | None = None
+    """Kept pixels that a mask hides, axes (row, col); None where the scene has no mask."""
 
 
 @dataclass(frozen=True)
@@ -111,19 +114,20 @@ class TileTask:
     watch: FillWatch
     """Samples the scene."""
 
-    def read(self, tile: Tile) -> tuple[Tile, Block]:
+    def read(self, tile: Tile) -> tuple[Tile, MaskedBlock]:
         """Read a tile and its halo."""
-        return tile, self.opened.read(tile.read)
+        return tile, self.opened.read_masked(tile.read)
 
-    def score(self, read: tuple[Tile, Block]) -> TileScores:
+    def score(self, read: tuple[Tile, MaskedBlock]) -> TileScores:
         """Score a tile that was read."""
-        tile, block = read
+        tile, (block, masked) = read
         return TileScores(
             tile,
             self.detector.score(block).inner(tile),
             self.quicklook.preview(tile, block),
             report_of(self.detector.covariates, block[..., len(self.detector.bands) :]),
             self.watch.sample(tile, block),
+            None if masked is None else masked[tile.inner].copy(),
         )
 
 

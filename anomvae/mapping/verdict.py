@@ -26,6 +26,16 @@ def verdict_of_scene(domain: Domain | None, statistics: RunningStatistics) -> Sc
     return domain.verdict(statistics.spectra, describe_scores(scores))
 
 
+def log_empty(result: MapResult) -> None:
+    """Warn where no pixel of a scene has a score, and why."""
+    if not result.valid:
+        log.warning(
+            "%s: no pixel has a score, so its maps are empty: %d of %d pixels are masked, and %d "
+            "have no data. Check masks (--mask none ignores those of a product) and nodata values.",
+            *(displayed(result.scene), result.masked, result.pixels, result.missing),
+        )
+
+
 def with_verdict(result: MapResult, of_scene: SceneVerdict | None, expected: float) -> MapResult:
     """Add the verdict to a result, and warn where the scene is not like the training scenes.
 

@@ -29,6 +29,13 @@ def _completed(text: str, info: ValidationInfo) -> str:
         raise ValueError(f"{text!r}: {str(error).rstrip('.')}.") from error
 
 
+def _completed_mask(text: str, info: ValidationInfo) -> str:
+    """Resolve the files of masks; what names no mask raises `ConfigError`, a `ValueError`."""
+    from ..raster.mask_choice import with_paths
+
+    return with_paths(text, lambda path: _completed(path, info))
+
+
 def _require_printable(text: str) -> None:
     if printable(text) != text:
         raise ValueError(f"{text!r} holds control characters: remove them.")
@@ -57,4 +64,5 @@ Seconds = Annotated[float, Field(gt=0, le=1e9)]
 TimeOut = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 PathText = Annotated[str, AfterValidator(_completed)]
+MaskText = Annotated[str, AfterValidator(_completed_mask)]
 Name = Annotated[str, AfterValidator(_valid_name)]

@@ -23,7 +23,7 @@ from ..config.reading import read_toml, validated
 from ..config.tables import Table
 from ..errors import listed
 from ..stats.thresholds import parse_rule
-from .checks import Count, Name, PathText, Seconds, TimeOut, require_safe
+from .checks import Count, MaskText, Name, PathText, Seconds, TimeOut, require_safe
 from .receivers import AlertsConfig, WaitConfig
 
 SOURCES = ("folder", "urls", "stac")
@@ -110,8 +110,10 @@ class SiteConfig(Table):
     """The model file."""
     out: PathText
     """Folder for the deliverables; each scene has a folder of its own in it."""
-    mask: PathText | None = None
-    """Raster on the grid of the scenes; 0 = ignore."""
+    mask: MaskText | None = None
+    """Pixels to ignore: a raster (0 = ignore), ``scl:FILE`` and the like, ``auto`` or ``none``."""
+    mask_dilate: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Pixels by which what is hidden grows."""
     nodata: tuple[FiniteFloat, ...] = ()
     """Stored values of the scenes that are no data, beyond those that the files declare."""
     threshold: str | None = None

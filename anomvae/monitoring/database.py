@@ -88,6 +88,10 @@ MIGRATIONS = (
     ALTER TABLE scenes RENAME COLUMN place TO site;
     ALTER TABLE alerts RENAME COLUMN place TO site;
     """,
+    """
+    ALTER TABLE scenes ADD COLUMN masked INTEGER;   -- pixels that a mask hides; NULL: not counted
+    ALTER TABLE scenes ADD COLUMN missing INTEGER;  -- pixels without data
+    """,
 )
 """Steps from each version of the tables to the next; ``user_version`` counts the steps taken."""
 

@@ -34,7 +34,7 @@ def scoring_of(site: SiteConfig) -> Scoring:
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        scene = scene_of(found, site.mask, site.nodata, access)
+        scene = scene_of(found, site.mask, site.nodata, access, mask_dilate=site.mask_dilate)
         (outcome,) = score_scenes(detector, [scene], folder, options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
@@ -68,6 +68,8 @@ def scene_of(
     mask: str | None = None,
     nodata: tuple[float, ...] = (),
     access: Access | None = None,
+    *,
+    mask_dilate: int = 0,
 ) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
     from ..raster import Scene
@@ -75,4 +77,10 @@ def scene_of(
     from ..raster.products import recognise
 
     dates = [each.product or recognise(each.read[0]) for each in (*found.before, found)]
-    return Scene(tuple(dates), mask=mask, nodata=nodata, access=access or DEFAULT)
+    return Scene(
+        tuple(dates),
+        mask=mask,
+        mask_dilate=mask_dilate,
+        nodata=nodata,
+        access=access or DEFAULT,
+    )

@@ -159,6 +159,8 @@ class SitePass:
         record = SceneResult(
             pixels=result.pixels,
             valid=result.valid,
+            masked=result.masked,
+            missing=result.missing,
             flagged=result.flagged,
             objects=result.objects,
             threshold=result.threshold.value,
@@ -234,13 +236,25 @@ def _settings_digest(site: SiteConfig) -> str:
     """
     from ..mapping.cache import digest_of
 
-    mask = "" if site.mask is None else _digest(site.mask, "mask")
+    mask = "" if site.mask is None else _mask_digest(site.mask)
     numbers = {"min_area": site.alert.min_area_px, "dates": site.dates}
     changed = [f"{name}={number}" for name, number in numbers.items() if number != 1]
+    changed += [f"mask_dilate={site.mask_dilate}"] if site.mask_dilate else []
     changed += [f"nodata={site.nodata}"] if site.nodata else []
     # The word of before, so that scenes in the databases of before stay known.
     threshold = (site.threshold or "").replace("sigma-clip", "clipped")
     return digest_of("monitor", threshold, mask, *changed, definition=1)
+
+
+def _mask_digest(mask: str) -> str:
+    """Return what decides which pixels are hidden; empty where that is the product alone."""
+    from ..raster.mask_choice import AUTO, NONE, parse_mask
+
+    parts = [
+        ":".join(filter(None, [one.setting, one.path and _digest(one.path, "mask")]))
+        for one in parse_mask(mask)
+    ]
+    return "" if parts == [AUTO] else ",".join(parts) or NONE
 
 
 def _digest(path: str, what: str) -> str:

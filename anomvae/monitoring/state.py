@@ -62,6 +62,8 @@ class SceneResult:
     quantiles: Mapping[str, float]
     seconds: float
     map: str
+    masked: int = 0
+    missing: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ ground, smoke and haze (aerosol).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .mask_rules import Bits, Classes, MaskRule
 
@@ -41,6 +41,11 @@ class MaskScheme:
         if self.bitwise:
             return Bits(self.hidden, self.fill_bits, self.fills, known)
         return Classes(self.hidden, self.fills, known)
+
+    def hiding(self, numbers: tuple[int, ...]) -> MaskScheme:
+        """Return the scheme with other classes or bits hidden; none given: as it is."""
+        fills = tuple(one for one in self.fills if self.bitwise or one not in numbers)
+        return replace(self, hidden=numbers, fills=fills) if numbers else self
 
     @property
     def hides(self) -> str:

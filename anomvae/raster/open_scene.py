@@ -7,7 +7,7 @@ or unknown.  Like a dataset of GDAL, an open scene serves one thread.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,10 +21,21 @@ from .covariates import Layer
 from .dataset import Dataset
 from .gdal import CACHE_BYTES, LARGE_BLOCKS, enlarge_cache
 from .georeference import Georeference
-from .masks import LayerMask, NormalMask
+from .layer_masks import PixelMasks
+from .masks import NormalMask
 
 if TYPE_CHECKING:
     from .scene import Scene
+
+
+class MaskedBlock(NamedTuple):
+    """Pixels of a window, and why some have no data."""
+
+    block: Block
+    """Axes (time, row, col, value)."""
+    masked: Mask | None
+    """Pixels of the newest date that have data and are hidden by a mask, axes (row, col); None
+    where there is no mask."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +48,8 @@ class OpenDate:
     """The bands in use, in the order of the values."""
     georeference: Georeference
     """The georeference of the file."""
-    masks: tuple[LayerMask, ...]
-    """Masks of the pixels to use, all at once; empty: all."""
+    masks: PixelMasks
+    """Masks of pixels to ignore."""
     layers: tuple[Layer, ...]
     """The covariates."""
 
@@ -55,7 +66,7 @@ class OpenDate:
     @property
     def datasets(self) -> tuple[Dataset, ...]:
         """What is open on the grid of the scene: bands, then masks."""
-        return (self.dataset, *(mask.dataset for mask in self.masks))
+        return (self.dataset, *(layer.dataset for layer in self.masks.layers))
 
     @property
     def covariates(self) -> Covariates:
@@ -65,23 +76,26 @@ class OpenDate:
     @property
     def files(self) -> tuple[FileIdentity, ...]:
         """Identities of the files that the values come from."""
-        masks = [identity for mask in self.masks for identity in mask.dataset.files]
+        masks = [identity for layer in self.masks.layers for identity in layer.dataset.files]
         layers = [identity for layer in self.layers for identity in layer.files]
         return (*self.dataset.files, *masks, *layers)
 
     def using(self, bands: Bands) -> OpenDate:
         """Return the date with other bands in use."""
-        return replace(self, bands=bands, masks=tuple(mask.used_with(bands) for mask in self.masks))
+        return replace(self, bands=bands, masks=self.masks.used_with(bands))
 
-    def read(self, window: Window) -> Block:
-        """Read a window, axes (time, row, col, value) of one date."""
-        block = self.dataset.read(self.bands, window)
-        for mask in self.masks:
-            block[~mask.read(window)] = np.nan
+    def read(self, window: Window) -> MaskedBlock:
+        """Read a window of one date."""
+        block, masked = self.dataset.read(self.bands, window), None
+        if self.masks.layers:
+            state = self.masks.read(window)
+            block[state.missing] = np.nan
+            masked = state.hidden & np.isfinite(block).all(axis=-1)
+            block[state.hidden] = np.nan
         if self.layers:
             values = [layer.read(window) for layer in self.layers]
             block = np.concatenate([block, *values], axis=-1)
-        return block[np.newaxis]
+        return MaskedBlock(block[np.newaxis], masked)
 
 
 @dataclass(frozen=True)
@@ -185,8 +199,23 @@ class OpenScene:
         RasterError
             When a file is damaged there.
         """
-        first, *later = (date.read(window) for date in self.dates)
-        return np.concatenate([first, *later]) if later else first
+        return self.read_masked(window).block
+
+    def read_masked(self, window: Window) -> MaskedBlock:
+        """Read a window as `read` does, and which of its pixels are masked."""
+        *earlier, newest = (date.read(window) for date in self.dates)
+        blocks = [date.block for date in (*earlier, newest)]
+        return MaskedBlock(np.concatenate(blocks) if earlier else newest.block, newest.masked)
+
+    def shown(self, window: Window) -> Mask:
+        """Return which pixels of a window the masks of the newest date show, axes (row, col)."""
+        hidden, missing = self.newest.masks.read(window)
+        return np.asarray(~(hidden | missing))
+
+    @property
+    def mask_settings(self) -> tuple[str, ...]:
+        """What decides, beside the files, which pixels are hidden; empty without masks."""
+        return tuple(setting for date in self.dates for setting in date.masks.settings)
 
     def normal(self, window: Window) -> Mask:
         """Return which pixels of a window are normal, axes (row, col)."""

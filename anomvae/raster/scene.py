@@ -23,7 +23,9 @@ from .access import DEFAULT, Access
 from .bands_in_use import bands_in_use
 from .covariates import open_layer
 from .gdal import absolute_uri
-from .masks import masks_of, open_layer_mask, open_normal
+from .layer_masks import open_masks
+from .mask_choice import absolute_mask, checked_dilation, checked_mask, mask_files
+from .masks import open_normal
 from .open_scene import OpenDate, OpenScene
 from .products import Product, ProductOptions
 from .products.expansion import dates_in, expanded, sole
@@ -39,10 +41,9 @@ class Scene:
     bands: str | None = None
     """Bands to use, in the syntax of `Bands.choose`; None: all good ones, or a detector's."""
     mask: str | None = None
-    """A raster on the same grid: pixels that are 0 or no data in its first band are ignored; None:
-    the masks that the product carries."""
+    """Masks of pixels to ignore, in the syntax of `parse_mask`; None: those of the product."""
     mask_dilate: int = 0
-    """Pixels by which what is hidden grows."""
+    """Pixels by which what is hidden grows: radius of a circle."""
     normal: str | None = None
     """Normal pixels: a raster or polygons, see `open_normal`; None: all pixels."""
     covariates: tuple[CovariateSpec, ...] = ()
@@ -117,8 +118,8 @@ class Scene:
                 else _products(path, dates, ProductOptions(resolution, band_axis))
             ),
             bands=bands,
-            mask=None if mask is None else as_path(mask),
-            mask_dilate=mask_dilate,
+            mask=checked_mask(mask),
+            mask_dilate=checked_dilation(mask_dilate),
             normal=None if normal is None else as_path(normal),
             covariates=parse_covariates(covariates),
             access=access,
@@ -152,7 +153,7 @@ class Scene:
         """Name, size and time of change of every file; none is opened."""
         rasters = [path for date in self.dates for path in date.paths]
         layers = [spec.source for spec in self.covariates if spec.kind != DAY]
-        masks = [path for path in (self.mask, self.normal) if path is not None]
+        masks = [*mask_files(self.mask), *([] if self.normal is None else [self.normal])]
         return tuple(map(identify, [*rasters, *masks, *layers]))
 
     def without_newest(self, count: int) -> Scene:
@@ -164,7 +165,7 @@ class Scene:
         return replace(
             self,
             dates=tuple(date.absolute() for date in self.dates),
-            mask=None if self.mask is None else absolute_uri(self.mask),
+            mask=absolute_mask(self.mask),
             normal=None if self.normal is None else absolute_uri(self.normal),
             covariates=tuple(
                 spec if spec.kind == DAY else replace(spec, source=absolute_uri(spec.source))
@@ -219,10 +220,8 @@ class Scene:
     def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
         opened = stack.enter_context(product.open(self.access))
         dataset = replace(opened, nodata=(*opened.nodata, *self.nodata))
-        layers = masks_of(self.mask, dataset)
-        masks = tuple(
-            stack.enter_context(open_layer_mask(layer, dataset, self.access)) for layer in layers
-        )
+        opening = open_masks(self.mask, dataset, self.access, dilate=self.mask_dilate)
+        masks = stack.enter_context(opening)
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
         if self.nodata:  # a detector's bands recall that empty pixels had a number
             bands = bands.with_nodata(self.nodata[0])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..files import PathText
 from ..pixels.covariates import rasters_of
 from .access import DEFAULT, Access
+from .mask_choice import mask_files
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Selection:
     def files(self) -> list[PathText]:
         """The files that it names."""
         named = [*self.normal, *rasters_of(self.covariates)]
-        return named if self.mask is None else [self.mask, *named]
+        return [*mask_files(self.mask), *named]
 
 
 EVERYTHING = Selection()

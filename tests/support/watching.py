@@ -99,6 +99,8 @@ def result(folder, flagged, valid=100, *, stem="a", objects=(), verdict=None, **
         path=files.scores,
         pixels=100,
         valid=valid,
+        masked=0,
+        missing=100 - valid,
         flagged=flagged,
         objects=len(objects),
         quantiles={"1": 9.5},

@@ -1,6 +1,6 @@
-"""Scores of a scene that no map holds, kept on disk, because ranks and decisions need all of them.
+"""Numbers of a scene that no map holds, kept on disk: ranks and decisions need all of them.
 
-Axes are (row, col); NaN is no data.
+They are scores, NaN = no data, or which pixels are masked; axes are (row, col).
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ..files import writing
 from ..pixels.tiling import Window, shape_of
 
 MEMORY_BYTES = 64 * 2**20
-"""The scores of a small scene are kept in memory, those of a larger one in a temporary file."""
+"""The numbers of a small scene are kept in memory, those of a larger one in a temporary file."""
 
-Number = TypeVar("Number", np.float32, np.float64)
+Number = TypeVar("Number", np.float32, np.float64, np.bool_)
 
 
 class StoredScores(Generic[Number]):
     """Scores of a whole grid, written and read by window; `stored` makes them."""
 
-    def __init__(self, file: IO[bytes], cols: int, kind: type[Number]) -> None:
-        self._file, self._cols = file, cols
+    def __init__(self, file: IO[bytes], cols: int, kind: type[Number], folder: Path) -> None:
+        self._file, self._cols, self._folder = file, cols, folder
         self._kind: np.dtype[Number] = np.dtype(kind)
 
     def write(self, window: Window, scores: NDArray[Any]) -> None:
@@ -36,9 +36,9 @@ class StoredScores(Generic[Number]):
         Raises
         ------
         NotWritten
-            If the folder of temporary files (``TMPDIR``) is full.
+            If the folder of the temporary file is full.
         """
-        with writing(Path(tempfile.gettempdir())):
+        with writing(self._folder):
             for line, _ in zip(scores.astype(self._kind), self._lines(window), strict=True):
                 self._file.write(line.tobytes())
 
@@ -56,7 +56,13 @@ class StoredScores(Generic[Number]):
 
 
 @contextmanager
-def stored(shape: tuple[int, int], kind: type[Number]) -> Iterator[StoredScores[Number]]:
-    """Store scores of a grid, rows and columns, for as long as the context is open."""
-    with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES) as file:
-        yield StoredScores(file, shape[1], kind)
+def stored(
+    shape: tuple[int, int], kind: type[Number], folder: Path | None = None
+) -> Iterator[StoredScores[Number]]:
+    """Store numbers of a grid, rows and columns, for as long as the context is open.
+
+    The temporary file of many is in ``folder``, by default that of the system (``TMPDIR``).
+    """
+    place = Path(tempfile.gettempdir()) if folder is None else folder
+    with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES, dir=str(place)) as file:
+        yield StoredScores(file, shape[1], kind, place)
