@@ -115,6 +115,8 @@ def test_the_summary_counts_pixels_objects_and_files(scored):
         "total": 40 * 48,
         "valid": np.isfinite(scored.scores).sum(),
         "flagged": (scored.flags == 1).sum(),
+        "masked": 0,
+        "missing": np.isnan(scored.scores).sum(),
     }
     assert data["objects"] == scored.result.objects
     assert data["threshold"]["rule"] == scored.detector.threshold.rule

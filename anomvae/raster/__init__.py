@@ -11,7 +11,7 @@ from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
 from .limits import Limits
 from .maps import OpenMap, open_labels, open_map, read_labels
-from .masks import identify_normal, open_mask
+from .masks import identify_normal
 from .open_scene import OpenScene
 from .product_facts import ProductFacts
 from .products import ArrayProduct, BandStack, Product, StackBand
@@ -43,7 +43,6 @@ __all__ = [
     "on_earth",
     "open_labels",
     "open_map",
-    "open_mask",
     "open_raster",
     "read_labels",
     "scenes_of",

@@ -141,8 +141,8 @@ def _require_around(dataset: Dataset, scene: Dataset) -> None:
 
 def _not_covered(mask: Dataset, scene: Dataset) -> GridMismatch:
     return GridMismatch(
-        f"{_described(mask)} does not cover {_described(scene)}: it lies elsewhere, or shows a part "
-        f"of it. Give the mask of this scene, on the whole of it."
+        f"{_described(mask)} does not cover {_described(scene)}: it lies elsewhere, or shows "
+        f"a part of it. Give the mask of this scene, on the whole of it."
     )
 
 
