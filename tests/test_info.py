@@ -82,7 +82,7 @@ def test_a_mask_is_named_and_what_it_hides_is_counted(tmp_path):
 
     facts = json.loads(run("info", scene, "--mask", mask, "--json").out)
 
-    assert facts["masks"] == [str(mask)]
+    assert facts["masks"] == [f"{mask}: 0 and no data"]
     assert facts["pixels"]["masked"] == pytest.approx(3 / 12)
     assert facts["pixels"]["missing"] == pytest.approx(1 / 12)
 

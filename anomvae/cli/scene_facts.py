@@ -95,9 +95,8 @@ def _use(band: Band, used: set[int]) -> str:
 
 
 def _layers(scene: Scene, date: OpenDate) -> list[str]:
-    if scene.mask is None:
-        return [layer.title for layer in date.dataset.masks]
-    return [displayed(scene.mask)]
+    dilated = f" (widened by {scene.mask_dilate} pixels)" if scene.mask_dilate else ""
+    return [f"{layer.title}{dilated}" for layer in date.masks.layers]
 
 
 def _pixels(date: OpenDate) -> dict[str, Any]:

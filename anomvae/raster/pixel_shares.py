@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..pixels.tiling import Window, shape_of
+from ..pixels.tiling import Window
 from .open_scene import OpenDate
 
 WINDOWS = 4
@@ -52,14 +52,11 @@ def pixel_shares(date: OpenDate) -> PixelShares:
     """
     sampled = masked = missing = 0
     for window in sample_windows(date.grid.shape, len(date.bands)):
-        values = date.dataset.read(date.bands, window)
-        data = np.isfinite(values).all(axis=-1)
-        kept = np.ones(shape_of(window), np.bool_)
-        for mask in date.masks:
-            kept &= mask.read(window)
-        sampled += data.size
-        missing += int((~data).sum())
-        masked += int((data & ~kept).sum())
+        block, hidden = date.read(window)
+        sampled += block[0, ..., 0].size
+        without = int((~np.isfinite(block[0, ..., : len(date.bands)]).all(axis=-1)).sum())
+        hiding = 0 if hidden is None else int(hidden.sum())
+        masked, missing = masked + hiding, missing + without - hiding
     rows, cols = date.grid.shape
     return PixelShares(sampled, rows * cols, masked, missing)
 
