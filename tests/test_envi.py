@@ -6,14 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.rasters import run
+from support.rasters import bands_of, run
 from support.scene_files import UTM, is_sentence, make, ramp, read
 
 from anomvae.errors import RasterError
 from anomvae.pixels.wavelengths import Unit, unit_of
 from anomvae.raster import Scene, open_raster
+from anomvae.testing.products.envi import EnviCube
 
 PRODUCTS = os.environ.get("ANOMVAE_PRODUCTS")
+SHORT = ("--set", "training.max_steps=200")
 real = pytest.mark.skipif(not PRODUCTS, reason="ANOMVAE_PRODUCTS is not set")
 
 SIZES = {"samples": 4, "lines": 3, "bands": 3, "data type": 2, "interleave": "bsq", "byte order": 0}
@@ -366,3 +368,27 @@ def test_a_real_cube_in_micrometres_has_wavelengths_in_nm_and_shows_bands_from_0
 
     assert [band.wavelength for band in bands] == pytest.approx([525, 635, 740, 1200])
     assert facts.picture == (3, 2, 1)
+
+
+def test_spikes_in_bad_bands_are_flagged_only_where_the_list_of_bad_bands_is_gone(tmp_path):
+    path, shape = EnviCube().write(EnviCube().cube(), tmp_path), EnviCube().cube().shape
+    stored = np.fromfile(path, "<i2").reshape(*shape, -1)
+    spikes = np.zeros(shape, bool)
+    spikes[5::12, 3::12] = True
+    stored[..., 0] = np.random.default_rng(1).normal(1000, 10, shape)
+    stored[spikes, 0] = 3000
+    stored.tofile(path)
+    header = path.with_suffix(".hdr")
+    lines = header.read_text().splitlines()
+
+    def flagged_spikes(name, lines):
+        header.write_text("\n".join(lines))
+        result = run("detect", path, "-o", tmp_path / name, *SHORT)
+        assert result.code == 0, result.err
+        return (bands_of(tmp_path / name / f"{path.stem}.flags.tif")[0][spikes] == 1).sum()
+
+    marked = flagged_spikes("marked", lines)
+    ignored = flagged_spikes("ignored", [line for line in lines if not line.startswith("bbl")])
+
+    assert marked <= 2
+    assert ignored >= 15
