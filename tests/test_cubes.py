@@ -1,5 +1,6 @@
 """Cubes of netCDF and HDF5: which axis holds the bands, what is no data, place and dates."""
 
+import json
 from datetime import date
 from itertools import permutations
 
@@ -344,3 +345,64 @@ def test_a_scene_of_a_time_axis_has_all_dates_and_one_that_compares_none_is_aske
         block = dates.read((slice(0, 4), slice(0, 5)))
     np.testing.assert_array_equal(block[..., 0], np.moveaxis(CUBE, -1, 0)[[0, 2, 1], ::-1])
     refused(run("detect", path, "-o", tmp_path / "out"), 2, "holds 3 dates", "sequential")
+
+
+def zarr(folder, version):
+    """Write a cube and its coordinates, axes (row, col, band), as Zarr of a version."""
+    arrays = {
+        "cube": (CUBE, ["y", "x", "wl"], {"scale_factor": 0.5}),
+        "wl": (np.array(NM, "f4"), ["wl"], {"units": "nm"}),
+        "y": (np.arange(4, 0, -1, dtype="f4"), ["y"], {}),
+        "x": (np.arange(5, dtype="f4"), ["x"], {}),
+    }
+    for name, (values, dims, attributes) in arrays.items():
+        (folder / name).mkdir(parents=True)
+        shape, chunk = list(values.shape), folder / name / ".".join("0" * values.ndim)
+        if version == 2:
+            head = {"zarr_format": 2, "dtype": "<f4", "order": "C", "compressor": None}
+            head |= {"shape": shape, "chunks": shape, "filters": None, "fill_value": None}
+            (folder / name / ".zarray").write_text(json.dumps(head))
+            text = json.dumps(attributes | {"_ARRAY_DIMENSIONS": dims})
+            (folder / name / ".zattrs").write_text(text)
+        else:
+            chunk = folder / name / "c" / "/".join("0" * values.ndim)
+            head = {"zarr_format": 3, "node_type": "array", "data_type": "float32"}
+            head |= {"shape": shape, "fill_value": 0.0, "attributes": attributes}
+            head["chunk_grid"] = {"name": "regular", "configuration": {"chunk_shape": shape}}
+            head["chunk_key_encoding"] = {"name": "default", "configuration": {"separator": "/"}}
+            head["codecs"] = [{"name": "bytes", "configuration": {"endian": "little"}}]
+            (folder / name / "zarr.json").write_text(json.dumps(head | {"dimension_names": dims}))
+        chunk.parent.mkdir(parents=True, exist_ok=True)
+        chunk.write_bytes(values.astype("<f4").tobytes())
+    if version == 2:
+        (folder / ".zgroup").write_text('{"zarr_format": 2}')
+    else:
+        (folder / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+    return folder
+
+
+def test_zarr_of_format_3_is_read_or_refused_in_one_line(tmp_path):
+    path = zarr(tmp_path / "a.zarr", 3)
+
+    try:  # GDAL knows the codecs of its final text since 3.11
+        values = opened(path)[1]
+    except RasterError:
+        refused(run("info", path), 3, "codec")
+    else:
+        np.testing.assert_array_equal(values, CUBE / 2)
+
+
+def test_a_zarr_folder_is_read_by_its_axes_and_its_arrays_are_named(tmp_path):
+    path = zarr(tmp_path / "a.zarr", 2)
+
+    for name in (path, f'ZARR:"{path}":/cube'):
+        dataset, values = opened(name)
+
+        np.testing.assert_array_equal(values, CUBE / 2)
+        assert [band.wavelength for band in dataset.bands] == list(NM)
+        assert dataset.facts.kind == "Zarr"
+        assert dataset.grid.located
+        assert dataset.files
+
+    (path / "cube" / ".zarray").write_text("{")
+    refused(run("info", path), 3, "damaged")

@@ -201,8 +201,8 @@ def _require_real_bands(name: str, handle: DatasetReader, alpha: AlphaBands) -> 
     if handle.driver in SWAPPING and len(indexes) > 1:
         raise RasterError(
             f"{name} is a cube of {handle.driver}, whose driver reports neither the order of axes "
-            f"nor wavelengths. Name a local file of netCDF or HDF5 (.nc, .h5), which is read "
-            f"without it; convert Zarr to netCDF."
+            f"nor wavelengths. Name a local file as .nc or .h5, or a local folder as .zarr, "
+            f"which is read without it."
         )
     if not indexes:
         kind = "only an alpha band" if handle.count else "no bands"

@@ -1,4 +1,4 @@
-"""Files of netCDF and HDF5 by the CF Conventions 1.11, and Zarr folders, as products.
+"""Files of netCDF and HDF5, and folders of Zarr, by the CF Conventions 1.11, as products.
 
 The axis of bands is the one with wavelengths, or that which the user names.  A time axis makes one
 product of each date.  What a file leaves open is asked, see `cf_axes` and `cf_choice`.
@@ -30,13 +30,15 @@ from .cf_grid import place_of
 from .cf_time import times_of
 from .cf_values import Cleaned, Flipped, Joined, Radiometry
 from .emit import emit_dataset, is_emit
+from .files import ProductFiles
 from .hdf5 import SIGNATURE, HDF5File, open_hdf5
 from .netcdf3 import SIGNATURES, open_netcdf3
 from .product import Product, ProductOptions
 from .variables import Container, StoredCube
+from .zarr import open_zarr
 
 SUFFIXES = frozenset((".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5"))
-SUBDATASET = re.compile(r'(NETCDF|HDF5):("?)(?P<path>.+?)\2:(?P<member>[^"]+)', re.IGNORECASE)
+SUBDATASET = re.compile(r'(NETCDF|HDF5|ZARR):("?)(?P<path>.+?)\2:(?P<member>[^"]+)', re.IGNORECASE)
 """How GDAL names one variable of a file."""
 
 
@@ -63,7 +65,10 @@ class Cube(Product):
         match = SUBDATASET.fullmatch(name)
         path, member = (match["path"], match["member"]) if match else (name, None)
         suffix = PurePosixPath(path).suffix.lower()
-        if not is_local(path) or (suffix not in SUFFIXES and match is None):
+        known = (
+            suffix in SUFFIXES or match is not None or (suffix == ".zarr" and os.path.isdir(path))
+        )
+        if not is_local(path) or not known:
             return None
         if options.resolution is not None:
             raise ConfigError(
@@ -84,8 +89,8 @@ class Cube(Product):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The file alone."""
-        return (self.path,)
+        """The file alone, or what lies in a folder."""
+        return ProductFiles.of(self.path).paths if os.path.isdir(self.path) else (self.path,)
 
     @property
     def date(self) -> date | None:
@@ -150,7 +155,7 @@ class Cube(Product):
             _bands(file, layers),
             stored,
             place.where,
-            (self.path,),
+            self.paths,
             (self.member, self.index, [(one.variable.path, one.axes) for one in layers]),
         )
         when = self.when or (times[0] if times else None)
@@ -168,13 +173,15 @@ class Cube(Product):
 
 
 def open_container(path: str, name: str | None = None) -> AbstractContextManager[Container]:
-    """Open a file of HDF5 or netCDF by its first bytes; the context closes it.
+    """Open a folder of Zarr, or a file of HDF5 or netCDF by its first bytes.
 
     Raises
     ------
     RasterError
         When it does not exist, is damaged, or is neither.
     """
+    if os.path.isdir(path):
+        return open_zarr(path, name)
     try:
         with open(path, "rb") as file:
             start = file.read(8)
