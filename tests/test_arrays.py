@@ -121,6 +121,14 @@ def test_an_array_of_the_bands_of_a_detector_fits_one_with_names_and_scales(tmp_
     assert_equal_files(result, scored.files)
 
 
+def test_an_array_in_other_units_is_warned_of_and_a_fitting_one_is_not(caplog):
+    anomvae.score_array(trained(), pixels())
+    assert not caplog.text
+
+    anomvae.score_array(trained(), pixels() * 10_000)
+    assert "array: " in caplog.text
+
+
 def test_an_array_of_other_bands_or_axes_is_refused():
     with pytest.raises(BandMismatch, match="array has 4 bands"):
         anomvae.score_array(trained(), pixels()[..., :4])

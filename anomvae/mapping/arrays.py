@@ -14,7 +14,7 @@ from ..config import Config
 from ..detector import Scores
 from ..fitting import Selection, detect
 from ..models.isolation import isolated
-from ..pixels.bands import Bands
+from ..pixels.bands import Bands, unnamed_bands
 from ..raster import ArrayProduct, OpenScene, Scene
 from ..stats.pvalues import PValues
 from ..stats.thresholds import Threshold
@@ -22,7 +22,9 @@ from .flagging import Decision, Flags, ScoredMap
 from .options import ScoreOptions
 from .outcomes import scored
 from .quicklook import QuickLookSpec
+from .statistics import RunningStatistics
 from .tiles import Scorer, adapted_scorer, score_tiles
+from .verdict import verdict_of_scene, warned
 
 NAME = "array"
 """What messages call an array."""
@@ -89,8 +91,7 @@ def score_array(
     ((40, 40), True, False)
     """
     product = _product(cube)
-    if len(detector.bands) == product.cube.shape[2]:
-        product = replace(product, bands=_own_bands(detector.bands))
+    product = replace(product, bands=_described(detector.bands, product.cube.shape[2]))
     return _scored(detector, Scene.of(product, nodata=_numbers(nodata)))
 
 
@@ -129,22 +130,28 @@ def _scored(detector: Scorer, closed: Scene) -> ArrayResult:
     with scored(closed.name):
         detector.require_dates(1)
         with closed.open(detector.bands, detector.covariates) as opened:
-            terms = _terms(adapted_scorer(detector, opened), opened)
+            statistics = RunningStatistics(opened.grid.shape)
+            terms = _terms(adapted_scorer(detector, opened), opened, statistics)
             found = ScoredMap(opened.georeference, lambda window: terms.total[window])
             decision = Decision.of(detector.threshold, found, detector.scores)
     flags = np.zeros(terms.total.shape, np.bool_)
     for tile in found.windows(decision.radius):
         flags[tile.keep] = decision.flags(tile, terms.total[tile.read])
+    share = float(flags.sum()) / max(1, statistics.valid)
+    of_scene = verdict_of_scene(detector.domain, statistics)
+    warned(closed.name, of_scene, share, detector.threshold.fpr, decision.threshold.rule)
     return ArrayResult(terms, flags, decision.threshold, _p_values(decision.p_values, terms.total))
 
 
-def _terms(detector: Scorer, opened: OpenScene) -> Scores:
+def _terms(detector: Scorer, opened: OpenScene, statistics: RunningStatistics) -> Scores:
     shape = opened.grid.shape
     terms = Scores(*(np.full(shape, np.nan, np.float32) for _ in Scores._fields))
     with closing(score_tiles(detector, opened, QuickLookSpec.of(shape), ScoreOptions())) as tiles:
         for tile in tiles:
             for term, part in zip(terms, tile.scores, strict=True):
                 term[tile.tile.keep] = part[-1]
+            statistics.add(tile.tile.keep, tile.scores.total[-1])
+            statistics.add_spectra(tile.sample)
     return terms
 
 
@@ -166,13 +173,18 @@ def _product(cube: ArrayLike) -> ArrayProduct:
     return ArrayProduct(NAME, values)
 
 
-def _own_bands(bands: Bands) -> Bands:
-    """Describe an array that has the bands of a detector alone, as physical values."""
+def _described(bands: Bands, count: int) -> Bands:
+    """Describe the bands of an array of physical values, in which NaN is no data.
+
+    An array that has the bands of a detector alone has their names and wavelengths.
+    """
+    if len(bands) != count:
+        return unnamed_bands(count).with_nodata(np.nan)
     own = [
-        replace(band, index=number, scale=1.0, offset=0.0, nodata=None, bad="")
+        replace(band, index=number, scale=1.0, offset=0.0, nodata=np.nan, bad="")
         for number, band in enumerate(bands, start=1)
     ]
-    return replace(bands.keep(own), source=len(own))
+    return replace(bands.keep(own), source=count)
 
 
 def _numbers(nodata: float | Sequence[float] | None) -> tuple[float, ...]:

@@ -50,11 +50,18 @@ def with_verdict(result: MapResult, of_scene: SceneVerdict | None, expected: flo
     expected : float
         The share of normal pixels that the rule of the threshold flags.
     """
-    if parse_rule(result.threshold.rule).kind.counts:  # the share is as the user wants it
+    share = result.flagged / max(1, result.valid)
+    verdict = warned(result.scene, of_scene, share, expected, result.threshold.rule)
+    return replace(result, verdict=verdict)
+
+
+def warned(
+    scene: str, of_scene: SceneVerdict | None, share: float, expected: float, rule: str
+) -> SceneVerdict | None:
+    """Return the verdict of `with_verdict`, given the share flagged, and warn of its doubts."""
+    if parse_rule(rule).kind.counts:  # the share is as the user wants it
         expected = 1.0
-    verdict = (of_scene or SceneVerdict()).with_flagged(
-        result.flagged / max(1, result.valid), expected
-    )
+    verdict = (of_scene or SceneVerdict()).with_flagged(share, expected)
     if verdict.doubts:
-        log.warning("%s: %s", displayed(result.scene), verdict)
-    return replace(result, verdict=verdict if verdict.doubts or of_scene is not None else None)
+        log.warning("%s: %s", displayed(scene), verdict)
+    return verdict if verdict.doubts or of_scene is not None else None
