@@ -38,7 +38,7 @@ def test_a_scene_like_the_training_scenes_is_in_the_domain(tmp_path, model):
 )
 def test_another_scaling_is_reported_and_refused_on_request(tmp_path, model, change, reason):
     scene = write(tmp_path / "a.tif", SEEDED * (change or 1e4))
-    arguments = ("score", scene, "-m", model, "-o", tmp_path / "out")
+    arguments = ("score", scene, "-m", model, "-o", tmp_path / "out", "--radiometry", "as-stored")
 
     ended = run(*arguments)
 

@@ -24,12 +24,13 @@ from ..identity import unchanged
 from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..mapping.flagging import Decision, ScoredMap
 from ..mapping.stored import StoredScores, stored
-from ..mapping.tiles import adapted_scorer
+from ..mapping.tiles import adapted_scorer, in_units_of_training
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window
 from ..raster import Access, OpenScene, Scene, open_labels, open_map
 from ..raster.access import DEFAULT
 from ..stats.metrics import Metrics, table
+from ..stats.radiometry import AUTO
 from ..stats.thresholds import parse_rule
 from .baselines import require_baselines
 from .beside import bands_with_data, baseline_rows
@@ -230,7 +231,8 @@ def evaluate_detector(
     closed = Scene.of(scene)
     detector.require_dates(len(closed.dates))
     with ExitStack() as files:
-        opened = files.enter_context(closed.open(detector.bands, detector.covariates))
+        as_stored = files.enter_context(closed.open(detector.bands, detector.covariates))
+        opened = in_units_of_training(detector, as_stored, AUTO)
         truth = files.enter_context(open_labels(labels, opened.grid, opened.name, closed.access))
         files.enter_context(unchanged((*opened.files, *truth.files)))
         scores = files.enter_context(stored(opened.grid.shape, np.float32))
@@ -241,7 +243,7 @@ def evaluate_detector(
         else:
             decision = decision_by(rule, ours, detector.scores)
         rows = {OURS: ours.metrics(decision)}
-        plain = replace(closed, covariates=())
+        plain = replace(opened.scene, covariates=())
         rows |= baseline_rows(plain, detector.bands, ours, baselines, progress)
         return Evaluation(displayed(closed.name), displayed(labels), rows)
 

@@ -40,7 +40,7 @@ from .flagging import (
 )
 from .options import ScoreOptions
 from .quicklook import QuickLook, drawn
-from .result import MapResult
+from .result import RADIOMETRY_TAG, MapResult
 from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
 from .stored import StoredScores, stored
@@ -152,9 +152,11 @@ class OpenDeliverables:
                 adapted, opened, statistics.spectra, decision, progress=self.progress
             )
         log_empty(result)
-        of_scene = verdict_of_scene(detector.domain, statistics)
+        of_scene = verdict_of_scene(detector.domain, statistics, opened.conversions)
         result = with_verdict(
-            replace(result, sensitivity=sensitivity), of_scene, detector.threshold.fpr
+            replace(result, sensitivity=sensitivity, radiometry=opened.conversions),
+            of_scene,
+            detector.threshold.fpr,
         )
         return self.publish(result, file_name(opened.name))
 
@@ -271,6 +273,7 @@ class OpenDeliverables:
             "ANOMVAE_DIGEST": self.key.digest,
             "ANOMVAE_SCENE": file_name(opened.name),
             "ANOMVAE_SCORE": detector.meaning,
+            **({RADIOMETRY_TAG: "; ".join(opened.conversions)} if opened.conversions else {}),
         }
 
 

@@ -15,6 +15,9 @@ from ..stats.sensitivity import Sensitivity
 from ..stats.thresholds import Threshold
 from .deliverables import Deliverables, summary_fields
 
+RADIOMETRY_TAG = "ANOMVAE_RADIOMETRY"
+"""The tag of a map whose scene was read otherwise than its files state."""
+
 
 @dataclass(frozen=True)
 class MapResult:
@@ -56,6 +59,8 @@ class MapResult:
     """Whether the scene looks like the training scenes; None where nothing is known of these."""
     masked: int = 0
     """Pixels that have data and are hidden by a mask."""
+    radiometry: tuple[str, ...] = ()
+    """What the data decided about how the values are stored; empty: they are as the files state."""
     sensitivity: Sensitivity | None = None
     """How much of a pixel an object must fill to be found; None where it was not measured."""
 
@@ -95,6 +100,7 @@ class MapResult:
             "objects": self.objects,
             "score_quantiles": dict(self.quantiles),
             "domain": None if self.verdict is None else _domain_of(self.verdict),
+            "radiometry": list(self.radiometry),
             "sensitivity": None if self.sensitivity is None else self.sensitivity.to_json(),
             "files": [path.name for path in self.written],
             "seconds": round(self.seconds, 3),
@@ -129,6 +135,7 @@ def read_summary(files: Deliverables) -> MapResult | None:
             drawn=files.quicklook.name in data["files"],
             p_values=files.p_values.name in data["files"],
             verdict=_verdict(data.get("domain")),
+            radiometry=tuple(map(str, data.get("radiometry", ()))),
             sensitivity=_sensitivity(data.get("sensitivity")),
         )
         return result if _is_well_typed(result) else None

@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,9 @@ def rethreshold(
                 result = _decided(opened, scored_map, scene, rule, out)
             # The rule was chosen from this map, so what it flags here is no measure.
             expected = result.threshold.promise or 0.0
-            result = with_verdict(result, summary.verdict if summary else None, expected)
+            before = summary.radiometry if summary else ()
+            verdict = summary.verdict if summary else None
+            result = with_verdict(replace(result, radiometry=before), verdict, expected)
             return out.publish(result, file_name(scene), map_stays=stays)
 
 

@@ -23,7 +23,7 @@ from .options import ScoreOptions
 from .outcomes import scored
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult
-from .tiles import Scorer, adapted_scorer, score_tiles
+from .tiles import Scorer, adapted_scorer, in_units_of_training, score_tiles
 
 DEFAULT = ScoreOptions()
 
@@ -84,7 +84,8 @@ def score_scene(
     require_p_values(rule, options)
     with scored(closed.name):
         detector.require_dates(len(closed.dates))
-        with closed.open(detector.bands, detector.covariates) as opened:
+        with closed.open(detector.bands, detector.covariates) as stored:
+            opened = in_units_of_training(detector, stored, options.radiometry)
             files = Deliverables(Path(folder), opened.stem)
             inputs, settings = opened.files, ("score", repr(closed.nodata), *opened.mask_settings)
             _require_area(rule, opened)

@@ -29,8 +29,10 @@ from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
 from ..pixels.views import Block, Mask
 from ..raster import OpenScene, Scene
 from ..raster.open_scene import MaskedBlock
+from ..raster.radiometry import in_units_of
 from ..stats.domain import Domain
 from ..stats.fill_watch import FillWatch
+from ..stats.radiometry import AS_STORED, Training
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Threshold
 from .options import ScoreOptions
@@ -211,6 +213,14 @@ def plan_tiles(detector: Scorer, opened: OpenScene, options: ScoreOptions) -> Ti
 def adapted_scorer(detector: Scorer, opened: OpenScene) -> Scorer:
     """Return what scores a scene: a detector with the noise of the scene, if its score has one."""
     return adapted_to(detector, opened) if isinstance(detector, Detector) else detector
+
+
+def in_units_of_training(detector: Scorer, opened: OpenScene, radiometry: str) -> OpenScene:
+    """Return a scene with its values in the units of a detector, unless they stay as stored."""
+    domain = detector.domain
+    if domain is None or radiometry == AS_STORED:
+        return opened
+    return in_units_of(Training(domain.quantiles, detector.bands.storage), opened)
 
 
 def score_tiles(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..addresses import displayed
-from ..stats.domain import Domain, SceneVerdict
+from ..stats.domain import Domain, Doubt, DoubtKind, SceneVerdict
 from ..stats.scores import describe_scores
 from ..stats.thresholds import parse_rule
 from .result import MapResult
@@ -15,15 +16,21 @@ from .statistics import RunningStatistics
 log = logging.getLogger(__name__)
 
 
-def verdict_of_scene(domain: Domain | None, statistics: RunningStatistics) -> SceneVerdict | None:
+def verdict_of_scene(
+    domain: Domain | None, statistics: RunningStatistics, conversions: Sequence[str] = ()
+) -> SceneVerdict | None:
     """Compare spectra and scores of a scene with the training scenes.
+
+    ``conversions`` are those that the data decided: each is a doubt.
 
     None where nothing is known of these, or the scene has no valid pixels.
     """
     scores = statistics.sampled
     if domain is None or not scores.size:
         return None
-    return domain.verdict(statistics.spectra, describe_scores(scores))
+    verdict = domain.verdict(statistics.spectra, describe_scores(scores))
+    doubts = (Doubt(DoubtKind.RADIOMETRY, severe=False, reason=text) for text in conversions)
+    return SceneVerdict((*doubts, *verdict.doubts))
 
 
 def log_empty(result: MapResult) -> None:

@@ -15,6 +15,7 @@ from .band import Band
 from .band_matching import Side, matched
 from .band_names import common_band
 from .band_selection import selected
+from .storage import Storage
 
 __all__ = ["Band", "Bands", "unnamed_bands"]
 
@@ -91,6 +92,18 @@ class Bands:
     def with_nodata(self, value: float) -> Bands:
         """Return the bands with a nodata value where the file has none."""
         return self.keep([replace(b, nodata=value) if b.nodata is None else b for b in self])
+
+    @property
+    def storage(self) -> Storage:
+        """How the values are stored, as the files state."""
+        return Storage(
+            tuple(band.scale for band in self.items), tuple(band.offset for band in self.items)
+        )
+
+    def stored_as(self, storage: Storage) -> Bands:
+        """Return the bands with values that are stored otherwise."""
+        pairs = zip(self.items, storage.scale, storage.offset, strict=True)
+        return self.keep([replace(band, scale=scale, offset=at) for band, scale, at in pairs])
 
     def choose(self, text: str) -> Bands:
         """Select bands by a text, as of ``--bands``: in its order, each band once.

@@ -6,6 +6,7 @@ or unknown.  Like a dataset of GDAL, an open scene serves one thread.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,7 @@ from ..pixels.covariates import Covariates, values_of
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window, part_of_block, shape_of
 from ..pixels.views import Block, Mask
+from ..stats.radiometry import Conversion
 from .covariates import Layer
 from .dataset import Dataset
 from .gdal import CACHE_BYTES, LARGE_BLOCKS, enlarge_cache
@@ -108,6 +110,21 @@ class OpenScene:
     """The dates, oldest first."""
     normal_mask: NormalMask | None = None
     """Mask of normal pixels; None: all."""
+
+    def converted(self, conversions: Sequence[Conversion | None]) -> OpenScene:
+        """Return the scene with dates whose values are stored otherwise; None: as they are."""
+        if not any(conversions):
+            return self
+        dates = tuple(
+            replace(date, bands=date.bands.stored_as(one.storage)) if one else date
+            for date, one in zip(self.dates, conversions, strict=True)
+        )
+        return replace(self, scene=replace(self.scene, conversions=tuple(conversions)), dates=dates)
+
+    @property
+    def conversions(self) -> tuple[str, ...]:
+        """What the data decided about how values are stored, each once; empty: nothing."""
+        return tuple(dict.fromkeys(str(one) for one in self.scene.conversions if one))
 
     @property
     def stem(self) -> str:

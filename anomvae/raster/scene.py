@@ -19,6 +19,7 @@ from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
 from ..pixels.dates import order_of_dates
+from ..stats.radiometry import Conversion
 from .access import DEFAULT, Access
 from .bands_in_use import bands_in_use
 from .covariates import open_layer
@@ -52,6 +53,8 @@ class Scene:
     """Drivers and limits of every file that is opened."""
     nodata: tuple[float, ...] = ()
     """Stored values that are no data in any band, beyond those that the files declare."""
+    conversions: tuple[Conversion | None, ...] = ()
+    """How the bands in use of each date are stored by the data; None: as their files state."""
 
     @classmethod
     def of(  # noqa: PLR0913 - one argument per field
@@ -158,7 +161,7 @@ class Scene:
 
     def without_newest(self, count: int) -> Scene:
         """Return the scene without its newest ``count`` dates."""
-        return replace(self, dates=self.dates[:-count])
+        return replace(self, dates=self.dates[:-count], conversions=self.conversions[:-count])
 
     def absolute(self) -> Scene:
         """Return the scene with absolute paths."""
@@ -213,7 +216,7 @@ class Scene:
                 normal = stack.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            opened = OpenScene(self, tuple(open_dates), normal)
+            opened = OpenScene(self, tuple(open_dates), normal).converted(self.conversions)
             opened.prepare_cache()
             yield opened
 

@@ -11,6 +11,7 @@ shift     all quantiles of all bands differ by one number, such as the +1000 of 
 range     pixels lie outside of the training range in most bands, or most pixels do in a band
 scores    many scores lie above the 95 % quantile of those of normal pixels
 flagged   many pixels are above the threshold
+radiometry  the data decided how the values are stored (`radiometry`)
 
 The first four are about the scene alone; the last one depends on the threshold, too.
 Land differs between scenes, too.  So a shift or a scale counts only where bands and quantiles agree
@@ -73,6 +74,7 @@ class DoubtKind(StrEnum):
     RANGE = "range"
     SCORES = "scores"
     FLAGGED = "flagged"
+    RADIOMETRY = "radiometry"
 
 
 @dataclass(frozen=True)
