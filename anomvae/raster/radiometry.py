@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.tiling import Window
-from ..stats.domain import BAND_LEVELS
 from ..stats.radiometry import Conversion, Training, conversion_of
 from .open_scene import OpenDate, OpenScene
 
@@ -41,15 +40,6 @@ def in_units_of(training: Training, opened: OpenScene) -> OpenScene:
                 *(date.name, conversion),
             )
     return opened.converted(conversions)
-
-
-def training_of(opened: OpenScene) -> Training | None:
-    """Return a scene as others are compared with it; None without pixels that have data."""
-    sample = _sample(opened.newest)
-    known = sample[np.isfinite(sample).all(axis=-1)]
-    if not len(known):
-        return None
-    return Training(np.quantile(known, BAND_LEVELS, axis=0), opened.bands.storage)
 
 
 def _conversion(training: Training, date: OpenDate) -> Conversion | None:
