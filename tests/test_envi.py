@@ -43,8 +43,8 @@ def tiff(folder, dtype="int16", **options):
 
 def opened(path):
     """Return bands and facts of a raster."""
-    with open_raster(path) as dataset:
-        return dataset.bands, dataset.facts
+    with Scene.of(path).open() as scene:
+        return scene.newest.dataset.bands, scene.newest.dataset.facts
 
 
 def centres(path):

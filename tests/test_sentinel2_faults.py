@@ -132,7 +132,7 @@ def test_missing_bands_are_named_and_the_others_read(safe, caplog):
     found = read(safe)
 
     assert found.shape[-1] == 11
-    assert "has no image of B09" in caplog.text
+    assert "no image of B09" in caplog.text
 
 
 def test_a_grid_that_no_image_has_is_refused(safe):
@@ -196,7 +196,7 @@ def test_missing_offsets_of_a_new_baseline_are_reported(safe, caplog):
     assert [band.offset for band in opened.bands] == [0.0] * 12
     assert facts.guessed == (
         "The metadata, of baseline 04.00, lack offsets, but products since baseline 04.00 have "
-        "-1000: none is applied.",
+        "-1000: none is applied",
     )
     assert facts.guessed[0] in caplog.text
 

@@ -1,4 +1,4 @@
-"""What is decided about the bands of a file, each in one line of the log."""
+"""What is decided about a file, and guessed about a product, each in one line of the log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
+from .product_facts import ProductFacts
 from .validity import Validity
 
 log = logging.getLogger(__name__)
@@ -35,3 +36,9 @@ def log_decisions(name: str, handle: DatasetReader, validity: Validity) -> None:
             "Expand it first if the colours are meant (gdal_translate -expand rgb).",
             name,
         )
+
+
+def log_guesses(name: str, facts: ProductFacts) -> None:
+    """Warn of what the files of the product called ``name`` leave open."""
+    for sentence in facts.guessed:
+        log.warning("%s: %s.", name, sentence)

@@ -63,8 +63,6 @@ def describe(dataset: DatasetReader, title: str, masks: Collection[int]) -> Desc
         for index, name, spectrum in zip(indexes, names, spectra, strict=True)
     )
     guessed = (*problems, *radiometry.problems, *guesses)
-    for sentence in guessed:
-        log.warning("%s: %s.", title, sentence)
     facts = ProductFacts(
         kind=_kind(dataset, header),
         date=header.day or _day(dataset),

@@ -20,6 +20,7 @@ class ProductFacts:
     details: tuple[tuple[str, str], ...] = ()
     """Name and value of further facts: tile, path and row, processing baseline."""
     guessed: tuple[str, ...] = ()
-    """What the files leave open and was guessed, a sentence each."""
+    """What the files leave open, and what was guessed or is not masked for it: sentences without a
+    full stop.  The log warns of them when a scene is opened."""
     picture: tuple[int, ...] = ()
     """Numbers of the bands that the files show as red, green and blue, from 1; empty: none."""

@@ -23,6 +23,7 @@ from ..stats.radiometry import Conversion
 from .access import DEFAULT, Access
 from .bands_in_use import bands_in_use
 from .covariates import open_layer
+from .decisions import log_guesses
 from .gdal import absolute_uri
 from .layer_masks import open_masks
 from .mask_choice import absolute_mask, checked_dilation, checked_mask, mask_files
@@ -231,6 +232,7 @@ class Scene:
         with dataset.describing():
             georeference = dataset.georeference
             dataset.log_decisions()
+        log_guesses(dataset.name, dataset.facts)
         covariates = tuple(
             stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
             for spec in self.covariates

@@ -82,7 +82,7 @@ def test_info_names_the_masks_of_a_scene(tmp_path):
     alpha = make(tmp_path / "a.tif", image(opaque_inside(2)), **UTM)
     data = make(tmp_path / "b.tif", image(near_infrared()), **UTM)
 
-    assert "masks           band 4 (alpha)" in run("info", alpha).out
+    assert "masks        band 4 (alpha)" in run("info", alpha).out
     described = run("info", data)
     assert "masks           none" in described.out
     assert "declares band 4 as alpha" in described.err

@@ -8,7 +8,6 @@ TIRS (`landsat_bands`), of S30 those of MSI (ESA, Sentinel-2 User Handbook, 2015
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,8 +28,6 @@ from .landsat_bands import OLI
 from .product import Product, ProductOptions
 from .raster import Raster
 from .stack import StackBand, open_stack
-
-log = logging.getLogger(__name__)
 
 FILE = re.compile(
     r"(?P<granule>HLS\.(?P<kind>[LS]30)\.(?P<tile>T\d\d[A-Z]{3})\.\d{7}T\d{6}\.v(?P<version>2\.\d))"
@@ -131,12 +128,6 @@ class Hls(Product):
             for name, layer in self.layers
             if layer == FMASK_LAYER
         )
-        if not masks:
-            log.warning(
-                "%s has no Fmask: clouds, shadows and snow are not masked. Fetch it, or give a "
-                "--mask.",
-                title,
-            )
         with open_stack(self.name, bands, access) as dataset:
             yield replace(dataset, masks=masks, facts=self._facts(bool(masks)))
 
@@ -163,15 +154,13 @@ class Hls(Product):
         )
 
     def _facts(self, masked: bool) -> ProductFacts:
-        details = [("tile", self.stem.split(".")[2].upper())]
-        if not masked:
-            details.append(("clouds", "not masked: Fmask is missing"))
         thermal = self._kind == "L30" and {"B10", "B11"} & {layer for _, layer in self.layers}
         return ProductFacts(
             kind=f"HLS {self._kind} {self.stem[-4:]}",
             date=self.date,
             unit="reflectance, B10 and B11 in degrees Celsius" if thermal else "reflectance",
-            details=tuple(details),
+            details=(("tile", self.stem.split(".")[2].upper()),),
+            guessed=() if masked else (f"no Fmask, so not masked: {FMASK.hides}",),
         )
 
 

@@ -9,7 +9,6 @@ bands are radiance, W/(m2 sr um).  Source: Landsat 8-9 Collection 2 Level-2 Scie
 
 from __future__ import annotations
 
-import logging
 import math
 import re
 from collections.abc import Iterator
@@ -33,8 +32,6 @@ from .landsat_mtl import CONTENTS, IMAGE, PROJECTION, Mtl
 from .product import Product, ProductOptions
 from .raster import Raster
 from .stack import StackBand, open_stack
-
-log = logging.getLogger(__name__)
 
 ID = r"L[COTEM]0[45789]_L[12][A-Z]{2}_\d{6}_\d{8}_\d{8}_\d\d_(?:T1|T2|RT)"
 FILE = re.compile(
@@ -147,14 +144,13 @@ class Landsat(Product):
                 f"OLI are read. Convert other products to GeoTIFF."
             )
         folder = PurePosixPath(self.metadata[0]).parent
-        return _Scene(title, self.files, mtl, sensor, "" if folder.name == "" else f"{folder}/")
+        return _Scene(self.files, mtl, sensor, "" if folder.name == "" else f"{folder}/")
 
 
 @dataclass(frozen=True)
 class _Scene:
     """A product whose metadata are read."""
 
-    title: str
     files: ProductFiles
     mtl: Mtl
     sensor: Sensor
@@ -245,12 +241,6 @@ class _Scene:
         if pixel is not None:
             title = f"QA_PIXEL: {QA_PIXEL.hides}"
             layers.append(MaskLayer(Raster(pixel), QA_PIXEL.rule, title))
-        else:
-            log.warning(
-                "%s has no QA_PIXEL: clouds, shadows and snow are not masked. Fetch it, or give a "
-                "--mask.",
-                self.title,
-            )
         if saturation is not None:
             title = "QA_RADSAT: saturated in a band in use, dropped, hidden by terrain"
             layers.append(MaskLayer(Raster(saturation), self._saturated(), title))
@@ -282,12 +272,12 @@ class _Scene:
         if not self.surface:
             unit = "reflectance at the top of the atmosphere, thermal bands in W/(m2 sr um)"
             if sun is None:
-                guessed.append("The sun elevation is unknown: reflectance is not corrected for it.")
+                guessed.append("The sun elevation is unknown: reflectance is not corrected for it")
             else:
                 elevation = f"{mtl.number(IMAGE, 'SUN_ELEVATION'):g} degrees"
                 details.append(("sun elevation", f"{elevation}, corrected"))
         if self._quality(PIXEL) is None:
-            details.append(("clouds", "not masked: QA_PIXEL is missing"))
+            guessed.append(f"no QA_PIXEL, so not masked: {QA_PIXEL.hides}")
         mission = mtl.text(IMAGE, "SPACECRAFT_ID").removeprefix("LANDSAT_")
         return ProductFacts(
             kind=f"Landsat {mission} {self.level}",
@@ -310,7 +300,7 @@ class _Scene:
                 f"Fetch the product again."
             )
         if shape != (rows, cols):
-            yield f"The bands have {found}, of {rows} x {cols} in the metadata: a clip."
+            yield f"The bands have {found}, of {rows} x {cols} in the metadata: a clip"
 
 
 def _id(match: re.Match[str] | None) -> str:

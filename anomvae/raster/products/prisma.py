@@ -7,7 +7,6 @@ L2D.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -34,8 +33,6 @@ from .prisma_bands import prisma_bands
 from .prisma_cube import Detector, PrismaCube
 from .prisma_place import place_of
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
-
-log = logging.getLogger(__name__)
 
 NAME = re.compile(r"(?P<stem>PRS_(?P<level>L1|L2B|L2C|L2D)_.+)\.(?P<end>he5|zip)", re.IGNORECASE)
 UNITS = {
@@ -113,8 +110,6 @@ class Prisma(Product):
             where = place_of(file, swath, cube.shape, level)
             masks = self._masks(file, swath)
             unmasked = tuple(_unmasked(masks, cube))
-            for sentence in unmasked:
-                log.warning("%s: %s", file.name, sentence)
             facts = ProductFacts(f"PRISMA {level}", self.date, UNITS[level], guessed=unmasked)
             yield ArrayDataset(
                 file.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,8 +23,6 @@ from .raster import Raster
 from .sentinel2_images import NATIVE, Image, Images
 from .sentinel2_metadata import Metadata, TilePlace, read_metadata, read_place, unknown_metadata
 from .stack import StackBand, open_stack
-
-log = logging.getLogger(__name__)
 
 NODATA, SATURATED = 0.0, 65_535.0
 """Stored numbers that are no measurement."""
@@ -110,32 +107,31 @@ class Sentinel2Files:
     @property
     def facts(self) -> ProductFacts:
         """What is recognised, and what is guessed."""
-        missing = [("missing bands", ", ".join(self.missing))] if self.missing else []
         tile = ("tile", self.images.items[0].tile)
         return ProductFacts(
             f"Sentinel-2 {self.level}",
             unit="reflectance",
-            details=(*self.metadata.details, tile, *missing),
+            details=(*self.metadata.details, tile),
             guessed=self._guessed,
         )
 
     @property
     def _guessed(self) -> tuple[str, ...]:
-        guessed = []
+        guessed = [f"no image of {listed(self.missing)}"] if self.missing else []
         if not self.metadata.level:
             guessed.append(
                 "No metadata lie beside the bands: reflectance is taken as stored number / "
-                "10000, without the offset of -1000 that products since baseline 04.00 have."
+                "10000, without the offset of -1000 that products since baseline 04.00 have"
             )
         elif any(band.offset is None for band in self.metadata.bands.values()):
             guessed.append(
                 f"The metadata, of baseline {self.metadata.baseline}, lack offsets, but products "
-                f"since baseline 04.00 have -1000: none is applied."
+                f"since baseline 04.00 have -1000: none is applied"
             )
         if not self.masks and self._beside(CLOUDS):
             guessed.append(
                 "The mask of clouds is a file of polygons (baseline before 04.00), which is not "
-                "read: no cloud is hidden."
+                "read: no cloud is hidden"
             )
         return tuple(guessed)
 
@@ -173,10 +169,6 @@ def open_sentinel2(
     images.require_one_tile(name)
     product = Sentinel2Files(name, files, images, metadata, images.side(resolution))
     _require_grids(product, access)
-    if product.missing:
-        log.warning("%s has no image of %s.", name, listed(product.missing))
-    for sentence in product.facts.guessed:
-        log.warning("%s: %s", name, sentence)
     with open_stack(name, product.stack, access, resolution=product.side) as dataset:
         yield replace(dataset, nodata=(SATURATED,), masks=product.masks, facts=product.facts)
 

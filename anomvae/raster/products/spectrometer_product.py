@@ -6,7 +6,6 @@ its number.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -29,8 +28,6 @@ from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
 from .spectrometer import Level, Spectrometer
 from .spectrometer_bands import AGAIN, spectral_bands
-
-log = logging.getLogger(__name__)
 
 METADATA, SPECTRA = "METADATA", "SPECTRAL_IMAGE"
 IMAGES = (".tif", ".tiff", ".geotiff", ".bsq", ".bil", ".bip", ".jp2")
@@ -87,8 +84,6 @@ class SpectrometerProduct(Product):
         metadata, image = self._file(METADATA), self._file(SPECTRA)
         described = self.files.xml(metadata), self.sensor.tags, level, self.files.path(metadata)
         masks, unmasked = self._masks()
-        if unmasked:
-            log.warning("%s: %s", title, unmasked)
         facts = ProductFacts(
             kind=f"{self.sensor.name} {level.name}",
             date=self.date,
