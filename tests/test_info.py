@@ -1,14 +1,11 @@
 """``anomvae info`` of scenes: short as text, complete as JSON, and the same at each call."""
 
 import json
-from itertools import pairwise
 
 import numpy as np
 import pytest
 from support.rasters import run
 from support.scene_files import UTM, make, ramp, setting
-
-from anomvae.raster.pixel_shares import SIDE, VALUES, WINDOWS, sample_windows
 
 KEYS = {
     *("scene", "product", "date", "details", "unit", "guessed", "bands", "wavelengths", "fwhm"),
@@ -111,19 +108,3 @@ def test_each_of_several_files_is_described_and_one_that_fails_does_not_stop_the
     assert "none.tif does not exist" in text.err
     assert "1 of 3 files failed" in text.err
     assert [one["product"] for one in json.loads(both.out)] == ["ENVI", "ENVI"]
-
-
-@pytest.mark.parametrize("bands", [1, 4, 425, 5_000_000])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (1000, 20), (1025, 30_000), (11_000, 10_000)])
-def test_a_sample_is_bounded_spread_and_covers_a_small_scene(shape, bands):
-    windows = list(sample_windows(shape, bands))
-    rows, cols = ({window[axis].indices(shape[axis])[:2] for window in windows} for axis in (0, 1))
-
-    assert len(windows) == len(rows) * len(cols) <= WINDOWS**2
-    for spans, length in ((rows, shape[0]), (cols, shape[1])):
-        ordered = sorted(spans)
-        assert all(end <= start for (_, end), (start, _) in pairwise(ordered))
-        assert (ordered[0][0], ordered[-1][1]) == (0, length)
-    side = max(end - start for spans in (rows, cols) for start, end in spans)
-    assert side <= SIDE
-    assert side == 1 or side**2 * bands <= VALUES

@@ -1,8 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomvae.pixels.tiling import SamplingGrid, fitting_size, tiles, whole
+from anomvae.pixels.tiling import SamplingGrid, fitting_size, spread_windows, tiles, whole
 
 sides = st.integers(1, 40)
 shapes = st.tuples(sides, sides)
@@ -93,3 +96,19 @@ def _largest_nearby(raster, radius):
     padded = np.pad(raster, radius, constant_values=-1)
     views = np.lib.stride_tricks.sliding_window_view(padded, (2 * radius + 1, 2 * radius + 1))
     return views.max(axis=(2, 3))
+
+
+@pytest.mark.parametrize("most", [2, 4])
+@pytest.mark.parametrize("side", [1, 128, 256])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (1000, 20), (1025, 30_000), (11_000, 10_000)])
+def test_spread_windows_are_few_and_apart_and_cover_a_small_grid(shape, side, most):
+    windows = spread_windows(shape, side, most)
+    rows, cols = ({window[axis].indices(shape[axis])[:2] for window in windows} for axis in (0, 1))
+
+    assert len(windows) == len(rows) * len(cols) <= most**2
+    for spans, length in ((rows, shape[0]), (cols, shape[1])):
+        ordered = sorted(spans)
+        assert all(end - start <= side for start, end in spans)
+        assert all(end <= start for (_, end), (start, _) in pairwise(ordered))
+        assert (ordered[0][0], ordered[-1][1]) == (0, length)
+        assert length > most * side or sum(end - start for start, end in spans) == length

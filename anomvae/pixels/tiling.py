@@ -82,6 +82,30 @@ def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Itera
             yield tile_at((rows, cols), shape, halo)
 
 
+def spread_windows(shape: tuple[int, int], side: int, most: int = 4) -> list[Window]:
+    """Place windows evenly in a grid, at most ``most`` along an axis; they do not overlap.
+
+    ``side`` is that of a window, pixels.  An axis of at most ``most * side`` pixels is covered
+    whole.
+
+    Examples
+    --------
+    >>> [cols for _, cols in spread_windows((1, 100), 10, most=2)]
+    [slice(0, 10, None), slice(90, 100, None)]
+    """
+    rows, cols = (
+        [slice(start, min(start + side, length)) for start in _spread(length, side, most)]
+        for length in shape
+    )
+    return [(row, col) for row in rows for col in cols]
+
+
+def _spread(length: int, side: int, most: int) -> list[int]:
+    if length <= most * side:
+        return list(range(0, length, side))
+    return [step * (length - side) // (most - 1) for step in range(most)]
+
+
 @dataclass(frozen=True)
 class SamplingGrid:
     """A grid of fewer pixels, each of which shows the middle one of the pixels that it covers.

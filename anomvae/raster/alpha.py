@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
+from ..pixels.tiling import spread_windows
+
 OPAQUE = 0.5
 """Least share of the opaque pixels among those above 0 of a mask."""
 WINDOWS = 3
@@ -57,14 +59,5 @@ def is_mask(values: NDArray[Any]) -> bool:
 
 
 def _sample(dataset: DatasetReader, index: int) -> NDArray[Any]:
-    windows = [
-        ((row, min(row + SIDE, dataset.height)), (col, min(col + SIDE, dataset.width)))
-        for row in _starts(dataset.height)
-        for col in _starts(dataset.width)
-    ]
+    windows = spread_windows(dataset.shape, SIDE, WINDOWS)
     return np.concatenate([dataset.read(index, window=window).ravel() for window in windows])
-
-
-def _starts(length: int) -> list[int]:
-    """Return where the windows along an axis begin, evenly from end to end."""
-    return sorted({step * max(0, length - SIDE) // (WINDOWS - 1) for step in range(WINDOWS)})

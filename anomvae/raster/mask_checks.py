@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.tiling import Window
+from ..pixels.tiling import spread_windows
 from .mask_rules import Zero
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PARTS, SIDE = 4, 256
-"""Windows along each axis, and most pixels of each: scenes of 1024 x 1024 pixels are read whole."""
+SIDE = 256
+"""Side of a window that is read, pixels: scenes of 1024 x 1024 pixels are read whole."""
 LISTED = 6
 """Most values of a histogram that are listed."""
 
@@ -30,7 +29,7 @@ def log_doubts(mask: LayerMask, shape: tuple[int, int]) -> None:
     A mask without classes should have two values, and hide some pixels but not all.  Classes and
     bits should be defined.
     """
-    values = np.concatenate([mask.values(window).ravel() for window in _windows(shape)])
+    values = np.concatenate([mask.values(window).ravel() for window in spread_windows(shape, SIDE)])
     sample = _Sample(values)
     if isinstance(mask.rule, Zero):
         _log_binary(mask, sample)
@@ -82,14 +81,3 @@ def _log_binary(mask: LayerMask, sample: _Sample) -> None:
             "%s hides %s of %d pixels read: %s. 0 or no data is hidden, any other number is not.",
             *(name, "all" if hidden else "none", values.size, sample.histogram(values)),
         )
-
-
-def _windows(shape: tuple[int, int]) -> list[Window]:
-    rows, cols = (_parts(side) for side in shape)
-    return [(row, col) for row in rows for col in cols]
-
-
-def _parts(side: int) -> list[slice]:
-    """Return windows along an axis that do not overlap, evenly spread; all of a short axis."""
-    edges = [side * part // PARTS for part in range(PARTS + 1)]
-    return [slice(a, min(b, a + SIDE)) for a, b in pairwise(edges) if b > a]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..pixels.tiling import Window
+from ..pixels.tiling import spread_windows
 from .open_scene import OpenDate
 
-WINDOWS = 4
-"""Windows along each axis of a scene that is sampled."""
 SIDE = 256
-"""Side of a window, pixels, at most."""
+"""Side of a window that is sampled, pixels, at most."""
 VALUES = 4_000_000
 """Values of a window, at most."""
 
@@ -51,7 +48,8 @@ def pixel_shares(date: OpenDate) -> PixelShares:
         When a file is damaged there.
     """
     sampled = masked = missing = 0
-    for window in sample_windows(date.grid.shape, len(date.bands)):
+    side = max(1, min(SIDE, math.isqrt(VALUES // len(date.bands))))
+    for window in spread_windows(date.grid.shape, side):
         block, hidden = date.read(window)
         sampled += block[0, ..., 0].size
         without = int((~np.isfinite(block[0, ..., : len(date.bands)]).all(axis=-1)).sum())
@@ -59,19 +57,3 @@ def pixel_shares(date: OpenDate) -> PixelShares:
         masked, missing = masked + hiding, missing + without - hiding
     rows, cols = date.grid.shape
     return PixelShares(sampled, rows * cols, masked, missing)
-
-
-def sample_windows(shape: tuple[int, int], bands: int) -> Iterator[Window]:
-    """Iterate over windows of a scene that do not overlap: `WINDOWS` a side, or all of it."""
-    side = max(1, min(SIDE, math.isqrt(VALUES // bands)))
-    rows, cols = (
-        [slice(start, min(start + side, length)) for start in _starts(length, side)]
-        for length in shape
-    )
-    return ((row, col) for row in rows for col in cols)
-
-
-def _starts(length: int, side: int) -> list[int]:
-    if length <= WINDOWS * side:
-        return list(range(0, length, side))
-    return [step * (length - side) // (WINDOWS - 1) for step in range(WINDOWS)]

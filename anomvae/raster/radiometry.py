@@ -7,20 +7,19 @@ threads or workers.
 from __future__ import annotations
 
 import logging
-from itertools import product
 from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.tiling import Window
+from ..pixels.tiling import spread_windows
 from ..stats.radiometry import Conversion, Training, conversion_of
 from .open_scene import OpenDate, OpenScene
 
 log = logging.getLogger(__name__)
 
-WINDOWS, SIDE = 4, 256
-"""Windows of a sample along a side of the scene, at most, and pixels along a side of each."""
+SIDE = 256
+"""Side of a window that is sampled, pixels, at most."""
 VALUES = 2_000_000
 """Values of a window, of all bands, and of the whole sample: at most."""
 
@@ -54,7 +53,7 @@ def _conversion(training: Training, date: OpenDate) -> Conversion | None:
 def _sample(date: OpenDate) -> NDArray[np.float32]:
     """Return pixels of a date, axes (pixel, band); NaN = no data."""
     bands = len(date.bands)
-    windows = _windows(date.grid.shape, min(SIDE, max(8, isqrt(VALUES // bands))))
+    windows = spread_windows(date.grid.shape, min(SIDE, max(8, isqrt(VALUES // bands))))
     most = max(1, VALUES // bands // len(windows))
     parts = []
     for window in windows:
@@ -62,15 +61,3 @@ def _sample(date: OpenDate) -> NDArray[np.float32]:
         pixels = pixels[np.isfinite(pixels).all(axis=-1)]
         parts.append(pixels[:: max(1, -(-len(pixels) // most))])
     return np.concatenate(parts)
-
-
-def _windows(shape: tuple[int, int], side: int) -> list[Window]:
-    """Place windows evenly in a grid."""
-    rows, cols = (
-        [
-            slice(int(start), min(int(start) + side, length))
-            for start in np.linspace(0, max(0, length - side), min(WINDOWS, -(-length // side)))
-        ]
-        for length in shape
-    )
-    return list(product(rows, cols))

@@ -7,7 +7,6 @@ value is looked up in its group.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from ...errors import RasterError
+from ...pixels.wavelengths import number_of
 from .files import ProductFiles
 
 ROOT = "LANDSAT_METADATA_FILE"
@@ -73,11 +73,8 @@ class Mtl:
     def number(self, group: str, name: str) -> float:
         """Return a value that must be a finite number; anything else raises `RasterError`."""
         text = self.text(group, name)
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
+        value = number_of(text)
+        if value is None:
             raise RasterError(
                 f"{self.path} has {name} = {text}, which is no number: it is damaged. Fetch the "
                 f"product again."

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
 from ...errors import RasterError
+from ...pixels.wavelengths import number_of
 from .files import ProductFiles
 from .sentinel2_images import NATIVE
 
@@ -158,11 +158,8 @@ def _number(path: str, root: Element, *tags: str) -> float:
 
 
 def _finite(path: str, tag: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+    value = number_of(text)
+    if value is None:
         raise _damaged(path, f"its {tag} is {text!r}, not a number")
     return value
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +9,7 @@ from xml.etree.ElementTree import Element
 
 from ...errors import RasterError, listed
 from ...pixels.bands import Band, Bands
+from ...pixels.wavelengths import number_of
 from .spectrometer import BandTags, Level
 
 AGAIN = "Fetch or unpack the product again."
@@ -35,8 +35,8 @@ def spectral_bands(root: Element, tags: BandTags, level: Level, path: str, count
             f"{path} numbers the bands {listed(list(map(str, numbers)))}, but they are 1 to "
             f"{count}. {AGAIN}"
         )
-    stated, bad = _value(root.findtext("specific/backgroundValue")), dict(_bad_bands(root, count))
-    background = stated if math.isfinite(stated) else level.background
+    stated, bad = _number(root, "specific/backgroundValue"), dict(_bad_bands(root, count))
+    background = level.background if stated is None else stated
     items = [replace(band, nodata=background, bad=bad.get(band.index, "")) for band in described]
     return Bands(tuple(items), source=count, named=True)
 
@@ -44,8 +44,8 @@ def spectral_bands(root: Element, tags: BandTags, level: Level, path: str, count
 def _band(element: Element, tags: BandTags, path: str) -> Band:
     number = (element.get(tags.number) or element.findtext(tags.number) or "").strip()
     named = (tags.wavelength, tags.fwhm, tags.gain, tags.offset)
-    wavelength, fwhm, gain, offset = values = [_value(element.findtext(tag)) for tag in named]
-    if not number.isdecimal() or not all(map(math.isfinite, values)) or gain == 0:
+    wavelength, fwhm, gain, offset = (_number(element, tag) for tag in named)
+    if not (number.isdecimal() and wavelength and fwhm and gain) or offset is None:
         raise RasterError(
             f"{path} is damaged: band {number or '?'} lacks one of its number, {', '.join(named)}. "
             f"{AGAIN}"
@@ -54,18 +54,15 @@ def _band(element: Element, tags: BandTags, path: str) -> Band:
     return Band(index, f"Band {index}", wavelength, scale=gain, offset=offset, fwhm=fwhm)
 
 
-def _value(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
+def _number(element: Element, path: str) -> float | None:
+    return number_of(element.findtext(path) or "")
 
 
 def _bad_bands(root: Element, count: int) -> Iterator[tuple[int, str]]:
     """Yield numbers of bands that are bad, and why: without any value, or not delivered."""
     for position, band in enumerate(root.findall("product/bandStatistics/bandID"), start=1):
         label = band.get("number") or ""
-        if _value(band.findtext("stdDeviation")) == 0 and _value(band.findtext("mean")) < 0:
+        if _number(band, "stdDeviation") == 0 and (_number(band, "mean") or 0.0) < 0:
             yield int(label) if label.isdecimal() else position, "no data (bandStatistics)"
     lists = [
         root.findtext(f"specific/{detector}ProductQuality/expectedChannelsList") or ""
