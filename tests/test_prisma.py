@@ -351,8 +351,8 @@ def test_a_damaged_product_of_a_batch_fails_alone(product, tmp_path):
     assert (tmp_path / "out" / f"{product.stem}.flags.tif").exists()
 
 
-def test_a_choice_of_resolution_is_refused(product):
-    with pytest.raises(ConfigError, match="leave --resolution") as caught:
+def test_a_choice_of_the_axis_of_bands_is_refused(product):
+    with pytest.raises(ConfigError, match="leave --band-axis") as caught:
         Scene.of(product, band_axis="band")
 
     assert is_sentence(caught)

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from pathlib import Path, PurePosixPath
 
 from ...addresses import displayed, is_local
-from ...errors import ConfigError, RasterError
+from ...errors import RasterError
 from ...pixels.bands import Band, Bands
 from ..access import DEFAULT, Access
 from ..array_dataset import ArrayDataset, StoredArray
@@ -70,11 +70,7 @@ class Cube(Product):
         )
         if not is_local(path) or not known:
             return None
-        if options.resolution is not None:
-            raise ConfigError(
-                f"{displayed(name)} has one grid, which leaves no choice of a resolution: leave "
-                f"--resolution out."
-            )
+        options.require_side(name, "a cube")
         return cls(name, path, member, options.band_axis)
 
     @property

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from ...addresses import displayed, is_local
-from ...errors import ConfigError, RasterError
+from ...errors import RasterError
 from ...pixels.bands import Band, Bands
 from ...pixels.dates import date_of
 from ...pixels.grid import Grid
@@ -72,11 +72,7 @@ class Emit(Product):
         path = name if match["kind"].upper() == kind else beside.get(kind)
         if path is None:
             return None
-        if options != ProductOptions():
-            raise ConfigError(
-                f"{displayed(name)} is of EMIT, which leaves no choice of a resolution or of an "
-                f"axis of bands: leave --resolution and --band-axis out."
-            )
+        options.require_default(name, "a product of EMIT")
         return cls(name, path, beside.get("MASK"))
 
     @property

@@ -14,7 +14,6 @@ from ..dataset import Dataset
 from ..gdal import absolute_uri
 from ..raster_dataset import open_raster
 from .product import Product, ProductOptions
-from .raster import Raster
 
 HEADER = ".hdr"
 SUFFIXES = ("", ".dat", ".img", ".bsq", ".bil", ".bip", ".raw", ".bin", ".tif", ".tiff")
@@ -30,7 +29,7 @@ class HeaderOfCube(Product):
         """Take the name of a header."""
         if not is_local(name) or Path(name).suffix.lower() != HEADER:
             return None
-        Raster.recognise(name, options)  # it has no options either
+        options.require_default(name, "a raster of ENVI")
         return cls(name)
 
     @property

@@ -82,7 +82,7 @@ class Hls(Product):
         found = files.matching(FILE)
         if not found or (files.archive is None and len(_granules(found)) > 1):
             return None
-        options.require(name, "HLS", resolution=30)
+        options.require_default(name, "HLS", 30)
         layers = sorted(((one, match["layer"].upper()) for one, match in found.items()), key=_order)
         return cls(name, files, tuple(layers), _granules(found))
 

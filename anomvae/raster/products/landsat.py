@@ -81,7 +81,7 @@ class Landsat(Product):
             return None  # a single band without metadata is a raster
         if not found or (files.archive is None and len(ids) > 1):
             return None
-        options.require(name, "Landsat", resolution=30)
+        options.require_default(name, "Landsat", 30)
         return cls(name, files, tuple(sorted(ids)), tuple(metadata))
 
     @property

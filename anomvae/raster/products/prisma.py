@@ -18,7 +18,7 @@ from pathlib import PurePath
 import numpy as np
 
 from ...addresses import displayed, is_local
-from ...errors import ConfigError, RasterError
+from ...errors import RasterError
 from ...pixels.dates import date_of
 from ..access import DEFAULT, Access
 from ..array_dataset import ArrayDataset
@@ -32,7 +32,7 @@ from .hdf5_layer import HDF5Layer
 from .prisma_bands import prisma_bands
 from .prisma_cube import Detector, PrismaCube
 from .prisma_place import place_of
-from .product import DEFAULT_OPTIONS, Product, ProductOptions
+from .product import Product, ProductOptions
 
 NAME = re.compile(r"(?P<stem>PRS_(?P<level>L1|L2B|L2C|L2D)_.+)\.(?P<end>he5|zip)", re.IGNORECASE)
 UNITS = {
@@ -64,11 +64,7 @@ class Prisma(Product):
         """
         if not is_local(name) or not NAME.fullmatch(os.path.basename(name)):
             return None
-        if options != DEFAULT_OPTIONS:
-            raise ConfigError(
-                f"{displayed(name)} is a product of PRISMA, with one grid and known axes: leave "
-                f"--resolution and --band-axis out."
-            )
+        options.require_default(name, "a product of PRISMA")
         return cls(name)
 
     @property

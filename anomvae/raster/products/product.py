@@ -24,22 +24,34 @@ class ProductOptions:
     band_axis: str | None = None
     """Name of the axis of bands of a cube; None: found by its wavelengths."""
 
-    def require(self, name: str, kind: str, *, resolution: float) -> None:
-        """Require what a product of one grid has: pixels of ``resolution``, and no axis of bands.
+    def require_default(self, name: str, kind: str, *sides: float) -> None:
+        """Require that nothing is chosen of a product, but one of the ``sides`` of its pixels.
+
+        ``kind`` names the kind of the product called ``name``: "a product of PRISMA".
 
         Raises
         ------
         ConfigError
-            When another resolution, or an axis, is chosen.
+            When something else is chosen.
         """
-        if self.resolution not in {None, resolution}:
-            raise ConfigError(
-                f"{displayed(name)} is {kind}, which is read at {resolution:g} m, not at "
-                f"{self.resolution:g} m: leave --resolution out."
-            )
+        self.require_side(name, kind, *sides)
+        self.require_no_axis(name, kind)
+
+    def require_side(self, name: str, kind: str, *sides: float) -> None:
+        """Require that no side of a pixel is chosen but ``sides``; see `require_default`."""
+        if self.resolution in {None, *sides}:
+            return
+        own = f"{', '.join(f'{side:g}' for side in sides)} m" if sides else "one resolution"
+        raise ConfigError(
+            f"{displayed(name)} is {kind}, which is read at {own}, not at "
+            f"{self.resolution:g} m: leave --resolution out."
+        )
+
+    def require_no_axis(self, name: str, kind: str) -> None:
+        """Require that no axis of bands is chosen; see `require_default`."""
         if self.band_axis is not None:
             raise ConfigError(
-                f"{displayed(name)} is {kind}, whose bands are files: leave --band-axis out."
+                f"{displayed(name)} is {kind}, whose bands are known: leave --band-axis out."
             )
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from ...addresses import displayed, is_local
-from ...errors import ConfigError, RasterError
+from ...errors import RasterError
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
 from ..gdal import absolute_uri
 from ..raster_dataset import open_raster
-from .product import DEFAULT_OPTIONS, Product, ProductOptions
+from .product import Product, ProductOptions
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,7 @@ class Raster(Product):
     @classmethod
     def recognise(cls, name: str, options: ProductOptions) -> Raster:
         """Take any name."""
-        if options != DEFAULT_OPTIONS:
-            raise ConfigError(
-                f"{displayed(name)} is one raster, which leaves no choice of a resolution or of an "
-                f"axis of bands: leave --resolution and --band-axis out."
-            )
+        options.require_default(name, "one raster")
         return cls(name)
 
     @property

@@ -58,11 +58,7 @@ class Sentinel2(Product):
         found = _in_archive(name) or _in_folder(name)
         if found is None:
             return None
-        if options.band_axis is not None or options.resolution not in {None, *SIDES}:
-            raise ConfigError(
-                f"{found.title} is a product of Sentinel-2: it has grids of 10, 20 and 60 m "
-                f"(--resolution), and no axis of bands (--band-axis)."
-            )
+        options.require_default(name, "a product of Sentinel-2", *SIDES)
         return replace(found, resolution=options.resolution)
 
     @property

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import PurePath
 
 from ...addresses import displayed, is_local
-from ...errors import ConfigError, RasterError
+from ...errors import RasterError
 from ...pixels.dates import date_of
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
@@ -24,7 +24,7 @@ from ..mask_rules import Classes
 from ..product_facts import ProductFacts
 from ..raster_dataset import open_raster
 from .files import ProductFiles
-from .product import DEFAULT_OPTIONS, Product, ProductOptions
+from .product import Product, ProductOptions
 from .raster import Raster
 from .spectrometer import Level, Spectrometer
 from .spectrometer_bands import AGAIN, spectral_bands
@@ -160,11 +160,8 @@ def recognise_spectra(
         When ``options`` choose what the product does not have.
     """
     product = _found(sensor, name)
-    if product is not None and options != DEFAULT_OPTIONS:
-        raise ConfigError(
-            f"{displayed(name)} is a product of {sensor.name}, with one grid and one axis of "
-            f"bands: leave --resolution and --band-axis out."
-        )
+    if product is not None:
+        options.require_default(name, f"a product of {sensor.name}")
     return product
 
 

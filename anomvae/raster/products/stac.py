@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ...addresses import concealed, displayed, is_local, local_path
 from ...documents import DocumentError, content_of, read_json
-from ...errors import AnomvaeError, ConfigError, RasterError
+from ...errors import AnomvaeError, RasterError
 from ...fetching import fetched_document
 from ...hosts import SCHEMES, STORE, require_allowed
 from ...names import one_line
@@ -181,8 +181,7 @@ def item_product(name: str, document: object, options: ProductOptions) -> StacIt
         item, fault = read_item(document), ""
     except (TypeError, ValueError) as error:
         item, fault = None, _fault(name, error)
-    if options.band_axis is not None:
-        raise ConfigError(f"{displayed(name)} is a STAC item: leave --band-axis out.")
+    options.require_no_axis(name, "a STAC item")
     return StacItem(name, name, item, fault, resolution=options.resolution)
 
 
