@@ -78,8 +78,8 @@ def scan_folder(
 
 def _local_scenes(paths: Sequence[Path]) -> list[LocalScene]:
     """Return the products at some paths, each once; what cannot be looked at is a scene, too."""
-    from ..raster.products import recognise
-    from ..raster.products.expansion import distinct, product_of_folder
+    from ..raster.products import recognise, recognise_special
+    from ..raster.products.expansion import distinct
 
     products: dict[str, Product] = {}
     unknown: list[LocalScene] = []
@@ -90,7 +90,7 @@ def _local_scenes(paths: Sequence[Path]) -> list[LocalScene]:
         except OSError:  # such as a link that leads to itself
             unknown.append(LocalScene(path))
             continue
-        product = product_of_folder(name) if stat.S_ISDIR(mode) else None
+        product = recognise_special(name) if stat.S_ISDIR(mode) else None
         if stat.S_ISREG(mode):
             product = recognise(name)
         if product is not None:

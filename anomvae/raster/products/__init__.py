@@ -84,4 +84,5 @@ __all__ = [
     "StacItem",
     "StackBand",
     "recognise",
+    "recognise_special",
 ]

@@ -30,15 +30,13 @@ MOST_ENTRIES = 1_000_000
 RASTERS = frozenset(
     {
         *(".tif", ".tiff", ".jp2", ".j2k", ".img", ".vrt", ".bsq", ".bil", ".bip", ".asc", ".rst"),
-        *(".nc", ".nc4", ".h5", ".he5", ".hdf", ".hdf5", ".kea", ".zarr"),
+        *(".nc", ".nc4", ".h5", ".he5", ".hdf", ".hdf5", ".kea"),
         *(".ntf", ".nitf", ".grb", ".grb2", ".grib", ".grib2"),
     }
 )
 """Suffixes of rasters; PNG and JPEG in an archive of scenes are previews."""
 RESULTS = (".anomaly.tif", ".flags.tif", ".pvalues.tif")
 """Ends of the names of rasters that anomvae writes."""
-FOLDERS = frozenset({".zarr", ".safe"})
-"""Suffixes of folders that are one scene, even if what is in them is not complete."""
 HEADER = ".hdr"
 """End of the name of a header of ENVI; the scene is the file that it describes."""
 
@@ -96,12 +94,6 @@ def sole(name: str, options: ProductOptions = DEFAULT_OPTIONS) -> Product:
     return products[0]
 
 
-def product_of_folder(path: str, options: ProductOptions = DEFAULT_OPTIONS) -> Product | None:
-    """Return the product that a folder is; None where it is none."""
-    product = recognise_special(path, options)
-    return recognise(path, options) if product is None and _is_raster(path) else product
-
-
 def distinct(products: Mapping[str, Product]) -> dict[str, Product]:
     """Return products of which no two have a file in common; the largest of several is kept.
 
@@ -129,7 +121,7 @@ def _named(name: str, options: ProductOptions) -> list[Product]:
     if is_pattern(name):
         found = search.products(_matches(name))
     elif is_local(name) and os.path.isdir(name):
-        product = product_of_folder(name, options)
+        product = recognise_special(name, options)
         found = search.folder(name) if product is None else [product]
     else:
         return [recognise(name, options)]
@@ -190,7 +182,7 @@ class _Search:
     def _of_folder(self, path: str) -> list[Product]:
         if not os.path.isdir(path):
             return []
-        product = product_of_folder(path, self.options)
+        product = recognise_special(path, self.options)
         if product is not None:
             return [product]
         # A link may lead back to a folder above.
@@ -221,9 +213,7 @@ class _Search:
 
 
 def _is_raster(path: str) -> bool:
-    """Return whether a file, or a folder such as a Zarr array, has the name of a raster."""
-    if os.path.isdir(path):
-        return PurePath(path).suffix.lower() in FOLDERS
+    """Return whether a file has the name of a raster."""
     suffix = PurePath(path).suffix.lower()
     headers = (f"{path}{HEADER}", os.path.splitext(path)[0] + HEADER)
     return suffix in RASTERS or (suffix != HEADER and any(map(os.path.isfile, headers)))

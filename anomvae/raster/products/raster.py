@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ...addresses import displayed, is_local
-from ...errors import RasterError
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
 from ..gdal import absolute_uri
@@ -46,9 +44,4 @@ class Raster(Product):
 
     def open(self, access: Access = DEFAULT) -> AbstractContextManager[Dataset]:
         """Open the raster; the context closes it."""
-        if PurePath(self.name).suffix.lower() == ".safe" and os.path.isdir(self.name):
-            raise RasterError(
-                f"{self.name} lacks its metadata: expected MTD_MSIL1C.xml or MTD_MSIL2A.xml in it. "
-                f"Fetch or unpack the product again."
-            )
         return open_raster(self.name, access=access)

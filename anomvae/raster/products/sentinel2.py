@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
-from ...errors import ConfigError, listed
+from ...addresses import displayed
+from ...errors import ConfigError, RasterError, listed
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
-from ..gdal import absolute_uri
 from .files import ProductFiles
 from .product import Product, ProductOptions
 from .sentinel2_images import SIDES, Images, is_image
@@ -82,17 +82,27 @@ class Sentinel2(Product):
     @property
     def paths(self) -> tuple[str, ...]:
         """The images and the metadata, or the archive."""
-        return self.files.paths
+        return self.files.paths or (self.name,)
 
     def absolute(self) -> Sentinel2:
         """Return the product with absolute paths."""
-        archive = self.files.archive
-        root = f"/vsizip/{absolute_uri(archive)}" if archive else absolute_uri(self.files.root)
-        return replace(self, files=replace(self.files, root=root))
+        return replace(self, files=self.files.absolute())
 
     @contextmanager
     def open(self, access: Access = DEFAULT) -> Iterator[Dataset]:
-        """Open the bands as one dataset; the context closes it."""
+        """Open the bands as one dataset; the context closes it.
+
+        Raises
+        ------
+        RasterError
+            When metadata or images are missing, damaged, of several tiles, or contradictory.
+        """
+        if self.metadata is None and not self.images.items:
+            raise RasterError(
+                f"{displayed(self.name)} lacks its metadata: expected MTD_MSIL1C.xml or "
+                f"MTD_MSIL2A.xml in it, for only products of Sentinel-2 are read. Fetch or unpack "
+                f"the product again."
+            )
         opened = open_sentinel2(
             self.name, self.files, self.images, self.metadata, self.resolution, access
         )
@@ -127,7 +137,7 @@ def _holds(document: str, member: str) -> bool:
 
 def _in_folder(name: str) -> Sentinel2 | None:
     if os.path.isdir(name):
-        return _safe_folder(name, name, "") or _flat_folder(name, name, "")
+        return _safe_folder(name, name, "") or _flat_folder(name, name, "") or _incomplete(name)
     last = Path(name).name
     if METADATA.fullmatch(last) and os.path.isfile(name):
         return _safe_folder(name, os.path.dirname(name) or os.curdir, "")
@@ -155,6 +165,14 @@ def _safe_folder(name: str, root: str, member: str) -> Sentinel2 | None:
         return None
     title = os.path.basename(os.path.abspath(root))
     return _safe(name, title, ProductFiles.of(root), documents[0], member)
+
+
+def _incomplete(name: str) -> Sentinel2 | None:
+    """Take a SAFE folder without metadata as one product, which fails when it is opened."""
+    folder = PurePath(os.path.abspath(name))
+    if folder.suffix.lower() != ".safe":
+        return None
+    return Sentinel2(name, folder.stem, ProductFiles(name, ()), Images(()))
 
 
 def _flat_folder(name: str, root: str, member: str) -> Sentinel2 | None:
