@@ -82,6 +82,17 @@ def test_an_archive_and_its_members_are_the_same_scene(safe, tmp_path, form):
     np.testing.assert_array_equal(read(name), read(safe))
 
 
+def test_an_archive_of_a_relative_name_is_read_from_any_folder(safe, tmp_path, monkeypatch):
+    shutil.make_archive(str(tmp_path / "download"), "zip", safe.parent, safe.name)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    scene = Scene.of("../download.zip").absolute()
+    monkeypatch.chdir("/")
+
+    with scene.open() as opened:
+        assert opened.newest.dataset.facts.kind == "Sentinel-2 L2A"
+
+
 def test_a_product_is_found_from_inside_its_folder(safe, monkeypatch):
     monkeypatch.chdir(safe)
 

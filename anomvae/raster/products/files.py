@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from ...documents import DocumentError, content_of, read_json, text_of
@@ -19,10 +20,30 @@ MOST_FILES = 20_000
 """Files that are looked at: a SAFE folder has 150, a Zarr array may have millions."""
 MOST_BYTES = 64_000_000
 """Length of the longest metadata file."""
-ARCHIVE = re.compile(r"(?:/vsi(?:zip|tar)/)?(?P<path>.+?\.(?:zip|tar))(?:/(?P<member>.+))?", re.I)
-"""An archive, or a member of one as GDAL names it; a SAFE folder or an MTL may lie in it."""
+ARCHIVE = re.compile(
+    r"(?:/vsi(?:zip|tar)/|zip://)?(?P<path>.+?\.(?:zip|tar))(?:(?:!/?|/)(?P<member>.*))?",
+    re.IGNORECASE | re.DOTALL,
+)
+"""An archive, or a file or folder in one as GDAL and rasterio name it."""
 DAMAGES = (OSError, KeyError, RuntimeError, zipfile.BadZipFile, tarfile.TarError)
 """What the reading of a file or of a member raises."""
+
+
+class InArchive(NamedTuple):
+    """A name that is of an archive."""
+
+    path: str
+    """The archive, a file that exists."""
+    member: str
+    """A file or folder in it; empty: all of it."""
+
+    @classmethod
+    def of(cls, name: str) -> InArchive | None:
+        """Take a name apart; None where it is of no archive."""
+        found = ARCHIVE.fullmatch(name)
+        if found is None or not os.path.isfile(found["path"]):
+            return None
+        return cls(found["path"], (found["member"] or "").rstrip("/"))
 
 
 @dataclass(frozen=True)
@@ -30,7 +51,7 @@ class ProductFiles:
     """Files below a folder or in an archive."""
 
     root: str
-    """The folder, or GDAL's name of the archive (``/vsizip/scene.zip``) or of a folder in it."""
+    """The folder, or GDAL's name of the archive (``/vsizip/scene.zip``)."""
     names: tuple[str, ...]
     """Paths below the root, parts divided by ``/``, sorted."""
     archive: str | None = field(default=None, kw_only=True)
@@ -54,9 +75,9 @@ class ProductFiles:
         That is what lies directly in a folder, or beside a file whose name matches ``pattern``; of
         an archive, or of a member, all of it.  Empty where the name is none of these.
         """
-        found = ARCHIVE.fullmatch(name)
-        if found is not None and os.path.isfile(found["path"]):
-            return cls.of(found["path"])
+        found = InArchive.of(name)
+        if found is not None:
+            return cls.of(found.path)
         folder, last = os.path.split(name)
         if os.path.isdir(name):
             folder = name
@@ -67,7 +88,8 @@ class ProductFiles:
     def name_of(self, path: str) -> str | None:
         """Return the name of a file; None where the path is of a folder, or of another place."""
         if self.archive is not None:
-            name = path.removeprefix(f"{self.root}/")
+            found = InArchive.of(path)
+            name = "" if found is None else found.member
         else:
             name = "" if os.path.isdir(path) else os.path.basename(path)
         return name if name in self.names else None
@@ -82,19 +104,13 @@ class ProductFiles:
         matches = {name: pattern.fullmatch(PurePosixPath(name).name) for name in self.names}
         return {name: match for name, match in matches.items() if match is not None}
 
-    def below(self, folder: str) -> ProductFiles:
-        """Return the files of a folder below the root, which becomes the root."""
-        start = f"{folder}/"
-        names = (name.removeprefix(start) for name in self.names if name.startswith(start))
-        return ProductFiles(f"{self.root}/{folder}", tuple(names), archive=self.archive)
-
     def absolute(self) -> ProductFiles:
         """Return the files with absolute paths."""
         if self.archive is None:
             return replace(self, root=os.path.abspath(self.root))
-        start, end = self.root.split(self.archive, 1)
         archive = os.path.abspath(self.archive)
-        return replace(self, root=f"{start}{archive}{end}", archive=archive)
+        root = f"{self.root.removesuffix(self.archive)}{archive}"
+        return replace(self, root=root, archive=archive)
 
     def path(self, name: str) -> str:
         """Return the path of a file, or its name for GDAL."""
@@ -152,13 +168,11 @@ class ProductFiles:
     def _content(self, name: str) -> bytes:
         if self.archive is None:
             return content_of(self.path(name))
-        folder = self.root.split(self.archive, 1)[1].lstrip("/")
-        member = f"{folder}/{name}" if folder else name
         if self.root.startswith("/vsizip/"):
-            with zipfile.ZipFile(self.archive) as zipped, zipped.open(member) as file:
+            with zipfile.ZipFile(self.archive) as zipped, zipped.open(name) as file:
                 return file.read(MOST_BYTES + 1)
         with tarfile.open(self.archive, "r:") as tarred:
-            content = tarred.extractfile(member)
+            content = tarred.extractfile(name)
             return b"" if content is None else content.read(MOST_BYTES + 1)
 
     def _damaged(self, name: str, reason: str) -> RasterError:

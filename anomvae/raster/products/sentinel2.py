@@ -19,7 +19,7 @@ from ...addresses import displayed
 from ...errors import ConfigError, RasterError, listed
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
-from .files import ProductFiles
+from .files import InArchive, ProductFiles
 from .product import Product, ProductOptions
 from .sentinel2_images import SIDES, Images, is_image
 from .sentinel2_open import open_sentinel2
@@ -30,9 +30,6 @@ OTHERS = re.compile(r"(?i)manifest\.safe|.*MTD_TL\.xml|S2[A-D]_OPER_MTD_L1C_TL_.
 """Names of files of a SAFE folder that stand for the product."""
 DEPTH = 5
 """Folders between a file of a SAFE folder and its metadata file, at most."""
-ARCHIVE = re.compile(
-    r"(?:/vsizip/|zip://)?(?P<path>.*?\.zip)(?:$|!/?|/)(?P<member>.*)", re.I | re.S
-)
 SENSED = re.compile(r"_V(\d{8})T\d{6}|_(\d{8})T\d{6}")
 """Day of sensing in the name of a product: the first, or that after V in an old name."""
 
@@ -112,10 +109,10 @@ class Sentinel2(Product):
 
 
 def _in_archive(name: str) -> Sentinel2 | None:
-    match = ARCHIVE.fullmatch(name)
-    if match is None or not os.path.isfile(match["path"]):
+    found = InArchive.of(name)
+    if found is None:
         return None
-    path, member = match["path"], match["member"]
+    path, member = found
     files = ProductFiles.of(path)
     documents = [one for one in files.matching(METADATA) if _holds(one, member)]
     if len(documents) == 1:
@@ -124,7 +121,7 @@ def _in_archive(name: str) -> Sentinel2 | None:
     if documents:
         raise ConfigError(
             f"{name} holds {len(documents)} products of Sentinel-2. Name one of them: "
-            f"{listed([f'/vsizip/{path}/{document}' for document in documents], 3)}."
+            f"{listed([files.path(document) for document in documents], 3)}."
         )
     return _flat(name, files, member)
 
