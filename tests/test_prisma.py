@@ -195,7 +195,7 @@ def test_radiance_is_scored_with_clouds_and_shadows_hidden_and_with_its_control_
     flags = tmp_path / "out" / f"{radiance.stem}.flags.tif"
     assert not (bands_of(flags)[0][CUBE.hidden] == 1).any()
     with Scene.of(flags).open() as opened:
-        assert len(opened.georeference.gcps) == 121
+        assert len(opened.georeference.gcps) == 144
         assert opened.georeference.crs_name == "EPSG:4326"
 
 
@@ -212,7 +212,7 @@ def test_levels_in_between_have_coordinates_of_their_own_names(product, tmp_path
     with Scene.of(changed(path, change)).open() as opened:
         assert opened.newest.dataset.facts.kind == "PRISMA L2C"
         assert opened.newest.dataset.facts.unit == "reflectance"
-        assert len(opened.georeference.gcps) == 121
+        assert len(opened.georeference.gcps) == 144
 
 
 def test_corners_of_outer_edges_are_taken_as_such(product):

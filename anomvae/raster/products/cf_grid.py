@@ -9,19 +9,17 @@ from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.control import GroundControlPoint
 from rasterio.errors import CRSError
 
 from ...pixels.grid import IDENTITY, Grid
 from ..crs import named_crs, text_of
 from ..georeference import FARTHEST, Georeference
 from .cf_axes import COL, ROW, STANDARD_NAMES, UNITS, Axes, coordinate_of
+from .swath import control_points
 from .variables import Attribute, Container, Variable
 
 IRREGULAR = 0.1
 """How far a coordinate may lie from a regular grid, pixels."""
-POINTS = 12
-"""Control points per side of a swath."""
 WGS84 = "EPSG:4326"
 CRS_TEXTS = ("crs_wkt", "spatial_ref", "esri_pe_string", "epsg_code", "EPSG_code", "proj4")
 """Attributes that hold a coordinate reference system as text."""
@@ -235,24 +233,3 @@ def _swath(file: Container, variable: Variable, axes: Axes) -> Georeference | No
         if role in {ROW, COL} and one.dims == dims and one.shape == shape and all(dims):
             found.setdefault(role, one)
     return control_points(Grid(shape), found[ROW], found[COL]) if len(found) == 2 else None
-
-
-def control_points(grid: Grid, latitude: Variable, longitude: Variable) -> Georeference:
-    """Locate a grid by some pixels of arrays of latitude and longitude, axes (row, col)."""
-    lines, samples = (np.unique(np.linspace(0, n - 1, POINTS).astype(int)) for n in grid.shape)
-    ys, xs = (_sampled(one, lines, samples) for one in (latitude, longitude))
-    points = tuple(
-        GroundControlPoint(int(row) + 0.5, int(col) + 0.5, float(x), float(y))
-        for row, *values in zip(lines, xs, ys, strict=True)
-        for col, x, y in zip(samples, *values, strict=True)
-        if abs(x) <= 360 and abs(y) <= 90
-    )
-    return Georeference(grid, gcps=points, gcps_crs=crs_text(WGS84) if points else "")
-
-
-def _sampled(
-    variable: Variable, lines: NDArray[np.int64], samples: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    width = slice(0, variable.shape[1])
-    rows = [variable.read((slice(line, line + 1), width))[0][samples] for line in lines.tolist()]
-    return np.asarray(rows, np.float64)

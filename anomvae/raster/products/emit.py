@@ -27,11 +27,12 @@ from ..georeference import Georeference
 from ..mask_layers import MaskLayer
 from ..mask_rules import Classes
 from ..product_facts import ProductFacts
-from .cf_grid import control_points, crs_text, transform_of
+from .cf_grid import crs_text, transform_of
 from .cf_values import Radiometry
 from .glt import Orthorectified
 from .hdf5 import HDF5File, HDF5Variable, open_hdf5
 from .product import Product, ProductOptions
+from .swath import control_points
 from .variables import StoredCube
 
 FILES = re.compile(

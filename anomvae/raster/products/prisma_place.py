@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
@@ -14,12 +13,11 @@ from ..georeference import Georeference
 from ..losses import DAMAGED
 from .hdf5 import HDF5File
 from .prisma_cube import numbers
+from .swath import control_points
 from .variables import Variable
 
 PIXEL = 30.0
 """Side of a pixel, m."""
-POINTS = 11
-"""Control points along each side."""
 CORNERS = (
     "Product_ULcorner_easting",
     "Product_ULcorner_northing",
@@ -38,9 +36,10 @@ def place_of(file: HDF5File, swath: str, shape: tuple[int, int], level: str) -> 
     """
     if level == "L2D":
         return Georeference(_grid(file, shape))
-    return Georeference(
-        Grid(shape), _control_points(file, swath, shape), text_of(CRS.from_epsg(4326))
+    latitude, longitude = (
+        _coordinates(file, swath, name, shape) for name in ("Latitude", "Longitude")
     )
+    return control_points(Grid(shape), latitude, longitude)
 
 
 def _grid(file: HDF5File, shape: tuple[int, int]) -> Grid:
@@ -64,26 +63,6 @@ def _grid(file: HDF5File, shape: tuple[int, int]) -> Grid:
     except CRSError as error:
         raise RasterError(f"{file.name}: Epsg_Code = {code:g} is unknown. {DAMAGED}") from error
     return Grid(shape, (PIXEL, 0.0, west - half, 0.0, -PIXEL, north + half), crs)
-
-
-def _control_points(
-    file: HDF5File, swath: str, shape: tuple[int, int]
-) -> tuple[GroundControlPoint, ...]:
-    """Return points of the arrays of coordinates, which give the centre of each pixel."""
-    latitude, longitude = (
-        _coordinates(file, swath, name, shape) for name in ("Latitude", "Longitude")
-    )
-    rows, cols = (np.unique(np.linspace(0, size - 1, POINTS).astype(int)) for size in shape)
-    points = []
-    for row in rows:
-        window = slice(row, row + 1), slice(0, shape[1])
-        lats, lons = (one.read(window)[0, cols].astype(float) for one in (latitude, longitude))
-        points += [
-            GroundControlPoint(row=row + 0.5, col=col + 0.5, x=lon, y=lat)
-            for col, lat, lon in zip(cols, lats, lons, strict=True)
-            if abs(lat) <= 90 and abs(lon) <= 180 and (lat, lon) != (0, 0)
-        ]
-    return tuple(points)
 
 
 def _coordinates(file: HDF5File, swath: str, name: str, shape: tuple[int, int]) -> Variable:
