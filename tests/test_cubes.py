@@ -247,6 +247,30 @@ def test_a_time_axis_gives_one_product_of_each_date_oldest_first(tmp_path):
         np.testing.assert_array_equal(values, CUBE[::-1, :, index])
 
 
+def test_the_dates_of_a_scene_open_their_file_once_and_each_has_its_values(tmp_path):
+    path = series(tmp_path / "s.nc", [19_000.5, 18_990.0, 19_001.0])
+
+    with Scene.of(path).open() as opened:
+        files = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
+        block = opened.read((slice(0, 4), slice(0, 5)))
+
+    assert files == 1
+    np.testing.assert_array_equal(block[..., 0], np.moveaxis(CUBE[::-1, :, [1, 0, 2]], -1, 0))
+    assert [one.dataset.facts.date for one in opened.dates] == [
+        one.date for one in recognise(path).parts()
+    ]
+
+
+def test_info_of_a_file_of_dates_describes_the_newest_and_lists_all(tmp_path):
+    path = series(tmp_path / "s.nc", [19_000.5, 18_990.0, 19_001.0])
+
+    text, facts = run("info", path), json.loads(run("info", path, "--json").out)
+
+    assert "2022-01-09, the newest of 3 from 2021-12-29" in text.out
+    assert facts["date"] == "2022-01-09"
+    assert facts["dates"] == ["2021-12-29", "2022-01-08", "2022-01-09"]
+
+
 @pytest.mark.parametrize(
     ("units", "attributes", "days", "expected"),
     [

@@ -8,7 +8,18 @@ from support.rasters import run
 from support.scene_files import UTM, make, ramp, setting
 
 KEYS = {
-    *("scene", "product", "date", "details", "unit", "guessed", "bands", "wavelengths", "fwhm"),
+    *(
+        "scene",
+        "product",
+        "date",
+        "dates",
+        "details",
+        "unit",
+        "guessed",
+        "bands",
+        "wavelengths",
+        "fwhm",
+    ),
     *("picture", "masks", "pixels", "rows", "cols", "types", "blocks", "transform", "crs"),
     "control points",
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,14 @@ def _subjects(file: str, chosen: dict[str, Any]) -> list[str] | list[Scene]:
         return [file]
     from ..raster import Selection, scenes_of
 
-    return scenes_of([file], Selection(**chosen), one_site=False)
+    scenes = scenes_of([file], Selection(**chosen), one_site=False)
+    containers = groupby(scenes, key=lambda scene: scene.dates[0].container)
+    return [_of_all_dates(list(held)) for _, held in containers]
+
+
+def _of_all_dates(scenes: list[Scene]) -> Scene:
+    """Return the scenes of one file, each of one date, as one scene."""
+    return replace(scenes[-1], dates=tuple(date for scene in scenes for date in scene.dates))
 
 
 def _print(facts: dict[str, Any], *, first: bool) -> None:

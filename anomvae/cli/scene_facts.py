@@ -6,7 +6,7 @@ The keys of the JSON are a contract, see docs/products.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ..addresses import displayed
@@ -27,13 +27,15 @@ USED, DROPPED, BAD = "used", "dropped", "bad"
 
 def scene_facts(scene: Scene) -> dict[str, Any]:
     """Return what was recognised and decided of the newest date of a scene, ready for JSON."""
-    with scene.open() as opened:
+    days = [str(one.date) for one in scene.dates if one.date is not None]
+    with replace(scene, dates=scene.dates[-1:]).open() as opened:
         date = opened.newest
         facts, grid = date.dataset.facts, opened.grid
         return {
             "scene": displayed(scene.name),
             "product": facts.kind,
             "date": str(facts.date or scene.dates[-1].date or "") or None,
+            "dates": days if len(scene.dates) > 1 else None,
             "details": dict(facts.details),
             "unit": facts.unit or None,
             "guessed": list(facts.guessed),
@@ -61,7 +63,7 @@ def scene_lines(facts: dict[str, Any]) -> dict[str, str]:
     lines = {
         "scene": facts["scene"],
         "product": facts["product"],
-        "date": facts["date"] or "unknown",
+        "date": _date_text(facts),
         **facts["details"],
         "bands": _used_text(used, len(bands)),
         **{f"{use} bands": text for use in (BAD, DROPPED) if (text := _left_out(bands, use))},
@@ -79,6 +81,13 @@ def scene_lines(facts: dict[str, Any]) -> dict[str, str]:
         lines["control points"] = str(facts["control points"])
     lines["guessed"] = "; ".join(facts["guessed"]) or "nothing"
     return lines
+
+
+def _date_text(facts: dict[str, Any]) -> str:
+    dates = facts["dates"]
+    if dates is None:
+        return facts["date"] or "unknown"
+    return f"{facts['date']}, the newest of {len(dates)} from {dates[0]}"
 
 
 def _bands(date: OpenDate) -> list[dict[str, Any]]:

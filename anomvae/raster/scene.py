@@ -23,6 +23,7 @@ from ..stats.radiometry import Conversion
 from .access import DEFAULT, Access
 from .bands_in_use import bands_in_use
 from .covariates import open_layer
+from .dataset import Dataset
 from .decisions import log_guesses
 from .gdal import absolute_uri
 from .layer_masks import open_masks
@@ -31,6 +32,7 @@ from .masks import open_normal
 from .open_scene import OpenDate, OpenScene
 from .products import Product, ProductOptions
 from .products.expansion import dates_in, expanded, sole
+from .products.product import open_dates
 from .selection import EVERYTHING, Selection
 
 
@@ -205,24 +207,24 @@ class Scene:
             When the ``bands`` of the scene name an unknown band.
         """
         with ExitStack() as stack:
-            dates = [self._open_date(stack, date) for date in self.dates]
+            datasets = stack.enter_context(open_dates(self.dates, self.access))
+            dates = [self._open_date(stack, dataset) for dataset in datasets]
             newest = dates[-1]
             for date in dates[:-1]:
                 newest.grid.require_same(date.grid, newest.name, date.name)
             wanted = bands_in_use(newest.bands, newest.name, bands, named=self.bands is not None)
-            open_dates = [date.using(wanted.find_in(date.bands, date.name)) for date in dates]
+            used = [date.using(wanted.find_in(date.bands, date.name)) for date in dates]
             normal = None
             if self.normal is not None:
                 mask = open_normal(self.normal, newest.georeference, newest.name, self.access)
                 normal = stack.enter_context(mask)
             if covariates is not None:
                 require_covariates(newest.covariates, covariates, newest.name)
-            opened = OpenScene(self, tuple(open_dates), normal).converted(self.conversions)
+            opened = OpenScene(self, tuple(used), normal).converted(self.conversions)
             opened.prepare_cache()
             yield opened
 
-    def _open_date(self, stack: ExitStack, product: Product) -> OpenDate:
-        opened = stack.enter_context(product.open(self.access))
+    def _open_date(self, stack: ExitStack, opened: Dataset) -> OpenDate:
         dataset = replace(opened, nodata=(*opened.nodata, *self.nodata))
         opening = open_masks(self.mask, dataset, self.access, dilate=self.mask_dilate)
         masks = stack.enter_context(opening)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
@@ -26,16 +26,15 @@ from ..product_facts import ProductFacts
 from .cf_axes import coordinate_of
 from .cf_bands import wavelength_of
 from .cf_choice import Layer, layers_of
-from .cf_grid import place_of
+from .cf_grid import Place, place_of
 from .cf_time import times_of
 from .cf_values import Cleaned, Flipped, Joined, Radiometry
+from .containers import open_container
 from .emit import emit_dataset, is_emit
 from .files import ProductFiles
-from .hdf5 import SIGNATURE, HDF5File, open_hdf5
-from .netcdf3 import SIGNATURES, open_netcdf3
+from .hdf5 import HDF5File
 from .product import Product, ProductOptions
 from .variables import Container, StoredCube
-from .zarr import open_zarr
 
 SUFFIXES = frozenset((".nc", ".nc4", ".cdf", ".h5", ".hdf5", ".he5"))
 SUBDATASET = re.compile(r'(NETCDF|HDF5|ZARR):("?)(?P<path>.+?)\2:(?P<member>[^"]+)', re.IGNORECASE)
@@ -119,91 +118,84 @@ class Cube(Product):
             for index in sorted(range(len(times)), key=times.__getitem__)
         )
 
+    @property
+    def container(self) -> Cube:
+        """The file of all dates."""
+        return replace(self, index=None, when=None, clock=False)
+
     @contextmanager
     def open(self, access: Access = DEFAULT) -> Iterator[Dataset]:
         """Open the file, one date of it; the context closes it."""
+        with self.open_parts((self,), access) as (dataset,):
+            yield dataset
+
+    @contextmanager
+    def open_parts(
+        self, parts: Sequence[Product], access: Access = DEFAULT
+    ) -> Iterator[Sequence[Dataset]]:
+        """Open the file once for dates of it; the context closes it."""
         with open_container(self.path, displayed(self.name)) as file:
-            yield self._dataset(file, access)
+            yield list(self._datasets(file, access, parts))
 
     def _layers(self, file: Container, access: Access) -> tuple[Layer, ...]:
         return layers_of(file, self.member, self.band_axis, access)
 
-    def _dataset(self, file: Container, access: Access) -> ArrayDataset:
+    def _datasets(
+        self, file: Container, access: Access, parts: Sequence[Product]
+    ) -> Iterator[ArrayDataset]:
         if isinstance(file, HDF5File) and self.member is None and is_emit(file):
-            return emit_dataset(file, self.path, self.date)
+            yield from [emit_dataset(file, self.path, self.date)] * len(parts)
+            return
         layers = self._layers(file, access)
-        times = _times(file, layers)
-        if len(times) > 1 and self.index is None:
-            raise RasterError(
-                f"{file.name} holds {len(times)} dates, from {min(times):%Y-%m-%d} to "
-                f"{max(times):%Y-%m-%d}, and one is read here. Train a family that compares dates "
-                f"(anomvae train --set model.family=sequential), or score them all (anomvae score)."
-            )
-        first = layers[0]
+        only = _only_day(file, layers) if self.index is None else None
         _require_within(file, layers, access)
-        place = place_of(file, first.variable, first.axes)
-        stored: StoredArray = _joined([self._stored(file, layer) for layer in layers])
-        if place.flip_rows or place.flip_cols:
-            stored = Flipped(stored, place.flip_rows, place.flip_cols)
-        dataset = ArrayDataset(
-            file.name,
-            place.where.grid,
-            _bands(file, layers),
-            stored,
-            place.where,
-            self.paths,
-            (self.member, self.index, [(one.variable.path, one.axes) for one in layers]),
-        )
-        when = self.when or (times[0] if times else None)
-        return replace(dataset, facts=_facts(file, layers, when, place.guessed))
-
-    def _stored(self, file: Container, layer: Layer) -> StoredArray:
-        variable, axes = layer.variable, layer.axes
-        used = {axes.rows, axes.cols, axes.bands}
-        fixed = {axis: 0 for axis in range(len(variable.shape)) if axis not in used}
-        if axes.time is not None:
-            fixed[axes.time] = self.index or 0
-        cube = StoredCube(variable, axes.rows, axes.cols, axes.bands, fixed)
-        radiometry = Radiometry.of(variable, fills=file.fills)
-        return cube if radiometry.is_plain else Cleaned(cube, radiometry)
+        place = place_of(file, layers[0].variable, layers[0].axes)
+        bands, facts = _bands(file, layers), _facts(file, layers, place.guessed)
+        for part in parts:
+            index = part.index if isinstance(part, Cube) else None
+            when = part.date if index is not None else only
+            yield ArrayDataset(
+                file.name,
+                place.where.grid,
+                bands,
+                _stored(file, layers, place, index or 0),
+                place.where,
+                self.paths,
+                (self.member, index, [(one.variable.path, one.axes) for one in layers]),
+                facts=replace(facts, date=when),
+            )
 
 
-def open_container(path: str, name: str | None = None) -> AbstractContextManager[Container]:
-    """Open a folder of Zarr, or a file of HDF5 or netCDF by its first bytes.
-
-    Raises
-    ------
-    RasterError
-        When it does not exist, is damaged, or is neither.
-    """
-    if os.path.isdir(path):
-        return open_zarr(path, name)
-    try:
-        with open(path, "rb") as file:
-            start = file.read(8)
-    except FileNotFoundError as error:
-        raise RasterError(f"{name or path} does not exist. Check the path.") from error
-    except OSError as error:
+def _only_day(file: Container, layers: Sequence[Layer]) -> date | None:
+    """Return the one day of a file; None where it states none."""
+    times = _times(file, layers)
+    if len(times) > 1:
         raise RasterError(
-            f"{name or path} cannot be opened: {error.strerror}. Check the path."
-        ) from error
-    if start[:4] in SIGNATURES:
-        return open_netcdf3(path, name)
-    if start.startswith(b"CDF"):
-        raise RasterError(
-            f"{name or path} is a file of netCDF with 64-bit data, which is not read. Convert it "
-            f"to netCDF-4 (nccopy -k nc4)."
+            f"{file.name} holds {len(times)} dates, from {min(times):%Y-%m-%d} to "
+            f"{max(times):%Y-%m-%d}, and one is read here. Train a family that compares dates "
+            f"(anomvae train --set model.family=sequential), or score them all (anomvae score)."
         )
-    if start != SIGNATURE and not start.startswith(b"\0"):  # a block of the user may come first
-        raise RasterError(
-            f"{name or path} is neither netCDF nor HDF5, whatever its name. Fetch it again, or "
-            f"name it after its format."
-        )
-    return open_hdf5(path, name)
+    return times[0].date() if times else None
 
 
-def _joined(cubes: list[StoredArray]) -> StoredArray:
-    return cubes[0] if len(cubes) == 1 else Joined(tuple(cubes))
+def _stored(file: Container, layers: Sequence[Layer], place: Place, time: int) -> StoredArray:
+    """Return the pixels of layers at an index along their time axis, north up."""
+    cubes = tuple(_cube(file, layer, time) for layer in layers)
+    stored: StoredArray = cubes[0] if len(cubes) == 1 else Joined(cubes)
+    if place.flip_rows or place.flip_cols:
+        stored = Flipped(stored, place.flip_rows, place.flip_cols)
+    return stored
+
+
+def _cube(file: Container, layer: Layer, time: int) -> StoredArray:
+    variable, axes = layer.variable, layer.axes
+    used = {axes.rows, axes.cols, axes.bands}
+    fixed = {axis: 0 for axis in range(len(variable.shape)) if axis not in used}
+    if axes.time is not None:
+        fixed[axes.time] = time
+    cube = StoredCube(variable, axes.rows, axes.cols, axes.bands, fixed)
+    radiometry = Radiometry.of(variable, fills=file.fills)
+    return cube if radiometry.is_plain else Cleaned(cube, radiometry)
 
 
 def _times(file: Container, layers: Sequence[Layer]) -> list[datetime]:
@@ -273,9 +265,7 @@ def _bands_of(file: Container, layer: Layer, first: int) -> Iterator[Band]:
         )
 
 
-def _facts(
-    file: Container, layers: Sequence[Layer], when: datetime | None, guessed: tuple[str, ...]
-) -> ProductFacts:
+def _facts(file: Container, layers: Sequence[Layer], guessed: tuple[str, ...]) -> ProductFacts:
     first = layers[0]
     units = {Radiometry.of(layer.variable, fills=file.fills).unit for layer in layers}
     unit = units.pop() if len(units) == 1 else ""
@@ -283,7 +273,7 @@ def _facts(
         unit = "reflectance" if "reflectance" in first.variable.name.casefold() else "1"
     return ProductFacts(
         file.kind,
-        None if when is None else when.date(),
+        None,
         unit,
         (("variable", ", ".join(layer.variable.path for layer in layers)),),
         (*first.axes.guessed, *first.axes.spectrum.guessed, *guessed),

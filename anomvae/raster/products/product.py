@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import Self
 
 from ...addresses import displayed
@@ -92,6 +94,19 @@ class Product(ABC):
         """
         return (self,)
 
+    @property
+    def container(self) -> Hashable:
+        """What holds it beside other dates, equal for all of them; a file of one date is itself."""
+        return self
+
+    @contextmanager
+    def open_parts(
+        self, parts: Sequence[Product], access: Access = DEFAULT
+    ) -> Iterator[Sequence[Dataset]]:
+        """Open products of its own container, in their order; the context closes them."""
+        with ExitStack() as stack:
+            yield [stack.enter_context(part.open(access)) for part in parts]
+
     @abstractmethod
     def absolute(self) -> Self:
         """Return the product with absolute paths."""
@@ -106,3 +121,21 @@ class Product(ABC):
             When a file does not exist, is no raster of an allowed format, exceeds a limit, or holds
             no band of real numbers.
         """
+
+
+@contextmanager
+def open_dates(dates: Sequence[Product], access: Access = DEFAULT) -> Iterator[list[Dataset]]:
+    """Open the dates of a scene, a file of several dates once; the context closes them.
+
+    Raises
+    ------
+    RasterError
+        When one of them cannot be opened, see `Product.open`.
+    """
+    with ExitStack() as stack:
+        groups = [tuple(group) for _, group in groupby(dates, key=lambda date: date.container)]
+        yield [
+            dataset
+            for parts in groups
+            for dataset in stack.enter_context(parts[0].open_parts(parts, access))
+        ]
