@@ -261,6 +261,20 @@ def test_the_dates_of_a_scene_open_their_file_once_and_each_has_its_values(tmp_p
     ]
 
 
+def test_what_is_guessed_about_a_file_of_dates_is_warned_of_once(tmp_path, caplog):
+    path = tmp_path / "s.nc"
+    times = {"time": np.array([19_000.0, 19_001.0])}
+    units = {"time": {"units": "days since 1970-01-01"}}
+    write(path, {"a": (CUBE[:2], ("time", "y", "x"))}, times, units)
+
+    with Scene.of(path).open() as opened:
+        assert len(opened.dates) == 2
+
+    assert [one.message for one in caplog.records if "place: unknown" in one.message] == [
+        f"{path}: place: unknown, its coordinates are missing."
+    ]
+
+
 def test_info_of_a_file_of_dates_describes_the_newest_and_lists_all(tmp_path):
     path = series(tmp_path / "s.nc", [19_000.5, 18_990.0, 19_001.0])
 

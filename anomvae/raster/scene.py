@@ -208,6 +208,8 @@ class Scene:
         """
         with ExitStack() as stack:
             datasets = stack.enter_context(open_dates(self.dates, self.access))
+            for one in {(one.name, one.facts.guessed): one for one in datasets}.values():
+                log_guesses(one.name, one.facts)
             dates = [self._open_date(stack, dataset) for dataset in datasets]
             newest = dates[-1]
             for date in dates[:-1]:
@@ -234,7 +236,6 @@ class Scene:
         with dataset.describing():
             georeference = dataset.georeference
             dataset.log_decisions()
-        log_guesses(dataset.name, dataset.facts)
         covariates = tuple(
             stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
             for spec in self.covariates
