@@ -3,7 +3,7 @@
 Surface reflectance is stored times 10 000, brightness temperature of L30 in degrees Celsius times
 100, both with -9999 where there is no data.  There is no metadata file: the names decide.  Source:
 NASA, HLS Product User Guide 2.0 (2023), tables 1, 5 to 9.  Wavelengths of L30 are those of OLI and
-TIRS (`landsat_bands`), of S30 those of MSI (ESA, Sentinel-2 User Handbook, 2015, table 1).
+TIRS (`landsat_bands`), of S30 those of MSI (`sentinel2_bands`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from ..mask_layers import MaskLayer
 from ..mask_schemes import FMASK
 from ..product_facts import ProductFacts
 from .files import ProductFiles
-from .landsat_bands import OLI
+from .landsat_bands import OLI, LandsatBand
 from .product import Product, ProductOptions
 from .raster import Raster
+from .sentinel2_bands import MSI, MsiBand
 from .stack import StackBand, open_stack
 
 FILE = re.compile(
@@ -35,22 +36,6 @@ FILE = re.compile(
     re.IGNORECASE,
 )
 """A band or the mask; layers of angles (SZA, SAA, VZA, VAA) are no data."""
-MSI = {
-    "B01": (443, 20),
-    "B02": (490, 65),
-    "B03": (560, 35),
-    "B04": (665, 30),
-    "B05": (705, 15),
-    "B06": (740, 15),
-    "B07": (783, 20),
-    "B08": (842, 115),
-    "B8A": (865, 20),
-    "B09": (945, 20),
-    "B10": (1375, 30),
-    "B11": (1610, 90),
-    "B12": (2190, 180),
-}
-"""Centre and width of the bands of S30, nm."""
 FMASK_LAYER = "FMASK"
 REFLECTANCE, TEMPERATURE = 1e-4, 1e-2
 """Scales of reflectance, and of brightness temperature in degrees Celsius."""
@@ -135,26 +120,28 @@ class Hls(Product):
     def _kind(self) -> str:
         return self.stem.split(".")[1].upper()
 
+    @property
+    def _thermal(self) -> set[str]:
+        """Names of the bands of temperature."""
+        return {"B10", "B11"} if self._kind == "L30" else set()
+
     def _band(self, name: str, layer: str) -> StackBand:
-        path = self.files.path(name)
         if self._kind == "S30":
-            centre, width = MSI.get(layer, (None, None))
-            return StackBand(
-                layer, path, 1, centre, width, scale=REFLECTANCE, offset=0.0, nodata=NODATA
-            )
-        band = OLI.get(layer.removeprefix("B").lstrip("0"))
+            band: MsiBand | LandsatBand | None = MSI.get(layer)
+        else:
+            band = OLI.get(layer.removeprefix("B").lstrip("0"))
         return StackBand(
             layer,
-            path,
+            self.files.path(name),
             wavelength=None if band is None else band.wavelength,
             fwhm=None if band is None else band.fwhm,
-            scale=TEMPERATURE if layer in {"B10", "B11"} else REFLECTANCE,
+            scale=TEMPERATURE if layer in self._thermal else REFLECTANCE,
             offset=0.0,
             nodata=NODATA,
         )
 
     def _facts(self, masked: bool) -> ProductFacts:
-        thermal = self._kind == "L30" and {"B10", "B11"} & {layer for _, layer in self.layers}
+        thermal = self._thermal & {layer for _, layer in self.layers}
         return ProductFacts(
             kind=f"HLS {self._kind} {self.stem[-4:]}",
             date=self.date,

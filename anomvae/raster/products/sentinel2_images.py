@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ...errors import RasterError, listed
+from .sentinel2_bands import DEFAULT_SIDE, MSI
 
 SIDES = (10.0, 20.0, 60.0)
 """Sides of pixels, metres."""
-NATIVE = {
-    **{"B01": 60.0, "B02": 10.0, "B03": 10.0, "B04": 10.0, "B05": 20.0, "B06": 20.0, "B07": 20.0},
-    **{"B08": 10.0, "B8A": 20.0, "B09": 60.0, "B10": 60.0, "B11": 20.0, "B12": 20.0},
-}
-"""Bands, in the order of their numbers in the metadata, with the sides of the detector's pixels."""
-DEFAULT_SIDE = 20.0
 
 IMAGE = re.compile(
     r"(?:L2A_)?T(?P<tile>\d\d[A-Z]{3})_(?P<time>\d{8}T\d{6})_(?P<band>B\d[\dA]|[A-Z]{3})"
@@ -74,7 +69,7 @@ class Images:
     def bands(self) -> tuple[str, ...]:
         """Names of the bands, in order."""
         known = {image.band for image in self.items}
-        return tuple(band for band in NATIVE if band in known)
+        return tuple(band for band in MSI if band in known)
 
     @property
     def tiles(self) -> tuple[str, ...]:
@@ -101,7 +96,7 @@ class Images:
         """Return the side of a pixel of the grid: as asked for, or 20 m, or the finest."""
         if resolution is not None:
             return resolution
-        sides = {image.side for image in self.items if image.band in NATIVE}
+        sides = {image.side for image in self.items if image.band in MSI}
         return DEFAULT_SIDE if DEFAULT_SIDE in sides else min(sides)
 
     def best(self, band: str, side: float) -> Image | None:
@@ -147,11 +142,15 @@ def _granule(member: str) -> str:
 
 def _image_of(name: str) -> Image | None:
     match = _match(name)
-    if match is None or match["band"] not in {*NATIVE, "SCL"}:
+    if match is None or match["band"] not in {*MSI, "SCL"}:
         return None
     band = match["band"]
-    side = float(match["side"]) if match["side"] else NATIVE.get(band, DEFAULT_SIDE)
+    side = float(match["side"]) if match["side"] else _native_side(band)
     return Image(name, f"T{match['tile']}", match["time"], band, side)
+
+
+def _native_side(band: str) -> float:
+    return MSI[band].side if band in MSI else DEFAULT_SIDE
 
 
 def _match(name: str) -> re.Match[str] | None:

@@ -9,19 +9,7 @@ from xml.etree.ElementTree import Element
 from ...errors import RasterError
 from ...pixels.wavelengths import number_of
 from .files import ProductFiles
-from .sentinel2_images import NATIVE
-
-NOMINAL = {
-    **{"B01": 442.5, "B02": 492.5, "B03": 559.5, "B04": 664.8, "B05": 703.9, "B06": 739.8},
-    **{"B07": 781.3, "B08": 832.9, "B8A": 864.4, "B09": 944.1, "B10": 1375.2, "B11": 1612.1},
-    **{"B12": 2194.1},
-}
-"""Centre of each band, nm: the mean of Sentinel-2A and -2B, which differ by less than 1 %."""
-QUANTIFICATION = 10_000.0
-OFFSET = -1_000.0
-"""Offset of every band of all products since baseline 04.00."""
-OFFSETS_SINCE = 4.0
-"""Processing baseline since which numbers have an offset."""
+from .sentinel2_bands import MSI, OFFSETS_SINCE, QUANTIFICATION
 
 
 @dataclass(frozen=True)
@@ -66,7 +54,7 @@ class TilePlace:
 
 def unknown_metadata() -> Metadata:
     """Return what is known about band files without metadata."""
-    bands = {band: BandMetadata(nm, offset=None) for band, nm in NOMINAL.items()}
+    bands = {name: BandMetadata(band.wavelength, band.fwhm, None) for name, band in MSI.items()}
     return Metadata("", "", QUANTIFICATION, bands)
 
 
@@ -92,7 +80,7 @@ def read_metadata(files: ProductFiles, name: str) -> Metadata:
     spectra = {one.get("bandId"): one for one in root.iter("Spectral_Information")}
     bands = {
         band: BandMetadata(*_spectrum(path, band, spectra.get(number)), offsets.get(number, silent))
-        for number, band in zip(map(str, range(len(NATIVE))), NATIVE, strict=True)
+        for number, band in zip(map(str, range(len(MSI))), MSI, strict=True)
     }
     return Metadata(f"L{level}", baseline, quantification, bands, tuple(_details(root)))
 
@@ -139,7 +127,7 @@ def _offsets(path: str, root: Element, tag: str) -> dict[str, float]:
 def _spectrum(path: str, band: str, spectrum: Element | None) -> tuple[float | None, float | None]:
     """Return centre and full width at half maximum of a band, nm."""
     if spectrum is None or spectrum.find(".//CENTRAL") is None:
-        return NOMINAL[band], None
+        return MSI[band].wavelength, MSI[band].fwhm
     centre = _number(path, spectrum, "CENTRAL")
     response = [_finite(path, "VALUES", text) for text in _text(spectrum, "VALUES").split()]
     if not response:

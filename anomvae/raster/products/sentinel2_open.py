@@ -20,13 +20,14 @@ from ..opening import open_handle
 from ..product_facts import ProductFacts
 from .files import ProductFiles
 from .raster import Raster
-from .sentinel2_images import NATIVE, Image, Images
+from .sentinel2_bands import MSI
+from .sentinel2_images import Image, Images
 from .sentinel2_metadata import Metadata, TilePlace, read_metadata, read_place, unknown_metadata
 from .stack import StackBand, open_stack
 
 NODATA, SATURATED = 0.0, 65_535.0
 """Stored numbers that are no measurement."""
-L2A_BANDS = tuple(band for band in NATIVE if band != "B10")
+L2A_BANDS = tuple(band for band in MSI if band != "B10")
 """The cirrus band shows no ground, and has no surface reflectance."""
 CLASSI = re.compile(r"(?i)MSK_CLASSI_B00\.(?:jp2|tiff?)")
 """Mask of clouds since baseline 04.00: an image of three bands, 60 m."""
@@ -65,7 +66,7 @@ class Sentinel2Files:
     @property
     def missing(self) -> tuple[str, ...]:
         """Names of the bands of the level that no image shows."""
-        bands = L2A_BANDS if self.level == "L2A" else tuple(NATIVE)
+        bands = L2A_BANDS if self.level == "L2A" else tuple(MSI)
         return tuple(band for band in bands if band not in self.images.bands)
 
     @property

@@ -27,6 +27,7 @@ from ..mask_layers import MaskLayer
 from ..product_facts import ProductFacts
 from .product import Product, ProductOptions
 from .raster import Raster
+from .sentinel2_bands import DEFAULT_SIDE
 from .stac_assets import baseline_of, data_assets, is_sentinel2, mask_assets
 from .stac_bands import AssetFile, bands_of
 from .stac_item import Asset, Item, is_item, read_item
@@ -36,8 +37,6 @@ TIMEOUT = 30.0
 """Seconds until an item is fetched."""
 MOST_BYTES = 8_000_000
 """Length of the longest item; those of Sentinel-2 have 30,000."""
-DEFAULT_SIDE = 20.0
-"""Side of a pixel of items of Sentinel-2, metres, as of its products."""
 NAMES = re.compile(r"\.(geo)?json$", re.IGNORECASE)
 """Names of documents of JSON."""
 OF_API = re.compile(r"/collections/[^/]+/items/[^/]+$")

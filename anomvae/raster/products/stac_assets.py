@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ...errors import ConfigError, RasterError, hint, listed
 from ..mask_schemes import SCHEMES, MaskScheme
+from .sentinel2_bands import OFFSET, OFFSETS_SINCE, QUANTIFICATION
 from .stac_item import Asset, AssetBand, Item
 
 DATA = frozenset({"data", "reflectance", "radiance", "temperature"})
@@ -25,9 +26,6 @@ LAYERS = ("aot", "wvp", "saa", "sza", "vaa", "vza", "cld", "snw", "qa", "qa_aero
 """Keys of layers beside the bands, where no band is described: water vapour, angles."""
 RESOLUTION = re.compile(r"_\d+m$")
 """End of a key that has the resolution, as in ``B02_10m``."""
-QUANTIFICATION, BASELINE_OFFSET = 1e-4, -0.1
-"""Scale and offset of Sentinel-2 since baseline 04.00: reflectance = (DN - 1000) / 10000 (ESA,
-Sentinel-2 Products Specification Document 14.9, 2022)."""
 
 
 def data_assets(item: Item, chosen: Sequence[str] = ()) -> tuple[Asset, ...]:
@@ -100,7 +98,7 @@ def calibrated(item: Item, band: AssetBand) -> tuple[AssetBand, str]:
     keys = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
     applied = any(item.properties.get(key) is True for key in keys)
     baseline = baseline_of(item)
-    old = baseline is not None and baseline < 4
+    old = baseline is not None and baseline < OFFSETS_SINCE
     if applied or old:
         why = "is subtracted already" if applied else f"came after baseline {baseline:05.2f}"
         stated = f"The offset of Sentinel-2 {why}: none is applied" if band.offset else ""
@@ -109,10 +107,10 @@ def calibrated(item: Item, band: AssetBand) -> tuple[AssetBand, str]:
     if band.scale is not None or band.offset is not None:
         return band, ""
     if baseline is None:
-        return replace(band, scale=QUANTIFICATION, offset=0.0), (
+        return replace(band, scale=1 / QUANTIFICATION, offset=0.0), (
             "The item states neither scale nor baseline: reflectance = DN / 10000, no offset"
         )
-    return replace(band, scale=QUANTIFICATION, offset=BASELINE_OFFSET), (
+    return replace(band, scale=1 / QUANTIFICATION, offset=OFFSET / QUANTIFICATION), (
         f"The item states no scale: reflectance = (DN - 1000) / 10000, of baseline {baseline:05.2f}"
     )
 
@@ -120,7 +118,7 @@ def calibrated(item: Item, band: AssetBand) -> tuple[AssetBand, str]:
 def _scale(band: AssetBand) -> tuple[float, str]:
     if band.scale is not None:
         return band.scale, ""
-    return QUANTIFICATION, "The item states no scale: reflectance = DN / 10000, of Sentinel-2"
+    return 1 / QUANTIFICATION, "The item states no scale: reflectance = DN / 10000, of Sentinel-2"
 
 
 def _asset(item: Item, key: str) -> Asset:
