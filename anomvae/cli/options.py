@@ -1,4 +1,4 @@
-"""Arguments and options that commands share, with logging, progress and workers.
+"""Arguments and options that commands share, with progress and workers.
 
 Paths are plain text here: the library checks them, so that a missing file is exit code 3.
 """
@@ -6,7 +6,6 @@ Paths are plain text here: the library checks them, so that a missing file is ex
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..documents import to_json
-from .output import LineFormatter
+from .logs import log_to_stderr
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -29,43 +28,13 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
-def _log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
-    level = max(logging.DEBUG, logging.WARNING - 10 * value)
-    logging.basicConfig(level=logging.WARNING, force=True)
-    logging.getLogger("anomvae").setLevel(level)
-    for handler in logging.root.handlers:
-        handler.setFormatter(LineFormatter())
-        handler.addFilter(_is_relevant)
-        handler.addFilter(_NewOnly())
-    return value
-
-
-def _is_relevant(record: logging.LogRecord) -> bool:
-    """Drop the routine records of Dask, which sets its own log levels."""
-    return record.levelno >= logging.WARNING or record.name.startswith("anomvae")
-
-
-class _NewOnly(logging.Filter):
-    """Drops a warning that was written before: files are opened several times in one command."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written: set[tuple[int, str]] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        line = record.levelno, record.getMessage()
-        is_new = line not in self.written
-        self.written.add(line)
-        return is_new
-
-
 verbose_opt = click.option(
     "-v",
     "--verbose",
     count=True,
     expose_value=False,
     is_eager=True,
-    callback=_log_to_stderr,
+    callback=log_to_stderr,
     help="Log more to stderr; -vv logs most.",
 )
 scenes_arg = click.argument("scenes", nargs=-1, required=True)
