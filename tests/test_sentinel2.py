@@ -230,6 +230,21 @@ def test_a_folder_of_several_dates_is_several_scenes(safe, tmp_path):
     assert f"{TILE}".replace("0601", "0611") in run("info", tmp_path / "m.safetensors").out
 
 
+def test_a_map_of_another_resolution_is_evaluated_with_its_scene(safe, tmp_path):
+    options = (safe, "--resolution", 60)
+    run("detect", *options, "-o", tmp_path, "--set", "training.max_steps=20")
+    (scores,) = tmp_path.glob("*.anomaly.tif")
+    with rasterio.open(scores) as file:
+        profile, values = file.profile, file.read(1)
+    with rasterio.open(tmp_path / "labels.tif", "w", **{**profile, "count": 1}) as file:
+        file.write((values > np.nanmedian(values)).astype("float32"), 1)
+
+    result = run("evaluate", *options, scores, "--labels", tmp_path / "labels.tif")
+
+    assert result.code == 0, result.err
+    assert "rx" in result.out
+
+
 def test_a_choice_that_no_product_has_is_refused(safe):
     with pytest.raises(ConfigError, match=r"read at 10, 20, 60 m, not at 30 m"):
         Scene.of(safe, resolution=30)

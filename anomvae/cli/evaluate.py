@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from . import options
 from .output import echo, metrics_table
-
-if TYPE_CHECKING:
-    from ..raster import Access
 
 
 @click.command()
@@ -30,10 +27,7 @@ if TYPE_CHECKING:
         "without; any other with -m."
     ),
 )
-@options.mask_opt
-@options.mask_dilate_opt
-@options.nodata_opt
-@options.covariates_opt
+@options.pixel_options
 @options.overwrite_opt
 @options.json_opt
 @options.access_options
@@ -46,13 +40,9 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     out: str | None,
     baselines: str,
     threshold: str | None,
-    mask: str | None,
-    mask_dilate: int,
-    nodata: tuple[float, ...],
-    covariates: tuple[str, ...],
     overwrite: bool,
     as_json: bool,
-    access: Access,
+    **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Measure an anomaly MAP of SCENE, or a model on SCENE, against labels.
 
@@ -71,45 +61,27 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     from ..evaluation import evaluate as measure_map
     from ..evaluation import evaluate_detector
     from ..files import write_atomically
-    from ..pixels.covariates import rasters_of
-    from ..raster import Scene
-    from ..raster.mask_choice import mask_files
+    from ..raster import Scene, Selection
     from ..stats.thresholds import parse_rule
 
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
-    if covariates and model is None:
+    select = Selection(**chosen)
+    if select.covariates and model is None:
         raise click.UsageError("--covariates are for a model (-m); a MAP was made with them.")
     if out is not None:
-        read = [scene, map_, labels, model, *mask_files(mask), *rasters_of(covariates)]
+        read = [scene, map_, labels, model, *select.files]
         options.require_writable(out, overwrite, read)
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
+    closed = Scene.selected(scene, select)
     with options.progress_bar() as progress:
         if map_ is not None:
             evaluation = measure_map(
-                map_,
-                labels,
-                scene,
-                mask=mask,
-                mask_dilate=mask_dilate,
-                nodata=nodata,
-                baselines=names,
-                threshold=threshold,
-                access=access,
-                progress=progress,
+                map_, labels, closed, baselines=names, threshold=threshold, progress=progress
             )
         else:
-            closed = Scene.of(
-                scene,
-                mask=mask,
-                mask_dilate=mask_dilate,
-                covariates=covariates,
-                nodata=nodata,
-                access=access,
-            )
-            detector = Detector.load(str(model))
             evaluation = evaluate_detector(
-                detector,
+                Detector.load(str(model)),
                 closed,
                 labels,
                 baselines=names,
