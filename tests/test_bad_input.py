@@ -36,7 +36,6 @@ def write_scenes(folder):
     write(folder / "single.tif", empty)
     write(folder / "flat.tif", np.ones_like(empty))
     write(folder / "few.tif", land(bands=4))
-    write(folder / "counts.tif", land(), scales=(0.5,) * BANDS)
     write(folder / "renamed.tif", land(), names=(*names[:-1], "B12"))
     write_labels(folder / "labels.tif")
     write_labels(folder / "small.tif", (30, 30))
@@ -104,7 +103,6 @@ CASES = [  # a command, its exit code, and parts of its line
     ("score scene.tif -m damaged.st -o out", 3, "checksum"),
     ("score scene.tif -m short.st -o out", 3, "damaged"),
     ("score few.tif -m model.st -o out", 4, "4 bands ... trained on ... 6"),
-    ("score counts.tif -m model.st -o out", 4, "scale 0.5 ... gdal_edit"),
     ("score renamed.tif -m named.st -o out", 4, "lacks B6"),
     ("train scene.tif few.tif -o new.st", 4, "few.tif ... 4 bands"),
     ("evaluate scene.tif -m model.st --labels small.tif", 4, "30 x 30"),

@@ -20,7 +20,18 @@ KEYS = {
         "wavelengths",
         "fwhm",
     ),
-    *("picture", "masks", "pixels", "rows", "cols", "types", "blocks", "transform", "crs"),
+    *(
+        "picture",
+        "masks",
+        "no data",
+        "pixels",
+        "rows",
+        "cols",
+        "types",
+        "blocks",
+        "transform",
+        "crs",
+    ),
     "control points",
 }
 GOLDEN = """\

@@ -44,6 +44,7 @@ def scene_facts(scene: Scene) -> dict[str, Any]:
             "fwhm": _range([band.fwhm for band in date.bands]),
             "picture": picture_bands(date.bands, facts.picture).caption,
             "masks": [*_layers(scene, date), *date.dataset.hides],
+            "no data": list(scene.nodata),
             "pixels": _pixels(date),
             "rows": grid.shape[0],
             "cols": grid.shape[1],
@@ -69,7 +70,7 @@ def scene_lines(facts: dict[str, Any]) -> dict[str, str]:
         **{f"{use} bands": text for use in (BAD, DROPPED) if (text := _left_out(bands, use))},
         "wavelengths": _wavelengths_text(facts),
         "values": _values_text(used, facts["unit"]),
-        "no data": _nodata_text(used),
+        "no data": _nodata_text(used, facts["no data"]),
         "masks": "; ".join(facts["masks"]) or "none",
         "pixels": _pixels_text(pixels),
         "picture": facts["picture"],
@@ -170,8 +171,8 @@ def _values_text(used: list[dict[str, Any]], unit: str | None) -> str:
     return f"{name} = {listed(texts, 3)}"
 
 
-def _nodata_text(used: list[dict[str, Any]]) -> str:
-    values = dict.fromkeys(band["nodata"] for band in used)
+def _nodata_text(used: list[dict[str, Any]], given: list[float]) -> str:
+    values = dict.fromkeys((*(band["nodata"] for band in used), *given))
     return listed(["NaN only" if value is None else f"{value:g}" for value in values], 4)
 
 
