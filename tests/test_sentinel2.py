@@ -62,9 +62,12 @@ def numbers_of(safe, name):
         f"{GRANULE}/MTD_TL.xml",
         f"{GRANULE}/IMG_DATA/R20m/{TILE}_B05_20m.jp2",
         f"{GRANULE}/IMG_DATA/R20m/{TILE}_SCL_20m.jp2",
+        "GRANULE",
+        GRANULE,
+        f"{GRANULE}/IMG_DATA/R10m",
     ],
 )
-def test_a_folder_and_any_file_of_it_are_the_same_scene(safe, member):
+def test_a_folder_and_any_part_of_it_are_the_same_scene(safe, member):
     scene = Scene.of(safe / member)
 
     assert scene.stem == NAME

@@ -2,16 +2,18 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from support.rasters import run
+from support.rasters import bands_of, run
 from support.scene_files import is_sentence, read
 
 from anomvae.errors import AnomvaeError, ConfigError, GridMismatch, RasterError
 from anomvae.raster import Scene
 from anomvae.testing.products import Sentinel2
+from anomvae.testing.products.sentinel2 import write_jp2
 
 
 @pytest.fixture
@@ -133,6 +135,35 @@ def test_missing_bands_are_named_and_the_others_read(safe, caplog):
 
     assert found.shape[-1] == 11
     assert "no image of B09" in caplog.text
+
+
+def test_a_band_whose_own_image_is_missing_is_read_from_a_coarser_one_and_this_is_reported(
+    safe, caplog
+):
+    own = image(safe, "B05_20m")
+    coarse = Path(str(own).replace("20m", "60m"))
+    write_jp2(coarse, bands_of(own)[0, ::3, ::3], Sentinel2().cube(), 60)
+    own.unlink()
+
+    found = read(safe)
+
+    assert found.shape == (60, 60, 12)
+    assert "B05 is read from its image of 60 m" in caplog.text
+    assert caplog.text.count("is read from its image") == 1  # not B01, which has no finer one
+
+
+@pytest.mark.parametrize("level", ["L2A", "L1C"])
+def test_a_product_without_its_mask_is_reported(tmp_path, level, caplog):
+    writer = Sentinel2(level)
+    safe = writer.write(writer.cube(), tmp_path)
+    read(safe)
+    assert "no cloud is hidden" not in caplog.text
+    for path in (*safe.rglob("*_SCL_*"), *safe.rglob("MSK_CLASSI*")):
+        path.unlink()
+
+    read(safe)
+
+    assert caplog.text.count("no cloud is hidden") == 1
 
 
 def test_a_grid_that_no_image_has_is_refused(safe):

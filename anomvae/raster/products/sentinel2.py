@@ -29,7 +29,7 @@ METADATA = re.compile(r"MTD_MSIL(?:1C|2A)\.xml|S2[A-D]_OPER_MTD_SAFL1C_.*\.xml")
 OTHERS = re.compile(r"(?i)manifest\.safe|.*MTD_TL\.xml|S2[A-D]_OPER_MTD_L1C_TL_.*\.xml|.*\.jp2")
 """Names of files of a SAFE folder that stand for the product."""
 DEPTH = 5
-"""Folders between a file of a SAFE folder and its metadata file, at most."""
+"""Folders between a part of a SAFE folder and its metadata file, at most."""
 SENSED = re.compile(r"_V(\d{8})T\d{6}|_(\d{8})T\d{6}")
 """Day of sensing in the name of a product: the first, or that after V in an old name."""
 
@@ -134,18 +134,32 @@ def _holds(document: str, member: str) -> bool:
 
 def _in_folder(name: str) -> Sentinel2 | None:
     if os.path.isdir(name):
-        return _safe_folder(name, name, "") or _flat_folder(name, name, "") or _incomplete(name)
+        return (
+            _safe_folder(name, name, "")
+            or _above(name, inside="GRANULE")
+            or _flat_folder(name, name, "")
+            or _incomplete(name)
+        )
     last = Path(name).name
     if METADATA.fullmatch(last) and os.path.isfile(name):
         return _safe_folder(name, os.path.dirname(name) or os.curdir, "")
-    if OTHERS.fullmatch(last) and os.path.isfile(name):
-        folder = Path(name).absolute().parent
-        for above in (folder, *folder.parents[:DEPTH]):
-            if _documents(above):
-                root = os.path.relpath(above) if not os.path.isabs(name) else str(above)
-                return _safe_folder(name, root, Path(name).absolute().relative_to(above).as_posix())
+    if OTHERS.fullmatch(last) and os.path.isfile(name) and (found := _above(name)):
+        return found
     if is_image(last) and os.path.isfile(name):
         return _flat_folder(name, os.path.dirname(name) or os.curdir, last)
+    return None
+
+
+def _above(name: str, inside: str = "") -> Sentinel2 | None:
+    """Return the SAFE folder that holds a file or, in its folder ``inside``, another folder."""
+    path = Path(name).absolute()
+    for above in path.parents[: DEPTH + 1]:
+        if _documents(above):
+            member = path.relative_to(above).as_posix()
+            if not member.startswith(inside):
+                return None
+            root = os.path.relpath(above) if not os.path.isabs(name) else str(above)
+            return _safe_folder(name, root, f"{member}/" if inside else member)
     return None
 
 

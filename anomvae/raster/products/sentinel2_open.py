@@ -129,12 +129,25 @@ class Sentinel2Files:
                 f"The metadata, of baseline {self.metadata.baseline}, lack offsets, but products "
                 f"since baseline 04.00 have -1000: none is applied"
             )
-        if not self.masks and self._beside(CLOUDS):
-            guessed.append(
+        guessed += [
+            f"{image.band} is read from its image of {image.side:g} m, for a finer one is missing"
+            for image in self.chosen
+            if image.side > max(self.side, MSI[image.band].side)
+        ]
+        if not self.masks:
+            guessed.append(self._unmasked)
+        return tuple(guessed)
+
+    @property
+    def _unmasked(self) -> str:
+        """Why no cloud is hidden."""
+        if self._beside(CLOUDS):
+            return (
                 "The mask of clouds is a file of polygons (baseline before 04.00), which is not "
                 "read: no cloud is hidden"
             )
-        return tuple(guessed)
+        mask = "scene classification (SCL)" if self.level == "L2A" else "mask (MSK_CLASSI_B00)"
+        return f"It has no {mask}: no cloud is hidden"
 
     def _beside(self, pattern: re.Pattern[str]) -> tuple[str, ...]:
         """Return files that match, of the granule that holds the images."""
