@@ -14,7 +14,7 @@ from anomvae.errors import ConfigError, RasterError
 from anomvae.pixels.dates import date_of
 from anomvae.raster import Scene
 from anomvae.testing.products import Hls
-from anomvae.testing.products.band_files import stored, write_band
+from anomvae.testing.products.rasters import stored, write_raster
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_thermal_bands_are_degrees_celsius(granule):
     cube = Hls("L30").cube()
     warm = stored(np.full(cube.shape, 21.5), 0.01, 0.0, -9999, "int16")
     warm[0, 0] = -9999
-    write_band(layer(granule, "B10"), warm, cube, nodata=None)
+    write_raster(layer(granule, "B10"), warm, cube, nodata=None)
 
     values = read(granule, bands="B10")[..., 0]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .cube import ProductCube, draw_cube
-from .spectra import BACKGROUND, REFLECTANCE, stored_reflectance, write_layers
+from .rasters import write_raster
+from .spectra import BACKGROUND, REFLECTANCE, stored_reflectance
 from .writer import ProductWriter
 
 WAVELENGTHS = (426.9, 490.7, 559.6, 664.2, 704.9, 740.7, 783.3, 842.1, 864.8)
@@ -47,7 +48,7 @@ class DESIS(ProductWriter):
         stem = f"DESIS-HSI-L2A-DT1203190212_025-{cube.day:%Y%m%d}T021128-V0210"
         product = folder / stem
         product.mkdir()
-        write_layers(
+        write_raster(
             product / f"{stem}-SPECTRAL_IMAGE.tif",
             stored_reflectance(cube),
             cube,
@@ -58,7 +59,7 @@ class DESIS(ProductWriter):
         layers[..., SHADOW], layers[..., CLOUD] = cube.shadows, cube.clouds
         layers[..., CLEAR_LAND] = ~cube.hidden
         layers[..., 8:] = 20, 42  # aerosol and water vapour
-        write_layers(product / f"{stem}-QL_QUALITY-2.tif", layers, cube)
+        write_raster(product / f"{stem}-QL_QUALITY-2.tif", np.moveaxis(layers, -1, 0), cube)
         (product / f"{stem}-METADATA.xml").write_text(_metadata(cube), encoding="utf-8")
         return product
 

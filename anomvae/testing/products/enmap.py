@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .cube import ProductCube, draw_cube
-from .spectra import BACKGROUND, REFLECTANCE, stored_reflectance, write_layers
+from .rasters import write_raster
+from .spectra import BACKGROUND, REFLECTANCE, stored_reflectance
 from .writer import ProductWriter
 
 WAVELENGTHS = (423.0, 490.4, 560.1, 665.2, 783.0, 842.7, 951.3, 957.8, 1240.5, 1610.2, 2200.9)
@@ -57,7 +58,7 @@ class EnMAP(ProductWriter):
         )
         product = folder / stem
         product.mkdir()
-        write_layers(product / f"{stem}-SPECTRAL_IMAGE.TIF", stored_reflectance(cube), cube)
+        write_raster(product / f"{stem}-SPECTRAL_IMAGE.TIF", stored_reflectance(cube), cube)
         nothing = np.zeros(cube.shape, np.bool_)
         for name, mask in {
             "CLOUD": cube.clouds,
@@ -65,7 +66,7 @@ class EnMAP(ProductWriter):
             **dict.fromkeys(("HAZE", "CIRRUS", "SNOW"), nothing),
         }.items():
             path = product / f"{stem}-QL_QUALITY_{name}.TIF"
-            write_layers(path, mask[..., None].astype(np.uint8), cube)
+            write_raster(path, mask.astype(np.uint8), cube)
         (product / f"{stem}-METADATA.XML").write_text(_metadata(cube, stem), encoding="utf-8")
         return product
 

@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from .cube import FIRST, STEP, ProductCube, draw_cube
+from .rasters import write_raster
 from .writer import ProductWriter
 
 IGNORED = -9999
@@ -80,19 +79,7 @@ class HeaderBesideGeoTIFF(ProductWriter):
         path = folder / f"image_{cube.day:%Y%m%d}.tif"
         values = np.round(cube.reflectance * 10_000)
         values[cube.hidden | cube.missing] = IGNORED
-        height, width, count = values.shape
-        with rasterio.open(
-            path,
-            "w",
-            driver="GTiff",
-            dtype="int16",
-            height=height,
-            width=width,
-            count=count,
-            crs=f"EPSG:{cube.epsg}",
-            transform=Affine(*cube.transform),
-        ) as file:
-            file.write(np.moveaxis(values, -1, 0).astype(np.int16))
+        write_raster(path, np.moveaxis(values, -1, 0).astype(np.int16), cube)
         items = {
             "wavelength units": "Nanometers",
             "wavelength": _list(cube.wavelengths),
@@ -100,7 +87,7 @@ class HeaderBesideGeoTIFF(ProductWriter):
             "reflectance scale factor": 10_000,
             "data ignore value": IGNORED,
         }
-        _write_header(path.with_suffix(".hdr"), cube, count, items)
+        _write_header(path.with_suffix(".hdr"), cube, values.shape[2], items)
         return path
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .band_files import stored, write_band
 from .cube import ProductCube, draw_cube
+from .rasters import stored, write_raster
 from .writer import ProductWriter
 
 BANDS: dict[str, dict[str, float]] = {
@@ -68,14 +68,14 @@ class Hls(ProductWriter):
         path.mkdir()
         for number, band in enumerate(BANDS[self.sensor]):
             values = stored(cube.reflectance[..., number], 1e-4, 0.0, -9999, "int16")
-            write_band(path / f"{name}.{band}.tif", values, cube, nodata=-9999)
+            write_raster(path / f"{name}.{band}.tif", values, cube, nodata=-9999)
         fmask = np.full(cube.shape, WATER | AEROSOL, "uint8")
         fmask[cube.clouds] = CLOUD
         fmask[cube.shadows] = SHADOW
         fmask[cube.missing] = 255
-        write_band(path / f"{name}.Fmask.tif", fmask, cube, nodata=255)
+        write_raster(path / f"{name}.Fmask.tif", fmask, cube, nodata=255)
         zenith = np.full(cube.shape, 4000, "uint16")
-        write_band(path / f"{name}.SZA.tif", zenith, cube, nodata=40000)
+        write_raster(path / f"{name}.SZA.tif", zenith, cube, nodata=40000)
         return path
 
     def stem(self, path: Path) -> str:

@@ -13,8 +13,8 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
 
-from .band_files import stored, write_band
 from .cube import ProductCube, draw_cube
+from .rasters import stored, write_raster
 from .writer import ProductWriter
 
 WAVELENGTHS = (443, 482, 561.5, 654.5, 865, 1608.5, 2200.5)
@@ -63,16 +63,16 @@ class Landsat(ProductWriter):
         for number in range(1, 8):
             values = stored(cube.reflectance[..., number - 1], SCALE, OFFSET, 0, "uint16")
             file = str(groups["PRODUCT_CONTENTS"][f"FILE_NAME_BAND_{number}"])
-            write_band(path / file, values, cube, nodata=0)
+            write_raster(path / file, values, cube, nodata=0)
         if self.level == "L2SP":
             kelvin = stored(np.full(cube.shape, 300.0), *KELVIN, 0, "uint16")
-            write_band(path / f"{name}_ST_B10.TIF", kelvin, cube, nodata=0)
+            write_raster(path / f"{name}_ST_B10.TIF", kelvin, cube, nodata=0)
         pixel = np.full(cube.shape, CLEAR, "uint16")
         for hidden, bit in ((cube.clouds, CLOUD), (cube.shadows, SHADOW), (cube.missing, FILL)):
             pixel[hidden] = bit
-        write_band(path / f"{name}_QA_PIXEL.TIF", pixel, cube, nodata=1)
+        write_raster(path / f"{name}_QA_PIXEL.TIF", pixel, cube, nodata=1)
         saturated = np.zeros(cube.shape, "uint16")
-        write_band(path / f"{name}_QA_RADSAT.TIF", saturated, cube, nodata=None)
+        write_raster(path / f"{name}_QA_RADSAT.TIF", saturated, cube, nodata=None)
         for form, text in mtl_texts(groups).items():
             (path / f"{name}_MTL.{form}").write_text(text, encoding="utf-8")
         return path

@@ -11,12 +11,11 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
-import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from .cube import FIRST, SHADOW, STEP, ProductCube, draw_cube
+from .rasters import write_raster
 from .writer import ProductWriter
 
 CENTRES = {
@@ -165,22 +164,9 @@ class Sentinel2(ProductWriter):
 def write_jp2(path: Path, values: NDArray[np.generic], cube: ProductCube, side: int) -> None:
     """Write numbers, axes ([band,] row, col), without loss, from the corner of a cube."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    layers = values if values.ndim == 3 else values[np.newaxis]
-    with rasterio.open(
-        path,
-        "w",
-        driver="JP2OpenJPEG",
-        dtype=layers.dtype,
-        count=layers.shape[0],
-        height=layers.shape[1],
-        width=layers.shape[2],
-        crs=f"EPSG:{cube.epsg}",
-        transform=Affine(side, 0, cube.corner[0], 0, -side, cube.corner[1]),
-        QUALITY=100,
-        REVERSIBLE="YES",
-        YCC="NO",
-    ) as file:
-        file.write(layers)
+    write_raster(
+        *(path, values, cube, side), driver="JP2OpenJPEG", QUALITY=100, REVERSIBLE="YES", YCC="NO"
+    )
 
 
 def _at(values: NDArray[np.uint16], side: int) -> NDArray[np.uint16]:

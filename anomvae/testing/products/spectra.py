@@ -1,13 +1,8 @@
-"""What the products of imaging spectrometers have in common: their spectra and masks as GeoTIFF."""
+"""What the products of imaging spectrometers have in common: how they store reflectance."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 
 from .cube import ProductCube
@@ -19,34 +14,8 @@ BACKGROUND = -32768
 
 
 def stored_reflectance(cube: ProductCube) -> NDArray[np.int16]:
-    """Return what products of DLR store, axes (row, col, band)."""
+    """Return what products of DLR store, axes (band, row, col)."""
     values = np.where(cube.missing[..., None], 0.0, cube.reflectance)
     stored = np.round(values / REFLECTANCE).astype(np.int16)
     stored[cube.missing] = BACKGROUND
-    return stored
-
-
-def write_layers(
-    path: Path,
-    layers: NDArray[Any],
-    cube: ProductCube,
-    *,
-    nodata: float | None = None,
-    interleave: str = "band",
-) -> None:
-    """Write layers, axes (row, col, band), on the grid of a cube as a GeoTIFF."""
-    height, width, count = layers.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype=layers.dtype,
-        height=height,
-        width=width,
-        count=count,
-        crs=f"EPSG:{cube.epsg}",
-        transform=Affine(*cube.transform),
-        nodata=nodata,
-        interleave=interleave,
-    ) as file:
-        file.write(np.moveaxis(layers, -1, 0))
+    return np.moveaxis(stored, -1, 0)

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
-from affine import Affine
-from numpy.typing import NDArray
 
 from .cube import ProductCube, draw_cube
+from .rasters import write_raster
 from .writer import ProductWriter
 
 BANDS = {
@@ -58,10 +56,10 @@ class StacWriter(ProductWriter):
         for number, (common, (name, *_, side)) in enumerate(BANDS.items()):
             key = name if self.planetary else common
             values = stored[..., number].repeat(20 // side, 0).repeat(20 // side, 1)
-            write_tiff(folder / f"{name}.tif", values[None], cube, side)
+            write_raster(folder / f"{name}.tif", values, cube, side)
             assets[key] = self._asset(name, common)
         classes = np.select([cube.missing, cube.clouds, cube.shadows], [0, 9, 3], 4)
-        write_tiff(folder / "SCL.tif", classes.astype(np.uint8)[None], cube, 20)
+        write_raster(folder / "SCL.tif", classes.astype(np.uint8), cube, 20)
         scl = "SCL" if self.planetary else "scl"
         assets[scl] = {"href": "./SCL.tif", "type": TIFF, "roles": ["data", "reflectance"]}
         path = folder / "item.json"
@@ -128,19 +126,3 @@ class StacWriter(ProductWriter):
 
 
 TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
-
-
-def write_tiff(path: Path, values: NDArray[Any], cube: ProductCube, side: float) -> None:
-    """Write numbers, axes (band, row, col), from the corner of a cube."""
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype=values.dtype,
-        count=values.shape[0],
-        height=values.shape[1],
-        width=values.shape[2],
-        crs=f"EPSG:{cube.epsg}",
-        transform=Affine(side, 0, cube.corner[0], 0, -side, cube.corner[1]),
-    ) as file:
-        file.write(values)

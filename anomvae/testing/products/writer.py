@@ -6,10 +6,9 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from affine import Affine
 
 from .cube import ProductCube, draw_cube
+from .rasters import write_raster
 
 
 class ProductWriter(ABC):
@@ -47,20 +46,6 @@ class GeoTIFF(ProductWriter):
         path = folder / f"scene_{cube.day:%Y%m%d}.tif"
         values = cube.reflectance.astype(np.float32)
         values[cube.hidden] = np.nan
-        height, width, count = values.shape
-        with rasterio.open(
-            path,
-            "w",
-            driver="GTiff",
-            dtype="float32",
-            height=height,
-            width=width,
-            count=count,
-            nodata=np.nan,
-            crs=f"EPSG:{cube.epsg}",
-            transform=Affine(*cube.transform),
-        ) as file:
-            file.write(np.moveaxis(values, -1, 0))
-            for number, nm in enumerate(cube.wavelengths, start=1):
-                file.set_band_description(number, f"{nm:g} nm")
+        names = [f"{nm:g} nm" for nm in cube.wavelengths]
+        write_raster(path, np.moveaxis(values, -1, 0), cube, nodata=np.nan, descriptions=names)
         return path
