@@ -11,8 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from .mask_layers import MaskLayer
 from .mask_rules import Bits, Classes, MaskRule
+
+if TYPE_CHECKING:
+    from .products import Product
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,15 @@ class MaskScheme:
         """Return the scheme with other classes or bits hidden; none given: as it is."""
         fills = tuple(one for one in self.fills if self.bitwise or one not in numbers)
         return replace(self, hidden=numbers, fills=fills) if numbers else self
+
+    def layer(self, product: Product) -> MaskLayer:
+        """Return the mask whose first band has these numbers."""
+        return MaskLayer(product, self.rule, f"{self.title}: {self.hides}")
+
+    @property
+    def lacking(self) -> str:
+        """What is not masked where a product lacks the file, in words."""
+        return f"no {self.title}, so not masked: {self.hides}"
 
     @property
     def hides(self) -> str:

@@ -20,7 +20,6 @@ from ...errors import RasterError, listed
 from ...pixels.dates import date_of
 from ..access import DEFAULT, Access
 from ..dataset import Dataset
-from ..mask_layers import MaskLayer
 from ..mask_schemes import FMASK
 from ..product_facts import ProductFacts
 from .files import ProductFiles
@@ -109,7 +108,7 @@ class Hls(Product):
         if not bands:
             raise RasterError(f"{title} holds no bands of {self.stem}. Fetch its B*.tif files.")
         masks = tuple(
-            MaskLayer(Raster(self.files.path(name)), FMASK.rule, f"Fmask: {FMASK.hides}")
+            FMASK.layer(Raster(self.files.path(name)))
             for name, layer in self.layers
             if layer == FMASK_LAYER
         )
@@ -147,7 +146,7 @@ class Hls(Product):
             date=self.date,
             unit="reflectance, B10 and B11 in degrees Celsius" if thermal else "reflectance",
             details=(("tile", self.stem.split(".")[2].upper()),),
-            guessed=() if masked else (f"no Fmask, so not masked: {FMASK.hides}",),
+            guessed=() if masked else (FMASK.lacking,),
         )
 
 

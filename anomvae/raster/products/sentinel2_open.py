@@ -91,8 +91,7 @@ class Sentinel2Files:
         """The scene classification, else the mask of clouds."""
         scl = self.images.best("SCL", self.side)
         if scl is not None:
-            product = Raster(self.files.path(scl.name))
-            return (MaskLayer(product, SCL.rule, f"{SCL.title}: {SCL.hides}"),)
+            return (SCL.layer(Raster(self.files.path(scl.name))),)
         return tuple(
             MaskLayer(Raster(self.files.path(name)), Classes((1,)), f"MSK_CLASSI: {title}", band)
             for name in self._beside(CLASSI)

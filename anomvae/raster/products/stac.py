@@ -126,14 +126,7 @@ class StacItem(Product):
         return resolved(asset.href, self.origin)
 
     def _masks(self, item: Item) -> tuple[MaskLayer, ...]:
-        return tuple(
-            MaskLayer(
-                Raster(self._path(asset)),
-                scheme.rule,
-                f"{scheme.title}: {scheme.hides}",
-            )
-            for asset, scheme in mask_assets(item)
-        )
+        return tuple(scheme.layer(Raster(self._path(asset))) for asset, scheme in mask_assets(item))
 
     def _facts(self, item: Item, notes: Sequence[str]) -> ProductFacts:
         details = {"collection": item.collection, "platform": item.properties.get("platform")}
