@@ -46,6 +46,16 @@ def test_a_product_is_one_scene_whatever_of_it_the_pattern_names(tmp_path, patte
     assert (scene.date.month, scene.date.day) == (6, 1)
 
 
+@pytest.mark.parametrize(("name", "warned"), [("a.TOY/B1.tif", True), ("notes.txt", False)])
+def test_products_that_the_pattern_does_not_match_are_warned_of(tmp_path, caplog, name, warned):
+    fill(tmp_path, name)
+
+    assert sources(scan(tmp_path, pattern="*.tif")) == []
+
+    line = "holds products (a.TOY), but no name matches pattern = '*.tif'"
+    assert (line in caplog.text) is warned
+
+
 def test_a_product_that_is_being_copied_waits_until_all_of_its_files_are_stable(tmp_path):
     fill(tmp_path, "a.TOY/B1.tif")
 

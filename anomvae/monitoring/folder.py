@@ -6,6 +6,7 @@ time is new.
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from ..errors import AnomvaeError, ConfigError, FileError
+from ..errors import AnomvaeError, ConfigError, FileError, listed
 from ..identity import FileIdentity
 from ..names import is_unfinished, is_utf8, printable
 from .config import FolderConfig
@@ -24,6 +25,8 @@ from .state import FileRecord, stamp
 
 if TYPE_CHECKING:
     from ..raster import Product
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def scan_folder(
     folder, span = Path(config.path), timedelta(seconds=config.stable_seconds)
     scenes, records = [], {}
     paths, errors = _files(folder, config.pattern, aside)
+    if not paths:
+        _warn_of_products(folder, config.pattern, aside)
     named = {path: printable(path.relative_to(folder).as_posix()) for path in paths}
     unusable = [path for path in paths if not is_utf8(str(path))]
     faults = [
@@ -121,6 +126,27 @@ def _files(
     except (ValueError, NotImplementedError) as error:
         raise ConfigError(f"pattern = {pattern!r}: {error}. Write it as in '**/*.tif'.") from error
     return paths, errors
+
+
+def _warn_of_products(folder: Path, pattern: str, aside: Sequence[Path]) -> None:
+    """Warn of products in a folder in which a pattern matches nothing."""
+    from ..raster.products import recognise_special
+
+    found = [
+        path.name
+        for path in sorted(folder.iterdir())
+        if not (is_unfinished(Path(path.name)) or _is_below(path, aside))
+        and is_utf8(path.name)
+        and recognise_special(str(path)) is not None
+    ]
+    if found:
+        log.warning(
+            "%s holds products (%s), but no name matches pattern = %r. Give the pattern of their "
+            "names, as in '*.SAFE'.",
+            printable(str(folder)),
+            printable(listed(found, 2)),
+            pattern,
+        )
 
 
 def _unlisted(folder: Path, apart: Sequence[Path]) -> list[AnomvaeError]:
