@@ -14,6 +14,7 @@ from anomvae.raster import Scene, Selection, scenes_of
 from anomvae.raster.products import RECOGNISERS, BandStack, StackBand
 from anomvae.raster.products import expansion as many
 from anomvae.raster.products.expansion import expanded
+from anomvae.testing.products import Landsat
 
 QUICK = ("--set", "training.max_steps=50")
 
@@ -178,3 +179,14 @@ def test_a_safe_folder_without_its_metadata_is_one_scene_that_fails_alone(tmp_pa
     assert result.code == 3
     assert "S2A_X.SAFE lacks its metadata: expected MTD_MSIL1C.xml or MTD_MSIL2A.xml" in result.err
     assert result.err.count("\n") == 1
+
+
+def test_the_picture_is_the_same_whatever_part_of_a_product_is_named(tmp_path):
+    folder = Landsat().write(Landsat().cube(), tmp_path)
+    names = folder, next(folder.glob("*_SR_B4.TIF"))
+
+    for number, name in enumerate(names):
+        assert run("detect", name, "-o", tmp_path / f"out{number}", *QUICK).code == 0
+    one, other = (tmp_path / f"out{number}" / f"{folder.name}.png" for number in range(2))
+
+    assert one.read_bytes() == other.read_bytes()

@@ -158,7 +158,7 @@ class OpenDeliverables:
             of_scene,
             detector.threshold.fpr,
         )
-        return self.publish(result, file_name(opened.name))
+        return self.publish(result)
 
     def decide(
         self,
@@ -208,7 +208,7 @@ class OpenDeliverables:
             p_values=self.options.p_values,
         )
 
-    def publish(self, result: MapResult, title: str, *, map_stays: bool = False) -> MapResult:
+    def publish(self, result: MapResult, *, map_stays: bool = False) -> MapResult:
         """Draw the quick look, write the summary, and publish every file; return the result.
 
         ``map_stays``: the published anomaly map is not replaced.
@@ -221,7 +221,7 @@ class OpenDeliverables:
             If an input is not what it was when the work began; nothing is published.
         """
         stage, files = self.stage, self.files
-        png = drawn(title, self.quicklook, result.threshold)
+        png = drawn(files.stem, self.quicklook, result.threshold)
         seconds = time.perf_counter() - self.start
         result = replace(result, drawn=png is not None, seconds=seconds)
         with writing(files.quicklook):

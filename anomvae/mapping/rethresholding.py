@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..addresses import file_name
 from ..errors import (
     AnomvaeError,
     BrokenEnvironment,
@@ -132,7 +131,7 @@ def rethreshold(
             before = summary.radiometry if summary else ()
             verdict = summary.verdict if summary else None
             result = with_verdict(replace(result, radiometry=before), verdict, expected)
-            return out.publish(result, file_name(scene), map_stays=stays)
+            return out.publish(result, map_stays=stays)
 
 
 def rethreshold_maps(
