@@ -58,6 +58,17 @@ def test_wavelengths_place_date_and_kind_are_those_of_the_cube(writer, tmp_path)
 
 
 @writers
+def test_what_is_guessed_is_warned_of_once_each_in_a_line(writer, tmp_path, caplog):
+    with Scene.of(writer.write(writer.cube(), tmp_path)).open() as opened:
+        guessed = opened.newest.dataset.facts.guessed
+
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    for sentence in guessed:
+        assert not sentence.endswith(".")
+        assert sum(line.endswith(f": {sentence}.") for line in lines) == 1
+
+
+@writers
 def test_results_are_named_after_the_product(writer, tmp_path):
     path = writer.write(writer.cube(), tmp_path)
 
