@@ -8,7 +8,7 @@ datasets: only what lies in the file itself is read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -23,6 +23,7 @@ from ...errors import RasterError
 from ...names import printable
 from ..losses import DAMAGED
 from .hdf5_attributes import FAILURES, attributes_of, words_of
+from .unpacking import CACHE, Unpacking
 from .variables import Attribute, Container, Variable, native
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ MOST_LINKS = 20
 """Soft links that are followed in one path."""
 MOST_OBJECTS = 5000
 """Groups and datasets that are listed."""
-CACHE = 160_000_000
-"""Bytes of chunks that stay decompressed."""
+SLOTS = 10_007
+"""Chunks of an array that the cache tells apart: of two in one slot it keeps one."""
 
 
 class ElsewhereError(RasterError):
@@ -48,11 +49,11 @@ class ElsewhereError(RasterError):
 class HDF5Variable(Variable):
     """A dataset of HDF5."""
 
-    dataset: h5py.Dataset = field(compare=False)
+    stored: Unpacking = field(compare=False)
     """The open dataset."""
 
     @classmethod
-    def of(cls, dataset: h5py.Dataset, path: str) -> Self:
+    def of(cls, dataset: h5py.Dataset, path: str, stored: Unpacking) -> Self:
         """Describe a dataset."""
         return cls(
             path,
@@ -61,13 +62,13 @@ class HDF5Variable(Variable):
             dtype=native(dataset.dtype),
             chunks=dataset.chunks,
             attributes=attributes_of(dataset),
-            dataset=dataset,
+            stored=stored,
         )
 
     def read(self, parts: tuple[slice, ...]) -> NDArray[Any]:
         """Read a part of each axis."""
         try:
-            stored: NDArray[Any] = self.dataset[parts]
+            stored: NDArray[Any] = self.stored.source(parts)[parts]
         except (RuntimeError, ValueError, KeyError) as error:
             raise OSError(str(error)) from error
         return stored.astype(self.dtype, copy=False)
@@ -81,6 +82,8 @@ class HDF5File(Container):
     """The name that messages use."""
     handle: h5py.File
     """The open file."""
+    stack: ExitStack = field(repr=False)
+    """What is closed with it."""
     kind: str = "HDF5"
     """Format, for people."""
     fills: bool = False
@@ -111,8 +114,12 @@ class HDF5File(Container):
                 item = self._item(path)
                 if _is_array(item):
                     self._require_inside(item, path)
-                self.known[name] = HDF5Variable.of(item, name) if _is_array(item) else None
+                self.known[name] = self._described(item, name) if _is_array(item) else None
         return self.known[name]
+
+    def _described(self, dataset: h5py.Dataset, path: str) -> HDF5Variable:
+        title = f"{self.name} ({path})"
+        return HDF5Variable.of(dataset, path, Unpacking(dataset, title, self.stack))
 
     def attributes(self, path: str = "/") -> dict[str, Attribute]:
         """Return the attributes of a group or a dataset; empty where it is missing."""
@@ -216,10 +223,10 @@ def open_hdf5(path: str, name: str | None = None) -> Iterator[HDF5File]:
         ) from error
     with reading(title):
         require_regular(path)
-        handle = h5py.File(path, "r", rdcc_nbytes=CACHE)
-    with handle:
+        handle = h5py.File(path, "r", rdcc_nbytes=CACHE, rdcc_nslots=SLOTS)
+    with handle, ExitStack() as stack:
         netcdf = "_NCProperties" in handle.attrs or path.casefold().endswith((".nc", ".nc4"))
-        yield HDF5File(title, handle, "netCDF" if netcdf else "HDF5", netcdf)
+        yield HDF5File(title, handle, stack, "netCDF" if netcdf else "HDF5", netcdf)
 
 
 @contextmanager

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from ...pixels.tiling import Window, shape_of
 from ..array_dataset import StoredArray
 
+HUGE_BYTES = 64_000_000
+"""Bytes of the chunks of some rows and columns, from which windows need not keep to them."""
+
 Attribute = str | tuple[float, ...]
 """Text, or numbers; whole ones are of the type int."""
 
@@ -143,9 +146,13 @@ class StoredCube(StoredArray):
 
     @property
     def block_shape(self) -> tuple[int, int]:
-        """Rows and columns of a chunk; of a variable that is stored as one, a row."""
+        """Rows and columns of a chunk; a row where that is huge, or there are no chunks."""
         chunks = self.variable.chunks
-        return (1, self.shape[1]) if chunks is None else (chunks[self.rows], chunks[self.cols])
+        if chunks is None:
+            return 1, self.shape[1]
+        rows, cols = chunks[self.rows], chunks[self.cols]
+        size = rows * cols * len(self.dtypes) * self.variable.dtype.itemsize
+        return (rows, cols) if size <= HUGE_BYTES else (1, self.shape[1])
 
     def read(self, indexes: Sequence[int], window: Window) -> NDArray[Any]:
         """Read bands by their numbers, from 1, of a window, axes (row, col, band).
