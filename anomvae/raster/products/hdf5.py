@@ -38,7 +38,7 @@ MOST_LINKS = 20
 MOST_OBJECTS = 5000
 """Groups and datasets that are listed."""
 SLOTS = 10_007
-"""Chunks of an array that the cache tells apart: of two in one slot it keeps one."""
+"""Places for chunks in the cache of an array: of two chunks in one place it keeps one."""
 
 
 class ElsewhereError(RasterError):
