@@ -1,9 +1,11 @@
 """``anomvae info`` of scenes: short as text, complete as JSON, and the same at each call."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from affine import Affine
 from support.rasters import run
 from support.scene_files import UTM, make, ramp, setting
 
@@ -130,3 +132,20 @@ def test_each_of_several_files_is_described_and_one_that_fails_does_not_stop_the
     assert "none.tif does not exist" in text.err
     assert "1 of 3 files failed" in text.err
     assert [one["product"] for one in json.loads(both.out)] == ["ENVI", "ENVI"]
+
+
+def test_a_reference_system_without_a_code_is_named_and_zeros_have_no_sign(tmp_path):
+    place, crs = Affine(20, 0, 500, 0, -20, 900), "+proj=sinu +R=6371007.181"
+    path = make(tmp_path / "modis.img", ramp(2), driver="ENVI", crs=crs, transform=place)
+
+    out = run("info", path).out
+
+    assert re.search(r"\ngrid +3 rows x 4 columns, \w+ \(no EPSG code\)\n", out), out
+    assert "transform    20, 0, 500, 0, -20, 900\n" in out
+    assert "PROJCS[" in json.loads(run("info", path, "--json").out)["crs"]
+
+
+def test_the_wavelength_of_one_band_is_no_range(tmp_path):
+    out = run("info", cube(tmp_path), "--bands", "2").out
+
+    assert re.search(r"\nwavelengths +560 nm, 11 nm wide\n", out)

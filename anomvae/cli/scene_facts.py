@@ -5,6 +5,7 @@ The keys of the JSON are a contract, see docs/products.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,7 @@ def scene_lines(facts: dict[str, Any]) -> dict[str, str]:
         "masks": "; ".join(facts["masks"]) or "none",
         "pixels": _pixels_text(pixels),
         "picture": facts["picture"],
-        "grid": f"{size}, {facts['crs'] or 'no coordinate reference system'}",
+        "grid": f"{size}, {_crs_text(facts['crs'])}",
         "transform": _transform_text(facts),
         "storage": f"{', '.join(facts['types'])}, blocks of {_by(facts['blocks'])}",
     }
@@ -152,7 +153,7 @@ def _wavelengths_text(facts: dict[str, Any]) -> str:
     if facts["wavelengths"] is None:
         return "unknown"
     low, high = facts["wavelengths"]
-    text = f"{low:.6g} to {high:.6g} nm"
+    text = f"{low:.6g} nm" if low == high else f"{low:.6g} to {high:.6g} nm"
     if facts["fwhm"] is None:
         return text
     narrow, wide = (f"{width:.4g}" for width in facts["fwhm"])
@@ -183,10 +184,16 @@ def _pixels_text(pixels: dict[str, Any]) -> str:
     return f"{shares} of a sample of {pixels['sampled']} of {pixels['total']}"
 
 
+def _crs_text(crs: str | None) -> str:
+    """Name a coordinate reference system; of one without a code, WKT, print its name alone."""
+    wkt = re.match(r'\w+\["([^"]*)"', crs or "")
+    return f"{wkt[1]} (no EPSG code)" if wkt else crs or "no coordinate reference system"
+
+
 def _transform_text(facts: dict[str, Any]) -> str:
     if facts["transform"] is None:
         return "none"
-    return ", ".join(f"{number:.12g}" for number in facts["transform"])
+    return ", ".join(f"{number + 0.0:.12g}" for number in facts["transform"])  # no -0
 
 
 def _by(sides: list[int]) -> str:
