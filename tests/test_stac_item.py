@@ -14,8 +14,9 @@ from support.scene_files import read
 from anomvae.errors import AnomvaeError, ConfigError, RasterError
 from anomvae.hosts import Reach
 from anomvae.raster import Scene
-from anomvae.raster.products import StacItem, recognise
+from anomvae.raster.products import recognise
 from anomvae.raster.products.expansion import expanded
+from anomvae.raster.products.stac import StacItem
 from anomvae.testing.products.stac import BANDS, StacWriter
 
 FAR, NEAR = {"eo.example": Reach.NETWORK}, Reach.LINK

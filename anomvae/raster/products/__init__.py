@@ -25,7 +25,7 @@ from .prisma import Prisma
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 from .raster import Raster
 from .sentinel2 import Sentinel2
-from .stac import StacItem, recognise_stac
+from .stac import recognise_stac
 from .stack import BandStack, StackBand
 
 Recogniser = Callable[[str, ProductOptions], Product | None]
@@ -80,8 +80,6 @@ __all__ = [
     "ProductOptions",
     "Raster",
     "Recogniser",
-    "Sentinel2",
-    "StacItem",
     "StackBand",
     "recognise",
     "recognise_special",
