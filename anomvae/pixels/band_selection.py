@@ -11,6 +11,7 @@ from .band_names import canonical, common_band, name_of
 from .wavelengths import nanometres
 
 NUMBER = r"(\d+\.?\d*|\.\d+)"
+WAVELENGTHS = rf"{NUMBER}\s*-\s*{NUMBER}\s*(nm|um|µm|μm)"
 NANOMETRES = {"nm": 1.0, "um": 1000.0, "µm": 1000.0, "μm": 1000.0}  # micro sign and Greek mu
 NEAR = 0.01
 """Relative distance up to which a band lies at a wavelength."""
@@ -63,13 +64,20 @@ def _matching(bands: Sequence[Band], part: str, *, bad: bool) -> list[Band]:
             f"Name those to use by their names or numbers."
         )
     if not matching:
-        last = max(band.index for band in bands)
-        raise ConfigError(
-            f"No band is {part!r} (a name, a common name such as red, a number from 1 to {last}, "
-            f"a range of numbers, or of wavelengths such as 450-900nm, or good). "
-            f"{hint(part, [band.name for band in bands])}"
-        )
+        raise ConfigError(_no_band(bands, part))
     return matching
+
+
+def _no_band(bands: Sequence[Band], part: str) -> str:
+    if re.fullmatch(WAVELENGTHS, part):
+        places = sorted(band.wavelength for band in bands if band.wavelength is not None)
+        known = f"wavelengths are {places[0]:g} to {places[-1]:g} nm" if places else "none is known"
+        return f"No band has a wavelength of {part}: {known}. Name other bands."
+    return (
+        f"No band is {part!r} (a name, a common name such as red, a number from 1 to "
+        f"{max(band.index for band in bands)}, a range of numbers, or of wavelengths such as "
+        f"450-900nm, or good). {hint(part, [band.name for band in bands])}"
+    )
 
 
 def _named(bands: Sequence[Band], part: str) -> list[Band]:
@@ -102,7 +110,7 @@ def _at_wavelength(bands: Sequence[Band], part: str) -> list[Band]:
 
 
 def _in_wavelengths(bands: Sequence[Band], part: str) -> list[Band]:
-    match = re.fullmatch(rf"{NUMBER}\s*-\s*{NUMBER}\s*(nm|um|µm|μm)", part)
+    match = re.fullmatch(WAVELENGTHS, part)
     if match is None:
         return []
     low, high = (float(number) * NANOMETRES[match[3]] for number in match.groups()[:2])
