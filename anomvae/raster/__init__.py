@@ -16,7 +16,8 @@ from .open_scene import OpenScene
 from .product_facts import ProductFacts
 from .products import ArrayProduct, BandStack, Product, StackBand
 from .raster_dataset import open_raster
-from .scene import Scene, scenes_of
+from .scene import Scene
+from .scenes import scenes_of
 from .selection import EVERYTHING, Selection
 from .writer import Category, Layout, MapWriter
 

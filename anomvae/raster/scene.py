@@ -5,20 +5,16 @@ A `Scene` is closed: it holds names only, so a worker receives it pickled and op
 
 from __future__ import annotations
 
-import math
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
-from ..addresses import is_local
 from ..errors import ConfigError
-from ..files import PathText, SceneText, as_path, as_paths
+from ..files import PathText, SceneText, as_path
 from ..identity import FileIdentity, identify
 from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
-from ..pixels.dates import order_of_dates
 from ..stats.radiometry import Conversion
 from .access import DEFAULT, Access
 from .bands_in_use import bands_in_use
@@ -31,9 +27,9 @@ from .mask_choice import absolute_mask, checked_dilation, checked_mask, mask_fil
 from .masks import open_normal
 from .open_scene import OpenDate, OpenScene
 from .products import Product, ProductOptions
-from .products.expansion import dates_in, expanded, sole
+from .products.named import named_products
 from .products.product import open_dates
-from .selection import EVERYTHING, Selection
+from .selection import Selection, checked_nodata
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,7 @@ class Scene:
             dates=(
                 (path,)
                 if isinstance(path, Product)
-                else _products(path, dates, ProductOptions(resolution, band_axis))
+                else named_products(path, dates, ProductOptions(resolution, band_axis))
             ),
             bands=bands,
             mask=checked_mask(mask),
@@ -129,7 +125,7 @@ class Scene:
             normal=None if normal is None else as_path(normal),
             covariates=parse_covariates(covariates),
             access=access,
-            nodata=_finite(nodata),
+            nodata=checked_nodata(nodata),
         )
 
     @classmethod
@@ -241,83 +237,3 @@ class Scene:
             for spec in self.covariates
         )
         return OpenDate(dataset, bands, georeference, masks, covariates)
-
-
-def scenes_of(
-    paths: Sequence[PathText | Product], select: Selection = EVERYTHING, *, one_site: bool
-) -> list[Scene]:
-    """Make scenes of products: one of all dates of a site, or one of each product.
-
-    Parameters
-    ----------
-    paths : sequence of path or Product
-        Products, rasters, folders and patterns of them, see `expanded`.
-    select : Selection, optional
-        What counts of them.
-    one_site : bool
-        Whether they are the dates of one site, because a model compares dates.
-
-    Raises
-    ------
-    ConfigError
-        When no raster is given, a date is unknown, the number of masks is wrong, or a nodata value
-        is not finite.
-    """
-    _require_any(paths)
-    options = ProductOptions(select.resolution, select.band_axis)
-    given = [path if isinstance(path, Product) else _as_path(path) for path in paths]
-    products = expanded(given, options, select.access)
-    named = [tuple(products)] if one_site else [(product,) for product in products]
-    normal = _one_each(select.normal, len(named))
-    return [
-        Scene.selected(path, select, normal=one) for path, one in zip(named, normal, strict=True)
-    ]
-
-
-def _finite(nodata: Sequence[float]) -> tuple[float, ...]:
-    values = tuple(map(float, nodata))
-    if not all(map(math.isfinite, values)):
-        raise ConfigError(
-            f"nodata = {', '.join(map(str, values))}: NaN and infinity are no data in any case. "
-            f"Give finite numbers only."
-        )
-    return values
-
-
-def _products(
-    paths: SceneText | Sequence[Product], dates: str | None, options: ProductOptions
-) -> tuple[Product, ...]:
-    named = paths if isinstance(paths, list | tuple) else as_paths(paths)
-    _require_any(named)
-    products = [
-        date
-        for one in named
-        for date in ((one,) if isinstance(one, Product) else dates_in(sole(_as_path(one), options)))
-    ]
-    if dates is not None and (dates or len(products) > 1):  # one needs no date in its name
-        names, known = [one.name for one in products], [one.date for one in products]
-        products = [products[number] for number in order_of_dates(names, known, dates)]
-    return tuple(products)
-
-
-def _as_path(path: PathText) -> str:
-    """Return a name as a path if a file has it, though GDAL reads it as something else."""
-    name = as_path(path)
-    return name if is_local(name) or not os.path.isfile(name) else os.path.join(os.curdir, name)
-
-
-def _require_any(paths: Sequence[object]) -> None:
-    if not paths:
-        raise ConfigError("No scene is given. Name at least one raster.")
-
-
-def _one_each(masks: Sequence[PathText], scenes: int) -> list[PathText | None]:
-    masks = as_paths(masks)
-    if len(masks) not in {0, 1, scenes}:
-        raise ConfigError(
-            f"{len(masks)} masks of normal pixels are given for {scenes} scenes: "
-            f"give one for all of them, or one for each, in the order of the scenes."
-        )
-    if len(masks) == scenes:
-        return list(masks)
-    return [masks[0] if masks else None] * scenes

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..errors import ConfigError
 from ..files import PathText
 from ..pixels.covariates import rasters_of
 from .access import DEFAULT, Access
@@ -46,3 +48,14 @@ class Selection:
 
 EVERYTHING = Selection()
 """All good bands, and all pixels with data that the products do not hide."""
+
+
+def checked_nodata(nodata: Sequence[float]) -> tuple[float, ...]:
+    """Return values that are no data; ConfigError when one is not finite."""
+    values = tuple(map(float, nodata))
+    if not all(map(math.isfinite, values)):
+        raise ConfigError(
+            f"nodata = {', '.join(map(str, values))}: NaN and infinity are no data in any case. "
+            f"Give finite numbers only."
+        )
+    return values
