@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from support.rasters import run
 from support.scene_files import make
 
-from anomvae import Scene, score_scene, train
+from anomvae import Scene, Selection, refit_threshold, score_scene, train
 from anomvae.config import resolve_config
 from anomvae.mapping import ScoreOptions, read_summary
 from anomvae.parallel import processes
 from anomvae.pixels.storage import Storage
+from anomvae.pixels.tiling import whole
 from anomvae.raster import open_raster
+from anomvae.raster.radiometry import in_common_units
 from anomvae.stats.domain import BAND_LEVELS
 from anomvae.stats.radiometry import Training, conversion_of
 
@@ -125,6 +127,7 @@ def tagged(scale, offset):
 
 def written(path, values, scale=1.0, offset=0.0, tags=None, dtype="uint16"):
     """Store reflectance as numbers, and tag the file with a scale and an offset or others."""
+    path.parent.mkdir(exist_ok=True)
     numbers = np.moveaxis((values - offset) / scale, -1, 0)
     numbers = np.rint(numbers) if "int" in dtype else numbers
     return make(path, numbers.astype(dtype), describe=tagged(*(tags or (scale, offset))))
@@ -202,7 +205,7 @@ def test_workers_convert_like_this_process_and_as_stored_switches_it_off(
 
     with processes(1) as mapper:
         there = score_scene(detector, bare, tmp_path / "b", ScoreOptions(tile=20), mapper=mapper)
-    raw = score_scene(detector, bare, tmp_path / "c", ScoreOptions(radiometry="as-stored"))
+    raw = score_scene(detector, Scene.of(bare, radiometry="as-stored"), tmp_path / "c")
 
     np.testing.assert_array_equal(flags_of(here), flags_of(there))
     assert not raw.radiometry
@@ -230,3 +233,100 @@ def test_a_converted_scene_stays_closed_and_picklable(tmp_path, ground):
     assert scene.conversions == ()
     with scene.open() as opened:
         assert opened.converted([None]) is opened
+
+
+# Scenes of one call
+
+
+@pytest.fixture
+def tagged_counts(tmp_path, ground):
+    return written(tmp_path / "tagged.tif", ground[0], 1e-4)
+
+
+def trained_on(*scenes, **options):
+    config = resolve_config("default", ["training.max_steps=20"]).config
+    return train(scenes, config, select=Selection(**options))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_training_scenes_come_into_the_units_of_the_one_that_states_its_own(
+    tmp_path, ground, tagged_counts, caplog, first
+):
+    stated = written(tmp_path / "stated" / "b.tif", ground[1], 1e-4)
+    bare = written(tmp_path / "b.tif", ground[1], 1e-4, tags=(1.0, 0.0))
+    order = slice(None) if first else slice(None, None, -1)
+
+    mixed = trained_on(*[bare, tagged_counts][order])
+    right = trained_on(*[stated, tagged_counts][order])
+
+    np.testing.assert_allclose(mixed.band_quantiles, right.band_quantiles, atol=1e-7)
+    assert mixed.threshold.value == pytest.approx(right.threshold.value, rel=1e-4)
+    assert mixed.bands.storage == storage(1e-4)
+    assert f"{bare}: values are multiplied by 0.0001" in caplog.text
+    assert f"agree with those of {tagged_counts} only then" in caplog.text
+
+
+def test_an_offset_that_one_training_scene_lacks_is_taken_off(tmp_path, ground, tagged_counts):
+    bare = written(tmp_path / "b.tif", ground[1], 1e-4, -0.1, tags=(1e-4, 0.0))
+
+    detector = trained_on(tagged_counts, bare)
+
+    assert detector.band_quantiles[5].max() < 0.3
+
+
+def test_equal_storage_and_one_scene_alone_are_read_as_they_are(tmp_path, ground, caplog):
+    bare = [written(tmp_path / f"{n}.tif", g, 1e-4, tags=(1.0, 0.0)) for n, g in enumerate(ground)]
+
+    assert trained_on(*bare).bands.storage == storage()
+    assert trained_on(bare[0]).bands.storage == storage()
+    assert "agree" not in caplog.text
+
+
+def test_training_scenes_that_no_conversion_joins_are_refused(tmp_path, ground, tagged_counts):
+    odd = written(tmp_path / "odd.tif", ground[1], 3e-7, tags=(1.0, 0.0), dtype="uint32")
+
+    ended = run("train", tagged_counts, odd, "-o", tmp_path / "m.safetensors")
+
+    assert ended.code == 4
+    assert "odd.tif: its values are about 3" in ended.err
+    assert "tagged.tif, and no usual scale or offset makes them agree" in ended.err
+    assert trained_on(tagged_counts, odd, radiometry="as-stored").bands.storage == storage(1e-4)
+
+
+def test_a_threshold_is_fitted_to_scenes_in_the_units_of_the_model(tmp_path, detector, ground):
+    stated = written(tmp_path / "stated.tif", ground[1], 1e-4)
+    bare = written(tmp_path / "bare.tif", ground[1], 1e-4, tags=(1.0, 0.0))
+
+    right, found = (refit_threshold(detector, [scene]).threshold for scene in (stated, bare))
+
+    assert found.value == pytest.approx(right.value, rel=1e-4)
+
+
+def test_dates_of_a_site_come_into_common_units(tmp_path, ground, tagged_counts):
+    bare = written(tmp_path / "bare.tif", ground[1], 1e-4, tags=(1.0, 0.0))
+    site = Scene.of([tagged_counts, bare], dates="as-listed")
+
+    (alike,), stored = in_common_units([site])
+
+    assert stored == storage(1e-4)
+    with alike.open() as opened:
+        found = opened.read(whole(opened.grid.shape))
+    np.testing.assert_allclose(found, np.stack(ground).round(4), atol=1e-6)
+
+
+def test_a_site_whose_dates_are_stored_otherwise_gives_the_same_model_and_map(
+    tmp_path, ground, tagged_counts
+):
+    stated = written(tmp_path / "stated" / "b.tif", ground[1], 1e-4)
+    bare = written(tmp_path / "b.tif", ground[1], 1e-4, tags=(1.0, 0.0))
+    settings = ["model.family=sequential", "training.max_steps=20"]
+    config = resolve_config("default", settings).config
+
+    results = []
+    for date in (stated, bare):
+        dates, select = [tagged_counts, date], Selection(dates="as-listed")
+        detector = train(dates, config, select=select)
+        results.append(score_scene(detector, Scene.selected(dates, select), date.parent / "out"))
+
+    np.testing.assert_array_equal(*map(flags_of, results))
+    assert "counts of 0.0001 become values of 0 to 1" in results[1].radiometry[0]

@@ -111,6 +111,14 @@ nodata_opt = click.option(
     callback=_numbers,
     help="Stored values of SCENES that are no data, beyond those that the files declare.",
 )
+radiometry_opt = click.option(
+    "--radiometry",
+    type=click.Choice(["auto", "as-stored"]),
+    default="auto",
+    show_default=True,
+    help="Read values as files state, or convert them where these lack a scale or an offset and "
+    "the data of the model, or of the other SCENES, leave one answer.",
+)
 covariates_opt = click.option(
     "--covariates",
     multiple=True,
@@ -199,8 +207,8 @@ def access_options(command: Command) -> Command:
 
 def pixel_options(command: Command) -> Command:
     """Add the options that select pixels of scenes: fields of a `Selection`."""
-    products = (band_axis_opt, resolution_opt)
-    for option in (covariates_opt, nodata_opt, *products, mask_dilate_opt, mask_opt):
+    values = (radiometry_opt, nodata_opt, band_axis_opt, resolution_opt)
+    for option in (covariates_opt, *values, mask_dilate_opt, mask_opt):
         command = option(command)
     return command
 

@@ -23,14 +23,6 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
 @options.sensitivity_opt
 @options.dates_opt
 @click.option(
-    "--radiometry",
-    type=click.Choice(["auto", "as-stored"]),
-    default="auto",
-    show_default=True,
-    help="Read values as files state, or convert them where these lack a scale or an offset and "
-    "the model's training data leave one answer.",
-)
-@click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
 )
 @click.option(
@@ -59,7 +51,6 @@ def score(  # noqa: PLR0913 - one argument per option
     p_values: bool,
     sensitivity: bool,
     dates: str,
-    radiometry: str,
     threads: int | None,
     workers: int | None,
     dask: str | None,
@@ -99,7 +90,6 @@ def score(  # noqa: PLR0913 - one argument per option
         top=top,
         p_values=p_values,
         sensitivity=sensitivity,
-        radiometry=radiometry,
         overwrite=overwrite,
     )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:

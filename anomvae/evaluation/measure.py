@@ -30,7 +30,6 @@ from ..pixels.tiling import Window
 from ..raster import Access, OpenScene, Scene, open_labels, open_map
 from ..raster.access import DEFAULT
 from ..stats.metrics import Metrics, table
-from ..stats.radiometry import AUTO
 from ..stats.thresholds import parse_rule
 from .baselines import require_baselines
 from .beside import bands_with_data, baseline_rows
@@ -232,7 +231,7 @@ def evaluate_detector(
     detector.require_dates(len(closed.dates))
     with ExitStack() as files:
         as_stored = files.enter_context(closed.open(detector.bands, detector.covariates))
-        opened = in_units_of_training(detector, as_stored, AUTO)
+        opened = in_units_of_training(detector, as_stored)
         truth = files.enter_context(open_labels(labels, opened.grid, opened.name, closed.access))
         files.enter_context(unchanged((*opened.files, *truth.files)))
         scores = files.enter_context(stored(opened.grid.shape, np.float32))

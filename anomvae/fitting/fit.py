@@ -20,6 +20,7 @@ from ..models.isolation import isolated
 from ..models.plan import resolved_rule
 from ..parallel import Progress, quiet
 from ..raster import EVERYTHING, Product, Selection
+from ..stats.radiometry import Training
 from ..stats.rule_text import condition_of
 from ..stats.thresholds import AUTO, Rule, parse_rule
 from ..training.sampling import Blocks
@@ -74,7 +75,7 @@ def train(
     InputChanged
         When one of them was overwritten meanwhile.
     BandMismatch
-        When a scene lacks a band of the first scene, or its radiometry differs.
+        When a scene lacks a band of the first scene, or its values cannot be in the same units.
     GridMismatch
         When a mask, normal area or date is on another grid than its scene.
     CovariateMismatch
@@ -185,8 +186,8 @@ def refit_threshold(
     RasterError, InputChanged, GridMismatch
         As for `train`.
     BandMismatch, CovariateMismatch
-        When a scene lacks a band of the detector, its radiometry differs, or the covariates are not
-        the detector's.
+        When a scene lacks a band of the detector, its values cannot be in the same units, or the
+        covariates are not the detector's.
     NotEnoughPixels
         When no pixel has a score, or too few for the rule.
     ConfigError
@@ -201,6 +202,7 @@ def refit_threshold(
         view=detector.view,
         bands=detector.bands,
         covariates=detector.covariates,
+        training=Training.of(detector.domain, detector.bands.storage),
     )
     scores = score_blocks(detector, selected, _held_out(detector, selected), seed, progress)
     require_unchanged(selected.files)

@@ -11,6 +11,8 @@ from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
 from ..raster import Product, Selection, identify_normal, scenes_of
+from ..raster.radiometry import in_common_units
+from ..stats.radiometry import Training
 from ..training.scenes import TrainingScenes
 
 
@@ -22,18 +24,20 @@ def select_scenes(
     view: View,
     bands: Bands | None = None,
     covariates: Covariates | None = None,
+    training: Training | None = None,
 ) -> TrainingScenes:
     """Open every scene once, and check that all have the bands of the first.
 
     ``paths`` may be folders and patterns, see `scenes_of`.
 
-    Where the view compares dates, ``paths`` are the dates of one site.  ``bands`` and
-    ``covariates`` are those of a detector, which the scenes must have.
+    Where the view compares dates, ``paths`` are the dates of one site.  ``bands``, ``covariates``
+    and ``training`` are those of a detector, which the scenes must have.
 
     Raises
     ------
     RasterError, GridMismatch, BandMismatch, CovariateMismatch, ConfigError
-        When `require_dates`, `require_compared`, `scenes_of` or `Scene.open` raise them.
+        When `require_dates`, `require_compared`, `scenes_of`, `Scene.open` or `in_common_units`
+        raise them.
     """
     require_compared(select.dates, compares_dates=view.compares_dates, family=family)
     scenes = scenes_of(paths, select, one_site=view.compares_dates)
@@ -49,7 +53,9 @@ def select_scenes(
         if scene.normal is not None:
             files += identify_normal(scene.normal, scene.access)
     assert first is not None  # `scenes_of` gives at least one
-    return TrainingScenes(tuple(scenes), tuple(shapes), *first, tuple(files))
+    alike, storage = in_common_units(scenes, first[0], training)
+    bands = first[0] if storage is None else first[0].stored_as(storage)
+    return TrainingScenes(tuple(alike), tuple(shapes), bands, first[1], tuple(files))
 
 
 def require_compared(dates: str | None, *, compares_dates: bool, family: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import ConfigError
-from ..stats.radiometry import AUTO, RADIOMETRIES
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,7 @@ class ScoreOptions:
     Raises
     ------
     ConfigError
-        If a number is below 1, or ``radiometry`` is unknown.
+        If a number is below 1.
     """
 
     tile: int | None = None
@@ -31,9 +30,6 @@ class ScoreOptions:
     """Whether a map of p-values is written, too; the rule of the threshold must have them."""
     sensitivity: bool = False
     """Whether to measure how much of a pixel an object must fill to be found."""
-    radiometry: str = AUTO
-    """``auto``: where files do not state how values are stored, and the detector's training data
-    leave one answer, values are converted; ``as-stored``: they never are."""
     overwrite: bool = False
     """Whether to replace results of other settings."""
 
@@ -57,11 +53,7 @@ class ScoreOptions:
         return tuple(text for text, changed in given.items() if changed)
 
     def __post_init__(self) -> None:
-        """Refuse numbers below 1, and unknown names."""
-        if self.radiometry not in RADIOMETRIES:
-            raise ConfigError(
-                f"radiometry = {self.radiometry!r}: give {' or '.join(RADIOMETRIES)}."
-            )
+        """Refuse numbers below 1."""
         if self.tile is not None and self.tile < 1:
             raise ConfigError(f"tile = {self.tile}: a tile has a side of at least 1 pixel.")
         if self.threads is not None and self.threads < 1:

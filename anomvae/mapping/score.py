@@ -12,8 +12,9 @@ from ..fitting import EVERYTHING, Selection, detect
 from ..models.isolation import isolated
 from ..models.plan import ModelPlan
 from ..objects import mean_pixel_area
-from ..parallel import Mapper, Progress, quiet, serial
+from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
 from ..raster import OpenScene, Scene, identify_normal
+from ..raster.radiometry import in_common_units
 from ..stats.thresholds import Rule, parse_rule
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
@@ -85,9 +86,17 @@ def score_scene(
     with scored(closed.name):
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as stored:
-            opened = in_units_of_training(detector, stored, options.radiometry)
+            opened = in_units_of_training(detector, stored)
             files = Deliverables(Path(folder), opened.stem)
-            inputs, settings = opened.files, ("score", repr(closed.nodata), *opened.mask_settings)
+            inputs, settings = (
+                opened.files,
+                (
+                    "score",
+                    repr(closed.nodata),
+                    *opened.mask_settings,
+                    *opened.conversions,
+                ),
+            )
             _require_area(rule, opened)
             files.require_apart(inputs)
             key = CacheKey.of(
@@ -150,13 +159,15 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     kinds = [spec.kind for spec in closed.covariates]
     settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
     settings += (repr(closed.nodata),)
+    with captured_warnings():  # fitting logs them
+        (closed,), _ = in_common_units([closed])
     with closed.open() as opened:
         files, inputs = Deliverables(Path(folder), opened.stem), (*opened.files, *normal)
         files.require_apart(inputs)
         if save_model is not None:
             files.require_other(save_model)
         _require_area(plan.threshold, opened)
-        settings += opened.mask_settings
+        settings += *opened.mask_settings, *opened.conversions
         key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:

@@ -29,10 +29,10 @@ from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
 from ..pixels.views import Block, Mask
 from ..raster import OpenScene, Scene
 from ..raster.open_scene import MaskedBlock
-from ..raster.radiometry import in_units_of
+from ..raster.radiometry import Reference, in_units_of
 from ..stats.domain import Domain
 from ..stats.fill_watch import FillWatch
-from ..stats.radiometry import AS_STORED, Training
+from ..stats.radiometry import Training
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Threshold
 from .options import ScoreOptions
@@ -215,12 +215,10 @@ def adapted_scorer(detector: Scorer, opened: OpenScene) -> Scorer:
     return adapted_to(detector, opened) if isinstance(detector, Detector) else detector
 
 
-def in_units_of_training(detector: Scorer, opened: OpenScene, radiometry: str) -> OpenScene:
-    """Return a scene with its values in the units of a detector, unless they stay as stored."""
-    domain = detector.domain
-    if domain is None or radiometry == AS_STORED:
-        return opened
-    return in_units_of(Training(domain.quantiles, detector.bands.storage), opened)
+def in_units_of_training(detector: Scorer, opened: OpenScene) -> OpenScene:
+    """Return a scene with its values in the units of a detector."""
+    training = Training.of(detector.domain, detector.bands.storage)
+    return opened if training is None else in_units_of(Reference(training), opened)
 
 
 def score_tiles(

@@ -116,6 +116,8 @@ class SiteConfig(Table):
     """Pixels by which what is hidden grows."""
     nodata: tuple[FiniteFloat, ...] = ()
     """Stored values of the scenes that are no data, beyond those that the files declare."""
+    radiometry: Literal["auto", "as-stored"] = "auto"
+    """Whether the data may decide how values are stored where files do not state it."""
     threshold: str | None = None
     """Rule that replaces the model's threshold, from the scores that the model keeps."""
     dates: Count = 1

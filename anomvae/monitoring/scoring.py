@@ -34,7 +34,14 @@ def scoring_of(site: SiteConfig) -> Scoring:
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        scene = scene_of(found, site.mask, site.nodata, access, mask_dilate=site.mask_dilate)
+        scene = scene_of(
+            found,
+            site.mask,
+            site.nodata,
+            access,
+            mask_dilate=site.mask_dilate,
+            radiometry=site.radiometry,
+        )
         (outcome,) = score_scenes(detector, [scene], folder, options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
@@ -70,6 +77,7 @@ def scene_of(
     access: Access | None = None,
     *,
     mask_dilate: int = 0,
+    radiometry: str = "auto",
 ) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
     from ..raster import Scene
@@ -81,6 +89,7 @@ def scene_of(
         tuple(dates),
         mask=mask,
         mask_dilate=mask_dilate,
+        radiometry=radiometry,
         nodata=nodata,
         access=access or DEFAULT,
     )

@@ -15,7 +15,7 @@ from ..identity import FileIdentity, identify
 from ..names import MAX_STEM, fitted
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
-from ..stats.radiometry import Conversion
+from ..stats.radiometry import AUTO, Conversion
 from .access import DEFAULT, Access
 from .bands_in_use import bands_in_use
 from .covariates import open_layer
@@ -29,7 +29,7 @@ from .open_scene import OpenDate, OpenScene
 from .products import Product, ProductOptions
 from .products.named import named_products
 from .products.product import open_dates
-from .selection import Selection, checked_nodata
+from .selection import Selection, checked_nodata, checked_radiometry
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Scene:
     """Drivers and limits of every file that is opened."""
     nodata: tuple[float, ...] = ()
     """Stored values that are no data in any band, beyond those that the files declare."""
+    radiometry: str = AUTO
+    """Whether the data may decide how values are stored, see `Selection.radiometry`."""
     conversions: tuple[Conversion | None, ...] = ()
     """How the bands in use of each date are stored by the data; None: as their files state."""
 
@@ -70,6 +72,7 @@ class Scene:
         nodata: Sequence[float] = (),
         resolution: float | None = None,
         band_axis: str | None = None,
+        radiometry: str = AUTO,
     ) -> Scene:
         """Make a scene of what a user names.
 
@@ -81,7 +84,7 @@ class Scene:
         dates : str, optional
             Dates of the rasters, in the syntax of `order_of_dates`; empty: those of the products;
             None: they are listed oldest first.
-        bands, mask, mask_dilate, normal, access
+        bands, mask, mask_dilate, normal, access, radiometry
             See the fields of `Scene`.
         covariates : sequence of path, optional
             Covariates, in the syntax of `parse_covariates`.
@@ -105,7 +108,8 @@ class Scene:
         """
         if isinstance(path, Scene):
             options = (dates is not None, bands, mask, mask_dilate, normal, covariates, nodata)
-            if any((*options, resolution, band_axis)) or access != DEFAULT:
+            given = any((*options, resolution, band_axis)) or radiometry != AUTO
+            if given or access != DEFAULT:
                 raise ConfigError(
                     f"{path.name} is a Scene with options of its own: give dates, bands, masks, "
                     f"covariates, nodata and access to Scene.of when you make it."
@@ -126,6 +130,7 @@ class Scene:
             covariates=parse_covariates(covariates),
             access=access,
             nodata=checked_nodata(nodata),
+            radiometry=checked_radiometry(radiometry),
         )
 
     @classmethod

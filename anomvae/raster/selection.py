@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..errors import ConfigError
 from ..files import PathText
 from ..pixels.covariates import rasters_of
+from ..stats.radiometry import AUTO, RADIOMETRIES
 from .access import DEFAULT, Access
 from .mask_choice import mask_files
 
@@ -38,6 +39,9 @@ class Selection:
     """Side of a pixel, metres, of a product with several grids; None: its default."""
     band_axis: str | None = None
     """Name of the axis of bands of a cube; None: found by its wavelengths."""
+    radiometry: str = AUTO
+    """``auto``: where files do not state how values are stored, and those of the detector or of the
+    other scenes leave one answer, values are converted; ``as-stored``: they never are."""
 
     @property
     def files(self) -> list[PathText]:
@@ -59,3 +63,10 @@ def checked_nodata(nodata: Sequence[float]) -> tuple[float, ...]:
             f"Give finite numbers only."
         )
     return values
+
+
+def checked_radiometry(radiometry: str) -> str:
+    """Return whether the data may decide how values are stored; ConfigError for another word."""
+    if radiometry not in RADIOMETRIES:
+        raise ConfigError(f"radiometry = {radiometry!r}: give {' or '.join(RADIOMETRIES)}.")
+    return radiometry

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.storage import Storage
-from .domain import BAND_LEVELS, COMPARED, MIDDLE
+from .domain import BAND_LEVELS, COMPARED, MIDDLE, Domain
 
 Floats = NDArray[np.floating]
 
@@ -87,6 +87,17 @@ class Training:
     storage: Storage
     """How they are stored."""
 
+    @classmethod
+    def of(cls, domain: Domain | None, storage: Storage) -> Training | None:
+        """Return that of a detector; None before its threshold is fitted."""
+        return None if domain is None else cls(domain.quantiles, storage)
+
+    @classmethod
+    def of_sample(cls, spectra: Floats, storage: Storage) -> Training | None:
+        """Return that of a sample of a scene, (n, band); None for too few pixels."""
+        quantiles = _quantiles(spectra)
+        return None if quantiles is None else cls(quantiles, storage)
+
 
 @dataclass(frozen=True)
 class _Candidate:
@@ -114,29 +125,48 @@ def conversion_of(
     unit_known : bool
         Whether the product fixes the unit of the values.
     """
-    known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
-    if known.shape[-1] > 1:
-        known = known[np.ptp(known, axis=-1) > 0]  # a fill that the file does not declare
-    if len(known) < FEWEST_PIXELS or stored.states_offset:
+    both_state = stored.states_offset and not training.storage.states_nothing
+    quantiles = None if both_state else _quantiles(spectra)
+    if quantiles is None:
         return None
-    quantiles = np.quantile(known, BAND_LEVELS, axis=0)
     scaled = None
-    if not unit_known and (stored.states_nothing or training.storage.states_nothing):
+    if training.storage.states_nothing or (stored.states_nothing and not unit_known):
         scaled = _scaled(quantiles, stored, training)
     if scaled is None and _unlike(quantiles, training.quantiles):
         return None
     start = scaled or _Candidate(quantiles, Conversion(stored, ""))
-    shifted = _shifted(start, training.quantiles)
+    shifted = _shifted(start, stored, training)
     chosen = shifted or scaled
     return None if chosen is None else chosen.conversion
+
+
+def contradiction_of(spectra: Floats, training: Training) -> str | None:
+    """Return why values cannot be in the units of training, a clause; None: they may be.
+
+    They cannot where almost all medians lie outside the training range, by a factor that no land
+    explains, and the values have the size of another unit.
+    """
+    quantiles = _quantiles(spectra)
+    if quantiles is None or not _outside(quantiles, training.quantiles):
+        return None
+    here, there = _unit(quantiles), _unit(training.quantiles)
+    factor = _factor(quantiles, training.quantiles)
+    if here == there or factor is None or not _unlike(quantiles, training.quantiles):
+        return None
+    return f"its values are about {factor:.2g} times"
+
+
+def _quantiles(spectra: Floats) -> Floats | None:
+    known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
+    if known.shape[-1] > 1:
+        known = known[np.ptp(known, axis=-1) > 0]  # a fill that the file does not declare
+    return None if len(known) < FEWEST_PIXELS else np.quantile(known, BAND_LEVELS, axis=0)
 
 
 def _scaled(quantiles: Floats, stored: Storage, training: Training) -> _Candidate | None:
     """Return the values by the factor that makes them like those in training, if one does."""
     trained = training.quantiles
-    middle = quantiles[MIDDLE]
-    outside = (middle < trained[0]) | (middle > trained[-1])
-    if outside.mean() < OUTSIDE or not _unlike(quantiles, trained):
+    if not (_outside(quantiles, trained) and _unlike(quantiles, trained)):
         return None
     like = [
         candidate
@@ -164,6 +194,18 @@ def _unit(quantiles: Floats) -> str | None:
     brightest = float(quantiles[BRIGHTEST].max())
     units = (name for name, (_, low, high) in UNITS.items() if low < brightest <= high)
     return next(units, None)
+
+
+def _outside(quantiles: Floats, trained: Floats) -> bool:
+    """Return whether the medians of almost all bands lie outside the training range."""
+    middle = quantiles[MIDDLE]
+    return bool(((middle < trained[0]) | (middle > trained[-1])).mean() >= OUTSIDE)
+
+
+def _factor(quantiles: Floats, trained: Floats) -> float | None:
+    """Return the factor between medians; None where half of the bands lack one."""
+    logs = _log_ratios(quantiles, trained)
+    return None if logs is None else float(np.exp(np.median(logs)))
 
 
 def _unlike(quantiles: Floats, trained: Floats) -> bool:
@@ -199,12 +241,18 @@ def _distance(quantiles: Floats, trained: Floats) -> float:
     return float(np.median(np.abs(quantiles[COMPARED] - levels) / spread))
 
 
-def _shifted(start: _Candidate, trained: Floats) -> _Candidate | None:
-    """Return the values without an offset that is still in them, or with that of training."""
+def _shifted(start: _Candidate, stored: Storage, training: Training) -> _Candidate | None:
+    """Return the values without an offset that is still in them, or with that of training.
+
+    What states an offset has none left in its values.
+    """
+    trained = training.quantiles
     if trained.shape[-1] > MOST_BANDS:
         return None
     for offset in OFFSETS:
-        for signed, floor in ((-offset, start.quantiles), (offset, trained)):
+        own = [] if stored.states_offset else [(-offset, start.quantiles)]
+        theirs = [] if training.storage.states_offset else [(offset, trained)]
+        for signed, floor in (*own, *theirs):
             values = start.quantiles + signed
             if _fits(start.quantiles, values, trained, offset) and _has_floor(floor, offset):
                 storage = start.conversion.storage.then(1.0, signed)
