@@ -28,6 +28,7 @@ from .output import echo, metrics_table
     ),
 )
 @options.pixel_options
+@options.radiometry_opt
 @options.overwrite_opt
 @options.json_opt
 @options.access_options

@@ -207,15 +207,15 @@ def access_options(command: Command) -> Command:
 
 def pixel_options(command: Command) -> Command:
     """Add the options that select pixels of scenes: fields of a `Selection`."""
-    values = (radiometry_opt, nodata_opt, band_axis_opt, resolution_opt)
-    for option in (covariates_opt, *values, mask_dilate_opt, mask_opt):
+    products = (band_axis_opt, resolution_opt)
+    for option in (covariates_opt, nodata_opt, *products, mask_dilate_opt, mask_opt):
         command = option(command)
     return command
 
 
 def fitting_options(command: Command) -> Command:
     """Add the options of every command that fits a detector."""
-    fitting = (device_opt, seed_opt, set_opt, config_opt, pixel_options, bands_opt)
+    fitting = (device_opt, seed_opt, set_opt, config_opt, radiometry_opt, pixel_options, bands_opt)
     for option in (verbose_opt, access_options, *fitting):
         command = option(command)
     return command

@@ -16,6 +16,7 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
 @options.folder_opt
 @options.threshold_opt
 @options.pixel_options
+@options.radiometry_opt
 @click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 @options.min_area_opt
 @options.top_opt

@@ -24,6 +24,7 @@ from .output import echo, rates_text
 @options.normal_opt
 @options.dates_opt
 @options.pixel_options
+@options.radiometry_opt
 @options.seed_opt
 @options.overwrite_opt
 @options.access_options

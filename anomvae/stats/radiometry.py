@@ -6,13 +6,15 @@ Specification, 14.9, 2022).  So few conversions are meaningful.  One of them is 
 quantiles of the scene then agree with those that the detector keeps, and as they are they do not:
 
 factor  as stored, the medians of almost all bands lie outside the whole training range, by a factor
-        of more than 20 on which the bands agree; converted, they are within a factor of 5
+        of more than 20 on which the bands agree; converted, they are within a factor of 5, and so
+        are, within 20, the spreads
 offset  at most 13 bands; no band has values below 0.07 (700 counts) where the offset is still in;
-        converted, four of five quantiles, of dark pixels (5 %) and of all up to 95 %, agree with
-        those in training within 0.03 (300 counts), and they lie three times as near
+        converted, dark pixels (5 %) of four of five bands, and half of all quantiles up to 95 %,
+        agree with those in training within 0.03 (300 counts), and they lie three times as near
 
 Land, season and haze change bands, and dark and bright pixels, by different amounts, and leave dark
-values in some band: they are not converted.
+values in some band: they are not converted.  A veil that is equally bright in all bands, and
+everywhere, such as of high thin clouds, looks like the offset; light and season may hide one.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ FLOOR = 0.7
 NEAR = 0.3
 """Deviation of a quantile from that in training, relative to the offset."""
 SHARE = 0.8
-"""Share of the quantiles that deviate no more: of dark pixels (5 %), and of all."""
+"""Share of the bands whose dark pixels (5 %) deviate no more."""
 DARKEST, BRIGHTEST = 2, 8
 """The levels of the darkest and the brightest pixels, 1 and 99 %."""
 
@@ -219,6 +221,9 @@ def _unlike(quantiles: Floats, trained: Floats) -> bool:
 
 
 def _is_like(quantiles: Floats, trained: Floats) -> bool:
+    spreads = np.log(_spread(quantiles) / _spread(trained))
+    if abs(np.median(spreads)) > np.log(UNLIKE):
+        return False
     # An offset that is still in makes dark values several times too large.
     offsets = [0.0, *OFFSETS]
     ratios = [_log_ratios(quantiles - offset, trained) for offset in offsets]
@@ -236,9 +241,13 @@ def _log_ratios(quantiles: Floats, trained: Floats) -> Floats | None:
 
 def _distance(quantiles: Floats, trained: Floats) -> float:
     """Return the median difference of quantiles, in spreads of a band in training."""
-    levels = trained[COMPARED]
-    spread = np.maximum(levels[-1] - levels[0], np.finfo(np.float32).tiny)
-    return float(np.median(np.abs(quantiles[COMPARED] - levels) / spread))
+    return float(np.median(np.abs(quantiles - trained)[COMPARED] / _spread(trained)))
+
+
+def _spread(quantiles: Floats) -> Floats:
+    """Return the spread of each band, from 5 to 95 %, above 0."""
+    levels = quantiles[COMPARED]
+    return np.maximum(levels[-1] - levels[0], np.finfo(np.float32).tiny)
 
 
 def _shifted(start: _Candidate, stored: Storage, training: Training) -> _Candidate | None:
@@ -275,5 +284,6 @@ def _fits(before: Floats, after: Floats, trained: Floats, offset: float) -> bool
     """Return whether an offset makes quantiles agree that differ by it."""
     levels = trained[COMPARED]
     was, residual = (np.abs(values[COMPARED] - levels) for values in (before, after))
-    alike = all((residual[part] <= NEAR * offset).mean() >= SHARE for part in (0, slice(None)))
-    return bool(alike and BETTER * np.median(residual) <= np.median(was))
+    dark = (residual[0] <= NEAR * offset).mean() >= SHARE
+    most = min(NEAR * offset, float(np.median(was)) / BETTER)
+    return bool(dark and np.median(residual) <= most)
