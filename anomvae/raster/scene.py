@@ -112,7 +112,7 @@ class Scene:
             if given or access != DEFAULT:
                 raise ConfigError(
                     f"{path.name} is a Scene with options of its own: give dates, bands, masks, "
-                    f"covariates, nodata and access to Scene.of when you make it."
+                    f"covariates, nodata, radiometry and access to Scene.of when you make it."
                 )
             return path
         if isinstance(path, Product) and dates is not None:
