@@ -124,6 +124,22 @@ def test_four_bands_called_by_colours_are_those_of_the_only_sensor_that_fits():
         bands(["B2", "B3", "B4"]).find_in(colours, "s.tif")
 
 
+def test_some_bands_of_a_sensor_are_those_of_common_names_with_wavelengths():
+    # Landsat 8 has bands of these numbers, too, but not of these common names.
+    numbered = bands(["B02", "B03", "B04", "B05", "B08", "B11"])
+    common = ["blue", "green", "red", "rededge1", "nir", "swir16"]
+    located = bands(common, [492.0, 560.0, 665.0, 704.0, 833.0, 1614.0])
+
+    assert list(numbered.find_in(located, "s.tif").names) == common
+    assert located.find_in(numbered, "s.tif").names == numbered.names
+
+
+def test_a_common_name_is_no_band_that_lies_elsewhere():
+    # B9 is the cirrus band of Landsat 8, and water vapour of Sentinel-2.
+    with pytest.raises(BandMismatch, match="It lacks cirrus"):
+        bands(["coastal", "blue", "cirrus"]).find_in(sentinel(), "s.tif")
+
+
 def test_the_nearest_band_counts_and_broad_bands_do_not_swallow_narrow_ones():
     model = sentinel(["B8", "B8A"])
     widths = {"B8": 106.0, "B8A": 21.0}

@@ -61,7 +61,7 @@ def matched(ours: Side, theirs: Side, name: str) -> list[Band]:
     index = BandIndex.of(theirs.bands)
     found = {band.index: _only(band, index.find(band), name) for band in ours.bands}
     if None in found.values():
-        bridges = _by_common_name(ours.bands, theirs.bands) or _by_sensor(ours.bands, theirs.bands)
+        bridges = _by_common_name(ours.bands, theirs.bands) | _by_sensor(ours.bands, theirs.bands)
         found = {number: band or bridges.get(number) for number, band in found.items()}
     pairs = [(band, other) for band in ours.bands if (other := found[band.index]) is not None]
     _require_all(ours, theirs, [band for band, _ in pairs], name)
@@ -124,11 +124,19 @@ def _by_sensor(ours: Sequence[Band], theirs: Sequence[Band]) -> dict[int, Band]:
         tuple(names.get(name, "") for name in own)
         for sensor in SENSORS
         for names in (sensor, {common: name for name, common in sensor.items()})
-        if all(names.get(name, "-") in by_name for name in own)
+        if all(_may_be(by_name.get(names.get(name, "-")), name, names) for name in own)
     }
     if len(answers) != 1:
         return {}
     return {band.index: by_name[name] for band, name in zip(ours, answers.pop(), strict=True)}
+
+
+def _may_be(band: Band | None, name: str, names: Mapping[str, str]) -> bool:
+    """Return whether a band lies where the common name has it that a name of a sensor means."""
+    common = COMMON.get(name) or COMMON.get(names.get(name, ""))
+    if band is None or band.wavelength is None or common is None:
+        return band is not None
+    return common.low <= band.wavelength <= common.high
 
 
 def _require_all(ours: Side, theirs: Side, found: Sequence[Band], name: str) -> None:

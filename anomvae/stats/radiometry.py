@@ -247,7 +247,7 @@ def _distance(quantiles: Floats, trained: Floats) -> float:
 def _spread(quantiles: Floats) -> Floats:
     """Return the spread of each band, from 5 to 95 %, above 0."""
     levels = quantiles[COMPARED]
-    return np.maximum(levels[-1] - levels[0], np.finfo(np.float32).tiny)
+    return np.asarray(np.maximum(levels[-1] - levels[0], np.finfo(np.float32).tiny))
 
 
 def _shifted(start: _Candidate, stored: Storage, training: Training) -> _Candidate | None:
