@@ -216,6 +216,7 @@ def test_a_position_is_used_with_a_warning_where_one_side_has_neither_names_nor_
         ("-B10,-900-3000nm", None),
         ("-B9,-B11-B12", None),
         ("-900-3000nm", ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A")),
+        ("-1340-1460nm", tuple(S2)),
     ],
 )
 def test_bands_are_chosen_by_any_spelling_and_common_name(text, names):

@@ -28,7 +28,8 @@ def selected(bands: Sequence[Band], text: str) -> list[Band]:
         Comma-separated names in any spelling (``B4``, ``B04``), common names (``red``), numbers
         (``3``), ranges of numbers (``3-7``) or of wavelengths (``450-900nm``, ``0.45-0.9um``), or
         ``good``.  What follows a minus is left out (``-1340-1460nm``, ``-B10``): of the other
-        parts, or of the good bands where there are none.  Ranges leave bad bands out.
+        parts, or of the good bands where there are none; nothing lies there in bands of other
+        wavelengths.  Ranges leave bad bands out.
 
     Raises
     ------
@@ -36,20 +37,25 @@ def selected(bands: Sequence[Band], text: str) -> list[Band]:
         When a part names no band, or none remains.
     """
     parts = [part for part in (part.strip() for part in text.split(",")) if part]
+    without = [part for part in parts if part.startswith("-") and not _called(bands, part)]
+    dropped = {band.index for part in without for band in _left_out(bands, part[1:].strip())}
     chosen: dict[int, Band] = {}
-    dropped: set[int] = set()
     for part in parts:
-        if part.startswith("-") and not _called(bands, part):
-            dropped |= {band.index for band in _matching(bands, part[1:].strip(), bad=True)}
-        else:
+        if part not in without:
             chosen |= {band.index: band for band in _matching(bands, part, bad=False)}
-    if dropped and not chosen:
+    if without and not chosen:
         chosen = {band.index: band for band in bands if not band.bad}
     remaining = [band for band in chosen.values() if band.index not in dropped]
     if not remaining:
         names = listed([band.name for band in bands])
         raise ConfigError(f"bands = {text!r} names no band. Known: {names}.")
     return remaining
+
+
+def _left_out(bands: Sequence[Band], part: str) -> list[Band]:
+    if re.fullmatch(WAVELENGTHS, part) and any(band.wavelength is not None for band in bands):
+        return _in_wavelengths(bands, part)  # a broad-band sensor may have none there
+    return _matching(bands, part, bad=True)
 
 
 def _matching(bands: Sequence[Band], part: str, *, bad: bool) -> list[Band]:
