@@ -68,7 +68,7 @@ def test_a_name_wins_over_a_number():
 
 @pytest.mark.parametrize(
     "text",
-    ["0", "6", "9-7", "purple", "3000-4000nm", "1.2.3-4nm", "..-9nm", "-6", "3-", "-", "nm", "1;2"],
+    ["0", "6", "9-7", "purple", "1.2.3-4nm", "..-9nm", "-6", "3-", "-", "nm", "1;2"],
 )
 def test_a_part_that_names_no_band_is_refused(text):
     with pytest.raises(ConfigError, match="a number from 1 to 5"):
@@ -90,7 +90,7 @@ def test_any_text_chooses_bands_or_is_refused(text):
     [
         *((SENSOR, text, "names no band") for text in ("", " ", ",", " , ")),
         (SENSOR, "gren", "Did you mean 'green'"),
-        (UNNAMED, "400-900nm", "Known: band_1, band_2"),
+        (UNNAMED, "400-900nm", "none is known"),
     ],
 )
 def test_a_text_without_bands_is_answered(bands, text, answer):
