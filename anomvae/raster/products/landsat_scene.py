@@ -118,8 +118,7 @@ class LandsatScene:
         layers = []
         pixel, saturation = self._quality(PIXEL), self._quality(SATURATION)
         if pixel is not None:
-            title = f"QA_PIXEL: {QA_PIXEL.hides}"
-            layers.append(MaskLayer(Raster(pixel), QA_PIXEL.rule, title))
+            layers.append(QA_PIXEL.layer(Raster(pixel)))
         if saturation is not None:
             title = "QA_RADSAT: saturated in a band in use, dropped, hidden by terrain"
             layers.append(MaskLayer(Raster(saturation), self._saturated(), title))
@@ -156,7 +155,7 @@ class LandsatScene:
                 elevation = f"{mtl.number(IMAGE, 'SUN_ELEVATION'):g} degrees"
                 details.append(("sun elevation", f"{elevation}, corrected"))
         if self._quality(PIXEL) is None:
-            guessed.append(f"no QA_PIXEL, so not masked: {QA_PIXEL.hides}")
+            guessed.append(QA_PIXEL.lacking)
         mission = mtl.text(IMAGE, "SPACECRAFT_ID").removeprefix("LANDSAT_")
         return ProductFacts(
             kind=f"Landsat {mission} {self.level}",
