@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from . import options
-from .outcomes import ANOMALY_FOUND
+from .outcomes import ANOMALY_FOUND, result_line
 from .output import echo
 
 
@@ -80,6 +80,6 @@ def detect(  # noqa: PLR0913 - one argument per option
             save_model=save_model,
             progress=progress,
         )
-    echo(options.result_line(result, score_options, as_json=as_json))
+    echo(result_line(result, score_options, as_json=as_json))
     if fail_on_anomaly and result.flagged:
         raise SystemExit(ANOMALY_FOUND)

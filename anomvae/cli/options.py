@@ -5,7 +5,6 @@ Paths are plain text here: the library checks them, so that a missing file is ex
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..documents import to_json
 from .logs import log_to_stderr
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..files import PathText
-    from ..mapping import MapResult, ScoreOptions
     from ..parallel import Mapper, Progress
 
 Command = Callable[..., Any]
@@ -227,22 +224,6 @@ def resolved(config: str, settings: tuple[str, ...], **values: str | None) -> Co
 
     given = [f'{key}="{value}"' for key, value in values.items() if value is not None]
     return resolve_config(config, [*settings, *given]).config
-
-
-def result_line(result: MapResult, chosen: ScoreOptions, *, as_json: bool) -> str:
-    """Summarise the result of a scene, of these options, in one line."""
-    if as_json:
-        return to_json(json.loads(result.to_json()))  # one line
-    share = result.flagged / max(result.valid, 1)
-    note = "" if result.newly_written else "  (up to date)"
-    flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
-    objects = "1 object" if result.objects == 1 else f"{result.objects} objects"
-    objects += "" if chosen.lists_all else " listed"
-    objects += f", {result.masked} masked" if result.masked else ""
-    found = "" if result.sensitivity is None else f", finds {result.sensitivity}"
-    verdict = result.verdict
-    domain = "" if verdict is None or not verdict.reasons else f", in domain: {verdict.in_domain}"
-    return f"{result.path}  {flagged}, {objects}{found}{domain}{note}"
 
 
 def require_writable(path: str, overwrite: bool, read: Iterable[PathText | None]) -> None:

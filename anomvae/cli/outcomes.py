@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..addresses import displayed
+from ..documents import to_json
 from ..errors import OutOfDomain, ScenesFailed
-from . import options
 from .output import echo
 from .streams import note
 
@@ -68,5 +69,21 @@ def _printed(
     if outcome.result is None:
         note(f"Failed: {outcome.error}")
         return None
-    echo(options.result_line(outcome.result, chosen, as_json=as_json))
+    echo(result_line(outcome.result, chosen, as_json=as_json))
     return outcome.result
+
+
+def result_line(result: MapResult, chosen: ScoreOptions, *, as_json: bool) -> str:
+    """Summarise the result of a scene, of these options, in one line."""
+    if as_json:
+        return to_json(json.loads(result.to_json()))  # one line
+    share = result.flagged / max(result.valid, 1)
+    note = "" if result.newly_written else "  (up to date)"
+    flagged = f"{result.flagged} of {result.valid} pixels flagged ({share:.2%})"
+    objects = "1 object" if result.objects == 1 else f"{result.objects} objects"
+    objects += "" if chosen.lists_all else " listed"
+    objects += f", {result.masked} masked" if result.masked else ""
+    found = "" if result.sensitivity is None else f", finds {result.sensitivity}"
+    verdict = result.verdict
+    domain = "" if verdict is None or not verdict.reasons else f", in domain: {verdict.in_domain}"
+    return f"{result.path}  {flagged}, {objects}{found}{domain}{note}"
