@@ -140,7 +140,8 @@ def _may_be(band: Band | None, name: str, names: Mapping[str, str]) -> bool:
 
 
 def _require_all(ours: Side, theirs: Side, found: Sequence[Band], name: str) -> None:
-    missing = [band for band in ours.bands if band not in found]
+    numbers = {band.index for band in found}
+    missing = [band for band in ours.bands if band.index not in numbers]
     if not missing:
         return
     elsewhere: Mapping[str, Band] = {name_of(band): band for band in theirs.bands}

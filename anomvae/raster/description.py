@@ -15,6 +15,7 @@ from datetime import date
 from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 
+from ..errors import RasterError
 from ..pixels.bands import Band, Bands
 from ..pixels.dates import date_of
 from ..pixels.wavelengths import number_of
@@ -39,10 +40,17 @@ class Description:
 
 
 def describe(dataset: DatasetReader, title: str, masks: Collection[int]) -> Description:
-    """Describe a raster, called ``title``, and its bands but those of the numbers ``masks``."""
+    """Describe a raster, called ``title``, and its bands but those of the numbers ``masks``.
+
+    Raises
+    ------
+    RasterError
+        When a scale is 0, or a scale or an offset is no number: values would be wrong.
+    """
     header, problems = _header_of(dataset)
     items = SpectralItems(dataset, header)
     radiometry = _Radiometry.of(dataset, header)
+    _require_numbers(title, radiometry, header)
     indexes = [index for index in dataset.indexes if index not in masks]
     names = _names(items, indexes)
     named = all(names) and len(set(names)) == len(names)
@@ -73,6 +81,18 @@ def describe(dataset: DatasetReader, title: str, masks: Collection[int]) -> Desc
     )
     unclear = any(names) and not named
     return Description(Bands(bands, source=len(bands), named=named, unclear=unclear), facts)
+
+
+def _require_numbers(title: str, radiometry: _Radiometry, header: EnviHeader) -> None:
+    # GDAL reads what is no number in a header as 0.
+    scales = (*radiometry.scales, *header.gains)
+    offsets = (*radiometry.offsets, *header.biases)
+    if 0 in scales or not all(map(math.isfinite, (*scales, *offsets))):
+        raise RasterError(
+            f"{title} has a scale of 0, or a scale or an offset that is no number, so its values "
+            f"are unknown. Correct its gains and offsets (data gain values in an ENVI header, "
+            f"gdal_edit.py -scale)."
+        )
 
 
 def _header_of(dataset: DatasetReader) -> tuple[EnviHeader, tuple[str, ...]]:

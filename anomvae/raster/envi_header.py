@@ -7,6 +7,7 @@ a raster of another format it reads nothing of a header; such a one is read here
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass, replace
@@ -102,17 +103,20 @@ class EnviHeader:
 
     @property
     def gains(self) -> tuple[float, ...]:
-        """The scale of each band; 1 where there is none."""
+        """The scale of each band; 1 where there is none, NaN where it is no number."""
         return self._numbers("data_gain_values", 1.0)
 
     @property
     def biases(self) -> tuple[float, ...]:
-        """The offset of each band; 0 where there is none."""
+        """The offset of each band; 0 where there is none, NaN where it is no number."""
         return self._numbers("data_offset_values", 0.0)
 
     def _numbers(self, key: str, default: float) -> tuple[float, ...]:
-        found = (number_of(self.entry(key, index)) for index in range(1, self.count + 1))
-        return tuple(default if number is None else number for number in found)
+        entries = self._lists[key]
+        if len(entries) != self.count:
+            return (default,) * self.count
+        found = map(number_of, entries)
+        return tuple(math.nan if number is None else number for number in found)
 
     @property
     def nodata(self) -> float | None:

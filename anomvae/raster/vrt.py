@@ -61,7 +61,7 @@ def references(document: bytes | str) -> Counter[Reference]:
     try:
         parser.feed(document)
         parser.close()
-    except ParseError as error:
+    except (ParseError, LookupError, ValueError) as error:  # the latter of encodings
         raise VrtError(f"it is no XML ({error})") from error
     return target.found
 

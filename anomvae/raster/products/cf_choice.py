@@ -129,6 +129,10 @@ def _layer(file: Container, variable: Variable, band_axis: str | None, access: A
             f"{file.name}: {variable.path} has one axis ({variable.axes}), and pixels have rows "
             f"and columns. Name another variable."
         )
+    if 0 in variable.shape:
+        raise RasterError(
+            f"{file.name}: {variable.path} is empty ({variable.axes}). Give another file."
+        )
     return Layer(variable, axes_of(file, variable, band_axis))
 
 
@@ -148,7 +152,7 @@ def _candidates(file: Container) -> Iterator[Variable]:
     described = {name for one in variables for name in _references(one)}
     axes = {dim for one in variables for dim in one.dims}
     for one in variables:
-        if len(_long(one)) < 2 and len(one.shape) < 3:
+        if 0 in one.shape or (len(_long(one)) < 2 and len(one.shape) < 3):
             continue
         apart = one.name in described or one.path in axes or _describes(one)
         if not apart and not any(mark in one.attributes for mark in FLAGS):

@@ -5,6 +5,7 @@ Sources: CF Conventions 1.11, section 2.5.1 (missing data), and the NetCDF Users
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,9 +42,17 @@ class Radiometry:
 
     @classmethod
     def of(cls, variable: Variable, *, fills: bool = False) -> Radiometry:
-        """Read the radiometry of a variable; ``fills``: of netCDF, which has fills by default."""
-        scale = (*variable.numbers("scale_factor"), 1.0)[0]
-        offset = (*variable.numbers("add_offset"), 0.0)[0]
+        """Read the radiometry of a variable; ``fills``: of netCDF, which has fills by default.
+
+        Raises
+        ------
+        ValueError
+            When its scale or offset is no single number that can be one.
+        """
+        scale = _factor(variable, "scale_factor", 1.0)
+        offset = _factor(variable, "add_offset", 0.0)
+        if scale == 0:
+            raise _no_factor(variable, "scale_factor", "0")
         found = [*variable.numbers("_FillValue"), *variable.numbers("missing_value")]
         if not found and fills and variable.dtype.kind == "f":
             found = [UNWRITTEN]
@@ -53,7 +62,7 @@ class Radiometry:
         if unit == "%" and reflectance:
             scale, offset, unit = scale / 100, offset / 100, "1"
         finite = dict.fromkeys(float(value) for value in found if np.isfinite(value))
-        return cls(float(scale), float(offset), tuple(finite), low, high, unit)
+        return cls(scale, offset, tuple(finite), low, high, unit)
 
     @property
     def nodata(self) -> float | None:
@@ -64,6 +73,22 @@ class Radiometry:
     def is_plain(self) -> bool:
         """Whether one fill value marks all that is no data."""
         return len(self.fills) < 2 and self.low is None and self.high is None
+
+
+def _factor(variable: Variable, name: str, default: float) -> float:
+    if name not in variable.attributes:
+        return default
+    numbers = variable.numbers(name)
+    if len(numbers) != 1 or not math.isfinite(numbers[0]):
+        stated = variable.text(name) or ", ".join(map(str, numbers[:4])) or "empty"
+        raise _no_factor(variable, name, stated)
+    return float(numbers[0])
+
+
+def _no_factor(variable: Variable, name: str, stated: str) -> ValueError:
+    return ValueError(
+        f"{variable.path} has {name} = {stated[:40]}, but one number makes its values physical"
+    )
 
 
 def _range(variable: Variable) -> tuple[float | None, float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 
+from ...documents import require_regular
 from ...errors import RasterError
 from .hdf5 import SIGNATURE, open_hdf5
 from .netcdf3 import SIGNATURES, open_netcdf3
@@ -23,6 +24,7 @@ def open_container(path: str, name: str | None = None) -> AbstractContextManager
     if os.path.isdir(path):
         return open_zarr(path, name)
     try:
+        require_regular(path)
         with open(path, "rb") as file:
             start = file.read(8)
     except FileNotFoundError as error:

@@ -32,7 +32,7 @@ from .cf_values import Cleaned, Flipped, Joined, Radiometry
 from .containers import open_container
 from .emit import emit_dataset, is_emit
 from .files import ProductFiles
-from .hdf5 import HDF5File
+from .hdf5 import HDF5File, reading
 from .product import Product, ProductOptions
 from .variables import Container, StoredCube
 
@@ -108,7 +108,7 @@ class Cube(Product):
         """
         if self.index is not None:
             return (self,)
-        with open_container(self.path) as file:
+        with open_container(self.path) as file, reading(file.name):
             times = _times(file, self._layers(file, access))
         if len(times) < 2:
             return (self,)
@@ -135,7 +135,9 @@ class Cube(Product):
     ) -> Iterator[Sequence[Dataset]]:
         """Open the file once for dates of it; the context closes it."""
         with open_container(self.path, displayed(self.name)) as file:
-            yield list(self._datasets(file, access, parts))
+            with reading(file.name):
+                datasets = list(self._datasets(file, access, parts))
+            yield datasets
 
     def _layers(self, file: Container, access: Access) -> tuple[Layer, ...]:
         return layers_of(file, self.member, self.band_axis, access)

@@ -6,9 +6,10 @@ of the lookup table in the group ``location``; the mask file beside the product 
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
@@ -30,7 +31,7 @@ from ..product_facts import ProductFacts
 from .cf_grid import crs_text, transform_of
 from .cf_values import Radiometry
 from .glt import Orthorectified
-from .hdf5 import HDF5File, HDF5Variable, open_hdf5
+from .hdf5 import HDF5File, HDF5Variable, open_hdf5, reading
 from .product import Product, ProductOptions
 from .swath import control_points
 from .variables import StoredCube
@@ -101,7 +102,8 @@ class Emit(Product):
         """Open the pixels on their grid; the context closes the file."""
         masks = () if self.mask is None else _mask_layers(EmitMask(self.mask, self.mask, self.path))
         with open_hdf5(self.path, displayed(self.name)) as file:
-            dataset = emit_dataset(file, self.path, self.date)
+            with reading(file.name):
+                dataset = emit_dataset(file, self.path, self.date)
             guessed = (*dataset.facts.guessed, *(() if masks else (NO_MASK,)))
             yield replace(dataset, masks=masks, facts=replace(dataset.facts, guessed=guessed))
 
@@ -142,7 +144,9 @@ class EmitMask(Product):
             names = _flags(file, variable)
             items = tuple(Band(number, name) for number, name in enumerate(names, start=1))
             bands = Bands(items, source=len(items), named=len(set(names)) == len(names))
-            yield _on_grid(file, variable, bands, (self.path,), located)
+            with reading(file.name):
+                dataset = _on_grid(file, variable, bands, (self.path,), located)
+            yield dataset
 
 
 def is_emit(file: HDF5File) -> bool:
@@ -209,14 +213,20 @@ def _bands(file: HDF5File, variable: HDF5Variable) -> tuple[Bands, tuple[str, ..
             plain,
             index=index + 1,
             name=f"band_{index + 1}",
-            wavelength=round(lists["wavelengths"][index], 4) if "wavelengths" in lists else None,
-            fwhm=round(lists["fwhm"][index], 4) if "fwhm" in lists else None,
+            wavelength=_length(lists, "wavelengths", index),
+            fwhm=_length(lists, "fwhm", index),
             bad="" if lists.get("good_wavelengths", [1.0] * count)[index] else BAD,
         )
         for index in range(count)
     )
     missing = () if "wavelengths" in lists else (NO_WAVELENGTHS,)
     return Bands(items, source=count, named=False), missing
+
+
+def _length(lists: Mapping[str, Sequence[float]], name: str, index: int) -> float | None:
+    """Return an entry of a list, nm; None where there is none, or it is no length."""
+    value = lists[name][index] if name in lists else 0.0
+    return round(value, 4) if 0 < value < math.inf else None
 
 
 def _on_grid(

@@ -21,6 +21,7 @@ from ...identity import is_sidecar
 from ...names import is_unfinished, printable
 from ..access import DEFAULT, Access
 from . import recognise, recognise_special
+from .envi import SUFFIXES
 from .product import DEFAULT_OPTIONS, Product, ProductOptions
 
 log = logging.getLogger(__name__)
@@ -215,5 +216,7 @@ class _Search:
 def _is_raster(path: str) -> bool:
     """Return whether a file has the name of a raster."""
     suffix = PurePath(path).suffix.lower()
-    headers = (f"{path}{HEADER}", os.path.splitext(path)[0] + HEADER)
+    headers = [f"{path}{HEADER}"]
+    if suffix in SUFFIXES:  # of any other file, a preview or a document, it is no header
+        headers.append(os.path.splitext(path)[0] + HEADER)
     return suffix in RASTERS or (suffix != HEADER and any(map(os.path.isfile, headers)))

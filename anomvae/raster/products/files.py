@@ -147,7 +147,8 @@ class ProductFiles:
         """Read a metadata file of XML; a damaged one raises `RasterError`."""
         try:
             return fromstring(self.content(name))
-        except ParseError as error:
+        # Of an encoding that is unknown, or of several bytes, Python raises errors of its own.
+        except (ParseError, LookupError, ValueError) as error:
             raise self._damaged(name, f"it is no XML ({error})") from error
 
     def json(self, name: str) -> object:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...addresses import displayed
 from ...documents import require_regular
-from ...errors import RasterError
+from ...errors import AnomvaeError, RasterError
 from ...names import printable
 from ..losses import DAMAGED
 from .hdf5_attributes import FAILURES, attributes_of, words_of
@@ -114,6 +114,7 @@ class HDF5File(Container):
                 item = self._item(path)
                 if _is_array(item):
                     self._require_inside(item, path)
+                    _require_filters(self.name, item)
                 self.known[name] = self._described(item, name) if _is_array(item) else None
         return self.known[name]
 
@@ -234,7 +235,7 @@ def reading(name: str) -> Iterator[None]:
     """Read what a file called ``name`` states; a failure of h5py becomes a `RasterError`."""
     try:
         yield
-    except RasterError:
+    except AnomvaeError:
         raise
     except FileNotFoundError as error:
         raise RasterError(f"{name} does not exist. Check the path.") from error
@@ -246,9 +247,25 @@ def reading(name: str) -> Iterator[None]:
 def _is_array(item: Any) -> bool:  # noqa: ANN401 - as above
     import h5py
 
-    if not isinstance(item, h5py.Dataset) or not item.shape or item.dtype.kind not in "biuf":
+    if not isinstance(item, h5py.Dataset) or not item.size or not item.shape:
+        return False
+    if item.dtype.kind not in "biuf":
         return False
     return not bytes(item.attrs.get("NAME", b"")).startswith(INVISIBLE)
+
+
+def _require_filters(name: str, dataset: h5py.Dataset) -> None:
+    """Require that what compresses an array is at hand: h5py reads it only when it reads pixels."""
+    import h5py
+
+    stored = dataset.id.get_create_plist()
+    filters = [stored.get_filter(number) for number in range(stored.get_nfilters())]
+    lacking = [str(one[0]) for one in filters if not h5py.h5z.filter_avail(one[0])]
+    if lacking:
+        raise RasterError(
+            f"{name}: {dataset.name} is compressed by the HDF5 filter {lacking[0]}, which is not "
+            f"installed. Store it by another one (h5repack -f GZIP=4 IN OUT)."
+        )
 
 
 def _paths(group: h5py.Group) -> Iterator[str]:

@@ -34,7 +34,9 @@ FILE = re.compile(
     r"\.(?P<layer>B\d[\dA]|Fmask)\.tif",
     re.IGNORECASE,
 )
-"""A band or the mask; layers of angles (SZA, SAA, VZA, VAA) are no data."""
+"""A band or the mask."""
+ANGLES = re.compile(r"HLS\..+\.[SV][ZA]A\.tif", re.IGNORECASE)
+"""Angles of the sun and of the view (SZA, SAA, VZA, VAA), which are no data."""
 FMASK_LAYER = "FMASK"
 REFLECTANCE, TEMPERATURE = 1e-4, 1e-2
 """Scales of reflectance, and of brightness temperature in degrees Celsius."""
@@ -78,7 +80,11 @@ class Hls(Product):
     @property
     def paths(self) -> tuple[str, ...]:
         """The archive, or the files of the granule in its folder, those of angles, too."""
-        return self.files.starting(self.stem.upper()).paths
+        own = self.files.starting(self.stem.upper())
+        if own.archive is not None:
+            return own.paths
+        # Results may lie beside them: these are called <granule>.anomaly.tif.
+        return tuple(own.path(name) for name in (*own.matching(FILE), *own.matching(ANGLES)))
 
     @property
     def date(self) -> date | None:

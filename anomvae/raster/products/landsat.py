@@ -81,7 +81,8 @@ class Landsat(Product):
     @property
     def paths(self) -> tuple[str, ...]:
         """The archive, or the files of the product in its folder."""
-        return self.files.starting(*self.ids, "MTL.").paths
+        # Results may lie beside them: these are called <identifier>.anomaly.tif.
+        return self.files.starting(*(f"{one}_" for one in self.ids), "MTL.").paths
 
     @property
     def date(self) -> date | None:

@@ -98,10 +98,14 @@ class LandsatScene:
         return scale / sun, offset / sun
 
     def _pair(self, group: str, quantity: str, key: str) -> tuple[float, float]:
-        return (
-            self.mtl.number(group, f"{quantity}_MULT_BAND_{key}"),
-            self.mtl.number(group, f"{quantity}_ADD_BAND_{key}"),
-        )
+        name = f"{quantity}_MULT_BAND_{key}"
+        scale = self.mtl.number(group, name)
+        if not scale > 0:
+            raise RasterError(
+                f"{self.mtl.path} has {name} = {scale:g}, which scales nothing: it is damaged. "
+                f"Fetch the product again."
+            )
+        return scale, self.mtl.number(group, f"{quantity}_ADD_BAND_{key}")
 
     def _path(self, file: str) -> str:
         """Return the path of a file that the metadata name; only the product's own are taken."""

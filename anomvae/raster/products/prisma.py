@@ -27,7 +27,7 @@ from ..losses import DAMAGED
 from ..mask_layers import MaskLayer
 from ..mask_rules import Classes
 from ..product_facts import ProductFacts
-from .hdf5 import HDF5File, open_hdf5
+from .hdf5 import HDF5File, open_hdf5, reading
 from .hdf5_layer import HDF5Layer
 from .prisma_bands import prisma_bands
 from .prisma_cube import Detector, PrismaCube
@@ -97,26 +97,30 @@ class Prisma(Product):
         """
         level = self._level()
         with open_hdf5(self.name) as file:
-            swath = _swath(file, level)
-            # L2 stores 0 outside the scene, and where the atmospheric correction failed.  Radiance
-            # of L1 is 0 in deep absorption bands, too, but not in green light.
-            nodata = None if level == "L1" else 0.0
-            cube = _cube(file, swath, light=None if nodata == 0 else GREEN)
-            bands = prisma_bands(cube, nodata)
-            where = place_of(file, swath, cube.shape, level)
-            masks = self._masks(file, swath)
-            unmasked = tuple(_unmasked(masks, cube))
-            facts = ProductFacts(f"PRISMA {level}", self.date, UNITS[level], guessed=unmasked)
-            yield ArrayDataset(
-                file.name,
-                where.grid,
-                bands,
-                cube,
-                where,
-                (self.name,),
-                masks=masks,
-                facts=facts,
-            )
+            with reading(file.name):
+                dataset = self._dataset(file, level)
+            yield dataset
+
+    def _dataset(self, file: HDF5File, level: str) -> ArrayDataset:
+        swath = _swath(file, level)
+        # L2 stores 0 outside the scene, and where the atmospheric correction failed.  Radiance of
+        # L1 is 0 in deep absorption bands, too, but not in green light.
+        nodata = None if level == "L1" else 0.0
+        cube = _cube(file, swath, light=None if nodata == 0 else GREEN)
+        bands = prisma_bands(cube, nodata)
+        where = place_of(file, swath, cube.shape, level)
+        masks = self._masks(file, swath)
+        unmasked = tuple(_unmasked(masks, cube))
+        return ArrayDataset(
+            file.name,
+            where.grid,
+            bands,
+            cube,
+            where,
+            (self.name,),
+            masks=masks,
+            facts=ProductFacts(f"PRISMA {level}", self.date, UNITS[level], guessed=unmasked),
+        )
 
     def _level(self) -> str:
         match = NAME.fullmatch(os.path.basename(self.name))

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from ...errors import RasterError
+from ...errors import RasterError, listed
 from ...pixels.wavelengths import number_of
 from .files import ProductFiles
 from .sentinel2_bands import MSI, OFFSETS_SINCE, QUANTIFICATION
+
+CIRRUS = "B10"
+"""The band that has no surface reflectance."""
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,12 @@ def _has_offsets(baseline: str) -> bool:
 
 
 def _offsets(path: str, root: Element, tag: str) -> dict[str, float]:
-    found = root.iter(tag)
-    return {one.get("band_id", ""): _finite(path, tag, one.text or "") for one in found}
+    found = {one.get("band_id", ""): _finite(path, tag, one.text or "") for one in root.iter(tag)}
+    numbers = zip(map(str, range(len(MSI))), MSI, strict=True)
+    lacking = [band for number, band in numbers if number not in found and band != CIRRUS]
+    if found and lacking:
+        raise _damaged(path, f"it has a {tag} of {len(found)} bands, but none of {listed(lacking)}")
+    return found
 
 
 def _spectrum(path: str, band: str, spectrum: Element | None) -> tuple[float | None, float | None]:

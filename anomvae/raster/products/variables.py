@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...pixels.tiling import Window, shape_of
+from ...pixels.wavelengths import number_of
 from ..array_dataset import StoredArray
 
 HUGE_BYTES = 64_000_000
@@ -75,9 +76,12 @@ class Variable(ABC):
         return value.strip() if isinstance(value, str) else ""
 
     def numbers(self, name: str) -> tuple[float, ...]:
-        """Return an attribute that is numbers; empty where there is none."""
+        """Return an attribute that is numbers, or a number as text; empty where there is none."""
         value = self.attributes.get(name, ())
-        return () if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        number = number_of(value)
+        return () if number is None else (number,)
 
 
 class Container(ABC):
