@@ -1,5 +1,6 @@
 """Products of every kind in hostile surroundings: damaged metadata, pipes, results beside them."""
 
+import json
 import os
 import re
 import shutil
@@ -276,3 +277,26 @@ def test_members_that_lead_out_of_an_archive_are_never_read(tmp_path):
                 zipped.writestr(f"../outside/{file.name}", b"")
 
     assert run("info", archive).code == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [("shape", -1, "shape"), ("shape", None, "shape"), ("shape", [[4]], "shape")],
+)
+def test_metadata_of_zarr_that_are_no_lengths_are_damaged(key, value, word, tmp_path):
+    folder = tmp_path / "a.zarr" / "cube"
+    folder.mkdir(parents=True)
+    head = {"zarr_format": 2, "dtype": "<f4", "order": "C", "compressor": None, "filters": None}
+    head |= {"shape": [2, 2], "chunks": [2, 2], "fill_value": None}
+    (folder / ".zarray").write_text(json.dumps(head | {key: value}))
+
+    refused(run("info", tmp_path / "a.zarr"), 3, "cube/.zarray is damaged", word)
+
+
+@pytest.mark.parametrize("attributes", [None, 5, [1.5], "text"])
+def test_attributes_of_zarr_that_are_no_table_are_damaged(attributes, tmp_path):
+    (tmp_path / "a.zarr").mkdir()
+    head = {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+    (tmp_path / "a.zarr" / "zarr.json").write_text(json.dumps(head))
+
+    refused(run("info", tmp_path / "a.zarr"), 3, "zarr.json is damaged: it is no table")

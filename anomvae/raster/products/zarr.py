@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,11 +99,15 @@ def open_zarr(root: str, name: str | None = None, access: Access = DEFAULT) -> I
         if path.name not in METADATA:
             continue
         document = files.json(file)
-        if not isinstance(document, dict):
-            raise RasterError(f"{title}: {file} is damaged: it is no table. Fetch it again.")
         where, attributes = str(path.parent), document
-        if path.name == "zarr.json":
+        if path.name == "zarr.json" and isinstance(document, dict):
             attributes = document.get("attributes", {})
+        if not isinstance(document, dict) or not isinstance(attributes, dict):
+            raise RasterError(f"{title}: {file} is damaged: it is no table. Fetch it again.")
+        if not _are_lengths(document.get("shape", [])):
+            raise RasterError(
+                f"{title}: {file} is damaged: its shape is no list of lengths. Fetch it again."
+            )
         if path.name == ".zarray" or document.get("node_type") == "array":
             arrays[where] = document
         if path.name != ".zarray":
@@ -135,12 +139,24 @@ def _variable(
         attributes = {**attributes, "_FillValue": (fill,)}
     named = document.get("dimension_names") or (axes.split("\n") if isinstance(axes, str) else ())
     shape = tuple(document["shape"])
-    dims = tuple(_dim(path, str(dim or "")) for dim in named)
-    grid = document.get("chunk_grid", {}).get("configuration", {}).get("chunk_shape")
-    chunks = tuple(document.get("chunks") or grid or shape)
+    dims = tuple(_dim(path, str(dim or "")) for dim in (named if isinstance(named, list) else ()))
+    chunks = _chunks(document, shape)
     if len(dims) != len(shape):
         dims = ("",) * len(shape)
     return ZarrVariable(path, dims, shape, native(dtype), chunks, attributes, handle)
+
+
+def _chunks(document: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[int, ...]:
+    found: Any = document.get("chunks")
+    for key in ("chunk_grid", "configuration", "chunk_shape") if found is None else ():
+        table = document if key == "chunk_grid" else found
+        found = table.get(key) if isinstance(table, Mapping) else None
+    usable = _are_lengths(found) and len(found) == len(shape) and all(found)
+    return tuple(found) if usable else shape
+
+
+def _are_lengths(found: object) -> TypeGuard[list[int]]:
+    return isinstance(found, list) and all(type(one) is int and one >= 0 for one in found)
 
 
 def _dim(path: str, name: str) -> str:
