@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import zipfile
 
 import h5py
@@ -300,3 +301,12 @@ def test_attributes_of_zarr_that_are_no_table_are_damaged(attributes, tmp_path):
     (tmp_path / "a.zarr" / "zarr.json").write_text(json.dumps(head))
 
     refused(run("info", tmp_path / "a.zarr"), 3, "zarr.json is damaged: it is no table")
+
+
+@pytest.mark.parametrize("command", ["info", "detect"])
+def test_without_h5py_one_line_names_the_extra(command, tmp_path, monkeypatch):
+    path = EMIT().write(EMIT().cube(), tmp_path)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    target = ("-o", tmp_path / "out") if command == "detect" else ()
+
+    refused(run(command, path, *target), 3, "needs h5py", "anomvae[products]")
