@@ -22,6 +22,7 @@ from anomvae.testing.products import (
     HDF5,
     PRISMA,
     WRITERS,
+    EnMAP,
     EnviCube,
     Hls,
     Landsat,
@@ -310,3 +311,33 @@ def test_without_h5py_one_line_names_the_extra(command, tmp_path, monkeypatch):
     target = ("-o", tmp_path / "out") if command == "detect" else ()
 
     refused(run(command, path, *target), 3, "needs h5py", "anomvae[products]")
+
+
+@pytest.mark.parametrize(
+    ("writer", "end", "pattern"),
+    [
+        (Sentinel2(), "MTD_TL.xml", r"EPSG:\d+"),
+        (EnMAP(), "METADATA.XML", r'(?<=<bandID number=")\d+'),
+        (Landsat(), "MTL.json", r'(?<=REFLECTIVE_LINES": )"?\d+"?'),
+    ],
+    ids=["Sentinel-2", "EnMAP", "Landsat"],
+)
+def test_a_number_of_thousands_of_digits_is_one_sentence(writer, end, pattern, tmp_path):
+    path = writer.write(writer.cube(), tmp_path)
+    (document,) = path.rglob(f"*{end}")
+    changed, count = re.subn(
+        pattern, "EPSG:" * ("EPSG" in pattern) + "9" * 5000, document.read_text()
+    )
+    assert count
+    document.write_text(changed)
+
+    with pytest.raises(RasterError) as error:
+        read(path)
+    assert is_sentence(error)
+
+
+def test_an_axis_of_thousands_of_digits_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cube"] = np.zeros((4, 5, 6))
+
+    refused(run("info", tmp_path / "a.h5", "--band-axis", "9" * 5000), 2, "has the axes")

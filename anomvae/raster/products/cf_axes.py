@@ -135,8 +135,8 @@ class _Search:
         names = [axis_name(dim, axis) for axis, dim in enumerate(self.variable.dims)]
         wanted = {name.strip(), f"axis {name.strip()}"}
         matching = [axis for axis, known in enumerate(names) if known in wanted]
-        if name.strip().isdecimal() and int(name) < len(names) and not matching:
-            matching = [int(name)]
+        if not matching:
+            matching = [axis for axis in range(len(names)) if str(axis) == name.strip()]
         if len(matching) != 1:
             raise ConfigError(
                 f"--band-axis {name}: {self.variable.path} of {self.file.name} has the axes "

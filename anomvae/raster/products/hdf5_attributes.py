@@ -12,7 +12,7 @@ from .variables import Attribute, numbers_of
 
 MOST_NUMBERS = 10_000
 """Numbers, or texts, of an attribute."""
-FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, UnicodeError)
+FAILURES = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 """What h5py raises for a damaged file."""
 
 

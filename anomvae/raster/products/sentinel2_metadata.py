@@ -11,6 +11,8 @@ from ...pixels.wavelengths import number_of
 from .files import ProductFiles
 from .sentinel2_bands import MSI, OFFSETS_SINCE, QUANTIFICATION
 
+MOST_DIGITS = 9
+"""Digits of a code; Python refuses to read a number of thousands."""
 CIRRUS = "B10"
 """The band that has no surface reflectance."""
 
@@ -98,8 +100,8 @@ def read_place(files: ProductFiles, name: str) -> TilePlace:
     """
     root, path = files.xml(name), files.path(name)
     code = _text(root, "HORIZONTAL_CS_CODE").rpartition(":")[2]
-    if not code.isdecimal():
-        raise _damaged(path, f"its coordinate reference system is {code!r}, not EPSG:<code>")
+    if not code.isdecimal() or len(code) > MOST_DIGITS:
+        raise _damaged(path, f"its coordinate reference system is {code[:20]!r}, not EPSG:<code>")
     corner = _number(path, root, "ULX"), _number(path, root, "ULY")
     size = _number(path, root, "NROWS") * _number(path, root, "XDIM")
     return TilePlace(int(code), corner, size)

@@ -12,6 +12,7 @@ from ...pixels.bands import Band, Bands
 from ...pixels.wavelengths import number_of
 from .spectrometer import BandTags, Level
 
+MOST_DIGITS = 10
 AGAIN = "Fetch or unpack the product again."
 
 
@@ -45,13 +46,18 @@ def _band(element: Element, tags: BandTags, path: str) -> Band:
     number = (element.get(tags.number) or element.findtext(tags.number) or "").strip()
     named = (tags.wavelength, tags.fwhm, tags.gain, tags.offset)
     wavelength, fwhm, gain, offset = (_number(element, tag) for tag in named)
-    if not (number.isdecimal() and wavelength and fwhm and gain) or offset is None:
+    index = _index_of(number)
+    if not (index and wavelength and fwhm and gain) or offset is None:
         raise RasterError(
             f"{path} is damaged: band {number or '?'} lacks one of its number, {', '.join(named)}. "
             f"{AGAIN}"
         )
-    index = int(number)
     return Band(index, f"Band {index}", wavelength, scale=gain, offset=offset, fwhm=fwhm)
+
+
+def _index_of(text: str) -> int | None:
+    # Python refuses to read a number of thousands of digits.
+    return int(text) if text.isdecimal() and len(text) < MOST_DIGITS else None
 
 
 def _number(element: Element, path: str) -> float | None:
@@ -61,14 +67,13 @@ def _number(element: Element, path: str) -> float | None:
 def _bad_bands(root: Element, count: int) -> Iterator[tuple[int, str]]:
     """Yield numbers of bands that are bad, and why: without any value, or not delivered."""
     for position, band in enumerate(root.findall("product/bandStatistics/bandID"), start=1):
-        label = band.get("number") or ""
         if _number(band, "stdDeviation") == 0 and (_number(band, "mean") or 0.0) < 0:
-            yield int(label) if label.isdecimal() else position, "no data (bandStatistics)"
+            yield _index_of(band.get("number") or "") or position, "no data (bandStatistics)"
     lists = [
         root.findtext(f"specific/{detector}ProductQuality/expectedChannelsList") or ""
         for detector in ("vnir", "swir")
     ]
     if all(lists):
-        expected = set(map(int, re.findall(r"\d+", ",".join(lists))))
+        expected = set(map(_index_of, re.findall(r"\d+", ",".join(lists))))
         for number in set(range(1, count + 1)) - expected:
             yield number, "not delivered (expectedChannelsList)"
