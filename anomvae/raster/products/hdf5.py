@@ -41,8 +41,8 @@ SLOTS = 10_007
 """Places for chunks in the cache of an array: of two chunks in one place it keeps one."""
 
 
-class ElsewhereError(RasterError):
-    """Data lie in another file."""
+class NotAtHandError(RasterError):
+    """Data lie in another file, or are compressed by what is not installed."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class HDF5File(Container):
     def variables(self) -> list[HDF5Variable]:
         """Return all arrays of real numbers in the file, in order of their paths.
 
-        What lies in other files is left out; `find` refuses it.
+        What is not at hand is left out if an array of two axes remains; `find` refuses it.
         """
         return list(self._variables)
 
@@ -158,14 +158,17 @@ class HDF5File(Container):
     def _variables(self) -> tuple[HDF5Variable, ...]:
         with reading(self.name):
             paths = sorted(islice(_paths(self.handle), MOST_OBJECTS))
-        found = map(self._find_inside, paths)
-        return tuple(variable for variable in found if variable is not None)
-
-    def _find_inside(self, path: str) -> HDF5Variable | None:
-        try:
-            return self.find(path)
-        except ElsewhereError:
-            return None
+        found: list[HDF5Variable | None] = []
+        refusals: list[NotAtHandError] = []
+        for path in paths:
+            try:
+                found.append(self.find(path))
+            except NotAtHandError as error:
+                refusals.append(error)
+        variables = tuple(variable for variable in found if variable is not None)
+        if refusals and not any(len(variable.shape) > 1 for variable in variables):
+            raise refusals[0]
+        return variables
 
     def member(self, variable: Variable) -> str:
         """Return how a user names one of its variables."""
@@ -199,8 +202,8 @@ class HDF5File(Container):
                 raise self._elsewhere(path, "its numbers come from a missing or virtual array")
             self._require_inside(inner, source.dset_name)
 
-    def _elsewhere(self, path: str, reason: str) -> ElsewhereError:
-        return ElsewhereError(
+    def _elsewhere(self, path: str, reason: str) -> NotAtHandError:
+        return NotAtHandError(
             f"{self.name}: {path!r} is not read, because {printable(reason)}. Copy all data into "
             f"one file (h5repack, nccopy, h5py)."
         )
@@ -262,7 +265,7 @@ def _require_filters(name: str, dataset: h5py.Dataset) -> None:
     filters = [stored.get_filter(number) for number in range(stored.get_nfilters())]
     lacking = [str(one[0]) for one in filters if not h5py.h5z.filter_avail(one[0])]
     if lacking:
-        raise RasterError(
+        raise NotAtHandError(
             f"{name}: {dataset.name} is compressed by the HDF5 filter {lacking[0]}, which is not "
             f"installed. Store it by another one (h5repack -f GZIP=4 IN OUT)."
         )
