@@ -20,7 +20,7 @@ from .variables import StoredCube, Variable
 
 MOST_BYTES = 32_000_000
 """Bytes of the swath that are read at once."""
-BLOCK = (256, 256)
+BLOCK = (128, 128)
 """Pixels of the grid that are read together: the rows of a swath lie across it."""
 
 
