@@ -50,7 +50,7 @@ def lines(stored, row):
 
 def test_windows_of_chunks_that_span_the_grid_decompress_the_file_once(cube, folder, caplog):
     path, chunk = cube
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "anomvae")
 
     with open_hdf5(str(path)) as file:
         stored = StoredCube(file.variable("cube"), 0, 1, 2)
@@ -70,7 +70,7 @@ def test_windows_of_chunks_that_span_the_grid_decompress_the_file_once(cube, fol
 
 def test_one_window_unpacks_nothing(cube, folder, caplog):
     path, chunk = cube
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "anomvae")
 
     with open_hdf5(str(path)) as file:
         found = lines(StoredCube(file.variable("cube"), 0, 1, 2), 0)

@@ -145,7 +145,7 @@ def _entry(header: dict[str, Any], path: PathText) -> dict[str, Any]:
         ) from error
     if version > FORMAT:
         raise ModelFileError(
-            f"{path} has format {version}, written by anomvae {_writer(entry)}; this "
+            f"{path} has format {version!s:.20}, written by anomvae {_writer(entry)}; this "
             f"version reads up to {FORMAT}. Update anomvae (pip install -U anomvae)."
         )
     rest = {key: value for key, value in entry.items() if key != "checksum"}

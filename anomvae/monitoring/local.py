@@ -54,9 +54,9 @@ class LocalScene:
         A copy may set the time of an original; the time at which its entry was written stays.
         """
         entries = self.entries
+        states = [path.stat() for path in entries]
         if entries == [self.path]:
             return identify(self.path)
-        states = [path.stat() for path in entries]
         return FileIdentity(
             self.path.name,
             sum(state.st_size for state in states),

@@ -176,7 +176,8 @@ def _require_same_names(pairs: Sequence[tuple[Band, Band]], name: str) -> None:
     known = {name_of(band): band for band, _ in pairs if not is_number(band.name)}
     for band, other in pairs:
         own = known.get(name_of(other), band)
-        if own is not band and name_of(other) and not is_number(other.name):
+        same = name_of(band) == name_of(other)  # as may be the canonical names of several bands
+        if own is not band and not same and name_of(other) and not is_number(other.name):
             raise BandMismatch(
                 f"{name}: band {other.name} lies where this detector has {band.name} "
                 f"({other.wavelength or 0:g} nm), not {own.name} ({own.wavelength or 0:g} nm). "

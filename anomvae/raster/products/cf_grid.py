@@ -145,14 +145,17 @@ def _transform(xs: _Coordinate, ys: _Coordinate) -> Transform:
 
 
 def _mapping(file: Container, variable: Variable) -> Mapping[str, Attribute]:
-    """Return the attributes of the grid mapping of a variable, in its group or above."""
+    """Return the attributes of the grid mapping of a variable, in its group or above.
+
+    Without one they are those of the variable itself, which may state its system.
+    """
     named = variable.text("grid_mapping").split(":")[0].split()
     for name in named[:1] or ("crs", "spatial_ref"):
         for path in _paths(variable, name):
             attributes = file.attributes(path)
             if attributes:
                 return attributes
-    return {}
+    return variable.attributes
 
 
 def _paths(variable: Variable, name: str) -> Iterator[str]:

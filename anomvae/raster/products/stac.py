@@ -151,11 +151,12 @@ def recognise_stac(name: str, options: ProductOptions) -> StacItem | None:
     path = local_path(name)
     if is_local(path):
         return _in_file(path, options) if NAMES.search(path) and os.path.isfile(path) else None
-    if urlsplit(path).scheme.lower() not in {"http", "https"}:
+    try:
+        address = urlsplit(path)
+    except ValueError:  # no address: opening it as a raster names the fault
         return None
-    if not (NAMES.search(_path_in(path)) or OF_API.search(_path_in(path))):
-        return None
-    return product_of(path, options)
+    item = NAMES.search(address.path) or OF_API.search(address.path)
+    return product_of(path, options) if item and address.scheme in {"http", "https"} else None
 
 
 def product_of(name: str, options: ProductOptions) -> StacItem:

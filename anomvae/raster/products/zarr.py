@@ -172,4 +172,7 @@ def _attributes(table: Mapping[str, Any]) -> dict[str, Attribute]:
             found[name] = "\n".join(values)
         elif values and all(isinstance(one, int | float) for one in values):
             found[name] = numbers_of(np.asarray(values))
+    system = table.get("_CRS")  # as GDAL writes it
+    if isinstance(system, dict) and isinstance(system.get("wkt"), str):
+        found["crs_wkt"] = system["wkt"]
     return found
