@@ -68,6 +68,7 @@ def test_a_changed_model_scores_again_and_keeps_the_earlier_map(tmp_path, clock)
         ({"threshold": "sigma:4"}, 2),
         ({"mask": "mask.tif"}, 2),
         ({"radiometry": "as-stored"}, 2),
+        ({"resolution": 10}, 2),
         ({"alert": {"min_area_px": 4}}, 2),
         ({"alert": {"min_objects": 3}}, 1),
     ],

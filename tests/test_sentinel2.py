@@ -14,6 +14,8 @@ from support.scene_files import read
 import anomvae
 from anomvae.config import resolve_config
 from anomvae.errors import ConfigError
+from anomvae.monitoring.scoring import scene_of
+from anomvae.monitoring.sources import FoundScene
 from anomvae.raster import Scene
 from anomvae.raster.products import Raster, recognise
 from anomvae.testing.products import Sentinel2
@@ -297,3 +299,20 @@ def test_real_metadata_with_small_images_are_a_scene(tmp_path, start, date, cent
         assert 15 < opened.bands.items[0].fwhm < 25  # ESA: 20 nm
         assert np.allclose(opened.read((slice(0, 9), slice(0, 9))), 0.3 + offset)
         assert opened.newest.dataset.masks[0].title.startswith("SCL")
+
+
+def test_a_watch_scores_the_grid_that_its_model_was_trained_on(tmp_path):
+    writer = Sentinel2()
+    path = writer.write(writer.cube(), tmp_path)
+    found = FoundScene("a", "a", (str(path),), product=recognise(path))
+    rows = {side: _rows(scene_of(found, resolution=side)) for side in (None, 10, 20, 60)}
+
+    assert rows == {None: 60, 10: 120, 20: 60, 60: 20}
+    for product in (recognise(path), Raster("a.tif")):
+        with pytest.raises(ConfigError, match="30"):
+            product.at(30)
+
+
+def _rows(scene):
+    with scene.open() as opened:
+        return opened.grid.shape[0]

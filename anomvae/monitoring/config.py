@@ -116,6 +116,8 @@ class SiteConfig(Table):
     """Pixels by which what is hidden grows."""
     nodata: tuple[FiniteFloat, ...] = ()
     """Stored values of the scenes that are no data, beyond those that the files declare."""
+    resolution: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    """Side of a pixel, metres, of products with several grids; None: their default."""
     radiometry: Literal["auto", "as-stored"] = "auto"
     """Whether the data may decide how values are stored where files do not state it."""
     threshold: str | None = None

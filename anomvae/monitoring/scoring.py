@@ -40,6 +40,7 @@ def scoring_of(site: SiteConfig) -> Scoring:
             site.nodata,
             access,
             mask_dilate=site.mask_dilate,
+            resolution=site.resolution,
             radiometry=site.radiometry,
         )
         (outcome,) = score_scenes(detector, [scene], folder, options)
@@ -77,6 +78,7 @@ def scene_of(
     access: Access | None = None,
     *,
     mask_dilate: int = 0,
+    resolution: float | None = None,
     radiometry: str = "auto",
 ) -> Scene:
     """Return the scene to score, with the earlier dates it is compared with."""
@@ -86,7 +88,7 @@ def scene_of(
 
     dates = [each.product or recognise(each.read[0]) for each in (*found.before, found)]
     return Scene(
-        tuple(dates),
+        tuple(date if resolution is None else date.at(resolution) for date in dates),
         mask=mask,
         mask_dilate=mask_dilate,
         radiometry=radiometry,

@@ -241,6 +241,7 @@ def _settings_digest(site: SiteConfig) -> str:
     changed = [f"{name}={number}" for name, number in numbers.items() if number != 1]
     changed += [f"mask_dilate={site.mask_dilate}"] if site.mask_dilate else []
     changed += [f"nodata={site.nodata}"] if site.nodata else []
+    changed += [f"resolution={site.resolution:g}"] if site.resolution is not None else []
     changed += [f"radiometry={site.radiometry}"] if site.radiometry != "auto" else []
     # The word of before, so that scenes in the databases of before stay known.
     threshold = (site.threshold or "").replace("sigma-clip", "clipped")

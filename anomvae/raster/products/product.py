@@ -94,6 +94,19 @@ class Product(ABC):
         """
         return (self,)
 
+    def at(self, resolution: float) -> Product:
+        """Return the product on its grid of another side of a pixel, metres.
+
+        Raises
+        ------
+        ConfigError
+            When it has no such grid.
+        """
+        raise ConfigError(
+            f"{displayed(self.name)} leaves no choice of a resolution: leave "
+            f"resolution = {resolution:g} out."
+        )
+
     @property
     def container(self) -> Hashable:
         """What holds it beside other dates, equal for all of them; a file of one date is itself."""

@@ -30,6 +30,8 @@ OTHERS = re.compile(r"(?i)manifest\.safe|.*MTD_TL\.xml|S2[A-D]_OPER_MTD_L1C_TL_.
 """Names of files of a SAFE folder that stand for the product."""
 DEPTH = 5
 """Folders between a part of a SAFE folder and its metadata file, at most."""
+KIND = "a product of Sentinel-2"
+"""For messages."""
 SENSED = re.compile(r"_V(\d{8})T\d{6}|_(\d{8})T\d{6}")
 """Day of sensing in the name of a product: the first, or that after V in an old name."""
 
@@ -55,8 +57,19 @@ class Sentinel2(Product):
         found = _in_archive(name) or _in_folder(name)
         if found is None:
             return None
-        options.require_default(name, "a product of Sentinel-2", *SIDES)
-        return replace(found, resolution=options.resolution)
+        options.require_no_axis(name, KIND)
+        return found if options.resolution is None else found.at(options.resolution)
+
+    def at(self, resolution: float) -> Sentinel2:
+        """Return the product on its grid of 10, 20 or 60 m.
+
+        Raises
+        ------
+        ConfigError
+            When it has no such grid.
+        """
+        ProductOptions(resolution).require_side(self.name, KIND, *SIDES)
+        return replace(self, resolution=resolution)
 
     @property
     def stem(self) -> str:

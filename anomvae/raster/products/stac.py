@@ -59,6 +59,10 @@ class StacItem(Product):
     resolution: float | None = None
     """Side of a pixel, metres; None: that of the finest asset, of whole items of Sentinel-2 20."""
 
+    def at(self, resolution: float) -> StacItem:
+        """Return the item with pixels of a side, metres."""
+        return replace(self, resolution=resolution)
+
     @property
     def stem(self) -> str:
         """The id of the item."""

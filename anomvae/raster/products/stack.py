@@ -76,6 +76,10 @@ class BandStack(Product):
     """Side of a pixel of the grid to use, in units of the coordinate reference system; None: the
     finest."""
 
+    def at(self, resolution: float) -> BandStack:
+        """Return the stack with pixels of a side."""
+        return replace(self, resolution=resolution)
+
     @property
     def stem(self) -> str:
         """The stem of the names of its deliverables."""
