@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from affine import Affine
 from support.rasters import land, run, trained, write
 
 from anomvae import score_scene
@@ -31,6 +32,20 @@ def test_a_scene_like_the_training_scenes_is_in_the_domain(tmp_path, model):
     assert "in domain" not in ended.out
     summary = json.loads((tmp_path / "out" / "a.json").read_text())
     assert summary["domain"] == {"in_domain": "yes", "doubts": []}
+
+
+@pytest.mark.parametrize(("side", "kinds"), [(10, []), (14, []), (20, ["resolution"])])
+def test_pixels_of_another_size_are_a_doubt(tmp_path, model, side, kinds):
+    place = {"transform": Affine(side, 0, 5e5, 0, -side, 4e6)}
+    scene = write(tmp_path / "a.tif", SEEDED, **place)
+
+    ended = run("score", scene, "-m", model, "-o", tmp_path / "out")
+
+    summary = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert [doubt["kind"] for doubt in summary["domain"]["doubts"]] == kinds
+    assert ("its pixels are 20 m wide, those of the training scenes 10 m" in ended.err) == bool(
+        kinds
+    )
 
 
 @pytest.mark.parametrize(

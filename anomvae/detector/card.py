@@ -49,6 +49,7 @@ class Training:
     nodata: float  # share of pixels without data in the training scenes
     latent: LatentStatistics = NO_LATENT_STATISTICS
     dates: int = 1
+    pixel_area: float | None = None  # m2, of the first scene; None where it is not located
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ RANGES: Mapping[type, Mapping[str, Range]] = {
         "beta": WEIGHT,
         "loss": Range(items=(1, 1000)),
         "nodata": SHARE,
+        "pixel_area": POSITIVE,
     },
     LatentStatistics: dict.fromkeys(("units", "levels", "perplexity"), NOT_NEGATIVE),
     Threshold: {"value": Range(0, FLOAT32_MAX), "fpr": SHARE, "pixels": COUNT},

@@ -121,6 +121,7 @@ def fit_detector(
         nodata=sample.nodata,
         latent=latent,
         dates=scaled.shape[1] if plan.view.compares_dates else 1,
+        pixel_area=sample.pixel_area,
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
     if latent.collapse:

@@ -73,7 +73,8 @@ class DetectorState:
         """What it keeps of its training scenes; None before its threshold is fitted."""
         if self.scores is None:
             return None
-        return Domain(self.bands.names, self.band_quantiles, self.scores.all)
+        area = self.card.training.pixel_area
+        return Domain(self.bands.names, self.band_quantiles, self.scores.all, area)
 
     @property
     def radius(self) -> int:

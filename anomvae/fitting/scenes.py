@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..errors import ConfigError
 from ..files import PathText
 from ..identity import FileIdentity
+from ..objects import mean_pixel_area
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
@@ -44,18 +45,22 @@ def select_scenes(
     require_dates(view, len(scenes[0].dates), family)
     shapes: list[tuple[int, int]] = []
     files: list[FileIdentity] = []
-    first: tuple[Bands, Covariates] | None = None
+    first: tuple[Bands, Covariates, float | None] | None = None
     for scene in scenes:
         with scene.open(first[0] if first else bands, covariates) as opened:
             shapes.append(opened.grid.shape)
             files += opened.files
-            first = first or (opened.bands, opened.covariates)
+            first = first or (
+                opened.bands,
+                opened.covariates,
+                mean_pixel_area(opened.georeference),
+            )
         if scene.normal is not None:
             files += identify_normal(scene.normal, scene.access)
     assert first is not None  # `scenes_of` gives at least one
     alike, storage = in_common_units(scenes, first[0], training)
     bands = first[0] if storage is None else first[0].stored_as(storage)
-    return TrainingScenes(tuple(alike), tuple(shapes), bands, first[1], tuple(files))
+    return TrainingScenes(tuple(alike), tuple(shapes), bands, first[1], tuple(files), first[2])
 
 
 def require_compared(dates: str | None, *, compares_dates: bool, family: str) -> None:

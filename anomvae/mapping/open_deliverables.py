@@ -21,7 +21,7 @@ from .. import __version__
 from ..addresses import file_name
 from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
-from ..objects import Listing, write_objects
+from ..objects import Listing, mean_pixel_area, write_objects
 from ..parallel import Progress, ahead, quiet
 from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
@@ -152,7 +152,8 @@ class OpenDeliverables:
                 adapted, opened, statistics.spectra, decision, progress=self.progress
             )
         log_empty(result)
-        of_scene = verdict_of_scene(detector.domain, statistics, opened.conversions)
+        area = mean_pixel_area(opened.georeference)
+        of_scene = verdict_of_scene(detector.domain, statistics, opened.conversions, area)
         result = with_verdict(
             replace(result, sensitivity=sensitivity, radiometry=opened.conversions),
             of_scene,

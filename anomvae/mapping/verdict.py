@@ -17,9 +17,12 @@ log = logging.getLogger(__name__)
 
 
 def verdict_of_scene(
-    domain: Domain | None, statistics: RunningStatistics, conversions: Sequence[str] = ()
+    domain: Domain | None,
+    statistics: RunningStatistics,
+    conversions: Sequence[str] = (),
+    pixel_area: float | None = None,
 ) -> SceneVerdict | None:
-    """Compare spectra and scores of a scene with the training scenes.
+    """Compare spectra, scores and pixels (their mean area, m2) of a scene with the training scenes.
 
     ``conversions`` are those that the data decided: each is a doubt.
 
@@ -30,7 +33,7 @@ def verdict_of_scene(
         return None
     verdict = domain.verdict(statistics.spectra, describe_scores(scores))
     doubts = (Doubt(DoubtKind.RADIOMETRY, severe=False, reason=text) for text in conversions)
-    return SceneVerdict((*doubts, *verdict.doubts))
+    return SceneVerdict((*doubts, *domain.doubts_of_pixels(pixel_area), *verdict.doubts))
 
 
 def log_empty(result: MapResult) -> None:

@@ -12,6 +12,7 @@ range     pixels lie outside of the training range in most bands, or most pixels
 scores    many scores lie above the 95 % quantile of those of normal pixels
 flagged   many pixels are above the threshold
 radiometry  the data decided how the values are stored (`radiometry`)
+resolution  pixels are larger or smaller: other pixels are mixed in them
 
 The first four are about the scene alone; the last one depends on the threshold, too.
 Land differs between scenes, too.  So a shift or a scale counts only where bands and quantiles agree
@@ -20,6 +21,7 @@ about it: another landscape changes bright and dark pixels, and bands, by differ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +38,9 @@ COMPARED = slice(3, 8)
 """The levels from 5 to 95 %, which single pixels do not move."""
 MIDDLE = 5
 """The level of the median."""
+RESIZED = 1.45
+"""Factor between sides of pixels that is another resolution.  Pixels in degrees are smaller by 1.41
+at a latitude of 60 degrees than at the equator."""
 FEWEST_PIXELS = 100
 """Pixels below which nothing is concluded from the bands."""
 SCALED = 4.0
@@ -75,6 +80,7 @@ class DoubtKind(StrEnum):
     SCORES = "scores"
     FLAGGED = "flagged"
     RADIOMETRY = "radiometry"
+    RESOLUTION = "resolution"
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,21 @@ class Domain:
     """Quantiles of the training examples at `BAND_LEVELS`, (level, band), data units."""
     scores: ScoreDistribution
     """The scores of normal pixels."""
+    pixel_area: float | None = None
+    """Mean area of a pixel, m2; None: unknown."""
+
+    def doubts_of_pixels(self, area: float | None) -> tuple[Doubt, ...]:
+        """Doubt pixels of another size, given their mean area, m2; None: unknown."""
+        if self.pixel_area is None or area is None:
+            return ()
+        here, there = math.sqrt(area), math.sqrt(self.pixel_area)
+        if max(here, there) < RESIZED * min(here, there):
+            return ()
+        reason = (
+            f"its pixels are {here:.3g} m wide, those of the training scenes {there:.3g} m (of a "
+            f"product with several grids, --resolution chooses one)"
+        )
+        return (Doubt(DoubtKind.RESOLUTION, severe=False, reason=reason),)
 
     def verdict(self, spectra: Floats, scores: ScoreDistribution) -> SceneVerdict:
         """Compare a scene with the training scenes.

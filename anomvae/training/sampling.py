@@ -119,6 +119,8 @@ class Sample:
     """Names of the scenes, or of their dates."""
     nodata: float = 0.0
     """Share of the scenes' pixels that have no data in any band."""
+    pixel_area: float | None = None
+    """Mean area of a pixel of the first scene, m2; None: unknown."""
 
 
 def draw_sample(
@@ -163,7 +165,8 @@ def draw_sample(
             progress("read", done + tile.keep[0].stop, rows)
         watch.finish()
         done += opened.grid.shape[0]
-    return Sample(training.examples, reserve.examples, tuple(names), empty / pixels)
+    nodata = empty / pixels
+    return Sample(training.examples, reserve.examples, tuple(names), nodata, scenes.pixel_area)
 
 
 def draw_blocks(

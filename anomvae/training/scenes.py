@@ -91,6 +91,8 @@ class TrainingScenes:
     """The covariates of the first scene, not yet with the classes found in training."""
     files: tuple[FileIdentity, ...] = ()
     """All files of the scenes, as they were when the scenes were selected."""
+    pixel_area: float | None = None
+    """Mean area of a pixel of the first scene, m2; None where it is not located on Earth."""
 
     @property
     def names(self) -> list[str]:
