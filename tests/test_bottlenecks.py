@@ -6,7 +6,7 @@ import torch
 from support.spectra import fit, spectra
 from torch.distributions import Normal, kl_divergence
 
-from anomvae.models import Gaussian, Ladder
+from anomvae.models import Codebook, Deterministic, Gaussian, Ladder
 
 STANDARD = Normal(0.0, 1.0)
 
@@ -126,3 +126,57 @@ def test_spectra_drawn_from_the_prior_are_distributed_as_in_training(family):
     assert drawn.mean(0) == pytest.approx(x.mean(0), abs=0.02)
     assert drawn.std(0) == pytest.approx(x.std(0), abs=0.03)
     assert np.array_equal(drawn, detector.sample(2000, seed=0))
+
+
+BOTTLENECKS = (Deterministic, Gaussian, Ladder, Codebook)
+
+
+def built(part):
+    bottleneck = build(part)
+    if part is Codebook:
+        bottleneck.codes.copy_(torch.randn(bottleneck.codes.shape))
+        bottleneck.usage.copy_(torch.rand(len(bottleneck.usage)) + 0.5)
+    return bottleneck
+
+
+@pytest.mark.parametrize("part", BOTTLENECKS)
+def test_a_draw_without_noise_is_the_posterior_mean(part):
+    bottleneck, h = built(part), torch.randn(50, 8)
+
+    draw = bottleneck.draw_posterior(h, torch.zeros(50, bottleneck.noise_width))
+
+    assert torch.equal(draw.z, bottleneck(h).z)
+    assert draw.codes.shape == (50, len(bottleneck.code_names))
+
+
+@pytest.mark.parametrize("part", BOTTLENECKS)
+def test_the_kl_of_the_units_adds_up_to_that_of_the_code(part):
+    bottleneck, h = built(part), torch.randn(50, 8)
+
+    units = bottleneck.kl_units(h)
+
+    assert torch.allclose(units.sum(-1), bottleneck(h).kl, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", BOTTLENECKS)
+def test_the_mean_log_ratio_of_draws_is_minus_the_kl(part):
+    bottleneck, h = built(part), torch.randn(1, 8)
+    noise = torch.randn(200_000, bottleneck.noise_width)
+
+    ratio = bottleneck.draw_posterior(h.expand(200_000, 8), noise).log_ratio
+
+    lower_alone = part is not Ladder  # whose lower KL is that at the mean of the upper level
+    expected = -bottleneck(h).kl if lower_alone else -ladder_kl(bottleneck, h)
+    assert torch.allclose(ratio.mean(), expected, atol=0.03)
+
+
+def ladder_kl(ladder, h):
+    """Return the KL of both levels, the lower averaged over draws of the upper."""
+    q2 = distribution(ladder.to_q2(torch.nn.functional.gelu(ladder.up(h))))
+    z2 = q2.sample((100_000,))
+    p1 = distribution(ladder.to_p1(torch.nn.functional.gelu(ladder.down(z2))))
+    likelihood = distribution(ladder.to_q1(h))
+    precisions = likelihood.variance.reciprocal(), p1.variance.reciprocal()
+    total = sum(precisions)
+    q1 = Normal((likelihood.mean * precisions[0] + p1.mean * precisions[1]) / total, total.rsqrt())
+    return kl_divergence(q2, STANDARD).sum(-1) + kl_divergence(q1, p1).sum(-1).mean(0)

@@ -15,6 +15,7 @@ from anomvae.detector import Detector, torch_threads
 from anomvae.detector.batches import CHUNK
 from anomvae.detector.modelfile import ModelFile, read_model, to_bytes
 from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughPixels
+from anomvae.mapping.tiles import inner
 from anomvae.models import LIKELIHOODS
 from anomvae.pixels.bands import Band, Bands
 from anomvae.pixels.tiling import tiles
@@ -519,7 +520,7 @@ def test_tiles_with_a_halo_of_the_radius_are_invisible(kind, size):
     mosaic = np.full((4, 1, 30, 40), np.inf, np.float32)
 
     for tile in tiles((30, 40), size, halo=detector.radius):
-        mosaic[:, :, *tile.keep] = np.stack(detector.score(block[:, *tile.read]).inner(tile))
+        mosaic[:, :, *tile.keep] = np.stack(inner(detector.score(block[:, *tile.read]), tile))
 
     assert mosaic.tobytes() == np.stack(whole).tobytes()
 

@@ -16,7 +16,6 @@ from ..models.isolation import isolated
 from ..parallel import ahead
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, require_values
-from ..pixels.tiling import Tile
 from ..pixels.views import Examples
 
 CHUNK = 8192
@@ -75,11 +74,6 @@ class Scores(NamedTuple):
     def of(cls, reconstruction: Array, kl: Array, linear: Array) -> Scores:
         """Add the terms up."""
         return cls(reconstruction + kl + linear, reconstruction, kl, linear)
-
-    def inner(self, tile: Tile) -> Scores:
-        """Cut the halo of a tile off."""
-        rows, cols = tile.inner
-        return Scores(*(term[:, rows, cols] for term in self))
 
 
 def batch_rows(widest: int) -> int:

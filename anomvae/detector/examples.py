@@ -16,6 +16,7 @@ from ..models import ModelInput
 from ..models.isolation import isolated
 from ..pixels.views import Examples
 from .batches import Array, ScoreTerms, batchwise, require_bands, to_device
+from .contributions import Contributions
 from .program import ScoringProgram, scoring_program
 from .state import DetectorState
 
@@ -36,6 +37,13 @@ class ExampleScorer(DetectorState):
         """Return the residuals of examples at their codes, whitened, (n, ..., band)."""
         whitened, encode = self._program.whitened, self._program.encode
         return self._batchwise(lambda batch: (whitened(batch, encode(batch)),), x)[0]
+
+    def contributions(self, x: Examples) -> Contributions[Array]:
+        """Return what each band and latent unit adds to the scores of examples (n, ..., band).
+
+        As `score_examples`, without local-contrast weighting.
+        """
+        return Contributions(*self._batchwise(self._program.contributions, x))
 
     def encode(self, x: Array) -> Array:
         """Encode examples.

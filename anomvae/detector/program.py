@@ -23,12 +23,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models import Autoencoder, Code, Dense, ModelInput
+from ..models import Autoencoder, Code, Dense, Draw, ModelInput
 from ..models.isolation import isolated
 from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
 from .batches import FEWEST_ROWS, ScoreTerms, batch_rows
+from .contributions import Contributions
 from .fused import fuse
 
 LARGEST_TERM = 1e29
@@ -68,6 +69,10 @@ class ScoringProgram:
         """Encode examples."""
         return self.model.encode(batch.x, batch.context)
 
+    def draw_posterior(self, batch: ModelInput, noise: Tensor) -> Draw:
+        """Draw codes of examples by standard normal noise (n, ..., noise); 0: posterior means."""
+        return self.model.draw_posterior(batch.x, batch.context, noise)
+
     def score_terms(self, batch: ModelInput) -> ScoreTerms[Tensor]:
         """Return the terms of examples, and their codes."""
         code = self.encode(batch)
@@ -87,11 +92,25 @@ class ScoringProgram:
             whitened.add_(self.gain(batch.x))
         return whitened
 
+    def contributions(self, batch: ModelInput) -> Contributions[Tensor]:
+        """Return what each band and latent unit adds to the terms of examples."""
+        residual = self.whitened(batch, self.encode(batch))
+        nll = self.model.likelihood.nll_above_mode(residual.square())
+        kl = self.kl_weight * self.model.kl_units(batch.x, batch.context)
+        linear = self._linear_squares(batch.x)
+        if linear is None:
+            linear = torch.zeros_like(nll)
+        return Contributions(nll, kl, linear, residual)
+
     def _linear_term(self, x: Tensor) -> Tensor:
+        squares = self._linear_squares(x)
+        return x.new_zeros(x.shape[:-1]) if squares is None else squares.sum(-1)
+
+    def _linear_squares(self, x: Tensor) -> Tensor | None:
         if self.linear is None:
-            return x.new_zeros(x.shape[:-1])
+            return None
         whitened: Tensor = self.linear(x)
-        return whitened.square_().sum(-1)
+        return whitened.square_()
 
 
 @isolated()

@@ -27,6 +27,9 @@ from .arrays import demands_of, require_tensors
 from .card import Card
 from .modelfile import ModelFile, Tensors, read_model
 
+LAYERS = ("score", "reconstruction", "kl", "linear")
+"""The score of a detector, and its terms."""
+
 
 @dataclass(frozen=True, eq=False)
 class DetectorState:
@@ -89,6 +92,11 @@ class DetectorState:
         if self.card.weighting is None:
             return f"score = {terms}, nats, higher is more anomalous"
         return f"score = {terms}, each times the local-contrast weighting, higher is more anomalous"
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of what `Detector.score` returns: the score, and the terms that add up to it."""
+        return LAYERS
 
     @property
     def device(self) -> torch.device:

@@ -254,5 +254,5 @@ def _score(
     adapted = adapted_scorer(detector, opened)
     with closing(score_tiles(adapted, opened, spec, ScoreOptions())) as scored_tiles:
         for scored in scored_tiles:
-            out.write(scored.tile.keep, scored.scores.total[-1])
+            out.write(scored.tile.keep, scored.layers[0][-1])
             progress("score", scored.tile.keep[0].stop, opened.grid.shape[0])

@@ -148,9 +148,9 @@ def _terms(detector: Scorer, opened: OpenScene, statistics: RunningStatistics) -
     terms = Scores(*(np.full(shape, np.nan, np.float32) for _ in Scores._fields))
     with closing(score_tiles(detector, opened, QuickLookSpec.of(shape), ScoreOptions())) as tiles:
         for tile in tiles:
-            for term, part in zip(terms, tile.scores, strict=True):
+            for term, part in zip(terms, tile.layers, strict=True):
                 term[tile.tile.keep] = part[-1]
-            statistics.add(tile.tile.keep, tile.scores.total[-1])
+            statistics.add(tile.tile.keep, tile.layers[0][-1])
             statistics.add_spectra(tile.sample)
     return terms
 

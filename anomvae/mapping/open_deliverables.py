@@ -25,7 +25,6 @@ from ..objects import Listing, mean_pixel_area, write_objects
 from ..parallel import Progress, ahead, quiet
 from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
-from ..raster.maps import LAYERS
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
 from .flagging import (
@@ -130,7 +129,7 @@ class OpenDeliverables:
         """
         statistics, where = RunningStatistics(opened.grid.shape), opened.georeference
         tags = self._tags(detector, opened)
-        measures = Layout("float32", math.nan, LAYERS, tags)
+        measures = Layout("float32", math.nan, detector.layers, tags)
         place = self.stage.path(self.files.scores.name)
         with (
             stored(where.grid.shape, np.bool_, self.stage.hidden) as masked,
@@ -288,7 +287,7 @@ class _TileWriter:
     quicklook: QuickLook
 
     def __call__(self, scored: TileScores) -> Window:
-        keep, newest = scored.tile.keep, np.stack([term[-1] for term in scored.scores])
+        keep, newest = scored.tile.keep, np.stack([layer[-1] for layer in scored.layers])
         self.scores.write(keep, newest)
         self.statistics.add(keep, newest[0])
         if scored.masked is not None:

@@ -61,7 +61,7 @@ def measure_sensitivity(
     rng = np.random.default_rng(SEED)
 
     def flagged(tile: Tile, block: Block) -> bool:
-        return bool(decision.flags(tile, detector.score(block).total[-1]).item())
+        return bool(decision.flags(tile, detector.score(block)[0][-1]).item())
 
     found: list[list[bool]] = []
     places = _places(opened, detector.radius + decision.radius, rng)

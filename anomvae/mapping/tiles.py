@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..detector import THREADS, Detector, Scores, adapted_to, torch_threads
+from ..detector import THREADS, Detector, adapted_to, torch_threads
 from ..errors import RasterError
 from ..parallel import Mapper, ahead, captured_warnings, serial
 from ..pixels.bands import Bands
@@ -42,6 +42,10 @@ AT_ONCE = 320 * 2**20
 """Bytes of float32 of all tiles in work at a time; a single thread may need more."""
 WIDER = 4
 """How many times larger a tile is where it has a halo."""
+
+
+Planes = tuple[NDArray[np.float32], ...]
+"""The layers of a map, each of axes (time, row, col); NaN = no data."""
 
 
 class Scorer(Protocol):
@@ -68,6 +72,10 @@ class Scorer(Protocol):
         """Definition of the score, one line."""
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of what `score` returns, the score first: the bands of the map."""
+
+    @property
     def domain(self) -> Domain | None:
         """What it keeps of its training scenes; None where it has none."""
 
@@ -82,8 +90,8 @@ class Scorer(Protocol):
     def require_dates(self, dates: int) -> None:
         """Require that the number of dates of a scene fits."""
 
-    def score(self, block: Block) -> Scores:
-        """Return the scores of a block, axes (time, row, col, value)."""
+    def score(self, block: Block) -> Planes:
+        """Return the layers of a block of axes (time, row, col, value), each (time, row, col)."""
 
 
 class TileScores(NamedTuple):
@@ -91,8 +99,8 @@ class TileScores(NamedTuple):
 
     tile: Tile
     """Its pixels."""
-    scores: Scores
-    """Scores of its kept pixels, axes (time, row, col)."""
+    layers: Planes
+    """The layers of its kept pixels, the score first."""
     preview: NDArray[np.float32]
     """Pixels of the scene for the quick look, axes (row, col, band)."""
     covariates: CovariateReport
@@ -125,12 +133,18 @@ class TileTask:
         tile, (block, masked) = read
         return TileScores(
             tile,
-            self.detector.score(block).inner(tile),
+            inner(self.detector.score(block), tile),
             self.quicklook.preview(tile, block),
             report_of(self.detector.covariates, block[..., len(self.detector.bands) :]),
             self.watch.sample(tile, block),
             None if masked is None else masked[tile.inner].copy(),
         )
+
+
+def inner(layers: Planes, tile: Tile) -> Planes:
+    """Cut the halo of a tile off its layers."""
+    rows, cols = tile.inner
+    return tuple(layer[:, rows, cols] for layer in layers)
 
 
 @dataclass(frozen=True)

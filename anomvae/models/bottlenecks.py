@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..stats.latent import LatentStatistics
-from .core import Bottleneck, Code, VariationalBottleneck
+from .core import Bottleneck, Code, Draw, VariationalBottleneck
 from .networks import Dense, standard_normal
 
 
@@ -29,17 +29,33 @@ class Deterministic(Bottleneck):
         z = self.to_z(h)
         return Code(z, z.new_zeros(z.shape[:-1]), z.new_zeros(()))
 
+    def kl_units(self, h: Tensor) -> Tensor:
+        return h.new_zeros((*h.shape[:-1], 0))
+
+    def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
+        z = self.to_z(h)
+        return Draw(z, z, z.new_zeros(z.shape[:-1]))
+
 
 class Gaussian(VariationalBottleneck):
     """A normal posterior with a standard normal prior (Kingma & Welling 2014)."""
 
     def __init__(self, features: int, latent: int) -> None:
         super().__init__(latent)
+        self.noise_width = latent
         self.to_q = Dense(features, 2 * latent)
 
     def forward(self, h: Tensor) -> Code:
         q = Normal.of(self.to_q(h))
         return Code(q.draw() if self.training else q.mean, q.kl().sum(-1), h.new_zeros(()))
+
+    def kl_units(self, h: Tensor) -> Tensor:
+        return Normal.of(self.to_q(h)).kl()
+
+    def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
+        q = Normal.of(self.to_q(h))
+        z = q.at(noise)
+        return Draw(z, z, (-0.5 * z.square() - q.log_density(noise)).sum(-1))
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         return standard_normal((count, self.width), generator, self.to_q.weight)
@@ -62,6 +78,7 @@ class Ladder(VariationalBottleneck):
         """Map ``features`` to ``latent`` lower units and half as many upper ones."""
         super().__init__(latent)
         self.upper = max(1, latent // 2)
+        self.noise_width = self.upper + latent
         self.up = Dense(features, features)
         self.to_q2 = Dense(features, 2 * self.upper)
         self.down = Dense(self.upper, features)
@@ -71,6 +88,26 @@ class Ladder(VariationalBottleneck):
     def forward(self, h: Tensor) -> Code:
         z1, upper, lower = self._infer(h)
         return Code(z1, upper.sum(-1) + lower.sum(-1), h.new_zeros(()))
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """Name of each code: the upper level first."""
+        levels = ((2, self.upper), (1, self.width))
+        return tuple(f"z{level}_{unit}" for level, size in levels for unit in range(1, size + 1))
+
+    def kl_units(self, h: Tensor) -> Tensor:
+        return torch.cat(self._infer(h)[1:], dim=-1)
+
+    def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
+        upper, lower = noise.split((self.upper, self.width), dim=-1)
+        q2 = Normal.of(self.to_q2(F.gelu(self.up(h))))
+        z2 = q2.at(upper)
+        p1 = self.lower_prior(z2)
+        q1 = Normal.of(self.to_q1(h)).times(p1)
+        z1 = q1.at(lower)
+        top = -0.5 * z2.square() - q2.log_density(upper)
+        bottom = p1.log_density(p1.noise_of(z1)) - q1.log_density(lower)
+        return Draw(torch.cat([z2, z1], dim=-1), z1, top.sum(-1) + bottom.sum(-1))
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         z2 = standard_normal((count, self.upper), generator, self.up.weight)
@@ -111,6 +148,18 @@ class Normal(NamedTuple):
     def draw(self) -> Tensor:
         """Draw a sample by the reparametrisation trick, from torch's global generator."""
         return self.mean + self.log_sigma.exp() * torch.randn_like(self.mean)
+
+    def at(self, noise: Tensor) -> Tensor:
+        """Return the values at standard normal noise: the mean where it is 0."""
+        return self.mean + self.log_sigma.exp() * noise
+
+    def noise_of(self, value: Tensor) -> Tensor:
+        """Return the standard normal noise of values; `at` is the inverse."""
+        return (value - self.mean) / self.log_sigma.exp()
+
+    def log_density(self, noise: Tensor) -> Tensor:
+        """Return the log density of each unit `at` noise, without the constant of all normals."""
+        return -0.5 * noise.square() - self.log_sigma
 
     def times(self, other: Normal) -> Normal:
         """Return the normalised product of two densities: precisions add, and weight the means."""

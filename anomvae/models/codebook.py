@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..stats.latent import LatentStatistics
-from .core import Code, VariationalBottleneck
+from .core import Code, Draw, VariationalBottleneck
 from .networks import Dense
 
 CODES = 64  # the materials of a scene, in a few shades each
@@ -56,6 +56,19 @@ class Codebook(VariationalBottleneck):
         self._update(e.detach(), index)
         penalty = COMMITMENT * (e - code).square().sum(-1).mean()
         return Code(e + (code - e).detach(), kl, penalty)
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """Name of the one code, a whole number."""
+        return ("code",)
+
+    def kl_units(self, h: Tensor) -> Tensor:
+        return -self.frequency.log()[self.nearest(self.to_e(h))].unsqueeze(-1)
+
+    def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
+        index = self.nearest(self.to_e(h))
+        codes = index.unsqueeze(-1).to(self.codes.dtype)
+        return Draw(codes, self.codes[index], self.frequency.log()[index])
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         return self.codes[torch.multinomial(self.frequency.cpu(), count, True, generator=generator)]

@@ -38,6 +38,17 @@ class Code(NamedTuple):
     """A scalar that training adds to the loss, such as a codebook's commitment."""
 
 
+class Draw(NamedTuple):
+    """A draw from the posterior, or its mean."""
+
+    codes: Tensor
+    """The codes of all levels, (..., code), as `Bottleneck.code_names` names them."""
+    z: Tensor
+    """What the decoder takes of them, (..., latent)."""
+    log_ratio: Tensor
+    """log p(codes) - log q(codes | x), (...), nats; minus its mean over draws is the KL."""
+
+
 class Reconstruction(NamedTuple):
     """The output of a model for a batch."""
 
@@ -85,12 +96,34 @@ class ContextNetwork(nn.Module, ABC):
 class Bottleneck(nn.Module, ABC):
     """Map features (..., feature) to a `Code`."""
 
+    noise_width = 0
+    """Standard normal numbers that a draw from the posterior takes; 0: the posterior is a point."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
 
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """Name of each code of `draw_posterior`."""
+        return tuple(f"z{unit}" for unit in range(1, self.width + 1))
+
     @abstractmethod
     def forward(self, h: Tensor) -> Code: ...
+
+    @abstractmethod
+    def kl_units(self, h: Tensor) -> Tensor:
+        """Return the KL of each latent unit at the posterior mean, (..., unit), nats; no unit: 0.
+
+        They add up to `Code.kl`.
+        """
+
+    @abstractmethod
+    def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
+        """Draw from the posteriors of features (..., feature), by noise (..., `noise_width`).
+
+        The noise is standard normal; at 0 the draw is the posterior mean, in every level.
+        """
 
     def latent_statistics(self, h: Tensor) -> LatentStatistics:
         """Return how much information the codes of features (..., feature) carry."""
@@ -146,6 +179,14 @@ class Autoencoder(nn.Module):
     def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
         """Return the codes of pixels (..., band)."""
         return self.bottleneck(self.encoder(join(x, context)))
+
+    def kl_units(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the KL of each latent unit of pixels (..., band), (..., unit), nats."""
+        return self.bottleneck.kl_units(self.encoder(join(x, context)))
+
+    def draw_posterior(self, x: Tensor, context: Tensor | None, noise: Tensor) -> Draw:
+        """Draw codes of pixels (..., band), by noise (..., noise), see `Bottleneck`."""
+        return self.bottleneck.draw_posterior(self.encoder(join(x, context)), noise)
 
     def latent_statistics(self, x: Tensor, context: Tensor | None = None) -> LatentStatistics:
         """Return how much information the codes of pixels (..., band) carry."""

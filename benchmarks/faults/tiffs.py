@@ -173,7 +173,7 @@ def scores_of(detector: Detector, path: Path) -> Iterator[NDArray[np.float32]]:
             spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
             tiles = score_tiles(detector, opened, spec, ScoreOptions(threads=1), serial)
             for tile in islice(tiles, MOST_TILES):
-                yield tile.scores.total
+                yield tile.layers[0]
 
 
 def _begin_commands(inputs: Path) -> Attempt:

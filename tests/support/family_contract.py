@@ -8,6 +8,7 @@ import torch
 
 from anomvae.detector import Detector
 from anomvae.errors import ConfigError
+from anomvae.mapping.tiles import inner
 from anomvae.models import LIKELIHOODS
 from anomvae.models.families import FAMILIES, Sizes
 from anomvae.pixels.annulus import Annulus
@@ -174,7 +175,7 @@ class FamilyContract:
         mosaic = np.full((4, *block.shape[:-1]), np.inf, np.float32)
 
         for tile in tiles(block.shape[1:3], size, halo=detector.radius):
-            terms = detector.score(block[:, *tile.read]).inner(tile)
+            terms = inner(detector.score(block[:, *tile.read]), tile)
             mosaic[:, :, *tile.keep] = np.stack(terms)
 
         assert mosaic.tobytes() == np.stack(whole).tobytes()

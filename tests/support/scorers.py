@@ -24,6 +24,7 @@ class Neighbours:
     radius: int = 3
     id: str = "neighbours"
     meaning: str = "a distance, higher is more anomalous"
+    layers: tuple = ("score", "reconstruction", "kl", "linear")
     bands: Bands = SIX
     covariates: tuple = ()
     threshold: Threshold = ONE

@@ -1,0 +1,16 @@
+"""What a detector knows of a pixel or an object: why it is unusual, and what is like it.
+
+`pick` (`pixels`) reads one pixel of a scene as a detector takes it.  Names are resolved lazily.
+"""
+
+from typing import TYPE_CHECKING
+
+from .. import lazily
+
+if TYPE_CHECKING:
+    from .opening import open_for
+    from .pixels import PickedPixel, pick
+
+__all__ = ["PickedPixel", "open_for", "pick"]
+
+__getattr__ = lazily(__name__, {"opening": ("open_for",), "pixels": ("PickedPixel", "pick")})

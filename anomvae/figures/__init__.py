@@ -1,0 +1,1 @@
+"""Figures of matplotlib: labelled axes with units, readable without colour vision."""
