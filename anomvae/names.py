@@ -21,6 +21,10 @@ AMBIGUOUS = re.compile(r'[<>:"|?*\\/]')
 reserves."""
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Starts of a text that a spreadsheet takes for a formula."""
+
+
 UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp")
 """Suffixes of files that are being copied or fetched."""
 
@@ -60,6 +64,23 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a text in one printable line."""
     return printable(" ".join(text.split()))
+
+
+def spreadsheet_text(text: str) -> str:
+    """Return a text for a cell of CSV; a quote precedes one that a spreadsheet would run.
+
+    Examples
+    --------
+    >>> [spreadsheet_text(name) for name in ("=1+1", "red")]
+    ["'=1+1", 'red']
+    """
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA) else text
+
+
+def without_quote(cell: str) -> str:
+    """Return the text of a cell that `spreadsheet_text` wrote."""
+    quoted = cell.startswith("'") and cell.lstrip("'").startswith(FORMULA)
+    return cell[1:] if quoted else cell
 
 
 def fitted(name: str, most: int) -> str:

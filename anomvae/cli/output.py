@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from ..stats.metrics import Metrics
     from ..stats.thresholds import Threshold
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Starts of a text that a spreadsheet takes for a formula."""
-
 COLUMNS = {
     "roc_auc": "ROC AUC",
     "average_precision": "AP",
@@ -101,7 +98,7 @@ def csv_text(table: pd.DataFrame) -> str:
 
 
 def _quoted(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    return names.spreadsheet_text(cell) if isinstance(cell, str) else cell
 
 
 class LineFormatter(logging.Formatter):

@@ -1,6 +1,7 @@
 """What a detector knows of a pixel or an object: why it is unusual, and what is like it.
 
-`pick` (`pixels`) reads one pixel of a scene as a detector takes it.  Names are resolved lazily.
+`pick` (`pixels`) reads one pixel of a scene as a detector takes it; a `SpectraTable`
+(`spectra_table`) holds spectra as CSV does.  Names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -10,7 +11,15 @@ from .. import lazily
 if TYPE_CHECKING:
     from .opening import open_for
     from .pixels import PickedPixel, pick
+    from .spectra_table import SpectraTable
 
-__all__ = ["PickedPixel", "open_for", "pick"]
+__all__ = ["PickedPixel", "SpectraTable", "open_for", "pick"]
 
-__getattr__ = lazily(__name__, {"opening": ("open_for",), "pixels": ("PickedPixel", "pick")})
+__getattr__ = lazily(
+    __name__,
+    {
+        "opening": ("open_for",),
+        "pixels": ("PickedPixel", "pick"),
+        "spectra_table": ("SpectraTable",),
+    },
+)
