@@ -28,6 +28,7 @@ from ..names import one_line, spreadsheet_text, without_quote
 from ..pixels.bands import Bands
 
 HEADER = ("band", "wavelength_nm")
+LARGEST = float(np.finfo(np.float32).max)
 MAX_BYTES = 32_000_000
 """Length of the longest table that is read: 10,000 spectra of 200 bands have 25 MB."""
 
@@ -125,6 +126,6 @@ def _number(cell: str, column: str) -> float:
         value = float(cell)
     except ValueError:
         value = math.inf
-    if not abs(value) <= np.finfo(np.float32).max:
+    if not abs(value) <= LARGEST:
         raise DocumentError(f"{cell[:40]!r} in column {column[:40]} is no number")
     return value
