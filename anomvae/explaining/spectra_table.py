@@ -28,7 +28,6 @@ from ..names import one_line, spreadsheet_text, without_quote
 from ..pixels.bands import Bands
 
 HEADER = ("band", "wavelength_nm")
-LARGEST = float(np.finfo(np.float32).max)
 MAX_BYTES = 32_000_000
 """Length of the longest table that is read: 10,000 spectra of 200 bands have 25 MB."""
 
@@ -126,6 +125,8 @@ def _number(cell: str, column: str) -> float:
         value = float(cell)
     except ValueError:
         value = math.inf
-    if not abs(value) <= LARGEST:
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(np.float32(value))
+    if not finite:
         raise DocumentError(f"{cell[:40]!r} in column {column[:40]} is no number")
     return value
