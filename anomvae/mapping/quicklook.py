@@ -11,12 +11,9 @@ from __future__ import annotations
 
 import logging
 import textwrap
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +24,7 @@ from ..pixels.picture_bands import picture_bands
 from ..pixels.tiling import SamplingGrid, Tile, Window
 from ..pixels.views import Block
 from ..stats.thresholds import Threshold
+from .drawing import matplotlib_defaults
 
 SIDE = 512
 STRETCH = (2, 98)  # percent
@@ -133,7 +131,7 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
 
     Without bands of the scene, the flags lie over the scores.
     """
-    with _defaults():
+    with matplotlib_defaults():
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.colors import LogNorm
         from matplotlib.figure import Figure
@@ -176,18 +174,3 @@ def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
 def _greys(scores: Array) -> Array:
     """Return the logarithms of scores (row, col) as an image of three equal bands."""
     return np.repeat(np.log1p(scores)[..., np.newaxis], 3, axis=-1)
-
-
-@contextmanager
-def _defaults() -> Iterator[None]:
-    """Draw with the defaults of matplotlib and numpy, and without warnings.
-
-    The settings of the user or of a host program are back afterwards.
-    """
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")  # a file name may need any font
-        from matplotlib import rc_context, rcParamsDefault
-
-        settings: Any = {key: rcParamsDefault[key] for key in rcParamsDefault if key != "backend"}
-        with rc_context(settings):
-            yield
