@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .arrays import ArrayResult, detect_array, score_array
     from .batch import score_scenes
     from .deliverables import Deliverables
+    from .object_finding import FoundObject, find_object
     from .options import ScoreOptions
     from .outcomes import Outcome
     from .quicklook import QuickLookSpec
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArrayResult",
     "Deliverables",
+    "FoundObject",
     "MapResult",
     "Outcome",
     "QuickLookSpec",
@@ -34,6 +36,7 @@ __all__ = [
     "Scorer",
     "detect_array",
     "detect_scene",
+    "find_object",
     "maps_in",
     "plan_tiles",
     "read_summary",
@@ -52,6 +55,7 @@ __getattr__ = lazily(
         "arrays": ("ArrayResult", "detect_array", "score_array"),
         "batch": ("score_scenes",),
         "deliverables": ("Deliverables",),
+        "object_finding": ("FoundObject", "find_object"),
         "options": ("ScoreOptions",),
         "outcomes": ("Outcome",),
         "quicklook": ("QuickLookSpec",),

@@ -28,10 +28,10 @@ from .quicklook import QuickLook
 
 WINDOW = (512, 2048)
 """Rows and columns that are decided at a time: whole blocks of a map."""
-MASKED, NO_DATA = 254, 255
+ANOMALOUS, MASKED, NO_DATA = 1, 254, 255
 FLAGS = (
     Category(0, "normal", (230, 230, 230)),
-    Category(1, "anomalous", (214, 26, 28)),
+    Category(ANOMALOUS, "anomalous", (214, 26, 28)),
     Category(MASKED, "masked", (150, 170, 200)),
     Category(NO_DATA, "no data", (0, 0, 0)),
 )

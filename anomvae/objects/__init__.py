@@ -3,7 +3,7 @@
 `write_objects` (`geojson`) takes a scene as strips of rows (`strips`), finds the connected pixels
 (`labelling`) and their outlines (`outlines`), computes longitude, latitude and area
 (`georeferencing`), and writes features (`features`) in order of rank (`ranking`).  `read_objects`
-(`items`) reads the file.
+(`items`) reads the file, and `pixels_of` (`membership`) finds the pixels of one object again.
 """
 
 from .geojson import write_objects
@@ -13,20 +13,25 @@ from .items import (
     Objects,
     Provenance,
     objects_digest,
+    read_object,
     read_objects,
     read_strongest_objects,
 )
+from .membership import Membership, pixels_of
 from .ranking import Listing
 from .strips import ScoredTile
 
 __all__ = [
     "AnomalyObject",
     "Listing",
+    "Membership",
     "Objects",
     "Provenance",
     "ScoredTile",
     "mean_pixel_area",
     "objects_digest",
+    "pixels_of",
+    "read_object",
     "read_objects",
     "read_strongest_objects",
     "write_objects",

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from ..documents import MAX_BYTES, read_json
-from ..errors import FileError
+from ..errors import ConfigError, FileError
 from ..files import PathText, as_path
 
 DEGREES = "longitude, latitude (WGS 84)"
 FEATURE = '{"type": "Feature", '
+ID = '"id": '
 PROPERTIES = '"properties": '
 PIXELS = "column, row of the scene (pixels, from its top left corner; not degrees)"
 
@@ -125,6 +126,28 @@ def read_strongest_objects(path: PathText, count: int) -> Objects:
         return Objects(provenance, tuple(map(_item, strongest)))
 
 
+def read_object(path: PathText, number: int) -> tuple[Provenance, AnomalyObject]:
+    """Read the object of an id, and where it comes from.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or is no objects file.
+    ConfigError
+        If no object has the id.
+    """
+    with _opened(path) as (provenance, features):
+        numbers = 0
+        for text in features:
+            # The id comes first; most features are read no further.
+            if json.JSONDecoder().raw_decode(text, _id_at(text))[0] == number:
+                return provenance, _item(text)
+            numbers += 1
+    raise ConfigError(
+        f"{as_path(path)} has {numbers} objects, none with the id {number}. Give the id of one."
+    )
+
+
 @contextmanager
 def _opened(path: PathText) -> Iterator[tuple[Provenance, Iterator[str]]]:
     """Open an objects file; yield its provenance, and an iterator over its features, as text."""
@@ -155,6 +178,10 @@ def _features(lines: Iterator[str]) -> Iterator[str]:
             break
         yield line.rstrip(",\n")
     raise ValueError("it is cut short, or was written again by another program")
+
+
+def _id_at(feature: str) -> int:
+    return feature.index(ID) + len(ID)
 
 
 def _score_max(feature: str) -> float:
