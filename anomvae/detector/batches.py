@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -93,24 +94,45 @@ def batches(x: Examples, rows: int) -> Iterator[Array]:
 
 
 def batchwise(
-    function: Callable[[Array], Iterable[Tensor | None]], x: Examples, rows: int, *, threads: bool
+    function: Callable[..., Iterable[Tensor | None]],
+    rows: int,
+    *columns: Examples,
+    threads: bool,
 ) -> list[Array]:
     """Apply a function to batches of ``rows`` examples; concatenate each result, without padding.
 
-    Nothing is differentiated; with ``threads``, threads of ours share the batches.
+    The function is given a batch of each of the ``columns``, which are of one length.  Nothing is
+    differentiated; with ``threads``, threads of ours share the batches.
     """
 
     @isolated()  # settings of the host may be those of one thread
     @torch.inference_mode()
-    def apply(run: Examples) -> list[Array]:
-        columns = zip(*map(function, batches(run, rows)), strict=True)
-        return [torch.cat(column)[: len(run)].cpu().numpy() for column in columns]
+    def apply(run: Columns) -> list[Array]:
+        results = zip(*map(function, *(batches(each, rows) for each in run.items)), strict=True)
+        return [torch.cat(result)[: len(run)].cpu().numpy() for result in results]
 
+    x = Columns(columns)
     runs = run_in_threads(apply, x, rows) if threads else [apply(x)]
     return [run[0] if len(run) == 1 else np.concatenate(run) for run in zip(*runs, strict=True)]
 
 
-def run_in_threads(work: Callable[[Examples], Result], x: Examples, rows: int) -> list[Result]:
+@dataclass(frozen=True)
+class Columns:
+    """Several arrays of examples, of one length."""
+
+    items: tuple[Examples, ...]
+    """The arrays."""
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.items[0])
+
+    def __getitem__(self, run: slice) -> Columns:
+        """Return a run of all arrays."""
+        return Columns(tuple(each[run] for each in self.items))
+
+
+def run_in_threads(work: Callable[[Any], Result], x: Examples | Columns, rows: int) -> list[Result]:
     """Apply ``work`` to runs of whole batches, which threads of ours share.
 
     torch's own threads divide each operation, and wait actively for each other after every one.

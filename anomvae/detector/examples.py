@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +21,15 @@ from .batches import Array, ScoreTerms, batchwise, require_bands, to_device
 from .contributions import Contributions
 from .program import ScoringProgram, scoring_program
 from .state import DetectorState
+
+
+class Codes(NamedTuple):
+    """Codes of examples, at the posterior mean or drawn from the posterior."""
+
+    levels: Array
+    """The codes of all levels, (n, ..., code), as `ExampleScorer.code_names` names them."""
+    z: Array
+    """What `ExampleScorer.decode` takes of them, (n, ..., latent)."""
 
 
 class ExampleScorer(DetectorState):
@@ -74,7 +85,43 @@ class ExampleScorer(DetectorState):
         """
         return self._batchwise(lambda batch: (self._program.encode(batch).z,), x)[0]
 
-    def reconstruct(self, x: Array) -> Array:
+    def codes(self, x: Examples, noise: Array | None = None) -> Codes:
+        """Return the codes of examples, as `encode` does, in all levels of a hierarchy.
+
+        Parameters
+        ----------
+        x : array, shape (n, ..., band)
+            As for `encode`.
+        noise : array of float32, shape (n, ..., noise_width), optional
+            Standard normal numbers: the codes are drawn from the posteriors.  By default the codes
+            are the posterior means.
+
+        Raises
+        ------
+        BandMismatch
+            When the last axis has another length.
+        """
+        draw, columns = self._program.draw_posterior, () if noise is None else (noise,)
+        width = self.noise_width
+
+        def drawn(batch: ModelInput, noise: Tensor | None = None) -> Iterable[Tensor]:
+            if noise is None:
+                noise = batch.x.new_zeros((*batch.x.shape[:-1], width))
+            return draw(batch, noise)[:2]
+
+        return Codes(*self._batchwise(drawn, x, *columns))
+
+    @property
+    def code_names(self) -> tuple[str, ...]:
+        """Name of each code of `codes`, the upper level of a hierarchy first."""
+        return self.model.bottleneck.code_names
+
+    @property
+    def noise_width(self) -> int:
+        """Standard normal numbers that a code takes; 0 where the posterior is a point."""
+        return self.model.bottleneck.noise_width
+
+    def reconstruct(self, x: Examples) -> Array:
         """Reconstruct examples from their posterior means.
 
         Parameters
@@ -104,6 +151,48 @@ class ExampleScorer(DetectorState):
         means = self._batchwise(lambda batch: (decode(encode(batch).z, batch.context),), x)[0]
         return self.scaler.unscale(means)
 
+    def decode(self, z: Array, given: Examples | None = None) -> Array:
+        """Decode codes to spectra.
+
+        Parameters
+        ----------
+        z : array of float32, shape (n, ..., latent)
+            As `encode` and `Codes.z` return them.
+        given : array, shape (n, ..., value), optional
+            Examples, as for `encode`, whose contexts the decoder of a conditioned model is given;
+            by default the mean context of the training examples.
+
+        Returns
+        -------
+        array of float32, shape (n, ..., band)
+            Means of p(x | z), data units.
+
+        Raises
+        ------
+        ConfigError
+            When the codes have another length.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from anomvae import VAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(500, 6)).astype("float32")
+        >>> detector = VAEDetector(latent=2, max_steps=20, random_state=0).fit(X).detector_
+        >>> bool((detector.decode(detector.encode(X)) == detector.reconstruct(X)).all())
+        True
+        """
+        z, latent, decode = np.asarray(z, np.float32), self.card.latent, self.model.decode
+        if z.shape[-1:] != (latent,):
+            raise ConfigError(
+                f"The codes have shape {z.shape}, and this model has {latent} latent units. Give "
+                f"an array whose last axis has {latent}."
+            )
+        if given is not None:
+            means = self._batchwise(lambda batch, z: (decode(z, batch.context),), given, z)[0]
+        else:
+            means = batchwise(self._decode_alone, self._program.rows, z, threads=self._on_cpu)[0]
+        return self.scaler.unscale(means)
+
     @isolated()
     @torch.inference_mode()
     def sample(self, count: int, seed: int) -> Array:
@@ -131,20 +220,31 @@ class ExampleScorer(DetectorState):
         mean = self.model.decode(z, self.model.mean_context(count, features))
         return self.scaler.unscale(self.model.likelihood.draw(mean, generator).cpu().numpy())
 
+    def _decode_alone(self, batch: Array) -> tuple[Tensor]:
+        """Decode codes given the mean context of the training examples."""
+        z = to_device(batch, self.device)
+        features = None if self.context is None else z.new_zeros(len(z), self.context.width)
+        return (self.model.decode(z, self.model.mean_context(len(z), features)),)
+
     def _batchwise(
-        self, function: Callable[[ModelInput], Iterable[Tensor | None]], x: Examples
+        self, function: Callable[..., Iterable[Tensor | None]], x: Examples, *columns: Array
     ) -> list[Array]:
-        """Apply a function of a batch to all examples."""
+        """Apply a function of a batch, and of a batch of each further column, to all examples."""
         require_bands(x, self.bands, 0 if self.context is None else self.context.width)
         count, device, program = len(self.bands), self.device, self._program
 
-        def apply(batch: Array) -> Iterable[Tensor | None]:
+        def apply(batch: Array, *others: Array) -> Iterable[Tensor | None]:
             features = None
             if self.context is not None:
                 features = to_device(self.context.standardised(batch[..., count:]), device)
-            return function(program.prepare(to_device(batch[..., :count], device), features))
+            prepared = program.prepare(to_device(batch[..., :count], device), features)
+            return function(prepared, *(to_device(other, device) for other in others))
 
-        return batchwise(apply, x, program.rows, threads=device.type == "cpu")
+        return batchwise(apply, program.rows, x, *columns, threads=self._on_cpu)
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self.device.type == "cpu"
 
     @cached_property
     def _program(self) -> ScoringProgram:
