@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 import torch
 from support.models import BANDS, examples, state_bytes, untrained
@@ -145,6 +146,14 @@ def test_trimming_counts_the_examples_of_every_axis():
     kept = losses.sort().values[: round(0.75 * len(losses))]
     assert losses.shape == (32 * 3,)
     assert history.loss[0] == pytest.approx(float(kept.mean()))
+
+
+def test_the_history_parts_the_loss_into_reconstruction_and_kl():
+    _, history = trained(objective=Elbo(beta=4.0), max_steps=60, trim=0.25)
+
+    parts = np.array([history.reconstruction, history.kl])
+    np.testing.assert_allclose([1, 4] @ parts, history.loss, rtol=1e-5)
+    assert (parts[1] > 0).all()
 
 
 def test_trimming_keeps_anomalies_from_being_learnt():

@@ -50,6 +50,10 @@ class Training:
     latent: LatentStatistics = NO_LATENT_STATISTICS
     dates: int = 1
     pixel_area: float | None = None  # m2, of the first scene; None where it is not located
+    reconstruction: tuple[float, ...] = ()  # as loss: its error, without the KL; empty: not kept
+    kl: tuple[float, ...] = ()  # as loss: its KL, without weight; empty: not kept
+    warm_up: float = 0.0  # share of training over which the weight of the KL rose to beta
+    free_bits: float = 0.0  # KL below which the loss was constant, nats
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,10 @@ RANGES: Mapping[type, Mapping[str, Range]] = {
         "loss": Range(items=(1, 1000)),
         "nodata": SHARE,
         "pixel_area": POSITIVE,
+        "reconstruction": Range(items=(0, 1000)),
+        "kl": Range(0, items=(0, 1000)),
+        "warm_up": SHARE,
+        "free_bits": NOT_NEGATIVE,
     },
     LatentStatistics: dict.fromkeys(("units", "levels", "perplexity"), NOT_NEGATIVE),
     Threshold: {"value": Range(0, FLOAT32_MAX), "fpr": SHARE, "pixels": COUNT},
@@ -142,7 +150,17 @@ def card_of(data: Mapping[str, Any]) -> Card:
     if card.covariates and card.context is None:
         raise FieldError("covariates are there, but context is missing")
     _require_rate(card)
+    _require_parts(card.training)
     return card
+
+
+def _require_parts(training: Training) -> None:
+    parts = len(training.loss)
+    for name, values in (("reconstruction", training.reconstruction), ("kl", training.kl)):
+        if len(values) not in {0, parts}:
+            raise FieldError(
+                f"training.{name} has {len(values)} items: expected {parts}, as training.loss has"
+            )
 
 
 def _require_rate(card: Card) -> None:

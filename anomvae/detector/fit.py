@@ -122,6 +122,10 @@ def fit_detector(
         latent=latent,
         dates=scaled.shape[1] if plan.view.compares_dates else 1,
         pixel_area=sample.pixel_area,
+        reconstruction=history.reconstruction,
+        kl=history.kl,
+        warm_up=plan.objective.warm_up,
+        free_bits=plan.objective.free_bits,
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
     if latent.collapse:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..models import Autoencoder
+from ..models import Autoencoder, Reconstruction
 from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
 from .discriminator import Discriminator
@@ -31,6 +31,10 @@ class History:
     """Examples per step."""
     loss: tuple[float, ...]
     """Mean trimmed loss of up to fifty equal parts of training, nats per example."""
+    reconstruction: tuple[float, ...]
+    """Mean error of the examples in the loss, -log p(x | z), of the same parts, nats."""
+    kl: tuple[float, ...]
+    """Mean KL of the examples in the loss, of the same parts, nats, without weight."""
 
 
 def fit_model(
@@ -54,7 +58,7 @@ def fit_model(
     rise = max(training.lr_warmup, 2 / (steps + 1))  # over less than a step, it would divide by 0
     optimiser = Adam(model.parameters())
     schedule = OneCycle(training.learning_rate, steps + 1, rise)
-    history = torch.empty(steps)
+    course = torch.empty(steps, 3)
     model.train()
     with torch.random.fork_rng(devices=[examples.device] if examples.is_cuda else []):
         torch.manual_seed(seed)
@@ -67,7 +71,7 @@ def fit_model(
             losses = plan.objective(output, step / steps).flatten()
             kept = lowest_losses(losses, batch.known.flatten(), plan.trim)
             loss = losses[kept].mean()
-            history[step] = loss.detach()
+            course[step] = _terms(loss, output, kept)
             if adversary is not None:
                 loss = loss + adversary.adversarial_term(model, batch, output.mean, kept)
             loss.backward()
@@ -77,7 +81,8 @@ def fit_model(
                 progress("train", step, steps)
     progress("train", steps, steps)
     model.eval()
-    return History(steps, batch_size, tuple(float(part.mean()) for part in history.chunk(50)))
+    means = torch.stack([part.mean(0) for part in course.chunk(50)])
+    return History(steps, batch_size, *map(tuple, means.T.tolist()))
 
 
 def lowest_losses(losses: Tensor, known: Tensor, trim: float) -> Tensor:
@@ -87,6 +92,13 @@ def lowest_losses(losses: Tensor, known: Tensor, trim: float) -> Tensor:
     if count >= len(indexes):
         return indexes
     return indexes[losses[indexes].topk(count, largest=False).indices]
+
+
+@torch.no_grad()
+def _terms(loss: Tensor, output: Reconstruction, kept: Tensor) -> Tensor:
+    """Return loss, mean error and mean KL of the kept examples of a batch, (3,), nats."""
+    error, kl = output.error.sum(-1).flatten()[kept], output.kl.flatten()[kept]
+    return torch.stack([loss, error.mean(), kl.mean()])
 
 
 def _shuffled(examples: int, batch_size: int, device: torch.device) -> Iterator[Tensor]:

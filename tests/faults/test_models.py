@@ -172,6 +172,8 @@ def test_a_model_with_one_fault_gives_numbers_or_one_line(file, family):
         (("bands", "items", 0, "name"), "\ud800", r"bands.items\[0\].name = .*whole characters"),
         (("bands", "items", 0, "scale"), None, r"bands.items\[0\].scale = None: expected a number"),
         (("training", "loss"), [], r"training.loss = \[\]: expected a list of 1"),
+        (("training", "kl"), [1.0, 2.0], "training.kl has 2 items: expected"),
+        (("training", "kl"), [-1.0], r"training.kl\[0\] = -1.0"),
         (("training", "dates"), 0, "training.dates = 0"),
         (("patch",), {"outer": 5001, "guard": 3}, "patch.outer = 5001: expected 1 to 255"),
         (("patch",), {"outer": 33, "guard": 3}, r"patch = \[33, 3\]: expected odd sides up to 31"),
