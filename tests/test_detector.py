@@ -15,7 +15,7 @@ from anomvae.detector import Detector, torch_threads
 from anomvae.detector.batches import CHUNK
 from anomvae.detector.modelfile import ModelFile, read_model, to_bytes
 from anomvae.errors import BandMismatch, ConfigError, ModelFileError, NotEnoughPixels
-from anomvae.mapping.tiles import inner
+from anomvae.mapping.scorer import inner
 from anomvae.models import LIKELIHOODS
 from anomvae.pixels.bands import Band, Bands
 from anomvae.pixels.tiling import tiles

@@ -29,7 +29,7 @@ def mapped(detector, path, options):
         values = np.full((4, *opened.grid.shape), -1, np.float32)
         spec = QuickLookSpec.of(opened.grid.shape, opened.bands)
         for scored in score_tiles(detector, opened, spec, options):
-            values[:, *scored.tile.keep] = np.stack([term[-1] for term in scored.scores])
+            values[:, *scored.tile.keep] = np.stack([term[-1] for term in scored.layers])
     return values
 
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from .result import MapResult, read_summary, summary_of_map
     from .rethresholding import maps_in, rethreshold, rethreshold_maps
     from .score import detect_scene, score_scene
-    from .tiles import Scorer, plan_tiles, score_tiles
+    from .scorer import Scorer
+    from .tiles import plan_tiles, score_tiles
 
 __all__ = [
     "ArrayResult",
@@ -62,6 +63,7 @@ __getattr__ = lazily(
         "rethresholding": ("maps_in", "rethreshold", "rethreshold_maps"),
         "result": ("MapResult", "read_summary", "summary_of_map"),
         "score": ("detect_scene", "score_scene"),
-        "tiles": ("Scorer", "plan_tiles", "score_tiles"),
+        "scorer": ("Scorer",),
+        "tiles": ("plan_tiles", "score_tiles"),
     },
 )

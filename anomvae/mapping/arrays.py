@@ -22,8 +22,9 @@ from .flagging import Decision, Flags, ScoredMap
 from .options import ScoreOptions
 from .outcomes import scored
 from .quicklook import QuickLookSpec
+from .scorer import Scorer
 from .statistics import RunningStatistics
-from .tiles import Scorer, adapted_scorer, score_tiles
+from .tiles import adapted_scorer, score_tiles
 from .verdict import verdict_of_scene, warned
 
 NAME = "array"

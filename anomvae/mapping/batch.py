@@ -25,7 +25,7 @@ from .flagging import require_p_values
 from .options import ScoreOptions
 from .outcomes import Outcome
 from .score import DEFAULT, score_scene
-from .tiles import Scorer
+from .scorer import Scorer
 
 log = logging.getLogger(__name__)
 

@@ -46,7 +46,8 @@ from .stored import StoredScores, stored
 from .verdict import log_empty, verdict_of_scene, with_verdict
 
 if TYPE_CHECKING:
-    from .tiles import Scorer, TileScores
+    from .scorer import Scorer
+    from .tiles import TileScores
 
 
 @contextmanager

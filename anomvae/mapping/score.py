@@ -24,7 +24,8 @@ from .options import ScoreOptions
 from .outcomes import scored
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult
-from .tiles import Scorer, adapted_scorer, in_units_of_training, score_tiles
+from .scorer import Scorer
+from .tiles import adapted_scorer, in_units_of_training, score_tiles
 
 DEFAULT = ScoreOptions()
 

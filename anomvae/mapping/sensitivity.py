@@ -17,7 +17,7 @@ from ..stats.sensitivity import FILLS, Sensitivity, draw_curve
 from .flagging import Decision
 
 if TYPE_CHECKING:
-    from .tiles import Scorer
+    from .scorer import Scorer
 
 PLACES = 100
 MOST = 2

@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,76 +22,23 @@ from numpy.typing import NDArray
 from ..detector import THREADS, Detector, adapted_to, torch_threads
 from ..errors import RasterError
 from ..parallel import Mapper, ahead, captured_warnings, serial
-from ..pixels.bands import Bands
-from ..pixels.covariates import CovariateReport, Covariates, CovariateWarnings, report_of
+from ..pixels.covariates import CovariateReport, CovariateWarnings, report_of
 from ..pixels.grid import Grid
 from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
-from ..pixels.views import Block, Mask
+from ..pixels.views import Mask
 from ..raster import OpenScene, Scene
 from ..raster.open_scene import MaskedBlock
 from ..raster.radiometry import Reference, in_units_of
-from ..stats.domain import Domain
 from ..stats.fill_watch import FillWatch
 from ..stats.radiometry import Training
-from ..stats.scores import NormalScores
-from ..stats.thresholds import Threshold
 from .options import ScoreOptions
 from .quicklook import QuickLookSpec
+from .scorer import Planes, Scorer, TileLayers, layers_of
 
 AT_ONCE = 320 * 2**20
 """Bytes of float32 of all tiles in work at a time; a single thread may need more."""
 WIDER = 4
 """How many times larger a tile is where it has a halo."""
-
-
-Planes = tuple[NDArray[np.float32], ...]
-"""The layers of a map, each of axes (time, row, col); NaN = no data."""
-
-
-class Scorer(Protocol):
-    """A `Detector`, or anything else that scores blocks."""
-
-    @property
-    def id(self) -> str:
-        """Identity, different for every detector."""
-
-    @property
-    def bands(self) -> Bands:
-        """Bands that a scene must have."""
-
-    @property
-    def covariates(self) -> Covariates:
-        """Covariates that a scene must have, in this order; usually none."""
-
-    @property
-    def radius(self) -> int:
-        """Receptive radius of a score, pixels."""
-
-    @property
-    def meaning(self) -> str:
-        """Definition of the score, one line."""
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Names of what `score` returns, the score first: the bands of the map."""
-
-    @property
-    def domain(self) -> Domain | None:
-        """What it keeps of its training scenes; None where it has none."""
-
-    @property
-    def threshold(self) -> Threshold:
-        """The threshold, in the unit of the score."""
-
-    @property
-    def scores(self) -> NormalScores | None:
-        """The scores of normal pixels; None where none are kept."""
-
-    def require_dates(self, dates: int) -> None:
-        """Require that the number of dates of a scene fits."""
-
-    def score(self, block: Block) -> Planes:
-        """Return the layers of a block of axes (time, row, col, value), each (time, row, col)."""
 
 
 class TileScores(NamedTuple):
@@ -115,7 +62,7 @@ class TileScores(NamedTuple):
 class TileTask:
     """Read and score a tile of an open scene."""
 
-    detector: Scorer
+    detector: Scorer | TileLayers
     """Scores the block."""
     opened: OpenScene
     """Reads the tile and its halo."""
@@ -133,18 +80,12 @@ class TileTask:
         tile, (block, masked) = read
         return TileScores(
             tile,
-            inner(self.detector.score(block), tile),
+            layers_of(self.detector, tile, block),
             self.quicklook.preview(tile, block),
             report_of(self.detector.covariates, block[..., len(self.detector.bands) :]),
             self.watch.sample(tile, block),
             None if masked is None else masked[tile.inner].copy(),
         )
-
-
-def inner(layers: Planes, tile: Tile) -> Planes:
-    """Cut the halo of a tile off its layers."""
-    rows, cols = tile.inner
-    return tuple(layer[:, rows, cols] for layer in layers)
 
 
 @dataclass(frozen=True)
@@ -161,7 +102,7 @@ class RemoteTask:
 
 
 class _RemoteWork(NamedTuple):
-    detector: Scorer
+    detector: Scorer | TileLayers
     scene: Scene
     grid: Grid
     quicklook: QuickLookSpec
@@ -208,9 +149,9 @@ class TilePlan:
     """Threads that score, each a tile at a time."""
 
 
-def plan_tiles(detector: Scorer, opened: OpenScene, options: ScoreOptions) -> TilePlan:
+def plan_tiles(detector: Scorer | TileLayers, opened: OpenScene, options: ScoreOptions) -> TilePlan:
     """Choose tiles and threads by the file's blocks, the bands and torch's threads."""
-    shape, values = opened.grid.shape, opened.values_per_pixel
+    shape, values = opened.grid.shape, max(opened.values_per_pixel, len(detector.layers))
     if options.tile is None:
         budget = TILE_BYTES * (WIDER if detector.radius else 1)
         size = fitting_size(shape, opened.block_shape, values, budget)
@@ -236,7 +177,7 @@ def in_units_of_training(detector: Scorer, opened: OpenScene) -> OpenScene:
 
 
 def score_tiles(
-    detector: Scorer,
+    detector: Scorer | TileLayers,
     opened: OpenScene,
     quicklook: QuickLookSpec,
     options: ScoreOptions,
@@ -248,7 +189,7 @@ def score_tiles(
 
     Parameters
     ----------
-    detector : Scorer
+    detector : Scorer or TileLayers
         What scores the scene (`adapted_scorer`).
     mapper : Mapper, optional
         As for `score_scene`.

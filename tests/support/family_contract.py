@@ -8,7 +8,7 @@ import torch
 
 from anomvae.detector import Detector
 from anomvae.errors import ConfigError
-from anomvae.mapping.tiles import inner
+from anomvae.mapping.scorer import inner
 from anomvae.models import LIKELIHOODS
 from anomvae.models.families import FAMILIES, Sizes
 from anomvae.pixels.annulus import Annulus
