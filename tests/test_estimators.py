@@ -245,6 +245,49 @@ def test_transform_returns_the_posterior_means():
     assert np.array_equal(codes, fitted().detector_.encode(X))
 
 
+def test_encode_returns_means_draws_and_averages_of_draws():
+    X, vae = spectra(400, seed=2), fitted()
+
+    mean, draw, same = (vae.encode(X, how, random_state=3) for how in ("mean", "sample", "sample"))
+    average = vae.encode(X, "average", n_samples=100, random_state=3)
+
+    assert np.array_equal(mean, vae.transform(X))
+    assert np.array_equal(draw, same)
+    assert not np.array_equal(draw, vae.encode(X, "sample", random_state=4))
+    assert np.abs(average - mean).mean() < 0.2 * np.abs(draw - mean).mean()
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "problem"),
+    [
+        ("vae", {"how": "median"}, "how = 'median'"),
+        ("vae", {"how": "sample", "n_samples": 3}, "samples = 3 with how = 'sample'"),
+        ("vae", {"how": "average", "n_samples": 0}, "samples = 0"),
+        ("ae", {"how": "sample"}, "model.family = 'ae' has one code for a pixel"),
+        ("vq-vae", {"how": "average"}, "model.family = 'vq-vae' has one code for a pixel"),
+    ],
+)
+def test_codes_that_a_model_does_not_have_are_refused(family, options, problem):
+    X = spectra(50)
+    vae = short(family=family).fit(X)
+
+    with pytest.raises(ConfigError, match=problem):
+        vae.encode(X, **options)
+
+
+def test_codes_are_decoded_to_all_columns():
+    X = spectra(300)
+    X[:, 2] = 5.0
+    vae = short().fit(X)
+
+    decoded = vae.inverse_transform(vae.transform(X))
+
+    assert np.array_equal(decoded, vae.reconstruct(X))
+    assert (decoded[:, 2] == 5.0).all()
+    with pytest.raises(ConfigError, match="latent units"):
+        vae.inverse_transform(X)
+
+
 def test_transform_names_its_columns():
     vae = short(latent=2).set_output(transform="pandas")
 

@@ -13,11 +13,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..config import Config, build_config
 from ..detector import Detector, fit_detector
+from ..detector.encoding import MEAN, Encoding
 from ..errors import ConfigError
 from ..models.plan import ModelPlan
 from ..pixels.bands import Band, Bands, unnamed_bands
@@ -56,6 +57,8 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         The fitted detector; ``detector_.save(path)`` writes a model file for the command line.
     columns_ : list of int
         Columns of ``X`` that the detector reads, from 0; the others have one value.
+    mean_ : array of float32, shape (n_bands,)
+        Mean of each column in training: what `inverse_transform` returns of a dropped band.
     offset_ : float
         Minus the threshold.
     n_features_in_ : int
@@ -131,6 +134,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         vae.n_features_in_ = len(detector.bands)
         if detector.bands.named:
             vae.feature_names_in_ = np.array(detector.bands.names, dtype=object)
+        vae.mean_ = np.asarray(detector.scaler.centre, np.float32)
         vae.offset_ = -detector.threshold.value
         return vae
 
@@ -155,6 +159,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         sample = Sample(rows[~held_out], rows[held_out])
         detector = fit_detector(sample, self._bands(), plan, seed)
         self.columns_ = [index - 1 for index in detector.bands.indexes]
+        self.mean_ = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         scores = detector.score_examples(rows[:, self.columns_]).total
         normal = NormalScores.of(scores, held_out=held_out)
         self.detector_ = detector.with_threshold(plan.threshold, normal)
@@ -170,6 +175,49 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         """Return the posterior means, shape (n_pixels, latent)."""
         examples = self._examples(X)
         return self.detector_.encode(examples)
+
+    def encode(
+        self,
+        X: ArrayLike,
+        how: str = MEAN,
+        *,
+        n_samples: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[np.float32]:
+        """Return codes, shape (n_pixels, latent): posterior means, draws, or averages of draws.
+
+        Parameters
+        ----------
+        X : array, shape (n_pixels, n_bands)
+            Spectra.
+        how : {"mean", "sample", "average"}, default "mean"
+            As `transform`; a draw from each posterior; or the mean of ``n_samples`` draws.
+        n_samples : int, optional
+            Draws of an average, by default 16.
+        random_state : int or RandomState, optional
+            Seed of the draws; by default that of the estimator.
+
+        Raises
+        ------
+        ConfigError
+            When a parameter does not fit, or the family has no posterior to draw from.
+        """
+        examples = self._examples(X)
+        state = self.random_state if random_state is None else random_state
+        seed = 0 if how == MEAN else int(check_random_state(state).randint(2**31 - 1))
+        places = np.column_stack([np.arange(len(examples)), np.zeros(len(examples), int)])
+        return Encoding(how, n_samples, seed).codes(self.detector_, examples, places).z
+
+    def inverse_transform(self, Z: ArrayLike) -> NDArray[np.float32]:
+        """Decode codes, shape (n_pixels, latent), to spectra in data units, (n_pixels, n_bands).
+
+        A band that was dropped in training has its mean of the training pixels.
+        """
+        check_is_fitted(self)
+        spectra = self.detector_.decode(check_array(Z, dtype=np.float32))
+        rows = np.tile(self.mean_, (len(spectra), 1))
+        rows[:, self.columns_] = spectra
+        return rows
 
     def reconstruct(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the reconstructed spectra, data units, shape (n_pixels, n_bands).
