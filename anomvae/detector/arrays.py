@@ -48,6 +48,9 @@ def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dic
     if card.linear_weight:
         demands["linear.centre"] = Demand((bands,))
         demands["linear.whitening"] = Demand((bands, bands))
+    if card.background:
+        demands["background.centre"] = Demand((bands,))
+        demands["background.whitening"] = Demand((bands, bands))
     if card.threshold is not None:
         demands["scores.values"] = Demand((None,))
         demands["scores.weights"] = Demand((None,), positive=True)

@@ -27,6 +27,7 @@ from ..parallel import Progress, quiet
 from ..pixels.annulus import Annulus
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
+from ..stats.background import fit_background
 from ..stats.context import Context, conditioned, fit_context
 from ..stats.covariates import fit_covariates
 from ..stats.domain import BAND_LEVELS
@@ -47,6 +48,7 @@ log = logging.getLogger(__name__)
 
 QUANTILE_EXAMPLES = 50_000
 SCORED_EXAMPLES = 65_536  # whose scores linear term and local-contrast weighting are fitted to
+BACKGROUND_BANDS = 1024  # of a covariance that the score does without: 8 MiB, seconds to fit
 LATENT_EXAMPLES = 10_000  # whose codes are described
 RESIDUAL_VALUES = 20_000_000  # that a covariance is fitted to: 100,000 spectra of 200 bands
 
@@ -139,7 +141,7 @@ def fit_detector(
         band_quantiles=_quantiles(data.spectra),
         context=data.context,
     )
-    return _weighted(_with_linear(detector, data, plan), data.examples, plan, seed)
+    return _weighted(_with_background(detector, data, plan), data.examples, plan, seed)
 
 
 @isolated()
@@ -200,28 +202,43 @@ def _elbo(model: Autoencoder, data: TrainingSet) -> float | None:
     return elbo if math.isfinite(elbo) else None
 
 
-@torch.inference_mode()
-def _with_linear(detector: Detector, data: TrainingSet, plan: ModelPlan) -> Detector:
-    """Fit the linear term, if the plan has one, and there are enough examples for it."""
-    bands = len(data.bands)
+def _with_background(detector: Detector, data: TrainingSet, plan: ModelPlan) -> Detector:
+    """Fit the background, and the linear term if the plan has one, to enough examples."""
+    bands, examples = len(data.bands), data.examples
     weight = plan.linear_weight(bands)
-    if not weight:
+    if len(examples) < PIXELS_PER_BAND * bands:
+        if weight:
+            log.warning(
+                "%d pixels are too few for the linear term of %d bands; the score has none",
+                len(examples),
+                bands,
+            )
         return detector
-    if len(data.examples) < PIXELS_PER_BAND * bands:
-        log.warning(
-            "%d pixels are too few for the linear term of %d bands; the score has none",
-            len(data.examples),
-            bands,
-        )
+    most = min(SCORED_EXAMPLES, max(1, RESIDUAL_VALUES // examples[0].size))
+    subset = examples[:: -(-len(examples) // most)]
+    if weight:
+        return _with_linear(detector, data, subset, weight)
+    if bands > BACKGROUND_BANDS:
         return detector
-    most = min(SCORED_EXAMPLES, max(1, RESIDUAL_VALUES // data.examples[0].size))
-    subset = data.examples[:: -(-len(data.examples) // most)]
-    batch = detector.model.prepare(*data.tensors(subset, detector.device))
-    known = batch.known.cpu().numpy()
-    rest = detector.score_examples(subset).total[known]
-    linear = fit_linear(batch.x.cpu().numpy()[known], rest, weight)
+    background = fit_background(_spectra(detector, data, subset)[0])
+    return replace(detector, card=replace(detector.card, background=True), background=background)
+
+
+def _with_linear(detector: Detector, data: TrainingSet, examples: Array, weight: float) -> Detector:
+    spectra, known = _spectra(detector, data, examples)
+    linear = fit_linear(spectra, detector.score_examples(examples).total[known], weight)
     card = replace(detector.card, linear_weight=weight)
-    return replace(detector, card=card, linear=linear)
+    return replace(detector, card=card, linear=linear, background=linear)
+
+
+@torch.inference_mode()
+def _spectra(
+    detector: Detector, data: TrainingSet, examples: Array
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the scaled spectra of examples that are scored, (n, band), and which these are."""
+    batch = detector.model.prepare(*data.tensors(examples, detector.device))
+    known = batch.known.cpu().numpy()
+    return batch.x.cpu().numpy()[known], known
 
 
 def _weighted(detector: Detector, examples: Array, plan: ModelPlan, seed: int) -> Detector:

@@ -16,6 +16,7 @@ from ..models.isolation import isolated
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
+from ..stats.background import Background
 from ..stats.context import Context, conditioned
 from ..stats.domain import Domain
 from ..stats.linear import LinearTerm
@@ -53,6 +54,9 @@ class DetectorState:
     """What the model is conditioned on; None for a family that is not."""
     linear: LinearTerm | None = None
     """The linear term of the score; None without one."""
+    background: Background | None = None
+    """Mean and covariance of its training spectra: those of the linear term where there is one.
+    None in older files, and where pixels are too few, or bands too many."""
 
     @property
     def bands(self) -> Bands:
@@ -133,6 +137,9 @@ def to_model_file(state: DetectorState) -> ModelFile:
     if state.linear is not None:
         tensors["linear.centre"] = state.linear.centre
         tensors["linear.whitening"] = state.linear.whitening
+    if state.card.background and state.background is not None:
+        tensors["background.centre"] = state.background.centre
+        tensors["background.whitening"] = state.background.whitening
     weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
     return ModelFile(state.card, tensors | weights)
 
@@ -164,6 +171,7 @@ def _state_of(file: ModelFile) -> DetectorState:
     model = family.build(sizes, card.likelihood)
     weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
     model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
+    linear = _linear(card, tensors)
     return DetectorState(
         card,
         conditioned(family.view_of(sizes.patch), context),
@@ -173,7 +181,8 @@ def _state_of(file: ModelFile) -> DetectorState:
         tensors["bands.quantiles"],
         None if card.threshold is None else _normal_scores(card, tensors, card.threshold),
         context,
-        _linear(card, tensors),
+        linear,
+        _background(card, tensors) or linear,
     )
 
 
@@ -203,6 +212,12 @@ def _linear(card: Card, tensors: Tensors) -> LinearTerm | None:
     if not card.linear_weight:
         return None
     return LinearTerm(tensors["linear.centre"], tensors["linear.whitening"])
+
+
+def _background(card: Card, tensors: Tensors) -> Background | None:
+    if not card.background:
+        return None
+    return Background(tensors["background.centre"], tensors["background.whitening"])
 
 
 def _normal_scores(card: Card, tensors: Tensors, threshold: Threshold) -> NormalScores:

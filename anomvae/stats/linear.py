@@ -12,35 +12,23 @@ many features as there are bands reconstructs nearly every spectrum of a few ban
 KL term, the distance within the code, hides what the code cannot express; d2 weighs all directions
 alike.  beta is the weight of the term against the others, in whatever unit they are.
 
-Directions without variance, such as that between copied bands, are dropped.
+m and S are those of the background (`anomvae.stats.background`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from .rx import FLOOR, stream_trimmed_moments, symmetric_whitening
-
-PRECISION = (100 * float(np.finfo(np.float32).eps)) ** 2
-"""Ratio to the largest variance below which a direction holds the rounding of float32."""
+from .background import Background, fit_background
 
 
-@dataclass(frozen=True)
-class LinearTerm:
-    """Centre and whitening of spectra: the term is the sum of the whitened squares."""
-
-    centre: NDArray[np.float64]
-    """m, scaled units, shape (band,)."""
-    whitening: NDArray[np.float64]
-    """sqrt(c) S^-1/2, symmetric, shape (band, band), multiplied from the right."""
+class LinearTerm(Background):
+    """The background, its whitening with the factor sqrt(c): the term is the squared distance."""
 
     def score(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the term of spectra (n, band) in scaled units, shape (n,), nats."""
-        whitened = (scaled.astype(np.float64) - self.centre) @ self.whitening
-        return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
+        return self.distance(scaled)
 
 
 def fit_linear(scaled: NDArray[np.float32], rest: NDArray[np.float32], weight: float) -> LinearTerm:
@@ -55,14 +43,7 @@ def fit_linear(scaled: NDArray[np.float32], rest: NDArray[np.float32], weight: f
     weight : float
         beta.
     """
-    trimmed = stream_trimmed_moments(lambda: [scaled])
-    unweighted = LinearTerm(trimmed.mean, _whitening(trimmed.covariance))
-    distance = float(np.median(unweighted.score(scaled)))
+    background = fit_background(scaled)
+    distance = float(np.median(background.distance(scaled)))
     factor = weight * float(np.median(rest)) / distance if distance else 0.0
-    return LinearTerm(trimmed.mean, np.sqrt(factor) * unweighted.whitening)
-
-
-def _whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    variances, directions = np.linalg.eigh(covariance)
-    kept = variances > max(PRECISION * variances[-1], FLOOR)
-    return symmetric_whitening(variances[kept], directions[:, kept])
+    return LinearTerm(background.centre, np.sqrt(factor) * background.whitening)
