@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .detector import Detector, Scores
+    from .detector import Detector, Encoding, Scores
     from .errors import AnomvaeError
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .evaluation.estimators import RXDetector, VAEDetector
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from .fitting import Selection, detect, refit_threshold, train
     from .mapping import (
         ArrayResult,
+        MapOptions,
         MapResult,
+        PixelMap,
         ScoreOptions,
         detect_array,
         detect_scene,
+        embed_scene,
+        reconstruct_scene,
         rethreshold,
         score_array,
         score_scene,
@@ -40,10 +44,13 @@ __all__ = [
     "AnomvaeError",
     "ArrayResult",
     "Detector",
+    "Encoding",
     "Evaluation",
     "Limits",
+    "MapOptions",
     "MapResult",
     "Objects",
+    "PixelMap",
     "RXDetector",
     "Scene",
     "ScoreOptions",
@@ -54,10 +61,12 @@ __all__ = [
     "detect",
     "detect_array",
     "detect_scene",
+    "embed_scene",
     "evaluate",
     "evaluate_detector",
     "load",
     "read_objects",
+    "reconstruct_scene",
     "refit_threshold",
     "rethreshold",
     "score_array",
@@ -91,14 +100,15 @@ def lazily(package: str, modules: Mapping[str, Sequence[str]]) -> Callable[[str]
 __getattr__ = lazily(
     __name__,
     {
-        "detector": ("Detector", "Scores"),
+        "detector": ("Detector", "Encoding", "Scores"),
         "errors": ("AnomvaeError",),
         "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
         "mapping": (
-            *("ArrayResult", "MapResult", "ScoreOptions"),
-            *("detect_array", "detect_scene", "rethreshold", "score_array", "score_scene"),
+            *("ArrayResult", "MapOptions", "MapResult", "PixelMap", "ScoreOptions"),
+            *("detect_array", "detect_scene", "embed_scene", "reconstruct_scene"),
+            *("rethreshold", "score_array", "score_scene"),
         ),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
         "raster": ("Access", "Limits", "Scene"),

@@ -177,14 +177,24 @@ def write_atomically(path: PathText, data: bytes, mode: int = 0o666) -> None:
 
     Raises `NotWritten`, which leaves the old file untouched, or `LockHeld`.
     """
+    with replacing(path) as part, writing(Path(path)):
+        part.touch(mode)
+        part.write_bytes(data)
+
+
+@contextmanager
+def replacing(path: PathText) -> Iterator[Path]:
+    """Yield where to write one file; it gets its name when the context ends without an error.
+
+    A link to a file stays a link.  Raises `NotWritten`, which leaves the old file untouched, or
+    `LockHeld`.
+    """
     final = Path(path)
     require_file(final)
     if os.path.islink(final):  # Path.is_symlink raises for a name too long
         final = Path(os.path.realpath(final))
     with staging(final.parent, final.name) as stage:
-        with writing(final):
-            stage.path(final.name).touch(mode)
-            stage.path(final.name).write_bytes(data)
+        yield stage.path(final.name)
         stage.publish(final.name)
 
 

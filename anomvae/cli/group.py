@@ -24,6 +24,8 @@ COMMANDS = (
     "detect",
     "rethreshold",
     "evaluate",
+    "embed",
+    "reconstruct",
     "threshold",
     "monitor",
     "info",

@@ -12,12 +12,14 @@ from .. import lazily
 if TYPE_CHECKING:
     from .batches import THREADS, Scores, torch_threads
     from .detector import Detector
+    from .encoding import Encoding
     from .fit import fit_detector, fit_surroundings
     from .scene_noise import adapted_to
 
 __all__ = [
     "THREADS",
     "Detector",
+    "Encoding",
     "Scores",
     "adapted_to",
     "fit_detector",
@@ -30,6 +32,7 @@ __getattr__ = lazily(
     {
         "batches": ("THREADS", "Scores", "torch_threads"),
         "detector": ("Detector",),
+        "encoding": ("Encoding",),
         "fit": ("fit_detector", "fit_surroundings"),
         "scene_noise": ("adapted_to",),
     },

@@ -4,8 +4,10 @@
 (`open_deliverables`): the map first, then what is decided from it (`flagging`), with statistics
 (`statistics`), a verdict (`verdict`) and a quick look (`quicklook`).  `score_scenes` (`batch`)
 scores many, `score_array` (`arrays`) pixels in memory; `rethreshold` (`rethresholding`) decides a
-finished map anew.  `deliverables` names the files, `result` reads their summary, and `cache`
-decides whether they are up to date; none of these needs torch, so names are resolved lazily.
+finished map anew.  `embed_scene` (`embedding`) and `reconstruct_scene` (`reconstruction`) write
+other layers of pixels (`pixel_maps`).  `deliverables` names the files, `result` reads their
+summary, and `cache` decides whether they are up to date; none of these needs torch, so names are
+resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
     from .arrays import ArrayResult, detect_array, score_array
     from .batch import score_scenes
     from .deliverables import Deliverables
+    from .embedding import embed_scene
     from .object_finding import FoundObject, find_object
-    from .options import ScoreOptions
+    from .options import MapOptions, ScoreOptions
     from .outcomes import Outcome
+    from .pixel_maps import PixelMap
     from .quicklook import QuickLookSpec
+    from .reconstruction import reconstruct_scene
     from .result import MapResult, read_summary, summary_of_map
     from .rethresholding import maps_in, rethreshold, rethreshold_maps
     from .score import detect_scene, score_scene
@@ -30,17 +35,21 @@ __all__ = [
     "ArrayResult",
     "Deliverables",
     "FoundObject",
+    "MapOptions",
     "MapResult",
     "Outcome",
+    "PixelMap",
     "QuickLookSpec",
     "ScoreOptions",
     "Scorer",
     "detect_array",
     "detect_scene",
+    "embed_scene",
     "find_object",
     "maps_in",
     "plan_tiles",
     "read_summary",
+    "reconstruct_scene",
     "rethreshold",
     "rethreshold_maps",
     "score_array",
@@ -57,7 +66,10 @@ __getattr__ = lazily(
         "batch": ("score_scenes",),
         "deliverables": ("Deliverables",),
         "object_finding": ("FoundObject", "find_object"),
-        "options": ("ScoreOptions",),
+        "embedding": ("embed_scene",),
+        "options": ("MapOptions", "ScoreOptions"),
+        "pixel_maps": ("PixelMap",),
+        "reconstruction": ("reconstruct_scene",),
         "outcomes": ("Outcome",),
         "quicklook": ("QuickLookSpec",),
         "rethresholding": ("maps_in", "rethreshold", "rethreshold_maps"),

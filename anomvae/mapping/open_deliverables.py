@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import __version__
-from ..addresses import file_name
 from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
 from ..objects import Listing, mean_pixel_area, write_objects
@@ -38,8 +36,9 @@ from .flagging import (
     threshold_tags,
 )
 from .options import ScoreOptions
+from .provenance import provenance
 from .quicklook import QuickLook, drawn
-from .result import RADIOMETRY_TAG, MapResult
+from .result import MapResult
 from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
 from .stored import StoredScores, stored
@@ -267,15 +266,9 @@ class OpenDeliverables:
         return counted.flagged, objects
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
-        """Describe the provenance; no times, so that the same run gives the same bytes."""
-        return {
-            "ANOMVAE_VERSION": __version__,
-            "ANOMVAE_DETECTOR": detector.id,
-            "ANOMVAE_DIGEST": self.key.digest,
-            "ANOMVAE_SCENE": file_name(opened.name),
-            "ANOMVAE_SCORE": detector.meaning,
-            **({RADIOMETRY_TAG: "; ".join(opened.conversions)} if opened.conversions else {}),
-        }
+        """Describe the provenance."""
+        own = {"ANOMVAE_DIGEST": self.key.digest, "ANOMVAE_SCORE": detector.meaning}
+        return provenance(detector.id, opened) | own
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from ..errors import ConfigError
 
 
 @dataclass(frozen=True)
-class ScoreOptions:
-    """Options of scoring, the same for the library, the command line and monitoring.
+class MapOptions:
+    """How a map is made, whatever it shows.
 
     Raises
     ------
@@ -20,7 +20,28 @@ class ScoreOptions:
     tile: int | None = None
     """Side of a tile, pixels; None: about 16 MiB of whole file blocks.  The map is the same."""
     threads: int | None = None
-    """Tiles scored at a time; None: as many as torch may use threads, 4 at the most."""
+    """Tiles in work at a time; None: as many as torch may use threads, 4 at the most."""
+    overwrite: bool = False
+    """Whether to replace a file that exists, or results of other settings."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers below 1."""
+        if self.tile is not None and self.tile < 1:
+            raise ConfigError(f"tile = {self.tile}: a tile has a side of at least 1 pixel.")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads = {self.threads}: at least 1 thread is needed.")
+
+
+@dataclass(frozen=True)
+class ScoreOptions(MapOptions):
+    """Options of scoring, the same for the library, the command line and monitoring.
+
+    Raises
+    ------
+    ConfigError
+        If a number is below 1.
+    """
+
     min_area: int = 1
     """Smallest object, pixels; pixels of smaller ones stay flagged, but are no objects."""
     top: int | None = None
@@ -30,8 +51,6 @@ class ScoreOptions:
     """Whether a map of p-values is written, too; the rule of the threshold must have them."""
     sensitivity: bool = False
     """Whether to measure how much of a pixel an object must fill to be found."""
-    overwrite: bool = False
-    """Whether to replace results of other settings."""
 
     @property
     def lists_all(self) -> bool:
@@ -54,10 +73,7 @@ class ScoreOptions:
 
     def __post_init__(self) -> None:
         """Refuse numbers below 1."""
-        if self.tile is not None and self.tile < 1:
-            raise ConfigError(f"tile = {self.tile}: a tile has a side of at least 1 pixel.")
-        if self.threads is not None and self.threads < 1:
-            raise ConfigError(f"threads = {self.threads}: at least 1 thread is needed to score.")
+        super().__post_init__()
         if self.min_area < 1:
             raise ConfigError(f"min_area = {self.min_area}: an object has at least 1 pixel.")
         if self.top is not None and self.top < 1:

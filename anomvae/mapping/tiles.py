@@ -31,7 +31,7 @@ from ..raster.open_scene import MaskedBlock
 from ..raster.radiometry import Reference, in_units_of
 from ..stats.fill_watch import FillWatch
 from ..stats.radiometry import Training
-from .options import ScoreOptions
+from .options import MapOptions
 from .quicklook import QuickLookSpec
 from .scorer import Planes, Scorer, TileLayers, layers_of
 
@@ -149,7 +149,7 @@ class TilePlan:
     """Threads that score, each a tile at a time."""
 
 
-def plan_tiles(detector: Scorer | TileLayers, opened: OpenScene, options: ScoreOptions) -> TilePlan:
+def plan_tiles(detector: Scorer | TileLayers, opened: OpenScene, options: MapOptions) -> TilePlan:
     """Choose tiles and threads by the file's blocks, the bands and torch's threads."""
     shape, values = opened.grid.shape, max(opened.values_per_pixel, len(detector.layers))
     if options.tile is None:
@@ -180,7 +180,7 @@ def score_tiles(
     detector: Scorer | TileLayers,
     opened: OpenScene,
     quicklook: QuickLookSpec,
-    options: ScoreOptions,
+    options: MapOptions,
     mapper: Mapper = serial,
 ) -> Generator[TileScores, None, None]:
     """Score tile by tile; every pixel is kept once, in the order of `tiles`.
@@ -197,7 +197,7 @@ def score_tiles(
         The scene, open with the bands of the detector; other processes open it again.
     quicklook : QuickLookSpec
         Pixels and bands of the quick look.
-    options : ScoreOptions
+    options : MapOptions
         Tile size and threads.
     """
     warnings, watch = CovariateWarnings(detector.covariates, opened.name), _watch(opened)

@@ -32,6 +32,7 @@ class Codebook(VariationalBottleneck):
 
     codes: Tensor
     usage: Tensor
+    whole_codes = True
 
     def __init__(self, features: int, latent: int) -> None:
         super().__init__(latent)

@@ -98,6 +98,8 @@ class Bottleneck(nn.Module, ABC):
 
     noise_width = 0
     """Standard normal numbers that a draw from the posterior takes; 0: the posterior is a point."""
+    whole_codes = False
+    """Whether a code of `draw_posterior` is a whole number, from 0 to 254."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ all.
 """
 
 from .access import Access
+from .band_tags import BandTags, spectral_tags
 from .dataset import Dataset
 from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
@@ -26,6 +27,7 @@ __all__ = [
     "Access",
     "ArrayProduct",
     "BandStack",
+    "BandTags",
     "Category",
     "Dataset",
     "Georeference",
@@ -47,5 +49,6 @@ __all__ = [
     "open_raster",
     "read_labels",
     "scenes_of",
+    "spectral_tags",
     "to_degrees",
 ]

@@ -24,6 +24,7 @@ from ..errors import AnomvaeError, NotWritten, RasterError
 from ..files import side_car, sync
 from ..parallel import forked
 from ..pixels.tiling import Window, shape_of
+from .band_tags import BandTags
 from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
 from .readback import require_kept
@@ -62,6 +63,8 @@ class Layout:
     """GDAL's resampling of overviews: average, nearest, mode."""
     predictor: bool = True
     """Whether to store differences of neighbours: smaller for measurements, not for classes."""
+    bands: tuple[BandTags, ...] = ()
+    """Tags of each band; empty: none has any."""
 
 
 class MapWriter:
@@ -197,6 +200,10 @@ class MapWriter:
         layout, dataset = self._layout, self._dataset
         dataset.descriptions = layout.descriptions
         dataset.update_tags(**layout.tags, **self._georeference.tags())
+        for number, tags in enumerate(layout.bands, start=1):
+            dataset.update_tags(number, **tags.own)
+            if tags.imagery:
+                dataset.update_tags(number, ns="IMAGERY", **tags.imagery)
         if layout.categories:
             # GDAL stores category names in a side-car file only, which is easily lost.
             names = {f"CATEGORY_{one.value}": one.name for one in layout.categories}
