@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomvae.errors import ConfigError, hint
-from anomvae.evaluation import BASELINES
 from anomvae.raster import Scene, read_labels
+from anomvae.stats.baselines import BASELINES, Method
 from anomvae.stats.metrics import Metrics, measure
 from anomvae.stats.scores import describe_scores
 from benchmarks.peers import PYOD, Fitted, Spectra, fit_pyod, pyod_class, pyod_version
@@ -107,7 +107,7 @@ def configuration(
 def baseline(name: str, code: str | None = None) -> Contestant:
     """Return a baseline of anomvae, or a detector of another library."""
     if name in BASELINES:
-        run = partial(_run_on_spectra, partial(fit_baseline, name))
+        run = partial(_run_baseline, name)
         return Contestant(name, f"commit {code or commit()}", ours=False, seeded=False, run=run)
     if name in PYOD:
         pyod_class(name)
@@ -116,23 +116,33 @@ def baseline(name: str, code: str | None = None) -> Contestant:
     raise ConfigError(f"No baseline is called {name!r}. {hint(name, [*BASELINES, *PYOD])}")
 
 
-def fit_baseline(name: str, spectra: Spectra, seed: int) -> Fitted:
-    """Fit a baseline; the seed has no effect, the threshold is mean + 3 sigma as in `evaluate`."""
-    score = BASELINES[name](lambda: iter([spectra]))
+def _run_baseline(name: str, task: Task, seed: int) -> Result:
+    """Measure a baseline; the seed has no effect, the threshold is that of `evaluate`."""
+    fitted_block, scored_block = _with_data(task)
+    normal, _ = _valid(fitted_block)
+    start = time.perf_counter()
+    fitted = Method.of(name).fit(lambda: iter([normal]))
+    middle = time.perf_counter()
+    scores = fitted.score(scored_block)
+    end = time.perf_counter()
+    of_normal = scores if task.fitted == task.scored else fitted.score(fitted_block)
+    mean, std = describe_scores(of_normal).moments()
+    metrics = measure(_truth(task), scores, mean + 3 * std)
+    return Result(metrics, middle - start, end - middle)
 
-    def three_sigma() -> float:
-        mean, std = describe_scores(score(spectra)).moments()
-        return mean + 3 * std
 
-    return Fitted(score, three_sigma)
+def _with_data(task: Task) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Read what is fitted and what is scored, in the bands that have data in what is fitted."""
+    fitted_block, scored_block = spectra(task.fitted), spectra(task.scored)
+    with_data = np.isfinite(fitted_block).any(axis=(0, 1))
+    return fitted_block[..., with_data], scored_block[..., with_data]
 
 
 def _run_on_spectra(fit: Callable[[Spectra, int], Fitted], task: Task, seed: int) -> Result:
     """Measure a detector on the spectra that are valid in all bands with data."""
-    fitted_block, scored_block = spectra(task.fitted), spectra(task.scored)
-    with_data = np.isfinite(fitted_block).any(axis=(0, 1))
-    normal, _ = _valid(fitted_block[..., with_data])
-    test, valid = _valid(scored_block[..., with_data])
+    fitted_block, scored_block = _with_data(task)
+    normal, _ = _valid(fitted_block)
+    test, valid = _valid(scored_block)
     start = time.perf_counter()
     fitted = fit(normal, seed)
     middle = time.perf_counter()

@@ -13,6 +13,7 @@ from anomvae.evaluation import BASELINES, evaluate, evaluate_detector
 from anomvae.evaluation.estimators import RXDetector
 from anomvae.mapping import score_scene
 from anomvae.raster import Scene
+from anomvae.stats.baselines import Method
 from anomvae.stats.rx import fit_robust_rx
 from anomvae.stats.thresholds import parse_rule
 
@@ -81,7 +82,7 @@ def test_the_pca_baseline_is_the_residual_of_standardised_principal_components()
     model = PCA(4).fit(standardised)
     residual = standardised - model.inverse_transform(model.transform(standardised))
 
-    scores = BASELINES["pca"](lambda: iter([x[:500], x[500:]]))(x)
+    scores = Method.of("pca").fit(lambda: iter([x[:500], x[500:]])).score(x[None])[0]
 
     assert scores == pytest.approx((residual**2).sum(axis=1), rel=1e-4)
 

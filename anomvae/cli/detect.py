@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from . import options
 from .outcomes import ANOMALY_FOUND, result_line
 from .output import echo
+
+if TYPE_CHECKING:
+    from ..stats.baselines import Method
+
+OF_A_MODEL = {
+    "config": "--config",
+    "settings": "--set",
+    "seed": "--seed",
+    "device": "--device",
+    "save_model": "--save-model",
+}
+"""Options of a detector that is trained, by parameter."""
+
+
+def _window(
+    ctx: click.Context, parameter: click.Parameter, text: str | None
+) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    try:
+        outer, guard = map(int, text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not OUTER,GUARD, two sides as in 21,7.") from error
+    return outer, guard
 
 
 @click.command()
@@ -24,6 +49,25 @@ from .output import echo
     metavar="FILE",
     help="Write the fitted detector, too, to score other scenes.",
 )
+@click.option(
+    "--method",
+    metavar="NAME",
+    help="A baseline instead of a detector: rx, rrx, local-rx, crd, pca or iforest.",
+)
+@click.option(
+    "--window",
+    callback=_window,
+    metavar="OUTER,GUARD",
+    help="Sides of the outer and of the guard window of local-rx and crd, pixels; the guard window "
+    "is to hold an object.  [default: 21,7; of crd 15,7]",
+)
+@click.option(
+    "--regularisation",
+    type=float,
+    metavar="WEIGHT",
+    help="Of local-rx, pixels that the covariance of the scene counts for each of its directions; "
+    "of crd, lambda.  [default: 1; of crd 0.01]",
+)
 @options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
@@ -37,6 +81,9 @@ def detect(  # noqa: PLR0913 - one argument per option
     p_values: bool,
     sensitivity: bool,
     save_model: str | None,
+    method: str | None,
+    window: tuple[int, int] | None,
+    regularisation: float | None,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -51,14 +98,19 @@ def detect(  # noqa: PLR0913 - one argument per option
     A detector is fitted to the scene itself, anomalies and all, and so is its threshold: both hold
     for this scene.  --save-model keeps them, for a first look at similar scenes (anomvae score).
 
+    --method maps a baseline instead: rx and rrx (Mahalanobis distance to the scene, robust),
+    local-rx (to the pixels around), crd (collaborative representation by these), pca, iforest.
+
     \b
     Examples:
         anomvae detect scene.tif -o maps/
         anomvae detect scene.tif -o maps/ --save-model scene.safetensors
+        anomvae detect scene.tif -o local/ --method local-rx --window 25,11
     """
     from ..fitting import Selection
-    from ..mapping import ScoreOptions, detect_scene
+    from ..mapping import ScoreOptions, detect_scene, map_baseline
 
+    chosen_method = _chosen(method, window, regularisation)
     select = Selection(**chosen)
     if save_model is not None:
         options.require_writable(save_model, overwrite, [scene, *select.files])
@@ -70,16 +122,54 @@ def detect(  # noqa: PLR0913 - one argument per option
         overwrite=overwrite,
     )
     with options.progress_bar() as progress:
-        result = detect_scene(
-            scene,
-            folder,
-            options.resolved(config, settings, threshold=rule, device=device),
-            seed,
-            select=select,
-            options=score_options,
-            save_model=save_model,
-            progress=progress,
-        )
+        if chosen_method is not None:
+            result = map_baseline(
+                scene,
+                folder,
+                chosen_method,
+                rule or "auto",
+                select=select,
+                options=score_options,
+                progress=progress,
+            )
+        else:
+            result = detect_scene(
+                scene,
+                folder,
+                options.resolved(config, settings, threshold=rule, device=device),
+                seed,
+                select=select,
+                options=score_options,
+                save_model=save_model,
+                progress=progress,
+            )
     echo(result_line(result, score_options, as_json=as_json))
     if fail_on_anomaly and result.flagged:
         raise SystemExit(ANOMALY_FOUND)
+
+
+def _chosen(
+    name: str | None, window: tuple[int, int] | None, regularisation: float | None
+) -> Method | None:
+    """Return the baseline that the options choose; None: a detector is trained."""
+    from ..stats.baselines import Method
+
+    context = click.get_current_context()
+    if name is None:
+        if window is not None or regularisation is not None:
+            raise click.UsageError(
+                "--window and --regularisation are for --method local-rx or crd, and no --method "
+                "is given."
+            )
+        return None
+    given = [
+        option
+        for parameter, option in OF_A_MODEL.items()
+        if context.get_parameter_source(parameter) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise click.UsageError(
+            f"{', '.join(given)} choose how a detector is trained, and --method {name} trains "
+            f"none. Leave out one or the other."
+        )
+    return Method.of(name, window, regularisation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +19,15 @@ from .output import echo, metrics_table
 @click.option("-m", "--model", help="Model file, instead of a MAP.")
 @click.option("-o", "--out", help="JSON file to write.")
 @click.option(
-    "--baselines", default="rx", show_default=True, help="rx, rrx, pca, iforest; or none."
+    "--baselines",
+    default="rx",
+    show_default=True,
+    help="rx, rrx, local-rx, crd, pca, iforest; or none.",
+)
+@click.option(
+    "--curves",
+    metavar="FILE",
+    help="Draw ROC and precision-recall of all rows: a PNG, SVG or PDF.",
 )
 @click.option(
     "--threshold",
@@ -40,6 +50,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     model: str | None,
     out: str | None,
     baselines: str,
+    curves: str | None,
     threshold: str | None,
     overwrite: bool,
     as_json: bool,
@@ -57,6 +68,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif -o metrics.json
         anomvae evaluate scene.tif -m coast.safetensors --labels labels.tif --baselines rx,pca
         anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif --threshold f1
+        anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif --curves curves.png
     """
     from ..detector import Detector
     from ..evaluation import evaluate as measure_map
@@ -70,9 +82,8 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     select = Selection(**chosen)
     if select.covariates and model is None:
         raise click.UsageError("--covariates are for a model (-m); a MAP was made with them.")
-    if out is not None:
-        read = [scene, map_, labels, model, *select.files]
-        options.require_writable(out, overwrite, read)
+    read = [scene, map_, labels, model, *select.files]
+    _require_outputs(out, curves, overwrite, read)
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
     closed = Scene.selected(scene, select)
     with options.progress_bar() as progress:
@@ -91,8 +102,31 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             )
     if out is not None:
         write_atomically(out, evaluation.to_json().encode())
+    if curves is not None:
+        from ..figures.axes import save
+        from ..figures.curves import plot_curves
+
+        save(plot_curves(evaluation), curves)
     echo(evaluation.to_json() if as_json else metrics_table(evaluation.rows), nl=not as_json)
     if threshold is not None and not as_json:
         value = next(iter(evaluation.rows.values())).threshold
         condition = parse_rule(threshold, labels=True).condition
         echo(f"threshold = fixed:{value}{condition} ({threshold})")
+
+
+def _require_outputs(
+    out: str | None,
+    curves: str | None,
+    overwrite: bool,
+    read: list[str | os.PathLike[str] | None],
+) -> None:
+    """Require before the work that results can be written, each to a file of its own."""
+    if curves is not None:
+        from ..figures.axes import require_format
+
+        require_format(curves)
+    if out is not None and curves is not None and Path(out).absolute() == Path(curves).absolute():
+        raise click.UsageError(f"-o and --curves both name {out}. Give each a file of its own.")
+    for path in (out, curves):
+        if path is not None:
+            options.require_writable(path, overwrite, read)

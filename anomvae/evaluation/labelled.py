@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..mapping.flagging import Decision, ScoredMap
 from ..pixels.tiling import Window
-from ..stats.metrics import Metrics, measure_stream
+from ..stats.metrics import Measured, measure_with_curve
 
 Labels = NDArray[np.floating]
 
@@ -46,10 +46,10 @@ class LabelledMap:
     def _known(self, window: Window, scores: NDArray[np.float32]) -> Labels:
         return np.where(np.isfinite(scores), self.labels(window), np.nan)
 
-    def metrics(self, decision: Decision | None) -> Metrics:
+    def measured(self, decision: Decision | None) -> Measured:
         """Measure the scores, and what a decision flags; None: there is no decision."""
         if decision is None:
-            return measure_stream(self.pairs)
-        return measure_stream(
+            return measure_with_curve(self.pairs)
+        return measure_with_curve(
             self.pairs, decision.threshold.value, flagged=lambda: self.flagged(decision)
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from ..addresses import displayed, file_name
 from ..documents import to_json
 from ..files import PathText, SceneText, as_path
+from ..fitting.baseline import bands_with_data
 from ..identity import unchanged
 from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tiles
 from ..mapping.flagging import Decision, ScoredMap
@@ -29,10 +30,11 @@ from ..parallel import Progress, quiet
 from ..pixels.tiling import Window
 from ..raster import Access, OpenScene, Scene, open_labels, open_map
 from ..raster.access import DEFAULT
-from ..stats.metrics import Metrics, table
+from ..stats.baselines import require_baselines
+from ..stats.curves import Curve
+from ..stats.metrics import Measured, Metrics, table
 from ..stats.thresholds import parse_rule
-from .baselines import require_baselines
-from .beside import bands_with_data, baseline_rows
+from .beside import baseline_rows
 from .decisions import decision_by, decision_of_map
 from .labelled import LabelledMap, Labels
 
@@ -55,6 +57,15 @@ class Evaluation:
     """The labels as they were named, without secrets."""
     rows: Mapping[str, Metrics]
     """Metrics by detector; the first row is the evaluated one."""
+    curves: Mapping[str, Curve] = field(default_factory=dict, repr=False, compare=False)
+    """Curves by detector; none of one whose labelled pixels are all anomalous, or all normal."""
+
+    @classmethod
+    def of(cls, scene: PathText, labels: PathText, measured: Mapping[str, Measured]) -> Evaluation:
+        """Collect what was measured of each detector; scene and labels as they were named."""
+        rows = {name: each.metrics for name, each in measured.items()}
+        curves = {name: each.curve for name, each in measured.items() if each.curve is not None}
+        return cls(displayed(scene), displayed(labels), rows, curves)
 
     def table(self) -> pd.DataFrame:
         """Return one row per detector, one column per metric."""
@@ -164,15 +175,15 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             decision = decision_of_map(result, scored.tags, ours)
         else:
             decision = decision_by(rule, ours, None)
-        rows = {OURS: ours.metrics(decision)}
+        rows = {OURS: ours.measured(decision)}
         if scene is None:
-            return Evaluation(displayed(path), displayed(labels), rows)
+            return Evaluation.of(path, labels, rows)
         source = scored.tags.get("ANOMVAE_SCENE")
         if source and source != file_name(opened.name):
             log.warning("%s was made from %s, not from %s", displayed(path), source, opened.name)
         bands = bands_with_data(opened)
         rows |= baseline_rows(closed, bands, ours, baselines, progress)
-        return Evaluation(displayed(closed.name), displayed(labels), rows)
+        return Evaluation.of(closed.name, labels, rows)
 
 
 def evaluate_detector(
@@ -241,10 +252,10 @@ def evaluate_detector(
             decision = Decision.of(detector.threshold, ours.scored, detector.scores)
         else:
             decision = decision_by(rule, ours, detector.scores)
-        rows = {OURS: ours.metrics(decision)}
+        rows = {OURS: ours.measured(decision)}
         plain = replace(opened.scene, covariates=())
         rows |= baseline_rows(plain, detector.bands, ours, baselines, progress)
-        return Evaluation(displayed(closed.name), displayed(labels), rows)
+        return Evaluation.of(closed.name, labels, rows)
 
 
 def _score(

@@ -3,11 +3,11 @@
 `score_scene` (`score`) opens a scene, scores it tile by tile (`tiles`) and writes the files
 (`open_deliverables`): the map first, then what is decided from it (`flagging`), with statistics
 (`statistics`), a verdict (`verdict`) and a quick look (`quicklook`).  `score_scenes` (`batch`)
-scores many, `score_array` (`arrays`) pixels in memory; `rethreshold` (`rethresholding`) decides a
-finished map anew.  `embed_scene` (`embedding`) and `reconstruct_scene` (`reconstruction`) write
-other layers of pixels (`pixel_maps`).  `deliverables` names the files, `result` reads their
-summary, and `cache` decides whether they are up to date; none of these needs torch, so names are
-resolved lazily.
+scores many, `score_array` (`arrays`) pixels in memory; `map_baseline` (`by_baseline`) fits a
+baseline and scores with it; `rethreshold` (`rethresholding`) decides a finished map anew.
+`embed_scene` (`embedding`) and `reconstruct_scene` (`reconstruction`) write other layers of pixels
+(`pixel_maps`).  `deliverables` names the files, `result` reads their summary, and `cache` decides
+whether they are up to date; none of these needs torch, so names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from .. import lazily
 if TYPE_CHECKING:
     from .arrays import ArrayResult, detect_array, score_array
     from .batch import score_scenes
+    from .by_baseline import map_baseline
     from .deliverables import Deliverables
     from .embedding import embed_scene
     from .object_finding import FoundObject, find_object
@@ -46,6 +47,7 @@ __all__ = [
     "detect_scene",
     "embed_scene",
     "find_object",
+    "map_baseline",
     "maps_in",
     "plan_tiles",
     "read_summary",
@@ -64,6 +66,7 @@ __getattr__ = lazily(
     {
         "arrays": ("ArrayResult", "detect_array", "score_array"),
         "batch": ("score_scenes",),
+        "by_baseline": ("map_baseline",),
         "deliverables": ("Deliverables",),
         "object_finding": ("FoundObject", "find_object"),
         "embedding": ("embed_scene",),

@@ -23,6 +23,8 @@ from ..objects import Listing, mean_pixel_area, write_objects
 from ..parallel import Progress, ahead, quiet
 from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
+from ..stats.scores import NormalScores
+from ..stats.thresholds import parse_rule
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
 from .flagging import (
@@ -126,6 +128,8 @@ class OpenDeliverables:
             If a file cannot be written; no file stays behind.
         InputChanged
             If an input is not what it was when the work began; nothing is published.
+        NotEnoughPixels
+            If the threshold is to be chosen from the scores of the scene, and there are too few.
         """
         statistics, where = RunningStatistics(opened.grid.shape), opened.georeference
         tags = self._tags(detector, opened)
@@ -141,7 +145,11 @@ class OpenDeliverables:
                     report(self.progress, "score", keep, opened.grid.shape)
             hidden = masked.read if statistics.masked else None
             scored = ScoredMap(where, scores.read_first, hidden)
-            decision = Decision.of(detector.threshold, scored, detector.scores)
+            chosen, normal = detector.threshold, detector.scores
+            if chosen.pending:
+                normal = NormalScores.of(statistics.sampled, held_out=False)
+                chosen = parse_rule(chosen.rule).threshold(normal)
+            decision = Decision.of(chosen, scored, normal)
             tags |= threshold_tags(decision.threshold)
             scores.add_tags(tags)
             result = self.decide(opened.scene.name, detector.id, scored, decision, statistics, tags)
@@ -156,7 +164,7 @@ class OpenDeliverables:
         result = with_verdict(
             replace(result, sensitivity=sensitivity, radiometry=opened.conversions),
             of_scene,
-            detector.threshold.fpr,
+            chosen.fpr,
         )
         return self.publish(result)
 

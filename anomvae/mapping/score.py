@@ -98,14 +98,14 @@ def score_scene(
                     *opened.conversions,
                 ),
             )
-            _require_area(rule, opened)
+            require_area(rule, opened)
             files.require_apart(inputs)
             key = CacheKey.of(
                 detector.id, *settings, options=options, bands=opened.bands, files=inputs
             )
-            quicklook = _quicklook(opened)
+            quicklook = quicklook_of(opened)
             begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)
-            return _deliver(detector, opened, begun, mapper)
+            return deliver(detector, opened, begun, mapper)
 
 
 @isolated()
@@ -167,7 +167,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         files.require_apart(inputs)
         if save_model is not None:
             files.require_other(save_model)
-        _require_area(plan.threshold, opened)
+        require_area(plan.threshold, opened)
         settings += *opened.mask_settings, *opened.conversions
         key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
         cached = cached_result(files, key, overwrite=options.overwrite)
@@ -175,30 +175,32 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         return cached
     detector = detect(scene, resolved, seed, select=select, progress=progress)
     with scored(closed.name), closed.open(detector.bands) as opened:
-        quicklook = _quicklook(opened)
+        quicklook = quicklook_of(opened)
         begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)
-        result = _deliver(detector, opened, begun)
+        result = deliver(detector, opened, begun)
     if save_model is not None:
         detector.save(save_model)
     return result
 
 
-def _require_area(rule: Rule, opened: OpenScene) -> None:
+def require_area(rule: Rule, opened: OpenScene) -> None:
     """Refuse before the work a budget that is an area where pixels have none."""
     rule.pixels_in(mean_pixel_area(opened.georeference))
 
 
-def _quicklook(opened: OpenScene) -> QuickLook:
+def quicklook_of(opened: OpenScene) -> QuickLook:
+    """Return the quick look of a scene, empty."""
     declared = opened.newest.dataset.facts.picture
     return QuickLook(QuickLookSpec.of(opened.grid.shape, opened.bands, declared))
 
 
-def _deliver(
+def deliver(
     detector: Scorer,
     opened: OpenScene,
     begun: AbstractContextManager[MapResult | OpenDeliverables],
     mapper: Mapper = serial,
 ) -> MapResult:
+    """Score an open scene and publish its deliverables; a result that is up to date is kept."""
     with begun as out:
         if isinstance(out, MapResult):
             return out

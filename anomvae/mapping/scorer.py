@@ -53,7 +53,7 @@ class Scorer(Protocol):
 
     @property
     def threshold(self) -> Threshold:
-        """The threshold, in the unit of the score."""
+        """The threshold, in the unit of the score; one that is pending is chosen in the scene."""
 
     @property
     def scores(self) -> NormalScores | None:

@@ -80,7 +80,7 @@ class ModelPlan:
             training=training,
             trim=trim if training.trim == "auto" else training.trim,
             score=config.score,
-            threshold=_in_sample_rule(config.threshold)
+            threshold=in_sample_rule(config.threshold)
             if in_sample
             else resolved_rule(config.threshold, promising=clean),
             device=config.device,
@@ -154,7 +154,7 @@ class ModelPlan:
         return self.family.build(sizes, self.model.likelihood)
 
 
-def _in_sample_rule(text: str) -> Rule:
+def in_sample_rule(text: str) -> Rule:
     """Read the rule for scores of the pixels that training reads."""
     rule = resolved_rule(text, promising=False)
     if rule.kind.held_out:  # refused here, before the training

@@ -5,6 +5,7 @@ Values are summed as integers, exactly, by running sums, whose time does not dep
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,23 @@ class Annulus:
         count = self.sums(valid.astype(np.int64))
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(self.sums(in_steps(values, valid)) / count * STEP)
+
+    def around(self, values: Floats, valid: Mask) -> Iterator[tuple[int, int, Floats]]:
+        """Yield row and column of each ``valid`` pixel, and the valid pixels of its annulus.
+
+        ``values`` have axes (row, col, value), those yielded (n, value), row by row: what an
+        annulus holds does not depend on how much lies around it.
+        """
+        half, guard = self.radius, self.guard // 2
+        for row, col in np.argwhere(valid).tolist():
+            top, left = max(row - half, 0), max(col - half, 0)
+            window = slice(top, row + half + 1), slice(left, col + half + 1)
+            chosen = valid[window].copy()
+            chosen[
+                max(row - guard - top, 0) : row - top + guard + 1,
+                max(col - guard - left, 0) : col - left + guard + 1,
+            ] = False
+            yield row, col, values[window][chosen]
 
     def enough(self, count: Integers) -> Mask:
         """Return where an annulus with ``count`` valid pixels counts."""

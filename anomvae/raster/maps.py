@@ -18,9 +18,13 @@ from .georeference import Georeference
 from .raster_dataset import RasterDataset, open_raster
 
 LAYERS = ("score", "reconstruction", "kl", "linear")
-"""Bands of an anomaly map, in order; the first is the sum of the others."""
+"""Bands of the map of a detector, in order; the first is the sum of the others."""
 EARLIER_LAYERS = LAYERS[:3]
 """Those of a map that was written before there was a linear term."""
+BASELINE_LAYERS = LAYERS[:1]
+"""That of the map of a baseline, whose score has no terms."""
+KINDS = {LAYERS, EARLIER_LAYERS, BASELINE_LAYERS}
+"""The bands of every kind of map."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def open_map(path: PathText, access: Access = DEFAULT) -> Iterator[OpenMap]:
         When the file cannot be read, or is no anomaly map.
     """
     with open_raster(path, access=access) as dataset:
-        if dataset.bands.names not in {LAYERS, EARLIER_LAYERS}:
+        if dataset.bands.names not in KINDS:
             raise RasterError(
                 f"{dataset.name} has the bands {', '.join(dataset.bands.names[:8])}, but an "
                 f"anomaly map has {', '.join(LAYERS)}. Give a <scene>.anomaly.tif as anomvae "

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .curves import Curve, curve_of
 from .ranks import MAX_EDGES, Pairs, RankCounts, count_ranks, valid_parts
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ class Metrics:
     """Why a metric is NaN."""
 
 
+class Measured(NamedTuple):
+    """What scores are worth, given labels."""
+
+    metrics: Metrics
+    """The metrics."""
+    curve: Curve | None
+    """The curve; None where the labels are of one class."""
+
+
 def measure(
     labels: NDArray[np.floating], scores: NDArray[np.floating], threshold: float | None = None
 ) -> Metrics:
@@ -89,13 +99,25 @@ def measure_stream(
     The stream is read three times at most.  In memory are one part and the ranks of the anomalous
     pixels (see `count_ranks`), whatever the number of normal pixels.
     """
+    return measure_with_curve(pairs, threshold, flagged=flagged, max_edges=max_edges).metrics
+
+
+def measure_with_curve(
+    pairs: Pairs,
+    threshold: float | None = None,
+    *,
+    flagged: Flagged | None = None,
+    max_edges: int = MAX_EDGES,
+) -> Measured:
+    """Compare a stream of labels and scores as `measure_stream` does, and return the curve, too."""
     counts = count_ranks(pairs, max_edges)
     values = _ranking(counts)
     if threshold is not None:
         parts = _above(pairs(), threshold) if flagged is None else valid_parts(flagged())
         values |= _decisions(parts, threshold)
     normal, anomalous = int(counts.normal.sum()), int(counts.anomalous.sum())
-    return Metrics(pixels=normal + anomalous, anomalous=anomalous, **values)
+    metrics = Metrics(pixels=normal + anomalous, anomalous=anomalous, **values)
+    return Measured(metrics, curve_of(counts))
 
 
 def _ranking(counts: RankCounts) -> dict[str, Any]:

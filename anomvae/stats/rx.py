@@ -59,8 +59,12 @@ class RX:
 
     def score(self, x: NDArray[np.floating]) -> Array:
         """Return the distance of spectra (n, band), shape (n,); NaN where a band is NaN."""
-        whitened = (x.astype(np.float64) - self.mean) @ self.whitening
+        whitened = self.whitened(x)
         return np.asarray(np.einsum("ij,ij->i", whitened, whitened))
+
+    def whitened(self, x: NDArray[np.floating]) -> Array:
+        """Return spectra (n, band) where the covariance is the identity, shape (n, rank)."""
+        return np.asarray((x.astype(np.float64) - self.mean) @ self.whitening)
 
 
 def fit_rx(parts: Iterable[NDArray[np.floating]]) -> RX:

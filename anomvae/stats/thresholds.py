@@ -10,6 +10,7 @@ is no data.
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,7 +37,7 @@ class Threshold:
     """A threshold, and how it was chosen."""
 
     value: float
-    """Scores above this are anomalous; in the unit of the score, at least 0."""
+    """Scores above this are anomalous; in the unit of the score, at least 0; NaN: `pending`."""
     fpr: float
     """Share of the pixels used by the rule that lie above ``value``, in [0, 1]."""
     rule: str
@@ -51,6 +52,11 @@ class Threshold:
         """The rate of normal pixels that its rule promises to flag; None if none, or unknown."""
         rule = self._known_rule
         return None if rule is None else rule.promise
+
+    @property
+    def pending(self) -> bool:
+        """Whether only its rule is known: it is chosen from the scores of the scored scene."""
+        return math.isnan(self.value)
 
     @property
     def provisional(self) -> bool:
