@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .errors import AnomvaeError
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .evaluation.estimators import RXDetector, VAEDetector
+    from .explaining import SpectraTable, generate, interpolate
     from .files import PathText
     from .fitting import Selection, detect, refit_threshold, train
     from .mapping import (
@@ -57,6 +58,7 @@ __all__ = [
     "ScoreOptions",
     "Scores",
     "Selection",
+    "SpectraTable",
     "VAEDetector",
     "__version__",
     "detect",
@@ -65,6 +67,8 @@ __all__ = [
     "embed_scene",
     "evaluate",
     "evaluate_detector",
+    "generate",
+    "interpolate",
     "load",
     "map_baseline",
     "read_objects",
@@ -106,6 +110,7 @@ __getattr__ = lazily(
         "errors": ("AnomvaeError",),
         "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
+        "explaining": ("SpectraTable", "generate", "interpolate"),
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
         "mapping": (
             *("ArrayResult", "MapOptions", "MapResult", "PixelMap", "ScoreOptions"),

@@ -27,6 +27,8 @@ COMMANDS = (
     "embed",
     "reconstruct",
     "threshold",
+    "generate",
+    "interpolate",
     "monitor",
     "info",
     "config",

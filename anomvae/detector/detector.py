@@ -34,14 +34,14 @@ from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, parse_rule
 from .batches import Array, Scores, available, require_bands
-from .examples import ExampleScorer
+from .generation import Generator
 from .modelfile import to_bytes
 from .state import read_state, to_model_file
 
 log = logging.getLogger(__name__)
 
 
-class Detector(ExampleScorer):
+class Detector(Generator):
     """A fitted detector: scores blocks, and is kept in one file."""
 
     @cached_property

@@ -10,12 +10,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..errors import ConfigError
 from ..models import ModelInput
-from ..models.isolation import isolated
 from ..pixels.views import Examples
 from .batches import Array, ScoreTerms, batchwise, require_bands, to_device
 from .contributions import Contributions
@@ -192,33 +190,6 @@ class ExampleScorer(DetectorState):
         else:
             means = batchwise(self._decode_alone, self._program.rows, z, threads=self._on_cpu)[0]
         return self.scaler.unscale(means)
-
-    @isolated()
-    @torch.inference_mode()
-    def sample(self, count: int, seed: int) -> Array:
-        """Draw examples from the model: codes from the prior, noise from the likelihood.
-
-        Returns
-        -------
-        array of float32, shape (count, band)
-            Data units; the same for the same seed.  A conditioned model is given the mean context
-            of its training examples.
-
-        Raises
-        ------
-        ConfigError
-            When the family has no prior, as ``ae``.
-        """
-        if self.model.prior is None:
-            raise ConfigError(
-                f"model.family = {self.card.family!r} has no prior, so nothing can be drawn from "
-                f"it. Train a family that has one, such as 'vae'."
-            )
-        generator = torch.Generator().manual_seed(seed)
-        z = self.model.prior.draw(count, generator)
-        features = None if self.context is None else z.new_zeros(count, self.context.width)
-        mean = self.model.decode(z, self.model.mean_context(count, features))
-        return self.scaler.unscale(self.model.likelihood.draw(mean, generator).cpu().numpy())
 
     def _decode_alone(self, batch: Array) -> tuple[Tensor]:
         """Decode codes given the mean context of the training examples."""
