@@ -169,6 +169,21 @@ def _with_gaps(positions: NDArray[np.float64]) -> NDArray[np.int_]:
     return np.insert(order, gaps + 1, -1)
 
 
+def panels(count: int, height: float = 1.9, shared: bool = False) -> tuple[Figure, list[Axes]]:
+    """Make a figure with so many panels, at most three in a row of a height in inches.
+
+    ``shared``: all have one scale.
+    """
+    cols = count if count <= 3 else 2 if count == 4 else 3
+    rows = -(-count // cols)
+    figure = Figure(figsize=(COLUMN if cols == 1 else PAGE, max(2.4, height * rows)))
+    made: list[Axes] = []
+    for number in range(1, count + 1):
+        scale = made[0] if shared and made else None
+        made.append(figure.add_subplot(rows, cols, number, sharex=scale, sharey=scale))
+    return figure, made
+
+
 def line_style(kind: int) -> dict[str, Any]:
     """Return colour, line style and marker of the ``kind``-th of several lines."""
     at = kind % len(COLOURS)

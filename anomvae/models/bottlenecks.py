@@ -60,6 +60,9 @@ class Gaussian(VariationalBottleneck):
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         return standard_normal((count, self.width), generator, self.to_q.weight)
 
+    def prior_code(self, noise: Tensor) -> Tensor:
+        return noise
+
     def latent_statistics(self, h: Tensor) -> LatentStatistics:
         return LatentStatistics(units=_means(Normal.of(self.to_q(h)).kl()))
 
@@ -113,6 +116,10 @@ class Ladder(VariationalBottleneck):
         z2 = standard_normal((count, self.upper), generator, self.up.weight)
         p1 = self.lower_prior(z2)
         return p1.mean + p1.log_sigma.exp() * standard_normal(p1.mean.shape, generator, z2)
+
+    def prior_code(self, noise: Tensor) -> Tensor:
+        z2, lower = noise.split((self.upper, self.width), dim=-1)
+        return self.lower_prior(z2).at(lower)
 
     def latent_statistics(self, h: Tensor) -> LatentStatistics:
         upper, lower = self._infer(h)[1:]

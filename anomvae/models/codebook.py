@@ -46,6 +46,11 @@ class Codebook(VariationalBottleneck):
         floored = self.usage.clamp_min(DEAD)
         return floored / floored.sum()
 
+    @property
+    def living(self) -> Tensor:
+        """Which codes are not dead, (code,)."""
+        return self.usage >= DEAD
+
     def forward(self, h: Tensor) -> Code:
         e = self.to_e(h)
         if self.training:
@@ -74,6 +79,9 @@ class Codebook(VariationalBottleneck):
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         return self.codes[torch.multinomial(self.frequency.cpu(), count, True, generator=generator)]
 
+    def prior_code(self, noise: Tensor) -> Tensor:
+        return self.codes[self.frequency.argmax()].expand(len(noise), -1)
+
     def latent_statistics(self, h: Tensor) -> LatentStatistics:
         counts = torch.bincount(self.nearest(self.to_e(h)).flatten(), minlength=CODES)
         share = counts / counts.sum()
@@ -85,14 +93,14 @@ class Codebook(VariationalBottleneck):
 
         Distances are summed per feature, because matrix kernels round an example by its position.
         """
-        distance = torch.where(self.usage < DEAD, torch.inf, 0.0).expand(*e.shape[:-1], CODES)
+        distance = torch.where(self.living, 0.0, torch.inf).expand(*e.shape[:-1], CODES)
         for feature, code in zip(e.unbind(-1), self.codes.unbind(-1), strict=True):
             distance = distance + (feature.unsqueeze(-1) - code).square()
         return distance.argmin(-1)
 
     def _revive(self, e: Tensor) -> None:
         """Move dead codes to random features."""
-        dead = self.usage < DEAD
+        dead = ~self.living
         flat = e.reshape(-1, self.width)
         random = flat[torch.randint(len(flat), (CODES,), device=e.device)]
         self.codes.copy_(torch.where(dead.unsqueeze(-1), random, self.codes))

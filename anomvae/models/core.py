@@ -139,6 +139,13 @@ class VariationalBottleneck(Bottleneck):
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw codes from the prior, (count, width)."""
 
+    @abstractmethod
+    def prior_code(self, noise: Tensor) -> Tensor:
+        """Return the codes of the prior at standard normal noise (n, `noise_width`), (n, width).
+
+        At 0 it is the centre of the prior, in every level; of a codebook its most frequent code.
+        """
+
 
 class Autoencoder(nn.Module):
     """Encoder, bottleneck, decoder and likelihood in a row, with or without a context network."""
