@@ -26,6 +26,7 @@ COMMANDS = (
     "evaluate",
     "embed",
     "reconstruct",
+    "plot",
     "threshold",
     "generate",
     "interpolate",

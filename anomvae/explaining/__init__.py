@@ -1,8 +1,9 @@
 """What a detector knows of a pixel or an object: why it is unusual, and what is like it.
 
 `pick` (`pixels`) reads one pixel of a scene as a detector takes it; a `SpectraTable`
-(`spectra_table`) holds spectra as CSV does, such as those that `generate` draws, or `interpolate`
-finds between two pixels (`generation`).  Names are resolved lazily.
+(`spectra_table`) holds spectra as CSV does, such as those of `generate` and `interpolate`
+(`generation`); `sample_latent` (`latent_sample`) draws pixels with their codes, and `traverse`
+(`traversal`) decodes the units of a code.  Names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -11,18 +12,44 @@ from .. import lazily
 
 if TYPE_CHECKING:
     from .generation import generate, interpolate
+    from .latent_sample import LatentSample, sample_latent
+    from .marking import Marking, labelled, objects_of
     from .opening import open_for
-    from .pixels import PickedPixel, pick
+    from .pixels import PickedPixel, pick, sample_spectra
+    from .projection import Projection, project
     from .spectra_table import SpectraTable
+    from .traversal import CodeSpectra, Traversal, traverse
 
-__all__ = ["PickedPixel", "SpectraTable", "generate", "interpolate", "open_for", "pick"]
+__all__ = [
+    "CodeSpectra",
+    "LatentSample",
+    "Marking",
+    "PickedPixel",
+    "Projection",
+    "SpectraTable",
+    "Traversal",
+    "generate",
+    "interpolate",
+    "labelled",
+    "objects_of",
+    "open_for",
+    "pick",
+    "project",
+    "sample_latent",
+    "sample_spectra",
+    "traverse",
+]
 
 __getattr__ = lazily(
     __name__,
     {
         "generation": ("generate", "interpolate"),
+        "latent_sample": ("LatentSample", "sample_latent"),
+        "marking": ("Marking", "labelled", "objects_of"),
         "opening": ("open_for",),
-        "pixels": ("PickedPixel", "pick"),
+        "pixels": ("PickedPixel", "pick", "sample_spectra"),
+        "projection": ("Projection", "project"),
         "spectra_table": ("SpectraTable",),
+        "traversal": ("CodeSpectra", "Traversal", "traverse"),
     },
 )

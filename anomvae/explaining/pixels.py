@@ -1,4 +1,4 @@
-"""One pixel of a scene, as a detector takes it."""
+"""One pixel of a scene, as a detector takes it, and the spectra of many."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import Detector
-from ..errors import ConfigError
-from ..pixels.tiling import tile_at
+from ..errors import ConfigError, NotEnoughPixels
+from ..pixels.tiling import SamplingGrid, tile_at
 from ..raster import OpenScene
+from ..training.scenes import reading_tiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,3 +74,32 @@ def pick(detector: Detector, opened: OpenScene, row: int, col: int) -> PickedPix
         np.asarray(detector.view.split(block, only)[:]),
         np.stack([layer[(-1, *inner)] for layer in detector.score(block)]),
     )
+
+
+def sample_spectra(opened: OpenScene, count: int) -> NDArray[np.float32]:
+    """Read the spectra of about so many pixels of the newest date, evenly over the scene.
+
+    Returns
+    -------
+    array of float32, shape (n, band)
+        Data units, of the pixels that have data in all bands.
+
+    Raises
+    ------
+    NotEnoughPixels
+        When none of them has.
+    """
+    grid, bands = SamplingGrid.of_pixels(opened.grid.shape, count), len(opened.bands)
+    parts = []
+    for tile in reading_tiles(opened, 0):
+        _, (rows, cols) = grid.part(tile.keep)
+        if rows.size and cols.size:
+            parts.append(opened.read(tile.keep)[-1][np.ix_(rows, cols)][..., :bands])
+    spectra = np.concatenate([part.reshape(-1, bands) for part in parts])
+    complete = np.isfinite(spectra).all(axis=-1)
+    if not complete.any():
+        raise NotEnoughPixels(
+            f"None of {len(spectra)} pixels of {opened.name} has data in all bands. Give a scene "
+            f"with data."
+        )
+    return np.asarray(spectra[complete])

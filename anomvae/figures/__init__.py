@@ -10,16 +10,18 @@ from .. import lazily
 
 if TYPE_CHECKING:
     from .axes import SpectrumAxis, save
+    from .latent_space import latent
     from .latent_traversal import traversal
     from .spectrum_panels import generated, spectra
     from .training_history import history
 
-__all__ = ["SpectrumAxis", "generated", "history", "save", "spectra", "traversal"]
+__all__ = ["SpectrumAxis", "generated", "history", "latent", "save", "spectra", "traversal"]
 
 __getattr__ = lazily(
     __name__,
     {
         "axes": ("SpectrumAxis", "save"),
+        "latent_space": ("latent",),
         "latent_traversal": ("traversal",),
         "spectrum_panels": ("generated", "spectra"),
         "training_history": ("history",),

@@ -184,6 +184,21 @@ def panels(count: int, height: float = 1.9, shared: bool = False) -> tuple[Figur
     return figure, made
 
 
+def legend_above(figure: Figure, columns: int = 4) -> None:
+    """Explain the lines of a figure above it, where no line lies behind, each label once."""
+    handles = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    columns = min(columns, len(handles))
+    legend = figure.legend(
+        handles.values(), handles.keys(), loc="outside upper center", ncols=columns
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name of a file may hold a dollar
+
+
 def line_style(kind: int) -> dict[str, Any]:
     """Return colour, line style and marker of the ``kind``-th of several lines."""
     at = kind % len(COLOURS)

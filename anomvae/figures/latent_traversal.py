@@ -50,7 +50,7 @@ def _units(axis: SpectrumAxis, units: Sequence[Traversal]) -> Figure:
     scale = ScalarMappable(BoundaryNorm(edges, len(steps)), ListedColormap(list(colours)))
     bar = figure.colorbar(scale, ax=made, ticks=steps, fraction=0.05, pad=0.02)
     bar.set_ticklabels([f"{step:g}" if step else "0 (dashed)" for step in steps])
-    bar.set_label("Latent unit (prior standard deviations)")
+    bar.set_label("Latent unit (prior std)")
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..pixels.bands import Bands
-from .axes import PAGE, SpectrumAxis, panels, styled
+from .axes import PAGE, SpectrumAxis, legend_above, panels, styled
 
 RANGE = (5, 95)  # percent
 BETWEEN = "5 to 95 %"
@@ -39,7 +39,7 @@ def spectra(
         axis.finish(axes)
         if titles:
             axes.set_title(titles[number], parse_math=False)
-    made[0].legend()
+    legend_above(figure)
     return figure
 
 
@@ -66,5 +66,5 @@ def generated(bands: Bands, real: Spectra, drawn: Spectra) -> Figure:
         style = {"linestyle": ":", "linewidth": 0.8, "marker": ""}
         axis.plot(axes, edge, 1, label=f"generated, {label}" if label else "_", **style)
     axis.finish(axes)
-    axes.legend()
+    legend_above(figure)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..detector.card import Training
-from .axes import line_style, panels, styled
+from .axes import legend_above, line_style, panels, styled
 
 Numbers = NDArray[np.float64]
 
@@ -61,9 +61,9 @@ def _line(axes: Axes, steps: Numbers, values: Numbers, kind: int, label: str = "
 
 def _objective(training: Training) -> str:
     """Name the weights of the loss."""
-    weights = [f"$\\beta$ = {training.beta:g}"]
+    weights = [f"\N{GREEK SMALL LETTER BETA} = {training.beta:g}"]
     if training.warm_up:
-        weights.append(f"warm-up {training.warm_up:.0%}")
+        weights.append(f"warm-up {100 * training.warm_up:.0f} %")
     if training.free_bits:
         weights.append(f"free bits {training.free_bits:g} nats")
     return f"loss ({', '.join(weights)})"
@@ -73,5 +73,5 @@ def _finished(figure: Figure, made: Sequence[Axes], quantities: Sequence[str]) -
     for axes, quantity in zip(made, quantities, strict=True):
         axes.set(xlabel="Optimiser step", ylabel=f"{quantity} (nats per pixel)")
         axes.set_xlim(left=0)
-    made[0].legend()
+    legend_above(figure)
     return figure
