@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.rasters import bands_of, land, plant, write, write_labels
@@ -16,6 +17,7 @@ from anomvae.pixels.tiling import tiles
 from anomvae.raster import Selection
 from anomvae.raster.maps import open_map
 from anomvae.stats.baselines import BASELINES, Method
+from benchmarks import local_baselines
 
 LOCAL = ("local-rx", "crd")
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -318,3 +320,16 @@ def test_a_scene_without_data_is_answered(tmp_path):
 
     with pytest.raises(NotEnoughPixels, match="0 pixels have data"):
         map_baseline(scene, tmp_path / "out", "crd")
+
+
+def test_the_script_of_local_baselines_writes_a_table(scene, tmp_path):
+    folder = tmp_path / "scenes" / "field"
+    folder.mkdir(parents=True)
+    scene.rename(folder / "scene.tif")
+    write_labels(folder / "labels.tif")
+
+    ran = CliRunner().invoke(local_baselines.main, ["--scenes", str(tmp_path / "scenes")])
+
+    assert ran.exit_code == 0, ran.output
+    assert "| scene | rx | local-rx | crd |" in ran.output
+    assert "window 21, guard 7" in ran.output

@@ -23,17 +23,20 @@ def of_valid(function: Callable[[Spectra], Array], block: Spectra) -> Array:
     Returns shape (row, col, ...): what the function returns of each spectrum; NaN without data.
     """
     valid = np.isfinite(block).all(axis=-1)
-    if not valid.any():
-        return np.full(valid.shape, np.nan)
-    values = in_batches(function, block[valid])
-    result = np.full((*valid.shape, *values.shape[1:]), np.nan)
-    result[valid] = values
+    rows, cols = np.nonzero(valid)
+    result = np.full(valid.shape, np.nan)
+    for first in range(0, len(rows), BATCH):
+        batch = rows[first : first + BATCH], cols[first : first + BATCH]
+        values = _padded(function, block[batch])
+        if first == 0:
+            result = np.full((*valid.shape, *values.shape[1:]), np.nan)
+        result[batch] = values
     return result
 
 
-def in_batches(function: Callable[[Spectra], Array], spectra: Spectra) -> Array:
-    """Apply a function of spectra (n, band), n > 0, in batches of one size."""
-    count = len(spectra)
-    padded = np.concatenate([spectra, np.repeat(spectra[-1:], -count % BATCH, axis=0)])
-    parts = [function(padded[first : first + BATCH]) for first in range(0, count, BATCH)]
-    return np.asarray(np.concatenate(parts)[:count], np.float64)
+def _padded(function: Callable[[Spectra], Array], spectra: Spectra) -> Array:
+    """Apply a function of spectra to some of them, with the last one repeated up to a batch."""
+    lacking = BATCH - len(spectra)
+    if lacking:
+        spectra = np.concatenate([spectra, np.repeat(spectra[-1:], lacking, axis=0)])
+    return np.asarray(function(spectra)[: BATCH - lacking])
