@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..notebooks import short
 from ..pixels.annulus import Annulus
 from ..pixels.bands import Band, Bands
 from ..pixels.covariates import CATEGORICAL, CONTINUOUS, DAY, Covariate, Covariates
@@ -79,6 +80,18 @@ class Card:
     linear_weight: float = 0.0  # of the linear term; 0: there is none
     background: bool = False  # whether it keeps a background that no linear term holds
     held_out: HeldOutRate | None = None  # None where training read all normal pixels
+
+    def __repr__(self) -> str:
+        """Return one line, whatever the number of bands."""
+        return f"Card({self.summary})"
+
+    @property
+    def summary(self) -> str:
+        """Family, bands, latent units and threshold in a line."""
+        text = f"{self.family}, {self.bands.summary}, latent {self.latent}"
+        if self.threshold is None:
+            return text
+        return f"{text}, threshold {self.threshold.value:.4g} ({short(self.threshold.rule)})"
 
 
 COUNT, POSITIVE, WEIGHT = Range(1, MAX_COUNT), Range(LEAST), Range(0, MAX_WEIGHT)

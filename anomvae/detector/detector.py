@@ -26,13 +26,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import ConfigError, NotFinite
+from ..errors import ConfigError, NotFinite, listed
 from ..files import PathText, write_atomically
 from ..models.isolation import isolated
+from ..notebooks import html_table, short
 from ..pixels.views import Block, Mask
 from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
-from ..stats.thresholds import Rule, parse_rule
+from ..stats.thresholds import Rule, Threshold, parse_rule
 from .batches import Array, Scores, available, require_bands
 from .generation import Generator
 from .modelfile import to_bytes
@@ -43,6 +44,26 @@ log = logging.getLogger(__name__)
 
 class Detector(Generator):
     """A fitted detector: scores blocks, and is kept in one file."""
+
+    def __repr__(self) -> str:
+        """Return one line, whatever the number of bands."""
+        return f"Detector({self.card.summary}, id {self.id})"
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks."""
+        card, training = self.card, self.card.training
+        rows: list[tuple[str, object]] = [
+            ("family", card.family),
+            ("bands", card.bands.summary),
+            ("latent units", card.latent),
+            ("score", self.meaning),
+            ("threshold", "none" if card.threshold is None else _named(card.threshold)),
+            ("trained on", listed([short(name) for name in training.scenes] or ["arrays"])),
+            ("training pixels", f"{training.pixels:,}"),
+        ]
+        if training.elbo is not None:
+            rows.append(("held-out ELBO, nats", training.elbo))
+        return html_table(f"Detector {self.id}", rows)
 
     @cached_property
     def id(self) -> str:
@@ -179,6 +200,10 @@ class Detector(Generator):
             detector = detector.with_threshold(rule)
             _log_part(rule, detector.scores)
         return detector if device is None else detector.to(device)
+
+
+def _named(threshold: Threshold) -> str:
+    return f"{threshold.value:.4g} ({threshold.rule})"
 
 
 def _log_part(rule: Rule, scores: NormalScores | None) -> None:

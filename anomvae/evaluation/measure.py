@@ -26,6 +26,7 @@ from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tile
 from ..mapping.flagging import Decision, ScoredMap
 from ..mapping.stored import StoredScores, stored
 from ..mapping.tiles import adapted_scorer, in_units_of_training
+from ..notebooks import html_table, short
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window
 from ..raster import Access, OpenScene, Scene, open_labels, open_map
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST_ROWS = 60
+"""Characters of all rows of an evaluation in a line."""
+SHOWN = {"roc_auc": "ROC AUC", "average_precision": "AP", "f1": "F1", "best_f1": "best F1"}
+"""Metrics that a notebook shows, with their titles."""
 OURS = "anomvae"
 """Name of the row of the evaluated detector."""
 
@@ -67,8 +72,23 @@ class Evaluation:
         curves = {name: each.curve for name, each in measured.items() if each.curve is not None}
         return cls(displayed(scene), displayed(labels), rows, curves)
 
+    def __repr__(self) -> str:
+        """Return one line: the scene, and the area under the ROC of each detector."""
+        named = (f"{short(name)} AUC {each.roc_auc:.3f}" for name, each in self.rows.items())
+        text = ", ".join(named)
+        text = text if len(text) <= LONGEST_ROWS else f"{text[: LONGEST_ROWS - 3]}..."
+        return f"Evaluation({short(self.scene)}: {text})"
+
+    def _repr_html_(self) -> str:
+        """Return the metrics as a table for notebooks."""
+        rows = [
+            (name, *(getattr(each, column) for column in SHOWN), f"{each.anomalous:,}")
+            for name, each in self.rows.items()
+        ]
+        return html_table(self.scene, rows, ("detector", *SHOWN.values(), "anomalous pixels"))
+
     def table(self) -> pd.DataFrame:
-        """Return one row per detector, one column per metric."""
+        """Return one row per detector, one column per metric: the area under the ROC first."""
         return table(self.rows)
 
     def to_json(self) -> str:

@@ -100,7 +100,9 @@ def fit_baseline(opened: OpenScene, method: Method, rule: Rule) -> BaselineScore
 
 
 def _digest(method: Method, opened: OpenScene, rule: Rule, moments: Moments) -> str:
-    digest = hashlib.sha256(repr((method, opened.bands, str(rule), moments.count)).encode())
+    digest = hashlib.sha256(
+        repr((method, opened.bands.digested, str(rule), moments.count)).encode()
+    )
     digest.update(moments.mean.tobytes())
     digest.update(moments.scatter.tobytes())
     return digest.hexdigest()[:16]

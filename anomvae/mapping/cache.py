@@ -47,7 +47,7 @@ class CacheKey:
     ) -> CacheKey:
         """Digest the settings and the input."""
         decided = digest_of(*settings, *options.changes)
-        return cls(detector, decided, digest_of(repr(bands), *map(repr, files)))
+        return cls(detector, decided, digest_of(bands.digested, *map(repr, files)))
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any
 from .. import __version__
 from ..addresses import displayed
 from ..documents import to_json
+from ..notebooks import html_table, short
 from ..stats.domain import Doubt, DoubtKind, SceneVerdict
 from ..stats.sensitivity import Sensitivity
 from ..stats.thresholds import Threshold
 from .deliverables import Deliverables, summary_fields
 
+LARGEST_PICTURE = 4_000_000
+"""Bytes of a quick look that a notebook holds."""
+PNG = b"\x89PNG\r\n\x1a\n"
 RADIOMETRY_TAG = "ANOMVAE_RADIOMETRY"
 """The tag of a map whose scene was read otherwise than its files state."""
 
@@ -63,6 +68,41 @@ class MapResult:
     """What the data decided about how the values are stored; empty: they are as the files state."""
     sensitivity: Sensitivity | None = None
     """How much of a pixel an object must fill to be found; None where it was not measured."""
+
+    def __repr__(self) -> str:
+        """Return one line: the scene, and what was found in it."""
+        return (
+            f"MapResult({short(self.scene)}: {self.flagged} of {self.valid} pixels flagged, "
+            f"{self.objects} objects, threshold {self.threshold.value:.4g})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks, with the quick look where there is one."""
+        rows = [
+            ("pixels flagged", f"{self.flagged:,} of {self.valid:,}"),
+            ("objects", f"{self.objects:,}"),
+            ("threshold", f"{self.threshold.value:.4g} ({self.threshold.rule})"),
+            ("pixels masked, missing", f"{self.masked:,}, {self.missing:,}"),
+            ("map", displayed(self.path)),
+            ("detector", self.detector),
+        ]
+        if self.verdict is not None and not self.verdict.in_domain:
+            rows += [("doubt", doubt.reason) for doubt in self.verdict.doubts]
+        return html_table(displayed(self.scene), rows) + self._picture()
+
+    def _picture(self) -> str:
+        """Return the quick look as an image of HTML; empty where there is none, or a large one."""
+        path = self.files.quicklook
+        if not self.drawn:
+            return ""
+        try:
+            content = path.read_bytes() if path.stat().st_size <= LARGEST_PICTURE else b""
+        except OSError:
+            return ""  # it was moved
+        if not content.startswith(PNG):
+            return ""
+        text = b64encode(content).decode()
+        return f'<img alt="scene, score and flags" src="data:image/png;base64,{text}">'
 
     @property
     def missing(self) -> int:

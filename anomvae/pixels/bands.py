@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..errors import ConfigError, listed
+from ..notebooks import short
 from .band import Band
 from .band_matching import Side, matched
 from .band_names import common_band
@@ -34,6 +35,32 @@ class Bands:
     """Whether the file names its bands; otherwise the names only number them."""
     unclear: bool = False
     """Whether the file names some bands, but not all, or several alike; then ``named`` is false."""
+
+    def __repr__(self) -> str:
+        """Return one line, whatever their number."""
+        return f"Bands({self.summary})"
+
+    @property
+    def summary(self) -> str:
+        """Their number and the range of their wavelengths, or the first and the last name.
+
+        Examples
+        --------
+        >>> unnamed_bands(5).summary, unnamed_bands(1).summary
+        ('5 bands band_1 ... band_5', '1 band band_1')
+        """
+        count = f"{len(self)} band{'s' if len(self) != 1 else ''}"
+        known = [band.wavelength for band in self if band.wavelength is not None]
+        if self.items and len(known) == len(self):
+            return f"{count} {min(known):.0f}-{max(known):.0f} nm"
+        ends = dict.fromkeys(short(band.name) for band in (*self.items[:1], *self.items[-1:]))
+        return " ".join([count, " ... ".join(ends)]).strip()
+
+    @property
+    def digested(self) -> str:
+        """All that is known of them, as a text that digests are made of."""
+        fields = ("items", "source", "named", "unclear")
+        return f"Bands({', '.join(f'{name}={getattr(self, name)!r}' for name in fields)})"
 
     def __len__(self) -> int:
         """Return the number of selected bands."""

@@ -13,6 +13,7 @@ from ..errors import ConfigError
 from ..files import PathText, SceneText, as_path
 from ..identity import FileIdentity, identify
 from ..names import MAX_STEM, fitted
+from ..notebooks import short
 from ..pixels.bands import Bands
 from ..pixels.covariates import DAY, Covariates, CovariateSpec, parse_covariates, require_covariates
 from ..stats.radiometry import AUTO, Conversion
@@ -56,6 +57,15 @@ class Scene:
     """Whether the data may decide how values are stored, see `Selection.radiometry`."""
     conversions: tuple[Conversion | None, ...] = ()
     """How the bands in use of each date are stored by the data; None: as their files state."""
+
+    def __repr__(self) -> str:
+        """Return one line: its name, the number of dates, and the bands and masks chosen."""
+        parts = [short(self.name)]
+        if len(self.dates) > 1:
+            parts.append(f"{len(self.dates)} dates")
+        chosen = {"bands": self.bands, "mask": self.mask, "normal": self.normal}
+        parts += [f"{key}={short(value)}" for key, value in chosen.items() if value]
+        return f"Scene({', '.join(parts)})"
 
     @classmethod
     def of(  # noqa: PLR0913 - one argument per field

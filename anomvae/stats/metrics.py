@@ -186,8 +186,13 @@ def _one_class(counts: RankCounts) -> str:
 
 
 def table(rows: Mapping[str, Metrics]) -> pd.DataFrame:
-    """Return the metrics of several detectors as a table, one row each, in their order."""
+    """Return the metrics of several detectors as a table, one row each, in their order.
+
+    Counts of pixels follow the metrics, so that these are what a narrow print shows.
+    """
     import pandas as pd
 
     data = [asdict(metrics) for metrics in rows.values()]
-    return pd.DataFrame(data, index=pd.Index(rows, name="detector"))
+    frame = pd.DataFrame(data, index=pd.Index(rows, name="detector"))
+    counts = ["pixels", "anomalous"]
+    return frame[[name for name in frame if name not in {*counts, "reason"}] + [*counts, "reason"]]
