@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from .errors import AnomvaeError
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .evaluation.estimators import RXDetector, VAEDetector
-    from .explaining import SpectraTable, generate, interpolate
+    from .explaining import (
+        ObjectTarget,
+        PixelTarget,
+        SpectraTable,
+        SpectrumTarget,
+        find_like,
+        generate,
+        interpolate,
+    )
     from .files import PathText
     from .fitting import Selection, detect, refit_threshold, train
     from .mapping import (
@@ -51,14 +59,17 @@ __all__ = [
     "Limits",
     "MapOptions",
     "MapResult",
+    "ObjectTarget",
     "Objects",
     "PixelMap",
+    "PixelTarget",
     "RXDetector",
     "Scene",
     "ScoreOptions",
     "Scores",
     "Selection",
     "SpectraTable",
+    "SpectrumTarget",
     "VAEDetector",
     "__version__",
     "detect",
@@ -67,6 +78,7 @@ __all__ = [
     "embed_scene",
     "evaluate",
     "evaluate_detector",
+    "find_like",
     "generate",
     "interpolate",
     "load",
@@ -110,7 +122,10 @@ __getattr__ = lazily(
         "errors": ("AnomvaeError",),
         "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
-        "explaining": ("SpectraTable", "generate", "interpolate"),
+        "explaining": (
+            *("ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
+            *("find_like", "generate", "interpolate"),
+        ),
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
         "mapping": (
             *("ArrayResult", "MapOptions", "MapResult", "PixelMap", "ScoreOptions"),

@@ -22,6 +22,7 @@ COMMANDS = (
     "train",
     "score",
     "detect",
+    "like",
     "rethreshold",
     "evaluate",
     "embed",

@@ -10,14 +10,15 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ConfigError
 from ..models import ModelInput
 from ..pixels.views import Examples
-from .batches import Array, ScoreTerms, batchwise, require_bands, to_device
+from ..stats.rx import PIXELS_PER_BAND
+from .batches import Array, ScoreTerms, batch_rows, batchwise, require_bands, to_device
 from .contributions import Contributions
-from .program import ScoringProgram, scoring_program
+from .program import ScoringProgram, scoring_program, whitening_layer
 from .state import DetectorState
 
 
@@ -46,6 +47,25 @@ class ExampleScorer(DetectorState):
         """Return the residuals of examples at their codes, whitened, (n, ..., band)."""
         whitened, encode = self._program.whitened, self._program.encode
         return self._batchwise(lambda batch: (whitened(batch, encode(batch)),), x)[0]
+
+    def whiten(self, spectra: Array) -> Array:
+        """Return spectra (n, band), data units, whitened by the background, (n, band).
+
+        Their covariance is the identity, up to a factor, over the training spectra.
+
+        Raises
+        ------
+        ConfigError
+            When the detector has no background.
+        """
+        require_bands(spectra, self.bands)
+        layer, device = self._whitening, self.device
+
+        def apply(batch: Array) -> Iterable[Tensor]:
+            return (layer(to_device(batch, device)),)
+
+        rows = batch_rows(len(self.bands))
+        return batchwise(apply, rows, spectra, threads=device.type == "cpu")[0]
 
     def contributions(self, x: Examples) -> Contributions[Array]:
         """Return what each band and latent unit adds to the scores of examples (n, ..., band).
@@ -216,6 +236,16 @@ class ExampleScorer(DetectorState):
     @property
     def _on_cpu(self) -> bool:
         return self.device.type == "cpu"
+
+    @cached_property
+    def _whitening(self) -> nn.Module:
+        if self.background is None or not self.background.whitening.any():
+            raise ConfigError(
+                f"The model keeps no covariance of its training spectra: it was trained on fewer "
+                f"than {PIXELS_PER_BAND} pixels per band, on more than 1,024 bands, on equal ones, "
+                f"or by an earlier version. Train it again on more pixels (anomvae train)."
+            )
+        return whitening_layer(self.background, self.scaler, self.device)
 
     @cached_property
     def _program(self) -> ScoringProgram:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from ..models import Autoencoder, Code, Dense, Draw, ModelInput
 from ..models.isolation import isolated
+from ..stats.background import Background
 from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
@@ -32,6 +33,7 @@ from .batches import FEWEST_ROWS, ScoreTerms, batch_rows
 from .contributions import Contributions
 from .fused import fuse
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 LARGEST_TERM = 1e29
 """Term at which it is clipped: squares of the farthest pixels overflow, and a local-contrast
 weighting multiplies by up to 5e8."""
@@ -124,7 +126,7 @@ def scoring_program(
     """Fold scaling and whitening into a copy of a model."""
     program = deepcopy(model).requires_grad_(False)
     centre, std = torch.from_numpy(scaler.centre), torch.from_numpy(scaler.std)
-    farthest = (FARTHEST * std).clamp_max(float(np.finfo(np.float32).max))
+    farthest = (FARTHEST * std).clamp_max(FLOAT32_MAX)
     device = next(model.parameters()).device
 
     def stored(array: Tensor) -> Tensor:
@@ -145,6 +147,30 @@ def scoring_program(
     whiten = stored(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
     distance = None if linear is None else fuse(_folded_linear(linear, unit, shift).to(device))
     return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, distance, rows)
+
+
+@isolated()
+def whitening_layer(background: Background, scaler: Scaler, device: torch.device) -> nn.Module:
+    """Fold scaling into a whitening: the layer takes spectra (n, band) in data units."""
+    centre, std = torch.from_numpy(scaler.centre), torch.from_numpy(scaler.std)
+    centred = _Centred(centre, (FARTHEST * std).clamp_max(FLOAT32_MAX))
+    layer = _folded_linear(background, std, centre - centre.float())
+    return nn.Sequential(centred.to(device), fuse(layer.to(device)))
+
+
+class _Centred(nn.Module):
+    """Distances of spectra to a centre, up to the farthest; both are rounded to float32."""
+
+    centre: Tensor
+    farthest: Tensor
+
+    def __init__(self, centre: Tensor, farthest: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("centre", centre.float())
+        self.register_buffer("farthest", farthest.float())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x - self.centre).clamp_(-self.farthest, self.farthest)
 
 
 def _fold_input(encoder: nn.Module, unit: Tensor, shift: Tensor) -> None:
@@ -171,7 +197,7 @@ def _fold_output(
     return root / unit if root.ndim == 1 else _layer(square / unit[:, None])
 
 
-def _folded_linear(linear: LinearTerm, unit: Tensor, shift: Tensor) -> nn.Module:
+def _folded_linear(linear: Background, unit: Tensor, shift: Tensor) -> nn.Module:
     """Return the whitening of examples in units of ``unit``, too large by ``shift``."""
     whitening, centre = torch.from_numpy(linear.whitening), torch.from_numpy(linear.centre)
     return _layer(whitening / unit[:, None], -((centre + shift / unit) @ whitening))

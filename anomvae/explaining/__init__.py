@@ -3,7 +3,8 @@
 `pick` (`pixels`) reads one pixel of a scene as a detector takes it; a `SpectraTable`
 (`spectra_table`) holds spectra as CSV does, such as those of `generate` and `interpolate`
 (`generation`); `sample_latent` (`latent_sample`) draws pixels with their codes, and `traverse`
-(`traversal`) decodes the units of a code.  Names are resolved lazily.
+(`traversal`) decodes the units of a code.  `find_like` (`finding`) maps what is like a
+target (`targets`, `library`), which a `Finder` (`finder`) scores.  Names are resolved lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from .. import lazily
 
 if TYPE_CHECKING:
+    from .finding import find_like
     from .generation import generate, interpolate
     from .latent_sample import LatentSample, sample_latent
     from .marking import Marking, labelled, objects_of
@@ -18,16 +20,21 @@ if TYPE_CHECKING:
     from .pixels import PickedPixel, pick, sample_spectra
     from .projection import Projection, project
     from .spectra_table import SpectraTable
+    from .targets import ObjectTarget, PixelTarget, SpectrumTarget
     from .traversal import CodeSpectra, Traversal, traverse
 
 __all__ = [
     "CodeSpectra",
     "LatentSample",
     "Marking",
+    "ObjectTarget",
     "PickedPixel",
+    "PixelTarget",
     "Projection",
     "SpectraTable",
+    "SpectrumTarget",
     "Traversal",
+    "find_like",
     "generate",
     "interpolate",
     "labelled",
@@ -43,6 +50,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
+        "finding": ("find_like",),
         "generation": ("generate", "interpolate"),
         "latent_sample": ("LatentSample", "sample_latent"),
         "marking": ("Marking", "labelled", "objects_of"),
@@ -50,6 +58,7 @@ __getattr__ = lazily(
         "pixels": ("PickedPixel", "pick", "sample_spectra"),
         "projection": ("Projection", "project"),
         "spectra_table": ("SpectraTable",),
+        "targets": ("ObjectTarget", "PixelTarget", "SpectrumTarget"),
         "traversal": ("CodeSpectra", "Traversal", "traverse"),
     },
 )

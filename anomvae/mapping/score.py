@@ -39,6 +39,7 @@ def score_scene(
     *,
     progress: Progress = quiet,
     mapper: Mapper = serial,
+    kind: str = "",
 ) -> MapResult:
     """Score a scene and write its deliverables; a result that is up to date is kept.
 
@@ -59,6 +60,9 @@ def score_scene(
     mapper : Mapper, optional
         Maps the work over tiles, as from `anomvae.parallel.processes` or `dask`; by default in
         this process.  The map is the same.
+    kind : str, optional
+        Follows the stem in the names of the files, ``<stem>.<kind>.anomaly.tif``, where the score
+        is another one than that of anomalies; empty: it is that.
 
     Returns
     -------
@@ -88,7 +92,8 @@ def score_scene(
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as stored:
             opened = in_units_of_training(detector, stored)
-            files = Deliverables(Path(folder), opened.stem)
+            stem = f"{opened.stem}.{kind}" if kind else opened.stem
+            files = Deliverables(Path(folder), stem)
             inputs, settings = (
                 opened.files,
                 (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import RasterError
 from ..files import PathText
 from ..pixels.grid import Grid
+from ..stats.target import LAYERS as TARGET_LAYERS
 from .access import DEFAULT, Access
 from .dataset import Dataset
 from .georeference import Georeference
@@ -23,7 +24,7 @@ EARLIER_LAYERS = LAYERS[:3]
 """Those of a map that was written before there was a linear term."""
 BASELINE_LAYERS = LAYERS[:1]
 """That of the map of a baseline, whose score has no terms."""
-KINDS = {LAYERS, EARLIER_LAYERS, BASELINE_LAYERS}
+KINDS = {LAYERS, EARLIER_LAYERS, BASELINE_LAYERS, TARGET_LAYERS}
 """The bands of every kind of map."""
 
 

@@ -143,8 +143,8 @@ class Domain:
     """The names of the bands."""
     quantiles: Floats
     """Quantiles of the training examples at `BAND_LEVELS`, (level, band), data units."""
-    scores: ScoreDistribution
-    """The scores of normal pixels."""
+    scores: ScoreDistribution | None
+    """The scores of normal pixels; None where those of scenes are of another kind."""
     pixel_area: float | None = None
     """Mean area of a pixel, m2; None: unknown."""
 
@@ -172,9 +172,9 @@ class Domain:
             The scores of the scene.
         """
         known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
-        doubts = _of_scores(scores, self.scores)
+        doubts = () if self.scores is None else tuple(_of_scores(scores, self.scores))
         if len(known) < FEWEST_PIXELS:
-            return SceneVerdict(tuple(doubts))
+            return SceneVerdict(doubts)
         return SceneVerdict((*_of_bands(known, self.bands, self.quantiles), *doubts))
 
 
