@@ -199,6 +199,22 @@ def _in_new_folders(command: list[Any], out: str) -> Callable[[int], list[Any]]:
     return lambda run: [*command[:at], str(Path(out, str(run))), *command[at + 1 :]]
 
 
+def measure_layers(bench: Bench) -> None:
+    """Measure the commands `embed` and `reconstruct`."""
+    for scene in bench.scenes:
+        path, model = scene.made(bench.folder), bench.model(scene.bands)
+        for words in (("embed",), ("embed", "--how", "sample"), ("reconstruct",)):
+            with tempfile.TemporaryDirectory(dir=bench.folder) as out:
+                command = partial(_to_new_file, [*words, path, "-m", model], Path(out))
+                usage = stopwatch.of_command(command, bench.repeats)
+            bench.add(" ".join(words), scene, scene.pixels, usage)
+
+
+def _to_new_file(words: list[str | Path], folder: Path, run: int) -> list[str | Path]:
+    """Write each run to another file, because an existing one is not replaced."""
+    return [*words, "-o", folder / f"{run}.tif"]
+
+
 def measure_start(bench: Bench) -> None:
     """Measure the start: score a tiny scene."""
     measure_command(replace(bench, scenes=(inputs.Scene(*TINY),)))
@@ -233,6 +249,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "files": measure_files,
     "start": measure_start,
     "score": measure_command,
+    "layers": measure_layers,
     "workers": measure_workers,
     "training": measure_training,
 }
@@ -273,7 +290,10 @@ def main(
     for part in parts:
         PARTS[part](bench)
     text = f"{circumstances()}.\n\n{markdown(timings, os.cpu_count() or 1)}"
-    publish(Section("speed", "Speed", "python benchmarks/speed.py --folder DIR", text), record)
+    words = "" if parts == tuple(PARTS) else "".join(f" --part {part}" for part in parts)
+    name = "-".join(["speed", *(parts if words else ())])
+    command = f"python benchmarks/speed.py --folder DIR{words}"
+    publish(Section(name, f"Speed{words}", command, text), record)
 
 
 if __name__ == "__main__":
