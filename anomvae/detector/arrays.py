@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..stats import residuals
 from ..stats.context import ARRAYS
 from ..stats.domain import BAND_LEVELS
 from .card import Card
@@ -38,6 +39,8 @@ def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dic
     bands = len(card.bands)
     whitening = (bands, bands) if card.noise == "covariance" else (bands,)
     demands = {f"model.{name}": Demand(shape, dtype="float32") for name, shape in weights.items()}
+    shapes = residuals.shapes(bands, card.latent) if card.residuals else {}
+    demands |= {f"residuals.{name}": Demand(shape) for name, shape in shapes.items()}
     demands |= {
         "bands.quantiles": Demand((len(BAND_LEVELS), bands)),
         "noise.centre": Demand((bands,)),
@@ -59,8 +62,8 @@ def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dic
         demands["held_out.weights"] = Demand((None,), positive=True)
     if card.context is not None:
         width = card.context.width(components, card.covariates)
-        shapes = ((bands,), (bands,), (bands, components), (components,), (width,), (width,))
-        for name, shape in zip(ARRAYS, shapes, strict=True):
+        sizes = ((bands,), (bands,), (bands, components), (components,), (width,), (width,))
+        for name, shape in zip(ARRAYS, sizes, strict=True):
             positive = name in {"std", "scale", "deviation"}
             demands[f"context.{name}"] = Demand(shape, positive)
     return demands

@@ -78,6 +78,7 @@ class Card:
     patch: Annulus | None = None  # None for a family without patches
     covariates: Covariates = ()  # in the order of their values behind the bands of a block
     linear_weight: float = 0.0  # of the linear term; 0: there is none
+    residuals: bool = False  # whether it keeps the residuals that drawn spectra have
     background: bool = False  # whether it keeps a background that no linear term holds
     held_out: HeldOutRate | None = None  # None where training read all normal pixels
 

@@ -35,6 +35,7 @@ from ..stats.latent import LatentStatistics
 from ..stats.linear import fit_linear
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.noise import Noise, fit_noise
+from ..stats.residuals import ResidualMixture, fit_residuals
 from ..stats.rx import PIXELS_PER_BAND
 from ..training.loop import fit_model
 from ..training.sampling import Sample
@@ -141,6 +142,9 @@ def fit_detector(
         band_quantiles=_quantiles(data.spectra),
         context=data.context,
     )
+    residuals = _residuals(model, scaled, features, seed)
+    card = replace(detector.card, residuals=residuals is not None)
+    detector = replace(detector, card=card, residuals=residuals)
     return _weighted(_with_background(detector, data, plan), data.examples, plan, seed)
 
 
@@ -171,6 +175,22 @@ def _noise(model: Autoencoder, scaled: Tensor, features: Tensor | None, kind: st
     batch = _subset(model, most, scaled, features)
     residuals = (batch.x - model(batch.x, batch.context).mean)[batch.known]
     return fit_noise(kind, residuals.cpu().numpy(), model.likelihood.sigma.cpu().numpy())
+
+
+@torch.inference_mode()
+def _residuals(
+    model: Autoencoder, scaled: Tensor, features: Tensor | None, seed: int
+) -> ResidualMixture | None:
+    """Fit the residuals of examples at codes drawn from their posteriors."""
+    batch = _subset(
+        model, min(LATENT_EXAMPLES, RESIDUAL_VALUES // scaled[0].numel()), scaled, features
+    )
+    shape = (*batch.x.shape[:-1], model.bottleneck.noise_width)
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(shape, generator=generator).to(batch.x.device)
+    z = model.draw_posterior(batch.x, batch.context, noise).z
+    rest = (batch.x - model.decode(z, batch.context))[batch.known]
+    return fit_residuals(z[batch.known].cpu().numpy(), rest.cpu().numpy(), seed)
 
 
 @torch.inference_mode()

@@ -4,9 +4,11 @@ A spectrum is drawn from the model (Kingma & Welling 2014)::
 
     z ~ p(z), or q(z | x) of one example      x ~ p(x | z, c)      without noise: its mean
 
-given a context c: by default the mean context of the training examples.  Between two examples, code
-and context move along a straight line from one to the other.  Of an example with several dates, the
-newest counts.
+given a context c: by default the mean context of the training examples.  The noise is that of the
+residuals in training (`anomvae.stats.residuals`): shared by bands, and given the code.  A model
+that does not hold them has the noise of its likelihood, independent in every band.  Between two
+examples, code and context move along a straight line from one to the other.  Of an example with
+several dates, the newest counts.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Generator(ExampleScorer):
     def sample(
         self, count: int, seed: int, *, noise: bool = True, given: Array | None = None
     ) -> Array:
-        """Draw spectra from the model: codes from the prior, noise from the likelihood.
+        """Draw spectra from the model: codes from the prior, noise like residuals in training.
 
         Parameters
         ----------
@@ -70,7 +72,7 @@ class Generator(ExampleScorer):
         generator = torch.Generator().manual_seed(seed)
         z = self.model.prior.draw(count, generator).cpu().numpy()
         means = self._decoded(z, None if given is None else self._context(given))
-        return self._noisy(means, generator) if noise else means
+        return means + self._noise(z, generator) if noise else means
 
     @isolated()
     def sample_like(self, example: Array, count: int, seed: int, *, noise: bool = True) -> Array:
@@ -93,7 +95,7 @@ class Generator(ExampleScorer):
         numbers = torch.randn(shape, generator=generator).numpy()
         z = _newest(self.codes(np.broadcast_to(example, (count, *example.shape[1:])), numbers).z)
         means = self._decoded(z, self._context(example))
-        return self._noisy(means, generator) if noise else means
+        return means + self._noise(z, generator) if noise else means
 
     def between(self, first: Array, second: Array, steps: int) -> Array:
         """Return spectra from one example to another: code and context on a straight line.
@@ -138,11 +140,15 @@ class Generator(ExampleScorer):
         return self.scaler.unscale(means)
 
     @torch.inference_mode()
-    def _noisy(self, means: Array, generator: torch.Generator) -> Array:
-        """Add noise of the likelihood to spectra (n, band)."""
-        zero = torch.zeros(means.shape, device=self.device)
-        noise = self.model.likelihood.draw(zero, generator).cpu().numpy()
-        return np.asarray(means + noise * self.scaler.std, np.float32)
+    def _noise(self, z: Array, generator: torch.Generator) -> Array:
+        """Draw the noise of spectra of codes (n, latent), data units, (n, band)."""
+        if self.residuals is None:
+            zero = torch.zeros((len(z), len(self.bands)), device=self.device)
+            scaled = self.model.likelihood.draw(zero, generator).cpu().numpy()
+        else:
+            seed = int(torch.randint(2**62, (1,), generator=generator))
+            scaled = self.residuals.draw(z, np.random.default_rng(seed))
+        return np.asarray(scaled * self.scaler.std, np.float32)
 
 
 def _newest(values: Array) -> Array:

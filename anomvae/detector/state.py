@@ -21,6 +21,7 @@ from ..stats.context import Context, conditioned
 from ..stats.domain import Domain
 from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
+from ..stats.residuals import ResidualMixture
 from ..stats.scaler import Scaler
 from ..stats.scores import NormalScores, ScoreDistribution
 from ..stats.thresholds import Threshold
@@ -57,6 +58,10 @@ class DetectorState:
     background: Background | None = None
     """Mean and covariance of its training spectra: those of the linear term where there is one.
     None in older files, and where pixels are too few, or bands too many."""
+
+    residuals: ResidualMixture | None = None
+    """Residuals of drawn spectra, given their codes; None in older files, and where training has
+    too few pixels for their density."""
 
     @property
     def bands(self) -> Bands:
@@ -140,6 +145,8 @@ def to_model_file(state: DetectorState) -> ModelFile:
     if state.card.background and state.background is not None:
         tensors["background.centre"] = state.background.centre
         tensors["background.whitening"] = state.background.whitening
+    if state.residuals is not None:
+        tensors |= state.residuals.tensors
     weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
     return ModelFile(state.card, tensors | weights)
 
@@ -183,6 +190,7 @@ def _state_of(file: ModelFile) -> DetectorState:
         context,
         linear,
         _background(card, tensors) or linear,
+        ResidualMixture.of(tensors) if card.residuals else None,
     )
 
 
