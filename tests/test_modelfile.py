@@ -69,9 +69,10 @@ FULL = replace(
     patch=Annulus(outer=7, guard=3),
     linear_weight=0.25,
     background=True,
+    residuals=True,
 )
 TABLES = ["threshold", "held_out", "context", "weighting", "patch"]
-OPTIONAL = {*TABLES, "covariates", "linear_weight", "background"}
+OPTIONAL = {*TABLES, "covariates", "linear_weight", "background", "residuals"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),
