@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -28,6 +28,7 @@ def tables(draw):
     )
 
 
+@settings(max_examples=25)
 @given(table=tables())
 def test_a_table_is_read_as_it_was_written_to_the_bit(table, tmp_path_factory):
     path = tmp_path_factory.mktemp("tables") / "spectra.csv"
