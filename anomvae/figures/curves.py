@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -13,8 +14,10 @@ from .axes import PAGE, line_style, styled
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
 
-HEIGHT = 3.0
-"""Inches."""
+HEIGHT, ENTRY = 2.8, 0.16
+"""Height of the axes, and of a line of a legend, inches."""
+COLUMNS = 2
+"""Columns of a legend."""
 
 
 @styled()
@@ -32,13 +35,16 @@ def plot_curves(evaluation: Evaluation) -> Figure:
     if not evaluation.curves:
         reason = next(iter(evaluation.rows.values())).reason
         raise NotEnoughPixels(f"There is no curve to draw: {reason}.")
-    figure = Figure(figsize=(PAGE, HEIGHT))
+    lines = math.ceil(len(evaluation.curves) / COLUMNS)
+    figure = Figure(figsize=(PAGE, HEIGHT + ENTRY * lines))
     roc, precision_recall = figure.subplots(1, 2)
     _draw_roc(roc, evaluation)
     _draw_precision(precision_recall, evaluation)
     for axes in (roc, precision_recall):
         axes.set_ylim(0, 1.02)
         axes.grid(visible=True, linewidth=0.3, alpha=0.5)
+        # Below the axes, where it hides no curve.
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=COLUMNS)
     return figure
 
 
@@ -67,7 +73,6 @@ def _draw_roc(axes: Axes, evaluation: Evaluation) -> None:
         xlabel="False-alarm rate (share of normal pixels)",
         ylabel="Detection rate (share of anomalous pixels)",
     )
-    axes.legend(loc="best")
 
 
 def _draw_precision(axes: Axes, evaluation: Evaluation) -> None:
@@ -86,4 +91,3 @@ def _draw_precision(axes: Axes, evaluation: Evaluation) -> None:
         xlabel="Recall (share of anomalous pixels)",
         ylabel="Precision (share of flagged pixels)",
     )
-    axes.legend(loc="best")
