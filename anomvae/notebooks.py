@@ -21,7 +21,7 @@ def short(name: object) -> str:
     Examples
     --------
     >>> short("a/very/long/path/to/the/scene/of/the/year_2024.tif")
-    '...h/to/the/scene/of/the/year_2024.tif'
+    '...ath/to/the/scene/of/the/year_2024.tif'
     >>> short("https://eo.example/a.tif?key=secret"), short("a\x1b.tif")
     ('https://eo.example/a.tif', 'a\\x1b.tif')
     """

@@ -49,8 +49,9 @@ def project(
 
     Examples
     --------
-    >>> project(np.diag([3.0, 2.0, 1.0, 0.0]), "pca").labels
-    ('PC 1 (62 % of variance)', 'PC 2 (30 % of variance)')
+    >>> codes = np.array([[0.0, 3.0], [0.0, -3.0], [1.0, 0.0], [-1.0, 0.0]])
+    >>> project(codes, "pca").labels
+    ('PC 1 (90 % of variance)', 'PC 2 (10 % of variance)')
     """
     if method not in METHODS:
         raise ConfigError(f"method = {method!r}: give {' or '.join(METHODS)}.")
