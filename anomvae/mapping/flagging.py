@@ -158,6 +158,11 @@ class WindowWriter:
         return ScoredTile(tile.keep, scores, flagged)
 
 
+def flags_of(flags: MapWriter) -> Callable[[Window], Flags]:
+    """Return what reads which pixels of a window of a map of flags are anomalous."""
+    return lambda window: np.asarray(flags.read_first(window) == ANOMALOUS)
+
+
 class Counted:
     """Windows that pass by, row by row, and the number of flagged pixels in them."""
 

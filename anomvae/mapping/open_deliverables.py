@@ -21,7 +21,6 @@ from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
 from ..objects import Listing, mean_pixel_area, write_objects
 from ..parallel import Progress, ahead, quiet
-from ..pixels.tiling import Window
 from ..raster import Layout, MapWriter, OpenScene
 from ..stats.scores import NormalScores
 from ..stats.thresholds import parse_rule
@@ -34,6 +33,7 @@ from .flagging import (
     Decision,
     ScoredMap,
     WindowWriter,
+    flags_of,
     report,
     threshold_tags,
 )
@@ -43,10 +43,12 @@ from .quicklook import QuickLook, drawn
 from .result import MapResult
 from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
-from .stored import StoredScores, stored
+from .stored import stored
+from .tile_writer import TileWriter
 from .verdict import log_empty, verdict_of_scene, with_verdict
 
 if TYPE_CHECKING:
+    from .object_explanations import Explainer
     from .scorer import Scorer
     from .tiles import TileScores
 
@@ -131,6 +133,8 @@ class OpenDeliverables:
         NotEnoughPixels
             If the threshold is to be chosen from the scores of the scene, and there are too few.
         """
+        from .object_explanations import explainer_of  # with torch, which `decide` does not need
+
         statistics, where = RunningStatistics(opened.grid.shape), opened.georeference
         tags = self._tags(detector, opened)
         measures = Layout("float32", math.nan, detector.layers, tags)
@@ -139,7 +143,7 @@ class OpenDeliverables:
             stored(where.grid.shape, np.bool_, self.stage.hidden) as masked,
             MapWriter(place, where, measures) as scores,
         ):
-            write = _TileWriter(scores, masked, statistics, self.quicklook)
+            write = TileWriter(scores, masked, statistics, self.quicklook)
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:
                     report(self.progress, "score", keep, opened.grid.shape)
@@ -152,7 +156,9 @@ class OpenDeliverables:
             decision = Decision.of(chosen, scored, normal)
             tags |= threshold_tags(decision.threshold)
             scores.add_tags(tags)
-            result = self.decide(opened.scene.name, detector.id, scored, decision, statistics, tags)
+            explainer = explainer_of(adapted, opened, scored.read, self.progress)
+            named = opened.scene.name, detector.id
+            result = self.decide(*named, scored, decision, statistics, tags, explainer)
         sensitivity = None
         if self.options.sensitivity:
             sensitivity = measure_sensitivity(
@@ -176,6 +182,7 @@ class OpenDeliverables:
         decision: Decision,
         statistics: RunningStatistics,
         tags: Mapping[str, str],
+        explainer: Explainer | None = None,
     ) -> MapResult:
         """Stage flags, p-values and objects of a map, and fill the quick look.
 
@@ -191,13 +198,15 @@ class OpenDeliverables:
             Those of all its scores.
         tags : mapping of str to str
             The provenance, for the files.
+        explainer : Explainer, optional
+            Explains the objects that are listed.
 
         Raises
         ------
         NotWritten
             If a file cannot be written.
         """
-        flagged, objects = self._write_decision(scored, decision, tags)
+        flagged, objects = self._write_decision(scored, decision, tags, explainer)
         return MapResult(
             scene=scene,
             files=self.files,
@@ -247,7 +256,11 @@ class OpenDeliverables:
         return result
 
     def _write_decision(
-        self, scored: ScoredMap, decision: Decision, tags: Mapping[str, str]
+        self,
+        scored: ScoredMap,
+        decision: Decision,
+        tags: Mapping[str, str],
+        explainer: Explainer | None,
     ) -> tuple[int, int]:
         """Write flags, p-values and objects; return the flagged pixels and the objects listed.
 
@@ -270,32 +283,11 @@ class OpenDeliverables:
             with closing(ahead(write, scored.windows(decision.radius))) as decided:
                 counted = Counted(decided, scored.where.grid.shape, self.progress)
                 path = stage.path(files.objects.name)
-                objects = write_objects(path, counted, scored.where, tags, listing)
+                explain = None if explainer is None else explainer(flags_of(flags))
+                objects = write_objects(path, counted, scored.where, tags, listing, explain=explain)
         return counted.flagged, objects
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance."""
         own = {"ANOMVAE_DIGEST": self.key.digest, "ANOMVAE_SCORE": detector.meaning}
         return provenance(detector.id, opened) | own
-
-
-@dataclass(frozen=True)
-class _TileWriter:
-    """Writes the newest date of a tile into the anomaly map, and counts it."""
-
-    scores: MapWriter
-    masked: StoredScores[np.bool_]
-    statistics: RunningStatistics
-    quicklook: QuickLook
-
-    def __call__(self, scored: TileScores) -> Window:
-        keep, newest = scored.tile.keep, np.stack([layer[-1] for layer in scored.layers])
-        self.scores.write(keep, newest)
-        self.statistics.add(keep, newest[0])
-        if scored.masked is not None:
-            masked = scored.masked & ~np.isfinite(newest[0])
-            self.masked.write(keep, masked)
-            self.statistics.add_masked(masked)
-        self.statistics.add_spectra(scored.sample)
-        self.quicklook.add_preview(keep, scored.preview)
-        return keep

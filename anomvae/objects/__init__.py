@@ -6,7 +6,8 @@
 (`items`) reads the file, and `pixels_of` (`membership`) finds the pixels of one object again.
 """
 
-from .geojson import write_objects
+from .explanations import Explanations, LeadingBand, ObjectExplanation
+from .geojson import Explain, write_objects
 from .georeferencing import mean_pixel_area
 from .items import (
     AnomalyObject,
@@ -23,8 +24,12 @@ from .strips import ScoredTile
 
 __all__ = [
     "AnomalyObject",
+    "Explain",
+    "Explanations",
+    "LeadingBand",
     "Listing",
     "Membership",
+    "ObjectExplanation",
     "Objects",
     "Provenance",
     "ScoredTile",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .explanations import ObjectExplanation
 from .georeferencing import GeoreferencedObjects, Georeferencer
 from .labelling import FRACTION, ObjectTable
 from .outlines import rings_of
@@ -40,6 +41,14 @@ def features(
             geometry = {"type": "MultiPolygon", "coordinates": polygons}
             shape = {"bbox": box, "geometry": geometry}
         yield f"{json.dumps(properties)[1:]}, {json.dumps(shape)[1:]}"
+
+
+def explained_text(text: str, explanation: ObjectExplanation | None) -> str:
+    """Add an explanation to the properties of a feature, from behind its rank."""
+    if explanation is None:
+        return text
+    properties, _, rest = text.partition("}")  # properties hold numbers alone
+    return f"{properties}, {explanation.to_json()}}}{rest}"
 
 
 def _properties(

@@ -1,6 +1,6 @@
 """Write the objects of a scene as GeoJSON while it is scored.
 
-Memory holds 28 bytes for each object that has ended (`ranking`), and 25 to 40 for each corner of an
+Memory holds 36 bytes for each object that has ended (`ranking`), and 25 to 40 for each corner of an
 open outline.
 """
 
@@ -11,15 +11,23 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .. import __version__
 from ..files import writing
 from ..raster import Georeference
-from .features import features
+from .explanations import Explanations
+from .features import explained_text, features
 from .georeferencing import Georeferencer, georeferencer_of
 from .items import DEGREES, PIXELS, Provenance
 from .labelling import connected
 from .ranking import Listing, RankedTexts
 from .strips import ScoredTile, strips_of
+
+Explain = Callable[[NDArray[np.int64]], Explanations]
+"""Explains the objects of the given peaks, axes (object, coordinate): row, col; in order of rank.
+It may explain the first of them only."""
 
 
 def write_objects(
@@ -28,6 +36,8 @@ def write_objects(
     where: Georeference,
     tags: Mapping[str, str],
     listing: Listing,
+    *,
+    explain: Explain | None = None,
 ) -> int:
     """Write the connected anomalies of a scene in order of rank, the largest margin first.
 
@@ -43,6 +53,8 @@ def write_objects(
         The tags of its maps: how it was scored.
     listing : Listing
         Which objects are listed, and the threshold that flagged them.
+    explain : callable, optional
+        Explains the objects that are listed; called once all tiles have passed.
 
     Returns
     -------
@@ -56,13 +68,17 @@ def write_objects(
     """
     georeferencer, shape = georeferencer_of(where), where.grid.shape
     with _opened(path) as write, RankedTexts(path.parent, listing.top) as ranked:
-        write(_provenance(tags, listing, georeferencer).to_json())
         texts_of = partial(features, georeferencer=georeferencer, width=shape[1], listing=listing)
         for table in connected(strips_of(tiles, shape[1]), shape):
             ranked.add(table.only(table.objects["area"] >= listing.min_area), texts_of)
+        peaks = np.stack(np.divmod(ranked.peaks(), shape[1]), axis=-1)
+        explained = None if explain is None else explain(peaks)
+        write(_provenance(tags, listing, georeferencer, explained).to_json())
+        explanations = iter(() if explained is None else explained.items)
         rank = 0
         for rank, text in enumerate(ranked.in_order(), start=1):
             numbers = f'"id": {rank}, "properties": {{"id": {rank}, "rank": {rank}, '
+            text = explained_text(text, next(explanations, None))
             write(f'{"," if rank > 1 else ""}\n{{"type": "Feature", {numbers}{text}')
         write("\n]}\n")
         return rank
@@ -86,8 +102,12 @@ def _opened(path: Path) -> Iterator[Callable[[str], None]]:
 
 
 def _provenance(
-    tags: Mapping[str, str], listing: Listing, georeferencer: Georeferencer
+    tags: Mapping[str, str],
+    listing: Listing,
+    georeferencer: Georeferencer,
+    explained: Explanations | None,
 ) -> Provenance:
+    bands = () if explained is None else tuple(explained.bands)
     return Provenance(
         version=__version__,
         digest=tags.get("ANOMVAE_DIGEST", ""),
@@ -98,4 +118,7 @@ def _provenance(
         min_area=listing.min_area,
         coordinates=DEGREES if georeferencer.located else PIXELS,
         top=listing.top,
+        explained=0 if explained is None else explained.count,
+        bands=tuple(band.name for band in bands),
+        wavelengths=tuple(band.wavelength for band in bands),
     )

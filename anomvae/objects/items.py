@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from heapq import nlargest
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from ..documents import MAX_BYTES, read_json
 from ..errors import ConfigError, FileError
 from ..files import PathText, as_path
+from .explanations import ObjectExplanation
 
 DEGREES = "longitude, latitude (WGS 84)"
 FEATURE = '{"type": "Feature", '
@@ -52,6 +53,12 @@ class Provenance:
     """Kind of coordinates: `DEGREES` or `PIXELS`."""
     top: int | None = None
     """Number of objects of the largest margin that are kept; None: all."""
+    explained: int = 0
+    """Number of objects, the first, that are explained; 0 in files of earlier versions."""
+    bands: tuple[str, ...] = field(default=(), repr=False)
+    """Names of the bands of their spectra."""
+    wavelengths: tuple[float | None, ...] = field(default=(), repr=False)
+    """Centres of these bands, nm; None where it is not known."""
 
     def to_json(self) -> str:
         """Write the file's first line, up to its features."""
@@ -85,9 +92,12 @@ class AnomalyObject:
     """Mean of its pixels, in the file's coordinates; None where the CRS is not defined."""
     box: tuple[float, float, float, float] | None
     """West, south, east, north, or left, top, right, bottom; None where the CRS is not defined."""
-    polygons: tuple[Polygon, ...]
+    polygons: tuple[Polygon, ...] = field(repr=False)
     """Its outline along the sides of its pixels: polygons that touch at most at corners, each an
     outline and its holes; empty where the CRS is not defined."""
+    explanation: ObjectExplanation | None = None
+    """Why it is unusual; None where it is not explained: by `rethreshold`, which has no model, by
+    baselines, beyond the strongest of very many objects, and in files of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +176,8 @@ def _opened(path: PathText) -> Iterator[tuple[Provenance, Iterator[str]]]:
 
 
 def _provenance(line: str) -> Provenance:
-    return Provenance(**read_json(line.rstrip("]}\n") + "]}")["anomvae"])
+    fields = read_json(line.rstrip("]}\n") + "]}")["anomvae"]
+    return Provenance(**{name: _as_tuples(value) for name, value in fields.items()})
 
 
 def _features(lines: Iterator[str]) -> Iterator[str]:
@@ -194,7 +205,7 @@ def objects_digest(path: PathText) -> str | None:
     """Read the digest in a file's first line; None where anomvae did not write it."""
     try:
         with Path(path).open(encoding="utf-8") as file:
-            return _provenance(file.readline(100_000)).digest
+            return _provenance(file.readline(MAX_BYTES)).digest
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -210,6 +221,7 @@ def _item(text: str) -> AnomalyObject:
         centroid=(values["centroid_x"], values["centroid_y"]) if located else None,
         box=tuple(feature["bbox"]) if located else None,
         polygons=_as_tuples(geometry["coordinates"]) if located else (),
+        explanation=ObjectExplanation.of(values),
     )
 
 

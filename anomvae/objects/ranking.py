@@ -1,8 +1,8 @@
 """Objects in order of rank: the highest score first, of equal ones the first in reading order.
 
 No rank is known before the last object has ended, so the text of each object waits in a temporary
-file, which grows to the size of the objects file.  Memory holds 28 bytes for each object that
-waits, and about 60 while they are sorted.  With a limit only the objects that are among the
+file, which grows to the size of the objects file.  Memory holds 36 bytes for each object that
+waits, and about 75 while they are sorted.  With a limit only the objects that are among the
 strongest so far are written and held.
 """
 
@@ -27,6 +27,7 @@ PLACE = np.dtype(
     [
         ("peak", np.float32),  # the highest score
         ("first", np.int64),  # number of its first pixel in reading order
+        ("peak_at", np.int64),  # number of the first pixel that has the highest score
         ("start", np.int64),  # of its text in the file, bytes
         ("size", np.int64),  # bytes
     ]
@@ -79,15 +80,23 @@ class RankedTexts:
             self._end += len(content)
         self._places.append(places)
 
+    def peaks(self) -> NDArray[np.int64]:
+        """Return the number of the peak of each object in the scene, in order of rank."""
+        places = self._all()
+        return np.asarray(places["peak_at"][_order(places)])
+
     def in_order(self) -> Iterator[str]:
         """Yield the texts in order of rank; no objects are added afterwards."""
-        places = np.concatenate(self._places)
-        self._places = [places]
+        places = self._all()
         for place in _order(places):
             with writing(self._folder):  # what was added may not be on disk yet
                 self._file.seek(places["start"][place])
                 text = self._file.read(places["size"][place]).decode()
             yield text
+
+    def _all(self) -> Table:
+        self._places = [np.concatenate(self._places)]
+        return self._places[0]
 
     def _strongest(self, table: ObjectTable, top: int) -> ObjectTable:
         """Return the objects among the strongest so far, and drop those that no longer are."""
@@ -101,7 +110,7 @@ class RankedTexts:
 
 def _places_of(table: ObjectTable) -> Table:
     places = np.zeros(len(table.objects), PLACE)
-    for name in ("peak", "first"):
+    for name in ("peak", "first", "peak_at"):
         places[name] = table.objects[name]
     return places
 
