@@ -34,7 +34,7 @@ MOST_PIXELS = 2**21
 """Pixels of all objects together."""
 WINDOW_BYTES = 4 * 2**20
 """Of float32 in a window that is read: small, so that few pixels far from objects are read."""
-BATCH_VALUES = 2**21
+BATCH_VALUES = 2**19
 """Values of the examples that are explained at a time."""
 
 Numbers = NDArray[np.int64]
@@ -77,8 +77,8 @@ class Batch(NamedTuple):
     """What the detector takes, (n, ..., value)."""
     spectra: NDArray[np.float32]
     """Their bands, data units, (n, band)."""
-    scores: NDArray[np.float32]
-    """Their scores in the map, (n,)."""
+    scores: NDArray[np.float32] | None
+    """Their scores in the map, (n,); None where these are the sums of contributions."""
 
 
 @dataclass(frozen=True)
@@ -181,15 +181,15 @@ class ObjectExplainer:
         tile = tile_at(keep, shape, detector.view.radius)
         block = self.opened.read(tile.read)
         newest = block[-1][tile.inner][..., : len(detector.bands)]
-        annuli[~np.isfinite(newest).all(axis=-1)] = 0
-        sums.add_annuli(annuli[annuli > 0].astype(np.int64) - 1, newest[annuli > 0])
+        around = annuli > 0
+        sums.add_annuli(annuli[around].astype(np.int64) - 1, newest[around])
         only = _inside(tile, block.shape[:-1], objects > 0) & detector.view.where(block)
         inside = only[-1][tile.inner]
         return Batch(
             objects[inside].astype(np.int64) - 1,
             np.asarray(detector.view.split(block, only)[:]),
             newest[inside],
-            self.scores(keep)[inside],
+            None if detector.card.weighting is None else self.scores(keep)[inside],
         )
 
 
@@ -205,7 +205,9 @@ class ObjectSums:
         self._spectra, self._means, self._annuli = (np.zeros(shape) for _ in range(3))
 
     def add_annuli(self, owners: Numbers, spectra: NDArray[np.float32]) -> None:
-        """Add pixels of annuli: their objects, and their bands."""
+        """Add pixels of annuli: their objects, and their bands, NaN = no data."""
+        valid = np.isfinite(spectra).all(axis=-1)
+        owners, spectra = owners[valid], spectra[valid]
         _add(self._around, owners, np.ones(len(owners)))
         _add(self._annuli, owners, spectra)
 
@@ -219,7 +221,7 @@ class ObjectSums:
         terms = [_newest(part).sum(-1, dtype=np.float64) for part in parts[:3]]
         alone = np.stack(terms, axis=-1)
         factor, sum_ = np.ones(len(owners)), alone.sum(axis=-1)
-        if detector.card.weighting is not None:
+        if batch.scores is not None:
             np.divide(batch.scores, sum_, out=factor, where=sum_ > 0)
         _add(self._pixels, owners, np.ones(len(owners)))
         _add(self._factors, owners, factor)
@@ -277,10 +279,16 @@ def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
         waiting.append(batch)
         values += batch.examples.size
         if values >= BATCH_VALUES:
-            yield Batch(*map(np.concatenate, zip(*waiting, strict=True)))
+            yield _concatenated(waiting)
             waiting, values = [], 0
     if waiting:
-        yield Batch(*map(np.concatenate, zip(*waiting, strict=True)))
+        yield _concatenated(waiting)
+
+
+def _concatenated(batches: list[Batch]) -> Batch:
+    owners, examples, spectra, scores = zip(*batches, strict=True)
+    all_scores = None if scores[0] is None else np.concatenate(scores)
+    return Batch(*map(np.concatenate, (owners, examples, spectra)), all_scores)
 
 
 def _add(sums: Floats, owners: Numbers, values: NDArray[np.floating]) -> None:
