@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_the_rule_of_detect_gives_the_flags_and_objects_of_detect(scene, tmp_pat
     assert (after_.flagged, after_.objects) == (before.flagged, before.objects)
     np.testing.assert_array_equal(bands_of(after_.files.flags), bands_of(before.files.flags))
     one, other = (read_objects(result.files.objects).items for result in (before, after_))
-    assert one == other
+    assert [replace(item, explanation=None) for item in one] == list(other)
 
 
 @pytest.mark.parametrize("rule", ["quantile:0.02", "budget:30", "mad:4", CONDITION])

@@ -10,19 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import Detector
-from ..objects import Explain, Explanations, LeadingBand, ObjectExplanation, pixels_of
-from ..objects.explanations import LEADING
+from ..objects import Explain, Explanations, pixels_of
 from ..objects.surroundings import FARTHEST, annulus_of
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Tile, Window, fitting_size, tile_at, tiles
 from ..raster import OpenScene
 from .flagging import report
+from .object_sums import Batch, Numbers, ObjectSums
 from .scorer import Scorer
 
 log = logging.getLogger(__name__)
@@ -37,8 +36,6 @@ WINDOW_BYTES = 4 * 2**20
 BATCH_VALUES = 2**19
 """Values of the examples that are explained at a time."""
 
-Numbers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 ReadFlags = Callable[[Window], NDArray[np.bool_]]
 Explainer = Callable[[ReadFlags], Explain]
 """Makes what explains objects from what reads the flags of a window."""
@@ -66,19 +63,6 @@ def explainer_of(
     if not isinstance(scorer, Detector):
         return None
     return lambda flagged: ObjectExplainer(scorer, opened, scores, flagged, progress)
-
-
-class Batch(NamedTuple):
-    """Pixels of objects, to be explained at a time."""
-
-    owners: Numbers
-    """The object of each, from 0, (n,)."""
-    examples: NDArray[np.float32]
-    """What the detector takes, (n, ..., value)."""
-    spectra: NDArray[np.float32]
-    """Their bands, data units, (n, band)."""
-    scores: NDArray[np.float32] | None
-    """Their scores in the map, (n,); None where these are the sums of contributions."""
 
 
 @dataclass(frozen=True)
@@ -193,77 +177,6 @@ class ObjectExplainer:
         )
 
 
-class ObjectSums:
-    """Sums over the pixels of each object; axes (object, band)."""
-
-    def __init__(self, detector: Detector, count: int) -> None:
-        self._detector = detector
-        shape = count, len(detector.bands)
-        self._pixels, self._around = np.zeros(count), np.zeros(count)
-        self._factors, self._terms = np.zeros(count), np.zeros((count, 3))
-        self._bands, self._residuals = np.zeros(shape), np.zeros(shape)
-        self._spectra, self._means, self._annuli = (np.zeros(shape) for _ in range(3))
-
-    def add_annuli(self, owners: Numbers, spectra: NDArray[np.float32]) -> None:
-        """Add pixels of annuli: their objects, and their bands, NaN = no data."""
-        valid = np.isfinite(spectra).all(axis=-1)
-        owners, spectra = owners[valid], spectra[valid]
-        _add(self._around, owners, np.ones(len(owners)))
-        _add(self._annuli, owners, spectra)
-
-    def add(self, batch: Batch) -> None:
-        """Add pixels of objects."""
-        owners, detector = batch.owners, self._detector
-        parts = detector.contributions(batch.examples)
-        bands, residual, mean = map(
-            _newest, (parts.bands, parts.residual, detector.reconstruct(batch.examples))
-        )
-        terms = [_newest(part).sum(-1, dtype=np.float64) for part in parts[:3]]
-        alone = np.stack(terms, axis=-1)
-        factor, sum_ = np.ones(len(owners)), alone.sum(axis=-1)
-        if batch.scores is not None:
-            np.divide(batch.scores, sum_, out=factor, where=sum_ > 0)
-        _add(self._pixels, owners, np.ones(len(owners)))
-        _add(self._factors, owners, factor)
-        _add(self._terms, owners, factor[:, np.newaxis] * alone)
-        _add(self._bands, owners, factor[:, np.newaxis] * bands)
-        for sums, values in (
-            (self._residuals, residual),
-            (self._spectra, batch.spectra),
-            (self._means, mean),
-        ):
-            _add(sums, owners, values)
-
-    def explanation(self, number: int) -> ObjectExplanation:
-        """Explain an object, all of whose pixels have been added."""
-        pixels, around = max(1, self._pixels[number]), self._around[number]
-        bands, total = self._detector.bands, self._terms[number].sum() or 1.0
-        shares, residuals = self._bands[number] / total, self._residuals[number] / pixels
-        leading = (
-            LeadingBand(band.name, band.wavelength, float(residuals[at]), float(shares[at]))
-            for at in np.argsort(-shares, kind="stable")[:LEADING]
-            for band in [bands.items[at]]
-        )
-        weighted = self._detector.card.weighting is not None
-        reconstruction, kl, linear = (self._terms[number] / total).tolist()
-        return ObjectExplanation(
-            leading=tuple(leading),
-            share_reconstruction=reconstruction,
-            share_kl=kl,
-            share_linear=linear,
-            local_contrast=float(self._factors[number] / pixels) if weighted else None,
-            pixels=int(pixels),
-            spectrum=tuple((self._spectra[number] / pixels).tolist()),
-            reconstruction=tuple((self._means[number] / pixels).tolist()),
-            annulus=tuple((self._annuli[number] / around).tolist()) if around else None,
-        )
-
-
-def _newest(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return those of the newest date, where examples are series."""
-    return values if values.ndim == 2 else values[:, -1]
-
-
 def _inside(tile: Tile, shape: tuple[int, ...], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return a mask of the kept pixels as one of the newest date of a block."""
     only = np.zeros(shape, np.bool_)
@@ -279,23 +192,7 @@ def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:
         waiting.append(batch)
         values += batch.examples.size
         if values >= BATCH_VALUES:
-            yield _concatenated(waiting)
+            yield Batch.joined(waiting)
             waiting, values = [], 0
     if waiting:
-        yield _concatenated(waiting)
-
-
-def _concatenated(batches: list[Batch]) -> Batch:
-    owners, examples, spectra, scores = zip(*batches, strict=True)
-    all_scores = None if scores[0] is None else np.concatenate(scores)
-    return Batch(*map(np.concatenate, (owners, examples, spectra)), all_scores)
-
-
-def _add(sums: Floats, owners: Numbers, values: NDArray[np.floating]) -> None:
-    """Add the values of pixels, (n, ...), to the sums of their objects, (object, ...)."""
-    if not len(owners):
-        return
-    order = np.argsort(owners, kind="stable")
-    owners = owners[order]
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    sums[owners[starts]] += np.add.reduceat(values[order].astype(np.float64), starts)
+        yield Batch.joined(waiting)
