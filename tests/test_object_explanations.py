@@ -108,7 +108,7 @@ def test_explanations_are_means_over_the_pixels_of_an_object(config, scene_file,
             sorted(added)[:-4:-1], rel=1e-3
         )
         for band in why.leading:
-            at = objects.provenance.bands.index(band.name)
+            at = objects.provenance.bands.index(band.band)
             assert band.residual == pytest.approx(whole["residual"][inside].mean(0)[at], rel=1e-3)
         if detector.card.weighting is None:
             assert why.local_contrast is None
@@ -174,7 +174,7 @@ def test_the_band_in_which_an_object_differs_leads(tmp_path):
     )
 
     leader = why.leading[0]
-    assert leader.name == detector.bands.names[4]
+    assert leader.band == detector.bands.names[4]
     assert leader.residual > 3
     assert why.spectrum[4] - why.annulus[4] == pytest.approx(0.3, abs=0.05)
 

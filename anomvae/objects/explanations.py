@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..pixels.bands import Bands
 
@@ -22,11 +22,11 @@ SPECTRA = ("spectrum", "reconstruction", "annulus")
 Spectrum = tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class LeadingBand:
+class LeadingBand(NamedTuple):
     """A band that contributes much to the mean score of an object."""
 
-    name: str
+    band: str
+    """Its name."""
     wavelength: float | None
     """Centre, nm; None where the scene and the detector state none."""
     residual: float
@@ -68,7 +68,7 @@ class ObjectExplanation:
         """Write the properties, without the brackets."""
         values: dict[str, Any] = {}
         for number, band in enumerate(self.leading, start=1):
-            values[f"band_{number}"] = band.name
+            values[f"band_{number}"] = band.band
             values[f"wavelength_{number}"] = band.wavelength
             values[f"residual_{number}"] = _shortened(band.residual)
             values[f"share_{number}"] = _shortened(band.share)

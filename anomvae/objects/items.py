@@ -15,12 +15,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from heapq import nlargest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..documents import MAX_BYTES, read_json
 from ..errors import ConfigError, FileError
 from ..files import PathText, as_path
 from .explanations import ObjectExplanation
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+    from pandas import DataFrame
 
 DEGREES = "longitude, latitude (WGS 84)"
 FEATURE = '{"type": "Feature", '
@@ -100,13 +104,52 @@ class AnomalyObject:
     baselines, beyond the strongest of very many objects, and in files of earlier versions."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Objects:
     """The objects of a scene, and where they come from."""
 
     provenance: Provenance
     items: tuple[AnomalyObject, ...]
     """In order of their ids: the largest margin first."""
+
+    def table(self, *, spectra: bool = False) -> DataFrame:
+        """Return a table of pandas: a row for each object, by its id, and a column for each number.
+
+        What is not known is missing; ``spectra`` adds the arrays of each object as tuples.
+        """
+        from .tables import table_of
+
+        return table_of(self, spectra=spectra)
+
+    def to_geopandas(self) -> GeoDataFrame:
+        """Return a table of geopandas: `table`, the outlines, and each spectrum as text.
+
+        The text is a profile of EnMAP-Box (`anomvae.objects.tables`), so a GeoPackage of the table
+        (``to_file("objects.gpkg")``) is a spectral library.  The CRS is that of longitude and
+        latitude (OGC:CRS84), or None, and coordinates are columns and rows of the scene, where it
+        is not on Earth.
+
+        Raises
+        ------
+        ConfigError
+            If geopandas is missing, which the extra ``vector`` installs.
+        """
+        from .tables import geotable_of
+
+        return geotable_of(self)
+
+    def __repr__(self) -> str:
+        """Return one line."""
+        about = self.provenance
+        threshold = "" if about.threshold is None else f", threshold {about.threshold:.4g}"
+        rule = f" ({about.threshold_rule})" if about.threshold_rule else ""
+        return f"<Objects of {about.scene or 'a scene'}: {len(self.items)}{threshold}{rule}>"
+
+    def _repr_html_(self) -> str:
+        """Return the strongest objects as a table, for notebooks."""
+        from .tables import html_of
+
+        return html_of(self)
 
 
 def read_objects(path: PathText) -> Objects:
