@@ -25,6 +25,7 @@ from ..stats.scores import NormalScores
 from ..stats.thresholds import RULES, Rule, SceneScores, Threshold, parse_rule
 from .options import ScoreOptions
 from .quicklook import QuickLook
+from .stored import StoredScores
 
 WINDOW = (512, 2048)
 """Rows and columns that are decided at a time: whole blocks of a map."""
@@ -158,26 +159,27 @@ class WindowWriter:
         return ScoredTile(tile.keep, scores, flagged)
 
 
-def flags_of(flags: MapWriter) -> Callable[[Window], Flags]:
-    """Return what reads which pixels of a window of a map of flags are anomalous."""
-    return lambda window: np.asarray(flags.read_first(window) == ANOMALOUS)
-
-
 class Counted:
-    """Windows that pass by, row by row, and the number of flagged pixels in them."""
+    """Windows that pass by, row by row: their flagged pixels are counted, and kept in ``store``."""
 
     def __init__(
-        self, windows: Iterator[ScoredTile], shape: tuple[int, int], progress: Progress
+        self,
+        windows: Iterator[ScoredTile],
+        shape: tuple[int, int],
+        progress: Progress,
+        store: StoredScores[np.bool_],
     ) -> None:
         """Count the flagged pixels of the windows of a map of ``shape``."""
         self.flagged = 0
         self._windows, self._shape, self._progress = windows, shape, progress
+        self._store = store
 
     def __iter__(self) -> Iterator[ScoredTile]:
         """Yield each window, and report it."""
         for window in self._windows:
             yield window
             self.flagged += int(window.flagged.sum())
+            self._store.write(window.keep, window.flagged)
             report(self._progress, "flag", window.keep, self._shape)
 
 

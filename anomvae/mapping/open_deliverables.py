@@ -33,7 +33,6 @@ from .flagging import (
     Decision,
     ScoredMap,
     WindowWriter,
-    flags_of,
     report,
     threshold_tags,
 )
@@ -272,7 +271,8 @@ class OpenDeliverables:
         shares = Layout("float32", math.nan, ("p_value",), tags)
         p_values = None if decision.p_values is None else decision.p_values.of
         listing = Listing(decision.threshold.value, p_values, options.min_area, options.top)
-        with ExitStack() as maps:
+        shape = scored.where.grid.shape
+        with stored(shape, np.bool_, stage.hidden) as flagged, ExitStack() as maps:
 
             def opened(path: Path, layout: Layout) -> MapWriter:
                 return maps.enter_context(MapWriter(stage.path(path.name), scored.where, layout))
@@ -281,9 +281,9 @@ class OpenDeliverables:
             flags = opened(files.flags, classes)
             write = WindowWriter(decision, scored, flags, p_map, self.quicklook)
             with closing(ahead(write, scored.windows(decision.radius))) as decided:
-                counted = Counted(decided, scored.where.grid.shape, self.progress)
+                counted = Counted(decided, shape, self.progress, flagged)
                 path = stage.path(files.objects.name)
-                explain = None if explainer is None else explainer(flags_of(flags))
+                explain = None if explainer is None else explainer(flagged.read)
                 objects = write_objects(path, counted, scored.where, tags, listing, explain=explain)
         return counted.flagged, objects
 
