@@ -50,7 +50,7 @@ def history(training: Training) -> Figure:
         bound.plot(*end, "D", color="black", label="ELBO, held-out pixels")
     _line(error, centres, reconstruction, 0)
     _line(divergence, centres, kl, 0)
-    quantities = ("ELBO", "Reconstruction error", "KL divergence")
+    quantities = ("ELBO", "Reconstruction", "KL divergence")
     return _finished(figure, (bound, error, divergence), quantities)
 
 
