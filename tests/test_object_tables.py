@@ -121,7 +121,7 @@ def test_a_notebook_shows_the_strongest_objects_and_why(objects):
 
     html = many._repr_html_()
 
-    assert html.count("<tr") == 12  # two of the header
+    assert html.count("<tr") == 11  # one of the header
     assert f"and {len(many.items) - 10} more" in html
     assert objects.items[0].explanation.leading[0].band in html
     assert "<b>" not in html

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..documents import MAX_BYTES, read_json
 from ..errors import ConfigError, FileError
 from ..files import PathText, as_path
+from ..notebooks import short
 from .explanations import ObjectExplanation
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ class Objects:
         """Return one line."""
         about = self.provenance
         threshold = "" if about.threshold is None else f", threshold {about.threshold:.4g}"
-        rule = f" ({about.threshold_rule})" if about.threshold_rule else ""
-        return f"<Objects of {about.scene or 'a scene'}: {len(self.items)}{threshold}{rule}>"
+        rule = f" ({short(about.threshold_rule)})" if about.threshold_rule else ""
+        return f"<Objects of {short(about.scene or 'a scene')}: {len(self.items)}{threshold}{rule}>"
 
     def _repr_html_(self) -> str:
         """Return the strongest objects as a table, for notebooks."""

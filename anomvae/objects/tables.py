@@ -11,10 +11,10 @@ tools take a field for one of profiles where its editor widget is ``SpectralProf
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
+from ..notebooks import html_table
 from .explanations import LEADING, SPECTRA, TERMS, Spectrum
 from .items import DEGREES, AnomalyObject, Objects
 
@@ -69,13 +69,13 @@ def geotable_of(objects: Objects) -> GeoDataFrame:
 
 def html_of(objects: Objects) -> str:
     """Write the strongest objects as a table of HTML."""
-    columns = ["area_px", "score_mean", "score_max", "margin", "p", "band_1", "residual_1"]
-    columns += ["share_1", "peak_row", "peak_col"]
-    frame = table_of(Objects(objects.provenance, objects.items[:SHOWN]))[columns]
+    names = ["id", "area_px", "score_mean", "score_max", "margin", "p", "band_1", "residual_1"]
+    names += ["share_1", "peak_row", "peak_col"]
+    found = map(_row, objects.items[:SHOWN])
     more = len(objects.items) - SHOWN
-    rest = f"<p>and {more} more: <code>.table()</code></p>" if more > 0 else ""
-    text = frame.to_html(float_format=lambda value: f"{value:.4g}", na_rep="", border=0)
-    return f"<p>{escape(repr(objects))}</p>{text}{rest}"
+    rest = f"; and {more} more, see .table()" if more > 0 else ""
+    rows = [["" if row.get(name) is None else row[name] for name in names] for row in found]
+    return html_table(f"{objects!r}{rest}", rows, names)
 
 
 def _columns() -> list[str]:
