@@ -25,6 +25,7 @@ from ..stats.limits import (
     MAX_WEIGHT,
     MAX_WIDTH,
 )
+from ..stats.score_kind import parse_kind
 from ..stats.thresholds import AUTO, parse_rule
 
 Auto = Literal["auto"]
@@ -165,11 +166,18 @@ class TrainingConfig(Table):
         return min(self.max_steps, self.epochs * max(1, examples // self.batch_size_for(examples)))
 
 
+def _kind(text: str) -> str:
+    return str(parse_kind(text))
+
+
 class ScoreConfig(Table):
     """The score: noise model, weights and surroundings."""
 
     renamed = {"ring": "annulus", "contrast": "local_contrast", "novelty": "latent_distance"}
 
+    kind: Annotated[str, AfterValidator(_kind)] = "elbo"
+    """elbo: reconstruction and KL; reconstruction or kl: one of them; iwae:K: the importance
+    weighted bound of K draws; latent: the Mahalanobis distance of the code."""
     noise: Literal["unit", "band", "covariance", "scene", "auto"] = "auto"
     """Noise model of the residual; scene: as band, and estimated again on each scored scene;
     auto: scene above 32 bands without a context, else band; covariance in detect."""
@@ -178,7 +186,7 @@ class ScoreConfig(Table):
     linear: Weight | Auto = "auto"
     """Weight of the linear term, the robust Mahalanobis distance of the spectrum: its median over
     training pixels is this multiple of that of the other terms; auto: 1 up to 32 bands, above that
-    0.1, 0.25 in detect; 0 for families with a context."""
+    0.1, 0.25 in detect; 0 for families with a context, and for other kinds than elbo."""
     local_contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Weight of the mean log score of the annulus, which is subtracted; 0: each pixel alone."""
     latent_distance: Weight = 0.0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..stats import residuals
 from ..stats.context import ARRAYS
 from ..stats.domain import BAND_LEVELS
+from ..stats.score_kind import IWAE, LATENT
 from .card import Card
 
 LARGEST = float(np.finfo(np.float32).max)  # scores are float32
@@ -30,11 +31,14 @@ class Demand:
     """Type of its values."""
 
 
-def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dict[str, Demand]:
+def demands_of(
+    card: Card, weights: Mapping[str, Shape], noise_width: int, components: int
+) -> dict[str, Demand]:
     """Return what the tensors of a file must be.
 
-    ``weights`` are the shapes of the tensors of its model, and ``components`` the principal
-    components of its context.  There may be any number of scores.
+    ``weights`` are the shapes of the tensors of its model, ``noise_width`` the numbers that a draw
+    from its posterior takes, and ``components`` the principal components of its context.  There may
+    be any number of scores.
     """
     bands = len(card.bands)
     whitening = (bands, bands) if card.noise == "covariance" else (bands,)
@@ -54,6 +58,12 @@ def demands_of(card: Card, weights: Mapping[str, Shape], components: int) -> dic
     if card.background:
         demands["background.centre"] = Demand((bands,))
         demands["background.whitening"] = Demand((bands, bands))
+    if card.kind == IWAE:
+        demands["draws.noise"] = Demand((card.draws, noise_width), dtype="float32")
+    if card.kind == LATENT:
+        codes = noise_width or card.latent
+        demands["codes.centre"] = Demand((codes,))
+        demands["codes.whitening"] = Demand((codes, codes))
     if card.threshold is not None:
         demands["scores.values"] = Demand((None,))
         demands["scores.weights"] = Demand((None,), positive=True)

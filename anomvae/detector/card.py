@@ -21,6 +21,7 @@ from ..stats.limits import (
     MAX_CLASSES,
     MAX_COMPONENTS,
     MAX_COUNT,
+    MAX_DRAWS,
     MAX_LATENT,
     MAX_LAYERS,
     MAX_PATCH,
@@ -30,6 +31,7 @@ from ..stats.limits import (
 )
 from ..stats.local_contrast import LocalContrastWeighting
 from ..stats.noise import NOISES
+from ..stats.score_kind import ELBO, IWAE, KINDS
 from ..stats.thresholds import FLOAT32_MAX, Threshold
 from .fields import LEAST, FieldError, Range, read_fields
 
@@ -81,6 +83,8 @@ class Card:
     residuals: bool = False  # whether it keeps the residuals that drawn spectra have
     background: bool = False  # whether it keeps a background that no linear term holds
     held_out: HeldOutRate | None = None  # None where training read all normal pixels
+    kind: str = ELBO  # what the score measures
+    draws: int = 0  # of the kind iwae; 0 for others
 
     def __repr__(self) -> str:
         """Return one line, whatever the number of bands."""
@@ -104,6 +108,8 @@ RANGES: Mapping[type, Mapping[str, Range]] = {
         "noise": Range(names=NOISES),
         "kl_weight": WEIGHT,
         "linear_weight": WEIGHT,
+        "kind": Range(names=KINDS),
+        "draws": Range(0, MAX_DRAWS),
     },
     Bands: {"items": Range(items=(1, MAX_BANDS)), "source": Range(1, MAX_COUNT)},
     Band: {"index": COUNT, "wavelength": POSITIVE, "fwhm": POSITIVE},
@@ -164,6 +170,8 @@ def card_of(data: Mapping[str, Any]) -> Card:
         _require_odd("patch", card.patch, MAX_PATCH, least=0)
     if card.covariates and card.context is None:
         raise FieldError("covariates are there, but context is missing")
+    if (card.kind == IWAE) != bool(card.draws):
+        raise FieldError(f"draws = {card.draws}: expected some with kind iwae, and none without")
     _require_rate(card)
     _require_parts(card.training)
     return card

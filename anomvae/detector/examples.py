@@ -18,6 +18,7 @@ from ..pixels.views import Examples
 from ..stats.rx import PIXELS_PER_BAND
 from .batches import Array, ScoreTerms, batch_rows, batchwise, require_bands, to_device
 from .contributions import Contributions
+from .kinds import kind_named
 from .program import ScoringProgram, scoring_program, whitening_layer
 from .state import DetectorState
 
@@ -139,6 +140,14 @@ class ExampleScorer(DetectorState):
         """Standard normal numbers that a code takes; 0 where the posterior is a point."""
         return self.model.bottleneck.noise_width
 
+    def places(self, x: Examples) -> Array:
+        """Return the posterior means of examples in all levels, (n, ..., code).
+
+        Of a codebook they are the vectors, not their numbers; arguments are as for `encode`.
+        """
+        codes = self.codes(x)
+        return codes.codes if self.noise_width else codes.z
+
     def reconstruct(self, x: Examples) -> Array:
         """Reconstruct examples from their posterior means.
 
@@ -249,5 +258,8 @@ class ExampleScorer(DetectorState):
 
     @cached_property
     def _program(self) -> ScoringProgram:
-        kl_weight = self.card.kl_weight
-        return scoring_program(self.model, self.scaler, self.noise, kl_weight, self.linear)
+        card = self.card
+        kind = kind_named(card.kind, self.draws, self.code_background, self.device)
+        return scoring_program(
+            self.model, self.scaler, self.noise, card.kl_weight, self.linear, kind
+        )

@@ -42,6 +42,7 @@ from ..training.sampling import Sample
 from .batches import Array, available
 from .card import Card, Training
 from .detector import Detector
+from .kind_fit import of_kind
 from .training_set import TrainingSet, training_set
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ def fit_detector(
     residuals = _residuals(model, scaled, features, seed)
     card = replace(detector.card, residuals=residuals is not None)
     detector = replace(detector, card=card, residuals=residuals)
+    detector = of_kind(detector, plan.kind, data.examples, seed)
     return _weighted(_with_background(detector, data, plan), data.examples, plan, seed)
 
 

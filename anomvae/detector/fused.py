@@ -48,3 +48,11 @@ def fuse(part: Module) -> Module:
         else:
             fuse(inner)
     return part
+
+
+def linear_layer(weight: Tensor, bias: Tensor | None = None) -> nn.Module:
+    """Return a layer that multiplies from the right, and adds a bias, to be fused."""
+    layer = nn.utils.skip_init(Dense, *weight.shape).requires_grad_(False)  # draws nothing
+    layer.weight.copy_(weight.T)
+    layer.bias.copy_(torch.zeros(weight.shape[1]) if bias is None else bias)
+    return nn.Sequential(layer)

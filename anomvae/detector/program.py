@@ -30,13 +30,11 @@ from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
 from .batches import FEWEST_ROWS, ScoreTerms, batch_rows
-from .contributions import Contributions
-from .fused import fuse
+from .contributions import Contributions, shared
+from .fused import fuse, linear_layer
+from .kinds import LARGEST_TERM, AtMean, Kind
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
-LARGEST_TERM = 1e29
-"""Term at which it is clipped: squares of the farthest pixels overflow, and a local-contrast
-weighting multiplies by up to 5e8."""
 EXAMPLE_VALUES = 2**25
 """Values of a layer of a context network in a batch, 128 MiB."""
 
@@ -61,6 +59,8 @@ class ScoringProgram:
     """Layer whose sum of squares is the linear term; None without one."""
     rows: int
     """Examples per batch."""
+    kind: Kind
+    """What of the model's output is a score."""
 
     def prepare(self, x: Tensor, features: Tensor | None) -> ModelInput:
         """Centre examples (n, ..., band) in data units; append the features of their context."""
@@ -75,17 +75,30 @@ class ScoringProgram:
         """Draw codes of examples by standard normal noise (n, ..., noise); 0: posterior means."""
         return self.model.draw_posterior(batch.x, batch.context, noise)
 
+    def features(self, batch: ModelInput) -> Tensor:
+        """Return what the bottleneck takes of examples, (n, ..., feature)."""
+        return self.model.features(batch.x, batch.context)
+
+    def kl_units(self, batch: ModelInput) -> Tensor:
+        """Return the KL of each latent unit of examples, (n, ..., unit), nats, unweighted."""
+        return self.model.kl_units(batch.x, batch.context)
+
+    def posterior_mean(self, batch: ModelInput) -> Draw:
+        """Return the posterior means of examples, in all levels."""
+        return self.draw_posterior(batch, batch.x.new_zeros(self.model.bottleneck.noise_width))
+
+    def place(self, draw: Draw) -> Tensor:
+        """Return where draws lie in latent space, all levels: of a codebook, the vector."""
+        return draw.codes if self.model.bottleneck.noise_width else draw.z
+
     def score_terms(self, batch: ModelInput) -> ScoreTerms[Tensor]:
         """Return the terms of examples, and their codes."""
-        code = self.encode(batch)
-        whitened = self.whitened(batch, code)
-        squares = whitened.square_()
-        nll = self.model.likelihood.nll_above_mode(squares, out=squares).sum(-1)
-        kl, linear = self.kl_weight * code.kl, self._linear_term(batch.x)
+        nll, kl, code = self.kind.terms(self, batch)
+        linear = self._linear_term(batch.x)
         nll, kl, linear = (term.clamp_max(LARGEST_TERM) for term in (nll, kl, linear))
-        return ScoreTerms(nll, kl, linear, code.z)
+        return ScoreTerms(nll, kl, linear, code)
 
-    def whitened(self, batch: ModelInput, code: Code) -> Tensor:
+    def whitened(self, batch: ModelInput, code: Code | Draw) -> Tensor:
         """Return the whitened residuals of examples at their codes, (n, ..., band)."""
         whitened = self.model.decode(code.z, batch.context)  # minus the mean, then the residual
         if isinstance(self.gain, Tensor):
@@ -94,25 +107,23 @@ class ScoringProgram:
             whitened.add_(self.gain(batch.x))
         return whitened
 
+    def nll(self, whitened: Tensor) -> Tensor:
+        """Return the errors of whitened residuals (n, ..., band), which they replace, nats."""
+        squares = whitened.square_()
+        return self.model.likelihood.nll_above_mode(squares, out=squares)
+
     def contributions(self, batch: ModelInput) -> Contributions[Tensor]:
         """Return what each band and latent unit adds to the terms of examples."""
-        residual = self.whitened(batch, self.encode(batch))
-        nll = self.model.likelihood.nll_above_mode(residual.square())
-        kl = self.kl_weight * self.model.kl_units(batch.x, batch.context)
-        linear = self._linear_squares(batch.x)
-        if linear is None:
-            linear = torch.zeros_like(nll)
-        return Contributions(nll, kl, linear, residual)
+        nll, kl, residual = self.kind.parts(self, batch)
+        squares = residual.square().clamp_max(LARGEST_TERM)
+        linear = self._linear_term(batch.x).clamp_max(LARGEST_TERM)
+        return Contributions(nll, kl, shared(linear, squares), residual)
 
     def _linear_term(self, x: Tensor) -> Tensor:
-        squares = self._linear_squares(x)
-        return x.new_zeros(x.shape[:-1]) if squares is None else squares.sum(-1)
-
-    def _linear_squares(self, x: Tensor) -> Tensor | None:
         if self.linear is None:
-            return None
+            return x.new_zeros(x.shape[:-1])
         whitened: Tensor = self.linear(x)
-        return whitened.square_()
+        return whitened.square_().sum(-1)
 
 
 @isolated()
@@ -122,6 +133,7 @@ def scoring_program(
     noise: Noise,
     kl_weight: float = 1.0,
     linear: LinearTerm | None = None,
+    kind: Kind = AtMean(),  # noqa: B008 - it is frozen
 ) -> ScoringProgram:
     """Fold scaling and whitening into a copy of a model."""
     program = deepcopy(model).requires_grad_(False)
@@ -146,7 +158,7 @@ def scoring_program(
     bounds = stored(centre), stored(farthest), None if folded else stored(std)
     whiten = stored(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
     distance = None if linear is None else fuse(_folded_linear(linear, unit, shift).to(device))
-    return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, distance, rows)
+    return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, distance, rows, kind)
 
 
 @isolated()
@@ -194,18 +206,10 @@ def _fold_output(
     bias += torch.from_numpy(noise.centre) + shift / unit
     layer.weight.copy_(-(square.T @ weight))
     layer.bias.copy_(-(bias @ square))
-    return root / unit if root.ndim == 1 else _layer(square / unit[:, None])
+    return root / unit if root.ndim == 1 else linear_layer(square / unit[:, None])
 
 
 def _folded_linear(linear: Background, unit: Tensor, shift: Tensor) -> nn.Module:
     """Return the whitening of examples in units of ``unit``, too large by ``shift``."""
     whitening, centre = torch.from_numpy(linear.whitening), torch.from_numpy(linear.centre)
-    return _layer(whitening / unit[:, None], -((centre + shift / unit) @ whitening))
-
-
-def _layer(weight: Tensor, bias: Tensor | None = None) -> nn.Module:
-    """Return a layer that multiplies from the right, and adds a bias."""
-    layer = nn.utils.skip_init(Dense, *weight.shape).requires_grad_(False)  # draws nothing
-    layer.weight.copy_(weight.T)
-    layer.bias.copy_(torch.zeros(weight.shape[1]) if bias is None else bias)
-    return nn.Sequential(layer)
+    return linear_layer(whitening / unit[:, None], -((centre + shift / unit) @ whitening))

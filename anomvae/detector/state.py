@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.residuals import ResidualMixture
 from ..stats.scaler import Scaler
+from ..stats.score_kind import LATENT, ScoreKind
 from ..stats.scores import NormalScores, ScoreDistribution
 from ..stats.thresholds import Threshold
 from .arrays import demands_of, require_tensors
@@ -58,7 +60,10 @@ class DetectorState:
     background: Background | None = None
     """Mean and covariance of its training spectra: those of the linear term where there is one.
     None in older files, and where pixels are too few, or bands too many."""
-
+    draws: NDArray[np.float32] | None = None
+    """Standard normal noise of draws from the posterior, (draw, noise), for ``iwae``; else None."""
+    code_background: Background | None = None
+    """Centre and whitening of codes for the score ``latent``; None for others."""
     residuals: ResidualMixture | None = None
     """Residuals of drawn spectra, given their codes; None in older files, and where training has
     too few pixels for their density."""
@@ -97,7 +102,8 @@ class DetectorState:
     @property
     def meaning(self) -> str:
         """Definition of the score in one line, with its unit where it has one."""
-        terms = "reconstruction + kl" + " + linear" * (self.linear is not None)
+        kind = ScoreKind(self.card.kind, self.card.draws)
+        terms = kind.meaning + " + linear" * (self.linear is not None)
         if self.card.weighting is None:
             return f"score = {terms}, nats, higher is more anomalous"
         return f"score = {terms}, each times the local-contrast weighting, higher is more anomalous"
@@ -124,7 +130,7 @@ class DetectorState:
 
 def to_model_file(state: DetectorState) -> ModelFile:
     """Return the content of a model file: the card, and every array under its name."""
-    tensors = {
+    tensors: dict[str, NDArray[Any]] = {
         "bands.quantiles": state.band_quantiles,
         "noise.centre": state.noise.centre,
         "noise.whitening": state.noise.whitening,
@@ -147,6 +153,11 @@ def to_model_file(state: DetectorState) -> ModelFile:
         tensors["background.whitening"] = state.background.whitening
     if state.residuals is not None:
         tensors |= state.residuals.tensors
+    if state.draws is not None:
+        tensors["draws.noise"] = state.draws
+    if state.code_background is not None:
+        tensors["codes.centre"] = state.code_background.centre
+        tensors["codes.whitening"] = state.code_background.whitening
     weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
     return ModelFile(state.card, tensors | weights)
 
@@ -171,14 +182,16 @@ def _state_of(file: ModelFile) -> DetectorState:
     card, tensors = file.card, file.tensors
     components = _components(card, tensors)
     sizes = _sizes(card, components)
-    require_tensors(tensors, demands_of(card, _weights(card, sizes), components))
     family, context = family_named(card.family), None
+    family.require_kind(card.kind, card.family)
+    weights, noise_width = _shapes(card, sizes)
+    require_tensors(tensors, demands_of(card, weights, noise_width, components))
     if card.context is not None:
         context = Context.of(card.context, tensors, card.covariates)
     model = family.build(sizes, card.likelihood)
-    weights = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
-    model.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
-    linear = _linear(card, tensors)
+    linear = LinearTerm(*_whitening(tensors, "linear")) if card.linear_weight else None
+    stored = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
+    model.load_state_dict({k.removeprefix("model."): v for k, v in stored.items()})
     return DetectorState(
         card,
         conditioned(family.view_of(sizes.patch), context),
@@ -189,7 +202,9 @@ def _state_of(file: ModelFile) -> DetectorState:
         None if card.threshold is None else _normal_scores(card, tensors, card.threshold),
         context,
         linear,
-        _background(card, tensors) or linear,
+        Background(*_whitening(tensors, "background")) if card.background else linear,
+        tensors.get("draws.noise"),
+        Background(*_whitening(tensors, "codes")) if card.kind == LATENT else None,
         ResidualMixture.of(tensors) if card.residuals else None,
     )
 
@@ -209,23 +224,19 @@ def _sizes(card: Card, components: int) -> Sizes:
     return Sizes(len(card.bands), card.latent, card.hidden, width, card.patch or PATCH)
 
 
-def _weights(card: Card, sizes: Sizes) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the weights and buffers of a card's model, without allocating any."""
+def _shapes(card: Card, sizes: Sizes) -> tuple[dict[str, tuple[int, ...]], int]:
+    """Return the shapes of weights and buffers of a card's model, and the width of its noise.
+
+    Nothing is allocated.
+    """
     with torch.device("meta"):
         model = family_named(card.family).build(sizes, card.likelihood)
-    return {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+    return shapes, model.bottleneck.noise_width
 
 
-def _linear(card: Card, tensors: Tensors) -> LinearTerm | None:
-    if not card.linear_weight:
-        return None
-    return LinearTerm(tensors["linear.centre"], tensors["linear.whitening"])
-
-
-def _background(card: Card, tensors: Tensors) -> Background | None:
-    if not card.background:
-        return None
-    return Background(tensors["background.centre"], tensors["background.whitening"])
+def _whitening(tensors: Tensors, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return tensors[f"{name}.centre"], tensors[f"{name}.whitening"]
 
 
 def _normal_scores(card: Card, tensors: Tensors, threshold: Threshold) -> NormalScores:

@@ -42,7 +42,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         As in the table ``[model]`` of a configuration; a family that takes each pixel alone.
     epochs, max_steps, batch_size, learning_rate, trim, beta
         As in the table ``[training]``.
-    noise, kl_weight, linear
+    kind, noise, kl_weight, linear
         As in the table ``[score]``.
     threshold, device
         As in a configuration, but by default ``sigma:3``: scikit-learn's checks expect outliers
@@ -91,6 +91,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         learning_rate: float = TRAINING.learning_rate,
         trim: float | str = TRAINING.trim,
         beta: float | str = TRAINING.beta,
+        kind: str = SCORE.kind,
         noise: str = SCORE.noise,
         kl_weight: float = SCORE.kl_weight,
         linear: float | str = SCORE.linear,
@@ -108,6 +109,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
         self.learning_rate = learning_rate
         self.trim = trim
         self.beta = beta
+        self.kind = kind
         self.noise = noise
         self.kl_weight = kl_weight
         self.linear = linear

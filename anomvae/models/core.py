@@ -185,21 +185,26 @@ class Autoencoder(nn.Module):
             return features
         return join(self.context_network.empty_context(count), features)
 
+    def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return what the bottleneck takes of pixels (..., band), (..., feature)."""
+        features: Tensor = self.encoder(join(x, context))
+        return features
+
     def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
         """Return the codes of pixels (..., band)."""
-        return self.bottleneck(self.encoder(join(x, context)))
+        return self.bottleneck(self.features(x, context))
 
     def kl_units(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the KL of each latent unit of pixels (..., band), (..., unit), nats."""
-        return self.bottleneck.kl_units(self.encoder(join(x, context)))
+        return self.bottleneck.kl_units(self.features(x, context))
 
     def draw_posterior(self, x: Tensor, context: Tensor | None, noise: Tensor) -> Draw:
         """Draw codes of pixels (..., band), by noise (..., noise), see `Bottleneck`."""
-        return self.bottleneck.draw_posterior(self.encoder(join(x, context)), noise)
+        return self.bottleneck.draw_posterior(self.features(x, context), noise)
 
     def latent_statistics(self, x: Tensor, context: Tensor | None = None) -> LatentStatistics:
         """Return how much information the codes of pixels (..., band) carry."""
-        return self.bottleneck.latent_statistics(self.encoder(join(x, context)))
+        return self.bottleneck.latent_statistics(self.features(x, context))
 
     def decode(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the mean of p(x | z), (..., band), for codes (..., latent)."""

@@ -9,14 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import torch
+
 from .. import config
 from ..errors import ConfigError, hint
 from ..pixels.annulus import Annulus
 from ..pixels.views import Patches, Series, Spectra, View
+from ..stats.score_kind import IWAE, KL
 from .bottlenecks import Deterministic, Gaussian, Ladder
 from .codebook import Codebook
 from .contexts import Convolution, Recurrent
-from .core import Autoencoder, Bottleneck, ContextNetwork
+from .core import Autoencoder, Bottleneck, ContextNetwork, VariationalBottleneck
 from .likelihoods import LIKELIHOODS
 from .networks import MLP
 from .objectives import Elbo
@@ -75,6 +78,28 @@ class Family:
     def view_of(self, patch: Annulus) -> View:
         """Return the view; a view of patches has the radius of ``patch``."""
         return self.view(patch.radius) if self.of_patches else self.view()
+
+    def require_kind(self, kind: str, name: str) -> None:
+        """Refuse a kind of score that the family, of a ``name``, lacks something for.
+
+        Raises
+        ------
+        ConfigError
+            When it has no prior, and the kind is ``kl`` or ``iwae``; when its posterior is a point,
+            and the kind is ``iwae``.
+        """
+        with torch.device("meta"):
+            bottleneck = self.bottleneck(1, 1)
+        lack = ""
+        if kind in {KL, IWAE} and not isinstance(bottleneck, VariationalBottleneck):
+            lack = "has no prior"
+        elif kind == IWAE and not bottleneck.noise_width:
+            lack = "has one code per pixel, so nothing can be drawn"
+        if lack:
+            raise ConfigError(
+                f"score.kind = {kind}: the family {name} {lack}. Choose another kind, such as "
+                f"elbo, or a family such as vae."
+            )
 
     def build(self, sizes: Sizes, likelihood: str = "student-t") -> Autoencoder:
         """Build an untrained model; the decoder mirrors the encoder."""

@@ -11,6 +11,7 @@ from ..pixels.annulus import Annulus
 from ..pixels.views import View
 from ..stats.context import ContextPlan
 from ..stats.limits import MAX_NUMBERS
+from ..stats.score_kind import ELBO, ScoreKind, parse_kind
 from ..stats.thresholds import Rule, parse_rule
 from .core import Autoencoder
 from .families import Family, Sizes, family_named
@@ -67,10 +68,12 @@ class ModelPlan:
         Raises
         ------
         ConfigError
-            If the family is unknown, takes no covariates but there are some, has nothing to be
-            conditioned on, or the rule needs pixels that training did not read.
+            If the family is unknown, lacks something for the kind of score, takes no covariates but
+            there are some, has nothing to be conditioned on, or the rule needs pixels that training
+            did not read.
         """
         family, training = family_named(config.model.family), config.training
+        family.require_kind(parse_kind(config.score.kind).name, config.model.family)
         trim = 0.0 if clean else TRIM
         return cls(
             family=family,
@@ -139,11 +142,16 @@ class ModelPlan:
         few = bands <= FEW_BANDS or self.family.has_context
         return "band" if few else "scene"
 
+    @property
+    def kind(self) -> ScoreKind:
+        """What the score measures."""
+        return parse_kind(self.score.kind)
+
     def linear_weight(self, bands: int) -> float:
         """Return the weight of the linear term for so many bands."""
         if self.score.linear != "auto":
             return self.score.linear
-        if self.family.has_context:
+        if self.family.has_context or self.kind.name != ELBO:
             return 0.0
         if bands <= FEW_BANDS:
             return 1.0

@@ -21,12 +21,16 @@ PRECISION = (100 * float(np.finfo(np.float32).eps)) ** 2
 
 @dataclass(frozen=True)
 class Background:
-    """Centre and whitening of spectra."""
+    """Centre and whitening of spectra, or of codes."""
 
     centre: NDArray[np.float64]
     """m, scaled units, shape (band,)."""
     whitening: NDArray[np.float64]
     """S^-1/2 up to a factor, symmetric, shape (band, band), multiplied from the right."""
+
+    def times(self, factor: float) -> Background:
+        """Return the background with its squared distances multiplied by a factor."""
+        return Background(self.centre, np.sqrt(factor) * self.whitening)
 
     def distance(self, scaled: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the squared length of whitened spectra (n, band), scaled units, shape (n,)."""

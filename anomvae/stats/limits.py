@@ -30,3 +30,5 @@ MAX_MODEL_BYTES = 2**28
 """Length of a model file."""
 MAX_CARD_BYTES = 2**24
 """Length of its header, which holds the card."""
+MAX_DRAWS = 1_000
+"""Draws from a posterior for a score; each takes as long as a score without them."""
