@@ -81,7 +81,7 @@ def trained(scene: Path, config: str, seed: int) -> Detector:
     help="JSON file of rows; it is continued.",
 )
 @record_option
-def main(  # noqa: PLR0913 - one argument per option
+def main(
     scenes: Path,
     config: str,
     kinds: tuple[str, ...],

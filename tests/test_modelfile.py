@@ -70,9 +70,11 @@ FULL = replace(
     linear_weight=0.25,
     background=True,
     residuals=True,
+    kind="iwae",
+    draws=16,
 )
 TABLES = ["threshold", "held_out", "context", "weighting", "patch"]
-OPTIONAL = {*TABLES, "covariates", "linear_weight", "background", "residuals"}
+OPTIONAL = {*TABLES, "covariates", "linear_weight", "background", "residuals", "kind", "draws"}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),

@@ -12,6 +12,7 @@ import click
 from ..addresses import displayed
 from ..documents import to_json
 from ..errors import AnomvaeError, ScenesFailed, listed
+from ..stats.score_kind import ELBO, IWAE, KL, LATENT, RECONSTRUCTION
 from . import options
 from .output import echo
 from .scene_facts import scene_facts, scene_lines
@@ -156,7 +157,7 @@ def _latent_statistics(latent: LatentStatistics) -> dict[str, Any]:
 
 
 def _score(card: Card) -> str:
-    terms = f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL"
+    terms = _terms(card)
     if card.linear_weight:
         terms += f" + linear term (weight {card.linear_weight:g})"
     weighting = card.weighting
@@ -166,6 +167,16 @@ def _score(card: Card) -> str:
         f"({terms}) x local-contrast weighting in {_annulus(weighting.annulus)} (local contrast "
         f"{weighting.local_contrast:g}, latent distance {weighting.latent_distance:g})"
     )
+
+
+def _terms(card: Card) -> str:
+    return {
+        ELBO: f"reconstruction ({card.noise} noise) + {card.kl_weight:g} x KL",
+        RECONSTRUCTION: f"reconstruction ({card.noise} noise)",
+        KL: f"{card.kl_weight:g} x KL",
+        IWAE: f"importance weighted bound of {card.draws} draws ({card.noise} noise)",
+        LATENT: "half the squared Mahalanobis distance of the code",
+    }[card.kind]
 
 
 def _annulus(annulus: Annulus) -> str:

@@ -52,18 +52,9 @@ def demands_of(
         "scaler.centre": Demand((bands,)),
         "scaler.std": Demand((bands,), positive=True),
     }
-    if card.linear_weight:
-        demands["linear.centre"] = Demand((bands,))
-        demands["linear.whitening"] = Demand((bands, bands))
-    if card.background:
-        demands["background.centre"] = Demand((bands,))
-        demands["background.whitening"] = Demand((bands, bands))
+    demands |= _demands_of_distances(card, noise_width)
     if card.kind == IWAE:
         demands["draws.noise"] = Demand((card.draws, noise_width), dtype="float32")
-    if card.kind == LATENT:
-        codes = noise_width or card.latent
-        demands["codes.centre"] = Demand((codes,))
-        demands["codes.whitening"] = Demand((codes, codes))
     if card.threshold is not None:
         demands["scores.values"] = Demand((None,))
         demands["scores.weights"] = Demand((None,), positive=True)
@@ -76,6 +67,22 @@ def demands_of(
         for name, shape in zip(ARRAYS, sizes, strict=True):
             positive = name in {"std", "scale", "deviation"}
             demands[f"context.{name}"] = Demand(shape, positive)
+    return demands
+
+
+def _demands_of_distances(card: Card, noise_width: int) -> dict[str, Demand]:
+    """Return what each centre, and the whitening of distances to it, must be."""
+    bands, codes = len(card.bands), noise_width or card.latent
+    lengths = {
+        "linear": bands if card.linear_weight else 0,
+        "background": bands if card.background else 0,
+        "codes": codes if card.kind == LATENT else 0,
+    }
+    demands = {}
+    for name, length in lengths.items():
+        if length:
+            demands[f"{name}.centre"] = Demand((length,))
+            demands[f"{name}.whitening"] = Demand((length, length))
     return demands
 
 

@@ -1,6 +1,7 @@
 """The detector: bands, scaling, model, noise and threshold in one; arrays in, scores out.
 
-For an example ``x`` in scaled units, with the code at its posterior mean::
+For an example ``x`` in scaled units, with the code at its posterior mean (``elbo``; the other
+kinds of score are in `anomvae.detector.kinds`)::
 
     reconstruction = sum_band nll(u),  u = (x - mean(x | z) - c) S^-1/2     nats, >= 0
     kl             = kl_weight * KL(q(z | x) || p(z))                      nats, >= 0
@@ -8,7 +9,7 @@ For an example ``x`` in scaled units, with the code at its posterior mean::
     score          = reconstruction + kl + linear                          higher = more anomalous
 
 The noise model (c, S) is that of `anomvae.stats.noise`.  nll is the negative log-likelihood above
-its mode (`anomvae.models.likelihoods`): 0 is a perfect reconstruction.  Scoring samples nothing.
+its mode (`anomvae.models.likelihoods`): 0 is a perfect reconstruction.  A score repeats.
 A local-contrast weighting (`anomvae.stats.local_contrast`) multiplies every term, which are then
 no longer nats.
 

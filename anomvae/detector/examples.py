@@ -146,7 +146,7 @@ class ExampleScorer(DetectorState):
         Of a codebook they are the vectors, not their numbers; arguments are as for `encode`.
         """
         codes = self.codes(x)
-        return codes.codes if self.noise_width else codes.z
+        return codes.levels if self.noise_width else codes.z
 
     def reconstruct(self, x: Examples) -> Array:
         """Reconstruct examples from their posterior means.

@@ -151,6 +151,10 @@ def test_a_model_with_one_fault_gives_numbers_or_one_line(file, family):
         (("kl_weight",), -1.0, "kl_weight = -1.0: expected 0 to"),
         (("kl_weight",), True, "kl_weight = True: expected a number"),
         (("linear_weight",), -1.0, "linear_weight = -1.0: expected 0 to"),
+        (("kind",), "elob", "kind = 'elob': expected elbo or reconstruction or kl or iwae or"),
+        (("kind",), "iwae", "draws = 0: expected some with kind iwae"),
+        (("draws",), 16, "draws = 16: expected some with kind iwae, and none without"),
+        (("draws",), 10**6, "draws = 1000000: expected 0 to 1000"),
         (("weighting", "local_contrast"), -0.5, "weighting.local_contrast = -0.5"),
         (("weighting", "variance"), 0.0, "weighting.variance = 0.0"),
         (
