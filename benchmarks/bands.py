@@ -60,13 +60,13 @@ class Named(NamedTuple):
 def simulated(bands: int, seed: int) -> Cube:
     """Draw a scene of evenly spaced bands, (row, col, band)."""
     sensor = Sensor(wavelengths=tuple(np.linspace(450, 2350, bands)), wedge=0)
-    return simulate(SHAPE, seed, sensor=sensor).block[0]
+    return np.asarray(simulate(SHAPE, seed, sensor=sensor).block[0])
 
 
 def plant(cube: Cube, count: int, seed: int) -> tuple[Cube, list[Planted]]:
     """Plant objects apart from each other, where all bands have data."""
     rng, changed = np.random.default_rng((seed, 7)), cube.copy()
-    free, std = np.isfinite(cube).all(axis=-1), np.nanstd(cube, axis=(0, 1))
+    free, std = np.array(np.isfinite(cube).all(axis=-1)), np.nanstd(cube, axis=(0, 1))
     objects: list[Planted] = []
     while len(objects) < count:
         row, col = (int(rng.integers(0, side - SIDE)) for side in cube.shape[:2])

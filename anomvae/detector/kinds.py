@@ -50,8 +50,8 @@ LARGEST_TERM = 1e29
 weighting multiplies by up to 5e8."""
 
 
-class Terms(NamedTuple):
-    """Terms of examples without the linear one, nats."""
+class KindTerms(NamedTuple):
+    """KindTerms of examples without the linear one, nats."""
 
     reconstruction: Tensor
     """The reconstruction term, (n, ...)."""
@@ -61,7 +61,7 @@ class Terms(NamedTuple):
     """Posterior means, (n, ..., latent)."""
 
 
-class Parts(NamedTuple):
+class KindParts(NamedTuple):
     """What bands and latent units add to the terms of examples, nats."""
 
     reconstruction: Tensor
@@ -76,24 +76,24 @@ class Kind(ABC):
     """A kind of score, as a scoring program computes it."""
 
     @abstractmethod
-    def terms(self, program: ScoringProgram, batch: ModelInput) -> Terms:
+    def terms(self, program: ScoringProgram, batch: ModelInput) -> KindTerms:
         """Return the terms of examples."""
 
     @abstractmethod
-    def parts(self, program: ScoringProgram, batch: ModelInput) -> Parts:
+    def parts(self, program: ScoringProgram, batch: ModelInput) -> KindParts:
         """Return what adds up to the terms of examples."""
 
 
 @dataclass(frozen=True)
 class AtMean(Kind):
-    """Terms at the posterior mean: both are ``elbo``."""
+    """KindTerms at the posterior mean: both are ``elbo``."""
 
     reconstruction: bool = True
     """Whether the error of reconstruction counts."""
     kl: bool = True
     """Whether the KL divergence counts."""
 
-    def terms(self, program: ScoringProgram, batch: ModelInput) -> Terms:
+    def terms(self, program: ScoringProgram, batch: ModelInput) -> KindTerms:
         """Return the terms of examples."""
         code = program.encode(batch)
         nll, kl = torch.zeros_like(code.kl), torch.zeros_like(code.kl)
@@ -101,14 +101,14 @@ class AtMean(Kind):
             nll = program.nll(program.whitened(batch, code)).sum(-1)
         if self.kl:
             kl = program.kl_weight * code.kl
-        return Terms(nll, kl, code.z)
+        return KindTerms(nll, kl, code.z)
 
-    def parts(self, program: ScoringProgram, batch: ModelInput) -> Parts:
+    def parts(self, program: ScoringProgram, batch: ModelInput) -> KindParts:
         """Return what adds up to the terms of examples."""
         residual = program.whitened(batch, program.encode(batch))
         nll = program.nll(residual.clone()).mul_(float(self.reconstruction))
         kl = program.kl_weight * self.kl * program.kl_units(batch)
-        return Parts(nll, kl, residual)
+        return KindParts(nll, kl, residual)
 
 
 @dataclass(frozen=True)
@@ -118,19 +118,19 @@ class OfCode(Kind):
     whitening: nn.Module
     """Layer whose sum of squares of a code is its distance."""
 
-    def terms(self, program: ScoringProgram, batch: ModelInput) -> Terms:
+    def terms(self, program: ScoringProgram, batch: ModelInput) -> KindTerms:
         """Return the terms of examples."""
         draw = program.posterior_mean(batch)
         kl = self._squares(program, draw).sum(-1)
-        return Terms(torch.zeros_like(kl), kl, draw.z)
+        return KindTerms(torch.zeros_like(kl), kl, draw.z)
 
-    def parts(self, program: ScoringProgram, batch: ModelInput) -> Parts:
+    def parts(self, program: ScoringProgram, batch: ModelInput) -> KindParts:
         """Return what adds up to the terms of examples; the one code of a codebook is one unit."""
         draw = program.posterior_mean(batch)
         squares, residual = self._squares(program, draw), program.whitened(batch, draw)
         if draw.codes.shape[-1] != squares.shape[-1]:
             squares = squares.sum(-1, keepdim=True)
-        return Parts(torch.zeros_like(residual), squares, residual)
+        return KindParts(torch.zeros_like(residual), squares, residual)
 
     def _squares(self, program: ScoringProgram, draw: Draw) -> Tensor:
         whitened: Tensor = self.whitening(program.place(draw))
@@ -144,12 +144,12 @@ class OfDraws(Kind):
     noise: Tensor
     """Standard normal noise of the draws, (draw, noise)."""
 
-    def terms(self, program: ScoringProgram, batch: ModelInput) -> Terms:
+    def terms(self, program: ScoringProgram, batch: ModelInput) -> KindTerms:
         """Return the terms of examples."""
         nlls, log_ratios = map(torch.stack, zip(*self._draws(program, batch), strict=True))
-        return Terms(*_bound(nlls, log_ratios), program.posterior_mean(batch).z)
+        return KindTerms(*_bound(nlls, log_ratios), program.posterior_mean(batch).z)
 
-    def parts(self, program: ScoringProgram, batch: ModelInput) -> Parts:
+    def parts(self, program: ScoringProgram, batch: ModelInput) -> KindParts:
         """Return what adds up to the terms of examples.
 
         Bands are averaged over the draws by their weights, and the KL term is shared among the
@@ -165,7 +165,7 @@ class OfDraws(Kind):
             residual += weight * whitened
             of_bands += weight * program.nll(whitened)
         units = program.kl_units(batch)
-        return Parts(shared(reconstruction, of_bands), shared(kl, units), residual)
+        return KindParts(shared(reconstruction, of_bands), shared(kl, units), residual)
 
     def _draws(self, program: ScoringProgram, batch: ModelInput) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield sum_b nll(u_kb) and the weighted log p - log q of each draw, (n, ...), nats."""

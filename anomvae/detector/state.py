@@ -153,13 +153,19 @@ def to_model_file(state: DetectorState) -> ModelFile:
         tensors["background.whitening"] = state.background.whitening
     if state.residuals is not None:
         tensors |= state.residuals.tensors
-    if state.draws is not None:
-        tensors["draws.noise"] = state.draws
-    if state.code_background is not None:
-        tensors["codes.centre"] = state.code_background.centre
-        tensors["codes.whitening"] = state.code_background.whitening
+    tensors |= _of_kind(state)
     weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
     return ModelFile(state.card, tensors | weights)
+
+
+def _of_kind(state: DetectorState) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a kind of score."""
+    if state.draws is not None:
+        return {"draws.noise": state.draws}
+    if state.code_background is None:
+        return {}
+    background = state.code_background
+    return {"codes.centre": background.centre, "codes.whitening": background.whitening}
 
 
 @isolated()
