@@ -58,7 +58,8 @@ class Contributions(NamedTuple, Generic[Values]):
         """What each band adds in all, (n, ..., band), nats.
 
         Where an object differs in up to three bands, they are the three largest, averaged over its
-        pixels, in over 95 of 100 objects that are flagged (benchmarks/bands.py).
+        pixels, in over nine of ten objects that are flagged (benchmarks/bands.py).  Those it misses
+        are bands that the code has taken up, of scenes of few bands.
         """
         return self.reconstruction + self.linear
 
