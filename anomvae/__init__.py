@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .evaluation.estimators import RXDetector, VAEDetector
     from .explaining import (
+        Explanation,
         ObjectTarget,
         PixelTarget,
         SpectraTable,
         SpectrumTarget,
+        explain,
         find_like,
         generate,
         interpolate,
@@ -56,6 +58,7 @@ __all__ = [
     "Detector",
     "Encoding",
     "Evaluation",
+    "Explanation",
     "Limits",
     "MapOptions",
     "MapResult",
@@ -78,6 +81,7 @@ __all__ = [
     "embed_scene",
     "evaluate",
     "evaluate_detector",
+    "explain",
     "find_like",
     "generate",
     "interpolate",
@@ -123,8 +127,8 @@ __getattr__ = lazily(
         "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "explaining": (
-            *("ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
-            *("find_like", "generate", "interpolate"),
+            *("Explanation", "ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
+            *("explain", "find_like", "generate", "interpolate"),
         ),
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
         "mapping": (

@@ -44,6 +44,7 @@ def _window(
 @options.top_opt
 @options.p_values_opt
 @options.sensitivity_opt
+@options.explain_opt
 @click.option(
     "--save-model",
     metavar="FILE",
@@ -80,6 +81,7 @@ def detect(  # noqa: PLR0913 - one argument per option
     top: int | None,
     p_values: bool,
     sensitivity: bool,
+    explain: bool,
     save_model: str | None,
     method: str | None,
     window: tuple[int, int] | None,
@@ -119,6 +121,7 @@ def detect(  # noqa: PLR0913 - one argument per option
         top=top,
         p_values=p_values,
         sensitivity=sensitivity,
+        explain=explain,
         overwrite=overwrite,
     )
     with options.progress_bar() as progress:

@@ -32,6 +32,7 @@ COMMANDS = (
     "generate",
     "interpolate",
     "monitor",
+    "explain",
     "info",
     "config",
     "demo",

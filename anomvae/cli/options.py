@@ -159,6 +159,12 @@ sensitivity_opt = click.option(
     is_flag=True,
     help="Report how much of a pixel an object must fill to be found in the scene.",
 )
+explain_opt = click.option(
+    "--explain",
+    is_flag=True,
+    help="Write a map of why each pixel scores as it does, too: leading band, its residual, and "
+    "the share of each term.",
+)
 fail_on_anomaly_opt = click.option(
     "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
 )

@@ -22,6 +22,7 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
 @options.top_opt
 @options.p_values_opt
 @options.sensitivity_opt
+@options.explain_opt
 @options.dates_opt
 @click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
@@ -51,6 +52,7 @@ def score(  # noqa: PLR0913 - one argument per option
     top: int | None,
     p_values: bool,
     sensitivity: bool,
+    explain: bool,
     dates: str,
     threads: int | None,
     workers: int | None,
@@ -91,6 +93,7 @@ def score(  # noqa: PLR0913 - one argument per option
         top=top,
         p_values=p_values,
         sensitivity=sensitivity,
+        explain=explain,
         overwrite=overwrite,
     )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:

@@ -31,11 +31,12 @@ from ..errors import ConfigError, NotFinite, listed
 from ..files import PathText, write_atomically
 from ..models.isolation import isolated
 from ..notebooks import html_table, short
-from ..pixels.views import Block, Mask
+from ..pixels.views import Block, Examples, Mask
 from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, Threshold, parse_rule
 from .batches import Array, Scores, available, require_bands
+from .explained import shares_of
 from .generation import Generator
 from .modelfile import to_bytes
 from .state import read_state, to_model_file
@@ -107,17 +108,37 @@ class Detector(Generator):
         >>> scores.total.shape, bool((scores.total == total).all())
         ((1, 2, 3), True)
         """
+        return self._weighted(*self._split(block))[0]
+
+    @isolated()
+    def score_explained(self, block: Block) -> tuple[Array, ...]:
+        """Score the pixels of a block as `score` does, and return why they score so.
+
+        After the score and its terms come the layers of `explanation_layers`
+        (`anomvae.detector.explained`), each (time, row, col).  Raises what `score` does.
+        """
+        where, examples = self._split(block)
+        scores, factor = self._weighted(where, examples)
+        leading = (self.view.join(plane, where) for plane in self.leading(examples))
+        return (*scores, *leading, *shares_of(scores), *(() if factor is None else (factor,)))
+
+    def _split(self, block: Block) -> tuple[Mask, Examples]:
+        """Return which pixels of a block can be scored, and their examples."""
         require_bands(block, self.bands, covariates=self.covariates)
         where = self.view.where(block)
-        weighting = self.card.weighting
-        terms = self.score_examples(self.view.split(block, where), codes=weighting is not None)
+        return where, self.view.split(block, where)
+
+    def _weighted(self, where: Mask, examples: Examples) -> tuple[Scores, Array | None]:
+        """Return the scores of examples at their pixels, and the factor in them; None: none."""
+        weighting, factor = self.card.weighting, None
+        terms = self.score_examples(examples, codes=weighting is not None)
         scores = Scores.of(*(self.view.join(term, where) for term in terms[:3]))
         if weighting is not None and terms.code is not None:
             planes = [self.view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]
             factor = weighting.factor(scores.total, np.stack(planes, axis=-1))
             scores = Scores.of(*(term * factor for term in scores[1:]))
         _require_finite(scores.total, where)
-        return scores
+        return scores, factor
 
     def with_threshold(self, rule: Rule, scores: NormalScores | None = None) -> Detector:
         """Return a detector that differs in its threshold, and in its rate on held-out pixels.

@@ -75,6 +75,14 @@ class ExampleScorer(DetectorState):
         """
         return Contributions(*self._batchwise(self._program.contributions, x))
 
+    def leading(self, x: Examples) -> tuple[Array, Array]:
+        """Return the leading band of examples (n, ..., band), and its whitened residual, (n, ...).
+
+        The band that contributes most, from 1; NaN where none adds anything.
+        """
+        band, residual = self._batchwise(self._program.leading, x)
+        return band, residual
+
     def encode(self, x: Array) -> Array:
         """Encode examples.
 

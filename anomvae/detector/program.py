@@ -119,6 +119,16 @@ class ScoringProgram:
         linear = self._linear_term(batch.x).clamp_max(LARGEST_TERM)
         return Contributions(nll, kl, shared(linear, squares), residual)
 
+    def leading(self, batch: ModelInput) -> tuple[Tensor, Tensor]:
+        """Return which band of each example adds most to its terms, (n, ...), from 1, and its u.
+
+        The band is NaN where none adds anything.
+        """
+        parts = self.contributions(batch)
+        most, band = parts.bands.max(-1, keepdim=True)
+        number = torch.where(most > 0, (band + 1).to(most.dtype), torch.nan)
+        return number.squeeze(-1), parts.residual.gather(-1, band).squeeze(-1)
+
     def _linear_term(self, x: Tensor) -> Tensor:
         if self.linear is None:
             return x.new_zeros(x.shape[:-1])

@@ -29,6 +29,8 @@ from ..stats.scores import NormalScores, ScoreDistribution
 from ..stats.thresholds import Threshold
 from .arrays import demands_of, require_tensors
 from .card import Card
+from .explained import FACTOR
+from .explained import LAYERS as EXPLANATION
 from .modelfile import ModelFile, Tensors, read_model
 
 LAYERS = ("score", "reconstruction", "kl", "linear")
@@ -112,6 +114,11 @@ class DetectorState:
     def layers(self) -> tuple[str, ...]:
         """Names of what `Detector.score` returns: the score, and the terms that add up to it."""
         return LAYERS
+
+    @property
+    def explanation_layers(self) -> tuple[str, ...]:
+        """Names of what `Detector.score_explained` returns after `layers`."""
+        return EXPLANATION if self.card.weighting is None else (*EXPLANATION, FACTOR)
 
     @property
     def device(self) -> torch.device:

@@ -17,6 +17,7 @@ from ..stats.baselines import Method
 from ..stats.thresholds import AUTO, Rule
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
+from .explained_layers import unexplained
 from .flagging import require_p_values
 from .open_deliverables import begin
 from .options import ScoreOptions
@@ -77,6 +78,8 @@ def map_baseline(
     method = Method.of(method) if isinstance(method, str) else method
     rule = in_sample_rule(threshold)
     require_p_values(rule, options)
+    if options.explain:
+        raise unexplained(method.name)
     _require_plain(method, select)
     closed = Scene.selected(scene, select)
     if len(closed.dates) > 1:

@@ -60,8 +60,8 @@ def cached_result(
 ) -> MapResult | None:
     """Return the result of an equal key if all its files are there; None if they are to be made.
 
-    ``kept`` is the digest of an anomaly map that other results are made of: where it is there, the
-    results of the same map are replaced without ``overwrite``.
+    ``kept`` is the digest of an anomaly map that other results are made of, and of its explanation:
+    where it is there, the results of the same map are replaced without ``overwrite``.
 
     Raises
     ------
@@ -69,7 +69,9 @@ def cached_result(
         When a folder has the name of a deliverable, or only ``overwrite`` may replace a file.
     """
     digest, digests = key.digest, files.digests()
-    made = dict.fromkeys(digests, digest) | ({} if kept is None else {files.scores: kept})
+    made = dict.fromkeys(digests, digest)
+    if kept is not None:
+        made |= dict.fromkeys((files.scores, *digests.keys() & {files.explanation}), kept)
     of_kept = kept is not None and digests.get(files.scores) == kept
     same = files.summary in digests and digests == made
     cached = read_summary(files) if same else None

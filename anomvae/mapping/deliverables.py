@@ -43,6 +43,7 @@ def _summary_digest(path: Path) -> str | None:
 
 DELIVERABLES: Mapping[str, Callable[[Path], str | None] | None] = {
     "anomaly.tif": _map_digest,
+    "explanation.tif": _map_digest,
     "flags.tif": _map_digest,
     "pvalues.tif": _map_digest,
     "objects.geojson": objects_digest,
@@ -71,6 +72,11 @@ class Deliverables:
     def scores(self) -> Path:
         """Map of the score and its terms."""
         return self._ending("anomaly.tif")
+
+    @property
+    def explanation(self) -> Path:
+        """Map of why pixels score as they do, written on request."""
+        return self._ending("explanation.tif")
 
     @property
     def flags(self) -> Path:

@@ -26,6 +26,7 @@ from ..stats.scores import NormalScores
 from ..stats.thresholds import parse_rule
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
+from .explanation import explanation_layout
 from .flagging import (
     FLAGS,
     NO_DATA,
@@ -118,10 +119,12 @@ class OpenDeliverables:
         opened: OpenScene,
         tiles: Generator[TileScores, None, None],
         adapted: Scorer,
+        explained: tuple[str, ...] = (),
     ) -> MapResult:
         """Write every deliverable of the ``tiles`` of a whole scene, and publish them.
 
-        ``adapted`` is the detector as it scores the scene (`adapted_scorer`).
+        ``adapted`` is the detector as it scores the scene (`adapted_scorer`); ``explained`` names
+        the layers of the tiles that explain the scores, after the score and its terms.
 
         Raises
         ------
@@ -141,8 +144,15 @@ class OpenDeliverables:
         with (
             stored(where.grid.shape, np.bool_, self.stage.hidden) as masked,
             MapWriter(place, where, measures) as scores,
+            ExitStack() as stack,
         ):
-            write = TileWriter(scores, masked, statistics, self.quicklook)
+            explanation = None
+            if explained:
+                path = self.stage.path(self.files.explanation.name)
+                layout = explanation_layout(explained, detector.bands, tags)
+                explanation = stack.enter_context(MapWriter(path, where, layout))
+            count = len(detector.layers)
+            write = TileWriter(scores, explanation, count, masked, statistics, self.quicklook)
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:
                     report(self.progress, "score", keep, opened.grid.shape)
@@ -167,7 +177,12 @@ class OpenDeliverables:
         area = mean_pixel_area(opened.georeference)
         of_scene = verdict_of_scene(detector.domain, statistics, opened.conversions, area)
         result = with_verdict(
-            replace(result, sensitivity=sensitivity, radiometry=opened.conversions),
+            replace(
+                result,
+                sensitivity=sensitivity,
+                radiometry=opened.conversions,
+                explained=bool(explained),
+            ),
             of_scene,
             chosen.fpr,
         )
@@ -227,7 +242,7 @@ class OpenDeliverables:
     def publish(self, result: MapResult, *, map_stays: bool = False) -> MapResult:
         """Draw the quick look, write the summary, and publish every file; return the result.
 
-        ``map_stays``: the published anomaly map is not replaced.
+        ``map_stays``: the published anomaly map, and what explains it, are not replaced.
 
         Raises
         ------
@@ -250,7 +265,8 @@ class OpenDeliverables:
             with writing(path):
                 path.unlink(missing_ok=True)  # it would be of an earlier run
                 side_car(path).unlink(missing_ok=True)
-        made = [path for path in result.written if not (map_stays and path == files.scores)]
+        stay = {files.scores, files.explanation} if map_stays else set()
+        made = [path for path in result.written if path not in stay]
         stage.publish(*(path.name for path in made))
         return result
 

@@ -51,6 +51,8 @@ class ScoreOptions(MapOptions):
     """Whether a map of p-values is written, too; the rule of the threshold must have them."""
     sensitivity: bool = False
     """Whether to measure how much of a pixel an object must fill to be found."""
+    explain: bool = False
+    """Whether a map of why pixels score as they do is written, too; only a model's has one."""
 
     @property
     def lists_all(self) -> bool:
@@ -68,6 +70,7 @@ class ScoreOptions(MapOptions):
             f"top={self.top}": self.top is not None,
             "p_values": self.p_values,
             "sensitivity": self.sensitivity,
+            "explain": self.explain,
         }
         return tuple(text for text, changed in given.items() if changed)
 

@@ -60,6 +60,8 @@ class MapResult:
     """Whether there is a quick look; the other files do not depend on it."""
     p_values: bool = False
     """Whether there is a map of p-values."""
+    explained: bool = False
+    """Whether there is a map of why pixels score as they do."""
     verdict: SceneVerdict | None = None
     """Whether the scene looks like the training scenes; None where nothing is known of these."""
     masked: int = 0
@@ -117,7 +119,11 @@ class MapResult:
     @property
     def written(self) -> list[Path]:
         """The deliverables that there are, in the order of publication."""
-        there = {self.files.quicklook: self.drawn, self.files.p_values: self.p_values}
+        there = {
+            self.files.explanation: self.explained,
+            self.files.p_values: self.p_values,
+            self.files.quicklook: self.drawn,
+        }
         return [path for path in self.files.all if there.get(path, True)]
 
     def to_json(self) -> str:
@@ -174,6 +180,7 @@ def read_summary(files: Deliverables) -> MapResult | None:
             newly_written=False,
             drawn=files.quicklook.name in data["files"],
             p_values=files.p_values.name in data["files"],
+            explained=files.explanation.name in data["files"],
             verdict=_verdict(data.get("domain")),
             radiometry=tuple(map(str, data.get("radiometry", ()))),
             sensitivity=_sensitivity(data.get("sensitivity")),

@@ -74,8 +74,8 @@ def rethreshold(
     threshold : str
         A rule of `anomvae.stats.thresholds`, which is applied to the scores of the map.
     folder : path, optional
-        Where the results go, with a copy of the map; by default they replace those beside the map,
-        which itself stays as it is.
+        Where the results go, with copies of the map and of what explains it; by default they
+        replace those beside the map, and these two stay as they are.
     options : ScoreOptions, optional
         Which objects are listed, whether there is a map of p-values, and whether to overwrite
         results of another map; tiles and threads do not count.
@@ -111,6 +111,7 @@ def rethreshold(
         files = Deliverables(Path(folder or source.folder), source.stem)
         summary = summary_of_map(Path(map_), opened.tags)
         digest, key = _keyed(opened, summary, rule, options)
+        explained = source.digests().get(source.explanation) == digest
         stays = files.scores.exists() and files.scores.samefile(map_)
         inputs = opened.dataset.files
         quicklook = QuickLook(QuickLookSpec.of(opened.grid.shape))
@@ -121,6 +122,10 @@ def rethreshold(
             if not stays:
                 with writing(files.scores):
                     shutil.copyfile(map_, out.stage.path(files.scores.name))
+                if explained:
+                    with writing(files.explanation):
+                        there = out.stage.path(files.explanation.name)
+                        shutil.copyfile(source.explanation, there)
             scene = summary.scene if summary else opened.tags.get("ANOMVAE_SCENE", source.stem)
             with ExitStack() as flags:
                 masked = _masked_pixels(source, opened, summary, flags, access)
@@ -130,7 +135,8 @@ def rethreshold(
             expected = result.threshold.promise or 0.0
             before = summary.radiometry if summary else ()
             verdict = summary.verdict if summary else None
-            result = with_verdict(replace(result, radiometry=before), verdict, expected)
+            result = replace(result, radiometry=before, explained=explained)
+            result = with_verdict(result, verdict, expected)
             return out.publish(result, map_stays=stays)
 
 

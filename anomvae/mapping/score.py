@@ -18,6 +18,7 @@ from ..raster.radiometry import in_common_units
 from ..stats.thresholds import Rule, parse_rule
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
+from .explained_layers import ExplainedLayers
 from .flagging import require_p_values
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
@@ -54,7 +55,8 @@ def score_scene(
         Where ``<stem>.anomaly.tif``, ``.flags.tif``, ``.objects.geojson``, ``.png`` and ``.json``
         go; made if missing.
     options : ScoreOptions, optional
-        Tile size, threads, which objects are listed, and whether to overwrite.
+        Tile size, threads, which objects are listed, what else is written, and whether to
+        overwrite.
     progress : Progress, optional
         Called for every tile.
     mapper : Mapper, optional
@@ -81,13 +83,16 @@ def score_scene(
     OutputExists
         If the folder holds results of other settings, or files that anomvae did not write.
     ConfigError
-        If the family compares dates and the scene has one, or a result would replace an input.
+        If the family compares dates and the scene has one, a result would replace an input, or
+        scores are to be explained that are not a model's.
     LockHeld
         If another run is scoring the scene into that folder.
     """
     closed = Scene.of(scene)
     rule = parse_rule(detector.threshold.rule)
     require_p_values(rule, options)
+    if options.explain:
+        ExplainedLayers.of(detector)
     with scored(closed.name):
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as stored:
@@ -210,5 +215,7 @@ def deliver(
         if isinstance(out, MapResult):
             return out
         adapted = adapted_scorer(detector, opened)
-        tiles = score_tiles(adapted, opened, out.quicklook.spec, out.options, mapper)
-        return out.write(detector, opened, tiles, adapted)
+        explained = ExplainedLayers.of(adapted) if out.options.explain else None
+        tiles = score_tiles(explained or adapted, opened, out.quicklook.spec, out.options, mapper)
+        names = () if explained is None else explained.detector.explanation_layers
+        return out.write(detector, opened, tiles, adapted, names)

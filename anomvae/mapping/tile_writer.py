@@ -1,4 +1,4 @@
-"""Write scored tiles into the anomaly map, and count them."""
+"""Scored tiles on their way into the maps of a scene."""
 
 from __future__ import annotations
 
@@ -19,21 +19,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TileWriter:
-    """Writes the newest date of a tile into the anomaly map, and counts it."""
+    """Writes the newest date of a tile into the anomaly map and its explanation, and counts it."""
 
     scores: MapWriter
-    """The map."""
+    """The anomaly map."""
+    explanation: MapWriter | None
+    """The map of why pixels score as they do; None: it is not written."""
+    layers: int
+    """Layers of the anomaly map; those of the explanation follow."""
     masked: StoredScores[np.bool_]
-    """Which of its pixels are masked."""
+    """Which pixels are masked."""
     statistics: RunningStatistics
-    """Those of all scores."""
+    """Counts of the scene."""
     quicklook: QuickLook
     """Its images."""
 
     def __call__(self, scored: TileScores) -> Window:
-        """Write a tile; return its window."""
+        """Return the window that is written."""
         keep, newest = scored.tile.keep, np.stack([layer[-1] for layer in scored.layers])
-        self.scores.write(keep, newest)
+        self.scores.write(keep, newest[: self.layers])
+        if self.explanation is not None:
+            self.explanation.write(keep, newest[self.layers :])
         self.statistics.add(keep, newest[0])
         if scored.masked is not None:
             masked = scored.masked & ~np.isfinite(newest[0])

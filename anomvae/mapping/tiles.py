@@ -47,7 +47,7 @@ class TileScores(NamedTuple):
     tile: Tile
     """Its pixels."""
     layers: Planes
-    """The layers of its kept pixels, the score first."""
+    """The layers of its kept pixels, the score first; then those that explain it, on request."""
     preview: NDArray[np.float32]
     """Pixels of the scene for the quick look, axes (row, col, band)."""
     covariates: CovariateReport

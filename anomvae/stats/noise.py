@@ -62,6 +62,20 @@ class Noise:
     whitening: NDArray[np.float64]
     """Factor to variance 1: (band,), or (band, band), multiplied from the right."""
 
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """The standard deviation of each band, the roots of the diagonal of S, scaled units."""
+        if self.whitening.ndim == 1:
+            return np.asarray(1 / self.whitening)
+        return np.asarray(np.sqrt(np.diag(np.linalg.pinv(self.whitening @ self.whitening.T))))
+
+    def whiten(self, residuals: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return residuals (..., band), scaled units, in units of the noise, not centred."""
+        residuals = residuals.astype(np.float64)
+        if self.whitening.ndim == 1:
+            return np.asarray(residuals * self.whitening)
+        return np.asarray(residuals @ self.whitening)
+
 
 def fit_noise(kind: str, residuals: NDArray[np.float32], sigma: NDArray[np.float32]) -> Noise:
     """Fit a noise model to the residuals (n, band) of training examples at the posterior mean.

@@ -36,7 +36,7 @@ RASTERS = frozenset(
     }
 )
 """Suffixes of rasters; PNG and JPEG in an archive of scenes are previews."""
-RESULTS = (".anomaly.tif", ".flags.tif", ".pvalues.tif")
+RESULTS = (".anomaly.tif", ".explanation.tif", ".flags.tif", ".pvalues.tif")
 """Ends of the names of rasters that anomvae writes."""
 HEADER = ".hdr"
 """End of the name of a header of ENVI; the scene is the file that it describes."""
