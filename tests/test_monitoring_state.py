@@ -197,3 +197,22 @@ def test_a_full_disk_rolls_the_whole_change_back(tmp_path):
     with opened_state(tmp_path) as state:
         assert column(state, "status") == "new"
         assert count(state, "alerts") == 0
+
+
+@pytest.mark.parametrize("instead", ["nothing", "another file"])
+def test_a_state_whose_file_was_taken_away_records_nothing_as_done(tmp_path, instead):
+    away = tmp_path / "away.sqlite"
+    with opened_state(tmp_path) as state:
+        state.begin_run("run", START)
+        state.begin(KEY, "a.tif", START)
+        (tmp_path / FILE).rename(away)
+        if instead == "another file":
+            (tmp_path / FILE).touch()
+
+        with pytest.raises(NotWritten, match="Put it back"):
+            state.finish(KEY, RESULT, START)
+        with pytest.raises(NotWritten, match="Put it back"):
+            state.end_run("run", START, 0)
+
+        assert column(state, "status") == "new"
+        assert state.database.execute("SELECT code FROM runs").fetchone()[0] is None

@@ -133,6 +133,27 @@ def opened_to_read(folder: str | Path) -> Iterator[Connection]:
         yield database
 
 
+def identified(folder: str | Path) -> tuple[int, int]:
+    """Return what tells the file of the database from another of its name: device and number."""
+    status = os.stat(Path(folder) / FILE)
+    return status.st_dev, status.st_ino
+
+
+def require_in_place(folder: str | Path, opened_file: tuple[int, int]) -> None:
+    """Require that the folder still holds the database that was opened.
+
+    A disk that was taken away takes the open database with it, and what is written meanwhile
+    lies in the folder beneath: the database must not record it as done.  Raises `NotWritten`.
+    """
+    with suppress(OSError):
+        if identified(folder) == opened_file:
+            return
+    raise NotWritten(
+        f"{Path(folder) / FILE} is no longer the file that this run opened: its disk was taken "
+        f"away, or the file was moved. Put it back; the next run does again what is not recorded."
+    )
+
+
 def last_success(database: Connection) -> str | None:
     """Return when the last run without failures ended, UTC."""
     # In the order in which runs began: a clock that was ahead may have given one a late time.

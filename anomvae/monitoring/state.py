@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..names import one_line
-from .database import MIGRATIONS, opened, transaction
+from .database import MIGRATIONS, identified, opened, require_in_place, transaction
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,10 @@ class State:
     """The state of a watch in its open database."""
 
     database: sqlite3.Connection
+    folder: Path
+    """Where its file lies."""
+    file: tuple[int, int]
+    """What identifies the open file, see `identified`."""
 
     def scene_statuses(self, site: str, model: str, settings: str) -> dict[str, SceneStatus]:
         """Return the status of each known scene of a site, for a model and settings."""
@@ -126,7 +130,11 @@ class State:
         alert: Alert | None = None,
         channels: Sequence[str] = (),
     ) -> None:
-        """Record that a scene is done, with its alert and the channels that get it."""
+        """Record that a scene is done, with its alert and the channels that get it.
+
+        Raises `NotWritten` if the state's disk was taken away, as the results may lie elsewhere.
+        """
+        require_in_place(self.folder, self.file)
         row = {**vars(result), "quantiles": json.dumps(dict(result.quantiles))}
         columns = ", ".join(f"{name} = :{name}" for name in row)
         with transaction(self.database):
@@ -191,7 +199,11 @@ class State:
         self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
 
     def end_run(self, run: str, now: datetime, code: int, **counts: int) -> None:
-        """Record how a run ended; ``counts`` are columns."""
+        """Record how a run ended; ``counts`` are columns.
+
+        Raises `NotWritten` if the state's disk was taken away.
+        """
+        require_in_place(self.folder, self.file)
         columns = "".join(f", {name} = :{name}" for name in counts)
         self.database.execute(
             f"UPDATE runs SET ended = :now, code = :code{columns} WHERE run = :run",
@@ -216,7 +228,7 @@ _WHERE = "site = :site AND scene = :scene AND model = :model AND settings = :set
 def opened_state(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> Iterator[State]:
     """Open the state for a run, as `opened` opens its database."""
     with opened(folder, migrations) as database:
-        yield State(database)
+        yield State(database, Path(folder), identified(folder))
 
 
 def stamp(now: datetime) -> str:
