@@ -134,7 +134,7 @@ def opened_to_read(folder: str | Path) -> Iterator[Connection]:
 
 
 def identified(folder: str | Path) -> tuple[int, int]:
-    """Return what tells the file of the database from another of its name: device and number."""
+    """Return the identity of the file of the database: device and number."""
     status = os.stat(Path(folder) / FILE)
     return status.st_dev, status.st_ino
 
