@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import click
 import numpy as np
@@ -117,6 +118,11 @@ def test_the_line_names_objects_as_listed_where_an_option_limits_them(
     assert ", 0 objects listed" in lines[2]
 
 
+def _without_annulus(item):
+    """Leave out what depends on the other objects that are listed."""
+    return replace(item, explanation=replace(item.explanation, annulus=None))
+
+
 @pytest.mark.parametrize("command", ["score", "detect"])
 def test_top_is_the_number_of_listed_objects(tmp_path, scene, model, command):
     options = (command, scene, "--threshold", "mad:1")
@@ -129,7 +135,7 @@ def test_top_is_the_number_of_listed_objects(tmp_path, scene, model, command):
     listed = [read_objects(tmp_path / name / "scene.objects.geojson").items for name in "ab"]
     assert (every["objects"], first["objects"]) == (len(listed[0]), 2)
     assert every["objects"] > 2
-    assert listed[1] == listed[0][:2]
+    assert list(map(_without_annulus, listed[1])) == list(map(_without_annulus, listed[0][:2]))
     assert first["pixels"] == every["pixels"]
     assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
 
