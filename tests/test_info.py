@@ -9,6 +9,8 @@ from affine import Affine
 from support.rasters import run
 from support.scene_files import UTM, make, ramp, setting
 
+from anomvae.objects import read_objects
+
 KEYS = {
     *(
         "scene",
@@ -149,3 +151,35 @@ def test_the_wavelength_of_one_band_is_no_range(tmp_path):
     out = run("info", cube(tmp_path), "--bands", "2").out
 
     assert re.search(r"\nwavelengths +560 nm, 11 nm wide\n", out)
+
+
+def test_objects_are_listed_with_the_bands_that_lead(scene, model, tmp_path):
+    assert run("score", scene, "-m", model, "-o", tmp_path / "maps").code == 0
+    path = tmp_path / "maps" / "scene.objects.geojson"
+    strongest = read_objects(path).items[0]
+
+    text, data = run("info", path), json.loads(run("info", path, "--json").out)
+
+    assert text.code == 0
+    (row,) = [line for line in text.out.splitlines() if line.startswith(" 1 ")]
+    leading = strongest.explanation.leading
+    assert row.split(maxsplit=4) == [
+        *("1", str(strongest.area_px), f"{strongest.score_max:.4g}"),
+        "{},{}".format(*strongest.peak),
+        ", ".join(f"{one.band} {one.residual:+.1f}" for one in leading),
+    ]
+    assert data["scene"] == "scene.tif"
+    assert [item["id"] for item in data["items"]] == list(range(1, data["listed"] + 1))
+    assert data["items"][0]["leading"][0] == leading[0]._asdict()
+
+
+def test_an_objects_file_that_is_not_there_or_not_ours_is_refused(tmp_path):
+    path = tmp_path / "scene.objects.geojson"
+    missing = run("info", path)
+    path.write_text('{"type": "FeatureCollection", "features": []}', encoding="utf-8")
+    foreign, option = run("info", path), run("info", path, "--bands", "1")
+
+    assert (missing.code, foreign.code, option.code) == (3, 3, 2)
+    assert "does not exist" in missing.err
+    assert "no file of objects" in foreign.err
+    assert "an objects file has none" in option.err

@@ -17,7 +17,7 @@ from .output import echo, metrics_table
 @click.argument("map_", metavar="[MAP]", required=False)
 @click.option("--labels", required=True, help="Raster on the scene's grid; above 0 = anomalous.")
 @click.option("-m", "--model", help="Model file, instead of a MAP.")
-@click.option("-o", "--out", help="JSON file to write.")
+@click.option("-o", "--out", metavar="FILE.json", help="Metrics to write, as JSON.")
 @click.option(
     "--baselines",
     default="rx",
@@ -39,7 +39,7 @@ from .output import echo, metrics_table
 )
 @options.pixel_options
 @options.radiometry_opt
-@options.overwrite_opt
+@options.replace_opt
 @options.json_opt
 @options.access_options
 @options.verbose_opt

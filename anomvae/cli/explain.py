@@ -35,7 +35,7 @@ LEADING = 10
 @options.pixel_options
 @options.radiometry_opt
 @options.dates_opt
-@options.overwrite_opt
+@options.replace_opt
 @options.json_opt
 @options.device_opt
 @options.access_options
@@ -104,6 +104,8 @@ def explain(  # noqa: PLR0913 - one argument per option
 
         save(explanation_figure(explanation), picture)
     echo(_json(explanation) if as_json else _text(explanation))
+    if picture is not None and not as_json:
+        echo(f"\n{picture}")
 
 
 def _require_target(at: tuple[int, int] | None, number: int | None, results: str | None) -> None:
@@ -116,7 +118,7 @@ def _require_target(at: tuple[int, int] | None, number: int | None, results: str
 def _text(explanation: Explanation) -> str:
     terms, above = explanation.terms, "above" if explanation.anomalous else "not above"
     shares = (
-        f"{name} {value:.4g} ({value / terms.score if terms.score else 0:.0%})"
+        f"{name} {value:.4g} ({_percent(value, terms.score)})"
         for name, value in zip(terms._fields[1:], terms[1:], strict=True)
     )
     lines = [
@@ -129,6 +131,11 @@ def _text(explanation: Explanation) -> str:
     if not explanation.whole:
         lines.append("the object is so large that only its pixels around the peak count")
     return "\n".join([*lines, "", *_bands(explanation), *_units(explanation), *_near(explanation)])
+
+
+def _percent(part: float, score: float) -> str:
+    share = part / score if score else 0.0
+    return "<1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
 def _bands(explanation: Explanation) -> list[str]:

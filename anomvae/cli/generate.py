@@ -29,7 +29,7 @@ _scene_opt = partial(click.option, multiple=True, metavar="SCENE")
 @options.dates_opt
 @options.pixel_options
 @options.radiometry_opt
-@options.overwrite_opt
+@options.replace_opt
 @options.device_opt
 @options.access_options
 @options.verbose_opt

@@ -1,10 +1,9 @@
-"""``anomvae info``: describe a model or a scene, without torch."""
+"""``anomvae info``: describe a model, a scene or its objects, without torch."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +13,7 @@ from ..documents import to_json
 from ..errors import AnomvaeError, ScenesFailed, listed
 from ..stats.score_kind import ELBO, IWAE, KL, LATENT, RECONSTRUCTION
 from . import options
+from .object_facts import SUFFIX, object_facts, object_lines, object_list
 from .output import echo
 from .scene_facts import scene_facts, scene_lines
 from .streams import note
@@ -38,17 +38,25 @@ def info(
     as_json: bool,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
-    """Describe FILES: models or scenes.
+    """Describe FILES: models, scenes, or objects of results.
 
     Of a scene it prints what was recognised, decided and guessed; shares of valid, masked and
-    missing pixels are those of a sample that is always the same.
+    missing pixels are those of a sample that is always the same.  Of an objects file it lists the
+    strongest objects, with the bands that add most to their scores and the residuals there, in
+    units of the noise.
+
+    \b
+    Examples:
+        anomvae info scene.tif
+        anomvae info coast.safetensors
+        anomvae info maps/scene.objects.geojson
     """
     described: list[dict[str, Any]] = []
     failed = 0
     subjects = [subject for file in files for subject in _subjects(file, chosen)]
     for subject in subjects:
         try:
-            facts = _model(subject) if isinstance(subject, str) else scene_facts(subject)
+            facts = _file(subject) if isinstance(subject, str) else scene_facts(subject)
         except AnomvaeError as error:
             if len(subjects) == 1:
                 raise
@@ -66,14 +74,15 @@ def info(
 
 
 def _subjects(file: str, chosen: dict[str, Any]) -> list[str] | list[Scene]:
-    """Return what a name stands for: a model, or scenes."""
+    """Return what a name stands for: a model or an objects file, or scenes."""
     from ..detector.modelfile import is_model
 
-    if Path(file).suffix == ".safetensors" or is_model(file):
+    if file.endswith((SUFFIX, ".safetensors")) or is_model(file):
         given = [name for name, value in chosen.items() if value and name != "access"]
         if given:
             option = f"--{given[0].replace('_', '-')}"
-            raise click.UsageError(f"{option} is for a scene; a model has none of its own.")
+            kind = "an objects file" if file.endswith(SUFFIX) else "a model"
+            raise click.UsageError(f"{option} is for a scene; {kind} has none of its own.")
         return [file]
     from ..raster import Selection, scenes_of
 
@@ -88,12 +97,24 @@ def _of_all_dates(scenes: list[Scene]) -> Scene:
 
 
 def _print(facts: dict[str, Any], *, first: bool) -> None:
-    lines = facts if "model" in facts else scene_lines(facts)
+    lines = _lines(facts)
     if not first:
         echo("")
     width = max(map(len, lines))
     for name, value in lines.items():
         echo(f"{name:{width}}  {_text(value)}".replace("\n", "\\n"))
+    for line in object_list(facts) if "objects" in facts else ():
+        echo(line)
+
+
+def _lines(facts: dict[str, Any]) -> dict[str, Any]:
+    if "objects" in facts:
+        return object_lines(facts)
+    return facts if "model" in facts else scene_lines(facts)
+
+
+def _file(file: str) -> dict[str, Any]:
+    return object_facts(file) if file.endswith(SUFFIX) else _model(file)
 
 
 def _model(file: str) -> dict[str, Any]:

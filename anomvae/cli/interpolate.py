@@ -28,7 +28,7 @@ _end_opt = partial(click.option, required=True, metavar="ROW,COL", callback=row_
 @options.dates_opt
 @options.pixel_options
 @options.radiometry_opt
-@options.overwrite_opt
+@options.replace_opt
 @options.device_opt
 @options.access_options
 @options.verbose_opt

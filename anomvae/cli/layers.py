@@ -27,13 +27,12 @@ threads_opt = click.option(
     type=int,
     help="Tiles in work at a time.  [default: as many as cores, at most 4]",
 )
-overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace FILE.tif if it exists.")
 
 
 def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the arguments and options of every command that writes layers of a scene."""
     selecting = (options.dates_opt, options.radiometry_opt, options.pixel_options)
-    working = (options.device_opt, overwrite_opt, threads_opt, tile_opt, *selecting)
+    working = (options.device_opt, options.replace_opt, threads_opt, tile_opt, *selecting)
     logging = (options.verbose_opt, options.access_options, options.json_opt)
     for option in (*logging, *working, out_opt, model_opt, scene_arg):
         command = option(command)

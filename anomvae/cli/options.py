@@ -36,7 +36,9 @@ verbose_opt = click.option(
 )
 scenes_arg = click.argument("scenes", nargs=-1, required=True)
 scene_arg = click.argument("scene")
-folder_opt = click.option("-o", "--out", "folder", required=True, help="Folder for the results.")
+folder_opt = click.option(
+    "-o", "--out", "folder", required=True, metavar="DIR", help="Folder for the results."
+)
 config_opt = click.option(
     "--config",
     "config",
@@ -55,6 +57,7 @@ set_opt = click.option(
 seed_opt = click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
+    metavar="INTEGER",
     default=0,
     show_default=True,
     help="Same seed, same result.",
@@ -169,6 +172,9 @@ fail_on_anomaly_opt = click.option(
     "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
 )
 overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results of other settings.")
+replace_opt = click.option(
+    "--overwrite", is_flag=True, help="Replace what is to be written if it exists."
+)
 dates_opt = click.option(
     "--dates",
     default="",

@@ -35,7 +35,7 @@ scene_options = (
     options.pixel_options,
     options.radiometry_opt,
     options.dates_opt,
-    options.overwrite_opt,
+    options.replace_opt,
     options.access_options,
     options.verbose_opt,
 )
@@ -208,7 +208,7 @@ def spectra(  # noqa: PLR0913 - one argument per option
 @plot.command()
 @model_opt
 @out_opt
-@options.overwrite_opt
+@options.replace_opt
 @options.verbose_opt
 def history(model: str, out: str, overwrite: bool) -> None:
     """Draw how the training of a model went: ELBO, reconstruction and KL over the steps.
@@ -236,7 +236,7 @@ def history(model: str, out: str, overwrite: bool) -> None:
     help="Latent unit from 1, or code of vq-vae from 0; several times for several.  [default: the "
     "most active]",
 )
-@options.overwrite_opt
+@options.replace_opt
 @options.verbose_opt
 def traversal(model: str, out: str, units: tuple[int, ...], overwrite: bool) -> None:
     """Draw what each latent unit of a model does to a spectrum.

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     required=True,
     help="As for score, but conformal and fdr, which need scores that no map holds.",
 )
-@click.option("-o", "--out", "folder", help="Folder for the results.  [default: that of each map]")
+@click.option(
+    "-o",
+    "--out",
+    "folder",
+    metavar="DIR",
+    help="Folder for the results.  [default: that of each map]",
+)
 @options.min_area_opt
 @options.top_opt
 @options.p_values_opt

@@ -13,7 +13,7 @@ from .output import echo, rates_text
 @click.command()
 @click.argument("model")
 @options.scenes_arg
-@click.option("-o", "--out", required=True, help="Model file to write.")
+@click.option("-o", "--out", required=True, metavar="FILE", help="Model file to write.")
 @click.option(
     "--rule",
     help=(
@@ -26,7 +26,7 @@ from .output import echo, rates_text
 @options.pixel_options
 @options.radiometry_opt
 @options.seed_opt
-@options.overwrite_opt
+@options.replace_opt
 @options.access_options
 @options.verbose_opt
 def threshold(

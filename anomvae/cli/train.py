@@ -12,11 +12,11 @@ from .output import echo, rates_text
 
 @click.command()
 @options.scenes_arg
-@click.option("-o", "--out", "model", required=True, help="Model file to write.")
+@click.option("-o", "--out", "model", required=True, metavar="FILE", help="Model file to write.")
 @options.normal_opt
 @options.dates_opt
 @options.threshold_opt
-@options.overwrite_opt
+@options.replace_opt
 @options.fitting_options
 def train(  # noqa: PLR0913 - one argument per option
     scenes: tuple[str, ...],

@@ -113,7 +113,7 @@ def _by_mark(axes: Axes, points: NDArray[np.float64], sample: LatentSample) -> N
     _points(axes, points[sample.marks == 0], _counted(sample, False), DOTS | {"color": PALE})
     for mark in marks:
         chosen = sample.marks == mark
-        name = f"{sample.names[mark]} ({chosen.sum():,} pixels)"
+        name = f"{sample.names[mark]} ({_pixels(chosen.sum())})"
         label = name if len(marks) > 1 else _counted(sample, True)
         _points(axes, points[chosen], label, OUTLINED | _kind(mark))
 
@@ -123,7 +123,7 @@ def _by_scene(axes: Axes, points: NDArray[np.float64], sample: LatentSample) -> 
     for number, name in enumerate(sample.scene_names):
         chosen = (sample.scenes == number) & ~marked
         short = printable(name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}...")
-        label = f"scene {short} ({chosen.sum():,} pixels)"
+        label = f"scene {short} ({_pixels(chosen.sum())})"
         _points(axes, points[chosen], label, DOTS | _kind(number))
     for number in range(len(sample.scene_names)):
         chosen = (sample.scenes == number) & marked
@@ -141,7 +141,11 @@ def _kind(number: int) -> dict[str, Any]:
     return {"color": COLOURS[at], "marker": MARKERS[at]}
 
 
+def _pixels(count: int) -> str:
+    return f"{count:,} {'pixel' if count == 1 else 'pixels'}"
+
+
 def _counted(sample: LatentSample, marked: bool) -> str:
     """Name what is marked, or not, with the number of pixels drawn and in all."""
     drawn = int(((sample.marks > 0) == marked).sum())
-    return f"{sample.names[marked]} ({drawn:,} of {sample.totals[marked]:,} pixels)"
+    return f"{sample.names[marked]} ({drawn:,} of {_pixels(sample.totals[marked])})"
