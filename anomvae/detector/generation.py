@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..errors import ConfigError
 from ..models.isolation import isolated
+from ..pixels.views import newest
 from .batches import Array, batchwise, to_device
 from .examples import ExampleScorer
 
@@ -93,7 +94,7 @@ class Generator(ExampleScorer):
         generator = torch.Generator().manual_seed(seed)
         shape = (count, *self.encode(example).shape[1:-1], self.noise_width)
         numbers = torch.randn(shape, generator=generator).numpy()
-        z = _newest(self.codes(np.broadcast_to(example, (count, *example.shape[1:])), numbers).z)
+        z = newest(self.codes(np.broadcast_to(example, (count, *example.shape[1:])), numbers).z)
         means = self._decoded(z, self._context(example))
         return means + self._noise(z, generator) if noise else means
 
@@ -114,7 +115,7 @@ class Generator(ExampleScorer):
             two examples.  Between the codes of a codebook lie points that are no codes.
         """
         share = np.linspace(0, 1, steps, dtype=np.float32)[:, np.newaxis]
-        z, to_z = (_newest(self.codes(example).z) for example in (first, second))
+        z, to_z = (newest(self.codes(example).z) for example in (first, second))
         context, to_context = self._context(first), self._context(second)
         if context is not None and to_context is not None:
             context = (1 - share) * context + share * to_context
@@ -124,7 +125,7 @@ class Generator(ExampleScorer):
         """Return the context that the decoder of an example is given, (1, feature); None: none."""
         if not self.decodes_context:
             return None
-        return _newest(self._batchwise(lambda batch: (batch.context,), example)[0])
+        return newest(self._batchwise(lambda batch: (batch.context,), example)[0])
 
     def _decoded(self, z: Array, context: Array | None) -> Array:
         """Decode codes (n, latent) given contexts, or one; None: the mean context."""
@@ -149,8 +150,3 @@ class Generator(ExampleScorer):
             seed = int(torch.randint(2**62, (1,), generator=generator))
             scaled = self.residuals.draw(z, np.random.default_rng(seed))
         return np.asarray(scaled * self.scaler.std, np.float32)
-
-
-def _newest(values: Array) -> Array:
-    """Return the newest of the dates of examples (n, ..., value), (n, value)."""
-    return values.reshape(len(values), -1, values.shape[-1])[:, -1]

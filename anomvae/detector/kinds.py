@@ -51,7 +51,7 @@ weighting multiplies by up to 5e8."""
 
 
 class KindTerms(NamedTuple):
-    """KindTerms of examples without the linear one, nats."""
+    """Terms of the score of examples without the linear one, nats."""
 
     reconstruction: Tensor
     """The reconstruction term, (n, ...)."""
@@ -86,7 +86,7 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class AtMean(Kind):
-    """KindTerms at the posterior mean: both are ``elbo``."""
+    """Terms at the posterior mean: both are ``elbo``, one alone is a kind of its name."""
 
     reconstruction: bool = True
     """Whether the error of reconstruction counts."""

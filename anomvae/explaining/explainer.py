@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,16 +13,15 @@ from ..detector import Detector
 from ..detector.contributions import Contributions
 from ..detector.explained import FACTOR
 from ..errors import ConfigError
-from ..files import PathText, SceneText, as_path
-from ..mapping.deliverables import Deliverables
-from ..mapping.object_finding import FoundObject, find_object
+from ..files import PathText, SceneText
+from ..mapping.object_finding import FoundObject, object_in
 from ..models.isolation import isolated
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Tile, Window, fitting_size, shape_of, tile_at, tiles
-from ..pixels.views import Mask
+from ..pixels.views import Mask, newest, where_newest
 from ..raster import OpenScene, Scene
 from .explanation import Explanation, ScoreParts
-from .neighbours import nearest, newest, sample_normal
+from .neighbours import nearest, sample_normal
 from .opening import open_for
 from .pixels import pick
 
@@ -136,9 +134,7 @@ def _target(
         window = slice(row, row + 1), slice(col, col + 1)
         return _Target(window, np.ones((1, 1), np.bool_), threshold.value, threshold.rule)
     if at is None and object_id is not None and results is not None:
-        files = Deliverables(Path(as_path(results)), opened.stem)
-        access = opened.scene.access
-        found = find_object(files, object_id, opened.grid, opened.name, access)
+        found = object_in(results, object_id, opened)
         value = found.provenance.threshold
         return _Target(
             found.pixels.window,
@@ -185,9 +181,7 @@ def _sums(detector: Detector, opened: OpenScene, target: _Target) -> _Sums:
 
 def _sums_of(detector: Detector, opened: OpenScene, tile: Tile, mask: Mask) -> _Sums:
     block = opened.read(tile.read)
-    where = np.zeros(block.shape[:-1], np.bool_)
-    where[(-1, *tile.inner)] = mask
-    where &= detector.view.where(block)
+    where = where_newest(detector.view, block, tile.inner, mask)
     planes = [plane[where].astype(np.float64) for plane in detector.score_explained(block)]
     count, layers = int(where.sum()), len(detector.layers)
     factor = planes[-1] if FACTOR in detector.explanation_layers else np.ones(count)

@@ -17,8 +17,6 @@ MOST = 1_000_000
 
 log = logging.getLogger(__name__)
 
-SceneLike = SceneText | Scene
-
 
 def generate(
     detector: Detector,
@@ -26,8 +24,8 @@ def generate(
     *,
     seed: int = 0,
     noise: bool = True,
-    like: SceneLike | None = None,
-    context_of: SceneLike | None = None,
+    like: SceneText | Scene | None = None,
+    context_of: SceneText | Scene | None = None,
     at: tuple[int, int] | None = None,
 ) -> SpectraTable:
     """Draw spectra from what a detector has learnt.
@@ -42,10 +40,10 @@ def generate(
         The same seed draws the same spectra.
     noise : bool, default True
         Without noise, spectra are means of p(x | z), of the same codes.
-    like : path or Scene, optional
+    like : path, sequence of path, or Scene, optional
         Draw around the pixel ``at`` of this scene: codes from its posterior, given its context.  By
         default codes are drawn from the prior.
-    context_of : path or Scene, optional
+    context_of : path, sequence of path, or Scene, optional
         Draw from the prior given the context of the pixel ``at`` of this scene; for a family that
         has one.  By default spectra have the mean context of the training pixels.
     at : tuple of int, optional
@@ -91,7 +89,7 @@ def generate(
 
 def interpolate(
     detector: Detector,
-    scene: SceneLike,
+    scene: SceneText | Scene,
     start: tuple[int, int],
     end: tuple[int, int],
     *,
@@ -103,7 +101,7 @@ def interpolate(
     ----------
     detector : Detector
         A fitted detector.
-    scene : path or Scene
+    scene : path, sequence of path, or Scene
         The scene of both pixels.
     start, end : tuple of int
         Row and column from 0, from the top left corner.
@@ -136,8 +134,8 @@ def _require_count(name: str, count: int, fewest: int) -> None:
 
 
 def _one_scene(
-    like: SceneLike | None, context_of: SceneLike | None, at: tuple[int, int] | None
-) -> SceneLike | None:
+    like: SceneText | Scene | None, context_of: SceneText | Scene | None, at: tuple[int, int] | None
+) -> SceneText | Scene | None:
     """Return the scene of the pixel that spectra are drawn for; None: no pixel is given."""
     if like is not None and context_of is not None:
         raise ConfigError(

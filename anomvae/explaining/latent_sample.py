@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..detector.encoding import pixel_noise
 from ..errors import ConfigError, NotEnoughPixels
+from ..files import SceneText
 from ..mapping import QuickLookSpec, ScoreOptions, score_tiles
 from ..mapping.scorer import Planes, TileLayers, inner
 from ..parallel import Progress, quiet
-from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates
 from ..pixels.tiling import Tile, Window
 from ..pixels.views import Block
 from ..raster import OpenScene, Scene
@@ -62,26 +61,7 @@ class LatentSample:
 
 
 class CodesAndScores(TileLayers):
-    """The score of a detector, and each latent unit."""
-
-    def __init__(self, detector: Detector) -> None:
-        """Take a detector that is adapted to the scene."""
-        self.detector = detector
-
-    @property
-    def bands(self) -> Bands:
-        """The detector's bands."""
-        return self.detector.bands
-
-    @property
-    def covariates(self) -> Covariates:
-        """The detector's covariates."""
-        return self.detector.covariates
-
-    @property
-    def radius(self) -> int:
-        """The detector's receptive radius."""
-        return self.detector.radius
+    """The score of a detector that is adapted to the scene, and each latent unit."""
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -99,7 +79,7 @@ class CodesAndScores(TileLayers):
 
 def sample_latent(
     detector: Detector,
-    scenes: Sequence[Scene | str],
+    scenes: Sequence[SceneText | Scene],
     *,
     marking: Marking | None = None,
     count: int = PIXELS,

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ..detector import Detector
 from ..files import PathText
-from ..mapping import Deliverables, find_object
+from ..mapping import Deliverables
 from ..mapping.flagging import ANOMALOUS
+from ..mapping.object_finding import object_in
 from ..objects import read_strongest_objects
 from ..pixels.tiling import Window
 from ..raster import Scene, open_labels, open_raster
@@ -83,8 +84,7 @@ def objects_of(folder: PathText, scene: Scene) -> Iterator[Marking]:
     with scene.open() as opened:
         files = Deliverables(Path(folder), opened.stem)
         strongest = read_strongest_objects(files.objects, MOST_OBJECTS).items
-        args = (opened.grid, opened.name, scene.access)
-        found = [find_object(files, item.id, *args).pixels for item in strongest]
+        found = [object_in(folder, item.id, opened).pixels for item in strongest]
         others = len(found) + 1
         with open_raster(files.flags, access=scene.access) as flags:
             opened.grid.require_same(flags.grid, opened.name, flags.name)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..parallel import Progress
 from ..pixels.tiling import SamplingGrid, Tile
-from ..pixels.views import Mask
+from ..pixels.views import Mask, newest, where_newest
 from ..raster import OpenScene, on_earth, to_degrees
 from ..stats.noise import RIDGE
 from ..training.scenes import reading_tiles
@@ -117,12 +117,10 @@ def nearest(
 
 
 def _chosen(grid: SamplingGrid, tile: Tile) -> Mask:
-    """Return which pixels of a tile with its halo are in the sample, (row, col)."""
+    """Return which kept pixels of a tile are in the sample, (row, col)."""
     _, positions = grid.part(tile.keep)
-    inside = np.zeros(tile.shape, np.bool_)
-    inside[np.ix_(*positions)] = True
-    chosen = np.zeros([part.stop - part.start for part in tile.read], np.bool_)
-    chosen[tile.inner] = inside
+    chosen = np.zeros(tile.shape, np.bool_)
+    chosen[np.ix_(*positions)] = True
     return chosen
 
 
@@ -130,21 +128,16 @@ def _normal_in(
     detector: Detector, opened: OpenScene, tile: Tile, chosen: Mask, threshold: float
 ) -> NormalPixels:
     block = opened.read(tile.read)
-    if not detector.radius:  # then no score depends on the pixels that are left out
+    if not detector.radius:  # no halo, and no score depends on the pixels that are left out
         block[:, ~chosen] = np.nan
-    score = detector.score(block)[0][-1]
-    where = np.zeros(block.shape[:-1], np.bool_)
-    where[-1] = chosen & (score <= np.float32(threshold))
+    inner = (-1, *tile.inner)
+    score = detector.score(block)[0][inner]
+    normal = chosen & (score <= np.float32(threshold))
+    where = where_newest(detector.view, block, tile.inner, normal)
     codes = newest(detector.codes(detector.view.split(block, where)).z)
-    rows, cols = np.nonzero(where[-1])
-    places = np.stack([rows + tile.read[0].start, cols + tile.read[1].start], axis=1)
-    spectra = block[-1, rows, cols, : len(detector.bands)]
-    return NormalPixels(places, score[rows, cols], codes, spectra)
-
-
-def newest(values: Floats) -> Floats:
-    """Return the values of the newest date, (n, value), of examples with dates or without."""
-    return values[:, -1] if values.ndim == 3 else values
+    places = np.argwhere(normal) + [part.start for part in tile.keep]
+    spectra = block[inner][normal][:, : len(detector.bands)]
+    return NormalPixels(places, score[normal], codes, spectra)
 
 
 def _whitening(codes: Floats) -> NDArray[np.float64]:

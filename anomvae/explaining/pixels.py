@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..errors import ConfigError, NotEnoughPixels
 from ..pixels.tiling import SamplingGrid, tile_at
+from ..pixels.views import where_newest
 from ..raster import OpenScene
 from ..training.scenes import reading_tiles
 
@@ -59,9 +60,7 @@ def pick(detector: Detector, opened: OpenScene, row: int, col: int) -> PickedPix
     tile = tile_at(keep, opened.grid.shape, detector.radius)
     block = opened.read(tile.read)
     inner = tuple(part.start for part in tile.inner)
-    only = np.zeros(block.shape[:-1], np.bool_)
-    only[(-1, *inner)] = True
-    only &= detector.view.where(block)
+    only = where_newest(detector.view, block, tile.inner)
     if not only.any():
         raise ConfigError(
             f"Pixel {row},{col} of {opened.name} has no score: it has no data, or is masked. "

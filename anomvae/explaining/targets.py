@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..errors import ConfigError
 from ..files import PathText, as_path
-from ..mapping.deliverables import Deliverables
-from ..mapping.object_finding import find_object
+from ..mapping.object_finding import object_in
 from ..raster import OpenScene
 from .library import LibrarySpectrum, warn_of_unit
 from .pixels import pick
@@ -66,10 +65,8 @@ class ObjectTarget:
         return f"object {self.number}"
 
     def spectrum(self, detector: Detector, opened: OpenScene) -> Spectrum:
-        """Read the pixels; raises as `find_object` does."""
-        files = Deliverables(Path(as_path(self.results)), opened.stem)
-        access = opened.scene.access
-        found = find_object(files, self.number, opened.grid, opened.name, access).pixels
+        """Read the pixels; raises as `object_in` does."""
+        found = object_in(self.results, self.number, opened).pixels
         block = opened.read(found.window)[-1, ..., : len(detector.bands)][found.mask]
         block = block[np.isfinite(block).all(axis=-1)].astype(np.float64)
         if not len(block):

@@ -13,6 +13,7 @@ from ..detector import Detector
 from ..detector.encoding import AVERAGE, MEAN, Encoding
 from ..files import PathText, SceneText
 from ..parallel import Progress, quiet
+from ..pixels.views import newest
 from ..raster import BandTags, Layout, Scene
 from .options import MapOptions
 from .pixel_maps import PixelLayers, PixelMap, Pixels, write_pixel_map
@@ -104,4 +105,4 @@ class Embedding(PixelLayers):
     def values(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return the codes of pixels, (n, code)."""
         codes = self.encoding.codes(self.detector, pixels.examples, pixels.places)
-        return self.newest(codes.levels)
+        return newest(codes.levels)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from ..detector import Detector
 from ..errors import ConfigError
-from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates
 from ..pixels.tiling import Tile
 from ..pixels.views import Block
 from .scorer import Planes, Scorer, TileLayers, inner
@@ -21,12 +19,9 @@ def unexplained(name: str) -> ConfigError:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExplainedLayers(TileLayers):
-    """The layers of a detector, the score first, then those that explain it."""
-
-    detector: Detector
-    """Scores and explains, adapted to the scene."""
+    """The layers of a detector that is adapted to the scene, then those that explain its score."""
 
     @classmethod
     def of(cls, scorer: Scorer) -> ExplainedLayers:
@@ -34,26 +29,6 @@ class ExplainedLayers(TileLayers):
         if isinstance(scorer, Detector):
             return cls(scorer)
         raise unexplained(scorer.id)
-
-    @property
-    def bands(self) -> Bands:
-        """Bands that a scene must have."""
-        return self.detector.bands
-
-    @property
-    def covariates(self) -> Covariates:
-        """Covariates that a scene must have, in this order."""
-        return self.detector.covariates
-
-    @property
-    def radius(self) -> int:
-        """Receptive radius of a score, pixels."""
-        return self.detector.radius
-
-    @property
-    def device(self) -> object:
-        """Where the detector computes."""
-        return self.detector.device
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from ..detector import Detector
 from ..objects import Explain, Explanations, pixels_of
 from ..objects.surroundings import FARTHEST, annulus_of
 from ..parallel import Progress, quiet
-from ..pixels.tiling import Tile, Window, fitting_size, tile_at, tiles
+from ..pixels.tiling import Window, fitting_size, tile_at, tiles
+from ..pixels.views import where_newest
 from ..raster import OpenScene
 from .flagging import report
 from .object_sums import Batch, Numbers, ObjectSums
@@ -164,24 +165,17 @@ class ObjectExplainer:
         detector, shape = self.detector, self.opened.grid.shape
         tile = tile_at(keep, shape, detector.view.radius)
         block = self.opened.read(tile.read)
-        newest = block[-1][tile.inner][..., : len(detector.bands)]
+        spectra = block[-1][tile.inner][..., : len(detector.bands)]
         around = annuli > 0
-        sums.add_annuli(annuli[around].astype(np.int64) - 1, newest[around])
-        only = _inside(tile, block.shape[:-1], objects > 0) & detector.view.where(block)
+        sums.add_annuli(annuli[around].astype(np.int64) - 1, spectra[around])
+        only = where_newest(detector.view, block, tile.inner, objects > 0)
         inside = only[-1][tile.inner]
         return Batch(
             objects[inside].astype(np.int64) - 1,
             np.asarray(detector.view.split(block, only)[:]),
-            newest[inside],
+            spectra[inside],
             None if detector.card.weighting is None else self.scores(keep)[inside],
         )
-
-
-def _inside(tile: Tile, shape: tuple[int, ...], mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a mask of the kept pixels as one of the newest date of a block."""
-    only = np.zeros(shape, np.bool_)
-    only[-1][tile.inner] = mask
-    return only
 
 
 def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:

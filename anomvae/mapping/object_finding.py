@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import FileError
+from ..files import PathText, as_path
 from ..objects import AnomalyObject, Membership, Provenance, pixels_of, read_object
 from ..pixels.grid import Grid
-from ..raster import Access, open_raster
+from ..raster import Access, OpenScene, open_raster
 from ..raster.access import DEFAULT
 from .deliverables import Deliverables
 from .flagging import ANOMALOUS
@@ -25,6 +27,12 @@ class FoundObject:
     """Where it comes from; ``detector`` is the identity of the model that found it."""
     pixels: Membership
     """Its pixels."""
+
+
+def object_in(folder: PathText, number: int, opened: OpenScene) -> FoundObject:
+    """Find an object in a folder of the results of an open scene; raises as `find_object`."""
+    files = Deliverables(Path(as_path(folder)), opened.stem)
+    return find_object(files, number, opened.grid, opened.name, opened.scene.access)
 
 
 def find_object(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..objects import LeadingBand, ObjectExplanation
 from ..objects.explanations import LEADING
+from ..pixels.views import newest
 
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -63,9 +64,9 @@ class ObjectSums:
         owners, detector = batch.owners, self._detector
         parts = detector.contributions(batch.examples)
         bands, residual, mean = map(
-            _newest, (parts.bands, parts.residual, detector.reconstruct(batch.examples))
+            newest, (parts.bands, parts.residual, detector.reconstruct(batch.examples))
         )
-        terms = [_newest(part).sum(-1, dtype=np.float64) for part in parts[:3]]
+        terms = [newest(part).sum(-1, dtype=np.float64) for part in parts[:3]]
         alone = np.stack(terms, axis=-1)
         factor, sum_ = np.ones(len(owners)), alone.sum(axis=-1)
         if batch.scores is not None:
@@ -104,11 +105,6 @@ class ObjectSums:
             reconstruction=tuple((self._means[number] / pixels).tolist()),
             annulus=tuple((self._annuli[number] / around).tolist()) if around else None,
         )
-
-
-def _newest(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return those of the newest date, where examples are series."""
-    return values if values.ndim == 2 else values[:, -1]
 
 
 def _add(sums: Floats, owners: Numbers, values: NDArray[np.floating]) -> None:

@@ -15,20 +15,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..addresses import displayed
-from ..detector import Detector
 from ..errors import ConfigError, NotFinite, OutputExists
 from ..files import PathText, SceneText, replacing, require_file
 from ..identity import FileIdentity, require_unchanged
 from ..models.isolation import isolated
 from ..parallel import Progress, ahead
-from ..pixels.bands import Bands
-from ..pixels.covariates import Covariates
 from ..pixels.tiling import Tile, Window
-from ..pixels.views import Block, Examples
+from ..pixels.views import Block, Examples, where_newest
 from ..raster import Layout, MapWriter, OpenScene, Scene
 from .flagging import report
 from .options import MapOptions
@@ -72,28 +68,10 @@ class Pixels(NamedTuple):
 class PixelLayers(TileLayers):
     """Layers that a detector computes of each pixel, whatever its tile."""
 
-    detector: Detector
-    """Computes them."""
-
-    @property
-    def bands(self) -> Bands:
-        """The bands of the detector."""
-        return self.detector.bands
-
-    @property
-    def covariates(self) -> Covariates:
-        """The covariates of the detector."""
-        return self.detector.covariates
-
     @property
     def radius(self) -> int:
         """The receptive radius of an example: a local contrast is no part of a layer."""
         return self.detector.view.radius
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the detector."""
-        return self.detector.device
 
     @abstractmethod
     def layout(self, tags: Mapping[str, str]) -> Layout:
@@ -103,15 +81,10 @@ class PixelLayers(TileLayers):
     def values(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return the layers of pixels, (n, layer)."""
 
-    def newest(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return those of the newest date, (n, value), of values of examples (n, ..., value)."""
-        return values[:, -1] if self.detector.compares_dates else values
-
     def kept(self, tile: Tile, block: Block) -> Planes:
         """Return the layers of the kept pixels of the newest date of a tile, (1, row, col)."""
         view, inner = self.detector.view, (-1, *tile.inner)
-        where = np.zeros(block.shape[:-1], np.bool_)
-        where[inner] = view.where(block)[inner]
+        where = where_newest(view, block, tile.inner)
         kept = where[inner]
         spectra = block[inner][kept][:, : len(self.bands)]
         places = np.argwhere(kept) + [part.start for part in tile.keep]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..files import PathText, SceneText
 from ..parallel import Progress, quiet
+from ..pixels.views import newest
 from ..raster import Layout, Scene, spectral_tags
 from .options import MapOptions
 from .pixel_maps import PixelLayers, PixelMap, Pixels, write_pixel_map
@@ -87,5 +88,5 @@ class Reconstructed(PixelLayers):
 
     def values(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return the bands of pixels, (n, band)."""
-        means = self.newest(self.detector.reconstruct(pixels.examples))
+        means = newest(self.detector.reconstruct(pixels.examples))
         return pixels.spectra - means if self.residual else means

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from ..pixels.views import Block
 from ..stats.domain import Domain
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Threshold
+
+if TYPE_CHECKING:
+    from ..detector import Detector
 
 Planes = tuple[NDArray[np.float32], ...]
 """The layers of a map, each of axes (time, row, col); NaN = no data."""
@@ -66,23 +70,35 @@ class Scorer(Protocol):
         """Return the layers of a block of axes (time, row, col, value), each (time, row, col)."""
 
 
+@dataclass(frozen=True, eq=False)
 class TileLayers(ABC):
-    """Layers of pixels that are no scores, and may depend on where a pixel lies."""
+    """Layers that a detector computes of pixels, which need not be scores.
+
+    They may depend on where a pixel lies.
+    """
+
+    detector: Detector
+    """Computes them."""
 
     @property
-    @abstractmethod
     def bands(self) -> Bands:
         """Bands that a scene must have."""
+        return self.detector.bands
 
     @property
-    @abstractmethod
     def covariates(self) -> Covariates:
         """Covariates that a scene must have, in this order; usually none."""
+        return self.detector.covariates
 
     @property
-    @abstractmethod
     def radius(self) -> int:
         """Receptive radius of a pixel, pixels."""
+        return self.detector.radius
+
+    @property
+    def device(self) -> object:
+        """Where the detector computes."""
+        return self.detector.device
 
     @property
     @abstractmethod

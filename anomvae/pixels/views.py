@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .tiling import Window
 
 Block = NDArray[np.float32]
 """Axes (time, row, col, value): bands, then covariates; NaN = no data."""
@@ -72,6 +73,22 @@ def require_dates(view: View, dates: int, family: str) -> None:
             f"model.family = {family!r} compares a date with those before it, but one date is "
             f"given. Give two or more rasters of one site, or take another family."
         )
+
+
+def where_newest(view: View, block: Block, window: Window, mask: Mask | None = None) -> Mask:
+    """Return which pixels of the newest date in a window of a block can be scored.
+
+    Axes are (time, row, col), so that `View.split` takes it; ``mask``, axes (row, col) of the
+    window, leaves some of the pixels.
+    """
+    where = np.zeros(block.shape[:-1], np.bool_)
+    where[(-1, *window)] = True if mask is None else mask
+    return np.asarray(where & view.where(block))
+
+
+def newest(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the values of the newest date, (n, value), of examples (n, value) or series."""
+    return values if values.ndim == 2 else values[:, -1]
 
 
 @dataclass(frozen=True)
