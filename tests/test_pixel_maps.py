@@ -228,7 +228,8 @@ def test_a_scene_that_changes_meanwhile_gives_no_map(tmp_path):
 
 
 def test_a_model_whose_codes_are_no_numbers_is_refused(tmp_path):
-    broken = deepcopy(fitted("vae"))
+    detector = fitted("vae")
+    broken = replace(detector, model=deepcopy(detector.model))
     broken.model.bottleneck.to_q.bias.data.fill_(float("inf"))
 
     with pytest.raises(NotFinite, match="72 pixels that have data"):
