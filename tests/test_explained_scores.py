@@ -149,9 +149,10 @@ def test_a_pixel_that_no_band_makes_unusual_has_no_leading_band():
     detector = fit_scene(block, score={"linear": 0.0}, training={"max_steps": 20})
     blind = replace(detector, noise=Noise(np.zeros(6), np.zeros(6)))
 
-    score, _, _, _, leading, *_, share_kl, share_linear = blind.score_explained(block)
+    score, _, _, _, leading, residual, *_, share_kl, share_linear = blind.score_explained(block)
 
     assert np.isnan(leading).all()
+    assert np.isnan(residual).all()
     assert (score > 0).all()
     assert (share_kl == 1).all()
     assert (share_linear == 0).all()

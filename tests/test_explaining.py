@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rasterio.warp import transform
-from support.rasters import BANDS, bands_of, land, plant, run, trained, write
+from support.rasters import BANDS, QUICK, bands_of, land, plant, run, trained, write
 from support.refusals import refused
 from support.spectra import fit_scene, scene
 
 import anomvae
+from anomvae.config import resolve_config
 from anomvae.errors import ConfigError, FileError, GridMismatch
 from anomvae.explaining import explain
 from anomvae.figures.explanation import explanation_figure
@@ -189,6 +190,29 @@ def test_a_figure_shows_spectrum_noise_contributions_and_units(scored):
     assert "Band number" in bands.get_xlabel()
 
 
+@pytest.mark.parametrize("kind", ["kl", "latent"])
+def test_a_score_that_lies_in_the_code_alone_names_no_band(tmp_path, kind):
+    path = write(tmp_path / "scene.tif", plant(land(seed=1)))
+    detector = anomvae.detect(
+        path, resolve_config("default", [f"score.kind={kind}", *QUICK]).config
+    )
+    detector.save(tmp_path / "model.safetensors")
+    files = score_scene(detector, path, tmp_path / "out").files
+    first = read_objects(files.objects).items[0]
+
+    ran = run("explain", path, "-m", tmp_path / "model.safetensors", "--at", "10,12")
+    of_object = explain(detector, path, object_id=first.id, results=tmp_path / "out", neighbours=0)
+
+    why = first.explanation
+    assert why.leading == ()
+    assert (why.share_reconstruction, why.share_kl, why.share_linear) == (0, 1, 0)
+    assert ran.code == 0, ran.err
+    assert "no band adds anything to the score\n\nKL term per unit: z1 " in ran.out
+    _, units = explanation_figure(of_object).axes
+    assert [bar.get_height() for bar in units.patches] == pytest.approx(of_object.kl_units)
+    assert of_object.kl_units.sum() == pytest.approx(first.score_mean, rel=1e-5)
+
+
 @pytest.mark.parametrize("arguments", [{}, {"at": (1, 1), "object_id": 1}, {"object_id": 1}])
 def test_one_pixel_or_one_object_of_results_is_explained(scored, arguments):
     path, detector, _ = scored
@@ -209,7 +233,7 @@ def test_the_command_prints_terms_bands_units_and_neighbours(on_disk):
     assert at.code == found.code == 0, at.err + found.err
     assert "pixel 10,12 of" in at.out
     assert "above the threshold" in at.out
-    assert "KL per unit: z1 " in at.out
+    assert "KL term per unit: z1 " in at.out
     assert "Nearest normal pixels" in at.out
     assert (on_disk / "why.svg").read_bytes().startswith(b"<?xml")
     data = json.loads(found.out)

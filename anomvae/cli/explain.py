@@ -57,7 +57,7 @@ def explain(  # noqa: PLR0913 - one argument per option
     """Explain why a pixel or an object of SCENES is unusual.
 
     SCENES is one scene, or its dates for a family that compares them.  Printed are the terms of the
-    score, the bands that add most to it, the KL of each latent unit, and the normal pixels whose
+    score, the bands that add most to it, what each latent unit adds, and the normal pixels whose
     codes are nearest: of a sample of the scene, those with scores up to the threshold.  Of an
     object all numbers are means over its pixels.
 
@@ -139,6 +139,8 @@ def _percent(part: float, score: float) -> str:
 
 
 def _bands(explanation: Explanation) -> list[str]:
+    if not explanation.contributions.any():
+        return ["no band adds anything to the score"]
     table = explanation.table()
     if table["wavelength_nm"].isna().all():
         table = table.drop(columns="wavelength_nm")
@@ -155,7 +157,7 @@ def _bands(explanation: Explanation) -> list[str]:
 def _units(explanation: Explanation) -> list[str]:
     pairs = zip(explanation.unit_names, explanation.kl_units, strict=True)
     units = ", ".join(f"{name} {value:.4g}" for name, value in pairs)
-    return ["", f"KL per unit: {units}"] if units else []
+    return ["", f"KL term per unit: {units}"] if units else []
 
 
 def _near(explanation: Explanation) -> list[str]:

@@ -78,7 +78,7 @@ class ExampleScorer(DetectorState):
     def leading(self, x: Examples) -> tuple[Array, Array]:
         """Return the leading band of examples (n, ..., band), and its whitened residual, (n, ...).
 
-        The band that contributes most, from 1; NaN where none adds anything.
+        The band that contributes most, from 1; both NaN where none adds anything.
         """
         band, residual = self._batchwise(self._program.leading, x)
         return band, residual

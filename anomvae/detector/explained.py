@@ -1,8 +1,8 @@
 """Why the pixels of a block score as they do: layers beside the score and its terms.
 
-leading_band          the band that contributes most (`anomvae.detector.contributions`), from 1;
-                      NaN where no band adds anything
-leading_residual      its whitened residual u, > 0 where the pixel is above its reconstruction
+leading_band          the band that contributes most (`anomvae.detector.contributions`), from 1
+leading_residual      its whitened residual u, > 0 where the pixel is above its reconstruction; both
+                      are NaN where no band adds anything
 share_reconstruction  the share of each term in the score; they add up to 1,
 share_kl              NaN where the score is 0
 share_linear

@@ -122,12 +122,15 @@ class ScoringProgram:
     def leading(self, batch: ModelInput) -> tuple[Tensor, Tensor]:
         """Return which band of each example adds most to its terms, (n, ...), from 1, and its u.
 
-        The band is NaN where none adds anything.
+        Both are NaN where none adds anything.
         """
         parts = self.contributions(batch)
         most, band = parts.bands.max(-1, keepdim=True)
-        number = torch.where(most > 0, (band + 1).to(most.dtype), torch.nan)
-        return number.squeeze(-1), parts.residual.gather(-1, band).squeeze(-1)
+        number, residual = (
+            torch.where(most > 0, values, torch.nan).squeeze(-1)
+            for values in ((band + 1).to(most.dtype), parts.residual.gather(-1, band))
+        )
+        return number, residual
 
     def _linear_term(self, x: Tensor) -> Tensor:
         if self.linear is None:

@@ -11,7 +11,7 @@ from .axes import COLOURS, FEW_BANDS, PAGE, SpectrumAxis, styled
 
 NOISE = 2
 """Half the width of the noise band, standard deviations."""
-HEIGHTS = (3.0, 2.0, 1.4)
+HEIGHTS = (3.0, 2.2, 1.4)
 """Of spectrum, contributions and units, inches."""
 
 
@@ -20,18 +20,20 @@ def explanation_figure(explanation: Explanation) -> Figure:
     """Draw spectrum and reconstruction, and what bands and latent units add to the score.
 
     Around the reconstruction lies the band in which residuals of normal pixels are expected: two
-    standard deviations of the noise model on each side of their middle.
+    standard deviations of the noise model on each side of their middle.  A score that lies in the
+    code alone has no panel of bands, and a family without a prior none of units.
     """
-    panels = 3 if len(explanation.kl_units) else 2  # a family without a prior has no units
-    heights = HEIGHTS[:panels]
+    drawn = (True, bool(explanation.contributions.any()), len(explanation.kl_units) > 0)
+    heights = [height for height, there in zip(HEIGHTS, drawn, strict=True) if there]
     figure = Figure((PAGE, sum(heights)))
-    spectra, bands, *units = figure.subplots(panels, height_ratios=heights)
+    made = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
     axis = SpectrumAxis.of(explanation.bands)
-    _draw_spectra(spectra, explanation, axis)
-    _draw_contributions(bands, explanation, axis)
-    for axes in units:
-        _draw_units(axes, explanation)
-    figure.align_ylabels([spectra, bands, *units])
+    _draw_spectra(made[0], explanation, axis)
+    if drawn[1]:
+        _draw_contributions(made[1], explanation, axis)
+    if drawn[2]:
+        _draw_units(made[-1], explanation)
+    figure.align_ylabels(list(made))
     return figure
 
 
@@ -43,29 +45,34 @@ def _draw_spectra(axes: Axes, explanation: Explanation, axis: SpectrumAxis) -> N
     axis.plot(axes, explanation.spectrum, 0, label=explanation.name.capitalize())
     axis.plot(axes, explanation.reconstruction, 1, label="Reconstruction")
     axis.finish(axes)
-    axes.legend()
+    _legend_above(axes)
 
 
 def _draw_contributions(axes: Axes, explanation: Explanation, axis: SpectrumAxis) -> None:
     above = explanation.whitened > 0
     size = 16 if len(above) <= FEW_BANDS else 4
-    for chosen, marker, kind, label in (
-        (above, "^", 0, "above its reconstruction"),
-        (~above, "v", 1, "below it"),
+    for chosen, marker, kind, where in (
+        (above, "^", 0, "above"),
+        (~above, "v", 1, "below"),
     ):
         x, y = axis.positions[chosen], explanation.contributions[chosen]
         axes.vlines(x, 0, y, color=COLOURS[kind], linewidth=1)
-        axes.scatter(x, y, size, COLOURS[kind], marker=marker, label=label)
+        axes.scatter(x, y, size, COLOURS[kind], marker=marker, label=f"{where} the reconstruction")
     axis.finish(axes, "Contribution to the score" + _unit(explanation))
     axes.set_ylim(bottom=0)
-    axes.legend(title="The band is")
+    _legend_above(axes)
 
 
 def _draw_units(axes: Axes, explanation: Explanation) -> None:
     places = np.arange(len(explanation.kl_units))
     axes.bar(places, explanation.kl_units, 0.6, color=COLOURS[2])
     axes.set_xticks(places, explanation.unit_names)
-    axes.set(xlabel="Latent unit", ylabel="KL" + _unit(explanation), xlim=(-1, len(places)))
+    axes.set(xlabel="Latent unit", ylabel="KL term" + _unit(explanation), xlim=(-1, len(places)))
+
+
+def _legend_above(axes: Axes) -> None:
+    """Explain the lines above the axes, where it hides none."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, ncols=3)
 
 
 def _unit(explanation: Explanation) -> str:

@@ -91,6 +91,7 @@ class ObjectSums:
             LeadingBand(band.name, band.wavelength, float(residuals[at]), float(shares[at]))
             for at in np.argsort(-shares, kind="stable")[:LEADING]
             for band in [bands.items[at]]
+            if shares[at] > 0
         )
         weighted = self._detector.card.weighting is not None
         reconstruction, kl, linear = (self._terms[number] / total).tolist()

@@ -44,7 +44,8 @@ class ObjectExplanation:
     """
 
     leading: tuple[LeadingBand, ...]
-    """The bands that add most to the mean score, the largest share first; at most three."""
+    """The bands that add most to the mean score, the largest share first; at most three, and none
+    where the score lies in the code alone."""
     share_reconstruction: float
     """Share of the reconstruction term in the mean score, in [0, 1]; the three add up to 1."""
     share_kl: float
