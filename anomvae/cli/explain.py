@@ -127,7 +127,9 @@ def _text(explanation: Explanation) -> str:
         f"({explanation.rule}): {', '.join(shares)}",
     ]
     if explanation.factor is not None:
-        lines.append(f"every term is multiplied by {explanation.factor:.4g} (local contrast)")
+        mean = "" if explanation.object_id is None else " on average"
+        factor = f"{explanation.factor:.4g}{mean}"
+        lines.append(f"every term is multiplied by {factor} (local contrast)")
     if not explanation.whole:
         lines.append("the object is so large that only its pixels around the peak count")
     return "\n".join([*lines, "", *_bands(explanation), *_units(explanation), *_near(explanation)])
