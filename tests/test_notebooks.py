@@ -10,6 +10,7 @@ from support.spectra import spectra
 
 import anomvae
 from anomvae.evaluation import Evaluation
+from anomvae.explaining import SpectraTable
 from anomvae.mapping.cache import CacheKey
 from anomvae.mapping.options import ScoreOptions
 from anomvae.pixels.band import Band
@@ -41,11 +42,12 @@ def results(tmp_path_factory):
         "detector": replace(detector, card=card),
         "map": replace(result, scene=HOSTILE, threshold=replace(result.threshold, rule=HOSTILE)),
         "evaluation": Evaluation(HOSTILE, "labels.tif", rows),
+        "spectra": SpectraTable.of(MANY, (HOSTILE,) * 9, spectra(9, 400)),
     }
 
 
 @pytest.mark.parametrize(
-    "kind", ["bands", "named bands", "scene", "card", "detector", "map", "evaluation"]
+    "kind", ["bands", "named bands", "scene", "card", "detector", "map", "evaluation", "spectra"]
 )
 def test_a_result_is_named_in_a_short_line(results, kind):
     text = repr(results[kind])

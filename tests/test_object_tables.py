@@ -111,7 +111,7 @@ def test_a_missing_geopandas_is_one_clear_line(objects, monkeypatch):
 
 
 def test_objects_are_shown_short(objects):
-    assert repr(objects).startswith(f"<Objects of scene.tif: {len(objects.items)}, threshold ")
+    assert repr(objects).startswith(f"Objects(scene.tif: {len(objects.items)}, threshold ")
     assert len(repr(objects)) < 100
     assert len(repr(objects.items[0])) < 800
 

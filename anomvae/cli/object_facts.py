@@ -44,7 +44,7 @@ def object_list(facts: dict[str, Any]) -> list[str]:
     rows = list(map(_cells, facts["items"][:LISTED]))
     if not rows:
         return []
-    header = dict.fromkeys(rows[0])
+    header = [name for name in rows[0] if any(row[name] for row in rows)]
     columns = [[name, *(row[name] for row in rows)] for name in header]
     widths = [max(map(len, column)) for column in columns]
     lines = [

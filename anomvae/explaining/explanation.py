@@ -85,7 +85,8 @@ class Explanation:
         if self.object_id is None:
             row, col = self.pixels[0]
             return f"pixel {row},{col}"
-        return f"object {self.object_id} ({len(self.pixels)} pixels)"
+        count = len(self.pixels)
+        return f"object {self.object_id} ({count} {'pixel' if count == 1 else 'pixels'})"
 
     @property
     def anomalous(self) -> bool:
@@ -119,8 +120,8 @@ class Explanation:
         """Name what is explained, its score and the band that adds most."""
         first = self.table().iloc[0]
         return (
-            f"<Explanation of {self.name} of {short(self.scene)}: score {self.terms.score:.4g}, "
-            f"threshold {self.threshold:.4g}; {short(first.band)} adds {first.contribution:.4g}>"
+            f"Explanation({self.name} of {short(self.scene)}: score {self.terms.score:.4g}, "
+            f"threshold {self.threshold:.4g}; {short(first.band)} adds {first.contribution:.4g})"
         )
 
     def _repr_html_(self) -> str:

@@ -32,7 +32,7 @@ MAX_BYTES = 32_000_000
 """Length of the longest table that is read: 10,000 spectra of 200 bands have 25 MB."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SpectraTable:
     """Named spectra over the same bands."""
 
@@ -44,6 +44,10 @@ class SpectraTable:
     """Names of the spectra."""
     values: NDArray[np.float32]
     """The spectra, (spectrum, band), data units; NaN = no data."""
+
+    def __repr__(self) -> str:
+        """Return one line, whatever the number of spectra and bands."""
+        return f"SpectraTable({len(self.names)} spectra of {len(self.bands)} bands)"
 
     @classmethod
     def of(cls, bands: Bands, names: Sequence[str], values: NDArray[np.float32]) -> SpectraTable:

@@ -144,7 +144,7 @@ class Objects:
         about = self.provenance
         threshold = "" if about.threshold is None else f", threshold {about.threshold:.4g}"
         rule = f" ({short(about.threshold_rule)})" if about.threshold_rule else ""
-        return f"<Objects of {short(about.scene or 'a scene')}: {len(self.items)}{threshold}{rule}>"
+        return f"Objects({short(about.scene or 'a scene')}: {len(self.items)}{threshold}{rule})"
 
     def _repr_html_(self) -> str:
         """Return the strongest objects as a table, for notebooks."""
