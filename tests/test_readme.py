@@ -1,4 +1,4 @@
-"""Every command and example in the README runs."""
+"""Every command and example of the README and of the tutorial runs."""
 
 import re
 import shlex
@@ -10,19 +10,26 @@ from support.rasters import SAMPLES, run
 
 from anomvae.monitoring.config import read_monitoring
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-MAKEFILE = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+WRITTEN = {
+    "README.md": ("maps/scene_b.anomaly.tif", "metrics.json", "out/scene_a.json"),
+    "docs/tutorial.md": ("why.png", "like/scene_a.like.json", "notebook/scene_b.like.json"),
+}
+"""Some of what the commands and examples of each page write."""
+pages = pytest.mark.parametrize("page", WRITTEN)
 
 
-def blocks(kind):
-    return re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL)
+def blocks(page):
+    """Return kind and text of each block of a page, in order."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def commands(program):
-    lines = [line for block in blocks("console") for line in block.splitlines()]
-    found = [line[2:] for line in lines if line.startswith(f"$ {program} ")]
-    assert found
-    return [shlex.split(line, comments=True)[1:] for line in found]
+def commands(text, program):
+    """Return the arguments of each call of a program in a console, in order."""
+    calls = re.findall(rf"^\$ {program} (.*)$", text, re.MULTILINE)
+    return [shlex.split(call, comments=True) for call in calls]
 
 
 @pytest.fixture
@@ -32,36 +39,39 @@ def checkout(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pages
 @pytest.mark.slow
-def test_every_command_runs_in_order(checkout):
-    for arguments in commands("anomvae"):
-        ran = run(*arguments)
-        assert ran.code == 0, (arguments, ran.err)
+def test_every_command_and_python_example_runs_in_order(page, checkout):
+    names = {"__name__": "page"}
+    for kind, text in blocks(page):
+        for arguments in commands(text, "anomvae") if kind == "console" else ():
+            ran = run(*arguments)
+            assert ran.code == 0, (arguments, ran.err)
+        if kind == "python":
+            exec(compile(text, page, "exec"), names)
 
-    assert (checkout / "maps" / "scene_b.anomaly.tif").exists()
-    assert (checkout / "metrics.json").exists()
-
-
-@pytest.mark.slow
-def test_every_python_example_runs(checkout):
-    for example in blocks("python"):
-        exec(compile(example, "README.md", "exec"), {"__name__": "readme"})
-
-    assert (checkout / "out" / "scene_a.json").exists()
+    missing = [name for name in WRITTEN[page] if not (checkout / name).exists()]
+    assert not missing
 
 
 def test_every_configuration_of_a_watch_fits(tmp_path):
-    for number, text in enumerate(blocks("toml")):
+    found = [text for kind, text in blocks("README.md") if kind == "toml"]
+    for number, text in enumerate(found):
         path = tmp_path / f"{number}.toml"
         path.write_text(text, encoding="utf-8")
         assert read_monitoring(path).site
+    assert found
 
 
 def test_every_make_target_is_there():
-    for (target,) in commands("make"):
+    found = [call for _, text in blocks("README.md") for call in commands(text, "make")]
+    for (target,) in found:
         assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
+    assert found
 
 
-def test_every_link_leads_somewhere():
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (Path(__file__).parent.parent / link).exists(), link
+@pages
+def test_every_link_leads_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!http)([^)#]+)", text):
+        assert ((ROOT / page).parent / link).exists(), link
