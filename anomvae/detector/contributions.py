@@ -4,19 +4,16 @@ The terms of a score (`anomvae.detector.detector`) are sums over bands b and lat
 
     reconstruction = sum_b nll(u_b)
     kl             = sum_k kl_weight KL_k
-    linear         = sum_b linear u_b^2 / |u|^2
+    linear         = sum_b linear share_b         shares of `anomvae.detector.linear_shares`
 
 u is the residual whitened by the symmetric root of the noise, u = (x - mean - c) S^-1/2.  Where S
 is no diagonal, u_b is a sum over all bands.  Of all whitenings the symmetric one has u_b most
 correlated with the residual of band b (Kessy, Lewin & Strimmer 2018), so u_b^2 is the share of band
 b in the quadratic form |u|^2 (the corr-max transformation of Garthwaite & Koch 2016).
 
-The linear term is |v|^2 with the spectrum whitened by the covariance of the scene, v = (x - m)
-S_x^-1/2.  Its own squares v_b^2 add up, too, but S_x holds how all materials vary, along which
-neighbouring bands compensate each other: of few bands, v^2 names the bands in which an object
-differs in 8 of 10 cases only (benchmarks/bands.py).  The residual has the same bands without what
-is normal, so the term is shared among the bands by u^2.  That says which bands are out of line, and
-not which bands the distance would lose without them.
+The linear term is a distance in which neighbouring bands compensate each other, and is most of the
+score of most anomalies.  Bands share it by what it loses when those with the largest |u| are
+replaced by their expectation given the others.
 
 Other kinds of score add up as well (`anomvae.detector.kinds`).  ``kl`` and ``latent`` lie in the
 code alone: the latent units have it all, by the symmetric whitening of the codes for ``latent``,
@@ -58,8 +55,8 @@ class Contributions(NamedTuple, Generic[Values]):
         """What each band adds in all, (n, ..., band), nats.
 
         Where an object differs in up to three bands, they are the three largest, averaged over its
-        pixels, in over nine of ten objects that are flagged (benchmarks/bands.py).  Those it misses
-        are bands that the code has taken up, of scenes of few bands.
+        pixels, in over 95 of 100 objects that are flagged, in scenes of 12 bands or more
+        (benchmarks/bands.py).  Of fewer bands, three leave too few others to know them by.
         """
         return self.reconstruction + self.linear
 

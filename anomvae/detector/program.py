@@ -30,9 +30,10 @@ from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.scaler import FARTHEST, Scaler
 from .batches import FEWEST_ROWS, ScoreTerms, batch_rows
-from .contributions import Contributions, shared
+from .contributions import Contributions
 from .fused import fuse, linear_layer
 from .kinds import LARGEST_TERM, AtMean, Kind
+from .linear_shares import BandDirections
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 EXAMPLE_VALUES = 2**25
@@ -57,6 +58,8 @@ class ScoringProgram:
     """Weight of the KL term."""
     linear: nn.Module | None
     """Layer whose sum of squares is the linear term; None without one."""
+    directions: BandDirections | None
+    """How bands move what that layer returns; None without one."""
     rows: int
     """Examples per batch."""
     kind: Kind
@@ -115,9 +118,12 @@ class ScoringProgram:
     def contributions(self, batch: ModelInput) -> Contributions[Tensor]:
         """Return what each band and latent unit adds to the terms of examples."""
         nll, kl, residual = self.kind.parts(self, batch)
-        squares = residual.square().clamp_max(LARGEST_TERM)
-        linear = self._linear_term(batch.x).clamp_max(LARGEST_TERM)
-        return Contributions(nll, kl, shared(linear, squares), residual)
+        if self.linear is None or self.directions is None:
+            return Contributions(nll, kl, torch.zeros_like(residual), residual)
+        whitened = self.linear(batch.x)
+        linear = whitened.square().sum(-1, keepdim=True).clamp_max(LARGEST_TERM)
+        shares = self.directions.shares(whitened, residual)
+        return Contributions(nll, kl, linear * shares, residual)
 
     def leading(self, batch: ModelInput) -> tuple[Tensor, Tensor]:
         """Return which band of each example adds most to its terms, (n, ...), from 1, and its u.
@@ -170,8 +176,13 @@ def scoring_program(
         rows = max(1, min(FEWEST_ROWS, EXAMPLE_VALUES // model.context_network.values))
     bounds = stored(centre), stored(farthest), None if folded else stored(std)
     whiten = stored(gain) if isinstance(gain, Tensor) else fuse(gain.to(device))
-    distance = None if linear is None else fuse(_folded_linear(linear, unit, shift).to(device))
-    return ScoringProgram(fuse(program), *bounds, whiten, kl_weight, distance, rows, kind)
+    distance = directions = None
+    if linear is not None:
+        distance = fuse(_folded_linear(linear, unit, shift).to(device))
+        directions = BandDirections.of(linear, device)
+    return ScoringProgram(
+        fuse(program), *bounds, whiten, kl_weight, distance, directions, rows, kind
+    )
 
 
 @isolated()
