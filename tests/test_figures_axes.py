@@ -85,3 +85,11 @@ def test_another_suffix_is_refused_in_one_line(tmp_path, name):
 
     assert "\n" not in str(refused.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_ticks_of_band_numbers_are_whole():
+    axis = SpectrumAxis.of(bands_at([None] * 5))
+
+    axes = drawn(axis, np.arange(5.0)).axes[0]
+
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ConfigError
@@ -66,6 +67,7 @@ FEW_BANDS = 32
 """Up to so many bands are marked one by one, and joined: they have no usual step."""
 GAP = 4.0
 """A step of more than so many median ones is a gap: bands were removed there."""
+BAND_NUMBER = "Band number"
 MICROMETRES_FROM = 10_000
 """Wavelengths from here on, nm, are labelled in micrometres."""
 
@@ -111,7 +113,7 @@ class SpectrumAxis:
             numbers = bands.indexes
             distinct = len(set(numbers)) == len(numbers)  # not in a stack of files
             positions = np.array(numbers if distinct else range(1, len(bands) + 1), np.float64)
-            label = "Band number"
+            label = BAND_NUMBER
         return cls(label, positions, _with_gaps(positions))
 
     @property
@@ -158,6 +160,8 @@ class SpectrumAxis:
         low, high = float(self.positions.min()), float(self.positions.max())
         margin = 0.02 * (high - low) or 0.5
         axes.set_xlim(low - margin, high + margin)
+        if self.label == BAND_NUMBER:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _with_gaps(positions: NDArray[np.float64]) -> NDArray[np.int_]:

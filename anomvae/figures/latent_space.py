@@ -62,6 +62,14 @@ def latent(
     return _drawn(sample, projection, colour, seed)
 
 
+class _Plain(LogFormatter):
+    """Labels the ticks that `LogFormatter` does, with 0.1 instead of 1e-01."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return the label of a tick."""
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
 @styled()
 def _drawn(sample: LatentSample, projection: Projection, colour: str, seed: int) -> Figure:
     figure = Figure(figsize=(5.2, 3.8))
@@ -104,8 +112,8 @@ def _by_score(
     unit = f"{sample.unit}, " if sample.unit else ""
     bar = figure.colorbar(ScalarMappable(norm, ORDERED), ax=axes)
     bar.set_label(f"Score ({unit}log scale)")
-    bar.ax.yaxis.set_major_formatter(LogFormatter())
-    bar.ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    bar.ax.yaxis.set_major_formatter(_Plain())
+    bar.ax.yaxis.set_minor_formatter(_Plain(minor_thresholds=(2, 0.5)))
 
 
 def _by_mark(axes: Axes, points: NDArray[np.float64], sample: LatentSample) -> None:
