@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label
-from support.spectra import fit, spectra
+from support.rasters import bands_of, run, write
+from support.spectra import fit, fit_scene, spectra
 
 import anomvae
 from anomvae import ObjectTarget, PixelTarget, ScoreOptions, SpectrumTarget, find_like
@@ -455,3 +456,20 @@ def test_the_command_maps_what_is_like_a_pixel(tmp_path, scene):
     summary = json.loads(result.stdout)
     assert summary["threshold"]["rule"] == "mad:5"
     assert "scene.like.anomaly.tif" in summary["files"]
+
+
+def test_the_newest_date_is_mapped_by_a_family_that_compares_dates(tmp_path):
+    rng = np.random.default_rng(3)
+    block = rng.normal(5, 1, (3, 24, 26, 4)).astype("float32")
+    fitted = fit_scene(block, model={"family": "sequential"}, training={"max_steps": 5})
+    fitted.save(tmp_path / "m.safetensors")
+    days = [f"day_2024-06-0{day}.tif" for day in (1, 2, 3)]
+    for name, date in zip(days, block, strict=True):
+        write(tmp_path / name, np.moveaxis(date, -1, 0), nodata=np.nan)
+    model = "-m", tmp_path / "m.safetensors", "-o", tmp_path / "out", "--at", "5,6"
+
+    ran = run("like", *(tmp_path / name for name in days), *model)
+
+    assert ran.code == 0, ran.err
+    ace = bands_of(tmp_path / "out" / "day_2024-06-03.like.anomaly.tif")[0]
+    assert ace[5, 6] == pytest.approx(1, abs=1e-5)

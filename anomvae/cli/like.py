@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.scene_arg
+@options.scenes_arg
 @model_opt
 @at_opt
 @object_opt
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 )
 @options.pixel_options
 @options.radiometry_opt
+@options.dates_opt
 @options.min_area_opt
 @options.top_opt
 @options.p_values_opt
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 @options.access_options
 @options.verbose_opt
 def like(  # noqa: PLR0913 - one argument per option
-    scene: str,
+    scenes: tuple[str, ...],
     model: str,
     at: tuple[int, int] | None,
     number: int | None,
@@ -62,6 +63,7 @@ def like(  # noqa: PLR0913 - one argument per option
     scale: float,
     folder: str,
     rule: str | None,
+    dates: str,
     min_area: int,
     top: int | None,
     p_values: bool,
@@ -71,9 +73,10 @@ def like(  # noqa: PLR0913 - one argument per option
     device: str | None,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
-    """Find more like this: map what in SCENE is like a pixel, an object or a spectrum.
+    """Find more like this: map what in SCENES is like a pixel, an object or a spectrum.
 
-    Give one of --at, --object with --results, and --spectrum.  The map, <scene>.like.anomaly.tif,
+    SCENES is one scene, or its dates for a family that compares them: the newest is mapped.  Give
+    one of --at, --object with --results, and --spectrum.  The map, <scene>.like.anomaly.tif,
     has the layers ace (adaptive coherence estimator, 0 to 1, the score) and matched_filter (1: the
     target fills the pixel), by the covariance that the model has learnt.  Flags, objects, quick
     look and summary are those of anomvae score.
@@ -89,15 +92,20 @@ def like(  # noqa: PLR0913 - one argument per option
 
     from ..detector import Detector
     from ..explaining import find_like
+    from ..fitting import require_compared
     from ..mapping import ScoreOptions
-    from ..raster import Scene, Selection
+    from ..raster import Selection, scenes_of
 
     found = ScoreOptions(min_area=min_area, top=top, p_values=p_values, overwrite=overwrite)
     with options.progress_bar() as progress:
         detector = Detector.load(model, device=device)
-        closed = Scene.selected(scene, Selection(**chosen))
+        compares = detector.compares_dates
+        require_compared(dates, compares_dates=compares, family=detector.card.family)
+        closed = scenes_of(scenes, Selection(dates=dates, **chosen), one_site=compares)
+        if len(closed) != 1:
+            raise click.UsageError(f"{len(closed)} scenes are given, and one is mapped.")
         result = find_like(
-            detector, closed, target, folder, found, threshold=rule, progress=progress
+            detector, closed[0], target, folder, found, threshold=rule, progress=progress
         )
     echo(result_line(result, found, as_json=as_json))
     if fail_on_anomaly and result.flagged:
