@@ -292,3 +292,17 @@ def test_bands_and_covariates_are_those_of_the_detector_or_refused(files):
         block_of(everything(files, covariates=["day"]), bands, covariates)
     with pytest.raises(CovariateMismatch, match="trained without any"):
         block_of(everything(files), bands, ())
+
+
+def test_what_a_side_car_states_of_a_band_is_part_of_the_identity_of_a_scene(tmp_path):
+    path = make(tmp_path / "a.tif", ramp())
+    found = []
+
+    for scale in (1, 2):
+        band = f'<PAMRasterBand band="1"><Scale>{scale}</Scale></PAMRasterBand>'
+        (tmp_path / "a.tif.aux.xml").write_text(f"<PAMDataset>{band}</PAMDataset>")
+        with Scene.of(path).open() as opened:
+            found.append(opened.files[0])
+
+    assert found[0].sample == found[1].sample
+    assert found[0].header != found[1].header

@@ -105,8 +105,9 @@ class Dataset(ABC):
         """Identities of the files that the pixels come from, and what is read from them."""
         with self.describing():
             sources = self.sources
-            header = self.georeference.facts, self.bands, *self.header, self.types
-        digest = hashlib.sha256(repr(header).encode()).hexdigest()[:16]
+            facts, rest = repr(self.georeference.facts), (*self.header, self.types)
+            header = ", ".join([facts, self.bands.digested, *map(repr, rest)])
+        digest = hashlib.sha256(f"({header})".encode()).hexdigest()[:16]
         if not sources:  # it lies in memory
             return (FileIdentity(self.name, header=digest),)
         first, *others = identify_content(sources)
