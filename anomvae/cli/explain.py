@@ -62,7 +62,9 @@ def explain(  # noqa: PLR0913 - one argument per option
     object all numbers are means over its pixels.
 
     Contributions of bands and units add up to the score.  A whitened residual is in units of the
-    noise; its square is the share of its band (corr-max, Garthwaite & Koch 2016).
+    noise; its square is the share of its band in the reconstruction term (corr-max, Garthwaite &
+    Koch 2016).  Bands share the linear term by what it loses when the most outlying of them are
+    replaced by their expectation given the others, so the largest residual need not add most.
 
     \b
     Examples:
