@@ -228,6 +228,7 @@ def test_pixels_of_equal_codes_are_spread_so_that_their_number_shows():
         ({}, "umap", "score", "give pca or tsne"),
         ({}, "pca", "hue", "give score, mark or scene"),
         ({"codes": np.zeros((80, 1))}, "pca", "score", "one latent unit"),
+        ({"codes": np.full((80, 2), 0.3)}, "tsne", "score", "All 80 codes are equal"),
         ({"scene_names": ("a",) * 8}, "pca", "scene", "8 scenes cannot be drawn apart"),
     ],
 )

@@ -109,6 +109,7 @@ def test_generate_and_interpolate_write_tables_with_wavelengths(tmp_path, scene,
         (("--like", "SCENE", "--context-of", "SCENE", "--at", "3,4"), 2, ["Give one of them"]),
         (("--like", "SCENE"), 2, ["belong together"]),
         (("--at", "3,4"), 2, ["belong together"]),
+        (("--mask", "SCENE"), 2, ["no scene", "leave them out"]),
         (("--like", "SCENE", "--at", "999,4"), 2, ["999,4 lies outside"]),
         (("--like", "none.tif", "--at", "3,4"), 3, ["none.tif"]),
         (("--context-of", "SCENE", "--at", "3,4"), 2, ["is given no context"]),
@@ -143,6 +144,10 @@ def test_interpolate_refuses_what_is_impossible(tmp_path, scene, model):
     refused(run(*command, "--to", "8,9", "--steps", 1), 2, "steps = 1", "from 2")
     refused(run(*command, "--to", "8,999"), 2, "8,999 lies outside")
     refused(run(*command, "--to", "8,9", "--picture", tmp_path / "a.gif"), 2, "does not end in")
+    (tmp_path / "link.png").symlink_to(tmp_path / "same.png")
+    same = (*command, "--to", "8,9", "-o", tmp_path / "same.png")
+    refused(run(*same, "--picture", tmp_path / "link.png"), 2, "two results")
+    assert not (tmp_path / "same.png").exists()
     out.write_text("mine")
     refused(run(*command, "--to", "8,9"), 3, "exists", "--overwrite")
     assert out.read_text() == "mine"

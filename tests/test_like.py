@@ -303,6 +303,8 @@ def test_a_narrow_line_is_spread_over_the_width_of_a_band():
         "wavelength (um),value\n{1}",
         "{1}",
         "band,wavelength_nm,paint\n{3}",
+        '"band","wavelength_nm","paint"\n{3}',
+        '"wavelength_nm","paint"\n{4}',
     ],
 )
 def test_csv_is_read_in_its_units(tmp_path, text):
@@ -312,6 +314,7 @@ def test_csv_is_read_in_its_units(tmp_path, text):
         [f"{at / 1000}\t{value}" for at, value in pairs],
         [f"{at} {100 * value}" for at, value in pairs],
         [f"b{at},{at},{value}" for at, value in pairs],
+        [f'"{at}","{value}"' for at, value in pairs],
     )
     path = tmp_path / "paint.csv"
     path.write_text(text.format(*map("\n".join, lines)) + "\n")
@@ -372,6 +375,19 @@ def test_of_several_spectra_one_is_chosen(tmp_path):
         LibrarySpectrum.read(path)
     with pytest.raises(ConfigError, match=r"no spectrum 'bleu'\. Did you mean 'blue'"):
         LibrarySpectrum.read(path, "bleu")
+    with pytest.raises(ConfigError, match=r"2 spectra of the name 'red'.* name of its own"):
+        LibrarySpectrum.read(library(tmp_path, CENTRES, [PAINT, PAINT], ("red", "red")), "red")
+
+
+@pytest.mark.parametrize(("value", "scale"), [(1e300, 1.0), (1.0, 1e300), (1.0, np.nan)])
+def test_a_target_that_float32_cannot_hold_is_refused(tmp_path, scene, value, scale):
+    table = tmp_path / "paint.csv"
+    table.write_text("".join(f"{at},{value}\n" for at in CENTRES))
+
+    with pytest.raises(ConfigError, match=r"times .* no numbers of float32\. Check"):
+        find_like(detector(), scene, SpectrumTarget(table, scale=scale), tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -398,6 +414,8 @@ def test_a_library_that_cannot_be_read_is_refused(tmp_path, change, problem):
         ("wavelength_nm,value\n500,0.1\n600\n", "row 3 has no two numbers"),
         ("0.5,0.1\n2000,0.2\n", "the unit of its wavelengths is not clear"),
         ("band,wavelength_nm,paint\nB1,,0.2\n", "has no wavelengths"),
+        ("500,0.1\n", r"has 1 values .* Give a spectrum over"),
+        (f"wavelength,{'a' * 200_000}\n500,0.1\n", "field larger than field limit"),
     ],
 )
 def test_a_table_that_is_no_spectrum_is_refused(tmp_path, text, problem):

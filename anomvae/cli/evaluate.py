@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -125,8 +124,7 @@ def _require_outputs(
         from ..figures.axes import require_format
 
         require_format(curves)
-    if out is not None and curves is not None and Path(out).absolute() == Path(curves).absolute():
-        raise click.UsageError(f"-o and --curves both name {out}. Give each a file of its own.")
+    options.require_apart(out, curves)
     for path in (out, curves):
         if path is not None:
             options.require_writable(path, overwrite, read)

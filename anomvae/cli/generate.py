@@ -61,10 +61,16 @@ def generate(  # noqa: PLR0913 - one argument per option
         anomvae generate -m fields.safetensors --context-of scene.tif --at 120,45 -o spectra.csv
     """
     from ..detector import Detector
+    from ..errors import ConfigError
     from ..explaining import generate as generated
     from ..raster import Selection
 
     select = Selection(**chosen)
+    if not (like or context_of) and select != Selection(dates="", access=select.access):
+        raise ConfigError(
+            "Options of a scene, such as --mask or --dates, are given, and no scene. Give one "
+            "(--like or --context-of), or leave them out."
+        )
     options.require_writable(out, overwrite, [model, *like, *context_of, *select.files])
     detector = Detector.load(model, device=device)
     table = generated(

@@ -58,6 +58,7 @@ def interpolate(  # noqa: PLR0913 - one argument per option
     from ..raster import Selection
 
     select = Selection(**chosen)
+    options.require_apart(out, picture)
     for path in filter(None, (out, picture)):
         options.require_writable(path, overwrite, [*scenes, model, *select.files])
     detector = Detector.load(model, device=device)

@@ -238,6 +238,18 @@ def resolved(config: str, settings: tuple[str, ...], **values: str | None) -> Co
     return resolve_config(config, [*settings, *given]).config
 
 
+def require_apart(*paths: str | None) -> None:
+    """Require that each result of a command is a file of its own, however its name is written."""
+    from ..errors import ConfigError
+
+    files = [os.path.realpath(path) for path in paths if path is not None]
+    if len(set(files)) < len(files):
+        raise ConfigError(
+            f"{paths[0]} is to hold two results, of which one would replace the other. Give each a "
+            f"file of its own."
+        )
+
+
 def require_writable(path: str, overwrite: bool, read: Iterable[PathText | None]) -> None:
     """Require before the work that its result can be written, and replaces no file that is read.
 

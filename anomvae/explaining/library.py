@@ -86,10 +86,13 @@ class LibrarySpectrum:
         known = np.flatnonzero(np.isfinite(values) & (values > DELETED))
         order = known[np.argsort(library.wavelengths[known], kind="stable")]
         if len(order) < 2:
-            raise FileError(f"{file} has {len(order)} values of {library.names[chosen]!r:.80}.")
+            raise FileError(
+                f"{file} has {len(order)} values of {library.names[chosen]!r:.80}, and bands lie "
+                f"between at least 2. Give a spectrum over the wavelengths of the bands."
+            )
         return cls(library.names[chosen], library.wavelengths[order], values[order])
 
-    def measured_by(self, bands: Bands) -> NDArray[np.float32]:
+    def measured_by(self, bands: Bands) -> Array:
         """Return what bands measure of the spectrum, (band,).
 
         Raises
@@ -111,7 +114,7 @@ class LibrarySpectrum:
                 f"{len(beyond)} of {len(bands)} bands of the model lie beyond: {listed(beyond)}. "
                 f"Give a spectrum of all their wavelengths."
             )
-        return np.array([self._at(band) for band in bands], np.float32)
+        return np.array([self._at(band) for band in bands])
 
     def _at(self, band: Band) -> float:
         centre = band.wavelength or 0.0
@@ -150,6 +153,11 @@ def _chosen(names: tuple[str, ...], name: str | None, file: str) -> int:
         )
     if name not in names:
         raise ConfigError(f"{file} has no spectrum {name!r:.80}. {hint(name, names)}")
+    if names.count(name) > 1:
+        raise ConfigError(
+            f"{file} has {names.count(name)} spectra of the name {name!r:.80}, and one is "
+            f"expected. Give each a name of its own in the file."
+        )
     return names.index(name)
 
 
@@ -160,12 +168,14 @@ def _of_csv(file: str) -> Library:
         why = error.strerror or str(error)
         raise FileError(f"{file} cannot be read ({why}). Check the path.") from error
     except DocumentError as error:
-        raise FileError(f"{file} is no table of spectra: {one_line(str(error))}.") from error
-    if text.lstrip().startswith(HEADER[0] + ","):
+        raise FileError(
+            f"{file} is no table of spectra: {one_line(str(error))}. Save it as CSV in UTF-8."
+        ) from error
+    if text.lstrip().replace('"', "", 2).startswith(HEADER[0] + ","):
         return _of_table(SpectraTable.read(file), file)
     try:
         return _of_columns(text, Path(file).stem)
-    except DocumentError as error:
+    except (DocumentError, csv.Error) as error:
         raise FileError(
             f"{file} is no spectrum: {one_line(str(error))}. Give CSV of two columns, wavelength "
             f"and value, with the unit of wavelengths in the first row, as in wavelength_nm,value."
@@ -183,7 +193,11 @@ def _of_table(table: SpectraTable, file: str) -> Library:
 def _of_columns(text: str, name: str) -> Library:
     """Read two columns of numbers, with a row of titles or without."""
     lines = [line.strip() for line in text.splitlines()]
-    rows = [SPACES.split(line) for line in lines if line and not line.startswith("#")]
+    rows = [
+        SPACES.split(line.replace('"', ""))  # which R writes around titles, others around all
+        for line in lines
+        if line and not line.startswith("#")
+    ]
     numbers = [[number_of(cell) for cell in row if cell] for row in rows]
     titles = 0
     while titles < len(numbers) and None in numbers[titles]:

@@ -45,7 +45,7 @@ def project(
     Raises
     ------
     ConfigError
-        When the method is unknown, or there are too few units.
+        When the method is unknown, there are too few units, or t-SNE is given equal codes.
 
     Examples
     --------
@@ -79,6 +79,11 @@ def _tsne(codes: NDArray[np.float64], seed: int) -> Projection:
     from sklearn.manifold import TSNE as Embedding
     from threadpoolctl import threadpool_limits
 
+    if not np.ptp(codes.astype(np.float32), axis=0).any():  # scikit-learn crashes on NaN
+        raise ConfigError(
+            f"All {len(codes)} codes are equal, and t-SNE places codes by their differences. "
+            f"Choose pca, or give scenes that vary."
+        )
     perplexity = min(PERPLEXITY, (len(codes) - 1) / 3)
     with threadpool_limits(1):  # sums of several threads have other bits each time
         embedding = Embedding(perplexity=perplexity, init="pca", random_state=seed % 2**32)

@@ -95,8 +95,17 @@ class SpectrumTarget:
         return f"spectrum {file}" if self.choice is None else f"spectrum {self.choice} of {file}"
 
     def spectrum(self, detector: Detector, opened: OpenScene) -> Spectrum:
-        """Read and resample the spectrum; raises as `LibrarySpectrum` does."""
+        """Read and resample the spectrum.
+
+        Raises as `LibrarySpectrum` does, and `ConfigError` if float32 cannot hold its values.
+        """
         read = LibrarySpectrum.read(self.path, self.choice)
-        values = (read.measured_by(detector.bands) * self.scale).astype(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            values = (read.measured_by(detector.bands) * self.scale).astype(np.float32)
+        if not np.isfinite(values).all():
+            raise ConfigError(
+                f"The target, {self.name}, times {self.scale:g} has values that are no numbers of "
+                f"float32. Check the values of the file, and the factor (--scale)."
+            )
         warn_of_unit(values, self.name, float(detector.band_quantiles[-2].max()))
         return values

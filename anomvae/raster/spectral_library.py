@@ -54,7 +54,8 @@ def read_library(path: str) -> Library:
     stored = _content(path)[start : start + samples * lines * dtype.itemsize]
     if len(stored) < samples * lines * dtype.itemsize:
         raise _unfit(path, f"it is shorter than {lines} spectra of {samples} values")
-    values = np.frombuffer(stored, dtype).reshape(lines, samples).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of signalling NaN, as in a file of another byte order
+        values = np.frombuffer(stored, dtype).reshape(lines, samples).astype(np.float64)
     values[values == header.nodata] = np.nan
     names = [name.strip() for name in header.text("spectra_names").split(",")]
     if len(names) != lines or not all(names):
