@@ -130,6 +130,16 @@ def test_pixels_of_the_same_code_are_in_the_order_of_their_spectra(tmp_path):
     assert spectral[0] == pytest.approx(np.linalg.norm(apart @ noise), rel=1e-4)
 
 
+def test_a_scene_without_normal_pixels_has_no_neighbours(tmp_path):
+    path = write(tmp_path / "scene.tif", land(seed=1))
+    detector = trained().with_threshold(parse_rule("fixed:1e-6"), NORMAL)
+
+    explanation = explain(detector, path, (20, 20))
+
+    assert explanation.anomalous
+    assert explanation.neighbours == ()
+
+
 def test_neighbours_are_located_where_the_scene_is(tmp_path):
     values = land(seed=1)
     utm = write(tmp_path / "utm.tif", values)

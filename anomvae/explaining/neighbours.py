@@ -102,6 +102,8 @@ def nearest(
     count: int,
 ) -> tuple[NormalPixel, ...]:
     """Return ``count`` pixels, those nearest to a code (latent,) first, then a spectrum (band,)."""
+    if not len(normal.codes):
+        return ()
     apart = _lengths((normal.codes - code) @ _whitening(normal.codes))
     scaled = (normal.spectra - spectrum) / detector.scaler.std
     spectral = _lengths(detector.noise.whiten(scaled))
