@@ -265,6 +265,11 @@ def test_the_command_prints_terms_bands_units_and_neighbours(on_disk):
         (["--object", "1", "--results", "none"], 3, "none"),
         (["--at", "5,5", "-o", "why.jpg"], 2, "does not end in .png"),
         (["--at", "5,5", "-o", "model.png"], 3, "Give --overwrite"),
+        (
+            ["--at", "5,5", "--mask", "model.png", "-o", "model.png", "--overwrite"],
+            2,
+            "model.png is read for this",
+        ),
     ],
 )
 def test_what_cannot_be_explained_is_refused_in_one_line(

@@ -78,17 +78,16 @@ def explain(  # noqa: PLR0913 - one argument per option
     from ..raster import Selection, scenes_of
 
     _require_target(at, number, results)
+    select = Selection(dates=dates, **chosen)
     if picture is not None:
         from ..figures.axes import require_format
 
         require_format(picture)
-        options.require_writable(picture, overwrite, [*scenes, model])
+        options.require_writable(picture, overwrite, [*scenes, model, *select.files])
     with options.progress_bar() as progress:
         detector = Detector.load(model, device=device)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
-        closed = scenes_of(
-            scenes, Selection(dates=dates, **chosen), one_site=detector.compares_dates
-        )
+        closed = scenes_of(scenes, select, one_site=detector.compares_dates)
         if len(closed) != 1:
             raise click.UsageError(f"{len(closed)} scenes are given, and one is explained.")
         explanation = explained_by(
