@@ -1,7 +1,7 @@
 """Rasters to measure speed with: made once, kept in a folder, the same on every machine.
 
 Each is like those of archives: a tiled DEFLATE GeoTIFF of uint16, reflectance times 10,000, of
-smooth mixtures of five materials with noise, and a small object of a sixth material in each block.
+smooth mixtures of five materials with noise, and small objects of a sixth material in each block.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from anomvae.files import staging
 BLOCK = 512
 MATERIALS = 5
 NOISE = 60  # of 10,000
-OBJECT = 3  # pixels a side; one in every block
+OBJECT = 3  # pixels a side
+SCATTERED = 105  # objects of a block: 0.5 % of its pixels
 COMPRESSION = {"compress": "DEFLATE", "predictor": 2, "zlevel": 6}
 
 
@@ -32,11 +33,20 @@ class Scene:
     """Number of bands."""
     megapixels: float
     """Millions of pixels, nearly."""
+    scattered: bool = False
+    """Whether many objects are scattered over each block; otherwise it has one, at its corner."""
 
     @property
     def name(self) -> str:
         """Its name in tables."""
-        return f"{self.bands} bands, {self.megapixels:g} Mpixel"
+        more = ", scattered objects" if self.scattered else ""
+        return f"{self.bands} bands, {self.megapixels:g} Mpixel{more}"
+
+    @property
+    def stem(self) -> str:
+        """The stem of its file."""
+        more = "-scattered" if self.scattered else ""
+        return f"{self.bands}-bands-{self.megapixels:g}-mpixel{more}"
 
     @property
     def side(self) -> int:
@@ -55,7 +65,7 @@ class Scene:
 
     def made(self, folder: Path) -> Path:
         """Return the path of the file in a folder; write it if it is absent."""
-        name = f"{self.bands}-bands-{self.megapixels:g}-mpixel.tif"
+        name = f"{self.stem}.tif"
         if not (folder / name).exists():
             with staging(folder, name) as stage:
                 self._write(stage.path(name))
@@ -84,6 +94,8 @@ class Scene:
                     size = min(BLOCK, self.side - row), min(BLOCK, self.side - col)
                     window = (row, row + size[0]), (col, col + size[1])
                     values = block((row, col), size, self.bands)
+                    if self.scattered:
+                        scatter(values, row + col)
                     dataset.write(np.moveaxis(values, -1, 0), window=window)
 
 
@@ -101,6 +113,14 @@ def block(corner: tuple[int, int], size: tuple[int, int], bands: int) -> NDArray
     values += NOISE * rng.standard_normal(values.shape, np.float32)
     values[: min(OBJECT, size[0]), : min(OBJECT, size[1])] = spectra(bands)[MATERIALS]
     return np.asarray(values.clip(1, 65_535), np.uint16)
+
+
+def scatter(values: NDArray[np.uint16], seed: int) -> None:
+    """Plant small objects in a block, axes (row, col, band), some of which touch."""
+    rng, material = np.random.default_rng(seed), spectra(values.shape[-1])[MATERIALS]
+    for row, col, more in rng.integers(0, (*values.shape[:2], 2), (SCATTERED, 3)):
+        part = values[row : row + OBJECT + more, col : col + OBJECT + more]
+        part[:] = material + NOISE * rng.standard_normal(part.shape)
 
 
 def spectra(bands: int) -> NDArray[np.float32]:

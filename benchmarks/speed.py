@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import click
 import numpy as np
@@ -43,6 +44,11 @@ from benchmarks.speedarrays import array_contenders, read_pixels
 from benchmarks.speedtables import SCORE_TILE, TINY, Timing, Timings, markdown
 from benchmarks.stopwatch import Usage
 
+EXPLANATIONS = (
+    "score, nothing explained",
+    "score, objects explained",
+    "score --explain, objects too",
+)
 TRAINED_ON = inputs.Scene(12, 1)
 
 
@@ -84,10 +90,12 @@ class Bench:
         Simulated scenes have few patterns: the threshold of another scene flags a quarter of their
         pixels, and labelling objects then takes longer than scoring.
         """
-        path = self.folder / f"{scene.bands}-bands-{scene.megapixels:g}-{config}.safetensors"
+        path = self.folder / f"{scene.stem}-{config}.safetensors"
         if not path.exists():
-            detector = Detector.load(self.model(scene.bands, config=config))
-            anomvae.refit_threshold(detector, [scene.made(self.folder)], "quantile:0.01").save(path)
+            detector, rule = Detector.load(self.model(scene.bands, config=config)), "quantile:0.01"
+            if scene.scattered:
+                rule = "quantile:0.005"  # the part that its objects take
+            anomvae.refit_threshold(detector, [scene.made(self.folder)], rule).save(path)
         return path
 
 
@@ -215,6 +223,32 @@ def _to_new_file(words: list[str | Path], folder: Path, run: int) -> list[str | 
     return [*words, "-o", folder / f"{run}.tif"]
 
 
+def measure_explanations(bench: Bench) -> None:
+    """Measure what explaining many scattered objects, and every pixel, adds to scoring."""
+    for one in bench.scenes:
+        scene = replace(one, scattered=True)
+        detector, path = Detector.load(bench.fitted(scene)), scene.made(bench.folder)
+        works = [
+            partial(_score_unexplained, path, detector),
+            partial(_score_anew, path, detector),
+            partial(_score_anew, path, detector, explain=True),
+        ]
+        usages = stopwatch.in_turns(works, 1, bench.repeats)
+        for label, usage in zip(EXPLANATIONS, usages, strict=True):
+            bench.add(label, scene, scene.pixels, usage)
+
+
+def _score_anew(path: Path, detector: Detector, *, explain: bool = False) -> None:
+    with tempfile.TemporaryDirectory(dir=path.parent) as out:
+        anomvae.score_scene(detector, path, out, ScoreOptions(explain=explain))
+
+
+def _score_unexplained(path: Path, detector: Detector) -> None:
+    """Score without explaining objects, which no option leaves out."""
+    with mock.patch("anomvae.mapping.object_explanations.explainer_of", return_value=None):
+        _score_anew(path, detector)
+
+
 def measure_start(bench: Bench) -> None:
     """Measure the start: score a tiny scene."""
     measure_command(replace(bench, scenes=(inputs.Scene(*TINY),)))
@@ -250,6 +284,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "start": measure_start,
     "score": measure_command,
     "layers": measure_layers,
+    "explanations": measure_explanations,
     "workers": measure_workers,
     "training": measure_training,
 }

@@ -12,7 +12,7 @@ from support.scorers import Neighbours
 
 from anomvae.errors import ConfigError, FileError, GridMismatch
 from anomvae.mapping import find_object, rethreshold, score_scene
-from anomvae.objects import pixels_of, read_objects
+from anomvae.objects import pixels_of, pixels_of_small, read_objects
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import shape_of
 from anomvae.raster import open_raster
@@ -57,6 +57,32 @@ def test_the_pixels_of_an_object_are_those_connected_to_its_peak(shape, share, s
         slice(cols.min(), cols.max() + 1),
     )
     assert found.area_px == len(rows)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    share=st.sampled_from([0.02, 0.1, 0.3, 0.5]),
+    seed=st.integers(0, 2**32),
+)
+def test_small_objects_found_together_are_those_found_alone(shape, share, seed):
+    flags = np.random.default_rng(seed).random(shape) < share
+    numbers, count = label(flags, EIGHT)
+    peaks = np.array([np.argwhere(numbers == each)[-1] for each in range(1, count + 1)])
+    peaks = peaks.reshape(-1, 2)[::2]  # not every object is listed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("anomvae.objects.membership.TOGETHER", (20, 33))
+        patch.setattr("anomvae.objects.membership.SMALL", 12)
+        places, owners = pixels_of_small(lambda window: flags[window], peaks, shape)
+
+    assert len(set(places.tolist())) == len(places)
+    for owner, (row, col) in enumerate(peaks.tolist()):
+        alone = np.flatnonzero(component(flags, (row, col)))
+        within = row // 20 == (alone // shape[1]) // 20, col // 33 == (alone % shape[1]) // 33
+        if owner in owners:
+            np.testing.assert_array_equal(np.sort(places[owners == owner]), alone)
+        else:
+            assert len(alone) > 12 or not np.all(within)
 
 
 def test_an_object_beyond_the_limit_is_found_around_its_peak_only():

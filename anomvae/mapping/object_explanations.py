@@ -8,18 +8,20 @@ not the scene.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import Detector
-from ..objects import Explain, Explanations, pixels_of
+from ..objects import Explain, Explanations, pixels_of, pixels_of_small
 from ..objects.surroundings import FARTHEST, annulus_of
-from ..parallel import Progress, quiet
-from ..pixels.tiling import Window, fitting_size, tile_at, tiles
-from ..pixels.views import where_newest
+from ..parallel import Progress, ahead, quiet
+from ..pixels.tiling import Tile, Window, fitting_size, tile_at, tiles
+from ..pixels.views import Block, where_newest
 from ..raster import OpenScene
 from .flagging import report
 from .object_sums import Batch, Numbers, ObjectSums
@@ -117,65 +119,91 @@ class ObjectExplainer:
             text = "%s: the %d strongest of %d objects are explained"
             log.info(text, self.opened.name, count, len(peaks))
         sums = ObjectSums(self.detector, count)
-        for batch in _joined(self._batches(members, sums)):
-            sums.add(batch)
+        with closing(self._batches(members, sums)) as batches:
+            for batch in _joined(batches):
+                sums.add(batch)
         return Explanations(bands, count, map(sums.explanation, range(count)))
 
     def _members(self, peaks: Numbers) -> tuple[Members, int]:
         """Return the pixels of the first objects, and how many these are."""
-        shape = self.opened.grid.shape
-        places, owners, total = [np.empty(0, np.int64)], [np.empty(0, np.int64)], 0
-        for owner, (row, col) in enumerate(peaks.tolist()):
-            found = pixels_of(self.flagged, (row, col), shape)
-            total += found.area_px
+        place, owner = pixels_of_small(self.flagged, peaks, self.opened.grid.shape)
+        areas = np.bincount(owner, minlength=len(peaks))
+        places, owners, total, count = [place], [owner], 0, len(peaks)
+        for number, (row, col) in enumerate(peaks.tolist()):
+            if not areas[number]:
+                places.append(self._places(row, col))
+                owners.append(np.full(len(places[-1]), number))
+            total += areas[number] or len(places[-1])
             if total > MOST_PIXELS:
+                count = number
                 break
-            rows, cols = np.nonzero(found.mask)
-            first_row, first_col = (part.start for part in found.window)
-            places.append((rows + first_row) * shape[1] + cols + first_col)
-            owners.append(np.full(len(rows), owner))
-        place, owner_of = np.concatenate(places), np.concatenate(owners)
+        place, owner = np.concatenate(places), np.concatenate(owners)
         order = np.argsort(place)
-        return Members(place[order], owner_of[order], shape[1]), len(places) - 1
+        order = order[owner[order] < count]
+        return Members(place[order], owner[order], self.opened.grid.shape[1]), count
 
-    def _batches(self, members: Members, sums: ObjectSums) -> Iterator[Batch]:
-        """Read the windows that hold objects; add up the annuli, and yield the pixels."""
+    def _places(self, row: int, col: int) -> Numbers:
+        """Return the numbers of the pixels of the object at a peak."""
         shape = self.opened.grid.shape
-        for keep in self._windows():
-            around = tile_at(keep, shape, FARTHEST)
-            objects = members.within(around.read)
-            if objects.any():
-                annuli = annulus_of(objects)[around.inner]
-                annuli[self.flagged(keep)] = 0
-                yield self._batch(keep, objects[around.inner], annuli, sums)
-            report(self.progress, "explain", keep, shape)
+        found = pixels_of(self.flagged, (row, col), shape)
+        rows, cols = np.nonzero(found.mask)
+        first_row, first_col = (part.start for part in found.window)
+        return np.asarray((rows + first_row) * shape[1] + cols + first_col)
 
-    def _windows(self) -> Iterator[Window]:
+    def _batches(self, members: Members, sums: ObjectSums) -> Generator[Batch, None, None]:
+        """Read the windows that hold objects; add up the annuli, and yield the pixels."""
+        with closing(ahead(self._read, self._parts(members))) as parts:
+            for part in parts:
+                yield self._batch(part, sums)
+
+    def _parts(self, members: Members) -> Iterator[tuple[Tile, NDArray[np.int32]]]:
+        """Yield each window near objects, with the halo of annuli, and the objects that it reads.
+
+        These are numbered from 1, 0 = none, axes (row, col).
+        """
         shape, block = self.opened.grid.shape, self.opened.block_shape
         size = fitting_size(shape, block, self.opened.values_per_pixel, WINDOW_BYTES)
-        return (tile.keep for tile in tiles(shape, size))
+        for around in tiles(shape, size, FARTHEST):
+            objects = members.within(around.read)
+            if objects.any():
+                yield around, objects
+            report(self.progress, "explain", around.keep, shape)
 
-    def _batch(
-        self,
-        keep: Window,
-        objects: NDArray[np.int32],
-        annuli: NDArray[np.int32],
-        sums: ObjectSums,
-    ) -> Batch:
-        detector, shape = self.detector, self.opened.grid.shape
-        tile = tile_at(keep, shape, detector.view.radius)
-        block = self.opened.read(tile.read)
+    def _read(self, part: tuple[Tile, NDArray[np.int32]]) -> Neighbourhood:
+        """Read a window, with the halo of the detector."""
+        around, objects = part
+        radius = self.detector.view.radius
+        tile = tile_at(around.keep, self.opened.grid.shape, radius)
+        return Neighbourhood(tile, around, objects, self.opened.read(tile.read))
+
+    def _batch(self, part: Neighbourhood, sums: ObjectSums) -> Batch:
+        detector, (tile, around, numbers, block) = self.detector, part
+        annuli, objects = annulus_of(numbers)[around.inner], numbers[around.inner]
+        annuli[self.flagged(tile.keep)] = 0
         spectra = block[-1][tile.inner][..., : len(detector.bands)]
-        around = annuli > 0
-        sums.add_annuli(annuli[around].astype(np.int64) - 1, spectra[around])
+        near = annuli > 0
+        sums.add_annuli(annuli[near].astype(np.int64) - 1, spectra[near])
         only = where_newest(detector.view, block, tile.inner, objects > 0)
         inside = only[-1][tile.inner]
         return Batch(
             objects[inside].astype(np.int64) - 1,
             np.asarray(detector.view.split(block, only)[:]),
             spectra[inside],
-            None if detector.card.weighting is None else self.scores(keep)[inside],
+            None if detector.card.weighting is None else self.scores(tile.keep)[inside],
         )
+
+
+class Neighbourhood(NamedTuple):
+    """A window of the scene, read."""
+
+    tile: Tile
+    """Its pixels, with the halo of the detector."""
+    around: Tile
+    """The same with the halo of annuli."""
+    objects: NDArray[np.int32]
+    """The number of the object of each pixel of ``around``, from 1; 0 = none."""
+    block: Block
+    """The pixels of ``tile``, axes (time, row, col, value)."""
 
 
 def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:

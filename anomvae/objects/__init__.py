@@ -18,7 +18,7 @@ from .items import (
     read_objects,
     read_strongest_objects,
 )
-from .membership import Membership, pixels_of
+from .membership import Membership, pixels_of, pixels_of_small
 from .ranking import Listing
 from .strips import ScoredTile
 
@@ -36,6 +36,7 @@ __all__ = [
     "mean_pixel_area",
     "objects_digest",
     "pixels_of",
+    "pixels_of_small",
     "read_object",
     "read_objects",
     "read_strongest_objects",

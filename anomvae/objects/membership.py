@@ -12,14 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.tiling import Window, shape_of, tile_at
+from ..pixels.tiling import Window, shape_of, tile_at, tiles
 
 Flags = NDArray[np.bool_]
+Numbers = NDArray[np.int64]
 
 NEAR = 16
 """Pixels on each side of the peak that are searched first."""
 MOST_PIXELS = 2**20
 """Pixels of the largest window that is searched."""
+
+SMALL = 128
+"""Most pixels of an object that is found together with others: `pixels_of` finds it whole, too."""
+TOGETHER = (512, 2048)
+"""Rows and columns that are searched for small objects at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +80,69 @@ def pixels_of(
         window = wider
 
 
-def _component(flags: Flags, row: int, col: int) -> Flags:
-    """Return the 8-connected pixels that hold a pixel."""
+def pixels_of_small(
+    flagged: Callable[[Window], Flags], peaks: Numbers, shape: tuple[int, int]
+) -> tuple[Numbers, Numbers]:
+    """Find the pixels of small objects, many at a time: faster than `pixels_of` for each.
+
+    Parameters
+    ----------
+    flagged : callable
+        Reads which pixels of a window are anomalous.
+    peaks : array of int64, axes (object, coordinate)
+        Row and column of a pixel of each object.
+    shape : tuple of int
+        Rows and columns of the scene.
+
+    Returns
+    -------
+    places, owners : arrays of int64, axes (pixel,)
+        Number of each pixel in the scene, and its object, from 0.  Objects of more than `SMALL`
+        pixels, and those at a seam of the windows that are searched, have none.
+    """
+    places, owners = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for tile in tiles(shape, TOGETHER):
+        start, stop = ([getattr(part, end) for part in tile.keep] for end in ("start", "stop"))
+        found = np.flatnonzero(((peaks >= start) & (peaks < stop)).all(axis=1))
+        if not len(found):
+            continue
+        around = tile_at(tile.keep, shape, 1)
+        labels = _labels(flagged(around.read))
+        kept = labels[tuple((peaks[found] - [part.start for part in around.read]).T)]
+        owner_of = np.full(labels.max() + 1, -1)
+        owner_of[kept] = found
+        rows, cols = np.nonzero(labels)
+        owner_of[np.bincount(labels[rows, cols], minlength=len(owner_of)) > SMALL] = -1
+        owner_of[_at_seams(labels, around.read, shape)] = -1
+        owner = owner_of[labels[rows, cols]]
+        rows, cols = rows + around.read[0].start, cols + around.read[1].start
+        places.append((rows * shape[1] + cols)[owner >= 0])
+        owners.append(owner[owner >= 0])
+    return np.concatenate(places), np.concatenate(owners)
+
+
+def _at_seams(labels: NDArray[np.int32], window: Window, shape: tuple[int, int]) -> Numbers:
+    """Return the labels, 0 too, at those sides of a window that are not sides of the scene."""
+    rows, cols = window
+    sides = (
+        (rows.start > 0, labels[0]),
+        (rows.stop < shape[0], labels[-1]),
+        (cols.start > 0, labels[:, 0]),
+        (cols.stop < shape[1], labels[:, -1]),
+    )
+    return np.concatenate([np.zeros(1, np.int64), *(side for inner, side in sides if inner)])
+
+
+def _labels(flags: Flags) -> NDArray[np.int32]:
+    """Return the number of the 8-connected object of each pixel, from 1; 0 = none."""
     from scipy.ndimage import label
 
-    labels, _ = label(flags, np.ones((3, 3)))
+    return np.asarray(label(flags, np.ones((3, 3)))[0])
+
+
+def _component(flags: Flags, row: int, col: int) -> Flags:
+    """Return the 8-connected pixels that hold a pixel."""
+    labels = _labels(flags)
     return np.asarray(labels == labels[row, col])
 
 

@@ -24,13 +24,15 @@ def annulus_of(objects: Numbers) -> Numbers:
     width, annulus = nearest.shape[1], np.zeros_like(nearest)
     steps = np.array([-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1])
     flat, front = nearest.reshape(-1), np.flatnonzero(nearest > 0)
+    most = int(nearest.max()) + 1
     for distance in range(1, FARTHEST + 1):
         place, number = (front[:, np.newaxis] + steps).ravel(), np.repeat(flat[front], len(steps))
         free = flat[place] == 0
-        place, number = place[free], number[free]
-        order = np.lexsort((number, place))
-        front, first = np.unique(place[order], return_index=True)
-        flat[front] = number[order][first]
+        pairs = np.sort(place[free] * most + number[free])  # of one place, the lowest number first
+        place, number = np.divmod(pairs, most)
+        first = np.diff(place, prepend=-1) > 0
+        front = place[first]
+        flat[front] = number[first]
         if distance >= NEAREST:
             annulus.reshape(-1)[front] = flat[front]
     return annulus[1:-1, 1:-1]
