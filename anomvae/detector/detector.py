@@ -35,7 +35,7 @@ from ..pixels.views import Block, Examples, Mask
 from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, Threshold, parse_rule
-from .batches import Array, Scores, available, require_bands
+from .batches import Array, Scores, ScoreTerms, available, require_bands
 from .explained import shares_of
 from .generation import Generator
 from .modelfile import to_bytes
@@ -108,7 +108,8 @@ class Detector(Generator):
         >>> scores.total.shape, bool((scores.total == total).all())
         ((1, 2, 3), True)
         """
-        return self._weighted(*self._split(block))[0]
+        where, examples = self._split(block)
+        return self._weighted(where, self.score_examples(examples, codes=self._weights))[0]
 
     @isolated()
     def score_explained(self, block: Block) -> tuple[Array, ...]:
@@ -118,8 +119,9 @@ class Detector(Generator):
         (`anomvae.detector.explained`), each (time, row, col).  Raises what `score` does.
         """
         where, examples = self._split(block)
-        scores, factor = self._weighted(where, examples)
-        leading = (self.view.join(plane, where) for plane in self.leading(examples))
+        terms, *bands = self.explain_examples(examples, codes=self._weights)
+        scores, factor = self._weighted(where, terms)
+        leading = (self.view.join(plane, where) for plane in bands)
         return (*scores, *leading, *shares_of(scores), *(() if factor is None else (factor,)))
 
     def _split(self, block: Block) -> tuple[Mask, Examples]:
@@ -128,10 +130,13 @@ class Detector(Generator):
         where = self.view.where(block)
         return where, self.view.split(block, where)
 
-    def _weighted(self, where: Mask, examples: Examples) -> tuple[Scores, Array | None]:
-        """Return the scores of examples at their pixels, and the factor in them; None: none."""
+    @property
+    def _weights(self) -> bool:
+        return self.card.weighting is not None
+
+    def _weighted(self, where: Mask, terms: ScoreTerms[Array]) -> tuple[Scores, Array | None]:
+        """Return the scores of terms at their pixels, and the factor in them; None: none."""
         weighting, factor = self.card.weighting, None
-        terms = self.score_examples(examples, codes=weighting is not None)
         scores = Scores.of(*(self.view.join(term, where) for term in terms[:3]))
         if weighting is not None and terms.code is not None:
             planes = [self.view.join(plane, where) for plane in np.moveaxis(terms.code, -1, 0)]

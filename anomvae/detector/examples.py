@@ -75,13 +75,22 @@ class ExampleScorer(DetectorState):
         """
         return Contributions(*self._batchwise(self._program.contributions, x))
 
-    def leading(self, x: Examples) -> tuple[Array, Array]:
-        """Return the leading band of examples (n, ..., band), and its whitened residual, (n, ...).
+    def explain_examples(
+        self, x: Examples, *, codes: bool = False
+    ) -> tuple[ScoreTerms[Array], Array, Array]:
+        """Score examples (n, ..., band), and return their leading bands and their residuals.
 
-        The band that contributes most, from 1; both NaN where none adds anything.
+        These, (n, ...), are the band that contributes most, from 1, and its whitened residual; both
+        are NaN where none adds anything.  Arguments are as for `score_examples`.
         """
-        band, residual = self._batchwise(self._program.leading, x)
-        return band, residual
+        program, keep = self._program, 4 if codes else 3
+
+        def explained(batch: ModelInput) -> Iterable[Tensor | None]:
+            terms, band, residual = program.explained_terms(batch)
+            return band, residual, *terms[:keep]
+
+        band, residual, *terms = self._batchwise(explained, x)
+        return ScoreTerms(*terms), band, residual
 
     def encode(self, x: Array) -> Array:
         """Encode examples.

@@ -72,6 +72,17 @@ class KindParts(NamedTuple):
     """Whitened residuals, (n, ..., band)."""
 
 
+class TermsAndBands(NamedTuple):
+    """The terms of examples, and what bands add to them, nats."""
+
+    terms: KindTerms
+    """The terms."""
+    reconstruction: Tensor
+    """Of each band to the reconstruction term, (n, ..., band)."""
+    residual: Tensor
+    """Whitened residuals, (n, ..., band)."""
+
+
 class Kind(ABC):
     """A kind of score, as a scoring program computes it."""
 
@@ -82,6 +93,11 @@ class Kind(ABC):
     @abstractmethod
     def parts(self, program: ScoringProgram, batch: ModelInput) -> KindParts:
         """Return what adds up to the terms of examples."""
+
+    def terms_and_bands(self, program: ScoringProgram, batch: ModelInput) -> TermsAndBands:
+        """Return the terms of examples, the same bits as `terms`, and what bands add to them."""
+        parts = self.parts(program, batch)
+        return TermsAndBands(self.terms(program, batch), parts.reconstruction, parts.residual)
 
 
 @dataclass(frozen=True)
@@ -105,10 +121,17 @@ class AtMean(Kind):
 
     def parts(self, program: ScoringProgram, batch: ModelInput) -> KindParts:
         """Return what adds up to the terms of examples."""
-        residual = program.whitened(batch, program.encode(batch))
-        nll = program.nll(residual.clone()).mul_(float(self.reconstruction))
+        _, nll, residual = self.terms_and_bands(program, batch)
         kl = program.kl_weight * self.kl * program.kl_units(batch)
         return KindParts(nll, kl, residual)
+
+    def terms_and_bands(self, program: ScoringProgram, batch: ModelInput) -> TermsAndBands:
+        """Return both from one pass through the model."""
+        code = program.encode(batch)
+        residual = program.whitened(batch, code)
+        nll = program.nll(residual.clone()) if self.reconstruction else torch.zeros_like(residual)
+        kl = program.kl_weight * code.kl if self.kl else torch.zeros_like(code.kl)
+        return TermsAndBands(KindTerms(nll.sum(-1), kl, code.z), nll, residual)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,6 +39,17 @@ from .linear_shares import BandDirections
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 EXAMPLE_VALUES = 2**25
 """Values of a layer of a context network in a batch, 128 MiB."""
+
+
+class ExplainedTerms(NamedTuple):
+    """Terms of examples, and their leading bands."""
+
+    terms: ScoreTerms[Tensor]
+    """The terms, and the codes."""
+    band: Tensor
+    """Which band adds most, (n, ...), from 1."""
+    residual: Tensor
+    """Its whitened residual, (n, ...); both are NaN where no band adds anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,25 +130,28 @@ class ScoringProgram:
     def contributions(self, batch: ModelInput) -> Contributions[Tensor]:
         """Return what each band and latent unit adds to the terms of examples."""
         nll, kl, residual = self.kind.parts(self, batch)
-        if self.linear is None or self.directions is None:
-            return Contributions(nll, kl, torch.zeros_like(residual), residual)
-        whitened = self.linear(batch.x)
-        linear = whitened.square().sum(-1, keepdim=True).clamp_max(LARGEST_TERM)
-        shares = self.directions.shares(whitened, residual)
-        return Contributions(nll, kl, linear * shares, residual)
+        return Contributions(nll, kl, self._linear_parts(batch.x, residual), residual)
 
-    def leading(self, batch: ModelInput) -> tuple[Tensor, Tensor]:
-        """Return which band of each example adds most to its terms, (n, ...), from 1, and its u.
-
-        Both are NaN where none adds anything.
-        """
-        parts = self.contributions(batch)
-        most, band = parts.bands.max(-1, keepdim=True)
-        number, residual = (
+    def explained_terms(self, batch: ModelInput) -> ExplainedTerms:
+        """Return the terms of examples, as `score_terms` does, and the band that adds most."""
+        (nll, kl, code), of_bands, residual = self.kind.terms_and_bands(self, batch)
+        linear = self._linear_term(batch.x)
+        nll, kl, linear = (term.clamp_max(LARGEST_TERM) for term in (nll, kl, linear))
+        of_bands = of_bands + self._linear_parts(batch.x, residual)
+        most, band = of_bands.max(-1, keepdim=True)
+        number, of_band = (
             torch.where(most > 0, values, torch.nan).squeeze(-1)
-            for values in ((band + 1).to(most.dtype), parts.residual.gather(-1, band))
+            for values in ((band + 1).to(most.dtype), residual.gather(-1, band))
         )
-        return number, residual
+        return ExplainedTerms(ScoreTerms(nll, kl, linear, code), number, of_band)
+
+    def _linear_parts(self, x: Tensor, residual: Tensor) -> Tensor:
+        """Return what each band adds to the linear term, (n, ..., band)."""
+        if self.linear is None or self.directions is None:
+            return torch.zeros_like(residual)
+        whitened = self.linear(x)
+        linear = whitened.square().sum(-1, keepdim=True).clamp_max(LARGEST_TERM)
+        return linear * self.directions.shares(whitened, residual)
 
     def _linear_term(self, x: Tensor) -> Tensor:
         if self.linear is None:
