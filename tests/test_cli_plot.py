@@ -34,9 +34,9 @@ def labels(tmp_path):
 @pytest.mark.parametrize(
     ("command", "end"),
     [
-        (("latent", "scene.tif", "--sample", "60", "--method", "tsne"), "png"),
+        (("latent", "scene.tif", "--pixels", "60", "--method", "tsne"), "png"),
         (("latent", "scene.tif", "--colour", "labels", "--labels", "labels.tif"), "svg"),
-        (("latent", "scene.tif", "--colour", "scene", "--sample", "99"), "pdf"),
+        (("latent", "scene.tif", "--colour", "scene", "--pixels", "99"), "pdf"),
         (("spectra", "scene.tif", "--at", "10,12", "--at", "20,20"), "png"),
         (("spectra", "scene.tif", "--generated", "50", "--seed", "3"), "png"),
         (("history",), "png"),

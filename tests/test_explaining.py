@@ -289,9 +289,9 @@ def test_what_cannot_be_explained_is_refused_in_one_line(
     [
         (["--at", "3;5"], "is no pixel"),
         ([], "Give either --at ROW,COL or --object ID"),
-        (["--object", "1"], "--object and --results belong together"),
-        (["--at", "5,5", "--results", "out"], "--object and --results belong together"),
-        (["other.tif", "--at", "5,5"], "2 scenes are given, and one is explained"),
+        (["--object", "1"], "--object and --results go together"),
+        (["--at", "5,5", "--results", "out"], "--object and --results go together"),
+        (["other.tif", "--at", "5,5"], "2 scenes are given"),
     ],
 )
 def test_arguments_that_do_not_fit_are_a_mistake_of_usage(on_disk, monkeypatch, arguments, message):

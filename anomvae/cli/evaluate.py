@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import click
 
 from . import options
 from .output import echo, metrics_table
+from .pictures import picture_opt, require_results
 
 
 @click.command()
@@ -23,11 +23,7 @@ from .output import echo, metrics_table
     show_default=True,
     help="rx, rrx, local-rx, crd, pca, iforest; or none.",
 )
-@click.option(
-    "--curves",
-    metavar="FILE",
-    help="Draw ROC and precision-recall of all rows: a PNG, SVG or PDF.",
-)
+@picture_opt("--curves", what="Draw ROC and precision-recall of all rows")
 @click.option(
     "--threshold",
     metavar="RULE",
@@ -82,7 +78,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     if select.covariates and model is None:
         raise click.UsageError("--covariates are for a model (-m); a MAP was made with them.")
     read = [scene, map_, labels, model, *select.files]
-    _require_outputs(out, curves, overwrite, read)
+    require_results(out, curves, overwrite, read)
     names = [name.strip() for name in baselines.split(",") if name.strip() not in {"", "none"}]
     closed = Scene.selected(scene, select)
     with options.progress_bar() as progress:
@@ -111,20 +107,3 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         value = next(iter(evaluation.rows.values())).threshold
         condition = parse_rule(threshold, labels=True).condition
         echo(f"threshold = fixed:{value}{condition} ({threshold})")
-
-
-def _require_outputs(
-    out: str | None,
-    curves: str | None,
-    overwrite: bool,
-    read: list[str | os.PathLike[str] | None],
-) -> None:
-    """Require before the work that results can be written, each to a file of its own."""
-    if curves is not None:
-        from ..figures.axes import require_format
-
-        require_format(curves)
-    options.require_apart(out, curves)
-    for path in (out, curves):
-        if path is not None:
-            options.require_writable(path, overwrite, read)

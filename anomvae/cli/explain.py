@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .opening import dates_arg, one_scene
 from .output import echo
-from .pixel_arguments import at_opt, model_opt, object_opt
+from .pictures import picture_opt, require_picture
+from .pixel_arguments import at_opt, model_opt, object_opt, require_folder, results_opt
 
 if TYPE_CHECKING:
     from ..explaining import Explanation
@@ -18,12 +20,12 @@ LEADING = 10
 
 
 @click.command()
-@options.scenes_arg
+@dates_arg
 @model_opt
 @at_opt
 @object_opt
-@click.option("--results", metavar="DIR", help="Folder of the scene's results; for --object.")
-@click.option("-o", "--out", "picture", metavar="PICTURE", help="Draw it: .png, .svg or .pdf.")
+@results_opt
+@picture_opt("-o", "--out", "picture")
 @click.option(
     "--neighbours",
     type=click.IntRange(min=0),
@@ -54,12 +56,12 @@ def explain(  # noqa: PLR0913 - one argument per option
     device: str | None,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
-    """Explain why a pixel or an object of SCENES is unusual.
+    """Explain why a pixel or an object of SCENE is unusual.
 
-    SCENES is one scene, or its dates for a family that compares them.  Printed are the terms of the
-    score, the bands that add most to it, what each latent unit adds, and the normal pixels whose
-    codes are nearest: of a sample of the scene, those with scores up to the threshold.  Of an
-    object all numbers are means over its pixels.
+    It prints the terms of the score, the bands that add most to it, what each latent unit adds, and
+    the nearest normal pixels by their codes: those of a sample of the scene with scores up to the
+    threshold.  Of an object, all numbers are means over its pixels.  For a family of dates, SCENE
+    is all dates, and the newest is explained.
 
     Contributions of bands and units add up to the score.  A whitened residual is in units of the
     noise; its square is the share of its band in the reconstruction term (corr-max, Garthwaite &
@@ -74,25 +76,17 @@ def explain(  # noqa: PLR0913 - one argument per option
     """
     from ..detector import Detector
     from ..explaining import explain as explained_by
-    from ..fitting import require_compared
-    from ..raster import Selection, scenes_of
+    from ..raster import Selection
 
     _require_target(at, number, results)
     select = Selection(dates=dates, **chosen)
     if picture is not None:
-        from ..figures.axes import require_format
-
-        require_format(picture)
-        options.require_writable(picture, overwrite, [*scenes, model, *select.files])
+        require_picture(picture, overwrite, [*scenes, model, *select.files])
     with options.progress_bar() as progress:
         detector = Detector.load(model, device=device)
-        require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
-        closed = scenes_of(scenes, select, one_site=detector.compares_dates)
-        if len(closed) != 1:
-            raise click.UsageError(f"{len(closed)} scenes are given, and one is explained.")
         explanation = explained_by(
             detector,
-            closed[0],
+            one_scene(detector, scenes, select),
             at,
             object_id=number,
             results=results,
@@ -112,8 +106,7 @@ def explain(  # noqa: PLR0913 - one argument per option
 def _require_target(at: tuple[int, int] | None, number: int | None, results: str | None) -> None:
     if (at is None) == (number is None):
         raise click.UsageError("Give either --at ROW,COL or --object ID.")
-    if (number is None) != (results is None):
-        raise click.UsageError("--object and --results belong together: an object of a folder.")
+    require_folder(number, results)
 
 
 def _text(explanation: Explanation) -> str:

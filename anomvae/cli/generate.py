@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from . import options
-from .layers import one_scene
+from .opening import one_scene
 from .output import echo
 from .pixel_arguments import at_opt, model_opt
 

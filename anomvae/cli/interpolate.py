@@ -8,15 +8,16 @@ from typing import Any
 import click
 
 from . import options
-from .layers import one_scene, scene_arg
+from .opening import dates_arg, one_scene
 from .output import echo
+from .pictures import picture_opt, require_results, save_picture
 from .pixel_arguments import model_opt, row_col
 
 _end_opt = partial(click.option, required=True, metavar="ROW,COL", callback=row_col)
 
 
 @click.command()
-@scene_arg
+@dates_arg
 @model_opt
 @_end_opt("--from", "start", help="Pixel of the first spectrum: row and column from 0.")
 @_end_opt("--to", "end", help="Pixel of the last spectrum.")
@@ -24,7 +25,7 @@ _end_opt = partial(click.option, required=True, metavar="ROW,COL", callback=row_
     "--steps", type=int, default=10, show_default=True, help="Spectra, both ends among them."
 )
 @click.option("-o", "--out", required=True, metavar="FILE.csv", help="Table of spectra to write.")
-@click.option("--picture", metavar="FILE", help="Draw them: a PNG, SVG or PDF.")
+@picture_opt("--picture", what="Draw them, too")
 @options.dates_opt
 @options.pixel_options
 @options.radiometry_opt
@@ -58,21 +59,13 @@ def interpolate(  # noqa: PLR0913 - one argument per option
     from ..raster import Selection
 
     select = Selection(**chosen)
-    options.require_apart(out, picture)
-    for path in filter(None, (out, picture)):
-        options.require_writable(path, overwrite, [*scenes, model, *select.files])
+    require_results(out, picture, overwrite, [*scenes, model, *select.files])
     detector = Detector.load(model, device=device)
-    if picture is not None:
-        from ..figures.axes import require_format
-
-        require_format(picture)
     closed = one_scene(detector, scenes, select)
     table = interpolated(detector, closed, start, end, steps=steps)
     table.write(out)
     echo(f"{out}  {len(table.names)} spectra of {len(table.bands)} bands")
     if picture is not None:
-        from ..figures.axes import save
         from ..figures.interpolation import interpolation_figure
 
-        save(interpolation_figure(detector.bands, table.values), picture)
-        echo(picture)
+        save_picture(interpolation_figure(detector.bands, table.values), picture)

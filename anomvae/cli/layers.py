@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..documents import to_json
-from ..errors import ConfigError, listed
+from ..errors import listed
 from . import options
+from .opening import dates_arg
 from .output import echo
 from .pixel_arguments import model_opt
 
 if TYPE_CHECKING:
-    from ..detector import Detector
     from ..mapping import PixelMap
-    from ..raster import Scene, Selection
 
-scene_arg = click.argument("scenes", nargs=-1, required=True, metavar="SCENE")
 out_opt = click.option("-o", "--out", required=True, metavar="FILE.tif", help="GeoTIFF to write.")
 tile_opt = click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
 threads_opt = click.option(
@@ -34,25 +32,9 @@ def layer_options(command: Callable[..., Any]) -> Callable[..., Any]:
     selecting = (options.dates_opt, options.radiometry_opt, options.pixel_options)
     working = (options.device_opt, options.replace_opt, threads_opt, tile_opt, *selecting)
     logging = (options.verbose_opt, options.access_options, options.json_opt)
-    for option in (*logging, *working, out_opt, model_opt, scene_arg):
+    for option in (*logging, *working, out_opt, model_opt, dates_arg):
         command = option(command)
     return command
-
-
-def one_scene(detector: Detector, scenes: Sequence[str], select: Selection) -> Scene:
-    """Return the scene of the paths of a command: several are dates of one, or refused."""
-    from ..fitting import require_compared
-    from ..raster import scenes_of
-
-    compares, family = detector.compares_dates, detector.card.family
-    require_compared(select.dates or "", compares_dates=compares, family=family)
-    closed = scenes_of(scenes, select, one_site=compares)
-    if len(closed) > 1:
-        names = listed([scene.name for scene in closed])
-        raise ConfigError(
-            f"{len(closed)} scenes are given ({names}), and one is expected. Name one."
-        )
-    return closed[0]
 
 
 def print_map(written: PixelMap, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import click
 from . import options
 from .outcomes import ANOMALY_FOUND, result_line
 from .output import echo
-from .pixel_arguments import at_opt, model_opt, object_opt
+from .pixel_arguments import at_opt, model_opt, object_opt, require_folder, results_opt
 
 if TYPE_CHECKING:
     from ..explaining.targets import TargetSource
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @model_opt
 @at_opt
 @object_opt
-@click.option("--results", metavar="DIR", help="Folder of the scene's results, for --object.")
+@results_opt
 @click.option(
     "--spectrum", metavar="FILE", help="Spectrum: CSV (wavelength, value) or an ENVI .sli."
 )
@@ -123,8 +123,7 @@ def _target(
     """Return the one target that is given."""
     if sum(given is not None for given in (at, number, spectrum)) != 1:
         raise click.UsageError("Give one target: --at, --object or --spectrum.")
-    if (number is None) != (results is None):
-        raise click.UsageError("--object and --results go together: the id, and where it lies.")
+    require_folder(number, results)
     if spectrum is None and (name is not None or scale != 1.0):
         raise click.UsageError("--name and --scale are about --spectrum, which is not given.")
 

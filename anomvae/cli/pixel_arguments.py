@@ -20,6 +20,13 @@ def row_col(
     return row, col
 
 
+def rows_cols(
+    ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[int, int] | None, ...]:
+    """Read the pixels of an option that may be given several times."""
+    return tuple(row_col(ctx, parameter, value) for value in values)
+
+
 model_opt = click.option("-m", "--model", required=True, metavar="FILE", help="Model file.")
 at_opt = click.option(
     "--at",
@@ -34,3 +41,12 @@ object_opt = click.option(
     metavar="ID",
     help="Object: its id in the objects file of the scene's results.",
 )
+results_opt = click.option(
+    "--results", metavar="DIR", help="Folder of the scene's results, for --object."
+)
+
+
+def require_folder(number: int | None, results: str | None) -> None:
+    """Require that an object is named with the folder of the results that list it."""
+    if (number is None) != (results is None):
+        raise click.UsageError("--object and --results go together: the id, and where it lies.")

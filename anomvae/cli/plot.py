@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
-from .output import echo
-from .pixel_arguments import model_opt, row_col
+from .opening import only, scenes_for
+from .pictures import picture_opt, require_picture, save_picture
+from .pixel_arguments import model_opt, rows_cols
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from ..detector import Detector
     from ..explaining import Marking
-    from ..files import PathText
-    from ..parallel import Progress
     from ..raster import Scene, Selection
 
 MOST_GENERATED = 1_000_000
@@ -28,9 +27,7 @@ MOST_PANELS = 12
 SAMPLED = 10_000
 """Real spectra beside generated ones."""
 
-out_opt = click.option(
-    "-o", "--out", required=True, metavar="FILE", help="Picture to write: .png, .svg or .pdf."
-)
+out_opt = picture_opt("-o", "--out", required=True)
 scene_options = (
     options.pixel_options,
     options.radiometry_opt,
@@ -45,12 +42,6 @@ def _of_scenes(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(scene_options):
         command = option(command)
     return command
-
-
-def _places(
-    ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[tuple[int, int] | None, ...]:
-    return tuple(row_col(ctx, parameter, value) for value in values)
 
 
 @click.group()
@@ -90,7 +81,7 @@ def plot() -> None:
 @click.option("--labels", metavar="FILE", help="Labels of SCENE: above 0 = anomalous, 0 = normal.")
 @click.option("--results", metavar="DIR", help="Results of SCENE, with its objects and flags.")
 @click.option(
-    "--sample",
+    "--pixels",
     "count",
     type=click.IntRange(4, 100_000),
     default=2000,
@@ -134,7 +125,7 @@ def latent(  # noqa: PLR0913 - one argument per option
     from ..raster import Selection
 
     select = Selection(dates=dates, **chosen)
-    _require_out(out, overwrite, [*scenes, model, labels, *select.files])
+    require_picture(out, overwrite, [*scenes, model, labels, *select.files])
     with options.progress_bar() as progress:
         detector, closed = _opened(scenes, model, select)
         with _marking(colour, labels, results, closed) as marking:
@@ -143,7 +134,8 @@ def latent(  # noqa: PLR0913 - one argument per option
             )
         progress("draw", 0, 1)
         kind = colour if colour in {"score", "scene"} else "mark"
-        _save(drawn(sample, method, kind, seed=seed), out, progress)
+        save_picture(drawn(sample, method, kind, seed=seed), out)
+        progress("draw", 1, 1)
 
 
 @plot.command()
@@ -155,7 +147,7 @@ def latent(  # noqa: PLR0913 - one argument per option
     "places",
     multiple=True,
     metavar="ROW,COL",
-    callback=_places,
+    callback=rows_cols,
     help="Pixel to draw with its reconstruction; several times for several panels.",
 )
 @click.option(
@@ -194,15 +186,17 @@ def spectra(  # noqa: PLR0913 - one argument per option
     if len(places) > MOST_PANELS:
         raise click.UsageError(f"{len(places)} pixels do not fit. Give {MOST_PANELS} at most.")
     select = Selection(dates=dates, **chosen)
-    _require_out(out, overwrite, [*scenes, model, *select.files])
+    require_picture(out, overwrite, [*scenes, model, *select.files])
     with options.progress_bar() as progress:
         detector, closed = _opened(scenes, model, select)
-        scene = _only(closed)
+        scene = only(closed)
+        progress("draw", 0, 1)
         if generated is None:
             figure = _pixels(detector, scene, places)
         else:
             figure = _generated(detector, scene, generated, seed)
-        _save(figure, out, progress)
+        save_picture(figure, out)
+        progress("draw", 1, 1)
 
 
 @plot.command()
@@ -220,8 +214,8 @@ def history(model: str, out: str, overwrite: bool) -> None:
     from ..detector.modelfile import read_card
     from ..figures import history as drawn
 
-    _require_out(out, overwrite, [model])
-    _save(drawn(read_card(model).training), out)
+    require_picture(out, overwrite, [model])
+    save_picture(drawn(read_card(model).training), out)
 
 
 @plot.command()
@@ -254,43 +248,15 @@ def traversal(model: str, out: str, units: tuple[int, ...], overwrite: bool) -> 
 
     if len(units) > MOST_PANELS:
         raise click.UsageError(f"{len(units)} units do not fit. Give {MOST_PANELS} at most.")
-    _require_out(out, overwrite, [model])
-    _save(drawn(Detector.load(model), units), out)
-
-
-def _require_out(out: str, overwrite: bool, read: Iterable[PathText | None]) -> None:
-    from ..figures.axes import require_format
-
-    require_format(out)
-    options.require_writable(out, overwrite, read)
-
-
-def _save(figure: Figure, out: str, progress: Progress | None = None) -> None:
-    from ..figures import save
-
-    save(figure, out)
-    if progress is not None:
-        progress("draw", 1, 1)
-    echo(out)
+    require_picture(out, overwrite, [model])
+    save_picture(drawn(Detector.load(model), units), out)
 
 
 def _opened(scenes: tuple[str, ...], model: str, select: Selection) -> tuple[Detector, list[Scene]]:
     from ..detector import Detector
-    from ..fitting import require_compared
-    from ..raster import scenes_of
 
     detector = Detector.load(model)
-    family, compares = detector.card.family, detector.compares_dates
-    require_compared(select.dates or "", compares_dates=compares, family=family)
-    return detector, scenes_of(scenes, select, one_site=compares)
-
-
-def _only(scenes: list[Scene]) -> Scene:
-    from ..errors import ConfigError
-
-    if len(scenes) != 1:
-        raise ConfigError(f"{len(scenes)} scenes are given, and this is drawn of one. Give one.")
-    return scenes[0]
+    return detector, scenes_for(detector, scenes, select)
 
 
 def _marking(
@@ -306,8 +272,8 @@ def _marking(
     if labels is not None and results is not None:
         raise click.UsageError("Give either --labels or --results.")
     if labels is not None:
-        return labelled(labels, _only(scenes))
-    return nullcontext() if results is None else objects_of(results, _only(scenes))
+        return labelled(labels, only(scenes))
+    return nullcontext() if results is None else objects_of(results, only(scenes))
 
 
 def _pixels(detector: Detector, scene: Scene, places: tuple[tuple[int, int], ...]) -> Figure:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from . import options
-from .layers import layer_options, one_scene, print_map
+from .layers import layer_options, print_map
+from .opening import one_scene
 
 
 @click.command()
