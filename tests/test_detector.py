@@ -139,7 +139,7 @@ def test_covariance_is_fitted_to_examples_from_the_whole_scene(monkeypatch):
     settings = {"score": {"noise": "covariance"}, "training": {"max_steps": 5}}
     every = fit(x, **settings).noise.whitening
 
-    monkeypatch.setattr("anomvae.detector.fit.RESIDUAL_VALUES", 1000 * BANDS)
+    monkeypatch.setattr("anomvae.detector.trained.RESIDUAL_VALUES", 1000 * BANDS)
     half = fit(x, **settings).noise.whitening
 
     assert np.diag(half) == pytest.approx(np.diag(every), rel=0.1)

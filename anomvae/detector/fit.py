@@ -7,21 +7,17 @@ the context follow on the last axis.  The threshold is fitted later, to scores o
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from .. import __version__
 from ..addresses import file_name
 from ..errors import ConfigError
-from ..models import Autoencoder, ModelInput
 from ..models.families import Sizes
 from ..models.isolation import isolated
-from ..models.objectives import Elbo
 from ..models.plan import ModelPlan
 from ..parallel import Progress, quiet
 from ..pixels.annulus import Annulus
@@ -31,11 +27,8 @@ from ..stats.background import fit_background
 from ..stats.context import Context, conditioned, fit_context
 from ..stats.covariates import fit_covariates
 from ..stats.domain import BAND_LEVELS
-from ..stats.latent import LatentStatistics
 from ..stats.linear import fit_linear
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
-from ..stats.noise import Noise, fit_noise
-from ..stats.residuals import ResidualMixture, fit_residuals
 from ..stats.rx import PIXELS_PER_BAND
 from ..training.loop import fit_model
 from ..training.sampling import Sample
@@ -43,16 +36,14 @@ from .batches import Array, available
 from .card import Card, Training
 from .detector import Detector
 from .kind_fit import of_kind
+from .trained import RESIDUAL_VALUES, elbo_of, latent_statistics_of, noise_of, residuals_of
 from .training_set import TrainingSet, training_set
 
 log = logging.getLogger(__name__)
 
-
 QUANTILE_EXAMPLES = 50_000
 SCORED_EXAMPLES = 65_536  # whose scores linear term and local-contrast weighting are fitted to
 BACKGROUND_BANDS = 1024  # of a covariance that the score does without: 8 MiB, seconds to fit
-LATENT_EXAMPLES = 10_000  # whose codes are described
-RESIDUAL_VALUES = 20_000_000  # that a covariance is fitted to: 100,000 spectra of 200 bands
 
 
 @isolated()
@@ -111,7 +102,7 @@ def fit_detector(
             f"Training diverged with training.learning_rate = {plan.training.learning_rate:g} "
             f"(the loss is not finite). Lower it."
         )
-    latent = _latent_statistics(model, scaled, features)
+    latent = latent_statistics_of(model, scaled, features)
     training = Training(
         scenes=tuple(map(file_name, sample.scenes)),
         seed=seed,
@@ -121,7 +112,7 @@ def fit_detector(
         trim=plan.trim,
         beta=plan.objective.beta,
         loss=history.loss,
-        elbo=_elbo(model, data),
+        elbo=elbo_of(model, data),
         nodata=sample.nodata,
         latent=latent,
         dates=scaled.shape[1] if plan.view.compares_dates else 1,
@@ -139,11 +130,11 @@ def fit_detector(
         view=conditioned(plan.view, data.context),
         scaler=data.scaler,
         model=model,
-        noise=_noise(model, scaled, features, plan.noise(len(data.bands))),
+        noise=noise_of(model, scaled, features, plan.noise(len(data.bands))),
         band_quantiles=_quantiles(data.spectra),
         context=data.context,
     )
-    residuals = _residuals(model, scaled, features, seed)
+    residuals = residuals_of(model, scaled, features, seed)
     card = replace(detector.card, residuals=residuals is not None)
     detector = replace(detector, card=card, residuals=residuals)
     detector = of_kind(detector, plan.kind, data.examples, seed)
@@ -169,59 +160,6 @@ def fit_surroundings(
     count = len(data.bands)
     fitted = fit_covariates(covariates, data.examples[..., count:])
     return fit_context(plan.context, data.spectra.reshape(-1, count), data.alive, fitted)
-
-
-@torch.inference_mode()
-def _noise(model: Autoencoder, scaled: Tensor, features: Tensor | None, kind: str) -> Noise:
-    most = 1 if kind != "covariance" else RESIDUAL_VALUES // scaled[0].numel()
-    batch = _subset(model, most, scaled, features)
-    residuals = (batch.x - model(batch.x, batch.context).mean)[batch.known]
-    return fit_noise(kind, residuals.cpu().numpy(), model.likelihood.sigma.cpu().numpy())
-
-
-@torch.inference_mode()
-def _residuals(
-    model: Autoencoder, scaled: Tensor, features: Tensor | None, seed: int
-) -> ResidualMixture | None:
-    """Fit the residuals of examples at codes drawn from their posteriors."""
-    batch = _subset(
-        model, min(LATENT_EXAMPLES, RESIDUAL_VALUES // scaled[0].numel()), scaled, features
-    )
-    shape = (*batch.x.shape[:-1], model.bottleneck.noise_width)
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(shape, generator=generator).to(batch.x.device)
-    z = model.draw_posterior(batch.x, batch.context, noise).z
-    rest = (batch.x - model.decode(z, batch.context))[batch.known]
-    return fit_residuals(z[batch.known].cpu().numpy(), rest.cpu().numpy(), seed)
-
-
-@torch.inference_mode()
-def _latent_statistics(
-    model: Autoencoder, scaled: Tensor, features: Tensor | None
-) -> LatentStatistics:
-    batch = _subset(model, LATENT_EXAMPLES, scaled, features)
-    context = None if batch.context is None else batch.context[batch.known]
-    return model.latent_statistics(batch.x[batch.known], context)
-
-
-def _subset(model: Autoencoder, most: int, scaled: Tensor, features: Tensor | None) -> ModelInput:
-    """Prepare examples at an even step, as they are in the order of the scene."""
-    every = slice(None, None, -(-len(scaled) // most))
-    return model.prepare(scaled[every], None if features is None else features[every])
-
-
-@torch.inference_mode()
-def _elbo(model: Autoencoder, data: TrainingSet) -> float | None:
-    """Return the evidence lower bound of held-out examples, nats per pixel.
-
-    None without any, and where they overflow.
-    """
-    if not len(data.held_out):
-        return None
-    device = next(model.parameters()).device
-    batch = model.prepare(*data.tensors(data.held_out, device))
-    elbo = -float(Elbo()(model(batch.x, batch.context))[batch.known].mean())
-    return elbo if math.isfinite(elbo) else None
 
 
 def _with_background(detector: Detector, data: TrainingSet, plan: ModelPlan) -> Detector:

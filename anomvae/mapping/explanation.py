@@ -1,16 +1,18 @@
-"""The map of why pixels score as they do: its layout.  Nothing here needs torch."""
+"""The map of why pixels score as they do.  Nothing here needs torch."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from ..documents import to_json
 from ..names import printable
 from ..pixels.band import Band
 from ..pixels.bands import Bands
-from ..raster import BandTags, Layout
+from ..raster import BandTags, Georeference, Layout, MapWriter
 
 BANDS_TAG = "ANOMVAE_BANDS"
 """Names and wavelengths of the bands that the first layer numbers, as JSON."""
@@ -21,6 +23,18 @@ class _NumberedBand:
     number: int
     name: str
     wavelength_nm: float | None
+
+
+@contextmanager
+def explanation_map(
+    path: Path, where: Georeference, layout: Layout | None
+) -> Iterator[MapWriter | None]:
+    """Yield what writes the map of a layout; None without one."""
+    if layout is None:
+        yield None
+        return
+    with MapWriter(path, where, layout) as out:
+        yield out
 
 
 def explanation_layout(layers: tuple[str, ...], bands: Bands, tags: Mapping[str, str]) -> Layout:

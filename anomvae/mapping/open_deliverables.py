@@ -26,7 +26,7 @@ from ..stats.scores import NormalScores
 from ..stats.thresholds import parse_rule
 from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
-from .explanation import explanation_layout
+from .explanation import explanation_layout, explanation_map
 from .flagging import (
     FLAGS,
     NO_DATA,
@@ -140,17 +140,13 @@ class OpenDeliverables:
         statistics, where = RunningStatistics(opened.grid.shape), opened.georeference
         tags = self._tags(detector, opened)
         measures = Layout("float32", math.nan, detector.layers, tags)
-        place = self.stage.path(self.files.scores.name)
+        layout = explanation_layout(explained, detector.bands, tags) if explained else None
+        place, name = self.stage.path(self.files.scores.name), self.files.explanation.name
         with (
             stored(where.grid.shape, np.bool_, self.stage.hidden) as masked,
             MapWriter(place, where, measures) as scores,
-            ExitStack() as stack,
+            explanation_map(self.stage.path(name), where, layout) as explanation,
         ):
-            explanation = None
-            if explained:
-                path = self.stage.path(self.files.explanation.name)
-                layout = explanation_layout(explained, detector.bands, tags)
-                explanation = stack.enter_context(MapWriter(path, where, layout))
             count = len(detector.layers)
             write = TileWriter(scores, explanation, count, masked, statistics, self.quicklook)
             with closing(tiles), closing(ahead(write, tiles)) as written:
