@@ -66,8 +66,8 @@ def _window(
     "--regularisation",
     type=float,
     metavar="WEIGHT",
-    help="Of local-rx, pixels that the covariance of the scene counts for each of its directions; "
-    "of crd, lambda.  [default: 1; of crd 0.01]",
+    help="Weight of the regularisation: of local-rx, the covariance of the scene counts as so many "
+    "pixels per band; of crd, lambda.  [default: 1; of crd 0.01]",
 )
 @options.overwrite_opt
 @options.fail_on_anomaly_opt

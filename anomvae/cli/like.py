@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     "--threshold",
     "rule",
     metavar="RULE",
-    help="As of anomvae score, but conformal and fdr; chosen from the scores of the map.  "
+    help="As for score, except conformal and fdr; chosen from the scores of the map.  "
     "[default: sigma:5; under 8 bands sigma:3]",
 )
 @options.pixel_options

@@ -36,7 +36,7 @@ from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, Threshold, parse_rule
 from .batches import Array, Scores, ScoreTerms, available, require_bands
-from .explained import shares_of
+from .explanation_layers import shares_of
 from .generation import Generator
 from .modelfile import to_bytes
 from .state import read_state, to_model_file
@@ -116,7 +116,7 @@ class Detector(Generator):
         """Score the pixels of a block as `score` does, and return why they score so.
 
         After the score and its terms come the layers of `explanation_layers`
-        (`anomvae.detector.explained`), each (time, row, col).  Raises what `score` does.
+        (`anomvae.detector.explanation_layers`), each (time, row, col).  Raises what `score` does.
         """
         where, examples = self._split(block)
         terms, *bands = self.explain_examples(examples, codes=self._weights)

@@ -29,8 +29,8 @@ from ..stats.scores import NormalScores, ScoreDistribution
 from ..stats.thresholds import Threshold
 from .arrays import demands_of, require_tensors
 from .card import Card
-from .explained import FACTOR
-from .explained import LAYERS as EXPLANATION
+from .explanation_layers import FACTOR
+from .explanation_layers import LAYERS as EXPLANATION
 from .modelfile import ModelFile, Tensors, read_model
 
 LAYERS = ("score", "reconstruction", "kl", "linear")

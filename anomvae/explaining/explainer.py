@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..detector import Detector
 from ..detector.contributions import Contributions
-from ..detector.explained import FACTOR
+from ..detector.explanation_layers import FACTOR
 from ..errors import ConfigError
 from ..files import PathText, SceneText
 from ..mapping.object_finding import FoundObject, object_in

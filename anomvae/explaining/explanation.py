@@ -61,11 +61,11 @@ class Explanation:
     spectrum: Numbers
     """Values, (band,), data units."""
     reconstruction: Numbers
-    """What the model makes of them, (band,), data units."""
+    """Its reconstruction, (band,), data units."""
     noise_centre: Numbers
-    """Where residuals of normal pixels have their middle, (band,), data units."""
+    """Centre of the residuals of normal pixels by the noise model, (band,), data units."""
     noise_std: Numbers
-    """Their standard deviation by the noise model, (band,), data units."""
+    """Standard deviation of these residuals by the noise model, (band,), data units."""
     whitened: Numbers
     """Residuals in units of the noise, (band,), > 0 above the reconstruction."""
     contributions: Numbers

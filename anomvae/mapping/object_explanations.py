@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import Detector
-from ..objects import Explain, Explanations, pixels_of, pixels_of_small
+from ..objects import Explain, ObjectExplanations, pixels_of, pixels_of_small
 from ..objects.surroundings import FARTHEST, annulus_of
 from ..parallel import Progress, ahead, quiet
 from ..pixels.tiling import Tile, Window, fitting_size, tile_at, tiles
@@ -108,7 +108,7 @@ class ObjectExplainer:
     progress: Progress = quiet
     """Called for every window."""
 
-    def __call__(self, peaks: Numbers) -> Explanations:
+    def __call__(self, peaks: Numbers) -> ObjectExplanations:
         """Explain the objects at peaks, strongest first; as many as the limits allow.
 
         ``peaks`` has axes (object, coordinate): row, col.
@@ -122,7 +122,7 @@ class ObjectExplainer:
         with closing(self._batches(members, sums)) as batches:
             for batch in _joined(batches):
                 sums.add(batch)
-        return Explanations(bands, count, map(sums.explanation, range(count)))
+        return ObjectExplanations(bands, count, map(sums.explanation, range(count)))
 
     def _members(self, peaks: Numbers) -> tuple[Members, int]:
         """Return the pixels of the first objects, and how many these are."""

@@ -6,7 +6,7 @@
 (`items`) reads the file, and `pixels_of` (`membership`) finds the pixels of one object again.
 """
 
-from .explanations import Explanations, LeadingBand, ObjectExplanation
+from .explanations import LeadingBand, ObjectExplanation, ObjectExplanations
 from .geojson import Explain, write_objects
 from .georeferencing import mean_pixel_area
 from .items import (
@@ -25,11 +25,11 @@ from .strips import ScoredTile
 __all__ = [
     "AnomalyObject",
     "Explain",
-    "Explanations",
     "LeadingBand",
     "Listing",
     "Membership",
     "ObjectExplanation",
+    "ObjectExplanations",
     "Objects",
     "Provenance",
     "ScoredTile",

@@ -106,7 +106,7 @@ class ObjectExplanation:
 
 
 @dataclass(frozen=True)
-class Explanations:
+class ObjectExplanations:
     """The explanations of the strongest objects of a scene."""
 
     bands: Bands

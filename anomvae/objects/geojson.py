@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..files import writing
 from ..raster import Georeference
-from .explanations import Explanations
+from .explanations import ObjectExplanations
 from .features import explained_text, features
 from .georeferencing import Georeferencer, georeferencer_of
 from .items import DEGREES, PIXELS, Provenance
@@ -25,7 +25,7 @@ from .labelling import connected
 from .ranking import Listing, RankedTexts
 from .strips import ScoredTile, strips_of
 
-Explain = Callable[[NDArray[np.int64]], Explanations]
+Explain = Callable[[NDArray[np.int64]], ObjectExplanations]
 """Explains the objects of the given peaks, axes (object, coordinate): row, col; in order of rank.
 It may explain the first of them only."""
 
@@ -105,7 +105,7 @@ def _provenance(
     tags: Mapping[str, str],
     listing: Listing,
     georeferencer: Georeferencer,
-    explained: Explanations | None,
+    explained: ObjectExplanations | None,
 ) -> Provenance:
     bands = () if explained is None else tuple(explained.bands)
     return Provenance(
