@@ -10,7 +10,7 @@ from support.refusals import refused
 
 from anomvae.errors import NotEnoughPixels
 from anomvae.evaluation import evaluate_detector
-from anomvae.figures.curves import plot_curves
+from anomvae.figures.curves import curves_figure
 from anomvae.stats.curves import POINTS, curve_of
 from anomvae.stats.metrics import measure_with_curve
 from anomvae.stats.ranks import count_ranks
@@ -92,7 +92,7 @@ def files(tmp_path):
 def test_the_figure_shows_every_row_with_its_areas_and_a_line_style_of_its_own(files):
     evaluation = evaluate_detector(trained(), *files, baselines=["rx", "local-rx", "pca"])
 
-    roc, precision_recall = plot_curves(evaluation).axes
+    roc, precision_recall = curves_figure(evaluation).axes
 
     assert list(evaluation.curves) == ["anomvae", "rx", "local-rx", "pca"]
     assert roc.get_xscale() == "log"
@@ -110,7 +110,7 @@ def test_labels_of_one_class_leave_nothing_to_draw(files, tmp_path):
     evaluation = evaluate_detector(trained(), files[0], nothing)
 
     with pytest.raises(NotEnoughPixels, match="are normal"):
-        plot_curves(evaluation)
+        curves_figure(evaluation)
 
 
 def test_the_command_draws_the_curves_of_a_map(files, tmp_path):

@@ -17,7 +17,13 @@ from anomvae.models.families import FAMILIES
 from anomvae.pixels.band import Band
 from anomvae.pixels.bands import Bands, unnamed_bands
 
-FIGURES = ("latent", "spectra", "generated", "history", "traversal")
+FIGURES = (
+    "latent_figure",
+    "spectra_figure",
+    "generated_figure",
+    "history_figure",
+    "traversal_figure",
+)
 
 
 def training(**changed):
@@ -41,7 +47,7 @@ def texts(figure):
 
 
 def test_a_history_has_elbo_reconstruction_and_kl_over_the_steps():
-    figure = figures.history(training(reconstruction=(7.0, 4.0), kl=(2.0, 1.0)))
+    figure = figures.history_figure(training(reconstruction=(7.0, 4.0), kl=(2.0, 1.0)))
 
     bound, error, kl = figure.axes
     lines = [axes.lines[0].get_data() for axes in (bound, error, kl)]
@@ -55,13 +61,13 @@ def test_a_history_has_elbo_reconstruction_and_kl_over_the_steps():
 def test_a_history_names_the_weights_of_a_loss_that_is_not_the_elbo():
     parts = {"reconstruction": (7.0, 1.0), "kl": (0.5, 1.0)}
 
-    figure = figures.history(training(beta=4.0, warm_up=0.5, free_bits=1.0, **parts))
+    figure = figures.history_figure(training(beta=4.0, warm_up=0.5, free_bits=1.0, **parts))
 
     assert "\N{MINUS SIGN}loss (β = 4, warm-up 50 %, free bits 1 nats)" in texts(figure)
 
 
 def test_the_history_of_an_older_model_has_the_loss_alone():
-    (axes,) = figures.history(training()).axes
+    (axes,) = figures.history_figure(training()).axes
 
     assert axes.lines[0].get_ydata().tolist() == [9, 5]
     assert axes.get_ylabel() == "Loss (nats per pixel)"
@@ -96,7 +102,7 @@ def test_a_traversal_has_the_active_units_first_and_a_panel_for_each():
     detector = fitted("vae")
     kl = detector.card.training.latent.units
 
-    figure = figures.traversal(detector, [1, 2])
+    figure = figures.traversal_figure(detector, [1, 2])
     first = traverse(detector, most=1)[0]
 
     assert first.kl == max(kl)
@@ -113,7 +119,7 @@ def test_a_traversal_of_a_codebook_has_its_most_frequent_codes():
     usage = detector.model.bottleneck.usage.numpy()
     assert (codes.shares[:-1] >= codes.shares[1:]).all()
     assert usage[codes.numbers[0]] == usage.max()
-    (axes,) = figures.traversal(detector, most=4).axes
+    (axes,) = figures.traversal_figure(detector, most=4).axes
     assert [line.get_ydata().tolist() for line in axes.lines] == codes.spectra.tolist()
 
 
@@ -127,7 +133,7 @@ def test_a_traversal_of_a_codebook_has_its_most_frequent_codes():
 )
 def test_a_unit_that_is_not_there_is_refused_in_one_line(family, units, message):
     with pytest.raises(ConfigError, match=message) as refused:
-        figures.traversal(fitted(family), units)
+        figures.traversal_figure(fitted(family), units)
 
     assert "\n" not in str(refused.value)
 
@@ -135,7 +141,7 @@ def test_a_unit_that_is_not_there_is_refused_in_one_line(family, units, message)
 def test_spectra_have_a_panel_each_with_original_and_reconstruction():
     bands, values = unnamed_bands(6), spectra(5)
 
-    figure = figures.spectra(bands, values, values + 1, [f"pixel {n}$" for n in range(5)])
+    figure = figures.spectra_figure(bands, values, values + 1, [f"pixel {n}$" for n in range(5)])
 
     assert len(figure.axes) == 5
     for axes, spectrum in zip(figure.axes, values, strict=True):
@@ -151,7 +157,7 @@ def test_generated_spectra_lie_beside_real_ones_with_gaps_left_open():
     bands = Bands(tuple(Band(i, f"b{i}", x) for i, x in enumerate(nm, 1)), len(nm), named=True)
     real = np.random.default_rng(0).normal(nm, 5, (400, len(nm)))
 
-    figure = figures.generated(bands, real, real[:100] + 50)
+    figure = figures.generated_figure(bands, real, real[:100] + 50)
 
     (axes,) = figure.axes
     mean, made = (line.get_ydata() for line in axes.lines[:2])
@@ -166,7 +172,7 @@ def test_generated_spectra_lie_beside_real_ones_with_gaps_left_open():
 def test_the_latent_space_has_marked_pixels_on_top_and_scores_in_nats():
     made = sample()
 
-    figure = figures.latent(made)
+    figure = figures.latent_figure(made)
 
     axes, bar = figure.axes
     others, marked = axes.collections
@@ -194,7 +200,7 @@ def test_principal_components_are_those_of_unmarked_pixels():
 def test_tsne_repeats_and_its_axes_have_no_numbers():
     made = sample(30, marks=np.arange(30) % 3, names=("none", "roof", "car"))
 
-    first, second = (figures.latent(made, "tsne", "mark", seed=4) for _ in range(2))
+    first, second = (figures.latent_figure(made, "tsne", "mark", seed=4) for _ in range(2))
 
     (axes,) = first.axes
     assert (axes.get_xlabel(), len(axes.get_xticks())) == ("t-SNE 1", 0)
@@ -207,7 +213,7 @@ def test_tsne_repeats_and_its_axes_have_no_numbers():
 def test_scenes_are_named_whatever_their_files_are_called():
     made = sample(scene_names=("_$\\frac$", "<b>" * 40))
 
-    named = texts(figures.latent(made, colour="scene"))
+    named = texts(figures.latent_figure(made, colour="scene"))
 
     assert named[0].startswith("scene _$\\frac$ (")
     assert max(map(len, named)) < 60
@@ -217,7 +223,9 @@ def test_pixels_of_equal_codes_are_spread_so_that_their_number_shows():
     made = sample()
     made = replace(made, codes=np.repeat(made.codes[:8], 10, axis=0))
 
-    points = np.concatenate([c.get_offsets() for c in figures.latent(made).axes[0].collections])
+    points = np.concatenate(
+        [c.get_offsets() for c in figures.latent_figure(made).axes[0].collections]
+    )
 
     assert len(np.unique(points, axis=0)) == 80
 
@@ -234,7 +242,7 @@ def test_pixels_of_equal_codes_are_spread_so_that_their_number_shows():
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(changed, method, colour, message):
     with pytest.raises(ConfigError, match=message) as refused:
-        figures.latent(sample(**changed), method, colour)
+        figures.latent_figure(sample(**changed), method, colour)
 
     assert "\n" not in str(refused.value)
 
@@ -248,7 +256,7 @@ before = settings()
 for name in {FIGURES}: getattr(figures, name)
 from anomvae.pixels.bands import unnamed_bands
 import numpy as np
-figures.spectra(unnamed_bands(3), np.zeros((1, 3)), np.ones((1, 3)))
+figures.spectra_figure(unnamed_bands(3), np.zeros((1, 3)), np.ones((1, 3)))
 assert 'matplotlib.pyplot' not in sys.modules
 assert settings() == before
 """
@@ -258,8 +266,8 @@ assert settings() == before
 def test_a_figure_of_a_detector_of_any_size_can_be_saved(tmp_path):
     detector = fit(spectra(60, bands=1), training={"max_steps": 3}, model={"latent": 1})
 
-    figures.save(figures.traversal(detector), tmp_path / "one.svg")
-    figures.save(figures.history(detector.card.training), tmp_path / "two.svg")
+    figures.save(figures.traversal_figure(detector), tmp_path / "one.svg")
+    figures.save(figures.history_figure(detector.card.training), tmp_path / "two.svg")
 
     for name in ("one.svg", "two.svg"):
         assert (tmp_path / name).read_bytes().startswith(b"<?xml")

@@ -98,10 +98,9 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     if out is not None:
         write_atomically(out, evaluation.to_json().encode())
     if curves is not None:
-        from ..figures.axes import save
-        from ..figures.curves import plot_curves
+        from ..figures import curves_figure, save
 
-        save(plot_curves(evaluation), curves)
+        save(curves_figure(evaluation), curves)
     echo(evaluation.to_json() if as_json else metrics_table(evaluation.rows), nl=not as_json)
     if threshold is not None and not as_json:
         value = next(iter(evaluation.rows.values())).threshold

@@ -94,8 +94,7 @@ def explain(  # noqa: PLR0913 - one argument per option
             progress=progress,
         )
     if picture is not None:
-        from ..figures.axes import save
-        from ..figures.explanation import explanation_figure
+        from ..figures import explanation_figure, save
 
         save(explanation_figure(explanation), picture)
     echo(_json(explanation) if as_json else _text(explanation))

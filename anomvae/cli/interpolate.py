@@ -66,6 +66,6 @@ def interpolate(  # noqa: PLR0913 - one argument per option
     table.write(out)
     echo(f"{out}  {len(table.names)} spectra of {len(table.bands)} bands")
     if picture is not None:
-        from ..figures.interpolation import interpolation_figure
+        from ..figures import interpolation_figure
 
         save_picture(interpolation_figure(detector.bands, table.values), picture)

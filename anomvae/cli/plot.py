@@ -121,7 +121,7 @@ def latent(  # noqa: PLR0913 - one argument per option
         anomvae plot latent 2024.tif 2025.tif -m coast.safetensors --colour scene -o years.png
     """
     from ..explaining import sample_latent
-    from ..figures import latent as drawn
+    from ..figures import latent_figure
     from ..raster import Selection
 
     select = Selection(dates=dates, **chosen)
@@ -134,7 +134,7 @@ def latent(  # noqa: PLR0913 - one argument per option
             )
         progress("draw", 0, 1)
         kind = colour if colour in {"score", "scene"} else "mark"
-        save_picture(drawn(sample, method, kind, seed=seed), out)
+        save_picture(latent_figure(sample, method, kind, seed=seed), out)
         progress("draw", 1, 1)
 
 
@@ -212,10 +212,10 @@ def history(model: str, out: str, overwrite: bool) -> None:
         anomvae plot history -m coast.safetensors -o history.png
     """
     from ..detector.modelfile import read_card
-    from ..figures import history as drawn
+    from ..figures import history_figure
 
     require_picture(out, overwrite, [model])
-    save_picture(drawn(read_card(model).training), out)
+    save_picture(history_figure(read_card(model).training), out)
 
 
 @plot.command()
@@ -244,12 +244,12 @@ def traversal(model: str, out: str, units: tuple[int, ...], overwrite: bool) -> 
         anomvae plot traversal -m coast.safetensors --unit 3 --unit 5 -o units.svg
     """
     from ..detector import Detector
-    from ..figures import traversal as drawn
+    from ..figures import traversal_figure
 
     if len(units) > MOST_PANELS:
         raise click.UsageError(f"{len(units)} units do not fit. Give {MOST_PANELS} at most.")
     require_picture(out, overwrite, [model])
-    save_picture(drawn(Detector.load(model), units), out)
+    save_picture(traversal_figure(Detector.load(model), units), out)
 
 
 def _opened(scenes: tuple[str, ...], model: str, select: Selection) -> tuple[Detector, list[Scene]]:
@@ -280,7 +280,7 @@ def _pixels(detector: Detector, scene: Scene, places: tuple[tuple[int, int], ...
     import numpy as np
 
     from ..explaining import open_for, pick
-    from ..figures import spectra as drawn
+    from ..figures import spectra_figure
 
     with open_for(detector, scene) as (opened, adapted):
         picked = [pick(adapted, opened, *place) for place in places]
@@ -288,13 +288,13 @@ def _pixels(detector: Detector, scene: Scene, places: tuple[tuple[int, int], ...
     made = [detector.reconstruct(each.example).reshape(-1, bands)[-1] for each in picked]
     titles = [f"row {each.row}, column {each.col}" for each in picked]
     originals = np.stack([each.spectrum for each in picked])
-    return drawn(detector.bands, originals, np.stack(made), titles)
+    return spectra_figure(detector.bands, originals, np.stack(made), titles)
 
 
 def _generated(detector: Detector, scene: Scene, count: int, seed: int) -> Figure:
     from ..explaining import open_for, sample_spectra
-    from ..figures import generated as drawn
+    from ..figures import generated_figure
 
     made = detector.sample(count, seed)
     with open_for(detector, scene) as (opened, _):
-        return drawn(detector.bands, sample_spectra(opened, SAMPLED), made)
+        return generated_figure(detector.bands, sample_spectra(opened, SAMPLED), made)

@@ -10,37 +10,37 @@ from .. import lazily
 
 if TYPE_CHECKING:
     from .axes import SpectrumAxis, save
-    from .curves import plot_curves
+    from .curves import curves_figure
     from .explanation import explanation_figure
     from .interpolation import interpolation_figure
-    from .latent_space import latent
-    from .latent_traversal import traversal
-    from .spectrum_panels import generated, spectra
-    from .training_history import history
+    from .latent_space import latent_figure
+    from .latent_traversal import traversal_figure
+    from .spectrum_panels import generated_figure, spectra_figure
+    from .training_history import history_figure
 
 __all__ = [
     "SpectrumAxis",
+    "curves_figure",
     "explanation_figure",
-    "generated",
-    "history",
+    "generated_figure",
+    "history_figure",
     "interpolation_figure",
-    "latent",
-    "plot_curves",
+    "latent_figure",
     "save",
-    "spectra",
-    "traversal",
+    "spectra_figure",
+    "traversal_figure",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
         "axes": ("SpectrumAxis", "save"),
-        "curves": ("plot_curves",),
+        "curves": ("curves_figure",),
         "explanation": ("explanation_figure",),
         "interpolation": ("interpolation_figure",),
-        "latent_space": ("latent",),
-        "latent_traversal": ("traversal",),
-        "spectrum_panels": ("generated", "spectra"),
-        "training_history": ("history",),
+        "latent_space": ("latent_figure",),
+        "latent_traversal": ("traversal_figure",),
+        "spectrum_panels": ("generated_figure", "spectra_figure"),
+        "training_history": ("history_figure",),
     },
 )

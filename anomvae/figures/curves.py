@@ -21,7 +21,7 @@ COLUMNS = 2
 
 
 @styled()
-def plot_curves(evaluation: Evaluation) -> Figure:
+def curves_figure(evaluation: Evaluation) -> Figure:
     """Draw the curves of every detector of an evaluation, with their areas in the legends.
 
     The false-alarm rate is logarithmic, from one normal pixel to all: maps are used at its low end.

@@ -31,7 +31,7 @@ SPREAD = 0.012
 Mask = NDArray[np.bool_]
 
 
-def latent(
+def latent_figure(
     sample: LatentSample, method: str = PCA, colour: str = SCORE, *, seed: int = 0
 ) -> Figure:
     """Draw the codes of pixels in a plane; marked pixels, such as anomalies, lie on top.

@@ -17,7 +17,7 @@ CENTRE = {"color": "black", "linestyle": (0, (3, 1.5)), "zorder": 3}
 """Style of the spectrum at the centre of the prior."""
 
 
-def traversal(detector: Detector, units: Sequence[int] = (), most: int = 6) -> Figure:
+def traversal_figure(detector: Detector, units: Sequence[int] = (), most: int = 6) -> Figure:
     """Draw the spectra along the latent units of a detector, or of the codes of a codebook.
 
     Parameters and errors are those of `anomvae.explaining.traversal.traverse`.

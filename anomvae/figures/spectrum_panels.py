@@ -17,7 +17,7 @@ Spectra = NDArray[np.floating]
 
 
 @styled()
-def spectra(
+def spectra_figure(
     bands: Bands, originals: Spectra, reconstructions: Spectra, titles: Sequence[str] = ()
 ) -> Figure:
     """Draw spectra with their reconstructions, a panel for each.
@@ -44,7 +44,7 @@ def spectra(
 
 
 @styled()
-def generated(bands: Bands, real: Spectra, drawn: Spectra) -> Figure:
+def generated_figure(bands: Bands, real: Spectra, drawn: Spectra) -> Figure:
     """Draw real and generated spectra, each as its mean and its 5-95 % range per band.
 
     Parameters

@@ -16,7 +16,7 @@ Numbers = NDArray[np.float64]
 
 
 @styled()
-def history(training: Training) -> Figure:
+def history_figure(training: Training) -> Figure:
     """Draw how a training went, nats per pixel against optimiser steps.
 
     Parameters
