@@ -65,8 +65,8 @@ def explain(  # noqa: PLR0913 - one argument per option
 
     Contributions of bands and units add up to the score.  A whitened residual is in units of the
     noise; its square is the share of its band in the reconstruction term (corr-max, Garthwaite &
-    Koch 2016).  Bands share the linear term by what it loses when the most outlying of them are
-    replaced by their expectation given the others, so the largest residual need not add most.
+    Koch 2016).  Bands share one half of the linear term likewise, the other by what it loses when
+    the most outlying of them are replaced by their expectation given the others.
 
     \b
     Examples:

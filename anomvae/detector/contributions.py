@@ -12,8 +12,8 @@ correlated with the residual of band b (Kessy, Lewin & Strimmer 2018), so u_b^2 
 b in the quadratic form |u|^2 (the corr-max transformation of Garthwaite & Koch 2016).
 
 The linear term is a distance in which neighbouring bands compensate each other, and is most of the
-score of most anomalies.  Bands share it by what it loses when those with the largest |u| are
-replaced by their expectation given the others.
+score of most anomalies.  Bands share one half of it in proportion to u^2, the other by what it
+loses when those with the largest |u| are replaced by their expectation given the others.
 
 Other kinds of score add up as well (`anomvae.detector.kinds`).  ``kl`` and ``latent`` lie in the
 code alone: the latent units have it all, by the symmetric whitening of the codes for ``latent``,
@@ -55,8 +55,9 @@ class Contributions(NamedTuple, Generic[Values]):
         """What each band adds in all, (n, ..., band), nats.
 
         Where an object differs in up to three bands, they are the three largest, averaged over its
-        pixels, in over 95 of 100 objects that are flagged, in scenes of 12 bands or more
-        (benchmarks/bands.py).  Of fewer bands, three leave too few others to know them by.
+        pixels, in over 95 of 100 objects that are flagged, in scenes of 12 bands or more and by
+        scores with a linear term (benchmarks/bands.py).  Of fewer bands, three leave too few others
+        to know them by.
         """
         return self.reconstruction + self.linear
 

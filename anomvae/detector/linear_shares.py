@@ -1,4 +1,4 @@
-"""How bands share the linear term: by what it loses when they are replaced by their expectation.
+"""How bands share the linear term: half by their residuals, half by what it loses without them.
 
 The term is |v|^2 of the whitened spectrum, v = (x - m) L (`anomvae.stats.linear`).  A change of
 band b moves v along k_b, row b of L, here of length 1.  Let C be the `CANDIDATES` bands with the
@@ -7,8 +7,9 @@ G_bc = k_b k_c and h_b = k_b v::
 
     a       = G^-1 h                 the differences in C that make |v - sum_b a_b k_b| smallest
     loss    = a h                    = |v|^2 minus that smallest value
-    share_b = loss w_b / sum w,      w_b = a_b^2 / (G^-1)_bb                  b in C
-    share_b = (|v|^2 - loss) u_b^2 / sum u^2 over bands out of C              other bands
+    lost_b  = loss w_b / sum w,      w_b = a_b^2 / (G^-1)_bb                  b in C
+    lost_b  = (|v|^2 - loss) u_b^2 / sum u^2 over bands out of C              other bands
+    share_b = (lost_b / |v|^2 + u_b^2 / |u|^2) / 2
 
 The smallest value is that of the spectrum in which the bands of C are replaced by their conditional
 means given the others, under the normal distribution of mean and covariance of the background.
@@ -17,11 +18,12 @@ Raymaekers & Rousseeuw (2021, "Handling cellwise outliers by sparse regression a
 covariance") find the outlying values of a vector by the same loss; they try bands along a path of
 sparse regressions, here the autoencoder proposes them.
 
-Residual and distance need each other.  A code takes up a part of a difference and spreads another
-over bands that do not differ: a band that does may have a small u, but rarely one of the smallest.
-In the distance neighbouring bands compensate each other, so that the squares of v or h, and bands
-chosen one by one, name the neighbours as well (benchmarks/bands.py, scenes of 12 bands: u^2 names
-all bands of 94 of 100 objects, v^2 of 72, the loss by C of 98).
+Residual and distance need each other, so each has half.  A code takes up a part of a difference and
+spreads another over bands that do not differ: a band that does may have a small u, but rarely one
+of the smallest.  In the distance neighbouring bands compensate each other, so that the squares of v
+or h, and bands chosen one by one, name the neighbours as well (benchmarks/bands.py, scenes of 12
+bands: u^2 names all bands of 94 of 100 objects, v^2 of 72, lost_b and the mean of 98).  Where an
+object differs in many neighbouring bands, lost_b alone passes over that of the largest residual.
 """
 
 from __future__ import annotations
@@ -77,9 +79,10 @@ class BandDirections(NamedTuple):
         fitted = (inverse * along.unsqueeze(-2)).sum(-1)
         lost = (fitted * along).sum(-1).clamp(0, 1)
         regained = fitted.square() / inverse.diagonal(dim1=-2, dim2=-1)
-        others = _unit(residual).square().scatter(-1, chosen, 0)
-        parts = shared(1 - lost.float(), others)
-        return parts.scatter_add(-1, chosen, shared(lost, regained).float())
+        squares = _unit(residual).square()
+        parts = shared(1 - lost.float(), squares.scatter(-1, chosen, 0))
+        parts = parts.scatter_add(-1, chosen, shared(lost, regained).float())
+        return 0.5 * (parts + shared(torch.ones_like(lost, dtype=parts.dtype), squares))
 
 
 def _candidates(residual: Tensor) -> Tensor:
