@@ -127,9 +127,9 @@ def fit_residuals(
     r = residuals.astype(np.float64)
     centre = r.mean(axis=0)
     variances, axes = np.linalg.eigh(np.cov(r.T).reshape(len(centre), -1))
-    spread = np.sqrt(np.maximum(variances[::-1][:k], FLOOR))
-    directions = (axes[:, ::-1][:, :k] * spread).T
-    a = (r - centre) @ axes[:, ::-1][:, :k] / spread
+    std = np.sqrt(np.maximum(variances[::-1][:k], FLOOR))
+    directions = (axes[:, ::-1][:, :k] * std).T
+    a = (r - centre) @ axes[:, ::-1][:, :k] / std
     rest = r - centre - a @ directions
     middle, scale = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 0, scale, 1.0)
@@ -152,11 +152,13 @@ def fit_residuals(
 def _mixture(values: Floats, seed: int) -> tuple[Floats, Floats, Floats, NDArray[np.int_]]:
     """Return weights, means and covariances of a mixture, and the component of each example."""
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
 
     fitted = GaussianMixture(
         COMPONENTS, reg_covar=RIDGE, tol=1e-2, max_iter=ITERATIONS, random_state=seed % 2**32
     )
-    with warnings.catch_warnings():
+    # Sums of several threads have other bits each time.
+    with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few iterations, or few distinct codes, are good enough
         component = fitted.fit(values).predict(values)
     return fitted.weights_, fitted.means_, fitted.covariances_, component
