@@ -69,7 +69,7 @@ def test_every_command_takes_a_model_of_the_family(scored, scene, tmp_path, monk
         ("like", path, "--at", first, "-o", "pixel"),
         ("like", path, *of_object, "-o", "object"),
         ("like", path, "--spectrum", "made.csv", "--name", "spectrum_1", "-o", "drawn"),
-        *(("plot", "latent", path, "-o", name, "--sample", 300, *how) for name, how in colours),
+        *(("plot", "latent", path, "-o", name, "--pixels", 300, *how) for name, how in colours),
         ("plot", "spectra", path, "--at", first, "-o", "spectra.png"),
         ("plot", "spectra", path, "--generated", 50, "-o", "generated.png"),
         ("plot", "history", "-o", "history.png"),
