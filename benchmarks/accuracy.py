@@ -92,7 +92,7 @@ def report(
     mode = rows[0].mode
     way = WAYS[mode] if bands is None else f"{WAYS[mode]} Scenes are averaged to {bands} bands."
     parts = [f"{circumstances()}. {way}", markdown(rows, excluded)]
-    if mode == "whole" and bands is None:
+    if ours and mode == "whole" and bands is None:
         parts.append(beside_published(rows, ours))
     others = sorted({row.machine for row in rows} - {machine()})
     parts += [f"Seconds were partly taken elsewhere: {name}." for name in others]
