@@ -130,14 +130,14 @@ class ScoringProgram:
     def contributions(self, batch: ModelInput) -> Contributions[Tensor]:
         """Return what each band and latent unit adds to the terms of examples."""
         nll, kl, residual = self.kind.parts(self, batch)
-        return Contributions(nll, kl, self._linear_parts(batch.x, residual), residual)
+        return Contributions(nll, kl, self._linear_parts(batch.x, residual)[1], residual)
 
     def explained_terms(self, batch: ModelInput) -> ExplainedTerms:
         """Return the terms of examples, as `score_terms` does, and the band that adds most."""
         (nll, kl, code), of_bands, residual = self.kind.terms_and_bands(self, batch)
-        linear = self._linear_term(batch.x)
-        nll, kl, linear = (term.clamp_max(LARGEST_TERM) for term in (nll, kl, linear))
-        of_bands = of_bands + self._linear_parts(batch.x, residual)
+        linear, linear_parts = self._linear_parts(batch.x, residual)
+        nll, kl = (term.clamp_max(LARGEST_TERM) for term in (nll, kl))
+        of_bands = of_bands + linear_parts
         most, band = of_bands.max(-1, keepdim=True)
         number, of_band = (
             torch.where(most > 0, values, torch.nan).squeeze(-1)
@@ -145,13 +145,13 @@ class ScoringProgram:
         )
         return ExplainedTerms(ScoreTerms(nll, kl, linear, code), number, of_band)
 
-    def _linear_parts(self, x: Tensor, residual: Tensor) -> Tensor:
-        """Return what each band adds to the linear term, (n, ..., band)."""
+    def _linear_parts(self, x: Tensor, residual: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the linear term, clipped, (n, ...), and each band's part of it, (n, ..., band)."""
         if self.linear is None or self.directions is None:
-            return torch.zeros_like(residual)
+            return x.new_zeros(x.shape[:-1]), torch.zeros_like(residual)
         whitened = self.linear(x)
-        linear = whitened.square().sum(-1, keepdim=True).clamp_max(LARGEST_TERM)
-        return linear * self.directions.shares(whitened, residual)
+        linear = whitened.square().sum(-1).clamp_max(LARGEST_TERM)
+        return linear, linear.unsqueeze(-1) * self.directions.shares(whitened, residual)
 
     def _linear_term(self, x: Tensor) -> Tensor:
         if self.linear is None:

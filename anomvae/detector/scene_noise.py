@@ -80,10 +80,8 @@ def _sampled(detector: Detector, opened: OpenScene) -> Array:
 def _sampled_in(grid: SamplingGrid, tile: Tile, opened: OpenScene) -> Mask:
     """Return which pixels of a tile with its halo are in the sample, and normal, (row, col)."""
     rows, cols = (part.stop - part.start for part in tile.read)
-    sampled, chosen = np.zeros((rows, cols), np.bool_), np.zeros(tile.shape, np.bool_)
-    _, positions = grid.part(tile.keep)
-    chosen[np.ix_(*positions)] = True
-    sampled[tile.inner] = chosen & opened.normal(tile.keep)
+    sampled = np.zeros((rows, cols), np.bool_)
+    sampled[tile.inner] = grid.mask(tile.keep) & opened.normal(tile.keep)
     return sampled
 
 

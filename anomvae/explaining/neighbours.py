@@ -83,7 +83,7 @@ def sample_normal(
     shape, parts, done = opened.grid.shape, [], 0
     grid = SamplingGrid.of_pixels(shape, min(PIXELS, VALUES // len(detector.bands)))
     for tile in reading_tiles(opened, detector.radius):
-        chosen = _chosen(grid, tile)
+        chosen = grid.mask(tile.keep)
         if chosen.any():
             parts.append(_normal_in(detector, opened, tile, chosen, threshold))
         done += tile.shape[0] * tile.shape[1]
@@ -116,14 +116,6 @@ def nearest(
             places, _located(opened, places), *columns, strict=True
         )
     )
-
-
-def _chosen(grid: SamplingGrid, tile: Tile) -> Mask:
-    """Return which kept pixels of a tile are in the sample, (row, col)."""
-    _, positions = grid.part(tile.keep)
-    chosen = np.zeros(tile.shape, np.bool_)
-    chosen[np.ix_(*positions)] = True
-    return chosen
 
 
 def _normal_in(

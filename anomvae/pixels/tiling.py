@@ -139,6 +139,12 @@ class SamplingGrid:
         rows, cols = map(_samples, self.grid, self.shape, window)
         return (rows[0], cols[0]), (rows[1], cols[1])
 
+    def mask(self, window: Window) -> NDArray[np.bool_]:
+        """Return which pixels of a window are samples, axes (row, col)."""
+        sampled = np.zeros(shape_of(window), np.bool_)
+        sampled[np.ix_(*self.part(window)[1])] = True
+        return sampled
+
     def cells(self, window: Window) -> tuple[Window, tuple[Positions, Positions]]:
         """Return the cells that a window shares, and where each begins in the window.
 
