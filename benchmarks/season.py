@@ -25,8 +25,9 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
 from anomvae.monitoring.config import read_monitoring
+from anomvae.monitoring.records import SceneResult
 from anomvae.monitoring.site import SitePass
-from anomvae.monitoring.state import SceneResult, opened_state
+from anomvae.monitoring.state import opened_state
 from anomvae.testing.season import Season, arrivals
 from benchmarks.nights import RULE, SMALLEST, End, Outcome, file_of, play, shows_change, train
 from benchmarks.record import Section, circumstances, publish, record_option

@@ -31,14 +31,13 @@ from anomvae.monitoring.alerts import (
     MOST_OBJECTS,
     alert_of,
     feature_collection,
-    is_unusual,
     plain_text,
 )
 from anomvae.monitoring.channels import DeliveryFailed, Mail, StdoutChannel, Webhook, email_message
-from anomvae.monitoring.config import AlertRule
 from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WaitConfig, WebhookConfig
-from anomvae.monitoring.state import Alert, Key, SceneResult, opened_state
+from anomvae.monitoring.records import Alert, Key, SceneResult
+from anomvae.monitoring.state import opened_state
 from anomvae.objects.items import DEGREES, PIXELS
 from anomvae.stats.domain import Doubt, DoubtKind, SceneVerdict
 
@@ -50,7 +49,7 @@ RESULT = SceneResult(100, 90, 5, 2, 4.0, {"1": 9.0}, 0.5, "maps/a.anomaly.tif")
 
 def alert_from(folder, objects=OBJECTS, key=KEY, **how):
     scored = result(folder, 30, objects=objects, **how)
-    return alert_of(key, scored, AlertRule(min_share=0.3), START)
+    return alert_of(key, scored, START)
 
 
 def geometries(alert):
@@ -59,27 +58,6 @@ def geometries(alert):
 
 def features_of(alert):
     return json.loads(feature_collection([alert]))["features"]
-
-
-@pytest.mark.parametrize(
-    ("rule", "unusual"),
-    [
-        ({}, True),
-        ({"min_objects": 3}, True),
-        ({"min_objects": 4}, False),
-        ({"min_objects": 9, "min_share": 0.3}, True),
-        ({"min_objects": 9, "min_share": 0.31}, False),
-    ],
-)
-def test_a_number_of_objects_or_a_share_of_pixels_is_unusual(tmp_path, rule, unusual):
-    assert is_unusual(AlertRule(**rule), result(tmp_path, 30, objects=OBJECTS)) is unusual
-
-
-def test_a_scene_without_data_is_not_unusual_and_its_objects_are_not_read(tmp_path):
-    scored = result(tmp_path, 0, valid=0)
-    scored.files.objects.unlink()
-
-    assert alert_of(KEY, scored, AlertRule(min_share=0.01), START) is None
 
 
 def test_an_alert_has_counts_and_the_objects_with_the_highest_scores_first(tmp_path):

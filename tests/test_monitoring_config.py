@@ -53,7 +53,10 @@ def test_addresses_are_not_paths(tmp_path):
     [
         ((SITE, 'state = "state"'), "the top level lacks the key 'site'"),
         (("model =", "modle ="), "[site.1] has no key 'modle'. Did you mean 'model'?"),
-        (("model =", "modle ="), "[site.1] lacks the key 'model'."),
+        (('model = "m.safetensors"\n', ""), "'harbour' has no detector: give `model`, the file"),
+        (('"maps"', '"maps"\nconfig = "timeseries"'), "'harbour' has `model` and `config`"),
+        (('"in"', '"in"\n[site.alert]\nconfirm = "3 of 2"'), "expected 'K of N'"),
+        (('"in"', '"in"\n[site.alert]\non = "closd"'), "alert.on"),
         (("path =", "pth ="), "[site.1.folder] has no key 'pth'. Did you mean 'path'?"),
         (('"in"', '"in"\nstable_seconds = -1'), "site.1.folder.stable_seconds = -1: expected"),
         (('"in"', '"in"\npattern = "../*.tif"'), "pattern = '../*.tif': expected names in the"),
@@ -151,6 +154,7 @@ def test_every_key_is_documented_and_in_the_shipped_example():
 
     site, alerts = config.site, config.alerts
     tables = [config, site[0], site[0].folder, site[1].stac, site[2].urls, site[0].alert]
+    tables += [site[0].area, site[0].drift]
     tables += [config.retry, alerts, alerts.feed, alerts.webhook[0], alerts.mail[0], config.health]
     for table in tables:
         for key, field in type(table).model_fields.items():

@@ -7,8 +7,8 @@ import pytest
 from support.toy_products import toys
 from support.watching import Clock, run_watch, scenes, watch
 
-from anomvae.monitoring.config import FolderConfig
 from anomvae.monitoring.folder import scan_folder
+from anomvae.monitoring.source_tables import FolderConfig
 
 __all__ = ["toys"]
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.watching import START, drop
 
-from anomvae.monitoring.config import FolderConfig, UrlsConfig
 from anomvae.monitoring.folder import scan_folder
 from anomvae.monitoring.local import digest_of_file
+from anomvae.monitoring.source_tables import FolderConfig, UrlsConfig
 from anomvae.monitoring.sources import listed_urls
 from anomvae.monitoring.state import stamp
 from anomvae.names import UNFINISHED

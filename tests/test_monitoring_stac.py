@@ -12,8 +12,8 @@ from support.watching import START, Clock, Stub, rows, run_watch, served, watch
 
 import anomvae
 from anomvae.errors import FileError
-from anomvae.monitoring.config import StacConfig
 from anomvae.monitoring.scoring import scene_of, scoring_of
+from anomvae.monitoring.source_tables import StacConfig
 from anomvae.pixels.tiling import whole
 from anomvae.testing.products.stac import StacWriter
 

@@ -10,15 +10,8 @@ from support.watching import START
 from anomvae.errors import FileError, NotWritten
 from anomvae.monitoring.database import FILE, MIGRATIONS, opened, opened_to_read
 from anomvae.monitoring.outbox import latest
-from anomvae.monitoring.state import (
-    Alert,
-    FileRecord,
-    Key,
-    SceneResult,
-    SceneStatus,
-    opened_state,
-    stamp,
-)
+from anomvae.monitoring.records import Alert, FileRecord, Key, SceneResult, SceneStatus
+from anomvae.monitoring.state import opened_state, stamp
 
 KEY = Key("harbour", "a.tif@1", "model", "settings")
 RESULT = SceneResult(100, 90, 5, 2, 4.0, {"1": 9.0}, 0.5, "maps/a.anomaly.tif")

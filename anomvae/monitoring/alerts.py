@@ -1,4 +1,4 @@
-"""Alerts: which scenes are unusual, and the alert as JSON, text and GeoJSON."""
+"""Alerts as JSON, text and GeoJSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..documents import DocumentError, read_json, to_json
-from .config import AlertRule
-from .state import Alert, Key, stamp
+from .records import Alert, Key
+from .state import stamp
 
 if TYPE_CHECKING:
     from ..mapping import MapResult
@@ -18,17 +18,8 @@ MOST_OBJECTS = 20  # in an alert, the largest margin first
 MOST_CORNERS = 200  # of an outline in an alert; a longer one is replaced by its box
 
 
-def is_unusual(rule: AlertRule, result: MapResult) -> bool:
-    """Return whether a scene gets an alert; its objects have at least ``min_area_px`` pixels."""
-    share = result.flagged / max(result.valid, 1)
-    large = rule.min_share is not None and share >= rule.min_share
-    return large or result.objects >= rule.min_objects
-
-
-def alert_of(key: Key, result: MapResult, rule: AlertRule, now: datetime) -> Alert | None:
-    """Make the alert of a scene, None if it is not unusual; raises those of its objects file."""
-    if not is_unusual(rule, result):
-        return None
+def alert_of(key: Key, result: MapResult, now: datetime) -> Alert:
+    """Make the alert of an anomalous scene; raises those of its objects file."""
     body = {
         "key": key.digest,
         "site": key.site,

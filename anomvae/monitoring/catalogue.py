@@ -19,8 +19,8 @@ from ..addresses import displayed, local_path
 from ..documents import DocumentError, checked
 from ..errors import AnomvaeError, FileError, hint
 from ..names import one_line
-from .config import StacConfig
 from .items import CatalogueItem, Entry, faulty, item_of
+from .source_tables import StacConfig
 from .sources import FoundScene, Listing
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from ..files import write_atomically
 from .alerts import body_of, feature_collection, plain_text, title_of
 from .checks import require_safe
 from .receivers import MailConfig, WebhookConfig
-from .state import Alert
+from .records import Alert
 from .web import DeliveryFailed, call
 
 log = logging.getLogger(__name__)

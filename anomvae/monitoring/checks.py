@@ -47,6 +47,12 @@ def _valid_name(text: str) -> str:
     return text
 
 
+def _within(pattern: str) -> str:
+    if not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
+        raise ValueError(f"pattern = {pattern!r}: expected names in the folder, such as '*.tif'.")
+    return pattern
+
+
 def require_safe(url: str, *, allow_http: bool) -> str:
     """Return an address; raise `ValueError` unless it is HTTPS, on this machine, or allowed."""
     parts = urlsplit(url)
@@ -66,3 +72,4 @@ Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 PathText = Annotated[str, AfterValidator(_completed)]
 MaskText = Annotated[str, AfterValidator(_completed_mask)]
 Name = Annotated[str, AfterValidator(_valid_name)]
+Pattern = Annotated[str, AfterValidator(_within)]

@@ -1,6 +1,7 @@
 """The configuration of a watch: sites, sources, alerts, retries, health.
 
-`receivers` has the tables of the receivers of alerts, `checks` the checks of single values.
+`source_tables` has the tables of sources, `rule_tables` those of decisions, `receivers` those of
+the receivers of alerts, `checks` the checks of single values.
 Relative paths start at the folder of the file, so that they do not depend on the working directory
 of cron.  A secret is the name of an environment variable, never a value.
 """
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import (
-    AfterValidator,
     Field,
     FiniteFloat,
     model_validator,
@@ -25,80 +25,10 @@ from ..errors import listed
 from ..stats.thresholds import parse_rule
 from .checks import Count, MaskText, Name, PathText, Seconds, TimeOut, require_safe
 from .receivers import AlertsConfig, WaitConfig
+from .rule_tables import AlertRule, AreaConfig, DriftConfig
+from .source_tables import FolderConfig, StacConfig, UrlsConfig
 
 SOURCES = ("folder", "urls", "stac")
-
-
-def _within(pattern: str) -> str:
-    if not pattern or Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise ValueError(f"pattern = {pattern!r}: expected names in the folder, such as '*.tif'.")
-    return pattern
-
-
-Longitude = Annotated[float, Field(ge=-180, le=180)]
-Latitude = Annotated[float, Field(ge=-90, le=90)]
-
-
-class FolderConfig(Table):
-    """Scenes that arrive in a folder."""
-
-    path: PathText
-    """The folder."""
-    pattern: Annotated[str, AfterValidator(_within)] = "*.tif"
-    """Names of files and products that are scenes, as in ``*.SAFE``; ``**/*.tif`` includes
-    subfolders."""
-    stable_seconds: Annotated[float, Field(ge=0, le=1e9)] = 60.0
-    """A scene is read once none of its files has changed for this time, s."""
-
-
-class UrlsConfig(Table):
-    """Scenes at known addresses."""
-
-    urls: tuple[str, ...] = ()
-    """Addresses that GDAL opens."""
-    file: PathText | None = None
-    """A text file with an address in each line."""
-
-    @model_validator(mode="after")
-    def _some(self) -> UrlsConfig:
-        if not self.urls and self.file is None:
-            raise ValueError("no addresses: give `urls`, or the `file` that lists them.")
-        return self
-
-
-class StacConfig(Table):
-    """Scenes of a STAC API or a static catalogue."""
-
-    url: PathText
-    """The API, or the catalogue's file."""
-    collection: str | None = None
-    """Only items of this collection."""
-    bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
-    """Only items that meet this box: west, south, east, north, degrees."""
-    days: Annotated[float, Field(gt=0, le=36_500)] | None = None
-    """Only items of the latest days."""
-    max_cloud: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Only items with at most this ``eo:cloud_cover``, percent."""
-    assets: Annotated[tuple[str, ...], Field(min_length=1)]
-    """One asset that holds all bands, or one asset for each band, in the detector's order."""
-    limit: Count = 10_000
-    """Most items to request."""
-    timeout: TimeOut = 30.0
-    """Longest time of an answer, s."""
-    max_seconds: Seconds = 3600.0
-    """Longest time to list the items, s."""
-
-
-class AlertRule(Table):
-    """Which scenes get an alert."""
-
-    min_objects: Count = 1
-    """At least this many objects ..."""
-    min_area_px: Count = 9
-    """... of at least this many pixels, connected by sides or corners.  Smaller ones are dropped
-    from the objects file."""
-    min_share: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Or at least this share of the valid pixels flagged."""
 
 
 class SiteConfig(Table):
@@ -106,14 +36,21 @@ class SiteConfig(Table):
 
     name: Name
     """Its name in the state, in alerts and in metrics."""
-    model: PathText
-    """The model file."""
+    model: PathText | None = None
+    """The model file ..."""
+    config: str | None = None
+    """... or the configuration of a detector that is fitted to each scene, such as ``timeseries``,
+    the default where there is neither and ``dates`` are given."""
     out: PathText
     """Folder for the deliverables; each scene has a folder of its own in it."""
     mask: MaskText | None = None
     """Pixels to ignore: a raster (0 = ignore), ``scl:FILE`` and the like, ``auto`` or ``none``."""
     mask_dilate: Annotated[int, Field(ge=0, le=1000)] = 0
     """Pixels by which what is hidden grows."""
+    max_masked: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """A scene of which masks hide a larger share, of the pixels with data, is not comparable."""
+    grid: Literal["warp", "refuse"] = "warp"
+    """What to do with a scene on another grid than the site's: warp its flags, or refuse it."""
     nodata: tuple[FiniteFloat, ...] = ()
     """Stored values of the scenes that are no data, beyond those that the files declare."""
     resolution: Annotated[FiniteFloat, Field(gt=0)] | None = None
@@ -123,7 +60,7 @@ class SiteConfig(Table):
     threshold: str | None = None
     """Rule that replaces the model's threshold, from the scores that the model keeps."""
     dates: Count = 1
-    """Dates per scene of a time-series model: the scene's own and those before it."""
+    """Dates per scene of a detector that compares dates: the scene's own and those before it."""
     allow_drivers: tuple[str, ...] = ()
     """GDAL's drivers that open scenes, too, although they may fetch what a file names."""
     no_limits: bool = False
@@ -137,12 +74,26 @@ class SiteConfig(Table):
     stac: StacConfig | None = None
     """... or from a catalogue."""
     alert: AlertRule = AlertRule()
-    """Which scenes get an alert."""
+    """What is an anomaly, and which changes of events are alerts."""
+    area: AreaConfig = AreaConfig()
+    """Where the site is watched."""
+    drift: DriftConfig = DriftConfig()
+    """When a warning reports drift."""
 
     @model_validator(mode="after")
     def _one_source(self) -> SiteConfig:
         if self.threshold is not None:
             parse_rule(self.threshold)
+        if self.model is not None and self.config is not None:
+            raise ValueError(
+                f"{self.name!r} has `model` and `config`: give the model that scores its scenes, "
+                f"or the configuration that is fitted to each of them."
+            )
+        if self.model is None and self.config is None and self.dates == 1:
+            raise ValueError(
+                f"{self.name!r} has no detector: give `model`, the file of `anomvae train`, or "
+                f"`dates`, as in dates = 9, to compare each scene with those before it."
+            )
         sources = [name for name in SOURCES if getattr(self, name) is not None]
         if len(sources) != 1:
             raise ValueError(

@@ -92,6 +92,47 @@ MIGRATIONS = (
     ALTER TABLE scenes ADD COLUMN masked INTEGER;   -- pixels that a mask hides; NULL: not counted
     ALTER TABLE scenes ADD COLUMN missing INTEGER;  -- pixels without data
     """,
+    """
+    ALTER TABLE scenes ADD COLUMN taken TEXT;       -- day of the acquisition; NULL: unknown
+    ALTER TABLE scenes ADD COLUMN outcome TEXT      -- NULL: done by an earlier version, or not done
+        CHECK (outcome IN ('normal', 'anomalous', 'not comparable'));
+    ALTER TABLE scenes ADD COLUMN reasons TEXT;     -- of the outcome, JSON list of clauses
+    ALTER TABLE scenes ADD COLUMN drift TEXT;       -- from the training reference, JSON
+    CREATE TABLE services (         -- which detector serves a site, and since when
+        site     TEXT NOT NULL,
+        since    TEXT NOT NULL,     -- UTC
+        model    TEXT NOT NULL,     -- digest, as in scenes
+        settings TEXT NOT NULL,
+        PRIMARY KEY (site, since)
+    ) STRICT;
+    CREATE TABLE events (           -- connected anomalies that last, numbered per site
+        site      TEXT NOT NULL,
+        number    INTEGER NOT NULL,
+        status    TEXT NOT NULL CHECK (status IN ('provisional', 'confirmed', 'closed')),
+        first     TEXT NOT NULL,    -- day of the first exceedance
+        last      TEXT NOT NULL,    -- day of the last exceedance
+        confirmed TEXT,             -- day of the pass that confirmed it
+        closed    TEXT,             -- day of the pass that closed it
+        agreed    INTEGER NOT NULL, -- passes that exceed, of the last valid ones
+        passes    INTEGER NOT NULL, -- these valid ones
+        area_px   INTEGER NOT NULL,
+        area_m2   REAL,
+        geometry  TEXT,             -- GeoJSON in WGS 84; NULL: no place on Earth
+        facts     TEXT NOT NULL,    -- margin, p, bands of the strongest object in it, JSON
+        alerted   TEXT,             -- when the last alert about it was made, UTC
+        answer    TEXT CHECK (answer IN ('acknowledged', 'muted', 'rejected')),
+        PRIMARY KEY (site, number)
+    ) STRICT;
+    CREATE TABLE answers (          -- what people answer, in order
+        answered TEXT NOT NULL,     -- UTC
+        site     TEXT NOT NULL,
+        number   INTEGER NOT NULL,  -- of the event
+        answer   TEXT NOT NULL CHECK (answer IN ('acknowledged', 'muted', 'rejected')),
+        reason   TEXT NOT NULL,
+        by       TEXT NOT NULL,     -- name of the user
+        FOREIGN KEY (site, number) REFERENCES events (site, number)
+    ) STRICT;
+    """,
 )
 """Steps from each version of the tables to the next; ``user_version`` counts the steps taken."""
 

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 from ..errors import AnomvaeError, ConfigError, FileError, listed
 from ..identity import FileIdentity
 from ..names import is_unfinished, is_utf8, printable
-from .config import FolderConfig
 from .local import LocalScene, digest_of_file
+from .records import FileRecord
+from .source_tables import FolderConfig
 from .sources import FoundScene, Listing, unreadable
-from .state import FileRecord, stamp
+from .state import stamp
 
 if TYPE_CHECKING:
     from ..raster import Product

@@ -14,7 +14,7 @@ from ..names import one_line, printable
 from ..raster.products.stac import StacItem
 from ..raster.products.stac_assets import mask_assets
 from ..raster.products.stac_item import Item, number_of, read_item, short, table_of, text_of
-from .config import StacConfig
+from .source_tables import StacConfig
 from .sources import FoundScene
 
 BASELINES = ("s2:processing_baseline", "processing:version", "version")

@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from ..names import one_line
 from .channels import Channel
 from .receivers import WaitConfig
-from .state import Alert, is_over, stamp
+from .records import Alert
+from .state import is_over, stamp
 from .web import DeliveryFailed
 
 log = logging.getLogger(__name__)

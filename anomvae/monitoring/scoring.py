@@ -27,6 +27,8 @@ def scoring_of(site: SiteConfig) -> Scoring:
     from ..detector import Detector
     from ..mapping import ScoreOptions, score_scenes
 
+    if site.model is None:
+        raise ConfigError(f"{site.name!r} has no model: give the file of `anomvae train`.")
     detector = Detector.load(site.model, threshold=site.threshold, device=site.device)
     _require_dates(site, compared=detector.compares_dates)
     # The folder is the scene's own: what lies there is an earlier try.

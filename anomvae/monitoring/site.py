@@ -23,12 +23,14 @@ from ..names import fitted
 from .alerts import alert_of
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
+from .decisions.outcomes import Assessment, Outcome, assess
 from .folder import scan_folder
 from .local import digest_of_file
 from .problem import MISFITS, Problem, as_error
+from .records import Alert, Key, SceneResult, SceneStatus
 from .scoring import Scoring, access_of
 from .sources import FoundScene, listed_urls
-from .state import Alert, Key, SceneResult, SceneStatus, State, is_over
+from .state import State, is_over
 
 if TYPE_CHECKING:
     from ..mapping import MapResult
@@ -83,7 +85,7 @@ class SitePass:
 
     def due(self) -> Iterator[tuple[FoundScene, Key, int]]:
         """Yield due scenes, keys and tries: new scenes first, then those begun longest ago."""
-        model, settings = _digest(self.site.model, "model"), _settings_digest(self.site)
+        model, settings = _model_digest(self.site), _settings_digest(self.site)
         statuses = self.state.scene_statuses(self.site.name, model, settings)
         offered = self._each_once(self._offered())
         if self.site.dates > 1:
@@ -141,7 +143,9 @@ class SitePass:
             if self.date_history is not None:
                 scene = replace(scene, before=self.date_history.before(scene))
             result = score(scene, self._folder(scene, key))
-            alert = alert_of(key, result, self.site.alert, self.now())
+            assessment = assess(self.site, result)
+            anomalous = assessment.outcome is Outcome.ANOMALOUS
+            alert = alert_of(key, result, self.now()) if anomalous else None
             changed = scene.changed
         except KeyboardInterrupt:
             self.state.requeue(key, self.now())
@@ -152,10 +156,17 @@ class SitePass:
         if changed:  # the map belongs to neither the old state nor the new one
             self.state.requeue(key, self.now())
             return False
-        self._finished(key, result, alert)
+        self._finished(scene, key, result, assessment, alert)
         return alert is not None
 
-    def _finished(self, key: Key, result: MapResult, alert: Alert | None) -> None:
+    def _finished(
+        self,
+        scene: FoundScene,
+        key: Key,
+        result: MapResult,
+        assessment: Assessment,
+        alert: Alert | None,
+    ) -> None:
         record = SceneResult(
             pixels=result.pixels,
             valid=result.valid,
@@ -167,6 +178,9 @@ class SitePass:
             quantiles=result.quantiles,
             seconds=result.seconds,
             map=str(result.path),
+            taken=None if scene.date is None else scene.date.isoformat(),
+            outcome=assessment.outcome,
+            reasons=assessment.reasons,
         )
         self.state.finish(key, record, self.now(), alert=alert, channels=self.channels)
         self.done, self.unread = self.done + 1, 0
@@ -246,6 +260,15 @@ def _settings_digest(site: SiteConfig) -> str:
     # The word of before, so that scenes in the databases of before stay known.
     threshold = (site.threshold or "").replace("sigma-clip", "clipped")
     return digest_of("monitor", threshold, mask, *changed, definition=1)
+
+
+def _model_digest(site: SiteConfig) -> str:
+    """Return the digest of the model, or of the configuration that is fitted to each scene."""
+    from ..mapping.cache import digest_of
+
+    if site.model is None:
+        return digest_of("config", site.config or "timeseries")
+    return _digest(site.model, "model")
 
 
 def _mask_digest(mask: str) -> str:

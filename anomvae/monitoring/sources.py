@@ -18,8 +18,8 @@ from ..errors import AnomvaeError, FileError
 from ..identity import FileIdentity, identify
 from ..names import printable
 from ..pixels.dates import date_of
-from .config import UrlsConfig
 from .local import LocalScene
+from .source_tables import UrlsConfig
 
 if TYPE_CHECKING:
     from ..raster import Product

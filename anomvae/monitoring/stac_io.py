@@ -20,7 +20,7 @@ from ..documents import DocumentError, checked, content_of, read_parts, text_of,
 from ..errors import FileError
 from ..hosts import require_allowed, require_redirect
 from ..names import one_line
-from .config import StacConfig
+from .source_tables import StacConfig
 
 MAX_ANSWER = 32_000_000
 """Length of the longest answer; a page of a hundred items has 2 MB."""

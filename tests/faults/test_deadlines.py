@@ -14,7 +14,7 @@ from anomvae.monitoring.channels import Mail, Webhook
 from anomvae.monitoring.config import HealthConfig
 from anomvae.monitoring.health import send_heartbeat
 from anomvae.monitoring.receivers import MailConfig, WebhookConfig
-from anomvae.monitoring.state import Alert
+from anomvae.monitoring.records import Alert
 from anomvae.monitoring.web import DeliveryFailed
 
 HEAD = b"HTTP/1.1 200 OK\r\nX-Slow: "

@@ -15,11 +15,11 @@ from anomvae.files import locked
 from anomvae.mapping import Deliverables, read_summary
 from anomvae.monitoring.alerts import alert_of
 from anomvae.monitoring.channels import email_message
-from anomvae.monitoring.config import AlertRule
 from anomvae.monitoring.lock import OWNER_FILE, read_lock_owner
 from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WaitConfig
-from anomvae.monitoring.state import Alert, Key, SceneResult, opened_state
+from anomvae.monitoring.records import Alert, Key, SceneResult
+from anomvae.monitoring.state import opened_state
 from anomvae.objects import read_objects
 from anomvae.pixels.grid import Grid
 from anomvae.raster import Georeference, Scene
@@ -199,7 +199,7 @@ def test_numbers_that_json_lacks_become_null_in_an_alert(tmp_path):
     scored = result(tmp_path, 20)
     scored.quantiles = {"1": float("inf")}
 
-    alert = alert_of(KEY, scored, AlertRule(min_share=0.1), Clock()())
+    alert = alert_of(KEY, scored, Clock()())
 
     assert json.loads(alert.body)["highest"] is None
     assert "harbour" in email_message(alert, mail())["Subject"]

@@ -10,7 +10,7 @@ from support.watching import served
 
 from anomvae.errors import FileError
 from anomvae.hosts import Reach, reach_of, require_allowed, require_redirect
-from anomvae.monitoring.config import StacConfig
+from anomvae.monitoring.source_tables import StacConfig
 
 PUBLIC = "https://93.184.215.14/catalog.json"
 NOW = datetime(2025, 6, 1, tzinfo=UTC)

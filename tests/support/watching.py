@@ -15,8 +15,9 @@ from uuid import uuid4
 from anomvae.errors import RasterError
 from anomvae.mapping.deliverables import Deliverables
 from anomvae.monitoring import RunEnvironment, run_once
-from anomvae.monitoring.config import AlertRule, MonitorConfig
+from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
+from anomvae.monitoring.rule_tables import AlertRule
 from anomvae.objects import Provenance
 from anomvae.objects.items import DEGREES
 from anomvae.stats.thresholds import Threshold

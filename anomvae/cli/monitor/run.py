@@ -1,0 +1,76 @@
+"""``anomvae monitor run``: one pass over new scenes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from .. import options
+from ..streams import note
+from .arguments import config_arg
+
+
+@click.command()
+@config_arg
+@options.verbose_opt
+def run(config: str) -> None:
+    """Make one pass over the sites of CONFIG, and end.
+
+    Alerts are printed on stdout, a JSON line each; failures on stderr, a line each.
+    """
+    from datetime import UTC, datetime
+    from uuid import uuid4
+
+    from ...monitoring import RunEnvironment, run_once
+    from ...monitoring.config import read_monitoring
+
+    watch, run_id = read_monitoring(config), uuid4().hex[:12]
+    environment = RunEnvironment(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
+    with _logged(watch.health.log, run_id):
+        done = run_once(watch, environment)
+    for message in done.messages:
+        note(f"Error: {message}")
+    if done.code:
+        raise SystemExit(done.code)
+
+
+@contextmanager
+def _logged(path: str | None, run_id: str) -> Iterator[None]:
+    """Log every event to a file as a JSON line; on stderr only with ``-v``."""
+    from ...errors import AnomvaeError
+    from ...files import writing
+    from ...monitoring.health import JsonFormatter
+
+    with writing(Path(path or os.devnull)):
+        if path is not None and Path(path).is_fifo():
+            # Fails where nobody reads the pipe; to open it otherwise would wait.
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        handler = _LossyFileHandler(path or os.devnull, encoding="utf-8")
+    handler.setFormatter(JsonFormatter(run_id))
+    whole, watch = logging.getLogger("anomvae"), logging.getLogger("anomvae.monitoring")
+    watch.propagate = whole.level < logging.WARNING
+    watch.setLevel(min(whole.level, logging.INFO))
+    logs = [whole] if watch.propagate else [whole, watch]
+    for log in logs:
+        log.addHandler(handler)
+    try:
+        yield
+    except AnomvaeError as error:
+        watch.error("run refused", extra={"facts": {"error": str(error)}})
+        raise
+    finally:
+        for log in logs:
+            log.removeHandler(handler)
+        watch.propagate = True
+        handler.close()
+
+
+class _LossyFileHandler(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drop the line, as on a full disk: the run goes on."""

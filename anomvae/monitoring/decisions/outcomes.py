@@ -1,0 +1,57 @@
+"""The outcome of a scene: normal, anomalous, or not comparable; one that failed has an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from ...stats.domain import InDomain
+from ..config import SiteConfig
+from ..rule_tables import AlertRule
+
+if TYPE_CHECKING:
+    from ...mapping import MapResult
+
+
+class Outcome(StrEnum):
+    """What a scored scene is."""
+
+    NORMAL = "normal"
+    ANOMALOUS = "anomalous"
+    NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The outcome of a scene."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    """Why, in clauses; empty for a normal scene."""
+
+
+def assess(site: SiteConfig, result: MapResult) -> Assessment:
+    """Assess a scored scene of a site."""
+    if reasons := tuple(_not_comparable(site, result)):
+        return Assessment(Outcome.NOT_COMPARABLE, reasons)
+    if reasons := tuple(_anomalous(site.alert, result)):
+        return Assessment(Outcome.ANOMALOUS, reasons)
+    return Assessment(Outcome.NORMAL)
+
+
+def _not_comparable(site: SiteConfig, result: MapResult) -> Iterator[str]:
+    masked = result.masked / max(result.masked + result.valid, 1)
+    if masked > site.max_masked:
+        yield f"masks hide {masked:.0%} of it, more than max_masked = {site.max_masked:g}"
+    if result.verdict is not None and result.verdict.in_domain is InDomain.NO:
+        yield from result.verdict.reasons
+
+
+def _anomalous(rule: AlertRule, result: MapResult) -> Iterator[str]:
+    share = result.flagged / max(result.valid, 1)
+    if result.objects >= rule.min_objects:
+        yield f"{result.objects} objects of {rule.min_area_px} pixels or more"
+    if rule.min_share is not None and share >= rule.min_share:
+        yield f"{share:.2%} of the valid pixels are flagged"

@@ -1,0 +1,69 @@
+"""The tables of a monitoring configuration for the sources of scenes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from ..config.tables import Table
+from .checks import Count, PathText, Pattern, Seconds, TimeOut
+
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+
+
+class FolderConfig(Table):
+    """Scenes that arrive in a folder."""
+
+    path: PathText
+    """The folder."""
+    pattern: Pattern = "*.tif"
+    """Names of files and products that are scenes, as in ``*.SAFE``; ``**/*.tif`` includes
+    subfolders."""
+    mask_pattern: Pattern | None = None
+    """Names of the masks that lie beside the scenes; ``{stem}`` is the stem of the scene's name, as
+    in ``{stem}_SCL.tif``."""
+    stable_seconds: Annotated[float, Field(ge=0, le=1e9)] = 60.0
+    """A scene is read once none of its files has changed for this time, s."""
+
+
+class UrlsConfig(Table):
+    """Scenes at known addresses."""
+
+    urls: tuple[str, ...] = ()
+    """Addresses that GDAL opens."""
+    file: PathText | None = None
+    """A text file with an address in each line."""
+
+    @model_validator(mode="after")
+    def _some(self) -> UrlsConfig:
+        if not self.urls and self.file is None:
+            raise ValueError("no addresses: give `urls`, or the `file` that lists them.")
+        return self
+
+
+class StacConfig(Table):
+    """Scenes of a STAC API or a static catalogue."""
+
+    url: PathText
+    """The API, or the catalogue's file."""
+    collection: str | None = None
+    """Only items of this collection."""
+    bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
+    """Only items that meet this box: west, south, east, north, degrees."""
+    days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """Only items of the latest days."""
+    max_cloud: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Only items with at most this ``eo:cloud_cover``, percent."""
+    assets: Annotated[tuple[str, ...], Field(min_length=1)]
+    """One asset that holds all bands, or one asset for each band, in the detector's order."""
+    mask_asset: str | None = None
+    """Asset that holds the mask, ``SCHEME:ASSET`` where it holds classes; None: what the item
+    declares."""
+    limit: Count = 10_000
+    """Most items to request."""
+    timeout: TimeOut = 30.0
+    """Longest time of an answer, s."""
+    max_seconds: Seconds = 3600.0
+    """Longest time to list the items, s."""
