@@ -137,9 +137,10 @@ def history(
 
     with opened_to_read(folder) as database:
         rows = database.execute(
-            "SELECT site, source, status, outcome, reasons, taken, started, finished, seconds, valid, "
-            "masked, missing, flagged, objects, threshold, tries, next_try, error, map, scene, "
-            "model, settings, quantiles FROM scenes WHERE ? IN (site, '') ORDER BY started DESC, rowid DESC LIMIT ?",
+            "SELECT site, source, status, outcome, reasons, taken, started, finished, seconds, "
+            "valid, masked, missing, flagged, objects, threshold, tries, next_try, error, map, "
+            "scene, model, settings, quantiles FROM scenes "
+            "WHERE ? IN (site, '') ORDER BY started DESC, rowid DESC LIMIT ?",
             (site or "", -1 if last is None else last),
         )
         names = [column[0] for column in rows.description]
