@@ -157,6 +157,7 @@ class MonitorConfig(Table):
     def _unique_names(self) -> MonitorConfig:
         receivers = [webhook.name for webhook in self.alerts.webhook]
         receivers += [mail.name for mail in self.alerts.mail]
+        receivers += [messages.name for messages in self.alerts.apprise]
         _require_unique("sites", [site.name for site in self.site])
         _require_unique("receivers of alerts", ["stdout", "feed", *receivers])
         return self

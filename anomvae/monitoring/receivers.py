@@ -85,6 +85,18 @@ class MailConfig(Table):
         return self
 
 
+class AppriseConfig(Table):
+    """Chats and phones that get alerts by Apprise, of the extra ``alerts``."""
+
+    name: Name = "messages"
+    """Its name in the state."""
+    urls_env: str
+    """Environment variable with the addresses of Apprise, separated by spaces: they hold
+    secrets."""
+    timeout: TimeOut = 30.0
+    """Longest time of a delivery to all addresses, s."""
+
+
 class FeedConfig(Table):
     """A GeoJSON file of the latest alerts, for maps."""
 
@@ -105,5 +117,7 @@ class AlertsConfig(Table):
     """Receivers by HTTP POST."""
     mail: tuple[MailConfig, ...] = ()
     """Receivers by e-mail."""
+    apprise: tuple[AppriseConfig, ...] = ()
+    """Chats and phones, by Apprise."""
     retry: WaitConfig = WaitConfig()
     """When an alert that was not sent is tried again; it is never given up."""

@@ -20,6 +20,7 @@ from .channels import Channel, Environment, Feed, Mail, StdoutChannel, Webhook
 from .config import MonitorConfig, SiteConfig
 from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
+from .messenger import Messenger
 from .outbox import Outbox, latest
 from .problem import Problem, messages
 from .scoring import Scoring, scoring_of
@@ -152,7 +153,8 @@ class _Run:
             newest = partial(latest, self.state.database, alerts.feed.alerts)
             channels.append(Feed(alerts.feed.path, newest))
         channels += [Webhook(config, secrets) for config in alerts.webhook]
-        return channels + [Mail(config, secrets) for config in alerts.mail]
+        channels += [Mail(config, secrets) for config in alerts.mail]
+        return channels + [Messenger(config, secrets) for config in alerts.apprise]
 
     def _undelivered(self) -> Iterator[str]:
         for name, waiting in self._waiting().items():
