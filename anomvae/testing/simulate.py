@@ -75,6 +75,8 @@ class Place:
     """Absorption around each wavelength of `TONES` beyond the usual, nepers, on a third axis."""
     relief: Floats
     """Height of ground, trees and buildings, in sides of a pixel."""
+    objects: tuple[tuple[str, Floats], ...] = ()
+    """What was built since: a name in `MATERIALS`, and the share of each pixel that it fills."""
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,13 @@ def draw_place(shape: Shape, rng: Rng) -> Place:
     """Draw fields, woods, a town, estates, farms, a quarry, a river, ponds, a road and hills."""
     if min(shape) < 16:
         raise ConfigError(f"shape = {shape} leaves no room for land: give 16 pixels or more.")
-    hills, fields = 3 * _smooth(rng, shape, 12), _fields(rng, shape)
+    hills, fields = 3 * smooth(rng, shape, 12), _fields(rng, shape)
     ripeness = rng.normal(size=(fields.max() + 1, len(TONES)))[fields]
-    drift, scatter = (_smooth(rng, ripeness.shape, radius) for radius in (4, 0.7))
+    drift, scatter = (smooth(rng, ripeness.shape, radius) for radius in (4, 0.7))
     skewed = np.exp(0.4 * ripeness + 0.4 * drift + 0.15 * scatter) - 1
     abundances = _cover(rng, fields, hills)
     variety, rough = (abundances @ list(trait.values()) for trait in (VARIETY, ROUGHNESS))
-    return Place(abundances, variety[..., None] * skewed, hills + rough * _smooth(rng, shape, 0.7))
+    return Place(abundances, variety[..., None] * skewed, hills + rough * smooth(rng, shape, 0.7))
 
 
 def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor) -> SimulatedScene:
@@ -157,11 +159,13 @@ def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor
     nm, (rows, cols) = np.array(sensor.wavelengths, float), place.relief.shape
     valid = np.arange(cols) >= np.linspace(2 * sensor.wedge * cols, 0, rows)[:, None]
     mixed = place.abundances @ [spectrum.at(nm) for spectrum in BACKGROUND.values()]
-    covered = place.abundances @ [name in COVERED for name in BACKGROUND]
-    fraction, free = np.zeros((rows, cols), np.float32), valid & (covered < 0.3)
+    fraction, free = np.zeros((rows, cols), np.float32), valid & open_land(place)
+    for name, share in place.objects:
+        mixed += share[..., None] * (MATERIALS[name].at(nm) - mixed)
+        fraction = np.maximum(fraction, share, dtype=np.float32)
     chance, weather, hiss = rng.spawn(3)  # anomalies change neither shadows nor noise
     for anomaly in anomalies:
-        spot = _free_spot(chance, free, anomaly.shape)
+        spot = free_spot(chance, free, anomaly.shape)
         free[tuple(slice(max(0, side.start - 2), side.stop + 2) for side in spot)] = False
         fraction[spot] = anomaly.fraction
         mixed[spot] += anomaly.fraction * (MATERIALS[anomaly.material].at(nm) - mixed[spot])
@@ -174,7 +178,12 @@ def observe(place: Place, rng: Rng, anomalies: Sequence[Anomaly], sensor: Sensor
     return SimulatedScene(block[None], fraction, sensor.wavelengths)
 
 
-def _smooth(rng: Rng, shape: tuple[int, ...], radius: float) -> Floats:
+def open_land(place: Place) -> NDArray[np.bool_]:
+    """Return which pixels, (row, col), are neither woods nor water, and so may carry anomalies."""
+    return np.asarray(place.abundances @ [name in COVERED for name in BACKGROUND] < 0.3)
+
+
+def smooth(rng: Rng, shape: tuple[int, ...], radius: float) -> Floats:
     """Draw noise (row, col, ...) of mean 0 and deviation 1, smooth over ``radius`` pixels."""
     from scipy import ndimage
 
@@ -192,7 +201,7 @@ def _axes(rng: Rng, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
 def _fields(rng: Rng, shape: Shape) -> NDArray[np.intp]:
     """Return the numbers of fields of 11 x 23 pixels, in strips of a random direction."""
     along, across = _axes(rng, shape)
-    strip = np.floor((across + 1.5 * _smooth(rng, shape, 8)) / 11).astype(int)
+    strip = np.floor((across + 1.5 * smooth(rng, shape, 8)) / 11).astype(int)
     strip -= strip.min()
     part = np.floor((along + rng.uniform(0, 23, strip.max() + 1)[strip]) / 23).astype(int)
     return np.asarray(strip * np.ptp(part) + strip + part - part.min())
@@ -203,16 +212,16 @@ def _cover(rng: Rng, fields: NDArray[np.intp], hills: Floats) -> Floats:
     from scipy import ndimage
 
     chosen = rng.choice(3, size=fields.max() + 1, p=(0.5, 0.25, 0.25))[fields]
-    weight = np.exp(_smooth(rng, (*fields.shape, 3), 5) + 3.5 * np.eye(3)[chosen])
+    weight = np.exp(smooth(rng, (*fields.shape, 3), 5) + 3.5 * np.eye(3)[chosen])
     land = weight / weight.sum(-1, keepdims=True) @ np.eye(3, len(BACKGROUND))
-    town = _highest(_smooth(rng, fields.shape, 6), 0.07)
+    town = highest(smooth(rng, fields.shape, 6), 0.07)
     layers = (
-        ("forest", 0.95 * _highest(_smooth(rng, fields.shape, 7), 0.15)),
+        ("forest", 0.95 * highest(smooth(rng, fields.shape, 7), 0.15)),
         ("asphalt", 0.6 * town),
-        ("concrete", 0.9 * town * _highest(_smooth(rng, fields.shape, 0.8), 0.4)),
-        ("water", np.maximum(_course(rng, fields.shape, 5, 6), _highest(-hills, 0.02))),
+        ("concrete", 0.9 * town * highest(smooth(rng, fields.shape, 0.8), 0.4)),
+        ("water", np.maximum(_course(rng, fields.shape, 5, 6), highest(-hills, 0.02))),
         ("asphalt", _course(rng, fields.shape, 1.2, 2)),
-        ("gravel", _highest(_smooth(rng, fields.shape, 3), 0.004)),
+        ("gravel", highest(smooth(rng, fields.shape, 3), 0.004)),
     )
     for name, share in layers:
         pure = np.array([name == other for other in BACKGROUND])
@@ -224,7 +233,7 @@ def _cover(rng: Rng, fields: NDArray[np.intp], hills: Floats) -> Floats:
 def _build(rng: Rng, land: Floats) -> Floats:
     """Return land with buildings: a few farms, and estates; each roof is a mixture of its own."""
     shape, roofs = land.shape[:2], np.array([name in ROOFS for name in BACKGROUND])
-    chance = _highest(_smooth(rng, shape, 4), 0.08) + 0.005
+    chance = highest(smooth(rng, shape, 4), 0.08) + 0.005
     chance *= 1 - land @ [name in COVERED for name in BACKGROUND]
     spots = rng.choice(chance.size, chance.size // 140, p=(chance / chance.sum()).ravel())
     built = land.copy()
@@ -235,7 +244,7 @@ def _build(rng: Rng, land: Floats) -> Floats:
     return built
 
 
-def _highest(noise: Floats, share: float) -> Floats:
+def highest(noise: Floats, share: float) -> Floats:
     """Return a cover, 0 to 1, of the ``share`` of pixels with the highest noise; soft borders."""
     return np.clip(8 * (noise - np.quantile(noise, 1 - share)), 0, 1)
 
@@ -248,7 +257,7 @@ def _course(rng: Rng, shape: tuple[int, ...], width: float, bend: float) -> Floa
     return np.clip(width / 2 + 0.5 - distance, 0, 1)
 
 
-def _free_spot(rng: Rng, free: NDArray[np.bool_], size: Shape) -> tuple[slice, slice]:
+def free_spot(rng: Rng, free: NDArray[np.bool_], size: Shape) -> tuple[slice, slice]:
     """Choose a free window of ``size`` pixels."""
     blocked = np.pad(~free, ((0, size[0]), (0, size[1])), constant_values=True)
     corners = np.argwhere(~np.lib.stride_tricks.sliding_window_view(blocked, size).any((2, 3)))
@@ -262,7 +271,7 @@ def _light(rng: Rng, relief: Floats, shadow: float, nm: Floats) -> Floats:
     """Return the light relative to that on level, open ground, (row, col, band)."""
     down, right = np.gradient(relief)
     sun = (1 + 0.6 * (down + right)) / np.sqrt(1 + down**2 + right**2)  # from the north-west
-    sun = sun.clip(0.3, 1.7) * (1 - 0.8 * _highest(_smooth(rng, relief.shape, 6), shadow))
+    sun = sun.clip(0.3, 1.7) * (1 - 0.8 * highest(smooth(rng, relief.shape, 6), shadow))
     sky = 0.25 * (450 / nm) ** 2  # air scatters blue light, so shadows are blue
     return np.asarray((1 - sky) * sun[..., None] + sky)
 
