@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("run", "status", "history")
+COMMANDS = ("init", "run", "status", "history")
 
 
 class Group(click.Group):
@@ -30,6 +30,7 @@ def monitor() -> None:
 
     \b
     CONFIG is a TOML file; configs/monitor.toml is a commented example:
+        anomvae monitor init incoming/       # writes a first one
         anomvae monitor run watch.toml       # from cron, systemd or Airflow
         anomvae monitor status watch.toml
         anomvae monitor history watch.toml --csv > scenes.csv
