@@ -15,7 +15,7 @@ from ..files import PathText, write_atomically
 from ..names import printable
 
 WATCH = "watch.toml"
-RECIPES = ("anomvae.service", "anomvae.timer", "anomvae.cron")
+RUNNERS = ("anomvae.service", "anomvae.timer", "anomvae.cron")
 """What runs a watch on one machine; configs/recipes has more."""
 PLACEHOLDERS = "/opt/anomvae/bin/anomvae", "/srv/watch/watch.toml"
 """The command and the configuration in the recipes."""
@@ -52,7 +52,7 @@ class NewWatch:
     def files(self) -> list[Path]:
         """Every file that is written."""
         model = [] if self.model is None else [self.model]
-        return [*model, self.configuration, *(self.folder / recipe for recipe in RECIPES)]
+        return [*model, self.configuration, *(self.folder / runner for runner in RUNNERS)]
 
     def require_new(self) -> None:
         """Require that no file is replaced; raise `OutputExists` otherwise."""
@@ -66,11 +66,11 @@ class NewWatch:
     def write(self, command: str) -> None:
         """Write all files but the model; ``command`` is how a shell calls anomvae."""
         own = command, _quoted(self.configuration)
-        for recipe in RECIPES:
-            text = (shipped("configs") / "recipes" / recipe).read_text(encoding="utf-8")
+        for runner in RUNNERS:
+            text = (shipped("configs") / "recipes" / runner).read_text(encoding="utf-8")
             for placeholder, replacement in zip(PLACEHOLDERS, own, strict=True):
                 text = text.replace(placeholder, replacement)
-            write_atomically(self.folder / recipe, text.encode())
+            write_atomically(self.folder / runner, text.encode())
         write_atomically(self.configuration, self._toml().encode())
 
     def _toml(self) -> str:
