@@ -1,0 +1,57 @@
+"""A part of a scored scene as a picture: scene, score and flags around a place."""
+
+from __future__ import annotations
+
+from ..pixels.tiling import Tile, Window, shape_of, whole
+from ..raster import Scene, open_raster
+from ..raster.maps import open_map
+from .quicklook import QuickLook, QuickLookSpec, drawn
+from .result import MapResult
+
+MARGIN = 16
+"""Pixels around a place at least; a large one has half of its side around it."""
+
+
+def around(place: Window, shape: tuple[int, int]) -> Window:
+    """Return the window of a scene of a shape (row, col) that shows a place and what is around it.
+
+    Examples
+    --------
+    >>> around((slice(100, 104), slice(0, 80)), (500, 90))
+    (slice(60, 144, None), slice(0, 90, None))
+    """
+    margin = max(MARGIN, max(shape_of(place)) // 2)
+    rows, cols = (
+        slice(max(0, part.start - margin), min(side, part.stop + margin))
+        for part, side in zip(place, shape, strict=True)
+    )
+    return rows, cols
+
+
+def crop(scene: Scene, result: MapResult, place: Window, title: str) -> bytes | None:
+    """Draw a place of a scored scene and what is around it, as a PNG like the quick look.
+
+    Returns
+    -------
+    bytes or None
+        None, after a warning, where it cannot be drawn.
+
+    Raises
+    ------
+    RasterError
+        If the scene or its maps cannot be read any more.
+    """
+    with (
+        scene.open() as opened,
+        open_map(result.files.scores, scene.access) as scores,
+        open_raster(result.files.flags, access=scene.access) as flags,
+    ):
+        window = around(place, opened.grid.shape)
+        shape = shape_of(window)
+        part = whole(shape)
+        spec = QuickLookSpec.of(shape, opened.bands, opened.newest.dataset.facts.picture)
+        picture = QuickLook(spec)
+        picture.add_preview(part, spec.preview(Tile(part, part), opened.read(window)))
+        flagged = flags.read_first(window) == 1
+        picture.add_scores(part, scores.dataset.read_first(window), flagged)
+        return drawn(title, picture, result.threshold)
