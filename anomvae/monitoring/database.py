@@ -127,7 +127,8 @@ MIGRATIONS = (
         answered TEXT NOT NULL,     -- UTC
         site     TEXT NOT NULL,
         number   INTEGER NOT NULL,  -- of the event
-        answer   TEXT NOT NULL CHECK (answer IN ('acknowledged', 'muted', 'rejected')),
+        answer   TEXT NOT NULL
+            CHECK (answer IN ('acknowledged', 'muted', 'rejected', 'withdrawn')),
         reason   TEXT NOT NULL,
         by       TEXT NOT NULL,     -- name of the user
         FOREIGN KEY (site, number) REFERENCES events (site, number)

@@ -6,7 +6,9 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("init", "run", "status", "history")
+COMMANDS = ("init", "run", "status", "history", "ack", "mute", "reject")
+SHARED = dict.fromkeys(("ack", "mute", "reject"), "answers")
+"""The file of commands that share one; that of others has their name."""
 
 
 class Group(click.Group):
@@ -17,10 +19,11 @@ class Group(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command from the file of its name."""
+        """Import a command from its file."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        file = SHARED.get(cmd_name, cmd_name)
+        command: click.Command = getattr(import_module(f".{file}", __package__), cmd_name)
         return command
 
 
