@@ -20,7 +20,7 @@ from ..pixels.tiling import Window, shape_of
 MEMORY_BYTES = 64 * 2**20
 """The numbers of a small scene are kept in memory, those of a larger one in a temporary file."""
 
-Number = TypeVar("Number", np.float32, np.float64, np.bool_)
+Number = TypeVar("Number", np.float32, np.float64, np.bool_, np.int32)
 
 
 class StoredScores(Generic[Number]):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from ..errors import FileError
 from ..identity import FileIdentity, identify
 from ..names import UNFINISHED
 
@@ -23,6 +24,16 @@ def digest_of_file(path: str | Path) -> str:
     """Return the digest of a file's content, 16 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def digest_of_setting(path: str, what: str) -> str:
+    """Return the digest of a file that a configuration names; `FileError` calls it ``what``."""
+    try:
+        return digest_of_file(path)
+    except OSError as error:
+        raise FileError(
+            f"{path}, the {what}, cannot be read: {error.strerror}. Check the path."
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
 from .decisions.outcomes import Assessment, Outcome, assess
 from .folder import scan_folder
-from .local import digest_of_file
+from .local import digest_of_setting
 from .problem import MISFITS, Problem, as_error
 from .records import Alert, Key, SceneResult, SceneStatus
 from .scoring import Scoring, access_of
@@ -268,7 +268,7 @@ def _model_digest(site: SiteConfig) -> str:
 
     if site.model is None:
         return digest_of("config", site.config or "timeseries")
-    return _digest(site.model, "model")
+    return digest_of_setting(site.model, "model")
 
 
 def _mask_digest(mask: str) -> str:
@@ -276,16 +276,7 @@ def _mask_digest(mask: str) -> str:
     from ..raster.mask_choice import AUTO, NONE, parse_mask
 
     parts = [
-        ":".join(filter(None, [one.setting, one.path and _digest(one.path, "mask")]))
+        ":".join(filter(None, [one.setting, one.path and digest_of_setting(one.path, "mask")]))
         for one in parse_mask(mask)
     ]
     return "" if parts == [AUTO] else ",".join(parts) or NONE
-
-
-def _digest(path: str, what: str) -> str:
-    try:
-        return digest_of_file(path)
-    except OSError as error:
-        raise FileError(
-            f"{path}, the {what}, cannot be read: {error.strerror}. Check the path."
-        ) from error

@@ -34,7 +34,7 @@ def features(
     located = georeferencer.locate(rings, sums / rows["area"][:, np.newaxis] + 0.5)
     boxes = located.boxes.round(DECIMALS).tolist()
     for properties, box, polygons in zip(
-        _properties(table, located, width, listing), boxes, _multipolygons(located), strict=True
+        _properties(table, located, width, listing), boxes, multipolygons(located), strict=True
     ):
         shape: dict[str, Any] = {"geometry": None}
         if box[0] == box[0]:  # not NaN
@@ -87,7 +87,7 @@ def _rounded(values: NDArray[np.float64], decimals: int) -> list[float | None]:
     return [None if value != value else value for value in values.round(decimals).tolist()]
 
 
-def _multipolygons(located: GeoreferencedObjects) -> Iterator[list[list[LinearRing]]]:
+def multipolygons(located: GeoreferencedObjects) -> Iterator[list[list[LinearRing]]]:
     """Group the rings of each object into polygons: outlines counter-clockwise, holes clockwise."""
     rings = located.rings
     points = rings.points.round(DECIMALS).tolist()

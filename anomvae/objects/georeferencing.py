@@ -92,6 +92,21 @@ def mean_pixel_area(georeference: Georeference) -> float | None:
     return float(area) / (rows * cols) if np.isfinite(area) else None
 
 
+def pixel_areas(georeference: Georeference, most: int = 65) -> NDArray[np.float64] | None:
+    """Return the mean area of the pixels of each row, m2; None where a scene is not on Earth.
+
+    At most so many rows are measured; those between are interpolated.
+    """
+    georeferencer, (rows, cols) = georeferencer_of(georeference), georeference.grid.shape
+    at = np.unique(np.linspace(0, rows - 1, min(most, rows)).astype(np.int64))
+    ends = np.stack([at, at, at + 1, at + 1], axis=1)
+    points = np.stack([np.broadcast_to([0, cols, cols, 0], ends.shape), ends], axis=-1)
+    numbers = np.arange(len(at))
+    rings = Rings(points.reshape(-1, 2).astype(np.float64), 4 * numbers, numbers, numbers < 0)
+    areas = georeferencer.locate(rings, points[:, 0].astype(np.float64)).areas / cols
+    return np.interp(np.arange(rows), at, areas) if np.isfinite(areas).all() else None
+
+
 def _divided(rings: Rings, longest: int) -> Rings:
     """Insert points on sides that are longer than ``longest``, pixels."""
     here = rings.points

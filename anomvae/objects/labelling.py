@@ -92,13 +92,13 @@ def _joined(
     known = len(waiting.parts)
     raw = np.where(inner, raw + (known - 1), -1)
     seam = np.vstack([edge, raw])
-    sides, corners = _touching(seam)
+    sides, corners = touching(seam)
     # Parts of one object stay in one object.
     first = np.full(len(waiting.objects), -1)
     first[waiting.parts[::-1]] = np.arange(known)[::-1]
     same = np.stack([np.arange(known), first[waiting.parts]])
-    parts = _components(known + count, sides)
-    objects = _components(known + count, np.hstack([sides, corners, same]))
+    parts = groups_of(known + count, sides)
+    objects = groups_of(known + count, np.hstack([sides, corners, same]))
     labels = np.append(parts, -1)[raw]
     of_part = np.empty(parts.max(initial=-1) + 1, np.int64)
     of_part[parts] = objects
@@ -110,7 +110,7 @@ def _joined(
     return ObjectTable(_merged(table, group), of_part, outline), labels
 
 
-def _touching(labels: Numbers) -> tuple[Numbers, Numbers]:
+def touching(labels: Numbers) -> tuple[Numbers, Numbers]:
     """List the pairs of numbers that touch: vertically, and at a corner."""
     below = _pairs(labels[:-1], labels[1:])
     right = _pairs(labels[:-1, :-1], labels[1:, 1:])
@@ -123,7 +123,7 @@ def _pairs(one: Numbers, other: Numbers) -> Numbers:
     return np.stack([one[both], other[both]])
 
 
-def _components(count: int, pairs: Numbers) -> Numbers:
+def groups_of(count: int, pairs: Numbers) -> Numbers:
     """Return the group of each of ``count`` nodes of a graph with the edges ``pairs``."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

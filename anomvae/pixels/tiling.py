@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,19 @@ def tiles(shape: tuple[int, int], size: tuple[int, int], halo: int = 0) -> Itera
         for col in range(0, shape[1], size[1]):
             cols = slice(col, min(col + size[1], shape[1]))
             yield tile_at((rows, cols), shape, halo)
+
+
+def tile_rows(shape: tuple[int, int], size: tuple[int, int]) -> Iterator[tuple[slice, list[Tile]]]:
+    """Cut a grid as `tiles`; yield the rows of tiles that lie side by side, and these.
+
+    Examples
+    --------
+    >>> [(rows, len(beside)) for rows, beside in tile_rows((3, 5), (2, 3))]
+    [(slice(0, 2, None), 2), (slice(2, 3, None), 2)]
+    """
+    for _, beside in groupby(tiles(shape, size), key=lambda tile: tile.keep[0].start):
+        row = list(beside)
+        yield row[0].keep[0], row
 
 
 def spread_windows(shape: tuple[int, int], side: int, most: int = 4) -> list[Window]:

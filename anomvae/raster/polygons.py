@@ -21,7 +21,7 @@ from ..pixels.tiling import Window, shape_of, whole
 from .crs import crs_of, named_crs
 from .gdal import reporting, session
 from .georeference import Georeference
-from .vector import GEOJSON, Ring, read_outlines
+from .vector import GEOJSON, LONGITUDE_LATITUDE, Ring, read_outlines
 from .vectorformats import FORMATS
 
 VECTOR = {*GEOJSON, *FORMATS}
@@ -73,13 +73,16 @@ def is_vector(path: PathText) -> bool:
     return Path(path).suffix.lower() in VECTOR
 
 
-def read_polygons(path: PathText, georeference: Georeference, name: str) -> PolygonMask:
+def read_polygons(
+    path: PathText, georeference: Georeference, name: str, *, elsewhere: bool = False
+) -> PolygonMask:
     """Read the polygons of a vector file on the grid of the raster called ``name``.
 
     Raises
     ------
     RasterError
-        When the file cannot be read, or its polygons cannot be located on the grid or all miss it.
+        When the file cannot be read, or its polygons cannot be located on the grid, or all miss it
+        and may not lie ``elsewhere``.
     """
     if georeference.indirect:
         raise RasterError(
@@ -93,7 +96,7 @@ def read_polygons(path: PathText, georeference: Georeference, name: str) -> Poly
     corners = _to_pixels(np.concatenate(rings), outlines.crs, path, grid, name)
     pieces = iter(np.split(corners, np.cumsum([len(ring) for ring in rings])[:-1]))
     polygons = [Polygon(tuple(next(pieces) for _ in polygon)) for polygon in outlines.polygons]
-    if not any(polygon.touches(whole(grid.shape)) for polygon in polygons):
+    if not elsewhere and not any(polygon.touches(whole(grid.shape)) for polygon in polygons):
         raise RasterError(
             f"No polygon of {path} touches {name}: they lie elsewhere. Check that "
             f"they belong to this scene, and their coordinate reference system "
@@ -104,6 +107,8 @@ def read_polygons(path: PathText, georeference: Georeference, name: str) -> Poly
 
 def _to_pixels(corners: Ring, crs: str, path: PathText, grid: Grid, name: str) -> Ring:
     xs, ys = corners.T
+    if grid.crs and crs == LONGITUDE_LATITUDE:
+        _require_degrees(xs, ys, path)
     if grid.crs and crs:
         with reporting(
             f"The polygons of {path} cannot be projected onto {name}",
@@ -127,3 +132,13 @@ def _to_pixels(corners: Ring, crs: str, path: PathText, grid: Grid, name: str) -
             f"Cut them to the surroundings of the scene."
         )
     return np.asarray(pixels)
+
+
+def _require_degrees(xs: NDArray[np.float64], ys: NDArray[np.float64], path: PathText) -> None:
+    """Require that coordinates are longitude and latitude, which may run on past 180 degrees."""
+    if np.abs(xs).max() > 360 or np.abs(ys).max() > 90:
+        raise RasterError(
+            f"{path} names no coordinate reference system but that of GeoJSON, longitude and "
+            f"latitude, and has coordinates such as {xs[0]:g}, {ys[0]:g}. Export it in degrees "
+            f"(ogr2ogr -t_srs EPSG:4326), or with the system that it is in."
+        )

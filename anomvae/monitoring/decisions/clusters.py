@@ -1,0 +1,169 @@
+"""The clusters of a persistence map: what is known of each event, and where it lies.
+
+An event is what has its number: connected pixels, and parts that were connected before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...mapping.flagging import WINDOW
+from ...objects import ScoredTile
+from ...objects.features import DECIMALS, multipolygons
+from ...objects.georeferencing import Georeferencer, georeferencer_of
+from ...objects.labelling import ObjectTable, connected
+from ...objects.outlines import rings_of
+from ...objects.strips import strips_of
+from ...pixels.tiling import Window, tiles
+from ...stats.persistence import CONFIRMED, date_of_days
+from .event import Cluster
+from .map_file import MapFile, StoredLayers
+
+MOST_CORNERS = 200
+"""Of an outline; a longer one is replaced by its box."""
+REDUCTIONS = {
+    "first": np.minimum,  # day
+    "last": np.maximum,
+    "evidence": np.maximum,  # 32 times the passes that agree, less the valid passes
+    "area": np.add,  # pixels
+    "confirmed": np.add,
+    "top": np.minimum,
+    "bottom": np.maximum,
+    "left": np.minimum,
+    "right": np.maximum,
+}
+"""What is known of an event, and how that of its parts is joined."""
+FACTS = np.dtype([("number", np.int64), *((name, np.int64) for name in REDUCTIONS)])
+
+Facts = NDArray[np.void]
+"""A row for each event, of the type `FACTS`."""
+Box = tuple[float, float, float, float]
+
+
+@dataclass
+class _Outline:
+    """Where an event lies on Earth, longitude and latitude."""
+
+    area: float = 0.0
+    """m2; NaN where it is not known."""
+    polygons: list[Any] = field(default_factory=list)
+    corners: int = 0
+    box: Box = (np.inf, np.inf, -np.inf, -np.inf)
+
+    def add(self, area: float, box: list[float], polygons: list[Any]) -> None:
+        """Add a part."""
+        self.area += area
+        west, south, east, north = box
+        self.box = (
+            min(self.box[0], west),
+            min(self.box[1], south),
+            max(self.box[2], east),
+            max(self.box[3], north),
+        )
+        self.corners += sum(len(ring) for polygon in polygons for ring in polygon)
+        self.polygons = [*self.polygons, *polygons] if self.corners <= MOST_CORNERS else []
+
+    @property
+    def geometry(self) -> dict[str, Any] | None:
+        """GeoJSON; the box of a long outline, None where it has no place on Earth."""
+        if not np.isfinite(self.box).all():
+            return None
+        if self.corners <= MOST_CORNERS:
+            return {"type": "MultiPolygon", "coordinates": self.polygons}
+        west, south, east, north = self.box
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        return {"type": "Polygon", "coordinates": [ring]}
+
+
+def clusters_of(opened: MapFile) -> tuple[Cluster, ...]:
+    """Return the clusters of a map, in the order of their numbers."""
+    georeferencer, shape = georeferencer_of(opened.grid.georeference), opened.grid.shape
+    facts = _Collected(opened)
+    outlines: dict[int, _Outline] = {}
+    for table in connected(strips_of(facts.tiles(), shape[1]), shape):
+        if len(table.objects):
+            _add_outlines(outlines, table, georeferencer)
+    among = int(opened.facts.confirm.split()[-1])
+    return tuple(_cluster(row, among, outlines[int(row["number"])]) for row in facts.table)
+
+
+class _Collected:
+    """The facts of the tiles that pass by."""
+
+    def __init__(self, opened: MapFile) -> None:
+        self.table: Facts = np.empty(0, FACTS)
+        self._opened = opened
+
+    def tiles(self) -> Iterator[ScoredTile]:
+        """Yield the tiles of the map with the numbers of events as scores."""
+        opened = self._opened
+        for tile in tiles(opened.grid.shape, WINDOW):
+            layers = opened.read(tile.keep, opened.grid)
+            active = layers.history.active
+            self.table = _merged(np.concatenate([self.table, _facts(layers, active, tile.keep)]))
+            yield ScoredTile(tile.keep, layers.event.astype(np.float32), active)
+
+
+def _facts(layers: StoredLayers, active: NDArray[np.bool_], window: Window) -> Facts:
+    """Return the facts of the active pixels of a window, a row for each pixel."""
+    history, (rows, cols) = layers.history, np.nonzero(active)
+    facts = np.empty(len(rows), FACTS)
+    facts["number"], facts["area"] = layers.event[active], 1
+    facts["first"], facts["last"] = history.first[active], history.last[active]
+    agreed = history.agreed[active].astype(np.int64)
+    facts["evidence"] = 32 * agreed - np.minimum(history.passes[active], 31)
+    facts["confirmed"] = history.status[active] == CONFIRMED
+    facts["top"] = facts["bottom"] = rows + window[0].start
+    facts["left"] = facts["right"] = cols + window[1].start
+    return facts
+
+
+def _merged(table: Facts) -> Facts:
+    if not len(table):
+        return table
+    table = table[np.argsort(table["number"], kind="stable")]
+    starts = np.flatnonzero(np.diff(table["number"], prepend=-1))
+    merged = table[starts]
+    for name, ufunc in REDUCTIONS.items():
+        merged[name] = ufunc.reduceat(table[name], starts)
+    return merged
+
+
+def _add_outlines(
+    outlines: dict[int, _Outline], table: ObjectTable, georeferencer: Georeferencer
+) -> None:
+    rows = table.objects
+    centres = np.stack([rows["col_sum"], rows["row_sum"]], axis=1) / rows["area"][:, np.newaxis]
+    located = georeferencer.locate(rings_of(table.corners, table.parts), centres + 0.5)
+    if not georeferencer.located:
+        located.boxes[:] = np.nan
+    parts = zip(
+        rows["peak"].tolist(),  # all pixels of an object have one number
+        located.areas.tolist(),
+        located.boxes.round(DECIMALS).tolist(),
+        multipolygons(located),
+        strict=True,
+    )
+    for number, area, box, polygons in parts:
+        outlines.setdefault(int(number), _Outline()).add(area, box, polygons)
+
+
+def _cluster(row: np.void, among: int, outline: _Outline) -> Cluster:
+    agreed, less = divmod(int(row["evidence"]) + 31, 32)
+    return Cluster(
+        number=int(row["number"]),
+        first=date_of_days(int(row["first"])),
+        last=date_of_days(int(row["last"])),
+        agreed=agreed,
+        passes=min(31 - less, among),
+        area_px=int(row["area"]),
+        confirmed_px=int(row["confirmed"]),
+        area_m2=None if np.isnan(outline.area) else outline.area,
+        geometry=outline.geometry,
+        box=(int(row["top"]), int(row["bottom"]), int(row["left"]), int(row["right"])),
+    )

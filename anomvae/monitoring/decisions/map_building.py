@@ -1,0 +1,235 @@
+"""Write a persistence map window by window, from the map before it and the passes that follow.
+
+Two passes over the canvas: one labels the pixels with an episode, and another writes them with the
+numbers of their events.  Memory holds a row of windows, whatever the number of scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import ConfigError, FileError, GridMismatch, NotWritten
+from ...files import Staging
+from ...mapping.cache import digest_of
+from ...mapping.flagging import ANOMALOUS, WINDOW
+from ...mapping.stored import StoredScores, stored
+from ...objects.components import Labelling
+from ...pixels.tiling import Window, shape_of, tile_rows, tiles
+from ...raster import Access, Georeference, MapWriter, open_raster
+from ...stats.persistence import (
+    FINISHED,
+    Confirmation,
+    History,
+    Numbers,
+    advanced,
+    days_of,
+    no_history,
+)
+from ..config import SiteConfig
+from .candidates import find_candidates, rules_digest
+from .map_file import MapFacts, MapFile, layout_of, opened_map, stored_values
+from .numbering import EventLabels, Numbering
+from .passes import ScenePass, digest_of_passes
+from .site_grid import Classes, SiteGrid, placed
+
+TOGETHER = 64
+"""Scenes that are open at a time."""
+
+
+@dataclass
+class MapBuilder:
+    """Brings the map of a site up to date."""
+
+    site: SiteConfig
+    folder: Staging
+    """Where maps are made."""
+    wanted: Sequence[ScenePass]
+    """All passes, in order."""
+    new: ScenePass | None
+    """The one that the state has not recorded."""
+    next_number: int
+    """Least number of an event that it opens."""
+    skipped: list[str] = field(default_factory=list)
+    """Why passes are not in the map."""
+    merged: dict[int, int] = field(default_factory=dict)
+    """Numbers of events of the map before that became part of another, and that one's."""
+
+    def from_map(self, path: Path | None) -> Path | None:
+        """Return a map of all passes, made from the one at ``path``; None where there is nothing.
+
+        Raises
+        ------
+        DamagedMap
+            If that cannot be read.
+        """
+        with opened_map(path) as before:
+            facts = None if before is None else before.facts
+        if facts is None:
+            return self._stepped(None, 0)
+        known = self.wanted[: facts.count]
+        if (facts.rules, facts.scenes) == (self._rules, digest_of_passes(known)):
+            return self._stepped(path, facts.count)
+        return self._remade(path)
+
+    @property
+    def _rules(self) -> str:
+        """Digest of everything but scenes that decides the map."""
+        confirm, grid = self.site.alert.confirm, self.site.grid
+        return digest_of("persistence", rules_digest(self.site), confirm, grid)
+
+    def _stepped(self, current: Path | None, done: int) -> Path | None:
+        """Add passes one by one, as they arrived."""
+        grid = self._first_grid() if current is None else None
+        for number in range(done, len(self.wanted)):
+            with opened_map(current) as before:
+                canvas = grid if before is None else before.grid
+                if canvas is None:
+                    return None
+                current = self._write(before, before, canvas, slice(number, number + 1))
+        return current
+
+    def _remade(self, path: Path | None) -> Path | None:
+        """Make the map anew on its grid, and keep the numbers of its events."""
+        current: Path | None = None
+        with opened_map(path) as published:
+            for start in range(0, max(1, len(self.wanted)), TOGETHER):
+                with opened_map(current) as before:
+                    canvas = before or published
+                    if canvas is None:
+                        return None
+                    some = slice(start, min(start + TOGETHER, len(self.wanted)))
+                    current = self._write(before, published, canvas.grid, some)
+        return current
+
+    def _first_grid(self) -> SiteGrid | None:
+        """Return the grid of the site's first scene, in the order of recording."""
+        for one in sorted(self.wanted, key=lambda each: each.recorded):
+            try:
+                return SiteGrid.of_scene(_georeference_of(one.files.flags))
+            except FileError:
+                if one is self.new:
+                    raise
+        return None
+
+    def _write(
+        self, before: MapFile | None, numbers: MapFile | None, grid: SiteGrid, some: slice
+    ) -> Path:
+        """Write the map that follows ``before`` by some passes, with the numbers of a map."""
+        with ExitStack() as files:
+            passes, grid = self._placeable(self.wanted[some], grid)
+            step = _Step(
+                before,
+                numbers,
+                grid,
+                [
+                    (days_of(one.day), files.enter_context(placed(path, grid, self.site.grid)))
+                    for one, path in passes
+                ],
+                Confirmation(*self.site.alert.needed),
+            )
+            last = self.new is not None and self.new in self.wanted[some]
+            least = 1 if numbers is None else numbers.facts.next_number
+            labels = files.enter_context(stored(grid.shape, np.int32, self.folder.hidden))
+            numbering = step.label(labels, max(least, self.next_number) if last else least)
+            self.merged.update(numbering.merged)
+            facts = MapFacts(
+                site=self.site.name,
+                rules=self._rules,
+                scenes=digest_of_passes(self.wanted[: some.stop]),
+                count=some.stop,
+                next_number=numbering.next_number,
+                base=grid.base,
+                origin=grid.origin,
+                confirm=self.site.alert.confirm,
+            )
+            path = self.folder.path(f"{some.stop}.tif")
+            with MapWriter(path, grid.georeference, layout_of(facts)) as out:
+                step.write(out, labels, numbering)
+        return path
+
+    def _placeable(
+        self, passes: Sequence[ScenePass], grid: SiteGrid
+    ) -> tuple[list[tuple[ScenePass, Path]], SiteGrid]:
+        """Return the passes that fit the site with their candidates, and the canvas for all."""
+        placeable = []
+        for one in passes:
+            try:
+                path = find_candidates(self.site, one.files).path
+                there = _georeference_of(path).grid
+                grid.require_fitting(there, one.source, self.site.grid)
+                grid = grid.including(there, one.source)
+            except NotWritten:
+                raise
+            except (FileError, GridMismatch, ConfigError) as error:
+                if one is self.new:
+                    raise
+                self.skipped.append(str(error))
+            else:
+                placeable.append((one, path))
+        return placeable, grid
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A map and some passes that follow it."""
+
+    before: MapFile | None
+    """None: there is no pass before them."""
+    numbers: MapFile | None
+    """The map whose numbers of events are kept."""
+    grid: SiteGrid
+    """The canvas."""
+    passes: Sequence[tuple[int, Callable[[Window], Classes]]]
+    """Day of each, and what reads its candidates."""
+    confirm: Confirmation
+
+    def label(self, labels: StoredScores[np.int32], next_number: int) -> Numbering:
+        """Store the labels of pixels with an episode, and number these."""
+        shape = self.grid.shape
+        events = EventLabels(Labelling(shape[1]))
+        for rows, beside in tile_rows(shape, WINDOW):
+            active = np.concatenate([self.history(tile.keep).active for tile in beside], axis=1)
+            known = np.concatenate([self.earlier(tile.keep)[0] for tile in beside], axis=1)
+            labels.write((rows, slice(0, shape[1])), events.add(active, known))
+        return events.numbered(next_number)
+
+    def write(self, out: MapWriter, labels: StoredScores[np.int32], numbering: Numbering) -> None:
+        """Write all layers."""
+        for tile in tiles(self.grid.shape, WINDOW):
+            history = self.history(tile.keep)
+            event = numbering.of_label[labels.read(tile.keep)]
+            finished = history.status == FINISHED
+            event[finished] = self.earlier(tile.keep)[1][finished]
+            out.write(tile.keep, stored_values(history, event))
+
+    def history(self, window: Window) -> History:
+        """Return the history of the pixels of a window after all passes."""
+        before = self.before
+        history = (
+            no_history(shape_of(window))
+            if before is None
+            else before.read(window, self.grid).history
+        )
+        for day, read in self.passes:
+            classes = read(window)
+            exceeds, valid = classes == ANOMALOUS, classes <= ANOMALOUS
+            history = advanced(history, exceeds, valid, day, self.confirm)
+        return history
+
+    def earlier(self, window: Window) -> tuple[Numbers, Numbers]:
+        """Return the numbers of events that went on in a window, and of all."""
+        if self.numbers is None:
+            nothing = np.zeros(shape_of(window), np.int32)
+            return nothing, nothing
+        stored_layers = self.numbers.read(window, self.grid)
+        return np.where(stored_layers.history.active, stored_layers.event, 0), stored_layers.event
+
+
+def _georeference_of(path: Path) -> Georeference:
+    with open_raster(path, access=Access(limits=None)) as dataset, dataset.describing():
+        return dataset.georeference
