@@ -196,9 +196,10 @@ def test_geojson_that_is_broken_or_without_polygons_is_refused_in_one_line(tmp_p
     [
         ([(1, 1), (2, 1), (2, 2)], None, "No polygon of"),
         (PIXELS, "nonsense", "cannot be projected"),
-        ([(0, 500), (1, 500), (1, 501)], None, "cannot be projected|is not defined"),
+        ([(0, 500), (1, 500), (1, 501)], "EPSG:4258", "cannot be projected|is not defined"),
+        ([(0, 500), (1, 500), (1, 501)], None, "no longitude and latitude, such as 0, 500"),
     ],
-    ids=["elsewhere", "unknown system", "outside the projection"],
+    ids=["elsewhere", "unknown system", "outside the projection", "metres without a system"],
 )
 def test_polygons_that_cannot_be_located_on_the_scene_are_refused(tmp_path, corners, crs, message):
     mask = geojson(tmp_path / "normal.geojson", [ring(corners)], crs=crs)

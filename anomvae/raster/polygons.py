@@ -138,7 +138,7 @@ def _require_degrees(xs: NDArray[np.float64], ys: NDArray[np.float64], path: Pat
     """Require that coordinates are longitude and latitude, which may run on past 180 degrees."""
     if np.abs(xs).max() > 360 or np.abs(ys).max() > 90:
         raise RasterError(
-            f"{path} names no coordinate reference system but that of GeoJSON, longitude and "
-            f"latitude, and has coordinates such as {xs[0]:g}, {ys[0]:g}. Export it in degrees "
-            f"(ogr2ogr -t_srs EPSG:4326), or with the system that it is in."
+            f"{path} states no other coordinate reference system than that of GeoJSON, and has "
+            f"coordinates that are no longitude and latitude, such as {xs[0]:g}, {ys[0]:g}. Export "
+            f"it in degrees (ogr2ogr -t_srs EPSG:4326), or in a format that states its system."
         )
