@@ -71,10 +71,20 @@ FULL = replace(
     background=True,
     residuals=True,
     kind="iwae",
+    drift=True,
     draws=16,
 )
 TABLES = ["threshold", "held_out", "context", "weighting", "patch"]
-OPTIONAL = {*TABLES, "covariates", "linear_weight", "background", "residuals", "kind", "draws"}
+OPTIONAL = {
+    *TABLES,
+    "covariates",
+    "linear_weight",
+    "background",
+    "residuals",
+    "kind",
+    "draws",
+    "drift",
+}
 TENSORS = {
     "model.weight": np.random.default_rng(0).normal(size=(3, 2)).astype(np.float32),
     "scaler.centre": np.array([1e-300, -0.0]),

@@ -53,6 +53,9 @@ def demands_of(
         "scaler.std": Demand((bands,), positive=True),
     }
     demands |= _demands_of_distances(card, noise_width)
+    if card.drift:
+        demands["drift.bands"] = Demand((2, bands))
+        demands["drift.scores"] = Demand((2, 1))
     if card.kind == IWAE:
         demands["draws.noise"] = Demand((card.draws, noise_width), dtype="float32")
     if card.threshold is not None:

@@ -57,6 +57,7 @@ class Training:
     kl: tuple[float, ...] = ()  # as loss: its KL, without weight; empty: not kept
     warm_up: float = 0.0  # share of training over which the weight of the KL rose to beta
     free_bits: float = 0.0  # KL below which the loss was constant, nats
+    config: str = ""  # all settings but the device, JSON; empty in older files
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Card:
     held_out: HeldOutRate | None = None  # None where training read all normal pixels
     kind: str = ELBO  # what the score measures
     draws: int = 0  # of the kind iwae; 0 for others
+    drift: bool = False  # whether it keeps how far its training scenes lie from each other
 
     def __repr__(self) -> str:
         """Return one line, whatever the number of bands."""

@@ -26,7 +26,8 @@ from ..pixels.covariates import Covariates
 from ..stats.background import fit_background
 from ..stats.context import Context, conditioned, fit_context
 from ..stats.covariates import fit_covariates
-from ..stats.domain import BAND_LEVELS
+from ..stats.domain import BAND_LEVELS, COMPARED
+from ..stats.drift import UsualDrift, usual_drift
 from ..stats.linear import fit_linear
 from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.rx import PIXELS_PER_BAND
@@ -121,18 +122,21 @@ def fit_detector(
         kl=history.kl,
         warm_up=plan.objective.warm_up,
         free_bits=plan.objective.free_bits,
+        config=plan.settings,
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
     if latent.collapse:
         log.warning(latent.collapse)
+    quantiles = _quantiles(data.spectra)
     detector = Detector(
         card=_card(plan, sizes, data, training),
         view=conditioned(plan.view, data.context),
         scaler=data.scaler,
         model=model,
         noise=noise_of(model, scaled, features, plan.noise(len(data.bands))),
-        band_quantiles=_quantiles(data.spectra),
+        band_quantiles=quantiles,
         context=data.context,
+        usual_drift=_usual_drift(sample, data, quantiles, by_date=plan.view.compares_dates),
     )
     residuals = residuals_of(model, scaled, features, seed)
     card = replace(detector.card, residuals=residuals is not None)
@@ -223,6 +227,17 @@ def _quantiles(examples: Array) -> NDArray[np.float64]:
     return np.asarray(np.quantile(complete.astype(np.float64), BAND_LEVELS, axis=0))
 
 
+def _usual_drift(
+    sample: Sample, data: TrainingSet, quantiles: NDArray[np.float64], *, by_date: bool
+) -> UsualDrift:
+    """Measure how far the training scenes, or dates of one site, lie from each other."""
+    spectra = sample.examples[..., : len(data.alive)][..., data.alive]
+    parts = np.moveaxis(spectra, 1, 0) if by_date else np.split(spectra, sample.first[1:])
+    flat = (part.reshape(-1, part.shape[-1]) for part in parts)
+    complete = [part[np.isfinite(part).all(axis=-1)] for part in flat]
+    return usual_drift(complete, quantiles[COMPARED])
+
+
 def _card(plan: ModelPlan, sizes: Sizes, data: TrainingSet, training: Training) -> Card:
     context = data.context
     return Card(
@@ -240,4 +255,5 @@ def _card(plan: ModelPlan, sizes: Sizes, data: TrainingSet, training: Training) 
         context=None if context is None else context.plan,
         patch=plan.patch if plan.family.of_patches else None,
         covariates=() if context is None else context.covariates,
+        drift=True,
     )

@@ -20,6 +20,7 @@ from ..pixels.views import View, require_dates
 from ..stats.background import Background
 from ..stats.context import Context, conditioned
 from ..stats.domain import Domain
+from ..stats.drift import UsualDrift
 from ..stats.linear import LinearTerm
 from ..stats.noise import Noise
 from ..stats.residuals import ResidualMixture
@@ -69,6 +70,8 @@ class DetectorState:
     residuals: ResidualMixture | None = None
     """Residuals of drawn spectra, given their codes; None in older files, and where training has
     too few pixels for their density."""
+    usual_drift: UsualDrift | None = None
+    """How far its training scenes lie from each other; None in older files."""
 
     @property
     def bands(self) -> Bands:
@@ -92,8 +95,15 @@ class DetectorState:
         """What it keeps of its training scenes; None before its threshold is fitted."""
         if self.scores is None:
             return None
-        area = self.card.training.pixel_area
-        return Domain(self.bands.names, self.band_quantiles, self.scores.all, area)
+        training = self.card.training
+        return Domain(
+            self.bands.names,
+            self.band_quantiles,
+            self.scores.all,
+            training.pixel_area,
+            training.nodata,
+            self.usual_drift,
+        )
 
     @property
     def radius(self) -> int:
@@ -160,6 +170,8 @@ def to_model_file(state: DetectorState) -> ModelFile:
         tensors["background.whitening"] = state.background.whitening
     if state.residuals is not None:
         tensors |= state.residuals.tensors
+    if state.usual_drift is not None:
+        tensors |= state.usual_drift.tensors
     tensors |= _of_kind(state)
     weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
     return ModelFile(state.card, tensors | weights)
@@ -219,6 +231,7 @@ def _state_of(file: ModelFile) -> DetectorState:
         tensors.get("draws.noise"),
         Background(*_whitening(tensors, "codes")) if card.kind == LATENT else None,
         ResidualMixture.of(tensors) if card.residuals else None,
+        UsualDrift(tensors["drift.bands"], tensors["drift.scores"]) if card.drift else None,
     )
 
 

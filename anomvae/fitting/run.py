@@ -202,17 +202,26 @@ class BlockScores:
     """The scores, shape (n,)."""
     blocks: NDArray[np.int64]
     """The number of the held-out block of each; -1: it lies in none."""
+    scenes: NDArray[np.int64]
+    """The number of the scene of each, or of its date where dates are compared."""
 
     @classmethod
     def joined(cls, parts: Sequence[BlockScores]) -> BlockScores:
         """Join the scores of parts of the pixels."""
-        values, blocks = [part.values for part in parts], [part.blocks for part in parts]
-        return cls(np.concatenate(values), np.concatenate(blocks))
+        columns = zip(*((part.values, part.blocks, part.scenes) for part in parts), strict=True)
+        values, blocks, scenes = map(np.concatenate, columns)
+        return cls(values, blocks, scenes)
 
     @property
     def held_out(self) -> NDArray[np.bool_]:
         """Which lie in held-out blocks."""
         return self.blocks >= 0
+
+    @property
+    def by_scene(self) -> list[NDArray[np.float32]]:
+        """The scores of each scene."""
+        order = np.argsort(self.scenes, kind="stable")
+        return np.split(self.values[order], np.flatnonzero(np.diff(self.scenes[order])) + 1)
 
     @property
     def normal(self) -> NormalScores:
@@ -253,7 +262,7 @@ def score_blocks(
     scenes, radius = replace(scenes, bands=detector.bands), detector.radius
     adapted = _adapted_to_each(detector, scenes)
     first = np.cumsum([0, *(0 if cut is None else cut.chosen.size for cut in held_out)])
-    values, blocks = [np.empty(0, np.float32)], [np.empty(0, np.int64)]
+    parts = [BlockScores(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64))]
     drawn = [cut for cut in held_out if cut is not None] if folds > 1 else None
     for number, (tile, block, wanted) in draw_blocks(
         scenes, THRESHOLD_PIXELS // folds, radius, seed, progress, drawn
@@ -263,9 +272,15 @@ def score_blocks(
         cut = held_out[number]
         numbers = np.full(counted.shape[1:], -1) if cut is None else cut.numbers(tile.read)
         numbers = np.where(numbers < 0, -1, numbers + first[number])
-        values.append(scores[counted])
-        blocks.append(np.broadcast_to(numbers, counted.shape)[counted])
-    return BlockScores(np.concatenate(values), np.concatenate(blocks))
+        of_scene = number + np.arange(len(counted))  # one scene, or one date, is the whole of it
+        parts.append(
+            BlockScores(
+                scores[counted],
+                np.broadcast_to(numbers, counted.shape)[counted],
+                np.broadcast_to(of_scene[:, np.newaxis, np.newaxis], counted.shape)[counted],
+            )
+        )
+    return BlockScores.joined(parts)
 
 
 def _adapted_to_each(detector: Detector, scenes: TrainingScenes) -> Callable[[int], Detector]:
@@ -284,7 +299,11 @@ def calibrate(detector: Detector, rule: Rule, scores: BlockScores, seed: int) ->
 
     ``seed`` is that of the interval of the rate.
     """
-    calibrated = detector.with_threshold(rule, scores.normal)
+    normal = scores.normal
+    calibrated = detector.with_threshold(rule, normal)
+    if calibrated.usual_drift is not None:
+        usual = calibrated.usual_drift.with_scores(scores.by_scene, normal.all)
+        calibrated = replace(calibrated, usual_drift=usual)
     threshold, held_out = calibrated.threshold, scores.held_out
     if threshold.pixels < FEW:
         log.warning(

@@ -152,7 +152,7 @@ def _terms(detector: Scorer, opened: OpenScene, statistics: RunningStatistics) -
             for term, part in zip(terms, tile.layers, strict=True):
                 term[tile.tile.keep] = part[-1]
             statistics.add(tile.tile.keep, tile.layers[0][-1])
-            statistics.add_spectra(tile.sample)
+            statistics.add_spectra(tile.sample, tile.sampled)
     return terms
 
 

@@ -45,7 +45,7 @@ from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
 from .stored import stored
 from .tile_writer import TileWriter
-from .verdict import log_empty, verdict_of_scene, with_verdict
+from .verdict import drift_of_scene, log_empty, verdict_of_scene, with_verdict
 
 if TYPE_CHECKING:
     from .object_explanations import Explainer
@@ -178,6 +178,7 @@ class OpenDeliverables:
                 sensitivity=sensitivity,
                 radiometry=opened.conversions,
                 explained=bool(explained),
+                drift=drift_of_scene(detector.domain, statistics, result.threshold.value),
             ),
             of_scene,
             chosen.fpr,

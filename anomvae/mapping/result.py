@@ -13,6 +13,7 @@ from ..addresses import displayed
 from ..documents import to_json
 from ..notebooks import html_table, short
 from ..stats.domain import Doubt, DoubtKind, SceneVerdict
+from ..stats.drift import Drift, read_drift
 from ..stats.sensitivity import Sensitivity
 from ..stats.thresholds import Threshold
 from .deliverables import Deliverables, summary_fields
@@ -70,6 +71,8 @@ class MapResult:
     """What the data decided about how the values are stored; empty: they are as the files state."""
     sensitivity: Sensitivity | None = None
     """How much of a pixel an object must fill to be found; None where it was not measured."""
+    drift: Drift | None = None
+    """How far it lies from the training scenes; None where that was not measured."""
 
     def __repr__(self) -> str:
         """Return one line: the scene, and what was found in it."""
@@ -148,6 +151,7 @@ class MapResult:
             "domain": None if self.verdict is None else _domain_of(self.verdict),
             "radiometry": list(self.radiometry),
             "sensitivity": None if self.sensitivity is None else self.sensitivity.to_json(),
+            "drift": None if self.drift is None else asdict(self.drift),
             "files": [path.name for path in self.written],
             "seconds": round(self.seconds, 3),
         }
@@ -184,6 +188,7 @@ def read_summary(files: Deliverables) -> MapResult | None:
             verdict=_verdict(data.get("domain")),
             radiometry=tuple(map(str, data.get("radiometry", ()))),
             sensitivity=_sensitivity(data.get("sensitivity")),
+            drift=read_drift(data.get("drift")),
         )
         return result if _is_well_typed(result) else None
     except (KeyError, TypeError, ValueError, AttributeError):

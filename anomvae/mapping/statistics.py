@@ -26,6 +26,7 @@ class RunningStatistics:
         self._step = int(np.ceil((self.pixels / sampled) ** 0.5))
         self._sampled: list[NDArray[np.float32]] = []
         self._spectra: list[NDArray[np.float32]] = []
+        self._scored: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
 
     def add(self, keep: Window, scores: NDArray[np.float32]) -> None:
         """Add the scores of a window, axes (row, col); NaN = no data."""
@@ -38,14 +39,24 @@ class RunningStatistics:
         """Add the masked pixels of a window, axes (row, col)."""
         self.masked += int(masked.sum())
 
-    def add_spectra(self, spectra: NDArray[np.float32]) -> None:
-        """Add pixels of a window to the sample of the scene, axes (pixel, band)."""
+    def add_spectra(self, spectra: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        """Add pixels of a window to the sample of the scene, axes (pixel, band).
+
+        The last of them, those of the newest date, have ``scores``, (pixel,).
+        """
         self._spectra.append(spectra)
+        self._scored.append((spectra[len(spectra) - len(scores) :], scores))
 
     @property
     def spectra(self) -> NDArray[np.float32]:
         """The sample of the scene, axes (pixel, band), data units; NaN = no data."""
         return np.concatenate(self._spectra)
+
+    @property
+    def scored_spectra(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The sample of the newest date, (pixel, band), and its scores, (pixel,)."""
+        spectra, scores = zip(*self._scored, strict=True)
+        return np.concatenate(spectra), np.concatenate(scores)
 
     @property
     def sampled(self) -> NDArray[np.float32]:

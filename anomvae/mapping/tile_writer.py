@@ -45,6 +45,6 @@ class TileWriter:
             masked = scored.masked & ~np.isfinite(newest[0])
             self.masked.write(keep, masked)
             self.statistics.add_masked(masked)
-        self.statistics.add_spectra(scored.sample)
+        self.statistics.add_spectra(scored.sample, scored.sampled)
         self.quicklook.add_preview(keep, scored.preview)
         return keep

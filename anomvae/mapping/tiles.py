@@ -53,7 +53,9 @@ class TileScores(NamedTuple):
     covariates: CovariateReport
     """Which covariates have values, and which classes are unknown."""
     sample: NDArray[np.float32]
-    """Pixels that are watched for fills, axes (pixel, band)."""
+    """Pixels that are watched for fills, axes (pixel, band); of dates, the newest are the last."""
+    sampled: NDArray[np.float32]
+    """The first layer at these of the newest date, (pixel,)."""
     masked: Mask | None = None
     """Kept pixels that a mask hides, axes (row, col); None where the scene has no mask."""
 
@@ -78,12 +80,14 @@ class TileTask:
     def score(self, read: tuple[Tile, MaskedBlock]) -> TileScores:
         """Score a tile that was read."""
         tile, (block, masked) = read
+        layers = layers_of(self.detector, tile, block)
         return TileScores(
             tile,
-            layers_of(self.detector, tile, block),
+            layers,
             self.quicklook.preview(tile, block),
             report_of(self.detector.covariates, block[..., len(self.detector.bands) :]),
             self.watch.sample(tile, block),
+            self.watch.of_layer(tile, layers[0][-1]),
             None if masked is None else masked[tile.inner].copy(),
         )
 

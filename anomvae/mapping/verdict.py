@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..addresses import displayed
 from ..stats.domain import Domain, Doubt, DoubtKind, SceneVerdict
+from ..stats.drift import Drift
 from ..stats.scores import describe_scores
 from ..stats.thresholds import parse_rule
 from .result import MapResult
@@ -34,6 +35,21 @@ def verdict_of_scene(
     verdict = domain.verdict(statistics.spectra, describe_scores(scores))
     doubts = (Doubt(DoubtKind.RADIOMETRY, severe=False, reason=text) for text in conversions)
     return SceneVerdict((*doubts, *domain.doubts_of_pixels(pixel_area), *verdict.doubts))
+
+
+def drift_of_scene(
+    domain: Domain | None, statistics: RunningStatistics, threshold: float
+) -> Drift | None:
+    """Measure how far a scene lies from the training scenes; pixels above a threshold do not count.
+
+    None where nothing is known of these, or the scene has too few pixels.
+    """
+    reference = None if domain is None else domain.drift_reference
+    if reference is None or not statistics.valid:
+        return None
+    spectra, scores = statistics.scored_spectra
+    covered = statistics.valid / statistics.pixels
+    return reference.drift(spectra, scores, threshold=threshold, covered=covered)
 
 
 def log_empty(result: MapResult) -> None:

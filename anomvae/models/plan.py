@@ -50,6 +50,8 @@ class ModelPlan:
     """Where to compute."""
     in_sample: bool = False
     """Whether the detector scores the pixels that it is fitted to."""
+    settings: str = ""
+    """The configuration as JSON, without the device."""
 
     @classmethod
     def of(
@@ -88,6 +90,7 @@ class ModelPlan:
             else resolved_rule(config.threshold, promising=clean),
             device=config.device,
             in_sample=in_sample,
+            settings=config.model_dump_json(exclude={"device"}),
         )
 
     @property

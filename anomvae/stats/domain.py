@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import listed
+from .drift import DriftReference, UsualDrift
 from .scores import ScoreDistribution
 
 BAND_LEVELS = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
@@ -147,6 +148,18 @@ class Domain:
     """The scores of normal pixels; None where those of scenes are of another kind."""
     pixel_area: float | None = None
     """Mean area of a pixel, m2; None: unknown."""
+    nodata: float = 0.0
+    """Share of the training pixels without data."""
+    usual_drift: UsualDrift | None = None
+    """How far the training scenes lie from each other; None: it was not measured."""
+
+    @property
+    def drift_reference(self) -> DriftReference | None:
+        """What drift is measured from; None where what is usual was not measured."""
+        if self.usual_drift is None:
+            return None
+        quantiles = self.quantiles[COMPARED]
+        return DriftReference(self.bands, quantiles, self.scores, self.usual_drift, self.nodata)
 
     def doubts_of_pixels(self, area: float | None) -> tuple[Doubt, ...]:
         """Doubt pixels of another size, given their mean area, m2; None: unknown."""

@@ -59,6 +59,11 @@ class FillWatch:
             return spectra.reshape(-1, len(self.bands))
         return np.asarray(spectra[wanted[inner][:, rows[:, np.newaxis], cols]])
 
+    def of_layer(self, tile: Tile, layer: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return a layer (row, col) of the kept pixels of a tile at the pixels of the sample."""
+        _, (rows, cols) = self.grid.part(tile.keep)
+        return layer[rows[:, np.newaxis], cols].ravel()
+
     def add(self, sample: Spectra) -> None:
         """Add the sample of a tile."""
         self.parts.append(sample)

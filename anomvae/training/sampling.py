@@ -121,6 +121,8 @@ class Sample:
     """Share of the scenes' pixels that have no data in any band."""
     pixel_area: float | None = None
     """Mean area of a pixel of the first scene, m2; None: unknown."""
+    first: tuple[int, ...] = (0,)
+    """Number of the first of the ``examples`` of each scene."""
 
 
 def draw_sample(
@@ -141,11 +143,13 @@ def draw_sample(
     training = _Reservoir(count, rng, most_bytes)
     reserve = _Reservoir(HELD_OUT_EXAMPLES, rng, most_bytes)
     names: list[str] = []
+    first: list[int] = []
     empty = pixels = done = 0
     rows = sum(shape[0] for shape in scenes.shapes)
     for number, opened in enumerate(scenes.opened()):
         training.start_scene(len(scenes.shapes) - number)
         reserve.start_scene(len(scenes.shapes) - number)
+        first.append(training.start)
         blocks = None if held_out is None else held_out[number]
         names.extend(opened.names)
         watch = FillWatch.of(
@@ -166,7 +170,14 @@ def draw_sample(
         watch.finish()
         done += opened.grid.shape[0]
     nodata = empty / pixels
-    return Sample(training.examples, reserve.examples, tuple(names), nodata, scenes.pixel_area)
+    return Sample(
+        training.examples,
+        reserve.examples,
+        tuple(names),
+        nodata,
+        scenes.pixel_area,
+        tuple(first),
+    )
 
 
 def draw_blocks(
