@@ -125,8 +125,10 @@ def raster_jobs(rasters: Path) -> Iterator[Job]:
         yield Job(f"detect-edge-{path.stem}", f"detect {path} -o {{here}} {SHORT}")
     amazon = f"{rasters}/sentinel2_amazon_12b.tif"
     yield Job("detect-sentinel2", f"detect {amazon} -o {{here}} --config sentinel2 {SHORT}")
-    series, listed = "--config timeseries", "--dates as-listed"
+    series, listed = "--config sequential", "--dates as-listed"
     yield from fit("cbers", f"{rasters}/series/cbers4/*.tif", series)
+    changes = f"detect {rasters}/series/cbers4/*.tif -o {{here}} {SHORT}"
+    yield Job("detect-cbers", changes)
     yield from fit("rapideye", f"{rasters}/series/rapideye/*.tif", f"{series} {listed}", listed)
 
 

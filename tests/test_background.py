@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.family_contract import compares_dates
 from support.spectra import fit, fit_scene, scene, spectra
 
 from anomvae.detector import Detector
@@ -18,7 +19,7 @@ SHORT = {"max_steps": 2}
 @pytest.mark.parametrize("linear", [0, "auto"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_file_of_every_family_keeps_the_covariance_of_training_once(family, linear, tmp_path):
-    block = scene((12, 11), 6, 3 if family == "sequential" else 1, 2)
+    block = scene((12, 11), 6, 3 if compares_dates(family) else 1, 2)
     score = {"linear": linear}
 
     detector = fit_scene(block, model={"family": family}, score=score, training=SHORT)

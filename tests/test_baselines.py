@@ -20,6 +20,7 @@ from anomvae.stats.baselines import BASELINES, Method
 from benchmarks import local_baselines
 
 LOCAL = ("local-rx", "crd")
+OF_ONE_DATE = [name for name, row in BASELINES.items() if row.dates == 1]
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 windows = st.sampled_from([(3, 1), (5, 3), (9, 1)])
 bands = st.sampled_from([1, 3, 12])
@@ -189,7 +190,7 @@ def scene(tmp_path):
     return write(tmp_path / "scene.tif", plant(land(seed=1)))
 
 
-@pytest.mark.parametrize("name", BASELINES)
+@pytest.mark.parametrize("name", OF_ONE_DATE)
 def test_the_map_of_a_baseline_finds_a_planted_object(scene, tmp_path, name):
     result = map_baseline(scene, tmp_path / "out", name)
 

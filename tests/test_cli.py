@@ -326,7 +326,7 @@ def test_a_threshold_of_the_scene_is_not_presented_as_that_of_the_model(tmp_path
 
 def test_info_describes_the_dates_of_training(tmp_path):
     dates = [write(tmp_path / f"{day}.tif", land((20, 20), seed=day)) for day in range(3)]
-    quick = resolve_config("timeseries", ["training.max_steps=2"]).config
+    quick = resolve_config("sequential", ["training.max_steps=2"]).config
     anomvae.train(dates, quick).save(tmp_path / "model.safetensors")
 
     _, facts = described(tmp_path / "model.safetensors")

@@ -56,11 +56,18 @@ def test_small_objects_are_scored_by_their_surroundings():
 
 
 def test_a_time_series_is_compared_date_by_date_in_more_and_larger_steps():
-    config = resolve_config("timeseries").config
+    config = resolve_config("sequential").config
 
     assert config.model.family == "sequential"
     assert config.training.epochs > Config().training.epochs
     assert config.training.learning_rate > Config().training.learning_rate
+
+
+def test_dates_are_compared_by_a_short_code_given_eight_dates_before():
+    config = resolve_config("timeseries").config
+
+    assert (config.model.family, config.model.dates, config.model.latent) == ("change", 8, 1)
+    assert config.training.epochs > Config().training.epochs
 
 
 def test_sentinel_2_differs_from_the_default_in_the_threshold_alone():
@@ -89,7 +96,10 @@ def test_every_field_is_documented():
         ("model.latnet=4", r"[model] has no key 'latnet'. Did you mean 'latent'?"),
         ("modle.latent=4", "the top level has no key 'modle'. Did you mean 'model'?"),
         ("treshold=sigma", "the top level has no key 'treshold'. Did you mean 'threshold'?"),
-        ("model.x=4", "[model] has no key 'x'. Known: family, latent, hidden, likelihood, patch."),
+        (
+            "model.x=4",
+            "[model] has no key 'x'. Known: family, latent, hidden, likelihood, patch, dates.",
+        ),
         ("threshold=sgma:3", "threshold = 'sgma:3': no rule is called 'sgma'. Did you mean"),
         ("threshold=fixed", "write a number behind it"),
         ("threshold=f1", "needs labels"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from support.family_contract import compares_dates
 from support.spectra import fit_scene, scene
 
 from anomvae.detector.linear_shares import BandDirections
@@ -14,7 +15,7 @@ from benchmarks import bands
 @pytest.mark.parametrize("noise", ["band", "covariance"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_contributions_add_up_to_the_score_terms(family, noise):
-    dates = 3 if family == "sequential" else 1
+    dates = 3 if compares_dates(family) else 1
     block = scene((12, 11), 6, dates, 2)
     detector = fit_scene(block, model={"family": family}, score={"noise": noise})
     examples = detector.view.split(block, detector.view.where(block))

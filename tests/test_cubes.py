@@ -382,7 +382,8 @@ def test_a_scene_of_a_time_axis_has_all_dates_and_one_that_compares_none_is_aske
     with scene.open() as dates:
         block = dates.read((slice(0, 4), slice(0, 5)))
     np.testing.assert_array_equal(block[..., 0], np.moveaxis(CUBE, -1, 0)[[0, 2, 1], ::-1])
-    refused(run("detect", path, "-o", tmp_path / "out"), 2, "holds 3 dates", "sequential")
+    ran = run("detect", path, "-o", tmp_path / "out", "--config", "default")
+    refused(ran, 2, "holds 3 dates", "-c timeseries")
 
 
 def zarr(folder, version):

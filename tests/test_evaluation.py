@@ -17,6 +17,8 @@ from anomvae.stats.baselines import Method
 from anomvae.stats.rx import fit_robust_rx
 from anomvae.stats.thresholds import parse_rule
 
+OF_ONE_DATE = [name for name, row in BASELINES.items() if row.dates == 1]
+
 
 @pytest.fixture
 def scene(tmp_path):
@@ -51,7 +53,7 @@ def test_a_map_and_its_detector_have_the_same_metrics(scene, labels, result):
 
 
 def test_pixels_without_data_never_count(labels, result):
-    rows = evaluate(result, labels, baselines=list(BASELINES)).rows
+    rows = evaluate(result, labels, baselines=OF_ONE_DATE).rows
 
     assert {metrics.pixels for metrics in rows.values()} == {39 * 48}
     assert {metrics.anomalous for metrics in rows.values()} == {4}
@@ -161,8 +163,8 @@ def test_a_scene_without_data_is_evaluated_to_nan(labels, tmp_path):
     result = score_scene(trained(), scene, tmp_path / "out")
 
     for evaluation in (
-        evaluate(result, labels, baselines=list(BASELINES)),
-        evaluate_detector(trained(), scene, labels, baselines=list(BASELINES)),
+        evaluate(result, labels, baselines=OF_ONE_DATE),
+        evaluate_detector(trained(), scene, labels, baselines=OF_ONE_DATE),
     ):
         assert all(np.isnan(metrics.roc_auc) for metrics in evaluation.rows.values())
 

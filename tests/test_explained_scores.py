@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+from support.family_contract import compares_dates
 from support.rasters import BANDS, bands_of, land, plant, run, trained, write
 from support.refusals import refused
 from support.scorers import Neighbours
@@ -44,7 +45,7 @@ def expected_of(detector, block):
 
 @pytest.mark.parametrize("family", [*FAMILIES, "small-objects"])
 def test_the_explanation_is_that_of_the_contributions_of_every_pixel(family, tmp_path):
-    block = scene((26, 25), 6, 3 if family == "sequential" else 1, 2)
+    block = scene((26, 25), 6, 3 if compares_dates(family) else 1, 2)
     block[:, 3, 4] = np.nan
     detector = trained(family) if family == "small-objects" else fitted(block, family)
     dates = [

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rasterio.warp import transform
+from support.family_contract import compares_dates
 from support.rasters import BANDS, QUICK, bands_of, land, plant, run, trained, write
 from support.refusals import refused
 from support.spectra import fit_scene, scene
@@ -47,7 +48,7 @@ def on_disk(tmp_path_factory):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_contributions_add_up_to_the_score_in_the_map(family, tmp_path):
-    block = scene((26, 25), 6, 3 if family == "sequential" else 1, 2)
+    block = scene((26, 25), 6, 3 if compares_dates(family) else 1, 2)
     tables = {"model": {"family": family}, "training": {"max_steps": 40}}
     detector = fit_scene(block, **tables).with_threshold(parse_rule("sigma:3"), NORMAL)
     dates = [

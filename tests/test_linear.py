@@ -102,7 +102,7 @@ def test_auto_depends_on_the_bands_and_on_what_is_scored(bands, in_sample, weigh
 def test_auto_is_0_for_a_family_with_a_context_and_a_number_holds_for_all(family):
     auto, given = (plan_of(model={"family": family}, score=score) for score in ({}, {"linear": 2}))
 
-    with_context = family in {"cvae", "spatial", "sequential"}
+    with_context = family in {"change", "cvae", "spatial", "sequential"}
     assert auto.linear_weight(6) == (0.0 if with_context else 1.0)
     assert given.linear_weight(6) == 2.0
 

@@ -102,10 +102,11 @@ def test_the_newest_of_several_dates_is_scored_by_the_configuration_for_series(
     dates = sorted((RASTERS / "series" / site).glob("*.tif"))
     quick = resolve_config("timeseries", ["training.max_steps=200"]).config
 
-    detector = anomvae.train(dates, quick)
+    detector = anomvae.detect(dates, quick)
     result = anomvae.score_scene(detector, dates, tmp_path)
 
-    assert detector.card.training.dates == len(dates) == count
+    assert len(dates) == count
+    assert detector.card.training.dates == min(count, 9)
     assert result.files.stem == dates[-1].stem
     assert result.valid == result.pixels
     assert result.flagged < share * result.valid

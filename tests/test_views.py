@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from anomvae.pixels.views import Patches, Series, Spectra
+from anomvae.pixels.views import Newest, Patches, Series, Spectra
 
 blocks = npst.arrays(
     np.float32,
     npst.array_shapes(min_dims=4, max_dims=4, max_side=4),
     elements=st.sampled_from([0.0, 1.5, -3.0, np.nan, np.inf, -np.inf]),
 )
-VIEWS = [Spectra(), Series(), Patches(0), Patches(1)]
+VIEWS = [Spectra(), Series(), Newest(most_dates=3), Patches(0), Patches(1)]
 every_view = pytest.mark.parametrize("view", VIEWS, ids=repr)
 
 
@@ -19,6 +19,8 @@ def scored_spectra(view, examples):
     """Return the spectra that are scored, with a date axis at the end."""
     if isinstance(view, Series):
         return examples.transpose(0, 2, 1)
+    if isinstance(view, Newest):
+        examples = examples[:, -1]
     if isinstance(view, Patches):
         examples = examples[:, view.radius, view.radius]
     return examples[..., np.newaxis]
@@ -32,7 +34,10 @@ def test_a_pixel_is_scored_where_every_band_has_data_and_a_series_has_an_earlier
     valid = np.isfinite(block).all(-1)
     assert where.shape == valid.shape
     for date, row, col in np.ndindex(where.shape):
-        comparable = not view.compares_dates or valid[:date, row, col].any()
+        newest = view.most_dates is not None
+        first = max(0, date + 1 - view.most_dates) if newest else 0
+        comparable = not view.compares_dates or valid[first:date, row, col].any()
+        comparable &= date == len(block) - 1 or not newest
         assert where[date, row, col] == (valid[date, row, col] and comparable)
 
 
@@ -76,6 +81,6 @@ def test_a_patch_holds_the_neighbours_and_nan_beyond_the_edge(block):
 
 
 def test_only_a_series_compares_dates_and_only_a_patch_has_a_receptive_radius():
-    assert [view.compares_dates for view in VIEWS] == [False, True, False, False]
-    assert [view.radius for view in VIEWS] == [0, 0, 0, 1]
-    assert [view.side for view in VIEWS[2:]] == [1, 3]
+    assert [view.compares_dates for view in VIEWS] == [False, True, True, False, False]
+    assert [view.radius for view in VIEWS] == [0, 0, 0, 0, 1]
+    assert [view.side for view in VIEWS[3:]] == [1, 3]

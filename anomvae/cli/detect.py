@@ -1,4 +1,4 @@
-"""``anomvae detect``: one scene, without a model and without labels."""
+"""``anomvae detect``: one scene, or the dates of a site, without a model and without labels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _window(
 
 
 @click.command()
-@options.scene_arg
+@options.scenes_arg
 @options.folder_opt
 @options.threshold_opt
 @options.min_area_opt
@@ -45,6 +45,7 @@ def _window(
 @options.p_values_opt
 @options.sensitivity_opt
 @options.explain_opt
+@options.dates_opt
 @click.option(
     "--save-model",
     metavar="FILE",
@@ -53,7 +54,8 @@ def _window(
 @click.option(
     "--method",
     metavar="NAME",
-    help="A baseline instead of a detector: rx, rrx, local-rx, crd, pca or iforest.",
+    help="A baseline instead of a detector: rx, rrx, local-rx, crd, pca, iforest or, of "
+    "several dates, acd.",
 )
 @click.option(
     "--window",
@@ -74,7 +76,7 @@ def _window(
 @options.json_opt
 @options.fitting_options
 def detect(  # noqa: PLR0913 - one argument per option
-    scene: str,
+    scenes: tuple[str, ...],
     folder: str,
     rule: str | None,
     min_area: int,
@@ -95,27 +97,33 @@ def detect(  # noqa: PLR0913 - one argument per option
     device: str | None,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
-    """Find the pixels of SCENE that are unusual in it.
+    """Find the pixels of a scene that are unusual in it, or that changed between its dates.
 
-    A detector is fitted to the scene itself, anomalies and all, and so is its threshold: both hold
-    for this scene.  --save-model keeps them, for a first look at similar scenes (anomvae score).
+    SCENES are one scene, or the dates of one site.  A detector is fitted to the scene itself,
+    anomalies and all, and so is its threshold: both hold for this scene.  --save-model keeps them,
+    for a first look at similar scenes (anomvae score).
+
+    Of several dates the newest is mapped, given the dates before it (configuration timeseries: up
+    to 8 of them).  A date that misses a pixel does not count there.
 
     --method maps a baseline instead: rx and rrx (Mahalanobis distance to the scene, robust),
-    local-rx (to the pixels around), crd (collaborative representation by these), pca, iforest.
+    local-rx (to the pixels around), crd (collaborative representation by these), pca, iforest; of
+    several dates acd (Mahalanobis distance to the linear prediction by the dates before).
 
     \b
     Examples:
         anomvae detect scene.tif -o maps/
         anomvae detect scene.tif -o maps/ --save-model scene.safetensors
         anomvae detect scene.tif -o local/ --method local-rx --window 25,11
+        anomvae detect fields_2024-*.tif -o changes/
     """
-    from ..fitting import Selection
+    from ..fitting import Selection, config_for, site_of
     from ..mapping import ScoreOptions, detect_scene, map_baseline
 
     chosen_method = _chosen(method, window, regularisation)
     select = Selection(**chosen)
     if save_model is not None:
-        options.require_writable(save_model, overwrite, [scene, *select.files])
+        options.require_writable(save_model, overwrite, [*scenes, *select.files])
     score_options = ScoreOptions(
         min_area=min_area,
         top=top,
@@ -127,7 +135,7 @@ def detect(  # noqa: PLR0913 - one argument per option
     with options.progress_bar() as progress:
         if chosen_method is not None:
             result = map_baseline(
-                scene,
+                scenes,
                 folder,
                 chosen_method,
                 rule or "auto",
@@ -136,10 +144,11 @@ def detect(  # noqa: PLR0913 - one argument per option
                 progress=progress,
             )
         else:
+            base = config if _given("config") else config_for(len(site_of(scenes, select).dates))
             result = detect_scene(
-                scene,
+                scenes,
                 folder,
-                options.resolved(config, settings, threshold=rule, device=device),
+                options.resolved(base, settings, threshold=rule, device=device),
                 seed,
                 select=select,
                 options=score_options,
@@ -157,7 +166,6 @@ def _chosen(
     """Return the baseline that the options choose; None: a detector is trained."""
     from ..stats.baselines import Method
 
-    context = click.get_current_context()
     if name is None:
         if window is not None or regularisation is not None:
             raise click.UsageError(
@@ -165,14 +173,16 @@ def _chosen(
                 "is given."
             )
         return None
-    given = [
-        option
-        for parameter, option in OF_A_MODEL.items()
-        if context.get_parameter_source(parameter) is not ParameterSource.DEFAULT
-    ]
+    given = [option for parameter, option in OF_A_MODEL.items() if _given(parameter)]
     if given:
         raise click.UsageError(
             f"{', '.join(given)} choose how a detector is trained, and --method {name} trains "
             f"none. Leave out one or the other."
         )
     return Method.of(name, window, regularisation)
+
+
+def _given(parameter: str) -> bool:
+    """Return whether the user gave an option."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is not ParameterSource.DEFAULT

@@ -40,6 +40,7 @@ folder_opt = click.option(
     "-o", "--out", "folder", required=True, metavar="DIR", help="Folder for the results."
 )
 config_opt = click.option(
+    "-c",
     "--config",
     "config",
     default="default",

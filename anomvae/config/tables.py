@@ -18,6 +18,7 @@ from pydantic import (
 
 from ..stats.limits import (
     MAX_COMPONENTS,
+    MAX_DATES,
     MAX_LATENT,
     MAX_LAYERS,
     MAX_PATCH,
@@ -101,6 +102,8 @@ class ModelConfig(Table):
     patch: Patch = PATCH
     """Patch of spatial around a pixel: outer side, and side of the guard window in its middle,
     which the model is not given, pixels, odd; guard 0: it is given the pixel, too."""
+    dates: Annotated[int, Field(gt=0, le=MAX_DATES)] = 8
+    """Dates before the newest that change is given, at the most: the newest of those there are."""
 
 
 class ContextConfig(Table):

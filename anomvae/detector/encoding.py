@@ -97,8 +97,9 @@ class Encoding:
         total: list[NDArray[np.float64]] = []
         for draw in range(self.draws):
             noise = pixel_noise(self.seed, draw, places, detector.noise_width)
-            if detector.compares_dates:
-                noise = np.repeat(noise[:, np.newaxis], x.shape[1], axis=1)
+            scored = detector.view.known(x[:1]).shape
+            if len(scored) > 1:  # each date has a code
+                noise = np.repeat(noise[:, np.newaxis], scored[1], axis=1)
             parts = [part.astype(np.float64) for part in detector.codes(x, noise)]
             total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
         return Codes(*((part / self.draws).astype(np.float32) for part in total))

@@ -7,15 +7,17 @@ the context follow on the last axis.  The threshold is fitted later, to scores o
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .. import __version__
 from ..addresses import file_name
-from ..errors import ConfigError
+from ..errors import ConfigError, listed
 from ..models.families import Sizes
 from ..models.isolation import isolated
 from ..models.plan import ModelPlan
@@ -93,10 +95,15 @@ def fit_detector(
             "dropped bands without data, or with a single value: %s", ", ".join(data.dropped)
         )
     scaled, features = data.tensors(data.examples, available(plan.device))
-    sizes = plan.sizes(len(data.bands), 0 if data.context is None else data.context.width)
+    dates = scaled.shape[1] if plan.view.compares_dates else 1
+    width = 0 if data.context is None else data.context.width
+    sizes = plan.sizes(len(data.bands), width, dates)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # leaves those of other devices
         model = plan.build(sizes).to(scaled.device)
+    if model.context_network is not None:
+        model.context_network.fit(scaled)
+        _log_gaps(sample.scenes, scaled, plan)
     history = fit_model(model, plan, scaled, features, seed=seed, progress=progress)
     if not np.isfinite(history.loss).all():
         raise ConfigError(
@@ -116,7 +123,7 @@ def fit_detector(
         elbo=elbo_of(model, data),
         nodata=sample.nodata,
         latent=latent,
-        dates=scaled.shape[1] if plan.view.compares_dates else 1,
+        dates=dates,
         pixel_area=sample.pixel_area,
         reconstruction=history.reconstruction,
         kl=history.kl,
@@ -125,12 +132,12 @@ def fit_detector(
         config=plan.settings,
     )
     log.info("%d pixels, loss %.3f, held-out ELBO %s", len(scaled), history.loss[-1], training.elbo)
-    if latent.collapse:
+    if latent.collapse and not model.predicts:  # else a code may have nothing to add
         log.warning(latent.collapse)
     quantiles = _quantiles(data.spectra)
     detector = Detector(
         card=_card(plan, sizes, data, training),
-        view=conditioned(plan.view, data.context),
+        view=conditioned(plan.family.view_of(plan.patch, dates), data.context),
         scaler=data.scaler,
         model=model,
         noise=noise_of(model, scaled, features, plan.noise(len(data.bands))),
@@ -143,6 +150,19 @@ def fit_detector(
     detector = replace(detector, card=card, residuals=residuals)
     detector = of_kind(detector, plan.kind, data.examples, seed)
     return _weighted(_with_background(detector, data, plan), data.examples, plan, seed)
+
+
+def _log_gaps(names: Sequence[str], scaled: Tensor, plan: ModelPlan) -> None:
+    """Log which dates before the newest lack pixels, where that one alone is scored."""
+    if plan.view.most_dates is None or scaled.isfinite().all():
+        return
+    missing = 1 - scaled.isfinite().all(-1).float().mean(0)[:-1]
+    lacking = [
+        f"{file_name(name)} {share:.0%}"
+        for name, share in zip(names, missing.tolist(), strict=False)
+        if share
+    ]
+    log.info("missing pixels of dates before do not count: %s", listed(lacking))
 
 
 @isolated()

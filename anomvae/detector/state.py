@@ -219,7 +219,7 @@ def _state_of(file: ModelFile) -> DetectorState:
     model.load_state_dict({k.removeprefix("model."): v for k, v in stored.items()})
     return DetectorState(
         card,
-        conditioned(family.view_of(sizes.patch), context),
+        conditioned(family.view_of(sizes.patch, sizes.dates), context),
         Scaler(tensors["scaler.centre"], tensors["scaler.std"]),
         model.eval(),
         Noise(tensors["noise.centre"], tensors["noise.whitening"]),
@@ -247,7 +247,8 @@ def _components(card: Card, tensors: Tensors) -> int:
 
 def _sizes(card: Card, components: int) -> Sizes:
     width = 0 if card.context is None else card.context.width(components, card.covariates)
-    return Sizes(len(card.bands), card.latent, card.hidden, width, card.patch or PATCH)
+    patch, dates = card.patch or PATCH, card.training.dates
+    return Sizes(len(card.bands), card.latent, card.hidden, width, patch, dates)
 
 
 def _shapes(card: Card, sizes: Sizes) -> tuple[dict[str, tuple[int, ...]], int]:

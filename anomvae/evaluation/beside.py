@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fitting.baseline import spectra_of, windows_of
+from ..fitting.baseline import examples_of, spectra_of, windows_of
 from ..mapping.stored import stored
 from ..parallel import Progress
 from ..pixels.bands import Bands
@@ -29,7 +30,9 @@ def baseline_rows(
         rows = {}
         for name in names:
             method = Method.of(name)
-            fitted = None if empty else method.fit(lambda: spectra_of(opened))
+            if method.dates > 1:
+                method.require_dates(len(opened.names))
+            fitted = None if empty else method.fit(partial(examples_of, opened, method))
             rows[name] = _measured(method, fitted, opened, ours, progress)
         return rows
 
@@ -46,7 +49,7 @@ def _measured(
             if fitted is None:
                 values = np.full(tile.shape, np.nan)
             else:
-                values = fitted.score(opened.read(tile.read)[-1])[tile.inner]
+                values = fitted.score(method.given(opened.read(tile.read)))[tile.inner]
             scores.write(tile.keep, values)
             progress(method.name, tile.keep[0].stop, opened.grid.shape[0])
 

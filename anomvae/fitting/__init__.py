@@ -6,6 +6,15 @@ Users call `train`, `detect` and `refit_threshold` (`fit`).  A `Selection` choos
 
 from ..raster import EVERYTHING, Selection
 from .fit import detect, refit_threshold, train
-from .scenes import require_compared
+from .scenes import config_for, require_compared, site_of
 
-__all__ = ["EVERYTHING", "Selection", "detect", "refit_threshold", "require_compared", "train"]
+__all__ = [
+    "EVERYTHING",
+    "Selection",
+    "config_for",
+    "detect",
+    "refit_threshold",
+    "require_compared",
+    "site_of",
+    "train",
+]

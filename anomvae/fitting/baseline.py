@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigError, NotEnoughPixels
+from ..errors import NotEnoughPixels
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.tiling import Tile, fitting_size, tiles
@@ -64,19 +64,14 @@ class BaselineScorer:
         return Threshold(math.nan, math.nan, str(self.rule), 0, False)
 
     def require_dates(self, dates: int) -> None:
-        """Require one date.
-
-        Raises
-        ------
-        ConfigError
-            If there are more.
-        """
-        if dates > 1:
-            raise ConfigError(f"{self.method.name} scores one date, but {dates} are given.")
+        """Require as many dates as the baseline scores, see `Method.require_dates`."""
+        self.method.require_dates(dates)
 
     def score(self, block: Block) -> tuple[NDArray[np.float32], ...]:
-        """Return the scores of a block, axes (time, row, col)."""
-        return (np.stack([self.fitted.score(date) for date in block]).astype(np.float32),)
+        """Return the scores of the newest date of a block, axes (time, row, col); else NaN."""
+        scores = np.full(block.shape[:-1], np.nan, np.float32)
+        scores[-1] = self.fitted.score(self.method.given(block))
+        return (scores,)
 
 
 def fit_baseline(opened: OpenScene, method: Method, rule: Rule) -> BaselineScorer:
@@ -93,7 +88,7 @@ def fit_baseline(opened: OpenScene, method: Method, rule: Rule) -> BaselineScore
             f"{opened.name}: {moments.count} pixels have data in every band, and no mask hides "
             f"them; {method.name} needs 2. Check masks, nodata values and bands."
         )
-    fitted = method.fit(lambda: spectra_of(opened))
+    fitted = method.fit(lambda: examples_of(opened, method))
     return BaselineScorer(
         _digest(method, opened, rule, moments), method, opened.bands, rule, fitted
     )
@@ -119,6 +114,12 @@ def spectra_of(opened: OpenScene) -> Iterator[Spectra]:
     for window in windows_of(opened):
         block = opened.read(window.keep)[-1]
         yield block[np.isfinite(block).all(axis=-1)]
+
+
+def examples_of(opened: OpenScene, method: Method) -> Iterator[Spectra]:
+    """Yield what a baseline is fitted to, (n, ..., band), see `Method.examples`."""
+    for window in windows_of(opened):
+        yield method.examples(opened.read(window.keep))
 
 
 def bands_with_data(opened: OpenScene) -> Bands:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..addresses import file_name
 from ..detector import Detector
 from ..errors import listed
-from ..files import PathText, as_paths
+from ..files import PathText, SceneText, as_paths
 from ..identity import require_unchanged
 from ..models.isolation import isolated
 from ..models.plan import resolved_rule
@@ -26,7 +26,7 @@ from ..stats.thresholds import AUTO, Rule, parse_rule
 from ..training.sampling import Blocks
 from ..training.scenes import TrainingScenes
 from .run import Fit, all_blocks, calibrate, score_blocks
-from .scenes import select_scenes
+from .scenes import config_for, select_scenes, site_of
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -83,7 +83,8 @@ def train(
     NotEnoughPixels
         When fewer than 32 pixels have data in every band, or every band has one value.
     ConfigError
-        When a setting, band, device or seed is unknown or impossible, or training diverges.
+        When a setting, band, device or seed is unknown or impossible, training diverges, or the
+        family is fitted to the scene that it scores, see `detect`.
 
     Examples
     --------
@@ -101,8 +102,8 @@ def train(
 
 @isolated()
 def detect(
-    scene: PathText | Product,
-    config: str | Config = "default",
+    scene: SceneText | Product | Sequence[Product],
+    config: str | Config | None = None,
     seed: int = 0,
     *,
     select: Selection = EVERYTHING,
@@ -110,14 +111,18 @@ def detect(
 ) -> Detector:
     """Fit a detector to one scene, anomalies and all, in order to score that scene.
 
+    Given the dates of one site, it learns the newest one given those before it.
+
     The noise of the score is the covariance of the scene's own residuals, and the threshold is
     fitted in-sample, by ``log-sigma:3``: both hold for this scene only.
 
     Parameters
     ----------
-    scene : path or Product
-        The product or raster; needs no labels.
-    config, seed, select, progress
+    scene : path or Product, or sequence of them
+        The product or raster, or one for each date, oldest first; needs no labels.
+    config : str or Config, optional
+        As for `train`; by default ``default``, and ``timeseries`` for several dates.
+    seed, select, progress
         As for `train`.
 
     Returns
@@ -130,7 +135,8 @@ def detect(
     RasterError, InputChanged, GridMismatch, CovariateMismatch, NotEnoughPixels
         As for `train`.
     ConfigError
-        As for `train`, and when the family compares dates.
+        As for `train`, when the family compares dates and there is one, and when there are several
+        and it does not.
 
     Examples
     --------
@@ -140,7 +146,9 @@ def detect(
     >>> detector.threshold.rule, detector.threshold.held_out
     ('log-sigma:3', False)
     """
-    fit = Fit.of([scene], config, seed, select, progress, in_sample=True)
+    site = site_of(scene, select)
+    config = config_for(len(site.dates)) if config is None else config
+    fit = Fit.of_site(site, config, seed, select, progress)
     detector = fit.in_sample()
     require_unchanged(fit.scenes.files)
     return detector

@@ -16,9 +16,9 @@ from ..detector import Detector, adapted_to, fit_detector, fit_surroundings
 from ..detector.batches import available
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
-from ..models.plan import ModelPlan
+from ..models.plan import ModelPlan, require_one_date
 from ..parallel import Progress
-from ..raster import Product, Selection
+from ..raster import Scene, Selection
 from ..stats.context import conditioned
 from ..stats.held_out import held_out_rate
 from ..stats.scores import NormalScores
@@ -32,7 +32,7 @@ from ..training.sampling import (
     fold_blocks,
 )
 from ..training.scenes import TrainingScenes
-from .scenes import select_scenes
+from .scenes import require_compared, select_scenes
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -62,26 +62,34 @@ class Fit:
     @classmethod
     def of(
         cls,
-        paths: Sequence[PathText | Product],
+        paths: Sequence[PathText],
         config: str | Config,
         seed: int,
         select: Selection,
         progress: Progress,
-        *,
-        in_sample: bool = False,
     ) -> Fit:
         """Resolve the plan, then open the scenes: wrong settings are refused before scenes."""
-        if not 0 <= seed < 2**63:
-            raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
-        settings = resolve_config(config).config if isinstance(config, str) else config
-        available(settings.device)
-        plan = ModelPlan.of(
-            settings,
-            in_sample=in_sample,
-            clean=bool(select.normal),
-            covariates=bool(select.covariates),
-        )
+        plan = _plan(config, seed, select, in_sample=False)
+        if plan.view.most_dates is not None:
+            raise ConfigError(
+                f"model.family = {plan.name!r} is fitted to the dates that it scores, and not "
+                f"trained before: anomvae detect DATES (--save-model keeps it). To train on dates, "
+                f"take -c sequential."
+            )
         scenes = select_scenes(paths, select, family=plan.name, view=plan.view)
+        return cls(scenes, plan, seed, progress)
+
+    @classmethod
+    def of_site(
+        cls, site: Scene, config: str | Config, seed: int, select: Selection, progress: Progress
+    ) -> Fit:
+        """Resolve the plan of a fit to the scene that is scored, its dates in order."""
+        plan = _plan(config, seed, select, in_sample=True)
+        view, dates = plan.view, len(site.dates)
+        require_compared(select.dates, compares_dates=view.compares_dates, family=plan.name)
+        require_one_date(plan, site.name, dates)
+        ordered = replace(select, dates=None)
+        scenes = select_scenes(site.dates, ordered, family=plan.name, view=view)
         return cls(scenes, plan, seed, progress)
 
     def by_blocks(self) -> Detector:
@@ -192,6 +200,19 @@ class Fit:
         if pixels < FEW:
             log.warning("%s: only %d pixels to train on; expect a rough detector", names, pixels)
         return detector
+
+
+def _plan(config: str | Config, seed: int, select: Selection, *, in_sample: bool) -> ModelPlan:
+    if not 0 <= seed < 2**63:
+        raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
+    settings = resolve_config(config).config if isinstance(config, str) else config
+    available(settings.device)
+    return ModelPlan.of(
+        settings,
+        in_sample=in_sample,
+        clean=bool(select.normal),
+        covariates=bool(select.covariates),
+    )
 
 
 @dataclass(frozen=True)

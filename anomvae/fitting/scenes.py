@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..errors import ConfigError
-from ..files import PathText
+from ..files import PathText, SceneText, as_paths
 from ..identity import FileIdentity
 from ..objects import mean_pixel_area
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
-from ..raster import Product, Selection, identify_normal, scenes_of
+from ..raster import Product, Scene, Selection, identify_normal, scenes_of
 from ..raster.radiometry import in_common_units
 from ..stats.radiometry import Training
 from ..training.scenes import TrainingScenes
@@ -43,6 +44,8 @@ def select_scenes(
     require_compared(select.dates, compares_dates=view.compares_dates, family=family)
     scenes = scenes_of(paths, select, one_site=view.compares_dates)
     require_dates(view, len(scenes[0].dates), family)
+    if view.most_dates is not None:
+        scenes = [scene.newest(view.most_dates) for scene in scenes]
     shapes: list[tuple[int, int]] = []
     files: list[FileIdentity] = []
     first: tuple[Bands, Covariates, float | None] | None = None
@@ -61,6 +64,29 @@ def select_scenes(
     alike, storage = in_common_units(scenes, first[0], training)
     bands = first[0] if storage is None else first[0].stored_as(storage)
     return TrainingScenes(tuple(alike), tuple(shapes), bands, first[1], tuple(files), first[2])
+
+
+def config_for(dates: int) -> str:
+    """Return the name of the configuration that fits a scene of so many dates by default."""
+    return "timeseries" if dates > 1 else "default"
+
+
+def site_of(paths: SceneText | Product | Sequence[Product], select: Selection) -> Scene:
+    """Return the scene of all dates that a user names, oldest first.
+
+    Raises
+    ------
+    ConfigError
+        When no raster is given, or a date is unknown.
+    """
+    parts: Sequence[Any] = paths if isinstance(paths, list | tuple) else [paths]
+    given = [one for part in parts for one in _named(part)]
+    (site,) = scenes_of(given, select, one_site=True)
+    return site
+
+
+def _named(part: SceneText | Product) -> Sequence[PathText | Product]:
+    return (part,) if isinstance(part, Product) else as_paths(part)
 
 
 def require_compared(dates: str | None, *, compares_dates: bool, family: str) -> None:

@@ -62,9 +62,10 @@ def score_array(
     ----------
     detector : Detector
         With a threshold.
-    cube : array_like, shape (rows, cols, bands)
+    cube : array_like, shape (rows, cols, bands), or (dates, rows, cols, bands)
         Physical values, as the detector was trained on: its bands, in its order, or all bands of a
-        file as it was trained on.  NaN and masked values are no data.
+        file as it was trained on.  NaN and masked values are no data.  Of dates, oldest first, the
+        newest is scored.
     nodata : float or sequence of float, optional
         Values that are no data, too.
 
@@ -77,7 +78,8 @@ def score_array(
     TypeError
         If ``cube`` is a path.
     ConfigError
-        If it is no array of real numbers with three axes, or the family compares dates.
+        If it is no array of real numbers with three axes, or four, or there are several dates and
+        the family compares none, or one and it does.
     BandMismatch, CovariateMismatch
         If the bands do not fit the detector, or the detector is conditioned on covariates.
 
@@ -91,15 +93,16 @@ def score_array(
     >>> result.scores.shape, bool(np.isnan(result.scores[0, 0])), bool(result.flags[0, 0])
     ((40, 40), True, False)
     """
-    product = _product(cube)
-    product = replace(product, bands=_described(detector.bands, product.cube.shape[2]))
-    return _scored(detector, Scene.of(product, nodata=_numbers(nodata)))
+    products = [
+        replace(one, bands=_described(detector.bands, one.cube.shape[2])) for one in _products(cube)
+    ]
+    return _scored(detector, Scene.of(products, nodata=_numbers(nodata)))
 
 
 @isolated()
 def detect_array(
     cube: ArrayLike,
-    config: str | Config = "default",
+    config: str | Config | None = None,
     seed: int = 0,
     *,
     nodata: float | Sequence[float] | None = None,
@@ -122,14 +125,14 @@ def detect_array(
     TypeError, ConfigError, NotEnoughPixels
         If the array or the settings do not fit.
     """
-    product, select = _product(cube), Selection(nodata=_numbers(nodata))
-    detector = detect(product, config, seed, select=select)
-    return _scored(detector, Scene.selected((product,), select))
+    products, select = _products(cube), Selection(nodata=_numbers(nodata))
+    detector = detect(products, config, seed, select=select)
+    return _scored(detector, Scene.selected(products, select))
 
 
 def _scored(detector: Scorer, closed: Scene) -> ArrayResult:
     with scored(closed.name):
-        detector.require_dates(1)
+        detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
             statistics = RunningStatistics(opened.grid.shape)
             terms = _terms(adapted_scorer(detector, opened), opened, statistics)
@@ -160,7 +163,8 @@ def _p_values(p_values: PValues | None, scores: NDArray[np.float32]) -> NDArray[
     return None if p_values is None else np.asarray(p_values.of(scores), np.float32)
 
 
-def _product(cube: ArrayLike) -> ArrayProduct:
+def _products(cube: ArrayLike) -> list[ArrayProduct]:
+    """Return the products of an array, one for each date."""
     if isinstance(cube, str | bytes) or hasattr(cube, "__fspath__"):
         raise TypeError(
             f"{cube!r} is a path, and an array of pixels is expected. Use anomvae.score_scene or "
@@ -171,7 +175,7 @@ def _product(cube: ArrayLike) -> ArrayProduct:
     if np.any(hidden):
         values = values.astype(np.result_type(values.dtype, np.float32))
         values[hidden] = np.nan
-    return ArrayProduct(NAME, values)
+    return [ArrayProduct(NAME, date) for date in (values if values.ndim == 4 else [values])]
 
 
 def _described(bands: Bands, count: int) -> Bands:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import ConfigError, NotEnoughPixels
-from ..files import PathText
-from ..fitting import EVERYTHING, Selection
+from ..files import PathText, SceneText
+from ..fitting import EVERYTHING, Selection, site_of
 from ..fitting.baseline import bands_with_data, fit_baseline
 from ..models.isolation import isolated
 from ..models.plan import in_sample_rule
 from ..parallel import Progress, captured_warnings, quiet
-from ..raster import OpenScene, Scene
+from ..raster import OpenScene
 from ..raster.radiometry import in_common_units
 from ..stats.baselines import Method
 from ..stats.thresholds import AUTO, Rule
@@ -28,7 +28,7 @@ from .score import DEFAULT, deliver, quicklook_of, require_area
 
 @isolated()
 def map_baseline(
-    scene: PathText,
+    scene: SceneText,
     folder: PathText,
     method: Method | str = "rx",
     threshold: str = AUTO,
@@ -41,8 +41,9 @@ def map_baseline(
 
     Parameters
     ----------
-    scene : path
-        The raster; labels are not needed.
+    scene : path, or sequence of path
+        The raster; for a baseline that compares dates, the dates of one site, of which the newest
+        is mapped.  Labels are not needed.
     folder, options, progress
         As for `score_scene`.
     method : Method or str, default "rx"
@@ -62,7 +63,7 @@ def map_baseline(
     ------
     ConfigError
         If the method or the rule is unknown, the rule needs held-out scores, the selection has what
-        a baseline does not use, or the scene has several dates.
+        a baseline does not use, or the scene has several dates, or one for ``acd``.
     RasterError, InputChanged, GridMismatch, NotEnoughPixels, OutputExists, LockHeld
         As for `detect_scene`.
 
@@ -81,9 +82,9 @@ def map_baseline(
     if options.explain:
         raise unexplained(method.name)
     _require_plain(method, select)
-    closed = Scene.selected(scene, select)
-    if len(closed.dates) > 1:
-        raise ConfigError(f"{closed.name} holds {len(closed.dates)} dates; {method.name} scores 1.")
+    closed = site_of(scene, select)
+    method.require_dates(len(closed.dates))
+    closed = closed.newest(method.dates)
     with captured_warnings():  # opening the scene logs them once more
         (closed,), _ = in_common_units([closed])
         with closed.open() as opened:
@@ -114,7 +115,7 @@ def _key(method: Method, rule: Rule, opened: OpenScene, options: ScoreOptions) -
 def _require_plain(method: Method, select: Selection) -> None:
     given = {
         "covariates": select.covariates,
-        "dates": select.dates,
+        "dates": select.dates and method.dates == 1,
         "normal areas": select.normal,
     }
     unused = [name for name, value in given.items() if value]

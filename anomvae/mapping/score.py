@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import Config, resolve_config
-from ..errors import ConfigError
 from ..files import PathText, SceneText, as_paths
-from ..fitting import EVERYTHING, Selection, detect
+from ..fitting import EVERYTHING, Selection, config_for, detect, require_compared, site_of
 from ..models.isolation import isolated
-from ..models.plan import ModelPlan
+from ..models.plan import ModelPlan, require_one_date
 from ..objects import mean_pixel_area
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
 from ..raster import OpenScene, Scene, identify_normal
@@ -120,9 +120,9 @@ def score_scene(
 
 @isolated()
 def detect_scene(  # noqa: PLR0913 - one argument per option
-    scene: PathText,
+    scene: SceneText,
     folder: PathText,
-    config: str | Config = "default",
+    config: str | Config | None = None,
     seed: int = 0,
     *,
     select: Selection = EVERYTHING,
@@ -134,8 +134,9 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
 
     Parameters
     ----------
-    scene : path
-        The raster; labels are not needed.
+    scene : path, or sequence of path
+        The raster, or one for each date of a site, oldest first, of which the newest is mapped;
+        labels are not needed.
     folder, options, progress
         As for `score_scene`.
     config, seed, select
@@ -154,16 +155,15 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     OutputExists, LockHeld
         If the scene or the settings do not fit, or the files cannot be written.
     """
+    closed = site_of(scene, select)
+    config = config_for(len(closed.dates)) if config is None else config
     resolved = resolve_config(config).config if isinstance(config, str) else config
-    closed = Scene.selected(scene, select)
     clean, covariates = bool(select.normal), bool(select.covariates)
     plan = ModelPlan.of(resolved, in_sample=True, clean=clean, covariates=covariates)
-    if len(closed.dates) > 1 and not plan.view.compares_dates:
-        raise ConfigError(
-            f"{closed.name} holds {len(closed.dates)} dates, and model.family = {plan.name!r} is "
-            f"fitted to one. Take a family that compares dates (--set model.family=sequential), or "
-            f"train on all and score each (anomvae train, anomvae score)."
-        )
+    require_compared(select.dates, compares_dates=plan.view.compares_dates, family=plan.name)
+    require_one_date(plan, closed.name, len(closed.dates))
+    if plan.view.most_dates is not None:
+        closed = closed.newest(plan.view.most_dates)
     require_p_values(plan.threshold, options)
     masks = as_paths(select.normal)
     normal = [part for path in masks for part in identify_normal(path, select.access)]
@@ -183,7 +183,8 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:
         return cached
-    detector = detect(scene, resolved, seed, select=select, progress=progress)
+    dates, ordered = closed.dates, replace(select, dates=None)
+    detector = detect(dates, resolved, seed, select=ordered, progress=progress)
     with scored(closed.name), closed.open(detector.bands) as opened:
         quicklook = quicklook_of(opened)
         begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)

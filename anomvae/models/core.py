@@ -76,14 +76,21 @@ class ModelInput(NamedTuple):
 class ContextNetwork(nn.Module, ABC):
     """Split examples into the pixels to reconstruct and a context computed from the rest."""
 
-    def __init__(self, width: int, centre_masked: bool = True, values: int = 1) -> None:
+    def __init__(
+        self, width: int, centre_masked: bool = True, values: int = 1, linear: int = 0
+    ) -> None:
         """Return contexts of ``width`` features, computed without the pixel if ``centre_masked``.
 
         A context that is not centre-masked contains the pixel, so the encoder alone is given it.
-        ``values`` are those of an example in the largest layer.
+        ``values`` are those of an example in the largest layer.  The first ``linear`` features,
+        none or as many as bands, predict the pixel: the decoder's mean starts from them.
         """
         super().__init__()
         self.width, self.centre_masked, self.values = width, centre_masked, values
+        self.linear = linear
+
+    def fit(self, examples: Tensor) -> None:
+        """Fit what has a closed form to scaled examples (n, ..., band), before training."""
 
     @abstractmethod
     def empty_context(self, count: int) -> Tensor:
@@ -167,6 +174,11 @@ class Autoencoder(nn.Module):
     def prior(self) -> VariationalBottleneck | None:
         """The bottleneck where it has a prior to draw codes from; else None."""
         return self.bottleneck if isinstance(self.bottleneck, VariationalBottleneck) else None
+
+    @property
+    def predicts(self) -> bool:
+        """Whether the decoder's mean starts from a prediction by the context."""
+        return self.context_network is not None and self.context_network.linear > 0
 
     def prepare(self, examples: Tensor, features: Tensor | None = None) -> ModelInput:
         """Split scaled examples (n, ..., band) into pixels and context.

@@ -10,19 +10,21 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
+from torch import nn
 
 from .. import config
 from ..errors import ConfigError, hint
 from ..pixels.annulus import Annulus
-from ..pixels.views import Patches, Series, Spectra, View
+from ..pixels.views import Newest, Patches, Series, Spectra, View
 from ..stats.score_kind import IWAE, KL
 from .bottlenecks import Deterministic, Gaussian, Ladder
 from .codebook import Codebook
 from .contexts import Convolution, Recurrent
 from .core import Autoencoder, Bottleneck, ContextNetwork, VariationalBottleneck
 from .likelihoods import LIKELIHOODS
-from .networks import MLP
+from .networks import MLP, LinearPath
 from .objectives import Elbo
+from .prediction import LinearPrediction
 
 PATCH = Annulus(*config.PATCH)
 """The default patch of a family of patches."""
@@ -42,6 +44,13 @@ class Sizes:
     """Context features per pixel from outside the example: surroundings and covariates."""
     patch: Annulus = PATCH
     """Side of a patch and of its guard window, pixels; only families of patches use it."""
+    dates: int = 2
+    """Dates of a series; only a family that is given a fixed number of them uses it."""
+
+    @property
+    def covariances(self) -> int:
+        """Covariances of the bands of all dates."""
+        return (self.bands * self.dates) ** 2
 
     @property
     def weights(self) -> int:
@@ -75,8 +84,10 @@ class Family:
         """Whether the model is given more than the pixel: surroundings, neighbours or dates."""
         return self.conditioned or self.context_network is not None
 
-    def view_of(self, patch: Annulus) -> View:
-        """Return the view; a view of patches has the radius of ``patch``."""
+    def view_of(self, patch: Annulus, dates: int = 2) -> View:
+        """Return the view; one of patches has the radius of ``patch``, `Newest` these dates."""
+        if self.view is Newest:
+            return Newest(most_dates=max(2, dates))
         return self.view(patch.radius) if self.of_patches else self.view()
 
     def require_kind(self, kind: str, name: str) -> None:
@@ -108,13 +119,23 @@ class Family:
         network = self.context_network(sizes) if self.context_network else None
         context = sizes.context + (0 if network is None else network.width)
         encoder_alone = network is not None and not network.centre_masked
+        decoder: nn.Module = MLP(bottleneck.width + (0 if encoder_alone else context), hidden[::-1])
+        linear = 0 if network is None else network.linear
+        bands = LIKELIHOODS[likelihood](hidden[0] + linear, sizes.bands)
+        if linear:
+            decoder = LinearPath(decoder, bottleneck.width, linear)
+            decoder.start(bands.to_mean)
         return Autoencoder(
             encoder=MLP(sizes.bands + context, hidden),
             bottleneck=bottleneck,
-            decoder=MLP(bottleneck.width + (0 if encoder_alone else context), hidden[::-1]),
-            likelihood=LIKELIHOODS[likelihood](hidden[0], sizes.bands),
+            decoder=decoder,
+            likelihood=bands,
             context_network=network,
         )
+
+
+def _prediction(sizes: Sizes) -> ContextNetwork:
+    return LinearPrediction(sizes.bands, sizes.dates)
 
 
 def _recurrent(sizes: Sizes) -> ContextNetwork:
@@ -130,6 +151,7 @@ FAMILIES = {
     "vae": Family(),
     # Without warm-up, a beta above 1 collapses the code early, and so do two levels.
     "beta-vae": Family(objective=Elbo(beta=4.0, warm_up=0.5)),
+    "change": Family(view=Newest, context_network=_prediction),
     "cvae": Family(conditioned=True),
     "vq-vae": Family(bottleneck=Codebook),
     "hierarchical": Family(bottleneck=Ladder, objective=Elbo(warm_up=0.5)),

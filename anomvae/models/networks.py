@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FEWEST_OUTPUTS = 16
+START = 0.01
+"""Factor of the initial weights beside a linear path; at 0 nothing before them would learn."""
 
 
 class Dense(nn.Linear):
@@ -39,6 +41,26 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+
+class LinearPath(nn.Module):
+    """A network, and some of its inputs beside its outputs: what follows is linear in them."""
+
+    def __init__(self, network: nn.Module, first: int, count: int) -> None:
+        """Append ``count`` inputs from number ``first`` on to what ``network`` returns."""
+        super().__init__()
+        self.network, self.first, self.count = network, first, count
+
+    def start(self, last: nn.Linear) -> None:
+        """Make the layer after it return little more than these inputs before training."""
+        with torch.no_grad():
+            last.weight.mul_(START)
+            last.bias.mul_(START)
+            last.weight[:, -self.count :] = torch.eye(self.count, device=last.weight.device)
+
+    def forward(self, x: Tensor) -> Tensor:
+        passed = x[..., self.first : self.first + self.count]
+        return torch.cat([self.network(x), passed], dim=-1)
 
 
 def standard_normal(shape: Sequence[int], generator: torch.Generator, like: Tensor) -> Tensor:

@@ -106,15 +106,15 @@ class ModelPlan:
     @property
     def view(self) -> View:
         """The view of the model, without context."""
-        return self.family.view_of(self.patch)
+        return self.family.view_of(self.patch, self.model.dates + 1)
 
     @property
     def radius(self) -> int:
         """Receptive radius of an example and its context, pixels."""
         return self.view.radius + (0 if self.context is None else self.context.radius)
 
-    def sizes(self, bands: int, context: int = 0) -> Sizes:
-        """Return the sizes of a model of so many bands and context features.
+    def sizes(self, bands: int, context: int = 0, dates: int = 2) -> Sizes:
+        """Return the sizes of a model of so many bands, context features and dates.
 
         Raises
         ------
@@ -128,11 +128,17 @@ class ModelPlan:
             ((128, 64) if bands > FEW_BANDS else (64, 32)) if hidden == "auto" else hidden,
             context,
             self.patch,
+            dates,
         )
         if sizes.weights > MAX_NUMBERS:
             raise ConfigError(
                 f"model.hidden = {list(sizes.hidden)} with {bands} bands makes {sizes.weights} "
                 f"weights, but at most {MAX_NUMBERS} are allowed. Give fewer or narrower layers."
+            )
+        if self.view.most_dates is not None and sizes.covariances > MAX_NUMBERS:
+            raise ConfigError(
+                f"{dates} dates of {bands} bands have {sizes.covariances} covariances, but at most "
+                f"{MAX_NUMBERS} are allowed. Lower model.dates, or choose fewer bands (--bands)."
             )
         return sizes
 
@@ -163,6 +169,22 @@ class ModelPlan:
     def build(self, sizes: Sizes) -> Autoencoder:
         """Build an untrained model."""
         return self.family.build(sizes, self.model.likelihood)
+
+
+def require_one_date(plan: ModelPlan, name: str, dates: int) -> None:
+    """Require one date of a scene to fit to, unless the family compares dates.
+
+    Raises
+    ------
+    ConfigError
+        When there are more.
+    """
+    if dates > 1 and not plan.view.compares_dates:
+        raise ConfigError(
+            f"{name} holds {dates} dates, and model.family = {plan.name!r} is fitted to one. Take "
+            f"a family that compares dates (-c timeseries), or train on all and score each "
+            f"(anomvae train, anomvae score)."
+        )
 
 
 def in_sample_rule(text: str) -> Rule:

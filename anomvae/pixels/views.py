@@ -1,8 +1,8 @@
 """Views: how a block of pixels is split into a model's examples, and how scores are joined.
 
 A block has axes (time, row, col, value), float32: bands, then covariates; NaN = no data.  An
-example of `Spectra` is one pixel of one date, of `Series` all dates of a pixel, of `Patches` a
-pixel and its neighbours.
+example of `Spectra` is one pixel of one date, of `Series` and `Newest` the dates of a pixel, of
+`Patches` a pixel and its neighbours.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ class View(Protocol):
     @property
     def compares_dates(self) -> bool:
         """Whether a date is scored by the dates before it."""
+
+    @property
+    def most_dates(self) -> int | None:
+        """Dates of an example at most, where the newest alone is scored; None: all are."""
 
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return which of examples (n, ..., band) can be scored, shape (n,) or (n, time)."""
@@ -96,6 +100,7 @@ class Spectra:
     """Each pixel of each date alone; an example has axes (band,)."""
 
     compares_dates: ClassVar[bool] = False
+    most_dates: ClassVar[int | None] = None
     radius: int = 0
     """Receptive radius, pixels."""
 
@@ -151,6 +156,42 @@ class Series(Spectra):
         scores = np.full(where.shape, np.nan, np.float32)
         scores[:, where.any(axis=0)] = values.T
         scores[~where] = np.nan
+        return scores
+
+
+@dataclass(frozen=True)
+class Newest(Spectra):
+    """The newest dates of a pixel, of which the last is scored, given those before it.
+
+    An example has axes (time, band), and NaN where a date is missing.  A pixel whose other dates
+    are all missing has no score.
+    """
+
+    compares_dates: ClassVar[bool] = True
+    most_dates: int = 9  # type: ignore[misc]  # a field where others have a constant
+
+    def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which series have data at their newest date, and at one before it, (n,)."""
+        known = super().known(examples)
+        return np.asarray(known[:, -1] & known[:, :-1].any(axis=-1))
+
+    def where(self, block: Block) -> Mask:
+        """Return where the newest date has data, and an earlier one, too, axes (time, row, col)."""
+        known = super().where(block[-self.most_dates :])
+        where = np.zeros(block.shape[:-1], np.bool_)
+        where[-1] = known[-1] & known[:-1].any(axis=0)
+        return where
+
+    def split(self, block: Block, where: Mask) -> Examples:
+        """Return the series of pixels whose newest date is at ``where``, (n, time, band)."""
+        series = np.moveaxis(block[-self.most_dates :], 0, 2)[where[-1]]
+        series[~np.isfinite(series).all(axis=-1)] = np.nan
+        return np.asarray(series)
+
+    def join(self, values: NDArray[np.float32], where: Mask) -> NDArray[np.float32]:
+        """Return one value per series, (n,), at its pixel of the newest date; NaN elsewhere."""
+        scores = np.full(where.shape, np.nan, np.float32)
+        scores[-1][where[-1]] = values
         return scores
 
 

@@ -177,6 +177,10 @@ class Scene:
         """Return the scene without its newest ``count`` dates."""
         return replace(self, dates=self.dates[:-count], conversions=self.conversions[:-count])
 
+    def newest(self, count: int) -> Scene:
+        """Return the scene with its newest ``count`` dates alone."""
+        return replace(self, dates=self.dates[-count:], conversions=self.conversions[-count:])
+
     def absolute(self) -> Scene:
         """Return the scene with absolute paths."""
         return replace(

@@ -2,7 +2,8 @@
 
 A baseline is a row of `BASELINES`; a `Method` is one with its settings.  Fitted to a stream of the
 scene's valid spectra, each part (n, band), it scores blocks (row, col, band), data units, NaN = no
-data.
+data.  One that compares dates is fitted to series (n, time, band), and scores blocks (time, row,
+col, band).
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, hint
 from ..pixels.annulus import Annulus
+from ..pixels.views import Block
 from .blocks import Array, Spectra, of_valid
+from .chronochrome import NewestGivenBefore, fit_chronochrome
 from .collaborative import Collaborative
 from .local_rx import LocalRX
 from .moments import stream_statistics
 from .rx import fit_robust_rx, fit_rx
-from .spectral_baselines import Forest, PrincipalComponents, Stream
+from .spectral_baselines import Forest, PrincipalComponents, Stream, sample_of
 
 LARGEST_WINDOW = 101
+SERIES = 65_536
+"""Series that the chronochrome is fitted to, at most."""
 
 
 class BlockScorer(Protocol):
@@ -31,6 +36,8 @@ class BlockScorer(Protocol):
 
     def score(self, block: Spectra) -> Array:
         """Return one score for each pixel of a block, axes (row, col), higher = more anomalous.
+
+        The block is what `Method.given` returns.
 
         NaN where a band is NaN, or there is no score for another reason.
         """
@@ -64,6 +71,8 @@ class Baseline:
     """The default surroundings of a pixel; None: it scores each pixel alone."""
     penalty: float | None = None
     """The default weight of its regularisation; None: it has none."""
+    dates: int = 1
+    """Dates that it is given, the scored one included, at most; it needs two of them, or one."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,40 @@ class Method:
         return 0 if self.annulus is None else self.annulus.radius
 
     @property
+    def dates(self) -> int:
+        """Dates that it is given, the scored one included, at most."""
+        return BASELINES[self.name].dates
+
+    def require_dates(self, dates: int) -> None:
+        """Require that a scene has as many dates as it scores.
+
+        Raises
+        ------
+        ConfigError
+            If there are more than one, or one for a baseline that compares dates.
+        """
+        if dates > 1 and self.dates == 1:
+            raise ConfigError(
+                f"{self.name} scores one date, but {dates} are given. Give the one to score, or "
+                f"choose {_some(lambda row: row.dates > 1)}."
+            )
+        if dates == 1 and self.dates > 1:
+            raise ConfigError(
+                f"{self.name} compares the newest date with those before it, but one date is "
+                f"given. Give two or more rasters of one site, or choose rx."
+            )
+
+    def given(self, block: Block) -> Spectra:
+        """Return what it is given of a block (time, row, col, band): the newest date, or dates."""
+        return block[-1] if self.dates == 1 else block[-self.dates :]
+
+    def examples(self, block: Block) -> Spectra:
+        """Return what it is fitted to, (n, ..., band), with data in every band of the newest."""
+        valid = np.isfinite(block[-1]).all(axis=-1)
+        given = self.given(block)
+        return np.asarray(given[valid] if self.dates == 1 else np.moveaxis(given, 0, 2)[valid])
+
+    @property
     def meaning(self) -> str:
         """Definition of the score, with its settings, one line."""
         text = f"{self.name}: {BASELINES[self.name].meaning}"
@@ -160,6 +203,11 @@ BASELINES: Mapping[str, Baseline] = {
         _collaborative,
         annulus=Annulus(15, 7),
         penalty=0.01,
+    ),
+    "acd": Baseline(
+        "squared Mahalanobis distance to the linear prediction by the dates before, no unit",
+        lambda stream, _: NewestGivenBefore(fit_chronochrome(sample_of(stream, SERIES))),
+        dates=9,
     ),
     "pca": Baseline(
         "squared residual beyond ten principal components, variances of a band",

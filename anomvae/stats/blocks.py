@@ -17,19 +17,22 @@ Spectra = NDArray[np.float32]
 BATCH = 1024
 
 
-def of_valid(function: Callable[[Spectra], Array], block: Spectra) -> Array:
+def of_valid(
+    function: Callable[[Spectra], Array], block: Spectra, valid: NDArray[np.bool_] | None = None
+) -> Array:
     """Apply a function of spectra (n, band) to the pixels that have data in every band.
 
     Returns shape (row, col, ...): what the function returns of each spectrum; NaN without data.
+    Of a block of other axes, (row, col, ..., band), ``valid`` (row, col) are the pixels.
     """
-    valid = np.isfinite(block).all(axis=-1)
-    rows, cols = np.nonzero(valid)
-    result = np.full(valid.shape, np.nan)
+    where = np.asarray(np.isfinite(block).all(axis=-1) if valid is None else valid)
+    rows, cols = np.nonzero(where)
+    result = np.full(where.shape, np.nan)
     for first in range(0, len(rows), BATCH):
         batch = rows[first : first + BATCH], cols[first : first + BATCH]
         values = _padded(function, block[batch])
         if first == 0:
-            result = np.full((*valid.shape, *values.shape[1:]), np.nan)
+            result = np.full((*where.shape, *values.shape[1:]), np.nan)
         result[batch] = values
     return result
 

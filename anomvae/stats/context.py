@@ -237,6 +237,11 @@ class ConditionedView:
         """Whether a date is scored by the dates before it."""
         return self.view.compares_dates
 
+    @property
+    def most_dates(self) -> int | None:
+        """Dates of an example at most, where the newest alone is scored; None: all are."""
+        return self.view.most_dates
+
     def known(self, examples: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return which examples can be scored, by their bands alone."""
         return self.view.known(examples[..., : -self.context.width])

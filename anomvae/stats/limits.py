@@ -32,3 +32,5 @@ MAX_CARD_BYTES = 2**24
 """Length of its header, which holds the card."""
 MAX_DRAWS = 1_000
 """Draws from a posterior for a score; each takes as long as a score without them."""
+MAX_DATES = 32
+"""Dates before the newest that a model is given."""

@@ -21,6 +21,8 @@ Stream = Callable[[], Iterable[Spectra]]
 
 COMPONENTS = 10
 FOREST_SPECTRA = 65_536  # a forest draws 256 for each tree
+SAMPLED = 2**25
+"""Values of a sample at most, 128 MiB."""
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,22 @@ class Forest:
         """Fit to a sample of a scene."""
         from sklearn.ensemble import IsolationForest
 
-        return cls(IsolationForest(random_state=0).fit(_sample(stream, FOREST_SPECTRA)))
+        return cls(IsolationForest(random_state=0).fit(sample_of(stream, FOREST_SPECTRA)))
 
     def score(self, x: Spectra) -> NDArray[Any]:
         """Return the anomaly score of spectra (n, band), shape (n,), in (0, 1)."""
         return -np.asarray(self.trees.score_samples(x))
 
 
-def _sample(stream: Stream, size: int) -> Spectra:
-    """Draw at most ``size`` spectra, each with equal chance: those of the smallest random keys."""
+def sample_of(stream: Stream, size: int) -> Spectra:
+    """Draw at most ``size`` examples (n, ..., band), of at most `SAMPLED` values.
+
+    Each has an equal chance: they are those of the smallest random keys.
+    """
     rng = np.random.default_rng(0)
     keys, sample = np.empty(0), None
     for part in stream():
+        size = min(size, SAMPLED // max(1, part[:1].size))
         keys = np.append(keys, rng.random(len(part)))
         sample = part if sample is None else np.concatenate([sample, part])
         chosen = np.argsort(keys)[:size]

@@ -14,6 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors.numpy import load
+from support.family_contract import compares_dates
 from support.format1 import as_format_1, entry_of
 from support.model_mutants import (
     DEEP,
@@ -53,7 +54,7 @@ def model(family="cvae"):
         "context": {"annulus": (5, 3)},
         "score": WEIGHTING if family != "sequential" else {},
     }
-    block = scene(SHAPE, bands=4, dates=3 if family == "sequential" else 1)
+    block = scene(SHAPE, bands=4, dates=3 if compares_dates(family) else 1)
     detector = fit_scene(block, in_sample=family == "cvae", **tables)
     scores = detector.score(block).total
     return detector.with_threshold(
@@ -122,7 +123,7 @@ def test_sizes_that_no_tensor_has_take_no_memory(file, path, value):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_model_with_one_fault_gives_numbers_or_one_line(file, family):
-    block = scene(SHAPE, bands=4, dates=3 if family == "sequential" else 1)
+    block = scene(SHAPE, bands=4, dates=3 if compares_dates(family) else 1)
     refused = 0
 
     for mutant in itertools.islice(mutants(model(family), seed=1), 60):

@@ -174,8 +174,8 @@ def _only_day(file: Container, layers: Sequence[Layer]) -> date | None:
     if len(times) > 1:
         raise RasterError(
             f"{file.name} holds {len(times)} dates, from {min(times):%Y-%m-%d} to "
-            f"{max(times):%Y-%m-%d}, and one is read here. Train a family that compares dates "
-            f"(anomvae train --set model.family=sequential), or score them all (anomvae score)."
+            f"{max(times):%Y-%m-%d}, and one is read here. Compare them (anomvae "
+            f"detect), or score them all (anomvae score)."
         )
     return times[0].date() if times else None
 

@@ -1,0 +1,125 @@
+"""The dates before the newest one of a pixel, as a linear prediction of it and as features.
+
+Examples are series (..., time, band) in scaled units, NaN = no data; a date that lacks data in any
+band is missing.  The prediction p, the covariance S_K and the conditional means of missing dates
+are those of the chronochrome (`anomvae.stats.chronochrome`), which is fitted to the examples before
+training, K = the dates with data and A = all of them::
+
+    context = [p, bands of all dates before, missing ones at their conditional means]
+    x       = p + (y - p) S_K^-1/2 S_A^1/2
+
+x is the newest date y itself where no date is missing.  Where some are, the prediction is less
+certain, and an innovation counts by what remains uncertain, so that scores are comparable.
+
+p is the linear path of the decoder: its mean is p plus what it has learnt, so that training starts
+from the chronochrome.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..stats.chronochrome import LIMIT, Chronochrome, fit_chronochrome
+from .core import ContextNetwork, ModelInput
+from .networks import FEWEST_OUTPUTS
+
+EXAMPLES = 65_536
+"""Series that the prediction is fitted to, at most."""
+VALUES = 2**24
+"""Values of these series, and of all matrices that are kept, 64 MiB."""
+
+
+class LinearPrediction(ContextNetwork):
+    """The newest date given the dates before it; a series has the newest of ``dates`` dates.
+
+    Dates before these do not count, and dates that a shorter series lacks are missing.
+    """
+
+    mean: Tensor
+    """Mean of each band of each date, scaled units, (time, band)."""
+    std: Tensor
+    """Standard deviation of each band of each date, scaled units, (time, band)."""
+    covariance: Tensor
+    """Covariance of the standardised bands of all dates, (time * band, time * band)."""
+
+    def __init__(self, bands: int, dates: int) -> None:
+        before = (dates - 1) * bands
+        super().__init__(bands + before, linear=bands, values=2 * bands + before)
+        self.bands, self.dates = bands, dates
+        self.register_buffer("mean", torch.zeros(dates, bands))
+        self.register_buffer("std", torch.ones(dates, bands))
+        self.register_buffer("covariance", torch.eye(dates * bands))
+        self._matrices: dict[int, Tensor] = {}
+
+    def fit(self, examples: Tensor) -> None:
+        most = min(EXAMPLES, VALUES // len(self.covariance))
+        sample = self._newest(examples[:: -(-len(examples) // most)]).cpu().numpy()
+        fitted = fit_chronochrome(sample)
+        for name in ("mean", "std", "covariance"):
+            getattr(self, name).copy_(torch.from_numpy(getattr(fitted, name)))
+        self._matrices.clear()
+
+    def forward(self, x: Tensor) -> ModelInput:
+        series = self._newest(x).reshape(-1, self.dates, self.bands)
+        known = series.sum(-1).isfinite()
+        z = torch.where(known[..., None], (series - self.mean) / self.std, 0)
+        z = torch.cat([z[:, :-1].clamp(-LIMIT, LIMIT).flatten(1), z[:, -1]], dim=-1)
+        numbers = (known[:, :-1] * 2 ** torch.arange(self.dates - 1, device=x.device)).sum(-1)
+        parts = z.new_zeros(len(z), self.bands + self.width)
+        for number in numbers.unique().tolist():
+            # Of all examples, as matrix products round an example by how many there are.
+            values = F.linear(z, self._matrix(number))[:, : parts.shape[1]]
+            parts = torch.where((numbers == number)[:, None], values, parts)
+        newest, predicted = (
+            part * self.std[-1] + self.mean[-1]
+            for part in parts[:, : 2 * self.bands].split(self.bands, -1)
+        )
+        scored = known[:, -1] & known[:, :-1].any(-1)
+        context = torch.cat([predicted, parts[:, 2 * self.bands :]], dim=-1)
+        lead = x.shape[:-2]
+        return ModelInput(
+            torch.where(scored[:, None], newest, 0).reshape(*lead, self.bands),
+            context.reshape(*lead, self.width),
+            scored.reshape(lead),
+        )
+
+    def empty_context(self, count: int) -> Tensor:
+        empty = self.mean.new_zeros(self.width)
+        empty[: self.bands] = self.mean[-1]
+        return empty.expand(count, -1)
+
+    def _newest(self, x: Tensor) -> Tensor:
+        lacking = max(0, self.dates - x.shape[-2])
+        return F.pad(x, (0, 0, lacking, 0), value=torch.nan)[..., -self.dates :, :]
+
+    def _matrix(self, number: int) -> Tensor:
+        """Return what maps [x, y], with 0 in gaps, to [x, p, conditional means of the dates]."""
+        if number not in self._matrices:
+            if len(self._matrices) * self.covariance.numel() > VALUES:
+                self._matrices.clear()
+            arrays = (self.mean, self.std, self.covariance)
+            mean, std, covariance = (each.double().cpu().numpy() for each in arrays)
+            fitted = Chronochrome(mean, std, covariance)
+            known = (number >> np.arange(self.dates - 1)) % 2 == 1
+            matrix = torch.from_numpy(_joint(fitted, known).T.astype(np.float32))
+            spare = max(0, FEWEST_OUTPUTS - len(matrix))
+            self._matrices[number] = F.pad(matrix, (0, 0, 0, spare)).to(self.mean.device)
+        return self._matrices[number]
+
+
+def _joint(fitted: Chronochrome, known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    given, bands = fitted.given(known), fitted.bands
+    if known.all():
+        scale = np.eye(bands)
+    else:
+        certain = fitted.given(np.ones_like(known)).whitening
+        scale = given.whitening @ np.linalg.inv(certain)
+    shift = given.predicted @ (np.eye(bands) - scale)
+    before = np.concatenate([shift, given.predicted, given.filled], axis=1)
+    newest = np.zeros((bands, before.shape[1]))
+    newest[:, :bands] = scale
+    return np.concatenate([before, newest])
