@@ -119,19 +119,15 @@ class Family:
         network = self.context_network(sizes) if self.context_network else None
         context = sizes.context + (0 if network is None else network.width)
         encoder_alone = network is not None and not network.centre_masked
-        decoder: nn.Module = MLP(bottleneck.width + (0 if encoder_alone else context), hidden[::-1])
         linear = 0 if network is None else network.linear
+        # In this order, on which the initial weights of a seed depend.
+        encoder = MLP(sizes.bands + context, hidden)
+        decoder: nn.Module = MLP(bottleneck.width + (0 if encoder_alone else context), hidden[::-1])
         bands = LIKELIHOODS[likelihood](hidden[0] + linear, sizes.bands)
         if linear:
             decoder = LinearPath(decoder, bottleneck.width, linear)
             decoder.start(bands.to_mean)
-        return Autoencoder(
-            encoder=MLP(sizes.bands + context, hidden),
-            bottleneck=bottleneck,
-            decoder=decoder,
-            likelihood=bands,
-            context_network=network,
-        )
+        return Autoencoder(encoder, bottleneck, decoder, bands, network)
 
 
 def _prediction(sizes: Sizes) -> ContextNetwork:

@@ -226,12 +226,12 @@ def _moments(z: Array, known: Mask, last: Chronochrome) -> tuple[Array, Array]:
         spread[np.ix_(gaps, gaps)] += len(rows) * rest
     centre = filled.mean(axis=0)
     deviations = filled - centre
-    covariance: Array = (deviations.T @ deviations + spread) / len(z)
-    return np.asarray(centre), covariance
+    covariance = (deviations.T @ deviations + spread) / len(z)
+    return np.asarray(centre), np.asarray(covariance)
 
 
 def _solved(covariance: Array, known: Mask) -> Array:
     """Return what predicts all values by the known ones, (known, value), from the right."""
     own = covariance[np.ix_(known, known)]
     ridge = 1e-9 * max(float(np.trace(own)) / max(len(own), 1), 1e-9)
-    return np.linalg.solve(own + ridge * np.eye(len(own)), covariance[known])
+    return np.asarray(np.linalg.solve(own + ridge * np.eye(len(own)), covariance[known]))

@@ -24,7 +24,7 @@ PATCH = Annulus(outer=5, guard=1)
 
 
 def compares_dates(family):
-    return FAMILIES[family].view_of(PATCH).compares_dates
+    return family in FAMILIES and FAMILIES[family].view_of(PATCH).compares_dates
 
 
 def newest_alone(family):
