@@ -25,8 +25,8 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
 
 from anomvae.monitoring.config import read_monitoring
+from anomvae.monitoring.due import Scheduler
 from anomvae.monitoring.records import SceneResult
-from anomvae.monitoring.site import SitePass
 from anomvae.monitoring.state import opened_state
 from anomvae.testing.season import Season, arrivals
 from benchmarks.nights import RULE, SMALLEST, End, Outcome, file_of, play, shows_change, train
@@ -85,10 +85,9 @@ def _make_known(root: Path) -> None:
     Path(config.state).mkdir()
     with opened_state(config.state) as state:
         state.database.execute("PRAGMA synchronous = OFF")
-        site_pass = SitePass(config.site[0], state, config.retry, lambda: now, (), ())
-        for found, key, _ in site_pass.due():
-            state.begin(key, found.source, now)
-            state.finish(key, result, now)
+        for due in Scheduler(config.site[0], state, config.retry).agenda(now).due:
+            state.begin(due.key, due.scene.source, now)
+            state.finish(due.key, result, now)
         state.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

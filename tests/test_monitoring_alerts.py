@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import threading
+from datetime import date
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +15,7 @@ from typing import ClassVar
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from support.events import OUTLINE, cluster, event, evidence
 from support.watching import (
     START,
     Clock,
@@ -21,113 +23,88 @@ from support.watching import (
     drop,
     feature,
     receiver,
-    result,
     rows,
     run_watch,
     watch,
 )
 
-from anomvae.monitoring.alerts import (
-    MOST_OBJECTS,
-    alert_of,
-    feature_collection,
-    plain_text,
-)
+from anomvae.monitoring.alerts import alert_of, feature_collection, plain_text, title_of
 from anomvae.monitoring.channels import DeliveryFailed, Mail, StdoutChannel, Webhook, email_message
+from anomvae.monitoring.decisions.event import EventChange
 from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WaitConfig, WebhookConfig
-from anomvae.monitoring.records import Alert, Key, SceneResult
+from anomvae.monitoring.records import Alert
 from anomvae.monitoring.state import opened_state
-from anomvae.objects.items import DEGREES, PIXELS
-from anomvae.stats.domain import Doubt, DoubtKind, SceneVerdict
 
 OBJECTS = (feature(20, 2000.0, 7.5), feature(9, None, 30.0), feature(2, 200.0, 50.0))
-KEY = Key("harbour", "a.tif@1", "m", "s")
 ALERT = Alert("key-1", "harbour", "2025-06-01T03:00:00.000+00:00", '{"flagged": 5}')
-RESULT = SceneResult(100, 90, 5, 2, 4.0, {"1": 9.0}, 0.5, "maps/a.anomaly.tif")
+CONFIRMED, CONTINUED, CLOSED = EventChange.CONFIRMED, EventChange.CONTINUED, EventChange.CLOSED
 
 
-def alert_from(folder, objects=OBJECTS, key=KEY, **how):
-    scored = result(folder, 30, objects=objects, **how)
-    return alert_of(key, scored, START)
+def alert_from(change=CONFIRMED, **fields):
+    return alert_of(event(3, **fields), change, START)
 
 
-def geometries(alert):
-    return [each["geometry"] for each in json.loads(alert.body)["strongest_objects"]]
+def test_an_alert_holds_the_event_its_change_and_what_the_newest_scene_shows():
+    body = json.loads(alert_from().body)
+
+    expected = {"version": 2, "site": "harbour", "event": "harbour-3", "change": "confirmed"}
+    expected |= {"status": "confirmed", "first": "2025-06-01", "last": "2025-06-09"}
+    expected |= {"agreed": 2, "passes": 3, "area_px": 12, "area_m2": 1200.0, "share": 0.3}
+    expected |= {"margin": 5.5, "p": 1e-4, "geometry": OUTLINE, "quicklook": "maps/a.png"}
+    expected |= {"scene": "site_2025-06-09.tif", "map": "maps/a.anomaly.tif", "in_domain": "yes"}
+    expected |= {"reasons": ["3 objects of 9 pixels or more"]}
+    expected |= {"bands": [{"band": "nir", "wavelength": 842.0, "residual": 12.0, "share": 0.7}]}
+    assert body | expected == body
 
 
-def features_of(alert):
-    return json.loads(feature_collection([alert]))["features"]
+def test_a_text_reports_how_an_event_stands_and_why():
+    doubts = ("all bands are higher by about 1000", "100% is flagged")
+    shown = plain_text(alert_from(evidence=evidence(in_domain="doubtful", doubts=doubts)))
+    closing = {"closed": date(2025, 6, 30), "reason": "none of the last 3 valid passes exceeds"}
+    ended = plain_text(alert_from(CLOSED, status="closed", **closing))
+
+    assert shown.splitlines()[0] == "harbour-3 confirmed: 12 pixels (1200 m2) since 2025-06-01."
+    for line in (
+        "2 of the last 3 valid passes show it, the last one on 2025-06-09.",
+        "Its highest score lies 5.5 above the threshold, p = 0.0001.",
+        "Bands: nir higher than expected (70% of the score).",
+        "In domain: doubtful: all bands are higher by about 1000; 100% is flagged.",
+    ):
+        assert line in shown.splitlines()
+    assert "Closed on 2025-06-30: none of the last 3 valid passes exceeds." in ended
 
 
-def test_an_alert_has_counts_and_the_objects_with_the_highest_scores_first(tmp_path):
-    body = json.loads(alert_from(tmp_path).body)
-    many = alert_from(tmp_path, [feature(9)] * 50)
+def test_the_key_is_of_site_event_and_change_alone():
+    usual = alert_from().key
+    later = cluster(3, last=date(2025, 7, 1), agreed=3)
+    continued = {alert_from(CONTINUED, cluster=each).key for each in (cluster(3), later)}
 
-    strongest = body["strongest_objects"]
-    assert (body["site"], body["scene"], body["key"]) == ("harbour", "a.tif@1", KEY.digest)
-    assert (body["share"], body["objects"]) == (0.3, 3)
-    assert body["map"].endswith("a.anomaly.tif")
-    assert [(each["area_px"], each["area_m2"], each["score_max"]) for each in strongest] == [
-        (2, 200.0, 50.0),
-        (9, None, 30.0),
-        (20, 2000.0, 7.5),
-    ]
-    assert {each["geometry"]["type"] for each in strongest} == {"MultiPolygon"}
-    assert len(geometries(many)) == MOST_OBJECTS
+    assert alert_from(cluster=later, evidence=evidence(scene="b.tif")).key == usual
+    others = {alert_from(CLOSED).key, alert_from(site="fields").key, alert_from(origin="b@1").key}
+    assert len({usual, *others, *continued}) == 6
 
 
-def test_an_alert_has_the_margins_and_p_values_that_the_objects_have(tmp_path):
-    now, before = feature(9, margin=5.5, p=1e-4, rank=1), feature(9, top=8.0)
-
-    strongest = json.loads(alert_from(tmp_path, [now, before]).body)["strongest_objects"]
-
-    assert [(each["margin"], each["p"]) for each in strongest] == [(5.5, 1e-4), (None, None)]
+def features_of(*alerts):
+    return json.loads(feature_collection(alerts))["features"]
 
 
-def test_an_alert_has_the_verdict_about_its_scene(tmp_path):
-    doubts = (
-        Doubt(DoubtKind.SHIFT, True, "all bands are higher by about 1000"),
-        Doubt(DoubtKind.FLAGGED, True, "100% is flagged"),
-    )
-    verdict = SceneVerdict(doubts)
+def test_the_feed_holds_a_feature_for_each_event_in_its_newest_state():
+    away = alert_of(event(4, cluster=cluster(4, geometry=None)), CONFIRMED, START)
 
-    alert = alert_from(tmp_path, verdict=verdict)
+    first, second = features_of(alert_from(), away, alert_from(CLOSED))
 
-    body = json.loads(alert.body)
-    assert (body["in_domain"], body["domain_reasons"]) == ("no", list(verdict.reasons))
-    text = "In domain: no: all bands are higher by about 1000; 100% is flagged."
-    assert text in plain_text(alert).splitlines()
-    assert "In domain" not in plain_text(alert_from(tmp_path))
+    assert (first["id"], first["geometry"]) == ("harbour-3", OUTLINE)
+    assert (first["properties"]["change"], second["geometry"]) == ("closed", None)
 
 
-@pytest.mark.parametrize(
-    ("objects", "coordinates"), [([feature(9)], PIXELS), ([feature(9, ring=None)], DEGREES)]
-)
-def test_pixel_coordinates_are_never_given_as_degrees(tmp_path, objects, coordinates):
-    assert geometries(alert_from(tmp_path, objects, coordinates=coordinates)) == [None]
+def test_an_alert_that_waits_since_an_earlier_version_is_still_sent():
+    body = {"site": "harbour", "scene": "a.tif", "share": 0.3, "flagged": 27, "valid": 90}
+    body |= {"threshold": None, "map": "maps/a.anomaly.tif", "domain_reasons": []}
+    alert = Alert("key", "harbour", ALERT.made, json.dumps(body))
 
-
-def test_a_long_outline_becomes_its_box(tmp_path):
-    ring = [[number / 1000, number % 7] for number in range(1000)]
-
-    (geometry,) = geometries(alert_from(tmp_path, [feature(9, ring=ring)]))
-
-    assert geometry["coordinates"] == [[[0.0, 0], [0.999, 0], [0.999, 6], [0.0, 6], [0.0, 0]]]
-
-
-def test_an_object_across_the_180th_meridian_is_one_feature(tmp_path):
-    ring = ((179.9, 50), (180.1, 50), (180.1, 50.1), (179.9, 50))
-
-    (only,) = features_of(alert_from(tmp_path, [feature(9, ring=ring)]))
-
-    assert only["geometry"]["coordinates"] == [[[list(point) for point in ring]]]
-
-
-def test_an_alert_without_objects_is_a_feature_without_a_geometry(tmp_path):
-    (only,) = features_of(alert_from(tmp_path, []))
-
-    assert only["geometry"] is None
+    assert plain_text(alert).startswith("harbour: 30.00% flagged in a.tif.\n")
+    assert features_of(alert) == []
 
 
 @pytest.fixture
@@ -245,8 +222,8 @@ def mail(mailbox, **config):
     return MailConfig(**{"host": "127.0.0.1", "port": mailbox.port} | config)
 
 
-def test_a_mail_has_the_alert_as_text_and_json_and_its_key_as_id(tmp_path, mailbox):
-    alert = alert_from(tmp_path)
+def test_a_mail_has_the_alert_as_text_and_json_and_its_key_as_id(mailbox):
+    alert = alert_from()
     to = ["duty@eo.example", "team@eo.example"]
     config = mail(mailbox, to=to, user="anomvae", password_env="PASSWORD")
 
@@ -257,10 +234,12 @@ def test_a_mail_has_the_alert_as_text_and_json_and_its_key_as_id(tmp_path, mailb
     text = message.get_body().get_content()
     attachment = next(message.iter_attachments())
     assert receivers == to
-    assert message["Subject"] == "[anomvae] harbour: 3 objects, 30.00% flagged in a.tif@1"
+    assert (
+        message["Subject"] == "[anomvae] harbour-3 confirmed: 12 pixels (1200 m2) since 2025-06-01"
+    )
     assert message["Message-ID"] == f"<{alert.key}@anomvae.invalid>"
     assert message["Date"].datetime == START
-    assert "20 pixels (2000 m2), score up to 7.5" in text
+    assert "2 of the last 3 valid passes show it" in text
     assert json.loads(attachment.get_content()) == json.loads(alert.body)
 
 
@@ -274,33 +253,29 @@ def test_a_mail_has_the_alert_as_text_and_json_and_its_key_as_id(tmp_path, mailb
         ({"port": 1}, {}, "refused"),
     ],
 )
-def test_the_error_of_a_mail_names_the_reason_without_secrets(
-    tmp_path, mailbox, config, environment, words
-):
+def test_the_error_of_a_mail_names_the_reason_without_secrets(mailbox, config, environment, words):
     mailbox.refused.add("nobody@eo.example")
 
     with pytest.raises(DeliveryFailed, match=words) as error:
-        Mail(mail(mailbox, **config), environment).send(alert_from(tmp_path))
+        Mail(mail(mailbox, **config), environment).send(alert_from())
 
     assert "wrong-one" not in str(error.value)
 
 
-def test_a_mail_that_one_receiver_took_counts_as_sent_and_refusals_are_logged(
-    tmp_path, mailbox, caplog
-):
+def test_a_mail_that_one_receiver_took_counts_as_sent_and_refusals_are_logged(mailbox, caplog):
     mailbox.refused.add("nobody@eo.example")
     config = mail(mailbox, to=["duty@eo.example", "nobody@eo.example"])
 
     with caplog.at_level(logging.WARNING):
-        Mail(config, {}).send(alert_from(tmp_path))
+        Mail(config, {}).send(alert_from())
 
     assert [to for to, _ in mailbox.mails] == [["duty@eo.example"]]
     facts = [one.facts for one in caplog.records if "refused" in getattr(one, "facts", {})]
     assert facts[0]["refused"] == ["nobody@eo.example"]
 
 
-def test_the_name_of_a_scene_cannot_add_headers_to_a_mail(tmp_path):
-    alert = alert_from(tmp_path, key=Key("harbour", "a\nBcc: all@eo.example\n.tif", "m", "s"))
+def test_a_name_cannot_add_headers_to_a_mail():
+    alert = alert_from(site="a\nBcc: all@eo.example\n")
 
     message = email_message(alert, MailConfig(host="h", sender="a@b.c", to=["c@d.e"]))
 
@@ -323,33 +298,19 @@ def feed_of(folder):
     return json.loads((folder / "feed.geojson").read_text())["features"]
 
 
-def test_the_feed_holds_the_objects_of_the_latest_alerts(tmp_path):
+def test_the_feed_is_there_from_the_first_run_and_opens_in_gdal(tmp_path):
+    pyogrio = pytest.importorskip("pyogrio")
     config = watch(tmp_path, alerts={"feed": {"path": "feed.geojson", "alerts": 2}})
     run_watch(config, Clock())
     before = feed_of(tmp_path)
-    for number in range(3):
-        drop(tmp_path, f"{number}.tif", 50)
-        run_watch(config, Clock(), Stub(objects=OBJECTS))
-
-    features = feed_of(tmp_path)
-
-    assert before == []  # the file is there even if nothing was unusual
-    assert [feature["properties"]["scene"][0] for feature in features] == ["1"] * 3 + ["2"] * 3
-    assert len({feature["id"] for feature in features}) == 6
-    assert features[0]["geometry"]["type"] == "MultiPolygon"
-    assert rows(tmp_path, "SELECT objects FROM scenes")[0] == (3,)
-
-
-def test_the_feed_opens_in_gdal(tmp_path):
-    pyogrio = pytest.importorskip("pyogrio")
     drop(tmp_path, "a.tif", 50)
-    run_watch(
-        watch(tmp_path, alerts={"feed": {"path": "feed.geojson"}}), Clock(), Stub(objects=OBJECTS)
-    )
+    run_watch(config, Clock(), Stub(objects=OBJECTS))
 
     facts = pyogrio.read_info(tmp_path / "feed.geojson")
 
-    assert (facts["features"], facts["crs"]) == (3, "EPSG:4326")
+    assert before == []
+    assert (facts["features"], facts["crs"]) == (1, "EPSG:4326")
+    assert rows(tmp_path, "SELECT objects FROM scenes") == [(3,)]
 
 
 def test_alerts_wait_for_a_feed_that_cannot_be_written(tmp_path):
@@ -383,7 +344,7 @@ def test_after_ten_runs_without_an_answer_every_alert_arrives_in_order_and_once(
     config, clock, stream = watched(tmp_path, server), Clock(), io.StringIO()
     server.status, codes = 503, []
     for number in range(10):
-        drop(tmp_path, f"{number}.tif", 50 + number)
+        drop(tmp_path, f"harbour_2025-05-1{number}.tif", 50 + number)
         codes.append(run_watch(config, clock, stream=stream).code)
         clock.forward(hours=2)
     tries = len(server.requests)
@@ -419,10 +380,10 @@ def test_the_pause_of_a_channel_that_failed_doubles(tmp_path, server):
 def test_a_newer_alert_never_overtakes_one_that_waits(tmp_path, server):
     config, clock = watched(tmp_path, server), Clock()
     server.status = 503
-    drop(tmp_path, "a.tif", 50)
+    drop(tmp_path, "harbour_2025-05-01.tif", 50)
     run_watch(config, clock)
     server.status = 200
-    drop(tmp_path, "b.tif", 51)
+    drop(tmp_path, "harbour_2025-05-02.tif", 51)
 
     run_watch(config, clock)  # the first one is not due yet
     early = [json.loads(body)["flagged"] for *_, body in server.requests]
@@ -445,8 +406,7 @@ def test_an_alert_taken_just_before_a_crash_is_sent_again_with_the_same_key(tmp_
                 raise KeyboardInterrupt  # before the outbox has marked it
 
     with opened_state(tmp_path) as state:
-        state.begin(KEY, "a.tif", START)
-        state.finish(KEY, RESULT, START, alert=ALERT, channels=["duty"])
+        state.announce((), [ALERT], ["duty"])
         outbox = Outbox(state.database, WaitConfig())
 
         with pytest.raises(KeyboardInterrupt):

@@ -5,12 +5,13 @@ import logging
 from datetime import UTC, datetime
 
 import pytest
-from support.watching import feature, receiver, result
+from support.events import event
+from support.watching import receiver
 
 from anomvae.monitoring.alerts import alert_of, title_of
+from anomvae.monitoring.decisions.event import EventChange
 from anomvae.monitoring.messenger import Messenger
 from anomvae.monitoring.receivers import AppriseConfig
-from anomvae.monitoring.records import Key
 from anomvae.monitoring.web import DeliveryFailed
 
 pytest.importorskip("apprise")
@@ -18,10 +19,8 @@ CONFIG = AppriseConfig(urls_env="MESSAGES", timeout=10)
 
 
 @pytest.fixture
-def alert(tmp_path):
-    scored = result(tmp_path, 30, objects=[feature(20)])
-    now = datetime(2025, 6, 1, tzinfo=UTC)
-    return alert_of(Key("harbour", "a.tif@1", "m", "s"), scored, now)
+def alert():
+    return alert_of(event(3), EventChange.CONFIRMED, datetime(2025, 6, 1, tzinfo=UTC))
 
 
 def test_every_address_gets_title_and_text(alert):

@@ -1,13 +1,22 @@
 """The outcome of a scene: normal, anomalous, or not comparable, with its reasons."""
 
+from pathlib import Path
+
 import pytest
-from support.watching import feature, result
+from support.watching import result
 
 from anomvae.monitoring.config import SiteConfig
+from anomvae.monitoring.decisions.candidates import Candidates
 from anomvae.monitoring.decisions.outcomes import Outcome, assess
 from anomvae.stats.domain import Doubt, DoubtKind, SceneVerdict
 
-OBJECTS = [feature(20), feature(12), feature(9)]
+
+def candidates(objects=3, share=0.3):
+    return lambda: Candidates(Path("a.candidates.tif"), objects, 41, share)
+
+
+def none():
+    pytest.fail("candidates were looked for")
 
 
 def site(**keys):
@@ -26,7 +35,7 @@ def site(**keys):
     ],
 )
 def test_a_number_of_objects_or_a_share_of_pixels_is_anomalous(tmp_path, rule, outcome):
-    assessment = assess(site(alert=rule), result(tmp_path, 30, objects=OBJECTS))
+    assessment = assess(site(alert=rule), result(tmp_path, 30), candidates())
 
     assert assessment.outcome == outcome
     assert bool(assessment.reasons) is (outcome == "anomalous")
@@ -34,9 +43,9 @@ def test_a_number_of_objects_or_a_share_of_pixels_is_anomalous(tmp_path, rule, o
 
 def test_a_scene_that_is_not_like_the_training_scenes_is_not_comparable(tmp_path):
     haze = Doubt(DoubtKind.SCORES, severe=True, reason="90% of its scores lie above")
-    scored = result(tmp_path, 30, objects=OBJECTS, verdict=SceneVerdict((haze,)))
+    scored = result(tmp_path, 30, verdict=SceneVerdict((haze,)))
 
-    assessment = assess(site(), scored)
+    assessment = assess(site(), scored, none)
 
     assert (assessment.outcome, assessment.reasons) == (Outcome.NOT_COMPARABLE, (haze.reason,))
 
@@ -45,8 +54,8 @@ def test_a_scene_under_clouds_is_not_comparable(tmp_path):
     scored = result(tmp_path, 0, valid=8)
     scored.masked = 92
 
-    assessment = assess(site(max_masked=0.9), scored)
+    assessment = assess(site(max_masked=0.9), scored, none)
 
     assert assessment.outcome is Outcome.NOT_COMPARABLE
     assert "masks hide 92% of it, more than max_masked = 0.9" in assessment.reasons
-    assert assess(site(max_masked=0.95), scored).outcome is Outcome.NORMAL
+    assert assess(site(max_masked=0.95), scored, candidates(0, 0.0)).outcome is Outcome.NORMAL

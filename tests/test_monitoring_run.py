@@ -48,18 +48,35 @@ def test_a_scene_is_scored_once_and_its_result_is_in_the_history(tmp_path, clock
     assert row["finished"] == "2025-06-01T03:00:00.000+00:00"
 
 
-def test_a_changed_model_scores_again_and_keeps_the_earlier_map(tmp_path, clock):
+def test_a_changed_model_scores_what_arrives_from_then_on_and_a_backfill_the_rest(tmp_path, clock):
     drop(tmp_path, "a.tif", 5)
     config, scoring = watch(tmp_path), Stub()
     run_watch(config, clock, scoring)
     (tmp_path / "model").write_text("model 2")
+    drop(tmp_path, "b.tif", 5)
 
-    run_watch(config, clock, scoring)
+    after, later = run_watch(config, clock, scoring), run_watch(config, clock, scoring)
+    back, again = (run_watch(config, clock, scoring, backfill=True) for _ in range(2))
 
-    maps = {row[0] for row in rows(tmp_path, "SELECT map FROM scenes")}
-    assert scoring.scored == ["a.tif"] * 2
-    assert len(maps) == 2
-    assert len(list((tmp_path / "maps").iterdir())) == 2
+    assert scoring.scored == ["a.tif", "b.tif", "a.tif"]
+    assert [(done.done, done.known) for done in (after, later, back, again)] == [
+        (1, 1),
+        (0, 2),
+        (1, 1),
+        (0, 2),
+    ]
+    assert len(list((tmp_path / "maps").glob("*-*"))) == 3  # the earlier map is kept
+    assert len(rows(tmp_path, "SELECT * FROM services")) == 2
+
+
+def test_new_scenes_are_scored_in_the_order_of_their_acquisition(tmp_path, clock):
+    for number, day in enumerate(("2025-05-03", "2025-05-01", "2025-05-02")):
+        drop(tmp_path, f"site_{day}.tif", 5, START - timedelta(hours=9 - number))
+    scoring = Stub()
+
+    run_watch(watch(tmp_path), clock, scoring)
+
+    assert scoring.scored == [f"site_2025-05-0{day}.tif" for day in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -73,15 +90,17 @@ def test_a_changed_model_scores_again_and_keeps_the_earlier_map(tmp_path, clock)
         ({"alert": {"min_objects": 3}}, 1),
     ],
 )
-def test_other_settings_of_the_score_score_again_once(tmp_path, clock, change, times):
+def test_a_backfill_with_other_settings_of_the_score_scores_again_once(
+    tmp_path, clock, change, times
+):
     drop(tmp_path, "a.tif", 5)
     scoring, mask = Stub(), tmp_path / "mask.tif"
     mask.write_text("a mask")
     run_watch(watch(tmp_path), clock, scoring)
 
-    run_watch(watch(tmp_path, site=change), clock, scoring)
+    run_watch(watch(tmp_path, site=change), clock, scoring, backfill=True)
     os.utime(mask, (0, 0))
-    run_watch(watch(tmp_path, site=change), clock, scoring)
+    run_watch(watch(tmp_path, site=change), clock, scoring, backfill=True)
 
     assert len(scoring.scored) == times
 
@@ -179,16 +198,16 @@ def test_a_scene_that_did_not_fit_is_scored_with_another_model_and_its_failure_e
     assert not overview(tmp_path / "state").failures
 
 
-def test_a_failure_replaced_under_another_model_is_due_again_with_the_first(tmp_path, clock):
+def test_a_failure_that_another_model_replaced_stays_so_unless_a_backfill_tries_it(tmp_path, clock):
     drop(tmp_path, "a.tif", "bad")
     run_watch(watch(tmp_path), clock)
     (tmp_path / "model").write_text("model 2")
     run_watch(watch(tmp_path), clock, Stub(flagged=0))
     (tmp_path / "model").write_text("model 1")
 
-    again, then = run_watch(watch(tmp_path), clock), run_watch(watch(tmp_path), clock)
+    known, tried = (run_watch(watch(tmp_path), clock, backfill=each) for each in (False, True))
 
-    assert (again.done, again.code, then.code) == (0, 5, 0)
+    assert (known.known, known.code, tried.code) == (1, 0, 5)
     assert len(overview(tmp_path / "state").failures) == 1
 
 

@@ -43,7 +43,8 @@ def test_a_scene_is_new_until_it_is_done_and_both_outlive_the_process(tmp_path):
         state.begin(KEY, "a.tif", START)
     with opened_state(tmp_path) as state:
         assert column(state, "status") == "new"
-        state.finish(KEY, RESULT, START, alert=ALERT, channels=["duty", "team"])
+        state.finish(KEY, RESULT, START)
+        state.announce((), [ALERT], ["duty", "team"])
 
     with opened_state(tmp_path) as state:
         status = state.scene_statuses("harbour", "model", "settings")["a.tif@1"]
@@ -51,19 +52,16 @@ def test_a_scene_is_new_until_it_is_done_and_both_outlive_the_process(tmp_path):
         assert (count(state, "alerts"), count(state, "deliveries")) == (1, 2)
 
 
-def test_a_scene_is_done_and_its_alert_stored_in_one_transaction(begun):
+def test_an_alert_and_its_deliveries_are_stored_in_one_transaction(begun):
     with pytest.raises(sqlite3.IntegrityError):  # the same channel twice
-        begun.finish(KEY, RESULT, START, alert=ALERT, channels=["duty", "duty"])
+        begun.announce((), [ALERT], ["duty", "duty"])
 
-    assert column(begun, "status") == "new"
     assert count(begun, "alerts") == 0
 
 
 def test_an_alert_is_made_once_by_its_key(begun):
-    begun.finish(KEY, RESULT, START, alert=ALERT, channels=["duty"])
-
-    with pytest.raises(sqlite3.IntegrityError):
-        begun.finish(KEY, RESULT, START, alert=ALERT, channels=["duty"])
+    assert [begun.announce((), [ALERT], ["duty"]) for _ in range(2)] == [1, 0]
+    assert (count(begun, "alerts"), count(begun, "deliveries")) == (1, 1)
 
 
 def test_another_model_or_other_settings_are_another_scene(begun):
@@ -179,11 +177,11 @@ def test_a_full_disk_rolls_the_whole_change_back(tmp_path):
     with opened_state(tmp_path) as state:
         state.begin(KEY, "a.tif", START)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    big = Alert("key", "harbour", "now", "x" * 3_000_000)
+    big = replace(RESULT, reasons=("x" * 3_000_000,))
     resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
     try:
         with pytest.raises(NotWritten, match="free space"), opened_state(tmp_path) as state:
-            state.finish(KEY, RESULT, START, alert=big, channels=["duty"])
+            state.finish(KEY, big, START)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 

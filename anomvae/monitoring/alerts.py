@@ -1,69 +1,78 @@
-"""Alerts as JSON, text and GeoJSON."""
+"""Alerts as JSON, text and GeoJSON: each is about one change of one event."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..documents import DocumentError, read_json, to_json
-from .records import Alert, Key
+from .decisions.event import Event, EventChange
+from .records import Alert
 from .state import stamp
 
-if TYPE_CHECKING:
-    from ..mapping import MapResult
-    from ..objects import AnomalyObject
-
-MOST_OBJECTS = 20  # in an alert, the largest margin first
-MOST_CORNERS = 200  # of an outline in an alert; a longer one is replaced by its box
+VERSION = 2
+"""Of the body: version 1 was about a scene, and had no ``version``."""
 
 
-def alert_of(key: Key, result: MapResult, now: datetime) -> Alert:
-    """Make the alert of an anomalous scene; raises those of its objects file."""
-    body = {
-        "key": key.digest,
-        "site": key.site,
-        "scene": key.scene,
-        "scored": stamp(now),
-        "valid": result.valid,
-        "flagged": result.flagged,
-        "share": round(result.flagged / max(result.valid, 1), 6),
-        "threshold": result.threshold.value,
-        "highest": result.quantiles.get("1"),
-        "in_domain": None if result.verdict is None else result.verdict.in_domain,
-        "domain_reasons": [] if result.verdict is None else list(result.verdict.reasons),
-        "objects": result.objects,
-        "strongest_objects": _strongest(result),
-        "map": str(result.path),
-        "model": key.model,
-        "settings": key.settings,
+def alert_of(event: Event, change: EventChange, now: datetime) -> Alert:
+    """Make the alert of a change of an event."""
+    key = key_of(event, change)
+    return Alert(key, event.site, stamp(now), to_json(_body(event, change, key, stamp(now))))
+
+
+def key_of(event: Event, change: EventChange) -> str:
+    """Return what identifies an alert: 16 hexadecimal digits of site, event and change.
+
+    It is the same with any model and settings.  The scene that opened the event tells it from those
+    of a state that was begun anew; each day on which an event continues is a change of its own.
+    """
+    parts = [event.site, event.number, event.origin, change]
+    if change is EventChange.CONTINUED:
+        parts.append(event.cluster.last.isoformat())
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _body(event: Event, change: EventChange, key: str, made: str) -> dict[str, Any]:
+    cluster, evidence = event.cluster, event.evidence
+    return {
+        "version": VERSION,
+        "key": key,
+        "site": event.site,
+        "event": event.name,
+        "change": change,
+        "status": event.status,
+        "made": made,
+        "first": cluster.first.isoformat(),
+        "last": cluster.last.isoformat(),
+        "confirmed": event.confirmed and event.confirmed.isoformat(),
+        "closed": event.closed and event.closed.isoformat(),
+        "reason": event.reason,
+        "agreed": cluster.agreed,
+        "passes": cluster.passes,
+        "area_px": cluster.area_px,
+        "area_m2": cluster.area_m2,
+        "score_max": evidence.score_max,
+        "margin": evidence.margin,
+        "p": evidence.p,
+        "bands": evidence.to_dict()["bands"],
+        "answer": event.answer,
+        "scene": evidence.scene,
+        "day": evidence.day,
+        "valid": evidence.valid,
+        "flagged": evidence.flagged,
+        "share": round(evidence.flagged / max(evidence.valid, 1), 6),
+        "threshold": evidence.threshold,
+        "objects": evidence.objects,
+        "reasons": evidence.reasons,
+        "in_domain": evidence.in_domain,
+        "domain_reasons": evidence.doubts,
+        "map": evidence.map,
+        "quicklook": evidence.quicklook,
+        "geometry": cluster.geometry,
     }
-    return Alert(key.digest, key.site, stamp(now), to_json(body))
-
-
-def _strongest(result: MapResult) -> list[dict[str, Any]]:
-    from ..objects import read_strongest_objects
-    from ..objects.items import DEGREES
-
-    objects = read_strongest_objects(result.files.objects, MOST_OBJECTS)
-    located = objects.provenance.coordinates == DEGREES
-    names = ("area_px", "area_m2", "score_max", "score_mean", "margin", "p")
-    return [
-        {name: getattr(item, name) for name in names}
-        | {"geometry": _geometry(item) if located else None}
-        for item in objects.items
-    ]
-
-
-def _geometry(item: AnomalyObject) -> dict[str, Any] | None:
-    """Return an object's outline, or the box around a long one, WGS 84; None if it has none."""
-    if item.box is None:
-        return None
-    if sum(len(ring) for polygon in item.polygons for ring in polygon) <= MOST_CORNERS:
-        return {"type": "MultiPolygon", "coordinates": item.polygons}
-    west, south, east, north = item.box
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
 
 
 def body_of(alert: Alert) -> dict[str, Any]:
@@ -77,49 +86,64 @@ def body_of(alert: Alert) -> dict[str, Any]:
 def title_of(alert: Alert) -> str:
     """Summarise an alert in one line, such as the subject of an e-mail."""
     body = body_of(alert)
-    counts = f"{body['objects']} objects, {body['share']:.2%} flagged"
-    return " ".join(f"{body['site']}: {counts} in {body['scene']}".split())
+    if "event" not in body:  # it waits since an earlier version
+        return " ".join(f"{body['site']}: {body['share']:.2%} flagged in {body['scene']}".split())
+    return " ".join(f"{body['event']} {body['change']}: {_extent(body)}".split())
 
 
 def plain_text(alert: Alert) -> str:
     """Write an alert as plain text."""
     body = body_of(alert)
+    about = (
+        _scene_lines(body) if "event" not in body else [*_event_lines(body), *_scene_lines(body)]
+    )
+    return "\n".join([f"{title_of(alert)}.", "", *about, f"Key: {alert.key}", ""])
+
+
+def _extent(body: dict[str, Any]) -> str:
+    area = "" if body["area_m2"] is None else f" ({body['area_m2']:.0f} m2)"
+    return f"{body['area_px']} pixels{area} since {body['first']}"
+
+
+def _event_lines(body: dict[str, Any]) -> Iterator[str]:
+    if body["reason"] is None:
+        yield (
+            f"{body['agreed']} of the last {body['passes']} valid passes show it, the last one on "
+            f"{body['last']}."
+        )
+    else:
+        yield f"Closed on {body['closed']}: {body['reason']}. It was last found on {body['last']}."
+    if body["margin"] is not None:
+        p = "" if body["p"] is None else f", p = {body['p']:.2g}"
+        yield f"Its highest score lies {body['margin']:.4g} above the threshold{p}."
+    if body["bands"]:
+        yield f"Bands: {', '.join(map(_band, body['bands']))}."
+
+
+def _band(band: dict[str, Any]) -> str:
+    sign = "higher" if band["residual"] > 0 else "lower"
+    return f"{band['band']} {sign} than expected ({band['share']:.0%} of the score)"
+
+
+def _scene_lines(body: dict[str, Any]) -> Iterator[str]:
     threshold = "unknown" if body["threshold"] is None else f"{body['threshold']:.4g}"
-    lines = [
-        f"{title_of(alert)}.",
-        "",
-        f"Scored at {body['scored']}; {body['flagged']} of {body['valid']} valid pixels lie above "
-        f"{threshold}.",
-        f"Map: {body['map']}",
-        *_doubts(body),
-        "",
-    ]
-    for item in body["strongest_objects"]:
-        area = "" if item["area_m2"] is None else f" ({item['area_m2']:.0f} m2)"
-        lines.append(f"- {item['area_px']} pixels{area}, score up to {item['score_max']:.4g}")
-    return "\n".join([*lines, f"Key: {alert.key}", ""])
-
-
-def _doubts(body: dict[str, Any]) -> Iterator[str]:
-    if reasons := body.get("domain_reasons"):  # alerts of earlier versions have none
+    yield (
+        f"Scene {body['scene']}: {body['flagged']} of {body['valid']} valid pixels lie above "
+        f"{threshold}."
+    )
+    if reasons := body.get("domain_reasons"):
         yield f"In domain: {body['in_domain']}: {'; '.join(reasons)}."
+    yield f"Map: {body['map']}"
 
 
 def feature_collection(alerts: Sequence[Alert]) -> str:
-    """Write alerts as GeoJSON: a feature for each object, or one without a geometry if none.
+    """Write alerts as GeoJSON: a feature for each event, as its newest alert describes it.
 
-    An object across the 180th meridian is not cut: its longitudes continue beyond 180 or -180.
+    An event across the 180th meridian is not cut: its longitudes continue beyond 180 or -180.
     """
-    features = [feature for alert in alerts for feature in _features(body_of(alert))]
+    bodies = {body["event"]: body for body in map(body_of, alerts) if "event" in body}
+    features = [
+        {"type": "Feature", "id": name, "geometry": body.pop("geometry"), "properties": body}
+        for name, body in bodies.items()
+    ]
     return to_json({"type": "FeatureCollection", "features": features}) + "\n"
-
-
-def _features(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    objects = body.pop("strongest_objects")
-    for number, item in enumerate(objects or [{"geometry": None}], start=1):
-        yield {
-            "type": "Feature",
-            "id": f"{body['key']}-{number}",
-            "geometry": item.pop("geometry"),
-            "properties": {**body, **item},
-        }

@@ -97,32 +97,45 @@ MIGRATIONS = (
     ALTER TABLE scenes ADD COLUMN outcome TEXT      -- NULL: done by an earlier version, or not done
         CHECK (outcome IN ('normal', 'anomalous', 'not comparable'));
     ALTER TABLE scenes ADD COLUMN reasons TEXT;     -- of the outcome, JSON list of clauses
+    ALTER TABLE scenes ADD COLUMN in_domain TEXT;   -- yes, doubtful or no; NULL: no verdict
+    ALTER TABLE scenes ADD COLUMN doubts TEXT;      -- reasons of that verdict, JSON list of clauses
     ALTER TABLE scenes ADD COLUMN drift TEXT;       -- from the training reference, JSON
     CREATE TABLE services (         -- which detector serves a site, and since when
         site     TEXT NOT NULL,
         since    TEXT NOT NULL,     -- UTC
         model    TEXT NOT NULL,     -- digest, as in scenes
         settings TEXT NOT NULL,
-        PRIMARY KEY (site, since)
+        PRIMARY KEY (site, since, model, settings)
+    ) STRICT;
+    CREATE TABLE notices (          -- what the last run found out about sites, replaced by each run
+        site     TEXT NOT NULL,
+        level    TEXT NOT NULL CHECK (level IN ('error', 'note')),
+        text     TEXT NOT NULL
     ) STRICT;
     CREATE TABLE events (           -- connected anomalies that last, numbered per site
-        site      TEXT NOT NULL,
-        number    INTEGER NOT NULL,
-        status    TEXT NOT NULL CHECK (status IN ('provisional', 'confirmed', 'closed')),
-        first     TEXT NOT NULL,    -- day of the first exceedance
-        last      TEXT NOT NULL,    -- day of the last exceedance
-        confirmed TEXT,             -- day of the pass that confirmed it
-        closed    TEXT,             -- day of the pass that closed it
-        agreed    INTEGER NOT NULL, -- passes that exceed, of the last valid ones
-        passes    INTEGER NOT NULL, -- these valid ones
-        area_px   INTEGER NOT NULL,
-        area_m2   REAL,
-        geometry  TEXT,             -- GeoJSON in WGS 84; NULL: no place on Earth
-        facts     TEXT NOT NULL,    -- margin, p, bands of the strongest object in it, JSON
-        alerted   TEXT,             -- when the last alert about it was made, UTC
-        answer    TEXT CHECK (answer IN ('acknowledged', 'muted', 'rejected')),
+        site         TEXT NOT NULL,
+        number       INTEGER NOT NULL,
+        status       TEXT NOT NULL CHECK (status IN ('provisional', 'confirmed', 'closed')),
+        origin       TEXT NOT NULL, -- the scene that opened it
+        first        TEXT NOT NULL, -- day of the first exceedance
+        last         TEXT NOT NULL, -- day of the last exceedance
+        confirmed    TEXT,          -- day of the pass that confirmed it
+        closed       TEXT,          -- day of the pass that closed it
+        reason       TEXT,          -- why it is closed
+        agreed       INTEGER NOT NULL, -- passes that exceed, of the last valid ones
+        passes       INTEGER NOT NULL, -- these valid ones
+        area_px      INTEGER NOT NULL, -- on the site's grid
+        confirmed_px INTEGER NOT NULL,
+        area_m2      REAL,
+        geometry     TEXT,          -- GeoJSON in WGS 84; NULL: no place on Earth
+        box          TEXT NOT NULL, -- first and last row, first and last column, JSON
+        evidence     TEXT NOT NULL, -- of the newest scene that shows it, JSON
+        pending      TEXT NOT NULL, -- changes that no alert was considered for yet, JSON
+        alerted      TEXT,          -- when the last alert about it was made, UTC
+        answer       TEXT CHECK (answer IN ('acknowledged', 'muted', 'rejected')),
         PRIMARY KEY (site, number)
     ) STRICT;
+    CREATE INDEX events_pending ON events (site) WHERE pending != '[]';
     CREATE TABLE answers (          -- what people answer, in order
         answered TEXT NOT NULL,     -- UTC
         site     TEXT NOT NULL,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ..errors import AnomvaeError, NotDelivered
+from ..names import one_line
 from .channels import Channel, Environment, Feed, Mail, StdoutChannel, Webhook
 from .config import MonitorConfig, SiteConfig
 from .health import RunMetrics, send_heartbeat, write_metrics
@@ -23,6 +24,7 @@ from .lock import only_run
 from .messenger import Messenger
 from .outbox import Outbox, latest
 from .problem import Problem, messages
+from .records import Notice
 from .scoring import Scoring, scoring_of
 from .site import SitePass
 from .state import State, opened_state
@@ -46,6 +48,8 @@ class RunEnvironment:
     """Stream for alerts, such as stdout."""
     scoring: Callable[[SiteConfig], Scoring] = scoring_of
     """Loads the detector of a site."""
+    backfill: bool = False
+    """Whether scenes that are done with another model or other settings are scored again."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,18 @@ class Pass:
     """Scenes not due: done before, or waiting for another try."""
     alerts: int
     problems: tuple[Problem, ...]
+    notes: tuple[Notice, ...] = ()
+    """What an operator should know, and is no failure."""
+
+    @property
+    def notices(self) -> list[Notice]:
+        """All that concerns a site as a whole: why it failed, and the notes."""
+        errors = (
+            Notice(problem.site, "error", one_line(str(problem.error)))
+            for problem in self.problems
+            if problem.site is not None and problem.scene is None
+        )
+        return [*errors, *self.notes]
 
     @property
     def failed(self) -> int:
@@ -77,7 +93,7 @@ class Pass:
 
 
 def run_once(config: MonitorConfig, environment: RunEnvironment) -> Pass:
-    """Score new scenes, send alerts of unusual ones, and end.
+    """Score new scenes, send alerts of events, and end.
 
     Raises
     ------
@@ -118,7 +134,6 @@ class _Run:
         deliver = partial(self.outbox.send, self.channels, self.environment.now)
         deliver()
         sites = [self._site(site, deliver) for site in self.config.site]
-        deliver()
         problems = [problem for site in sites for problem in site.problems]
         failures = [*self._undelivered(), *_missing_feed(self.channels)]
         problems += [Problem(None, None, NotDelivered(failure)) for failure in failures]
@@ -127,6 +142,9 @@ class _Run:
             known=sum(site.known for site in sites),
             alerts=sum(site.alerts for site in sites),
             problems=tuple(problems),
+            notes=tuple(
+                Notice(each.site.name, "note", text) for each in sites for text in each.notes
+            ),
         )
 
     def _site(self, site: SiteConfig, deliver: Callable[[], int]) -> SitePass:
@@ -137,8 +155,10 @@ class _Run:
             now=self.environment.now,
             channels=tuple(channel.name for channel in self.channels),
             aside=tuple(Path(other.out) for other in self.config.site),
+            backfill=self.environment.backfill,
         )
-        site_pass.run(self.environment.scoring, deliver)
+        site_pass.run(self.environment.scoring)
+        deliver()
         return site_pass
 
     @cached_property
@@ -179,6 +199,7 @@ class _Run:
             except AnomvaeError as error:
                 done = replace(done, problems=(*done.problems, Problem(None, None, error)))
         counts = {"done": done.done, "failed": done.failed, "known": done.known}
+        self.state.note(done.notices)
         self.state.end_run(self.environment.run, now, done.code, alerts=done.alerts, **counts)
         log.info("run ended", extra={"facts": {**counts, "alerts": done.alerts, "code": done.code}})
         if done.code == 0:

@@ -1,36 +1,35 @@
-"""A pass over one site: list its scenes, select those that are due, score and record each."""
+"""A pass over one site: score each scene that is due, decide about it, and record both."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import (
     AnomvaeError,
     BrokenEnvironment,
-    ConfigError,
     FileError,
     LockHeld,
     NotWritten,
     RasterError,
 )
 from ..names import fitted
-from .alerts import alert_of
+from .announcing import announced
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
-from .decisions.outcomes import Assessment, Outcome, assess
-from .folder import scan_folder
-from .local import digest_of_setting
+from .decisions.decision import Decision, Recorded, decide
+from .decisions.passes import ScenePass
+from .due import DueScene, Scheduler
 from .problem import MISFITS, Problem, as_error
-from .records import Alert, Key, SceneResult, SceneStatus
-from .scoring import Scoring, access_of
-from .sources import FoundScene, listed_urls
-from .state import State, is_over
+from .records import Key, SceneResult
+from .scoring import Scoring
+from .sources import FoundScene
+from .state import State, stamp
 
 if TYPE_CHECKING:
     from ..mapping import MapResult
@@ -41,6 +40,16 @@ UNREACHABLE = 3
 """Scenes in a row that cannot be read from a server until the others wait for the next pass."""
 ANSWERED = re.compile(r"HTTP response code: 4(?!08|29)\d\d")
 """GDAL's words for an answer about one file, such as that it is missing: its server is reached."""
+
+
+class ScoredScene(NamedTuple):
+    """A scene that is scored and decided about, but not recorded."""
+
+    scene: FoundScene
+    result: MapResult
+    decision: Decision
+    now: datetime
+    """When it was scored."""
 
 
 @dataclass
@@ -55,144 +64,124 @@ class SitePass:
     """Names of the channels that get alerts."""
     aside: tuple[Path, ...]
     """Folders of results, which hold no scenes."""
+    backfill: bool = False
+    """Whether scenes that are done with another model or other settings are scored again."""
     done: int = 0
     """Scenes scored."""
     known: int = 0
     """Scenes not due."""
     alerts: int = 0
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What an operator should know and is no failure."""
     unread: int = 0
     """Scenes in a row that could not be read from a server."""
     date_history: DateHistory | None = None
     """Scenes in the order of their dates, for a model that compares dates."""
+    passes: Sequence[ScenePass] = ()
+    """Comparable scenes, in the order of acquisition."""
 
-    def run(self, scoring: Callable[[SiteConfig], Scoring], deliver: Callable[[], object]) -> None:
-        """Score the due scenes, and deliver alerts; an error of the site ends this pass alone."""
+    def run(self, scoring: Callable[[SiteConfig], Scoring]) -> None:
+        """Score the due scenes, and make alerts; an error of the site ends this pass alone."""
         try:
-            due = list(self.due())
-            for scene, key, tries in due:
-                if scene.fault is not None:
-                    self.state.begin(key, scene.source, self.now())
-                    self._failed(scene, key, tries + 1, FileError(scene.fault))
-            if faultless := [each for each in due if each[0].fault is None]:
-                score = scoring(self.site)
-                for scene, key, tries in faultless:
-                    if self._score(score, scene, key, tries):
-                        deliver()
+            self._score_all(scoring)
         except Exception as error:
             ours = as_error(error, f"site {self.site.name}")
             self._add_problem(Problem(self.site.name, None, ours))
+        self._announce()
 
-    def due(self) -> Iterator[tuple[FoundScene, Key, int]]:
-        """Yield due scenes, keys and tries: new scenes first, then those begun longest ago."""
-        model, settings = _model_digest(self.site), _settings_digest(self.site)
-        statuses = self.state.scene_statuses(self.site.name, model, settings)
-        offered = self._each_once(self._offered())
-        if self.site.dates > 1:
-            done = {scene for scene, status in statuses.items() if status.status == "done"}
-            faulty = [scene for scene in offered if scene.fault is not None]
-            faultless = [scene for scene in offered if scene.fault is None]
-            access = access_of(self.site)
-            self.date_history = DateHistory(self.site.dates, faultless, done, access)
-            self.known += len(faultless) - len(self.date_history.followers)
-            offered = self.date_history.followers + faulty
-        unknown = SceneStatus("new", 0, "", None)
-        known = [(scene, statuses.get(scene.identity, unknown)) for scene in offered]
-        for scene, status in sorted(known, key=lambda pair: pair[1].started):
-            key = Key(self.site.name, scene.identity, model, settings)
-            if status.status == "new" and status.tries >= self.retry.tries:
-                self._give_up(key, scene, status.tries)
-            elif _is_due(status, self.now(), self.retry.longest):
-                yield scene, key, status.tries
-            else:
-                self.known += 1
+    def _score_all(self, scoring: Callable[[SiteConfig], Scoring]) -> None:
+        due = self._due()
+        for each in due:
+            if each.scene.fault is not None:
+                self.state.begin(each.key, each.scene.source, self.now())
+                self._failed(each, FileError(each.scene.fault))
+        if faultless := [each for each in due if each.scene.fault is None]:
+            self.passes = self.state.passes(self.site.name)
+            score = scoring(self.site)
+            for each in faultless:
+                self._score(score, each)
 
-    def _offered(self) -> Sequence[FoundScene]:
-        """List the scenes of the source; what cannot be listed is a problem of the site."""
-        site = self.site
-        if site.urls is not None:
-            return listed_urls(site.urls)
-        if site.stac is not None:
-            from .catalogue import catalogued
+    def _due(self) -> list[DueScene]:
+        """Return the scenes that are due; note the others."""
+        scheduler = Scheduler(self.site, self.state, self.retry, self.aside, self.backfill)
+        agenda = scheduler.agenda(self.now())
+        for error in agenda.errors:
+            self._add_problem(Problem(self.site.name, None, error))
+        for each in agenda.given_up:
+            self._give_up(each)
+        self.known += agenda.known
+        self.date_history = agenda.date_history
+        return agenda.due
 
-            listing = catalogued(site.stac, self.now())
-        elif site.folder is not None:
-            known = self.state.file_records(site.name)
-            listing = scan = scan_folder(site.folder, known, self.now(), aside=self.aside)
-            if scan.records or scan.missing:
-                self.state.record_files(site.name, scan.records, scan.missing)
-        else:
-            raise ConfigError(f"{site.name!r} has no source.")
-        for error in listing.errors:
-            self._add_problem(Problem(site.name, None, error))
-        return listing.scenes
-
-    def _each_once(self, scenes: Sequence[FoundScene]) -> list[FoundScene]:
-        """Drop scenes of an identity that came before."""
-        first: dict[str, FoundScene] = {}
-        for scene in scenes:
-            if first.setdefault(scene.identity, scene) is not scene:
-                facts = {"site": self.site.name, "scene": scene.identity}
-                log.warning("listed twice", extra={"facts": facts})
-        return list(first.values())
-
-    def _score(self, score: Scoring, scene: FoundScene, key: Key, tries: int) -> bool:
-        """Score a scene and record the outcome; return whether there is an alert."""
-        self.state.begin(key, scene.source, self.now())
+    def _score(self, score: Scoring, due: DueScene) -> None:
+        """Score a scene, decide about it, and record both."""
+        self.state.begin(due.key, due.scene.source, self.now())
         try:
-            if self.date_history is not None:
-                scene = replace(scene, before=self.date_history.before(scene))
-            result = score(scene, self._folder(scene, key))
-            assessment = assess(self.site, result)
-            anomalous = assessment.outcome is Outcome.ANOMALOUS
-            alert = alert_of(key, result, self.now()) if anomalous else None
-            changed = scene.changed
+            scored = self._scored(score, due.scene, due.key)
         except KeyboardInterrupt:
-            self.state.requeue(key, self.now())
+            self.state.requeue(due.key, self.now())
             raise
         except Exception as error:
-            self._failed(scene, key, tries + 1, as_error(error, scene.source))
-            return False
-        if changed:  # the map belongs to neither the old state nor the new one
-            self.state.requeue(key, self.now())
-            return False
-        self._finished(scene, key, result, assessment, alert)
-        return alert is not None
+            self._failed(due, as_error(error, due.scene.source))
+            return
+        with scored.decision:
+            if scored.scene.changed:  # the map belongs to neither the old state nor the new one
+                self.state.requeue(due.key, self.now())
+            else:
+                self._finish(due.key, scored)
 
-    def _finished(
-        self,
-        scene: FoundScene,
-        key: Key,
-        result: MapResult,
-        assessment: Assessment,
-        alert: Alert | None,
-    ) -> None:
-        record = SceneResult(
-            pixels=result.pixels,
-            valid=result.valid,
-            masked=result.masked,
-            missing=result.missing,
-            flagged=result.flagged,
-            objects=result.objects,
-            threshold=result.threshold.value,
-            quantiles=result.quantiles,
-            seconds=result.seconds,
-            map=str(result.path),
-            taken=None if scene.date is None else scene.date.isoformat(),
-            outcome=assessment.outcome,
-            reasons=assessment.reasons,
-        )
-        self.state.finish(key, record, self.now(), alert=alert, channels=self.channels)
+    def _scored(self, score: Scoring, scene: FoundScene, key: Key) -> ScoredScene:
+        """Score a scene, and decide about it, given what is recorded of the site."""
+        if self.date_history is not None:
+            scene = replace(scene, before=self.date_history.before(scene))
+        result, now = score(scene, self._folder(scene, key)), self.now()
+        as_pass = ScenePass(key, scene.source, scene.date, stamp(now), result.path)
+        events, number = self.state.events(key.site), self.state.next_event(key.site)
+        decision = decide(self.site, as_pass, result, Recorded(self.passes, events, number))
+        return ScoredScene(scene, result, decision, now)
+
+    def _finish(self, key: Key, scored: ScoredScene) -> None:
+        """Record all in one transaction; then the map of the site gets its name."""
+        result, decision = scored.result, scored.decision
+        record = SceneResult.of(result, decision, scored.scene.date)
+        self.state.finish(key, record, scored.now, events=decision.events)
+        if decision.staged is not None:
+            decision.staged.publish()
+        self.passes = decision.passes
         self.done, self.unread = self.done + 1, 0
-        self.alerts += alert is not None
         if self.date_history is not None:
             self.date_history.readable.add(key.scene)
-        facts = {"flagged": result.flagged, "valid": result.valid, "seconds": result.seconds}
-        log.info("scene done", extra={"facts": {**_facts(key), **facts, "alert": bool(alert)}})
+        facts: dict[str, object] = {"flagged": result.flagged, "valid": result.valid}
+        facts |= {"seconds": result.seconds, "outcome": record.outcome}
+        facts |= {"reasons": list(record.reasons)} if record.reasons else {}
+        log.info("scene done", extra={"facts": {**_facts(key), **facts}})
+        self._note_doubts(decision, result)
 
-    def _failed(self, scene: FoundScene, key: Key, tries: int, error: AnomvaeError) -> None:
+    def _note_doubts(self, decision: Decision, result: MapResult) -> None:
+        """Note what the decision could not rest on, once a pass."""
+        notes = [] if decision.staged is None else list(decision.staged.notes)
+        if result.verdict is None:
+            notes.append(
+                "the model keeps no figures of its training scenes: masks and rules alone decide "
+                "about outcomes. Train it anew with this version."
+            )
+        for text in notes:
+            self._note(text)
+
+    def _announce(self) -> None:
+        """Make the alerts of what this pass, and earlier ones that died, changed about events."""
+        pending = self.state.pending_events(self.site.name)
+        if not pending:
+            return
+        made = announced(pending, self.site.alert, self.now())
+        self.alerts += self.state.announce(made.events, made.alerts, self.channels)
+        if made.unsent:
+            self._note(made.unsent)
+
+    def _failed(self, due: DueScene, error: AnomvaeError) -> None:
         """Record a failure of a scene; one of disk, server or environment ends the site's pass."""
-        now = self.now()
+        now, scene, key, tries = self.now(), due.scene, due.key, due.tries + 1
         if scene.vanished:
             self.state.requeue(key, now)
             log.info("scene vanished", extra={"facts": _facts(key)})
@@ -212,18 +201,23 @@ class SitePass:
                 f"others wait for the next run."
             )
 
-    def _give_up(self, key: Key, scene: FoundScene, tries: int) -> None:
+    def _give_up(self, due: DueScene) -> None:
         error = FileError(
-            f"The process ended {tries} times while this scene was scored. Score it by hand "
+            f"The process ended {due.tries} times while this scene was scored. Score it by hand "
             f"(anomvae score), and check whether memory suffices."
         )
-        self.state.fail(key, str(error), self.now(), next_try=None)
-        self._add_problem(Problem(self.site.name, scene.source, error))
+        self.state.fail(due.key, str(error), self.now(), next_try=None)
+        self._add_problem(Problem(self.site.name, due.scene.source, error))
 
     def _folder(self, scene: FoundScene, key: Key) -> Path:
         """Return the scene's own folder, which no other result shares."""
         stem = Path(scene.source).stem.lstrip(".") or "scene"
         return Path(self.site.out) / f"{fitted(stem, 100)}-{key.digest[:8]}"
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+            log.info("note", extra={"facts": {"site": self.site.name, "note": text}})
 
     def _add_problem(self, problem: Problem) -> None:
         self.problems.append(problem)
@@ -231,52 +225,5 @@ class SitePass:
         log.error("failed", extra={"facts": facts})
 
 
-def _is_due(status: SceneStatus, now: datetime, longest: timedelta) -> bool:
-    if status.status in {"new", "replaced"}:  # replaced by a scene that is no longer offered
-        return True
-    again = status.next_try
-    return status.status == "failed" and again is not None and is_over(again, now, longest)
-
-
 def _facts(key: Key) -> dict[str, object]:
     return {"site": key.site, "scene": key.scene}
-
-
-def _settings_digest(site: SiteConfig) -> str:
-    """Return the digest of all settings but the model.
-
-    It is the same in every version of anomvae: an update scores no finished scene again, and sends
-    no alert again.
-    """
-    from ..mapping.cache import digest_of
-
-    mask = "" if site.mask is None else _mask_digest(site.mask)
-    numbers = {"min_area": site.alert.min_area_px, "dates": site.dates}
-    changed = [f"{name}={number}" for name, number in numbers.items() if number != 1]
-    changed += [f"mask_dilate={site.mask_dilate}"] if site.mask_dilate else []
-    changed += [f"nodata={site.nodata}"] if site.nodata else []
-    changed += [f"resolution={site.resolution:g}"] if site.resolution is not None else []
-    changed += [f"radiometry={site.radiometry}"] if site.radiometry != "auto" else []
-    # The word of before, so that scenes in the databases of before stay known.
-    threshold = (site.threshold or "").replace("sigma-clip", "clipped")
-    return digest_of("monitor", threshold, mask, *changed, definition=1)
-
-
-def _model_digest(site: SiteConfig) -> str:
-    """Return the digest of the model, or of the configuration that is fitted to each scene."""
-    from ..mapping.cache import digest_of
-
-    if site.model is None:
-        return digest_of("config", site.config or "timeseries")
-    return digest_of_setting(site.model, "model")
-
-
-def _mask_digest(mask: str) -> str:
-    """Return what decides which pixels are hidden; empty where that is the product alone."""
-    from ..raster.mask_choice import AUTO, NONE, parse_mask
-
-    parts = [
-        ":".join(filter(None, [one.setting, one.path and digest_of_setting(one.path, "mask")]))
-        for one in parse_mask(mask)
-    ]
-    return "" if parts == [AUTO] else ",".join(parts) or NONE

@@ -10,13 +10,16 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..names import one_line
 from .database import MIGRATIONS, identified, opened, require_in_place, transaction
-from .records import Alert, FileRecord, Key, SceneResult, SceneStatus
+from .decisions.event import Event
+from .decisions.passes import ScenePass, recorded_passes
+from .event_records import read_events, write_events
+from .records import Alert, FileRecord, Key, Notice, SceneResult, SceneStatus
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,43 @@ class State:
         )
         return {scene: SceneStatus(*rest) for scene, *rest in rows}
 
+    def done_scenes(self, site: str) -> set[str]:
+        """Return the scenes of a site that are done with any model and settings."""
+        rows = self.database.execute(
+            "SELECT DISTINCT scene FROM scenes WHERE site = ? AND status = 'done'", (site,)
+        )
+        return {scene for (scene,) in rows}
+
+    def serve(self, site: str, model: str, settings: str, now: datetime) -> None:
+        """Record which model and settings serve a site from now on, if others did before."""
+        newest = self.database.execute(
+            "SELECT model, settings FROM services WHERE site = ? ORDER BY rowid DESC LIMIT 1",
+            (site,),
+        ).fetchone()
+        if newest is None or tuple(newest) != (model, settings):
+            self.database.execute(
+                "INSERT OR REPLACE INTO services (site, since, model, settings) "
+                "VALUES (?, ?, ?, ?)",
+                (site, stamp(now), model, settings),
+            )
+
+    def passes(self, site: str) -> list[ScenePass]:
+        """Return the comparable scenes of a site, in the order of acquisition."""
+        return recorded_passes(self.database, site)
+
+    def events(self, site: str) -> list[Event]:
+        """Return the events of a site that are open, or rejected."""
+        return read_events(self.database, site, only="status != 'closed' OR answer = 'rejected'")
+
+    def next_event(self, site: str) -> int:
+        """Return the number of the next new event of a site."""
+        newest = "SELECT coalesce(max(number), 0) + 1 FROM events WHERE site = ?"
+        return int(self.database.execute(newest, (site,)).fetchone()[0])
+
+    def pending_events(self, site: str) -> list[Event]:
+        """Return the events of a site with changes that no alert was considered for."""
+        return read_events(self.database, site, only="pending != '[]'")
+
     def begin(self, key: Key, source: str, now: datetime) -> None:
         """Record that the scoring of a scene begins."""
         self.database.execute(
@@ -53,10 +93,9 @@ class State:
         result: SceneResult,
         now: datetime,
         *,
-        alert: Alert | None = None,
-        channels: Sequence[str] = (),
+        events: Iterable[Event] = (),
     ) -> None:
-        """Record that a scene is done, with its alert and the channels that get it.
+        """Record that a scene is done, and the events that it changes.
 
         Raises `NotWritten` if the state's disk was taken away, as the results may lie elsewhere.
         """
@@ -65,6 +104,7 @@ class State:
             **vars(result),
             "quantiles": json.dumps(dict(result.quantiles)),
             "reasons": json.dumps(result.reasons),
+            "doubts": json.dumps(result.doubts),
         }
         columns = ", ".join(f"{name} = :{name}" for name in row)
         with transaction(self.database):
@@ -80,8 +120,19 @@ class State:
                 f"(SELECT source FROM scenes WHERE {_WHERE})",
                 vars(key),
             )
-            if alert is not None:
-                self._add_alert(alert, channels)
+            write_events(self.database, events)
+
+    def announce(
+        self, events: Iterable[Event], alerts: Iterable[Alert], channels: Sequence[str]
+    ) -> int:
+        """Store alerts for channels with the events they are about; return how many are new.
+
+        Raises `NotWritten` if the state's disk was taken away.
+        """
+        require_in_place(self.folder, self.file)
+        with transaction(self.database):
+            write_events(self.database, events)
+            return sum(self._add_alert(alert, channels) for alert in alerts)
 
     def fail(self, key: Key, error: str, now: datetime, *, next_try: datetime | None) -> None:
         """Record why a scene failed, and when it is tried again, if ever."""
@@ -128,6 +179,14 @@ class State:
         """Record that a run has begun."""
         self.database.execute("INSERT INTO runs (run, began) VALUES (?, ?)", (run, stamp(now)))
 
+    def note(self, notices: Iterable[Notice]) -> None:
+        """Replace what the last run found out about sites."""
+        with transaction(self.database):
+            self.database.execute("DELETE FROM notices")
+            self.database.executemany(
+                "INSERT INTO notices (site, level, text) VALUES (?, ?, ?)", map(astuple, notices)
+            )
+
     def end_run(self, run: str, now: datetime, code: int, **counts: int) -> None:
         """Record how a run ended; ``counts`` are columns.
 
@@ -140,15 +199,19 @@ class State:
             {"now": stamp(now), "code": code, "run": run, **counts},
         )
 
-    def _add_alert(self, alert: Alert, channels: Sequence[str]) -> None:
-        number = self.database.execute(
-            "INSERT INTO alerts (key, site, made, body) VALUES (?, ?, ?, ?) RETURNING number",
+    def _add_alert(self, alert: Alert, channels: Sequence[str]) -> bool:
+        """Store an alert unless one of its key is there; return whether it is new."""
+        added = self.database.execute(
+            "INSERT INTO alerts (key, site, made, body) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (key) DO NOTHING RETURNING number",
             (alert.key, alert.site, alert.made, alert.body),
-        ).fetchone()[0]
-        self.database.executemany(
-            "INSERT INTO deliveries (alert, channel) VALUES (?, ?)",
-            [(number, channel) for channel in channels],
-        )
+        ).fetchone()
+        if added is not None:
+            self.database.executemany(
+                "INSERT INTO deliveries (alert, channel) VALUES (?, ?)",
+                [(added["number"], channel) for channel in channels],
+            )
+        return added is not None
 
 
 _WHERE = "site = :site AND scene = :scene AND model = :model AND settings = :settings"

@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 from rasterio.crs import CRS
+from support.events import event, evidence
 from support.rasters import land, run, trained, write
 from support.refusals import refused
-from support.watching import Clock, drop, result, run_watch, watch
+from support.watching import Clock, drop, run_watch, watch
 
 import anomvae
 from anomvae.errors import FileError, LockHeld, RasterError
@@ -15,10 +16,11 @@ from anomvae.files import locked
 from anomvae.mapping import Deliverables, read_summary
 from anomvae.monitoring.alerts import alert_of
 from anomvae.monitoring.channels import email_message
+from anomvae.monitoring.decisions.event import EventChange
 from anomvae.monitoring.lock import OWNER_FILE, read_lock_owner
 from anomvae.monitoring.outbox import Outbox
 from anomvae.monitoring.receivers import MailConfig, WaitConfig
-from anomvae.monitoring.records import Alert, Key, SceneResult
+from anomvae.monitoring.records import Alert, Key
 from anomvae.monitoring.state import opened_state
 from anomvae.objects import read_objects
 from anomvae.pixels.grid import Grid
@@ -195,13 +197,12 @@ def test_an_owner_of_the_lock_has_texts_and_a_number(tmp_path):
 KEY = Key("harbour", "a.tif@1", "model", "settings")
 
 
-def test_numbers_that_json_lacks_become_null_in_an_alert(tmp_path):
-    scored = result(tmp_path, 20)
-    scored.quantiles = {"1": float("inf")}
+def test_numbers_that_json_lacks_become_null_in_an_alert():
+    about = event(evidence=evidence(threshold=float("inf")))
 
-    alert = alert_of(KEY, scored, Clock()())
+    alert = alert_of(about, EventChange.CONFIRMED, Clock()())
 
-    assert json.loads(alert.body)["highest"] is None
+    assert json.loads(alert.body)["threshold"] is None
     assert "harbour" in email_message(alert, mail())["Subject"]
 
 
@@ -221,12 +222,10 @@ class Reader:
 @broken
 def test_an_alert_that_cannot_be_read_waits_and_is_named(tmp_path, content):
     body = content if isinstance(content, str) else "\xff"
-    done = SceneResult(100, 90, 5, 2, 4.0, {"1": 9.0}, 0.5, "maps/a.anomaly.tif")
 
     with opened_state(tmp_path) as state:
-        state.begin(KEY, "a.tif", Clock()())
         alert = Alert(KEY.digest, "harbour", "2025-06-01T03:00:00.000+00:00", body)
-        state.finish(KEY, done, Clock()(), alert=alert, channels=["reader"])
+        state.announce((), [alert], ["reader"])
         outbox = Outbox(state.database, WaitConfig())
         sent = outbox.send([Reader()], Clock())
         error = outbox.last_error("reader")

@@ -7,13 +7,19 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
+import numpy as np
+import rasterio
+from affine import Affine
+
 from anomvae.errors import RasterError
 from anomvae.mapping.deliverables import Deliverables
+from anomvae.mapping.flagging import ANOMALOUS, NO_DATA
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
@@ -68,6 +74,8 @@ class Stub:
         return result(folder, flagged, stem=Path(scene.source).stem, objects=self.objects or large)
 
 
+AT_ONCE = {"confirm": "1 of 1", "on": ["opened", "confirmed", "continued"]}
+PIXEL = Affine(0.01, 0, 14, 0, -0.01, 50.1)
 SQUARE = ((14, 50), (14.1, 50), (14.1, 50.1), (14, 50))
 
 
@@ -92,9 +100,15 @@ def write_features(path, features, coordinates=DEGREES):
 
 
 def result(folder, flagged, valid=100, *, stem="a", objects=(), verdict=None, **how):
-    """Write the objects file of a scene of 100 pixels, and return the result of its scoring."""
+    """Write flags and objects of a scene of 10 x 10 pixels, and return the result of its scoring.
+
+    The first pixels in reading order are flagged, the last ones have no data.
+    """
     files = Deliverables(folder, stem)
     write_features(files.objects, objects, **how)
+    classes = np.zeros(100, np.uint8)
+    classes[:flagged], classes[valid:] = ANOMALOUS, NO_DATA
+    write_flags(files.flags, classes.reshape(10, 10))
     return SimpleNamespace(
         files=files,
         path=files.scores,
@@ -107,18 +121,35 @@ def result(folder, flagged, valid=100, *, stem="a", objects=(), verdict=None, **
         quantiles={"1": 9.5},
         threshold=Threshold(4.0, 0.001, "sigma:3", 1000, held_out=True),
         seconds=0.5,
+        drawn=False,
         verdict=verdict,
     )
 
 
+def write_flags(path, classes):
+    """Write a map of flags (row, col) around the `SQUARE`."""
+    rows, cols = classes.shape
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "nodata": NO_DATA}
+    profile |= {"height": rows, "width": cols, "crs": "EPSG:4326"}
+    with rasterio.open(path, "w", transform=PIXEL, **profile) as dataset:
+        dataset.write(classes, 1)
+        dataset.update_tags(ANOMVAE_DIGEST=sha256(classes).hexdigest()[:16])
+
+
 def watch(folder, *, site=None, others=(), **tables):
-    """Configure a site whose scenes are files in ``in``, and others that differ from it."""
+    """Configure a site whose scenes are files in ``in``, and others that differ from it.
+
+    Without given rules each anomalous scene is an alert.
+    """
     (folder / "in").mkdir(exist_ok=True)
     model = folder / "model"
     if not model.exists():
         model.write_text("model 1")
     own = {"name": "harbour", "model": "model", "out": "maps", "folder": {"path": "in"}}
-    sites = [own | (change or {}) for change in (site, *others)]
+    sites = [
+        own | (change or {}) | {"alert": AT_ONCE | (change or {}).get("alert", {})}
+        for change in (site, *others)
+    ]
     data = {"site": sites, "alerts": {"stdout": False}} | tables
     return MonitorConfig.model_validate(data, context={"folder": folder})
 
@@ -132,11 +163,13 @@ def drop(folder, name, content, time=START - timedelta(hours=1)):
     return path
 
 
-def run_watch(config, clock, scoring=None, *, environment=None, stream=None):
+def run_watch(config, clock, scoring=None, *, environment=None, stream=None, **how):
     """Make one pass."""
     stream = stream or io.StringIO()
-    surroundings = RunEnvironment(uuid4().hex, clock, environment or {}, stream, scoring or Stub())
-    return run_once(config, surroundings)
+    scoring = scoring or Stub()
+    return run_once(
+        config, RunEnvironment(uuid4().hex, clock, environment or {}, stream, scoring, **how)
+    )
 
 
 def rows(folder, query):

@@ -104,7 +104,8 @@ def rules_digest(site: SiteConfig) -> str:
     rule, area = site.alert, site.area
     names = {"area of interest": area.only, "area to exclude": area.exclude}
     polygons = [path and digest_of_setting(path, what) for what, path in names.items()]
-    return digest_of(*map(str, (rule.min_area_px, rule.min_area_m2, rule.min_share, *polygons)))
+    numbers = (rule.min_objects, rule.min_area_px, rule.min_area_m2, rule.min_share)
+    return digest_of(*map(str, (*numbers, *polygons)))
 
 
 def find_candidates(site: SiteConfig, files: Deliverables) -> Candidates:
@@ -133,7 +134,8 @@ def find_candidates(site: SiteConfig, files: Deliverables) -> Candidates:
         with stored(flags.grid.shape, np.int32, files.folder) as labels:
             objects = _labelled(site, flags, where, areas, labels)
             every = site.alert.min_share is not None and objects.share >= site.alert.min_share
-            kept = objects.sizes > 0 if every else objects.large
+            enough = objects.large.sum() >= site.alert.min_objects
+            kept = objects.sizes > 0 if every else objects.large & enough
             chosen = kept[objects.groups]
 
             def classes_of(window: Window) -> NDArray[np.uint8]:

@@ -89,7 +89,8 @@ def clusters_of(opened: MapFile) -> tuple[Cluster, ...]:
         if len(table.objects):
             _add_outlines(outlines, table, georeferencer)
     among = int(opened.facts.confirm.split()[-1])
-    return tuple(_cluster(row, among, outlines[int(row["number"])]) for row in facts.table)
+    origin = opened.grid.origin
+    return tuple(_cluster(row, among, outlines[int(row["number"])], origin) for row in facts.table)
 
 
 class _Collected:
@@ -153,7 +154,8 @@ def _add_outlines(
         outlines.setdefault(int(number), _Outline()).add(area, box, polygons)
 
 
-def _cluster(row: np.void, among: int, outline: _Outline) -> Cluster:
+def _cluster(row: np.void, among: int, outline: _Outline, origin: tuple[int, int]) -> Cluster:
+    (down, right), sides = origin, [int(row[name]) for name in ("top", "bottom", "left", "right")]
     agreed, less = divmod(int(row["evidence"]) + 31, 32)
     return Cluster(
         number=int(row["number"]),
@@ -165,5 +167,5 @@ def _cluster(row: np.void, among: int, outline: _Outline) -> Cluster:
         confirmed_px=int(row["confirmed"]),
         area_m2=None if np.isnan(outline.area) else outline.area,
         geometry=outline.geometry,
-        box=(int(row["top"]), int(row["bottom"]), int(row["left"]), int(row["right"])),
+        box=(sides[0] - down, sides[1] - down, sides[2] - right, sides[3] - right),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -31,7 +31,7 @@ class Cluster:
     """Connected pixels of a persistence map that are provisional or confirmed."""
 
     number: int
-    """Number of the event in its site, from 1."""
+    """Number of the event in its site, from 1: the smallest among its pixels, or the next."""
     first: date
     """Day of the first exceedance of any pixel."""
     last: date
@@ -49,7 +49,64 @@ class Cluster:
     geometry: Mapping[str, Any] | None
     """Outline as GeoJSON in WGS 84, or its box if it is long; None: no place on Earth."""
     box: tuple[int, int, int, int]
-    """First and last row and column on the site's grid: row, row, column, column, inclusive."""
+    """First and last row, first and last column, inclusive, on the grid of the site's first scene
+    (< 0 above and left of it): a canvas that grows moves no event."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A band that leads in an anomaly."""
+
+    band: str
+    wavelength: float | None
+    """Centre, nm; None: unknown."""
+    residual: float
+    """In units of the noise, > 0: above its reconstruction."""
+    share: float
+    """Of the score, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The newest scene that shows an event, and the strongest object of it there."""
+
+    scene: str
+    """Name of the scene."""
+    day: str
+    """Day of the pass."""
+    map: str
+    """Path of the anomaly map."""
+    quicklook: str | None
+    """Path of the quick look; None: there is none."""
+    valid: int
+    flagged: int
+    threshold: float | None
+    objects: int
+    reasons: tuple[str, ...]
+    """Of the outcome."""
+    in_domain: str | None
+    """The verdict about the scene; None: the model has none."""
+    doubts: tuple[str, ...]
+    """Reasons of the verdict."""
+    score_max: float | None = None
+    """Of the strongest object; None, as the next three: no object meets the event."""
+    margin: float | None = None
+    """Above the threshold."""
+    p: float | None = None
+    """P-value of its highest score."""
+    bands: tuple[Band, ...] = ()
+    """Bands that lead in it, the first one most."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as tables of JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Evidence:
+        """Read what `to_dict` returns."""
+        tuples = {name: tuple(fields[name]) for name in ("reasons", "doubts")}
+        bands = tuple(Band(**band) for band in fields["bands"])
+        return cls(**{**fields, **tuples, "bands": bands})
 
 
 @dataclass(frozen=True)
@@ -57,17 +114,36 @@ class Event:
     """An event as the state records it."""
 
     site: str
-    number: int
-    status: EventStatus
     cluster: Cluster
+    """As the newest pass leaves it; as the last one it was in left it, if it is closed."""
+    status: EventStatus
+    origin: str
+    """The scene that opened it."""
+    evidence: Evidence = field(repr=False)
     confirmed: date | None = None
     """Day of the pass that confirmed it."""
     closed: date | None = None
     """Day of the pass that closed it."""
+    reason: str | None = None
+    """Why it is closed."""
+    pending: tuple[EventChange, ...] = ()
+    """Changes that no alert was considered for yet, in order."""
+    alerted: str | None = None
+    """When the last alert about it was made, UTC."""
     answer: str | None = None
     """What people answered last: ``acknowledged``, ``muted`` or ``rejected``."""
+
+    @property
+    def number(self) -> int:
+        """Its number in the site."""
+        return self.cluster.number
 
     @property
     def name(self) -> str:
         """Its name for people, as in ``harbour-3``."""
         return f"{self.site}-{self.number}"
+
+    @property
+    def open(self) -> bool:
+        """Whether it is not closed."""
+        return self.status is not EventStatus.CLOSED

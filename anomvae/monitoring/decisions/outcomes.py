@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from ..rule_tables import AlertRule
 
 if TYPE_CHECKING:
     from ...mapping import MapResult
+    from .candidates import Candidates
 
 
 class Outcome(StrEnum):
@@ -32,11 +33,11 @@ class Assessment:
     """Why, in clauses; empty for a normal scene."""
 
 
-def assess(site: SiteConfig, result: MapResult) -> Assessment:
-    """Assess a scored scene of a site."""
+def assess(site: SiteConfig, result: MapResult, candidates: Callable[[], Candidates]) -> Assessment:
+    """Assess a scored scene of a site; its candidates are found only if it is comparable."""
     if reasons := tuple(_not_comparable(site, result)):
         return Assessment(Outcome.NOT_COMPARABLE, reasons)
-    if reasons := tuple(_anomalous(site.alert, result)):
+    if reasons := tuple(_anomalous(site.alert, candidates())):
         return Assessment(Outcome.ANOMALOUS, reasons)
     return Assessment(Outcome.NORMAL)
 
@@ -49,9 +50,10 @@ def _not_comparable(site: SiteConfig, result: MapResult) -> Iterator[str]:
         yield from result.verdict.reasons
 
 
-def _anomalous(rule: AlertRule, result: MapResult) -> Iterator[str]:
-    share = result.flagged / max(result.valid, 1)
-    if result.objects >= rule.min_objects:
-        yield f"{result.objects} objects of {rule.min_area_px} pixels or more"
-    if rule.min_share is not None and share >= rule.min_share:
-        yield f"{share:.2%} of the valid pixels are flagged"
+def _anomalous(rule: AlertRule, candidates: Candidates) -> Iterator[str]:
+    area = "" if rule.min_area_m2 is None else f" and {rule.min_area_m2:g} m2"
+    if candidates.objects >= rule.min_objects:
+        objects = "object" if candidates.objects == 1 else "objects"
+        yield f"{candidates.objects} {objects} of {rule.min_area_px} pixels{area} or more"
+    if rule.min_share is not None and candidates.share >= rule.min_share:
+        yield f"{candidates.share:.2%} of the valid pixels are flagged"

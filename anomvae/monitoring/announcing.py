@@ -1,0 +1,99 @@
+"""Which changes of events are alerts: no more than one per event and run.
+
+An alert tells how an event stands once a run has scored what is due at its site: the newest of its
+changes that the site's rule chooses.  So a run over an archive, or a backfill, sends an alert of
+each event that is open at its end, and none of one that opened and closed meanwhile.  Of very many
+events the strongest alone are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from .alerts import alert_of
+from .decisions.event import Event, EventChange
+from .decisions.events import REJECTED
+from .records import Alert
+from .rule_tables import AlertRule
+from .state import is_over, stamp
+
+MOST_ALERTS = 20
+"""Alerts that a run sends of a site at most."""
+ORDER = (EventChange.CLOSED, EventChange.CONFIRMED, EventChange.OPENED, EventChange.CONTINUED)
+"""Changes, the one first that says most."""
+MUTED, ACKNOWLEDGED = "muted", "acknowledged"
+
+
+@dataclass(frozen=True)
+class Announced:
+    """The alerts of a run, and the events that they leave."""
+
+    events: tuple[Event, ...]
+    alerts: tuple[Alert, ...]
+    unsent: str | None
+    """What is not sent, in one line; None: nothing."""
+
+
+def announced(pending: Sequence[Event], rule: AlertRule, now: datetime) -> Announced:
+    """Choose the alerts of events with pending changes."""
+    cool = {event.number for event in pending if _cools(event, rule, now)}
+    chosen = [
+        (event, change)
+        for event in pending
+        if (change := chosen_change(event, rule)) is not None
+        and (event.number not in cool or change is EventChange.CLOSED)
+    ]
+    chosen.sort(key=lambda pair: (ORDER.index(pair[1]), -pair[0].cluster.area_px))
+    sent = chosen[:MOST_ALERTS]
+    alerts = tuple(alert_of(event, change, now) for event, change in sent)
+    about = {event.number for event, _ in sent}
+    events = tuple(
+        replace(
+            event,
+            pending=_kept(event, cooling=event.number in cool),
+            alerted=stamp(now) if event.number in about else event.alerted,
+        )
+        for event in pending
+    )
+    more = len(chosen) - len(sent)
+    unsent = (
+        f"{more} more events changed than the {MOST_ALERTS} that got an alert" if more else None
+    )
+    return Announced(events, alerts, unsent)
+
+
+def chosen_change(event: Event, rule: AlertRule) -> EventChange | None:
+    """Return the pending change of an event that is sent; None: none."""
+    if event.answer == REJECTED or (event.answer == MUTED and event.open):
+        return None
+    wanted = [change for change in ORDER if change in event.pending and change in rule.on]
+    if not event.open:
+        return EventChange.CLOSED if EventChange.CLOSED in wanted and _ends(event, rule) else None
+    if event.answer == ACKNOWLEDGED:
+        wanted = [change for change in wanted if change is not EventChange.CONTINUED]
+    return next(iter(wanted), None)
+
+
+def _ends(event: Event, rule: AlertRule) -> bool:
+    """Whether somebody may wait for the end of an event: an alert was sent, or only ends are."""
+    only_ends = set(rule.on) == {EventChange.CLOSED}
+    return event.alerted is not None or (
+        only_ends and event.confirmed is not None and EventChange.OPENED not in event.pending
+    )
+
+
+def _cools(event: Event, rule: AlertRule, now: datetime) -> bool:
+    """Whether the last alert about an event is too recent for another one."""
+    if event.alerted is None or rule.cool_down_days == 0:
+        return False
+    pause = timedelta(days=rule.cool_down_days)
+    return not is_over(stamp(datetime.fromisoformat(event.alerted) + pause), now, pause)
+
+
+def _kept(event: Event, *, cooling: bool) -> tuple[EventChange, ...]:
+    """Return the changes that wait for the end of a pause; that an event continues does not."""
+    if not (cooling and event.open):
+        return ()
+    return tuple(change for change in event.pending if change is not EventChange.CONTINUED)

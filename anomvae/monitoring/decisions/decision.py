@@ -1,0 +1,82 @@
+"""The decision about a scored scene: its outcome, drift, and what becomes of the site's events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..config import SiteConfig
+from .candidates import find_candidates
+from .event import Event
+from .events import AddedPass
+from .evidence import SceneEvidence
+from .outcomes import Assessment, Outcome, assess
+from .passes import ScenePass, with_pass
+from .persistence import StagedMap, stage
+
+if TYPE_CHECKING:
+    from ...mapping import MapResult
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded of a site."""
+
+    passes: Sequence[ScenePass]
+    """Its comparable scenes, in the order of acquisition."""
+    events: Sequence[Event]
+    """Its events that are open, or rejected."""
+    next_event: int
+    """Number of the next new event."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """All that is recorded about a scene beside its score; its context discards an unused map."""
+
+    assessment: Assessment
+    passes: Sequence[ScenePass]
+    """The comparable scenes of the site with this one, in the order of acquisition."""
+    drift: str | None = None
+    """From the training reference, JSON; None: not measured."""
+    events: tuple[Event, ...] = ()
+    """Events that change, as they are from now on."""
+    staged: StagedMap | None = None
+    """The map to publish once all is recorded; None: it stays as it is."""
+
+    def __enter__(self) -> Decision:
+        """Return the decision."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Discard the map unless it was published."""
+        if self.staged is not None:
+            self.staged.discard()
+
+
+def decide(site: SiteConfig, scene: ScenePass, result: MapResult, recorded: Recorded) -> Decision:
+    """Decide about a scored scene of a site, given what is recorded; raises what `stage` does."""
+    assessment = assess(site, result, partial(find_candidates, site, result.files))
+    if assessment.outcome is not Outcome.NOT_COMPARABLE:
+        passes = with_pass(recorded.passes, scene)
+        staged = stage(site, recorded.passes, scene, next_number=recorded.next_event)
+    else:
+        passes = [each for each in recorded.passes if each.source != scene.source]
+        if len(passes) == len(recorded.passes):
+            return Decision(assessment, passes)
+        staged = stage(site, passes, next_number=recorded.next_event)  # it counted before
+    try:
+        added = AddedPass(
+            site=site.name,
+            scene=scene,
+            newest=passes[-1:] == [scene],
+            rule=site.alert,
+            evidence=SceneEvidence(scene, result, assessment),
+        )
+        events = added.events(recorded.events, staged.clusters, staged.merged)
+    except BaseException:
+        staged.discard()
+        raise
+    return Decision(assessment, passes, events=events, staged=staged)
