@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from support.events import event
 from support.rasters import run
 from support.watching import START, rows
 
@@ -11,10 +12,6 @@ from anomvae.monitoring.answers import Answer, Remark, give_answer, given_answer
 from anomvae.monitoring.database import transaction
 from anomvae.monitoring.state import opened_state
 
-EVENT = (
-    "INSERT INTO events (site, number, status, first, last, agreed, passes, area_px, facts) "
-    "VALUES (?, ?, ?, '2025-06-01', '2025-06-09', 2, 3, 9, '{}')"
-)
 WATCH = '[[site]]\nname = "harbour"\nmodel = "m"\nout = "maps"\n[site.folder]\npath = "in"\n'
 
 
@@ -24,12 +21,8 @@ def folder(tmp_path):
     (tmp_path / "watch.toml").write_text(WATCH)
     (tmp_path / "state").mkdir()
     with opened_state(tmp_path / "state") as state:
-        for site, number, status in (
-            ("harbour", 1, "confirmed"),
-            ("harbour", 12, "provisional"),
-            ("old-harbour", 1, "closed"),
-        ):
-            state.database.execute(EVENT, (site, number, status))
+        known = [event(1), event(12, "provisional"), event(1, "closed", site="old-harbour")]
+        state.announce(known, (), ())
     return tmp_path
 
 

@@ -59,8 +59,9 @@ def damage(folder, day):
     path.write_bytes(content[: len(content) // 2])
 
 
-def run(folder, scoring=scoring_of, clock=None, **site):
-    return run_watch(watch(folder, site=SERIES | site), clock or Clock(), scoring)
+def run(folder, scoring=scoring_of, clock=None, backfill=False, **site):
+    config = watch(folder, site=SERIES | site)
+    return run_watch(config, clock or Clock(), scoring, backfill=backfill)
 
 
 def map_of(folder, day):
@@ -172,11 +173,13 @@ def test_dates_that_do_not_fit_the_model_are_one_line_and_take_no_try(
     assert words in line
 
 
-def test_another_number_of_dates_scores_again(folder, rasters):
+def test_a_backfill_with_another_number_of_dates_scores_again(folder, rasters):
     arrive(folder, rasters, *DAYS[:3])
     run(folder, Stub(flagged=5))
 
-    assert [run(folder, Stub(flagged=5), dates=dates).done for dates in (3, 2, 2)] == [0, 2, 0]
+    again = [run(folder, Stub(flagged=5), backfill=True, dates=dates) for dates in (3, 2, 2)]
+
+    assert [done.done for done in again] == [0, 2, 0]
 
 
 def test_a_scene_is_requeued_if_a_file_before_it_changes_meanwhile(folder, rasters):
