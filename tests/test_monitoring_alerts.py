@@ -28,7 +28,7 @@ from support.watching import (
     watch,
 )
 
-from anomvae.monitoring.alerts import alert_of, feature_collection, plain_text, title_of
+from anomvae.monitoring.alerts import alert_of, feature_collection, plain_text
 from anomvae.monitoring.channels import DeliveryFailed, Mail, StdoutChannel, Webhook, email_message
 from anomvae.monitoring.decisions.event import EventChange
 from anomvae.monitoring.outbox import Outbox
@@ -330,9 +330,10 @@ def watched(folder, server):
 
 
 def test_an_unusual_scene_is_sent_once_to_every_channel_and_any_other_never(tmp_path, server):
+    stream, config = io.StringIO(), watched(tmp_path, server)
+    run_watch(config, Clock())
     drop(tmp_path, "a.tif", 50)
     drop(tmp_path, "b.tif", 5)
-    stream, config = io.StringIO(), watched(tmp_path, server)
 
     passes = [run_watch(config, Clock(), stream=stream) for _ in range(3)]
 

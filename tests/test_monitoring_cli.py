@@ -24,6 +24,7 @@ path = "in"
 stable_seconds = 0
 [site.alert]
 min_area_px = 4
+confirm = "1 of 1"
 """
 
 
@@ -53,25 +54,30 @@ def monitor(folder, command="run", *options):
 def test_a_new_scene_is_scored_gives_an_alert_and_is_then_known(folder):
     first, second = monitor(folder), monitor(folder)
 
-    (line,) = first.out.splitlines()
-    alert = json.loads(line)
+    alert, *_ = map(json.loads, first.out.splitlines())
     assert (first.code, first.err, second.code, second.out, second.err) == (0, "", 0, "", "")
     assert alert["site"] == "harbour"
     assert alert["flagged"] >= 4
     assert (folder / "maps").joinpath(*alert["map"].split("/")[-2:]).exists()
 
 
-def test_an_alert_lists_the_objects_of_the_objects_file(folder):
-    alert = json.loads(monitor(folder).out)
+def test_an_alert_describes_an_object_of_the_objects_file(folder):
+    alerts = [json.loads(line) for line in monitor(folder).out.splitlines()]
 
-    path = next((folder / "maps").rglob("*.objects.geojson"))
-    objects = read_objects(path)
-    areas = {each.area_px for each in objects.items}
-    outlines = [each["geometry"]["coordinates"] for each in alert["strongest_objects"]]
-    assert (objects.provenance.min_area, min(areas) >= 4) == (4, True)
+    objects = read_objects(next((folder / "maps").rglob("*.objects.geojson")))
     (row,) = json.loads(monitor(folder, "history", "--json").out)
-    assert alert["objects"] == len(objects.items) == row["objects"]
-    assert all(14 < lon < 16 for outline in outlines for ring in outline[0] for lon, _ in ring)
+    assert {each["objects"] for each in alerts} == {len(objects.items), row["objects"]}
+    assert len(alerts) == len(objects.items)
+    margins = {each.margin: each for each in objects.items}
+    for alert in alerts:
+        same = margins[alert["margin"]]
+        assert (alert["area_px"], alert["p"]) == (same.area_px, same.p)
+        assert alert["area_m2"] == pytest.approx(same.area_m2, rel=1e-6)
+        assert [band["band"] for band in alert["bands"]] == [
+            band.band for band in same.explanation.leading
+        ]
+        outline = alert["geometry"]["coordinates"][0][0]
+        assert all(14 < longitude < 16 for longitude, _ in outline)
 
 
 def test_status_and_history_report_scenes_and_runs(folder):
@@ -192,7 +198,7 @@ def test_every_event_is_logged_as_json_with_the_run(folder):
 
     lines = [json.loads(line) for line in (folder / "watch.jsonl").read_text().splitlines()]
     assert len({line["run"] for line in lines}) == 2
-    assert {"run began", "scene done", "failed", "alert sent", "run ended"} == {
+    assert {"run began", "scene done", "failed", "note", "alert sent", "run ended"} == {
         line["event"] for line in lines
     }
     assert lines[-1] | {"code": 0, "known": 2} == lines[-1]

@@ -1,9 +1,9 @@
 """Which changes of events are alerts: no more than one per event and run.
 
-An alert tells how an event stands once a run has scored what is due at its site: the newest of its
-changes that the site's rule chooses.  So a run over an archive, or a backfill, sends an alert of
-each event that is open at its end, and none of one that opened and closed meanwhile.  Of very many
-events the strongest alone are sent.
+An alert reports how an event stands once a run has scored what is due at its site, by the change
+that says most of those that the site's rule chooses.  A run that catches up with an archive, or a
+backfill, sends none of events that opened and closed meanwhile.  Of very many events the largest
+alone are sent.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ class Announced:
     """What is not sent, in one line; None: nothing."""
 
 
-def announced(pending: Sequence[Event], rule: AlertRule, now: datetime) -> Announced:
+def announced(
+    pending: Sequence[Event], rule: AlertRule, now: datetime, *, catching_up: bool = False
+) -> Announced:
     """Choose the alerts of events with pending changes."""
     cool = {event.number for event in pending if _cools(event, rule, now)}
     chosen = [
         (event, change)
         for event in pending
-        if (change := chosen_change(event, rule)) is not None
+        if (change := chosen_change(event, rule, catching_up=catching_up)) is not None
         and (event.number not in cool or change is EventChange.CLOSED)
     ]
     chosen.sort(key=lambda pair: (ORDER.index(pair[1]), -pair[0].cluster.area_px))
@@ -64,24 +66,32 @@ def announced(pending: Sequence[Event], rule: AlertRule, now: datetime) -> Annou
     return Announced(events, alerts, unsent)
 
 
-def chosen_change(event: Event, rule: AlertRule) -> EventChange | None:
+def chosen_change(
+    event: Event, rule: AlertRule, *, catching_up: bool = False
+) -> EventChange | None:
     """Return the pending change of an event that is sent; None: none."""
     if event.answer == REJECTED or (event.answer == MUTED and event.open):
         return None
     wanted = [change for change in ORDER if change in event.pending and change in rule.on]
-    if not event.open:
-        return EventChange.CLOSED if EventChange.CLOSED in wanted and _ends(event, rule) else None
     if event.answer == ACKNOWLEDGED:
         wanted = [change for change in wanted if change is not EventChange.CONTINUED]
+    if not event.open and not _ends(event, rule, wanted, catching_up=catching_up):
+        return None
     return next(iter(wanted), None)
 
 
-def _ends(event: Event, rule: AlertRule) -> bool:
-    """Whether somebody may wait for the end of an event: an alert was sent, or only ends are."""
-    only_ends = set(rule.on) == {EventChange.CLOSED}
-    return event.alerted is not None or (
-        only_ends and event.confirmed is not None and EventChange.OPENED not in event.pending
-    )
+def _ends(
+    event: Event, rule: AlertRule, wanted: Sequence[EventChange], *, catching_up: bool
+) -> bool:
+    """Whether somebody is to hear of an event that is closed."""
+    if event.alerted is not None:
+        return True
+    lived = EventChange.OPENED in event.pending  # its whole life is news
+    if catching_up and lived:
+        return False
+    if set(rule.on) == {EventChange.CLOSED}:
+        return event.confirmed is not None
+    return not {EventChange.OPENED, EventChange.CONFIRMED}.isdisjoint(wanted)
 
 
 def _cools(event: Event, rule: AlertRule, now: datetime) -> bool:

@@ -105,6 +105,7 @@ MIGRATIONS = (
         since    TEXT NOT NULL,     -- UTC
         model    TEXT NOT NULL,     -- digest, as in scenes
         settings TEXT NOT NULL,
+        caught_up TEXT,             -- when no scene was due any more, UTC; NULL: not yet
         PRIMARY KEY (site, since, model, settings)
     ) STRICT;
     CREATE TABLE notices (          -- what the last run found out about sites, replaced by each run

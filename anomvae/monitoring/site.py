@@ -83,12 +83,14 @@ class SitePass:
 
     def run(self, scoring: Callable[[SiteConfig], Scoring]) -> None:
         """Score the due scenes, and make alerts; an error of the site ends this pass alone."""
+        late = self.backfill or not self.state.caught_up(self.site.name)
         try:
             self._score_all(scoring)
+            self.state.catch_up(self.site.name, self.now())
         except Exception as error:
             ours = as_error(error, f"site {self.site.name}")
             self._add_problem(Problem(self.site.name, None, ours))
-        self._announce()
+        self._announce(catching_up=late)
 
     def _score_all(self, scoring: Callable[[SiteConfig], Scoring]) -> None:
         due = self._due()
@@ -169,12 +171,12 @@ class SitePass:
         for text in notes:
             self._note(text)
 
-    def _announce(self) -> None:
+    def _announce(self, *, catching_up: bool) -> None:
         """Make the alerts of what this pass, and earlier ones that died, changed about events."""
         pending = self.state.pending_events(self.site.name)
         if not pending:
             return
-        made = announced(pending, self.site.alert, self.now())
+        made = announced(pending, self.site.alert, self.now(), catching_up=catching_up)
         self.alerts += self.state.announce(made.events, made.alerts, self.channels)
         if made.unsent:
             self._note(made.unsent)

@@ -61,6 +61,18 @@ class State:
                 (site, stamp(now), model, settings),
             )
 
+    def caught_up(self, site: str) -> bool:
+        """Return whether a run has ever scored all scenes of a site that were due."""
+        query = "SELECT 1 FROM services WHERE site = ? AND caught_up IS NOT NULL LIMIT 1"
+        return self.database.execute(query, (site,)).fetchone() is not None
+
+    def catch_up(self, site: str, now: datetime) -> None:
+        """Record that no scene of a site is due any more."""
+        self.database.execute(
+            "UPDATE services SET caught_up = ? WHERE site = ? AND caught_up IS NULL",
+            (stamp(now), site),
+        )
+
     def passes(self, site: str) -> list[ScenePass]:
         """Return the comparable scenes of a site, in the order of acquisition."""
         return recorded_passes(self.database, site)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from anomvae.monitoring.decisions.event import Band, Cluster, Event, EventStatus, Evidence
 from anomvae.monitoring.decisions.passes import ScenePass
+from anomvae.monitoring.records import Key
 
 OUTLINE = {
     "type": "Polygon",
@@ -34,9 +35,8 @@ def event(number=1, status="confirmed", site="harbour", **fields):
     return Event(**{"site": site, "status": EventStatus(status)} | usual | fields)
 
 
-def scene_pass(day, source=None, **fields):
+def scene_pass(day, source=None, model="m"):
     """Make a pass of a day of June 2025."""
     source = source or f"site_2025-06-{day:02}.tif"
-    usual = {"source": source, "scene": f"{source}@1", "digest": "d", "map": Path(source)}
-    usual |= {"day": date(2025, 6, day), "arrived": "2025-06-30T00:00", "number": day}
-    return ScenePass(**usual | fields)
+    key = Key("harbour", f"{source}@1", model, "s")
+    return ScenePass(key, source, date(2025, 6, day), "2025-06-30T00:00", Path(source))
