@@ -198,7 +198,7 @@ def test_every_event_is_logged_as_json_with_the_run(folder):
 
     lines = [json.loads(line) for line in (folder / "watch.jsonl").read_text().splitlines()]
     assert len({line["run"] for line in lines}) == 2
-    assert {"run began", "scene done", "failed", "note", "alert sent", "run ended"} == {
+    assert {"run began", "scene done", "failed", "alert sent", "run ended"} == {
         line["event"] for line in lines
     }
     assert lines[-1] | {"code": 0, "known": 2} == lines[-1]
