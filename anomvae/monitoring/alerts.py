@@ -26,8 +26,8 @@ def alert_of(event: Event, change: EventChange, now: datetime) -> Alert:
 def key_of(event: Event, change: EventChange) -> str:
     """Return what identifies an alert: 16 hexadecimal digits of site, event and change.
 
-    It is the same with any model and settings.  The scene that opened the event separates it from those
-    of a state that was begun anew; each day on which an event continues is a change of its own.
+    It is the same with any model and settings.  The scene that opened the event separates it from
+    those of a state that was begun anew; each day on which an event continues is a change.
     """
     parts = [event.site, event.number, event.origin, change]
     if change is EventChange.CONTINUED:
