@@ -29,8 +29,8 @@ from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
 from .georeference import Georeference
 from .readback import require_kept
 
-BLOCK = 512
-"""Side of the blocks of the file, pixels."""
+BLOCK, SMALLEST_BLOCK = 512, 128
+"""Side of the blocks of the file, pixels; that of a small raster is the least that holds it."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,11 @@ class MapWriter:
         with self._reporting():
             self._dataset.update_tags(**tags)
 
+    @property
+    def _block(self) -> int:
+        side = max(self._georeference.grid.shape)
+        return min(BLOCK, max(SMALLEST_BLOCK, -(-side // 16) * 16))  # a TIFF has multiples of 16
+
     def _create(self, **options: str) -> DatasetWriter:
         return rasterio.open(
             self._plain,
@@ -178,8 +183,8 @@ class MapWriter:
             count=len(self._layout.descriptions),
             nodata=self._layout.nodata,
             tiled=True,
-            blockxsize=BLOCK,
-            blockysize=BLOCK,
+            blockxsize=self._block,
+            blockysize=self._block,
             interleave="band",  # GDAL computes overviews band by band
             BIGTIFF="IF_SAFER",
             **{"SPARSE_OK": "FALSE"} | options,
@@ -217,7 +222,7 @@ class MapWriter:
                 str(self._plain),
                 str(self._path),
                 driver="COG",
-                BLOCKSIZE=str(BLOCK),
+                BLOCKSIZE=str(self._block),
                 PREDICTOR="YES" if self._layout.predictor else "NO",
                 OVERVIEW_RESAMPLING=self._layout.overviews.upper(),
                 BIGTIFF="IF_SAFER",
