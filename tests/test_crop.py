@@ -14,7 +14,7 @@ def test_a_crop_shows_a_place_of_a_scene_and_what_is_around_it(tmp_path):
     result = detect_scene(path, tmp_path, config)
     place = slice(40, 46), slice(50, 56)
 
-    png = crop(Scene.of(path), result, place, "harbour-3")
+    png = crop(Scene.of(path), result.files, place, "harbour-3")
     (tmp_path / "crop.png").write_bytes(png)
 
     assert imread(tmp_path / "crop.png").shape[1] == 1300

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..pixels.tiling import Tile, Window, shape_of, whole
 from ..raster import Scene, open_raster
 from ..raster.maps import open_map
+from .deliverables import Deliverables
 from .quicklook import QuickLook, QuickLookSpec, drawn
-from .result import MapResult
+from .result import read_summary
 
 MARGIN = 16
 """Pixels around a place at least; a large one has half of its side around it."""
@@ -28,23 +29,26 @@ def around(place: Window, shape: tuple[int, int]) -> Window:
     return rows, cols
 
 
-def crop(scene: Scene, result: MapResult, place: Window, title: str) -> bytes | None:
+def crop(scene: Scene, files: Deliverables, place: Window, title: str) -> bytes | None:
     """Draw a place of a scored scene and what is around it, as a PNG like the quick look.
 
     Returns
     -------
     bytes or None
-        None, after a warning, where it cannot be drawn.
+        None where the results have no summary, or, after a warning, it cannot be drawn.
 
     Raises
     ------
     RasterError
         If the scene or its maps cannot be read any more.
     """
+    summary = read_summary(files)
+    if summary is None:
+        return None
     with (
         scene.open() as opened,
-        open_map(result.files.scores, scene.access) as scores,
-        open_raster(result.files.flags, access=scene.access) as flags,
+        open_map(files.scores, scene.access) as scores,
+        open_raster(files.flags, access=scene.access) as flags,
     ):
         window = around(place, opened.grid.shape)
         shape = shape_of(window)
@@ -54,4 +58,4 @@ def crop(scene: Scene, result: MapResult, place: Window, title: str) -> bytes | 
         picture.add_preview(part, spec.preview(Tile(part, part), opened.read(window)))
         flagged = flags.read_first(window) == 1
         picture.add_scores(part, scores.dataset.read_first(window), flagged)
-        return drawn(title, picture, result.threshold)
+        return drawn(title, picture, summary.threshold)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ..documents import DocumentError, read_json, to_json
@@ -13,6 +15,8 @@ from .decisions.event import Event, EventChange
 from .records import Alert
 from .state import stamp
 
+LARGEST_PICTURE = 4_000_000
+"""Bytes of a picture that a message carries."""
 VERSION = 2
 """Of the body: version 1 was about a scene, and had no ``version``."""
 
@@ -98,6 +102,14 @@ def plain_text(alert: Alert) -> str:
         _scene_lines(body) if "event" not in body else [*_event_lines(body), *_scene_lines(body)]
     )
     return "\n".join([f"{title_of(alert)}.", "", *about, f"Key: {alert.key}", ""])
+
+
+def picture_of(alert: Alert) -> Path | None:
+    """Return the picture of an alert; None where it has none, is gone, or is too large to send."""
+    path = body_of(alert).get("quicklook")
+    if not isinstance(path, str) or not os.path.isfile(path):
+        return None
+    return Path(path) if os.path.getsize(path) <= LARGEST_PICTURE else None
 
 
 def _extent(body: dict[str, Any]) -> str:

@@ -8,12 +8,13 @@ alone are sent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from .alerts import alert_of
-from .decisions.event import Event, EventChange
+from .decisions.event import Event, EventChange, Evidence
 from .decisions.events import REJECTED
 from .records import Alert
 from .rule_tables import AlertRule
@@ -37,9 +38,14 @@ class Announced:
 
 
 def announced(
-    pending: Sequence[Event], rule: AlertRule, now: datetime, *, catching_up: bool = False
+    pending: Sequence[Event],
+    rule: AlertRule,
+    now: datetime,
+    *,
+    catching_up: bool = False,
+    pictured: Callable[[Event], Evidence] = attrgetter("evidence"),
 ) -> Announced:
-    """Choose the alerts of events with pending changes."""
+    """Choose the alerts of events with pending changes; ``pictured`` draws those that are sent."""
     cool = {event.number for event in pending if _cools(event, rule, now)}
     chosen = [
         (event, change)
@@ -49,7 +55,9 @@ def announced(
     ]
     chosen.sort(key=lambda pair: (ORDER.index(pair[1]), -pair[0].cluster.area_px))
     sent = chosen[:MOST_ALERTS]
-    alerts = tuple(alert_of(event, change, now) for event, change in sent)
+    alerts = tuple(
+        alert_of(replace(event, evidence=pictured(event)), change, now) for event, change in sent
+    )
     about = {event.number for event, _ in sent}
     events = tuple(
         replace(

@@ -23,7 +23,7 @@ from ..calls import within
 from ..documents import DocumentError
 from ..errors import AnomvaeError
 from ..files import write_atomically
-from .alerts import body_of, feature_collection, plain_text, title_of
+from .alerts import body_of, feature_collection, picture_of, plain_text, title_of
 from .checks import require_safe
 from .receivers import MailConfig, WebhookConfig
 from .records import Alert
@@ -172,6 +172,9 @@ def email_message(alert: Alert, config: MailConfig) -> EmailMessage:
     message.set_content(plain_text(alert))
     text = json.dumps(body_of(alert), indent=2)
     message.add_attachment(text.encode(), "application", "json", filename=f"{alert.key}.json")
+    if (picture := picture_of(alert)) is not None:
+        png = picture.read_bytes()
+        message.add_attachment(png, "image", "png", filename=picture.name)
     return message
 
 

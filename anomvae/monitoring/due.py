@@ -51,6 +51,8 @@ class Agenda:
     """Scenes not due."""
     errors: list[AnomvaeError] = field(default_factory=list)
     """Why parts of the source could not be listed."""
+    offered: dict[str, FoundScene] = field(default_factory=dict)
+    """All scenes by their names."""
     date_history: DateHistory | None = None
     """Scenes in the order of their dates, for a model that compares dates."""
 
@@ -93,7 +95,9 @@ class Scheduler:
 
     def _offered(self, agenda: Agenda, now: datetime) -> list[FoundScene]:
         """List the scenes of the source, each once; note what cannot be listed."""
-        return list(self._each_once(self._listed(agenda, now)))
+        scenes = list(self._each_once(self._listed(agenda, now)))
+        agenda.offered = {scene.source: scene for scene in scenes if scene.fault is None}
+        return scenes
 
     def _listed(self, agenda: Agenda, now: datetime) -> Sequence[FoundScene]:
         site = self.site

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from ..calls import within
-from .alerts import plain_text, title_of
+from .alerts import picture_of, plain_text, title_of
 from .channels import Environment, secret_of
 from .receivers import AppriseConfig
 from .records import Alert
@@ -41,7 +41,13 @@ class Messenger:
         try:
             with _quiet():
                 services = self._services(addresses)
-                work = partial(services.notify, title=title_of(alert), body=plain_text(alert))
+                picture = picture_of(alert)
+                work = partial(
+                    services.notify,
+                    title=title_of(alert),
+                    body=plain_text(alert),
+                    attach=None if picture is None else [str(picture)],
+                )
                 taken = within(self.config.timeout, work)
         except DeliveryFailed:
             raise

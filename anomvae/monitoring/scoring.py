@@ -32,25 +32,28 @@ def scoring_of(site: SiteConfig) -> Scoring:
     detector = Detector.load(site.model, threshold=site.threshold, device=site.device)
     _require_dates(site, compared=detector.compares_dates)
     # The folder is the scene's own: what lies there is an earlier try.
-    access = access_of(site)
     options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        scene = scene_of(
-            found,
-            site.mask,
-            site.nodata,
-            access,
-            mask_dilate=site.mask_dilate,
-            resolution=site.resolution,
-            radiometry=site.radiometry,
-        )
-        (outcome,) = score_scenes(detector, [scene], folder, options)
+        (outcome,) = score_scenes(detector, [scene_at(site, found)], folder, options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
         return outcome.result
 
     return score
+
+
+def scene_at(site: SiteConfig, found: FoundScene) -> Scene:
+    """Return a scene as the settings of its site select its pixels."""
+    return scene_of(
+        found,
+        site.mask,
+        site.nodata,
+        access_of(site),
+        mask_dilate=site.mask_dilate,
+        resolution=site.resolution,
+        radiometry=site.radiometry,
+    )
 
 
 def _require_dates(site: SiteConfig, *, compared: bool) -> None:

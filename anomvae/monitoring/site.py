@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from .date_history import DateHistory
 from .decisions.decision import Decision, Recorded, decide
 from .decisions.passes import ScenePass
 from .due import DueScene, Scheduler
+from .pictures import EventPictures
 from .problem import MISFITS, Problem, as_error
 from .records import Key, SceneResult
 from .scoring import Scoring
@@ -80,6 +81,8 @@ class SitePass:
     """Scenes in the order of their dates, for a model that compares dates."""
     passes: Sequence[ScenePass] = ()
     """Comparable scenes, in the order of acquisition."""
+    offered: Mapping[str, FoundScene] = field(default_factory=dict, repr=False)
+    """Scenes that the source offers, by their names."""
 
     def run(self, scoring: Callable[[SiteConfig], Scoring]) -> None:
         """Score the due scenes, and make alerts; an error of the site ends this pass alone."""
@@ -114,6 +117,7 @@ class SitePass:
             self._give_up(each)
         self.known += agenda.known
         self.date_history = agenda.date_history
+        self.offered = agenda.offered
         return agenda.due
 
     def _score(self, score: Scoring, due: DueScene) -> None:
@@ -176,7 +180,13 @@ class SitePass:
         pending = self.state.pending_events(self.site.name)
         if not pending:
             return
-        made = announced(pending, self.site.alert, self.now(), catching_up=catching_up)
+        made = announced(
+            pending,
+            self.site.alert,
+            self.now(),
+            catching_up=catching_up,
+            pictured=EventPictures(self.site, self.offered).with_picture,
+        )
         self.alerts += self.state.announce(made.events, made.alerts, self.channels)
         if made.unsent:
             self._note(made.unsent)

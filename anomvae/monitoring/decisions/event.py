@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -89,13 +89,21 @@ class Evidence:
     doubts: tuple[str, ...]
     """Reasons of the verdict."""
     score_max: float | None = None
-    """Of the strongest object; None, as the next three: no object meets the event."""
+    """Of the strongest object; None, as the next five: no object meets the event."""
     margin: float | None = None
     """Above the threshold."""
     p: float | None = None
     """P-value of its highest score."""
+    peak: tuple[int, int] | None = None
+    """Row and column of its highest score in the scene."""
+    object_px: int | None = None
+    """Its pixels."""
     bands: tuple[Band, ...] = ()
     """Bands that lead in it, the first one most."""
+
+    def with_quicklook(self, path: str) -> Evidence:
+        """Return it with another picture."""
+        return replace(self, quicklook=path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as tables of JSON."""
@@ -106,7 +114,8 @@ class Evidence:
         """Read what `to_dict` returns."""
         tuples = {name: tuple(fields[name]) for name in ("reasons", "doubts")}
         bands = tuple(Band(**band) for band in fields["bands"])
-        return cls(**{**fields, **tuples, "bands": bands})
+        peak = None if fields.get("peak") is None else tuple(fields["peak"])
+        return cls(**{**fields, **tuples, "bands": bands, "peak": peak})
 
 
 @dataclass(frozen=True)

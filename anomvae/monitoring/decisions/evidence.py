@@ -70,7 +70,14 @@ class SceneEvidence:
 def _of_object(item: AnomalyObject) -> dict[str, Any]:
     leading = () if item.explanation is None else item.explanation.leading
     bands = tuple(Band(*band) for band in leading)
-    return {"score_max": item.score_max, "margin": item.margin, "p": item.p, "bands": bands}
+    return {
+        "score_max": item.score_max,
+        "margin": item.margin,
+        "p": item.p,
+        "peak": item.peak,
+        "object_px": item.area_px,
+        "bands": bands,
+    }
 
 
 def _box(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
