@@ -7,6 +7,7 @@ addresses without log-in and query, however often they are encoded or wrapped.
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import PurePath
 from urllib.parse import parse_qs, unquote
@@ -18,6 +19,13 @@ CURL = re.compile(r"/vsicurl(?:_streaming)?(?=[/?])")
 HTTP = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 FILE_URI = re.compile(r"file:(?://(?:localhost)?)?(?=/)(?!//)", re.IGNORECASE)
 """Start of the URI of a file on this machine."""
+AUTHORITY = re.compile(
+    r"(https?)://([^/?#@]*@)?([^/?#:\[\]]+|\[[^\]]*\])(:\d*)?(?=[/?#]|$)", re.IGNORECASE
+)
+"""Scheme, log-in, host and port of an address."""
+DEFAULT_PORTS = {"http": {":", ":80"}, "https": {":", ":443"}}
+ENCODED_BYTE = re.compile(r"%[0-9A-Fa-f]{2}")
+UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
 ARCHIVE = re.compile(r"/vsi(zip|tar|gzip|7z|rar)/")
 SIGNATURE = re.compile(
     r"x-(amz|goog|oss|ms|cos)-.*|sig|\w*signature|expires|policy|key-pair-id|\w*accessk?e?y?id|"
@@ -68,6 +76,43 @@ def local_path(name: str) -> str:
     if found is None:
         return name
     return url2pathname(re.split(r"[?#]", name[found.end() :], maxsplit=1)[0])
+
+
+def existing_path(href: str) -> str:
+    """Return the path that the link of a document leads to; any other name stays.
+
+    A path in a document may be one, or a part of a URI, in which a space is ``%20`` (RFC 3986,
+    2005): what exists counts.
+    """
+    path = local_path(href)
+    if "%" not in path or not is_local(path) or os.path.exists(path):
+        return path
+    decoded = unquote(path)
+    return decoded if os.path.exists(decoded) else path
+
+
+def normalised(address: str) -> str:
+    """Return one spelling of an address by HTTP (RFC 3986, 6.2.2 and 6.2.3); other names stay.
+
+    Examples
+    --------
+    >>> normalised("HTTPS://EO.example:443/a%7eb/high tide.tif?sig=A")
+    'https://eo.example/a~b/high%20tide.tif?sig=A'
+    """
+    found = AUTHORITY.match(address)
+    if found is None:
+        return address
+    scheme, login, host, port = (part or "" for part in found.groups())
+    port = "" if port in DEFAULT_PORTS[scheme.lower()] else port
+    path, mark, query = address[found.end() :].partition("?")
+    path = ENCODED_BYTE.sub(_plain, path.partition("#")[0]).replace(" ", "%20")
+    return f"{scheme.lower()}://{login}{host.lower()}{port}{path or '/'}{mark}{query}"
+
+
+def _plain(match: re.Match[str]) -> str:
+    """Return a character that needs no encoding as it is."""
+    letter = unquote(match[0])
+    return letter if UNRESERVED.fullmatch(letter) else match[0].upper()
 
 
 def file_name(name: str) -> str:

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import tomllib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -168,6 +169,8 @@ def text_of(content: str | bytes, most: int = MAX_BYTES, errors: str = "strict")
     """
     if len(content) > most:
         raise DocumentError(f"it has {len(content)} bytes, at most {most} are read")
+    if isinstance(content, bytes) and content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise DocumentError("it is encoded in UTF-16, not in UTF-8")
     try:
         return content if isinstance(content, str) else content.decode("utf-8-sig", errors)
     except UnicodeDecodeError as error:

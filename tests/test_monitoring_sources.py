@@ -176,7 +176,8 @@ def test_addresses_come_once_in_their_order_and_without_their_signature(tmp_path
     (tmp_path / "list.txt").write_text("# scenes\nhttps://eo.example/b.tif\n\n")
     signed = "https://eo.example/a.tif?X-Amz-Signature=secret&X-Amz-Expires=60"
 
-    first, second = listed_urls(UrlsConfig(urls=(signed, signed), file=str(tmp_path / "list.txt")))
+    config = UrlsConfig(urls=(signed, signed), file=str(tmp_path / "list.txt"))
+    first, second = listed_urls(config).each_once.scenes
 
     assert first.identity == first.source == "https://eo.example/a.tif"
     assert second.identity == "https://eo.example/b.tif"

@@ -7,26 +7,27 @@ with a fault, and stops no other (`items` reads them).
 
 from __future__ import annotations
 
-import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ..addresses import displayed, local_path
+from ..addresses import displayed, existing_path
 from ..documents import DocumentError, checked
 from ..errors import AnomvaeError, FileError, hint
 from ..names import one_line
 from .items import CatalogueItem, Entry, faulty, item_of
+from .notices import SourceNotice, Report, counted
 from .source_tables import StacConfig
 from .sources import FoundScene, Listing
 
 if TYPE_CHECKING:
     from .stac_io import BoundedIO
 
-log = logging.getLogger(__name__)
+LACKING = ("item lacks an asset and is dropped", "items lack an asset and are dropped")
 
 
 def catalogued(config: StacConfig, now: datetime) -> Listing:
@@ -41,7 +42,7 @@ def catalogued(config: StacConfig, now: datetime) -> Listing:
             f"{config.url} is a STAC catalogue; it is read by pystac-client, which is missing. "
             f'Run: pip install "anomvae[stac]".'
         ) from error
-    config = config.model_copy(update={"url": local_path(config.url)})
+    config = config.model_copy(update={"url": existing_path(config.url)})
     io = BoundedIO(config)
     found = _Found(config, None if config.days is None else now - timedelta(days=config.days))
     try:
@@ -64,10 +65,15 @@ class _Found:
     items: list[CatalogueItem] = field(default_factory=list)
     faults: list[FoundScene] = field(default_factory=list)
     errors: list[AnomvaeError] = field(default_factory=list)
+    entries: int = 0
+    """Items and errors so far."""
+    unwanted: Counter[str] = field(default_factory=Counter)
+    """Items by the key of the filter that they do not pass."""
 
     def add_all(self, entries: Iterable[Entry | AnomvaeError]) -> None:
         """Add entries of a catalogue until their number is reached."""
         for entry in islice(entries, self.config.limit):
+            self.entries += 1
             if isinstance(entry, AnomvaeError):
                 self.errors.append(entry)
             else:
@@ -76,11 +82,15 @@ class _Found:
     def _add(self, entry: Entry) -> None:
         wanted, collection = self.config.collection, entry.collection
         if wanted is not None and collection is not None and collection != wanted:
-            return  # whatever is wrong with it
+            self.unwanted["collection"] += 1  # whatever is wrong with it
+            return
         try:
             item = item_of(entry, self.config)
-            if _is_wanted(item, self.config, self.since):
+            filtered = _filtered(item, self.config, self.since)
+            if filtered is None:
                 self.items.append(item)
+            else:
+                self.unwanted[filtered] += 1
         except Exception as error:
             self.faults.append(faulty(entry, error))
 
@@ -90,12 +100,25 @@ class _Found:
         complete = [item for item in self.items if item.lacks is None]
         if self.items and not complete:
             self.errors.append(_lacking(self.config.url, self.items))
-        elif len(complete) < len(self.items):
-            log.warning("%d items lack an asset and are dropped", len(self.items) - len(complete))
         scenes = [item.scene for item in complete] + self.faults
         if self.errors and not scenes:
             raise self.errors[0]
-        return Listing(scenes, self.errors)
+        return Listing(scenes, self.errors, list(self._notices(scenes)))
+
+    def _notices(self, scenes: list[FoundScene]) -> Iterator[SourceNotice]:
+        if lacking := [f"{item.name} ({item.lacks})" for item in self.items if item.lacks]:
+            yield SourceNotice(counted(lacking, *LACKING), Report.IF_NEW)
+        if self.entries == self.config.limit:
+            yield SourceNotice(
+                f"limit = {self.config.limit} items is reached, others may be left out",
+                Report.IF_NEW,
+            )
+        if self.unwanted or not scenes:
+            total = self.entries - len(self.errors)
+            by_key = ", ".join(f"{count} by {key}" for key, count in self.unwanted.items())
+            dropped = f", filters drop {self.unwanted.total()} ({by_key})" if by_key else ""
+            report = Report.NEVER if scenes else Report.AT_FIRST
+            yield SourceNotice(f"{total} items are listed{dropped}", report)
 
 
 def _unread(url: str, error: Exception) -> FileError:
@@ -174,18 +197,20 @@ def _links(document: dict[str, Any], href: str) -> list[tuple[str, str]]:
     from pystac.utils import make_absolute_href
 
     links = [link for link in document.get("links", []) if link.get("rel") in {"child", "item"}]
-    return [(link["rel"], local_path(make_absolute_href(link["href"], href))) for link in links]
+    return [(link["rel"], existing_path(make_absolute_href(link["href"], href))) for link in links]
 
 
-def _is_wanted(item: CatalogueItem, config: StacConfig, since: datetime | None) -> bool:
-    return (
-        (config.collection is None or item.collection == config.collection)
-        and (config.bbox is None or _overlap(config.bbox, item.box))
-        and (since is None or (item.time is not None and item.time >= since))
-        and (
-            config.max_cloud is None or (item.cloud is not None and item.cloud <= config.max_cloud)
-        )
-    )
+def _filtered(item: CatalogueItem, config: StacConfig, since: datetime | None) -> str | None:
+    """Return the key of the filter that an item does not pass; None: it is wanted."""
+    if config.collection is not None and item.collection != config.collection:
+        return "collection"
+    if config.bbox is not None and not _overlap(config.bbox, item.box):
+        return "bbox"
+    if since is not None and (item.time is None or item.time < since):
+        return "days"
+    if config.max_cloud is not None and (item.cloud is None or item.cloud > config.max_cloud):
+        return "max_cloud"
+    return None
 
 
 def _overlap(one: Iterable[float], other: tuple[float, ...] | None) -> bool:

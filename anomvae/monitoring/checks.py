@@ -15,6 +15,8 @@ from ..names import printable
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 """Names of this machine."""
 NAME = re.compile(r"[\w.-]+")
+STEM = "{stem}"
+"""What stands for the stem of a scene's name in the pattern of its masks."""
 
 
 def _completed(text: str, info: ValidationInfo) -> str:
@@ -34,6 +36,30 @@ def _completed_mask(text: str, info: ValidationInfo) -> str:
     from ..raster.mask_choice import with_paths
 
     return with_paths(text, lambda path: _completed(path, info))
+
+
+def _named_masks(text: str) -> str:
+    """Require masks that differ by scene; what names no mask raises a `ValueError`."""
+    from ..raster.mask_choice import parse_mask
+
+    if not any(one.path for one in parse_mask(text)):
+        raise ValueError(f"{text!r} names no mask: leave it out; mask = 'none' ignores all masks.")
+    return text
+
+
+def _mask_pattern(text: str) -> str:
+    """Require that the file of each mask is named by that of its scene."""
+    from ..raster.mask_choice import parse_mask
+
+    for one in parse_mask(_named_masks(text)):
+        rest = one.path.replace(STEM, "")
+        if one.path and (STEM not in one.path or "{" in rest or "}" in rest):
+            raise ValueError(
+                f"mask_pattern = {text!r}: expected the stem of the scene in the name of the mask, "
+                f"and nothing else in braces, as in 'scl:{STEM}_SCL.tif'. A mask of all scenes is "
+                f"the key mask."
+            )
+    return text
 
 
 def _require_printable(text: str) -> None:
@@ -71,5 +97,7 @@ TimeOut = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 PathText = Annotated[str, AfterValidator(_completed)]
 MaskText = Annotated[str, AfterValidator(_completed_mask)]
+NamedMasks = Annotated[str, AfterValidator(_named_masks)]
+MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
 Name = Annotated[str, AfterValidator(_valid_name)]
 Pattern = Annotated[str, AfterValidator(_within)]

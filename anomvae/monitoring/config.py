@@ -102,6 +102,26 @@ class SiteConfig(Table):
             )
         return self
 
+    @property
+    def scene_masks(self) -> str | None:
+        """The masks that each scene has of its own, as configured; None: those of its product."""
+        if self.stac is not None:
+            return self.stac.mask_asset
+        return None if self.folder is None else self.folder.mask_pattern
+
+    @model_validator(mode="after")
+    def _one_choice_of_masks(self) -> SiteConfig:
+        from ..raster.mask_choice import AUTO, parse_mask
+
+        kinds = {one.kind for one in parse_mask(self.mask)}
+        if self.scene_masks is not None and AUTO not in kinds:
+            raise ValueError(
+                f"{self.name!r} has masks of each scene ({self.scene_masks!r}), which mask = "
+                f"{self.mask!r} replaces: leave one of them out, or write 'auto,binary:FILE' to "
+                f"use both."
+            )
+        return self
+
 
 class RetryConfig(WaitConfig):
     """When a failed scene is tried again."""

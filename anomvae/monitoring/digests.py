@@ -20,6 +20,7 @@ def settings_digest(site: SiteConfig) -> str:
     changed += [f"mask_dilate={site.mask_dilate}"] if site.mask_dilate else []
     changed += [f"nodata={site.nodata}"] if site.nodata else []
     changed += [f"resolution={site.resolution:g}"] if site.resolution is not None else []
+    changed += [f"scene_masks={site.scene_masks}"] if site.scene_masks else []
     changed += [f"radiometry={site.radiometry}"] if site.radiometry != "auto" else []
     # The word of before, so that scenes in the databases of before stay known.
     threshold = (site.threshold or "").replace("sigma-clip", "clipped")

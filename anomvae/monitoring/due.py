@@ -20,7 +20,8 @@ from .digests import model_digest, settings_digest
 from .folder import scan_folder
 from .records import Key, SceneStatus
 from .scoring import access_of
-from .sources import FoundScene, listed_urls
+from .notices import SourceNotice
+from .sources import FoundScene, Listing, listed_urls
 from .state import State, is_over
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class Agenda:
     """Why parts of the source could not be listed."""
     offered: dict[str, FoundScene] = field(default_factory=dict)
     """All scenes by their names."""
+    notices: list[SourceNotice] = field(default_factory=list)
+    """What of the source is no scene, or none yet."""
     date_history: DateHistory | None = None
     """Scenes in the order of their dates, for a model that compares dates."""
 
@@ -94,16 +97,18 @@ class Scheduler:
         return agenda
 
     def _offered(self, agenda: Agenda, now: datetime) -> list[FoundScene]:
-        """List the scenes of the source, each once; note what cannot be listed."""
-        scenes = list(self._each_once(self._listed(agenda, now)))
-        agenda.offered = {scene.source: scene for scene in scenes if scene.fault is None}
-        return scenes
+        """List the scenes of the source, each once; note what is none, and cannot be listed."""
+        listing = self._listed(now).each_once
+        agenda.errors += listing.errors
+        agenda.notices += listing.notices
+        agenda.offered = {scene.source: scene for scene in listing.scenes if scene.fault is None}
+        return listing.scenes
 
-    def _listed(self, agenda: Agenda, now: datetime) -> Sequence[FoundScene]:
-        site = self.site
+    def _listed(self, now: datetime) -> Listing:
+        site, listing = self.site, Listing([], [], [])
         if site.urls is not None:
-            return listed_urls(site.urls)
-        if site.stac is not None:
+            listing = listed_urls(site.urls)
+        elif site.stac is not None:
             from .catalogue import catalogued
 
             listing = catalogued(site.stac, now)
@@ -114,19 +119,7 @@ class Scheduler:
                 self.state.record_files(site.name, scan.records, scan.missing)
         else:
             raise ConfigError(f"{site.name!r} has no source.")
-        agenda.errors += listing.errors
-        return listing.scenes
-
-    def _each_once(self, scenes: Sequence[FoundScene]) -> Iterator[FoundScene]:
-        """Drop scenes of an identity that came before."""
-        identities = set[str]()
-        for scene in scenes:
-            if scene.identity in identities:
-                facts = {"site": self.site.name, "scene": scene.identity}
-                log.warning("listed twice", extra={"facts": facts})
-            else:
-                identities.add(scene.identity)
-                yield scene
+        return listing
 
     def _following(
         self, offered: list[FoundScene], done: set[str], agenda: Agenda

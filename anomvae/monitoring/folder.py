@@ -6,28 +6,26 @@ time is new.
 
 from __future__ import annotations
 
-import logging
-import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import AnomvaeError, ConfigError, FileError, listed
 from ..identity import FileIdentity
-from ..names import is_unfinished, is_utf8, printable
+from ..names import is_utf8, printable
+from .folder_names import Folder
 from .local import LocalScene, digest_of_file
+from .notices import SourceNotice, counted, resting
 from .records import FileRecord
+from .side_masks import SideMasks
 from .source_tables import FolderConfig
 from .sources import FoundScene, Listing, unreadable
 from .state import stamp
 
 if TYPE_CHECKING:
     from ..raster import Product
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,43 +50,121 @@ def scan_folder(
 
     A folder that cannot be read raises `FileError`.
     """
-    folder, span = Path(config.path), timedelta(seconds=config.stable_seconds)
-    scenes, records = [], {}
-    paths, errors = _files(folder, config.pattern, aside)
-    if not paths:
-        _warn_of_products(folder, config.pattern, aside)
-    named = {path: printable(path.relative_to(folder).as_posix()) for path in paths}
-    unusable = [path for path in paths if not is_utf8(str(path))]
-    faults = [
-        unreadable(named[path], ValueError("its name is not encoded in UTF-8")) for path in unusable
-    ]
-    for local in _local_scenes(sorted(set(paths) - set(unusable))):
-        name = named[local.path]
+    folder = Folder(Path(config.path), config.pattern, aside, SideMasks(config.mask_pattern))
+    found = folder.names()
+    named = {path: printable(path.relative_to(folder.path).as_posix()) for path in found.offered}
+    unusable = [path for path in found.offered if not is_utf8(str(path))]
+    locals_, foreign = _local_scenes(sorted(set(found.offered) - set(unusable)))
+    scenes = _Scenes(known, now, timedelta(seconds=config.stable_seconds), digest)
+    for path in unusable:
+        scenes.add_fault(named[path], ValueError("its name is not encoded in UTF-8"))
+    for local in map(folder.masks.beside, locals_):
+        scenes.add(named[local.path], local)
+    records = scenes.records
+    notices = [*folder.notices(found), *scenes.notices([named[path] for path in foreign])]
+    return Scan(
+        scenes.sorted(),
+        found.errors,
+        notices,
+        {name: record for name, record in records.items() if record != known.get(name)},
+        [name for name in known if name not in records],
+    )
+
+
+@dataclass
+class _Scenes:
+    """The scenes of a folder, and those that are none yet."""
+
+    known: Mapping[str, FileRecord]
+    now: datetime
+    span: timedelta
+    digest: Callable[[Path], str]
+    stable: list[FoundScene] = field(default_factory=list)
+    faults: list[FoundScene] = field(default_factory=list)
+    records: dict[str, FileRecord] = field(default_factory=dict)
+    awaiting: list[str] = field(default_factory=list)
+    """Names of masks that are not there."""
+    incomplete: list[str] = field(default_factory=list)
+    """Names of products of which files are being copied."""
+    resting: dict[str, float] = field(default_factory=dict)
+    """Names of scenes that changed lately, and in how many seconds they are stable."""
+
+    def add(self, name: str, local: LocalScene) -> None:
+        """Add a scene, if it is stable; one that cannot be read has a fault."""
         try:
             state = local.state()
-            records[name] = _record_of(local, state, known.get(name), now, span, digest)
+            record = _record_of(
+                local, state, self.known.get(name), self.now, self.span, self.digest
+            )
         except FileNotFoundError:
-            continue  # it vanished meanwhile
+            return  # it vanished meanwhile
         except (OSError, ValueError) as error:
-            faults.append(unreadable(name, error))
-            continue
-        if records[name].digest is not None:
-            identity = f"{name}@{records[name].digest}"
-            read = (str(local.path),)
-            scenes.append(FoundScene(identity, name, read, product=local.product, state=state))
-    scenes.sort(key=lambda scene: (scene.state and scene.state.mtime_ns, scene.identity))
-    new = {name: record for name, record in records.items() if record != known.get(name)}
-    missing = [name for name in known if name not in records]
-    return Scan(scenes + faults, errors, new, missing)
+            self.add_fault(name, error)
+            return
+        self.records[name] = record
+        if record.digest is not None:
+            identity, read = f"{name}@{record.digest}", (str(local.path),)
+            scene = FoundScene(identity, name, read, product=local.product, state=state)
+            self.stable.append(scene)
+        else:
+            self._add_unstable(name, local, state, record)
+
+    def add_fault(self, name: str, error: OSError | ValueError) -> None:
+        """Add a scene that cannot be read."""
+        self.faults.append(unreadable(name, error))
+
+    def sorted(self) -> list[FoundScene]:
+        """Return the scenes, oldest first, then those with a fault."""
+        by_time = sorted(
+            self.stable, key=lambda scene: (scene.state and scene.state.mtime_ns, scene.identity)
+        )
+        return by_time + self.faults
+
+    def notices(self, foreign: Sequence[str]) -> Iterator[SourceNotice]:
+        """Yield why some are no scenes, or none yet; ``foreign`` are folders that are none."""
+        if self.resting:
+            yield resting(list(self.resting), max(self.resting.values()), self.now)
+        for names, one, many in (
+            (
+                self.awaiting,
+                "mask is not there, its scene waits",
+                "masks are not there, their scenes wait",
+            ),
+            (self.incomplete, "product is being copied", "products are being copied"),
+            (
+                foreign,
+                "name is no file and no product, no scene",
+                "names are no files and no products, no scenes",
+            ),
+        ):
+            if names:
+                yield SourceNotice(counted(names, one, many))
+
+    def _add_unstable(
+        self, name: str, local: LocalScene, state: FileIdentity, record: FileRecord
+    ) -> None:
+        if local.awaited:
+            self.awaiting += [printable(Path(path).name) for path in local.awaited]
+        elif local.incomplete:
+            self.incomplete.append(name)
+        else:
+            times = (state.mtime_ns or 0) / 1e9, _seconds(record.since)
+            waits = [time + self.span.total_seconds() - self.now.timestamp() for time in times]
+            # A time that lies further back proves nothing: it was not scanned since then.
+            self.resting[name] = min((wait for wait in waits if wait > 0), default=0.0)
 
 
-def _local_scenes(paths: Sequence[Path]) -> list[LocalScene]:
-    """Return the products at some paths, each once; what cannot be looked at is a scene, too."""
+def _local_scenes(paths: Sequence[Path]) -> tuple[list[LocalScene], list[Path]]:
+    """Return the products at some paths, each once, and the folders and devices that are none.
+
+    What cannot be looked at is a scene, too.
+    """
     from ..raster.products import recognise, recognise_special
     from ..raster.products.expansion import distinct
 
     products: dict[str, Product] = {}
     unknown: list[LocalScene] = []
+    foreign: list[Path] = []
     for path in paths:
         name = str(path)
         try:
@@ -99,78 +175,25 @@ def _local_scenes(paths: Sequence[Path]) -> list[LocalScene]:
         product = recognise_special(name) if stat.S_ISDIR(mode) else None
         if stat.S_ISREG(mode):
             product = recognise(name)
-        if product is not None:
+        if product is None:
+            foreign.append(path)
+        else:
             products[name] = product
     chosen = distinct(products)
-    return [LocalScene(Path(path), product) for path, product in chosen.items()] + unknown
+    scenes = [LocalScene(Path(path), product) for path, product in chosen.items()]
+    return scenes + unknown, _apart_from(foreign, paths, chosen)
 
 
-def _files(
-    folder: Path, pattern: str, aside: Sequence[Path]
-) -> tuple[list[Path], list[AnomvaeError]]:
-    """List the names that are scenes, and what is wrong with subfolders.
-
-    A folder that cannot be read raises `FileError`.
-    """
-    try:
-        next(folder.iterdir(), None)  # glob takes a folder that cannot be read for an empty one
-    except OSError as error:
-        raise _not_listed(folder, error) from error
-    paths, apart = [], [*aside, *(Path(os.path.realpath(other)) for other in aside)]
-    try:
-        for path in folder.glob(pattern):
-            if not (is_unfinished(path.relative_to(folder)) or _is_below(path, apart)):
-                paths.append(path)
-        errors = _unlisted(folder, apart) if len(PurePath(pattern).parts) > 1 else []
-    except OSError as error:
-        errors = [_not_listed(folder, error)]
-    except (ValueError, NotImplementedError) as error:
-        raise ConfigError(f"pattern = {pattern!r}: {error}. Write it as in '**/*.tif'.") from error
-    return paths, errors
-
-
-def _warn_of_products(folder: Path, pattern: str, aside: Sequence[Path]) -> None:
-    """Warn of products in a folder in which a pattern matches nothing."""
-    from ..raster.products import recognise_special
-
-    found = [
-        path.name
-        for path in sorted(folder.iterdir())
-        if not (is_unfinished(Path(path.name)) or _is_below(path, aside))
-        and is_utf8(path.name)
-        and recognise_special(str(path)) is not None
+def _apart_from(
+    foreign: Sequence[Path], paths: Sequence[Path], products: Mapping[str, Product]
+) -> list[Path]:
+    """Leave out folders that lie in a product, and those in which there are other names."""
+    above = {parent for path in paths for parent in path.parents}
+    return [
+        path
+        for path in foreign
+        if path not in above and not any(str(parent) in products for parent in path.parents)
     ]
-    if found:
-        log.warning(
-            "%s holds products (%s), but no name matches pattern = %r. Give the pattern of their "
-            "names, as in '*.SAFE'.",
-            printable(str(folder)),
-            printable(listed(found, 2)),
-            pattern,
-        )
-
-
-def _unlisted(folder: Path, apart: Sequence[Path]) -> list[AnomvaeError]:
-    """List the subfolders that cannot be read; glob takes them for empty ones."""
-    errors: list[OSError] = []
-    for _ in os.walk(folder, onerror=errors.append):
-        pass
-    lasting = [error for error in errors if not isinstance(error, FileNotFoundError)]
-    paths = [(Path(str(error.filename)), error) for error in lasting]
-    return [_not_listed(path, error) for path, error in paths if not _is_below(path, apart)]
-
-
-def _not_listed(folder: Path, error: OSError) -> AnomvaeError:
-    return FileError(
-        f"{printable(str(folder))} cannot be read: {error.strerror}. Check the path and its "
-        f"permissions."
-    )
-
-
-def _is_below(path: Path, apart: Sequence[Path]) -> bool:
-    """Return whether a path is in one of some folders, by its name or by its place on disk."""
-    real = Path(os.path.realpath(path.parent), path.name)
-    return any(each.is_relative_to(other) for other in apart for each in (path, real))
 
 
 def _record_of(

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ..addresses import concealed, displayed, local_path, unsigned
+from ..addresses import concealed, displayed, existing_path, unsigned
 from ..hosts import require_allowed
 from ..names import one_line, printable
-from ..raster.products.stac import StacItem
-from ..raster.products.stac_assets import mask_assets
+from ..raster.mask_choice import AUTO, BINARY, NamedMask, parse_mask
+from ..raster.products import Product
+from ..raster.products.masked import Masked
+from ..raster.products.stac import StacItem, resolved
+from ..raster.products.stac_assets import mask_assets, scheme_of
 from ..raster.products.stac_item import Item, number_of, read_item, short, table_of, text_of
 from .source_tables import StacConfig
 from .sources import FoundScene
@@ -81,7 +84,8 @@ def item_of(entry: Entry, config: StacConfig) -> CatalogueItem:
 
     if entry.error is not None:
         raise entry.error
-    document, assets = table_of(entry.document, "it"), config.assets
+    document, named = table_of(entry.document, "it"), _masks(config)
+    assets = (*config.assets, *(one.path for one in named if one.path))
     name = text_of(document.get("id"), "its id")
     table_of(document.get("properties"), "its properties")
     given = table_of(document.get("assets"), "its assets")
@@ -103,7 +107,7 @@ def item_of(entry: Entry, config: StacConfig) -> CatalogueItem:
         cloud_cover=item.properties.get("eo:cloud_cover"),
         assets=tuple(item.assets),
         lacks=lacks,
-        scene=_scene(read, item, () if lacks else assets, config.url),
+        scene=_scene(read, item, () if lacks else config.assets, named, config.url),
     )
 
 
@@ -129,6 +133,7 @@ def _scene(
     read: Item,
     item: Any,  # noqa: ANN401 - pystac's
     names: tuple[str, ...],
+    named: tuple[NamedMask, ...],
     catalogue: str,
 ) -> FoundScene:
     whole = "/".join(filter(None, [read.collection, read.id]))
@@ -137,19 +142,44 @@ def _scene(
     if not isinstance(baseline, str | int | float):
         raise ValueError("its processing version is neither text nor a number")
     identity = f"{whole}@{printable(str(baseline))}" if baseline != "" else whole
-    masks = [asset.key for asset, _ in mask_assets(read)]
+    own = any(one.kind == AUTO for one in named)
+    masks = [asset.key for asset, _ in mask_assets(read)] if own else []
     hrefs = {key: _absolute(item.assets[key], catalogue) for key in (*names, *masks)}
     placed = (replace(asset, href=hrefs[asset.key]) for asset in read.assets if asset.key in hrefs)
     source = _distinct(whole)
-    product = StacItem(source, "", replace(read, assets=tuple(placed)), assets=names)
+    product: Product = StacItem(source, "", replace(read, assets=tuple(placed)), assets=names)
+    if names and any(one.path for one in named):
+        product = Masked(source, product, tuple(_in_asset(one, item, catalogue) for one in named))
     return FoundScene(
         _distinct(identity), source, tuple(hrefs[key] for key in names), product=product
     )
 
 
+def _masks(config: StacConfig) -> tuple[NamedMask, ...]:
+    """Return the masks of every item, whose paths are the keys of assets.
+
+    An asset with the name of a scheme holds its classes or bits, where nothing else is chosen.
+    """
+    return tuple(
+        replace(one, kind=scheme_of(one.path) or BINARY) if one.kind == BINARY else one
+        for one in parse_mask(config.mask_asset)
+    )
+
+
+def _in_asset(
+    mask: NamedMask,
+    item: Any,  # noqa: ANN401 - pystac's
+    catalogue: str,
+) -> NamedMask:
+    """Return a mask with the address of its asset."""
+    if not mask.path:
+        return mask
+    return replace(mask, path=resolved(_absolute(item.assets[mask.path], catalogue), ""))
+
+
 def _absolute(asset: Any, catalogue: str) -> str:  # noqa: ANN401 - pystac's
     """Return the address of an asset; raise `FileError` if the catalogue may not name it."""
-    href = local_path(asset.get_absolute_href() or asset.href)
+    href = existing_path(asset.get_absolute_href() or asset.href)
     require_allowed(href, catalogue)
     return href
 

@@ -44,20 +44,25 @@ class LocalScene:
     """What is opened: a file or a folder."""
     product: Product | None = None
     """What was recognised."""
+    awaited: tuple[str, ...] = ()
+    """Masks of it that are not there yet."""
 
     @property
     def entries(self) -> list[Path]:
         """The files, and the folders that hold them; ValueError where they are too many."""
-        if self.path.is_dir():
-            return self._below()
         paths = () if self.product is None else self.product.paths
         local = {Path(path) for path in paths if os.path.exists(path)}
+        if self.path.is_dir():
+            folder = os.path.abspath(self.path)
+            beside = (path for path in local if not _lies_in(os.path.abspath(path), folder))
+            return self._below() + sorted(beside)
         return sorted(local) if len(local) > 1 else [self.path]
 
     @property
     def incomplete(self) -> bool:
-        """Whether one of its files is being copied or fetched, by its name."""
-        return any(path.suffix.lower() in UNFINISHED for path in self.entries)
+        """Whether a mask is not there yet, or a file is being copied or fetched, by its name."""
+        unfinished = any(path.suffix.lower() in UNFINISHED for path in self.entries)
+        return unfinished or bool(self.awaited)
 
     def state(self) -> FileIdentity:
         """Return name, size and time: of several files their sum, and the latest of all times.
@@ -94,3 +99,7 @@ class LocalScene:
             if len(found) > MOST_FILES:
                 raise ValueError(f"it holds more than {MOST_FILES} files")
         return found
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}{os.sep}")

@@ -66,6 +66,16 @@ class WaitingSummary:
 
 
 @dataclass(frozen=True)
+class NoticeSummary:
+    """What the last run found out about a site as a whole."""
+
+    site: str
+    level: str
+    """``error``: why it failed; ``note``: what is no scene, or none yet."""
+    text: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """State of a watch."""
 
@@ -79,6 +89,8 @@ class Overview:
     """Scenes that failed and were not replaced."""
     waiting: tuple[WaitingSummary, ...]
     """Channels that have not taken all alerts."""
+    notices: tuple[NoticeSummary, ...] = ()
+    """What the last run found out about sites."""
 
 
 def overview(folder: str | Path) -> Overview:
@@ -108,6 +120,9 @@ def overview(folder: str | Path) -> Overview:
             "SELECT channel, waiting, error FROM (SELECT channel, count(*) AS waiting, error, "
             "min(alert) FROM deliveries WHERE sent IS NULL GROUP BY channel) ORDER BY channel"
         )
+        notices = database.execute(
+            "SELECT site, level, text FROM notices ORDER BY level, site, rowid"
+        )
         return Overview(
             owner=read_lock_owner(Path(folder)),
             last_run=next((RunSummary(*row) for row in runs), None),
@@ -115,6 +130,7 @@ def overview(folder: str | Path) -> Overview:
             sites=tuple(SiteSummary(*row) for row in sites),
             failures=tuple(FailureSummary(*row) for row in failures),
             waiting=tuple(WaitingSummary(*row) for row in waiting),
+            notices=tuple(NoticeSummary(*row) for row in notices),
         )
 
 

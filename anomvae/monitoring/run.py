@@ -64,6 +64,8 @@ class Pass:
     problems: tuple[Problem, ...]
     notes: tuple[Notice, ...] = ()
     """What an operator should know, and is no failure."""
+    reports: tuple[str, ...] = ()
+    """What is new of that, and may mean that something is set up wrongly, a line each."""
 
     @property
     def notices(self) -> list[Notice]:
@@ -145,6 +147,7 @@ class _Run:
             notes=tuple(
                 Notice(each.site.name, "note", text) for each in sites for text in each.notes
             ),
+            reports=tuple(report for site in sites for report in site.reports),
         )
 
     def _site(self, site: SiteConfig, deliver: Callable[[], int]) -> SitePass:

@@ -25,6 +25,7 @@ from .date_history import DateHistory
 from .decisions.decision import Decision, Recorded, decide
 from .decisions.passes import ScenePass
 from .due import DueScene, Scheduler
+from .notices import reported
 from .pictures import EventPictures
 from .problem import MISFITS, Problem, as_error
 from .records import Key, SceneResult
@@ -75,6 +76,8 @@ class SitePass:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What an operator should know and is no failure."""
+    reports: list[str] = field(default_factory=list)
+    """Those that are new, and may mean that something is set up wrongly."""
     unread: int = 0
     """Scenes in a row that could not be read from a server."""
     date_history: DateHistory | None = None
@@ -113,6 +116,8 @@ class SitePass:
         agenda = scheduler.agenda(self.now())
         for error in agenda.errors:
             self._add_problem(Problem(self.site.name, None, error))
+        self.notes += [notice.text for notice in agenda.notices]
+        self.reports += reported(self.state, self.site.name, agenda.notices)
         for each in agenda.given_up:
             self._give_up(each)
         self.known += agenda.known

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ..config.tables import Table
-from .checks import Count, PathText, Pattern, Seconds, TimeOut
+from .checks import Count, MaskPattern, NamedMasks, PathText, Pattern, Seconds, TimeOut
 
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
@@ -21,9 +21,9 @@ class FolderConfig(Table):
     pattern: Pattern = "*.tif"
     """Names of files and products that are scenes, as in ``*.SAFE``; ``**/*.tif`` includes
     subfolders."""
-    mask_pattern: Pattern | None = None
-    """Names of the masks that lie beside the scenes; ``{stem}`` is the stem of the scene's name, as
-    in ``{stem}_SCL.tif``."""
+    mask_pattern: MaskPattern | None = None
+    """Names of the masks beside the scenes, from the folder of each scene; ``{stem}`` is the stem
+    of its name, as in ``scl:{stem}_SCL.tif``; ``auto,`` before it keeps the product's own."""
     stable_seconds: Annotated[float, Field(ge=0, le=1e9)] = 60.0
     """A scene is read once none of its files has changed for this time, s."""
 
@@ -58,9 +58,9 @@ class StacConfig(Table):
     """Only items with at most this ``eo:cloud_cover``, percent."""
     assets: Annotated[tuple[str, ...], Field(min_length=1)]
     """One asset that holds all bands, or one asset for each band, in the detector's order."""
-    mask_asset: str | None = None
-    """Asset that holds the mask, ``SCHEME:ASSET`` where it holds classes; None: what the item
-    declares."""
+    mask_asset: NamedMasks | None = None
+    """Asset that holds the mask, ``SCHEME:ASSET`` where it holds classes; ``auto,`` before it keeps
+    what the item declares; None: that alone."""
     limit: Count = 10_000
     """Most items to request."""
     timeout: TimeOut = 30.0

@@ -7,22 +7,27 @@ signature, an item of a catalogue by its id and processing baseline (`items`).
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from ..addresses import displayed, unsigned
+from ..addresses import displayed, local_path, normalised, unsigned
 from ..documents import DocumentError, content_of, text_of
 from ..errors import AnomvaeError, FileError
 from ..identity import FileIdentity, identify
 from ..names import printable
 from ..pixels.dates import date_of
 from .local import LocalScene
+from .notices import SourceNotice, Report, counted
 from .source_tables import UrlsConfig
 
 if TYPE_CHECKING:
     from ..raster import Product
+
+
+TWICE = ("scene is listed twice", "scenes are listed twice")
 
 
 @dataclass(frozen=True)
@@ -77,15 +82,29 @@ class Listing:
     """Oldest first, then those with a fault."""
     errors: list[AnomvaeError]
     """Why parts of the source could not be listed."""
+    notices: list[SourceNotice]
+    """What of the source is no scene, or none yet."""
+
+    @property
+    def each_once(self) -> Self:
+        """The scenes of which none has the identity of one before."""
+        first: dict[str, FoundScene] = {}
+        for scene in self.scenes:
+            first.setdefault(scene.identity, scene)
+        kept = {id(scene) for scene in first.values()}
+        twice = [scene.identity for scene in self.scenes if id(scene) not in kept]
+        notices = [*self.notices, SourceNotice(counted(twice, *TWICE))] if twice else self.notices
+        return replace(self, scenes=list(first.values()), notices=notices)
 
 
-def listed_urls(config: UrlsConfig) -> list[FoundScene]:
-    """List the scenes at configured addresses, each once, in their order.
+def listed_urls(config: UrlsConfig) -> Listing:
+    """List the scenes at configured addresses, in their order.
 
     Raises `FileError` if the file that lists them cannot be read.
     """
     urls = [*config.urls, *([] if config.file is None else _addresses(config.file))]
-    return list({scene.identity: scene for scene in map(_at, urls)}.values())
+    empty = [] if urls else [SourceNotice(f"{config.file} lists no address", Report.AT_FIRST)]
+    return Listing([_at(url) for url in urls], [], empty)
 
 
 def _state_now(path: str, product: Product | None) -> FileIdentity | None:
@@ -97,7 +116,8 @@ def _state_now(path: str, product: Product | None) -> FileIdentity | None:
 
 def _identity_of(url: str) -> str:
     """Identify an address without its signature, by a digest where a query is part of it."""
-    whole, shown = unsigned(url), displayed(url)
+    one = normalised(url)
+    whole, shown = unsigned(one), displayed(one)
     if whole == shown:
         return shown
     return f"{shown}?{hashlib.sha256(whole.encode(errors='surrogateescape')).hexdigest()[:16]}"
@@ -109,12 +129,13 @@ def _at(url: str) -> FoundScene:
         return FoundScene(
             source, source, (), fault=f"{source} holds characters that no address has. Remove them."
         )
+    url = local_path(url)
     try:
         state = identify(url)
     except OSError as error:
         return unreadable(source, error)
     # The name of a local file lacks its folder: files of two folders may have one.
-    identity = _identity_of(url) if state.path is None else str(state.path)
+    identity = _identity_of(url) if state.path is None else os.path.normpath(state.path)
     return FoundScene(identity, source, (url,))
 
 
@@ -128,7 +149,9 @@ def unreadable(name: str, error: OSError | ValueError) -> FoundScene:
 def _addresses(file: str) -> list[str]:
     try:
         text = text_of(content_of(file), errors="surrogateescape")
-    except (OSError, DocumentError) as error:
-        raise FileError(f"{file} cannot be read: {error}. Check the path.") from error
+    except OSError as error:
+        raise FileError(f"{file} cannot be read: {error.strerror}. Check the path.") from error
+    except DocumentError as error:
+        raise FileError(f"{file} cannot be read: {error}. Save it as UTF-8.") from error
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]

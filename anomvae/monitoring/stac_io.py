@@ -14,7 +14,7 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from requests import Response, Session
 
-from ..addresses import concealed, displayed, is_local, local_path
+from ..addresses import concealed, displayed, existing_path, is_local
 from ..calls import within
 from ..documents import DocumentError, checked, content_of, read_parts, text_of, to_json
 from ..errors import FileError
@@ -57,7 +57,7 @@ class BoundedIO(StacApiIO):
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - pystac's
         """Read a file, an address or a link; raise `FileError` if the catalogue may not name it."""
         require_allowed(str(getattr(source, "href", source)), self.catalogue)
-        path = local_path(source) if isinstance(source, str) else ""
+        path = existing_path(source) if isinstance(source, str) else ""
         if path and is_local(path):
             return text_of(content_of(path), errors="surrogateescape")
         return str(super().read_text(source, *args, **kwargs))

@@ -17,7 +17,7 @@ from ..pixels.views import Mask
 from .access import DEFAULT, Access
 from .dataset import Dataset
 from .mask_checks import log_doubts
-from .mask_choice import AUTO, parse_mask
+from .mask_choice import AUTO, NamedMask, parse_mask
 from .mask_grids import MaskSource, on_grid
 from .mask_layers import MaskLayer
 from .mask_rules import MaskRule
@@ -118,17 +118,17 @@ def open_masks(
     with ExitStack() as stack:
         layers = tuple(
             stack.enter_context(open_layer(layer, scene, access))
-            for layer in layers_of(mask, scene.masks)
+            for layer in layers_of(parse_mask(mask), scene.masks)
         )
         for layer in layers:
             log_doubts(layer, scene.grid.shape)
         yield PixelMasks(layers, scene.grid.shape, dilate)
 
 
-def layers_of(mask: str | None, own: Sequence[MaskLayer]) -> tuple[MaskLayer, ...]:
+def layers_of(masks: Sequence[NamedMask], own: Sequence[MaskLayer]) -> tuple[MaskLayer, ...]:
     """Return the masks that a user names, of a product that carries its ``own``."""
     layers: list[MaskLayer] = []
-    for named in parse_mask(mask):
+    for named in masks:
         layers += own if named.kind == AUTO else [named.layer]
     return tuple(layers)
 

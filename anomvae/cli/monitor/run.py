@@ -34,6 +34,8 @@ def run(config: str) -> None:
     environment = RunEnvironment(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
     with _logged(watch.health.log, run_id):
         done = run_once(watch, environment)
+    for report in done.reports:
+        note(f"Note: {report}")
     for message in done.messages:
         note(f"Error: {message}")
     if done.code:

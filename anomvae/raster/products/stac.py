@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
-from ...addresses import concealed, displayed, is_local, local_path
+from ...addresses import concealed, displayed, existing_path, is_local, local_path
 from ...documents import DocumentError, content_of, read_json
 from ...errors import AnomvaeError, RasterError
 from ...fetching import fetched_document
@@ -193,7 +193,7 @@ def resolved(href: str, origin: str) -> str:
     if is_local(origin):
         path = local_path(href)
         if is_local(path):
-            return os.path.join(os.path.dirname(origin), path)
+            return existing_path(os.path.join(os.path.dirname(origin), path))
     elif is_local(href):
         href = urljoin(origin, href)
     if href.partition(":")[0].lower() not in SCHEMES and not STORE.match(href):

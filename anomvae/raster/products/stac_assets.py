@@ -49,7 +49,9 @@ def data_assets(item: Item, chosen: Sequence[str] = ()) -> tuple[Asset, ...]:
     ]
     if all(asset.fault for asset in described):
         described = []
-    data = _each_band_once(described or [each for each in candidates if _stem(each) not in LAYERS])
+    data = _each_band_once(
+        described or [each for each in candidates if _stem(each.key) not in LAYERS]
+    )
     if not data:
         keys = [asset.key for asset in item.assets]
         raise RasterError(
@@ -63,10 +65,16 @@ def mask_assets(item: Item) -> tuple[tuple[Asset, MaskScheme], ...]:
     """Return the assets that are masks of known schemes, the finest of each."""
     masks: dict[str, Asset] = {}
     for asset in item.assets:
-        name = _stem(asset)
-        if name in SCHEMES and not asset.key.endswith("-jp2") and name not in masks:
+        name = scheme_of(asset.key)
+        if name is not None and not asset.key.endswith("-jp2") and name not in masks:
             masks[name] = asset
     return tuple((asset, SCHEMES[name]) for name, asset in masks.items())
+
+
+def scheme_of(key: str) -> str | None:
+    """Return the name of the scheme of the mask that an asset of a key is; None: it is none."""
+    name = _stem(key)
+    return name if name in SCHEMES else None
 
 
 def is_sentinel2(item: Item) -> bool:
@@ -133,7 +141,7 @@ def _is_data(item: Item, asset: Asset) -> bool:
     twin = asset.key.removesuffix("-jp2")
     if twin != asset.key and any(other.key == twin for other in item.assets):
         return False
-    stem = _stem(asset)
+    stem = _stem(asset.key)
     if stem in PICTURES or stem in SCHEMES or asset.roles & NO_DATA:
         return False
     return bool(asset.roles & DATA or not asset.roles) and _is_raster(asset)
@@ -148,8 +156,8 @@ def _is_raster(asset: Asset) -> bool:
     return bool(re.search(r"\.(tiff?|jp2|nc4?|h5|hdf5?|img|vrt)(\?|$)", asset.href, re.IGNORECASE))
 
 
-def _stem(asset: Asset) -> str:
-    return RESOLUTION.sub("", asset.key.lower())
+def _stem(key: str) -> str:
+    return RESOLUTION.sub("", key.lower())
 
 
 def _each_band_once(assets: Sequence[Asset]) -> list[Asset]:
@@ -166,7 +174,7 @@ def _each_band_once(assets: Sequence[Asset]) -> list[Asset]:
 
 def band_names(asset: Asset, assets: Sequence[Asset]) -> list[str]:
     """Return the names of the bands of an asset: its key where it has one band."""
-    keys = Counter(_stem(other) for other in assets)
+    keys = Counter(_stem(other.key) for other in assets)
     if len(asset.bands) > 1:
         return [band.name or f"{asset.key}_{n}" for n, band in enumerate(asset.bands, start=1)]
-    return [RESOLUTION.sub("", asset.key) if keys[_stem(asset)] == 1 else asset.key]
+    return [RESOLUTION.sub("", asset.key) if keys[_stem(asset.key)] == 1 else asset.key]
