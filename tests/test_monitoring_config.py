@@ -60,6 +60,16 @@ def test_addresses_are_not_paths(tmp_path):
         (("path =", "pth ="), "[site.1.folder] has no key 'pth'. Did you mean 'path'?"),
         (('"in"', '"in"\nstable_seconds = -1'), "site.1.folder.stable_seconds = -1: expected"),
         (('"in"', '"in"\npattern = "../*.tif"'), "pattern = '../*.tif': expected names in the"),
+        (('"in"', '"in"\nmask_pattern = "scl:SCL.tif"'), "expected the stem of the scene in"),
+        (('"in"', '"in"\nmask_pattern = "{stem}_{day}.tif"'), "nothing else in braces"),
+        (('"in"', '"in"\nmask_pattern = "none"'), "'none' names no mask: leave it out"),
+        (
+            (
+                '"maps"\n[site.folder]',
+                '"maps"\nmask = "m.tif"\n[site.folder]\nmask_pattern = "{stem}"',
+            ),
+            "'harbour' has masks of each scene ('{stem}'), which mask =",
+        ),
         (("[[site]]", "[[sit]]"), "the top level has no key 'sit'. Did you mean 'site'?"),
         ((SITE, SITE.replace("site", "place")), "does not fit: the top level: place is now called"),
         (("[[site]]", "[[sit]]"), "site = {'folder': {'path': 'in'}}: expected a list of tables"),

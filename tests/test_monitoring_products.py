@@ -47,13 +47,15 @@ def test_a_product_is_one_scene_whatever_of_it_the_pattern_names(tmp_path, patte
 
 
 @pytest.mark.parametrize(("name", "warned"), [("a.TOY/B1.tif", True), ("notes.txt", False)])
-def test_products_that_the_pattern_does_not_match_are_warned_of(tmp_path, caplog, name, warned):
+def test_products_that_the_pattern_does_not_match_are_noted(tmp_path, name, warned):
     fill(tmp_path, name)
 
-    assert sources(scan(tmp_path, pattern="*.tif")) == []
+    scanned = scan(tmp_path, pattern="*.tif")
 
-    line = "holds products (a.TOY), but no name matches pattern = '*.tif'"
-    assert (line in caplog.text) is warned
+    (notice,) = scanned.notices
+    assert sources(scanned) == []
+    assert f"matches pattern = '*.tif'; it holds {name.partition('/')[0]}. " in notice.text
+    assert ("Of products (a.TOY) give the pattern" in notice.text) is warned
 
 
 def test_a_product_that_is_being_copied_waits_until_all_of_its_files_are_stable(tmp_path):

@@ -82,6 +82,45 @@ def test_the_items_of_a_static_catalogue_are_scenes_oldest_first(tmp_path, archi
     assert scenes[0].product.assets == ("data",)
 
 
+@pytest.mark.parametrize("start", ["", "file://"])
+def test_local_links_may_be_encoded_as_in_addresses(tmp_path, start):
+    folder = tmp_path / "100% sea"
+    (folder / "high tide").mkdir(parents=True)
+    values = write(folder / "high tide" / "a b.tif", land())
+    made = item("a").to_dict() | {"links": []}
+    made["assets"]["data"]["href"] = "./a%20b.tif"
+    (folder / "high tide" / "a.json").write_text(json.dumps(made))
+    hrefs = ["./high%20tide/a.json", "high tide/a.json", (folder / "high tide/a.json").as_uri()]
+    links = [{"rel": "item", "href": href} for href in hrefs]
+    whole = {"type": "Catalog", "id": "c", "description": "", "stac_version": "1.0.0"}
+    (folder / "catalog.json").write_text(json.dumps(whole | {"links": links}))
+    url = (folder / "catalog.json").as_uri() if start else str(folder / "catalog.json")
+
+    listing = catalogued(StacConfig(url=url, assets=("data",)), START)
+
+    assert [scene.read for scene in listing.each_once.scenes] == [(str(values),)]
+    with scene_of(listing.scenes[0]).open() as opened:
+        assert opened.grid.shape == (40, 48)
+    with anomvae.Scene.of(folder / "high tide" / "a.json").open() as opened:
+        assert opened.grid.shape == (40, 48)
+
+
+def test_items_that_no_filter_passes_are_counted(tmp_path, archive):
+    publish(tmp_path, [item("old", days=30), item("cloudy", cloud=90), item("near")])
+
+    some = catalogued(StacConfig(url=archive, assets=("data",), days=10, max_cloud=50), START)
+    none = catalogued(StacConfig(url=archive, assets=("data",), days=0.5, limit=3), START)
+
+    assert names(some.scenes) == ["near"]
+    assert [notice.text for notice in some.notices] == [
+        "3 items are listed, filters drop 2 (1 by days, 1 by max_cloud)"
+    ]
+    assert [notice.text for notice in none.notices] == [
+        "limit = 3 items is reached, others may be left out",
+        "3 items are listed, filters drop 3 (3 by days)",
+    ]
+
+
 def test_a_catalogue_may_lie_in_a_folder(tmp_path):
     publish(tmp_path, [item("a")])
 
@@ -135,11 +174,15 @@ def test_an_asset_that_no_item_has_is_answered(tmp_path, archive):
         listed(archive, assets=("red", "nirr"))
 
 
-def test_an_item_without_an_asset_is_left_out_and_logged(tmp_path, archive, caplog):
+def test_an_item_without_an_asset_is_left_out_and_noted(tmp_path, archive):
     publish(tmp_path, [item("a", assets=("red",)), item("b", assets=("red", "nir"))])
 
-    assert names(listed(archive, assets=("red", "nir"))) == ["b"]
-    assert "1 items lack an asset" in caplog.text
+    listing = catalogued(StacConfig(url=archive, assets=("red", "nir")), START)
+
+    assert names(listing.scenes) == ["b"]
+    assert [notice.text for notice in listing.notices] == [
+        "1 item lacks an asset and is dropped: a (nir)"
+    ]
 
 
 @pytest.mark.parametrize("content", ["{}", "not json", '{"type": "Feature"}', None])

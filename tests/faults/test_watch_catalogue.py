@@ -7,6 +7,8 @@ import pytest
 from support import servers
 from support.watching import Clock, Stub, drop, rows, run_watch, scenes, served, watch
 
+from anomvae.monitoring import overview
+
 pytest.importorskip("pystac_client")
 
 GOOD = ("s2/good", "done")
@@ -212,7 +214,7 @@ def test_an_answer_without_end_is_refused_and_other_sites_are_scored(tmp_path):
     assert "an answer is longer than 32000000 bytes" in done.messages[0]
 
 
-def test_an_item_that_is_listed_twice_is_scored_once(tmp_path, archive, caplog):
+def test_an_item_that_is_listed_twice_is_scored_once(tmp_path, archive):
     publish(tmp_path, [json.dumps(item("good")), json.dumps(item("good"))])
     config, stub = watch(tmp_path, site=site(archive)), Stub(flagged=30)
 
@@ -221,8 +223,8 @@ def test_an_item_that_is_listed_twice_is_scored_once(tmp_path, archive, caplog):
     assert (first.done, first.alerts, first.code) == (1, 1, 0)
     assert (second.done, second.known, second.code) == (0, 1, 0)
     assert stub.scored == ["s2/good"]
-    (first_line, _) = (one for one in caplog.records if one.getMessage() == "listed twice")
-    assert first_line.facts["scene"] == "s2/good"
+    (notice,) = overview(tmp_path / "state").notices
+    assert notice.text == "1 scene is listed twice: s2/good"
 
 
 def test_an_item_that_was_corrected_is_a_new_scene(tmp_path, archive):
