@@ -81,7 +81,7 @@ def test_what_is_no_scene_is_noted_and_reported_once(tmp_path, arrange, source, 
     found = [text for text in notices(tmp_path) if "results" not in text]
     assert len(found) == len(lines), found
     assert all(line in text for line, text in zip(lines, found, strict=True)), found
-    assert (bool(first.notices), second.notices) == (reported, ())
+    assert (bool(first.reports), second.reports) == (reported, ())
     assert first.code == second.code == 0
 
 
@@ -94,7 +94,7 @@ def test_a_folder_that_is_emptied_is_noted_and_not_reported(tmp_path):
     done = run_watch(config, Clock())
 
     assert notices(tmp_path) == [f"harbour: {tmp_path}/in is empty"]
-    assert not done.notices
+    assert not done.reports
 
 
 def test_the_status_has_the_notices_of_the_last_run_and_stderr_those_that_are_new(tmp_path):
@@ -118,7 +118,7 @@ def test_the_status_has_the_notices_of_the_last_run_and_stderr_those_that_are_ne
     (line,) = first.err.splitlines()
     assert line.startswith("Note: harbour: 1 name matches: a.TIF; pattern = '*.tif'")
     assert (first.code, second.code, second.err) == (0, 0, "")
-    assert f"not scored: {line.removeprefix('Note: ')}" in noted
+    assert f"note: {line.removeprefix('Note: ')}" in noted
     assert [notice["site"] for notice in as_json["notices"]] == ["harbour"]
 
 

@@ -20,7 +20,7 @@ from ..documents import DocumentError, checked
 from ..errors import AnomvaeError, FileError, hint
 from ..names import one_line
 from .items import CatalogueItem, Entry, faulty, item_of
-from .notices import SourceNotice, Report, counted
+from .notices import Report, SourceNotice, counted
 from .source_tables import StacConfig
 from .sources import FoundScene, Listing
 

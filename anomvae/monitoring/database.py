@@ -113,11 +113,6 @@ MIGRATIONS = (
         level    TEXT NOT NULL CHECK (level IN ('error', 'note')),
         text     TEXT NOT NULL
     ) STRICT;
-    CREATE TABLE notices (          -- what the last run found out about sites, replaced by each run
-        site     TEXT NOT NULL,
-        level    TEXT NOT NULL CHECK (level IN ('error', 'note')),
-        text     TEXT NOT NULL
-    ) STRICT;
     CREATE TABLE events (           -- connected anomalies that last, numbered per site
         site         TEXT NOT NULL,
         number       INTEGER NOT NULL,

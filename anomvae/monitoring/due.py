@@ -8,7 +8,6 @@ have not scored.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -18,9 +17,9 @@ from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
 from .digests import model_digest, settings_digest
 from .folder import scan_folder
+from .notices import SourceNotice
 from .records import Key, SceneStatus
 from .scoring import access_of
-from .notices import SourceNotice
 from .sources import FoundScene, Listing, listed_urls
 from .state import State, is_over
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from ..errors import AnomvaeError, ConfigError, FileError, listed
 from ..names import is_unfinished, is_utf8, printable
-from .notices import LISTED, SourceNotice, Report, counted
+from .notices import LISTED, Report, SourceNotice, counted
 from .side_masks import SideMasks
 
 
@@ -77,7 +77,9 @@ class Folder:
             (names.twice, "name links to another scene", "names link to other scenes"),
         ):
             if paths:
-                yield SourceNotice(counted(self._shown(paths), f"{one}, no scene", f"{many}, no scenes"))
+                yield SourceNotice(
+                    counted(self._shown(paths), f"{one}, no scene", f"{many}, no scenes")
+                )
 
     def _kind_of(self, path: Path, names: Names, apart: _Apart) -> list[Path]:
         if is_unfinished(path.relative_to(self.path)):

@@ -20,7 +20,7 @@ from ..identity import FileIdentity, identify
 from ..names import printable
 from ..pixels.dates import date_of
 from .local import LocalScene
-from .notices import SourceNotice, Report, counted
+from .notices import Report, SourceNotice, counted
 from .source_tables import UrlsConfig
 
 if TYPE_CHECKING:

@@ -46,8 +46,8 @@ def _status(summary: Overview) -> Iterator[str]:
         begun = f", {site.begun} begun" if site.begun else ""
         yield f"{site.site}: {site.done} done, {site.failed} failed{begun}{newest}"
     for notice in summary.notices:
-        site = "" if notice.text.startswith(f"{notice.site}: ") else f"{notice.site}: "
-        yield f"{'site failed' if notice.level == 'error' else 'note'}: {site}{notice.text}"
+        kind = "site failed" if notice.level == "error" else "note"
+        yield f"{kind}: {notice.site}: {notice.text}"
     for failure in summary.failures:
         again = "given up" if failure.next_try is None else f"again from {failure.next_try}"
         yield f"failed: {failure.site}: {failure.source}, {failure.tries} tries, {again}"
