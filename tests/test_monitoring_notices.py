@@ -48,13 +48,13 @@ def links(folder):
         ),
         (
             lambda folder: [
-                drop(folder, name, "5") for name in ("a.jp2", ".hidden.tif", "b/c.tif")
+                drop(folder, name, "5") for name in ("a.jp2", ".x.tif", "b/c.tif", "d.tif.part")
             ],
             {},
             [
                 "/in matches pattern = '*.tif'; it holds a.jp2, b. Names in its folders are "
                 "matched by '**/*.tif'.",
-                "1 name is hidden or unfinished, no scene: .hidden.tif",
+                "2 names are hidden or unfinished, no scenes: .x.tif, d.tif.part",
             ],
             True,
         ),

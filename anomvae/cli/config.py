@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import click
 
 from ..documents import to_json
 from . import options
 from .output import echo
+
+if TYPE_CHECKING:
+    from ..monitoring.config import MonitorConfig
 
 
 @click.group()
@@ -38,7 +44,13 @@ def show(name: str, settings: tuple[str, ...], as_json: bool) -> None:
 @config.command()
 @click.argument("name")
 @options.set_opt
-def check(name: str, settings: tuple[str, ...]) -> None:
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Of a watch, open what it names, too: models, folders, catalogues, a scene of each site, "
+    "polygons, variables of the environment. Nothing is written.",
+)
+def check(name: str, settings: tuple[str, ...], deep: bool) -> None:
     """Check every key and value of the configuration NAME, and that its family exists.
 
     A file with [[site]] tables is checked as a configuration of `anomvae monitor`.
@@ -48,10 +60,32 @@ def check(name: str, settings: tuple[str, ...]) -> None:
     from ..monitoring.config import is_monitoring, read_monitoring
 
     if not settings and is_monitoring(name):
-        read_monitoring(name)
-    else:
-        family_named(resolve_config(name, settings).config.model.family)
+        watch = read_monitoring(name)
+        echo(f"{name} fits")
+        if deep:
+            _check_deeply(watch)
+        else:
+            echo("--deep opens its models, folders, catalogues and polygons, too.")
+        return
+    if deep:
+        raise click.UsageError("--deep is for the configuration of a watch, with [[site]] tables.")
+    family_named(resolve_config(name, settings).config.model.family)
     echo(f"{name} fits")
+
+
+def _check_deeply(watch: MonitorConfig) -> None:
+    """Print a line for each finding; exit with the code that all problems share, else 5."""
+    from datetime import UTC, datetime
+
+    from ..errors import ScenesFailed
+    from ..monitoring.deep_check import checked_deeply
+
+    codes = set()
+    for finding in checked_deeply(watch, os.environ, datetime.now(UTC)):
+        echo(str(finding))
+        codes |= {finding.code} - {0}
+    if codes:
+        raise SystemExit(codes.pop() if len(codes) == 1 else ScenesFailed.exit_code)
 
 
 @config.command()

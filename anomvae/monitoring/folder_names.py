@@ -56,8 +56,15 @@ class Folder:
                 names.errors += _unlisted(self.path, apart)
         except OSError as error:
             names.errors.append(_not_listed(self.path, error))
+        names.unfinished = list(dict.fromkeys([*names.unfinished, *self._unfinished()]))
         names.offered = list(apart.each_once(names.offered, names.twice))
         return names
+
+    def _unfinished(self) -> Iterator[Path]:
+        """Yield names that will match once they are complete, such as ``a.tif.part``."""
+        for path in self._matching(f"{self.pattern}[.~]*"):
+            if is_unfinished(path.relative_to(self.path)):
+                yield path
 
     def notices(self, names: Names) -> Iterator[SourceNotice]:
         """Yield what of the folder is no scene, and why."""
