@@ -32,7 +32,7 @@ from ...stats.persistence import (
 )
 from ..config import SiteConfig
 from .candidates import find_candidates, rules_digest
-from .map_file import MapFacts, MapFile, layout_of, opened_map, stored_values
+from .map_file import MapFacts, MapFile, StoredLayers, layout_of, opened_map, stored_values
 from .numbering import EventLabels, Numbering
 from .passes import ScenePass, digest_of_passes
 from .site_grid import Classes, SiteGrid, placed
@@ -193,41 +193,43 @@ class _Step:
         shape = self.grid.shape
         events = EventLabels(Labelling(shape[1]))
         for rows, beside in tile_rows(shape, WINDOW):
-            active = np.concatenate([self.history(tile.keep).active for tile in beside], axis=1)
-            known = np.concatenate([self.earlier(tile.keep)[0] for tile in beside], axis=1)
+            pairs = [self._at(tile.keep) for tile in beside]
+            active = np.concatenate([history.active for history, _ in pairs], axis=1)
+            known = np.concatenate([_going_on(earlier) for _, earlier in pairs], axis=1)
             labels.write((rows, slice(0, shape[1])), events.add(active, known))
         return events.numbered(next_number)
 
     def write(self, out: MapWriter, labels: StoredScores[np.int32], numbering: Numbering) -> None:
         """Write all layers."""
         for tile in tiles(self.grid.shape, WINDOW):
-            history = self.history(tile.keep)
+            history, earlier = self._at(tile.keep)
             event = numbering.of_label[labels.read(tile.keep)]
             finished = history.status == FINISHED
-            event[finished] = self.earlier(tile.keep)[1][finished]
+            event[finished] = earlier.event[finished]
             out.write(tile.keep, stored_values(history, event))
 
-    def history(self, window: Window) -> History:
-        """Return the history of the pixels of a window after all passes."""
-        before = self.before
-        history = (
-            no_history(shape_of(window))
-            if before is None
-            else before.read(window, self.grid).history
-        )
+    def _at(self, window: Window) -> tuple[History, StoredLayers]:
+        """Return the history of a window after all passes, and the map with earlier numbers."""
+        before = self._stored(self.before, window)
+        same = self.numbers is self.before
+        earlier = before if same else self._stored(self.numbers, window)
+        history = before.history
         for day, read in self.passes:
             classes = read(window)
             exceeds, valid = classes == ANOMALOUS, classes <= ANOMALOUS
             history = advanced(history, exceeds, valid, day, self.confirm)
-        return history
+        return history, earlier
 
-    def earlier(self, window: Window) -> tuple[Numbers, Numbers]:
-        """Return the numbers of events that went on in a window, and of all."""
-        if self.numbers is None:
-            nothing = np.zeros(shape_of(window), np.int32)
-            return nothing, nothing
-        stored_layers = self.numbers.read(window, self.grid)
-        return np.where(stored_layers.history.active, stored_layers.event, 0), stored_layers.event
+    def _stored(self, map_: MapFile | None, window: Window) -> StoredLayers:
+        if map_ is None:
+            shape = shape_of(window)
+            return StoredLayers(no_history(shape), np.zeros(shape, np.int32))
+        return map_.read(window, self.grid)
+
+
+def _going_on(layers: StoredLayers) -> Numbers:
+    """Return the numbers of the events that go on; 0 = none."""
+    return np.where(layers.history.active, layers.event, 0)
 
 
 def _georeference_of(path: Path) -> Georeference:

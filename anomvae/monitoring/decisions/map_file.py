@@ -108,7 +108,8 @@ class MapFile:
             values = read_shifted(self.dataset, self.dataset.bands, at, window)
         except RasterError as error:
             raise DamagedMap(*error.args) from error
-        layers = np.moveaxis(np.nan_to_num(values, nan=0.0).astype(np.int32), -1, 0)
+        values[np.isnan(values)] = 0
+        layers = np.moveaxis(values, -1, 0).astype(np.int32, order="C")
         return StoredLayers(History(*layers[:-1]), layers[-1])
 
 
