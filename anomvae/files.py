@@ -172,6 +172,11 @@ def tidy(folder: Path, name: str) -> None:
             _release(lock, path)
 
 
+def is_left(folder: Path, name: str) -> bool:
+    """Return whether a run left hidden files of results of one name: it is at work, or it died."""
+    return _hidden(folder, name).exists()
+
+
 def write_atomically(path: PathText, data: bytes, mode: int = 0o666) -> None:
     """Write one file so that it appears whole or not at all; a link to a file stays a link.
 

@@ -10,10 +10,9 @@ from scipy.ndimage import label
 from support.passes import placed_at, scored, site_of, write_polygons
 from support.rasters import bands_of
 from support.scene_files import in_folder
-from support.watching import feature, write_features
 
 from anomvae.errors import ConfigError, RasterError
-from anomvae.monitoring.decisions.candidates import candidate_objects, find_candidates
+from anomvae.monitoring.decisions.candidates import find_candidates
 
 SHAPE = (16, 20)
 SMALL, LARGE = (slice(1, 3), slice(1, 3)), (slice(8, 12), slice(10, 15))
@@ -34,10 +33,9 @@ def found_in(folder, flags, *, area=None, where=None, **rule):
     return candidates, bands_of(candidates.path)[0]
 
 
-def ring_of(rows, cols, margin=0.0):
+def ring_of(rows, cols):
     """Return the outline of pixels in longitude and latitude."""
-    left, right = cols.start - margin, cols.stop + margin
-    top, bottom = rows.start - margin, rows.stop + margin
+    left, right, top, bottom = cols.start, cols.stop, rows.start, rows.stop
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     xs, ys = zip(*(placed_at()["transform"] @ corner for corner in corners), strict=True)
     return [list(pair) for pair in zip(*transform("EPSG:32633", "EPSG:4326", xs, ys), strict=True)]
@@ -102,25 +100,6 @@ def test_nothing_is_an_anomaly_outside_of_the_areas(tmp_path, name, rows, cols, 
 
     assert (found.objects, (values == 1).sum()) == (objects, pixels * (objects > 0))
     assert (values[0] == 254).sum() == 19
-
-
-def test_objects_outside_of_the_areas_are_not_listed(tmp_path):
-    path = write_polygons(tmp_path / "area.geojson", ring_of(*SMALL, margin=0.2))
-    one = scored(tmp_path, "s0", two_objects())
-    peaks = {"peak_row": 9, "peak_col": 12}, {"peak_row": 2, "peak_col": 1}
-    features = [feature(20, id=1, top=9.0), feature(4, id=2, top=7.0)]
-    for item, peak in zip(features, peaks, strict=True):
-        item["properties"] |= peak
-    write_features(one.files.objects, features)
-
-    inside = site_of(tmp_path, area={"only": path})
-    anywhere = site_of(tmp_path, alert={"min_area_px": 5})
-    listed = [
-        [item.id for item in candidate_objects(find_candidates(site, one.files), one.files, 20)]
-        for site in (inside, anywhere)
-    ]
-
-    assert listed == [[2], [1]]
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,13 @@ from support.passes import (
     site_of,
 )
 from support.scene_files import in_folder
+from support.watching import Clock, drop, rows, run_watch, watch
 
 from anomvae.errors import GridMismatch, NotWritten
 from anomvae.monitoring.decisions.map_file import map_path
-from anomvae.monitoring.decisions.persistence import stage
+from anomvae.monitoring.decisions.passes import recorded_passes
+from anomvae.monitoring.decisions.persistence import StagedMap, stage
+from anomvae.monitoring.state import opened_state
 from anomvae.stats.persistence import CONFIRMED, FINISHED, PROVISIONAL
 
 SHAPE = (6, 8)
@@ -53,6 +56,34 @@ def seasons(draw):
     seed, count = draw(st.integers(0, 2**32 - 1)), draw(st.integers(1, 5))
     rng = np.random.default_rng(seed)
     return rng.choice(np.array([0, 1, 254, 255], np.uint8), (count, *SHAPE), p=[0.5, 0.3, 0.1, 0.1])
+
+
+COLUMNS = (
+    "site, scene, model, settings, source, status, tries, started, taken, finished, map, outcome"
+)
+
+
+def test_passes_are_the_newest_comparable_scenes_of_each_source_in_the_order_of_days(tmp_path):
+    known = [
+        ("b-old", "b.tif", "2024-06-01", "1", "normal"),
+        ("c-old", "c.tif", "2024-06-02", "2", "anomalous"),
+        ("a", "a.tif", "2024-06-03", "3", "normal"),
+        ("c-new", "c.tif", "2024-06-02", "4", "not comparable"),
+        ("b-new", "b.tif", "2024-06-05", "5", "anomalous"),
+        ("d", "d.tif", None, "4", "normal"),
+        ("e", "e.tif", "2024-06-04", "6", None),
+    ]
+    with opened_state(tmp_path) as state:
+        for scene, source, taken, finished, outcome in known:
+            values = ("harbour", scene, "m", "s", source, "done", 1, "", taken)
+            state.database.execute(
+                f"INSERT INTO scenes ({COLUMNS}) VALUES ({', '.join('?' * 12)})",
+                (*values, f"2024-06-0{finished}T00", f"{scene}.anomaly.tif", outcome),
+            )
+
+        passes = recorded_passes(state.database, "harbour")
+
+    assert [one.key.scene for one in passes] == ["a", "d", "b-new"]
 
 
 @settings(in_folder, max_examples=4)
@@ -347,7 +378,44 @@ def test_scenes_without_georeference_are_compared_by_shape(tmp_path):
         stage(site, [first, second], wider)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a limit on file sizes of POSIX")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process of POSIX")
+
+
+def in_child(work):
+    """Run a function in a child process; return its exit code, or less the signal that ended it."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = work()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@needs_fork
+def test_a_run_killed_before_it_publishes_the_map_is_made_up_for_by_the_next(tmp_path):
+    config, clock = watch(tmp_path), Clock()
+    drop(tmp_path, "a.tif", 12)
+    run_watch(config, clock)
+    drop(tmp_path, "b.tif", 12)
+
+    def work():
+        StagedMap.publish = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+        run_watch(config, clock)
+
+    killed = in_child(work)
+    path = tmp_path / "maps" / "harbour.persistence.tif"
+    left = read_map(path).tags["ANOMVAE_COUNT"]
+    done = run_watch(config, clock)
+
+    assert (killed, left) == (-signal.SIGKILL, "1")
+    assert (done.done, done.code, read_map(path).tags["ANOMVAE_COUNT"]) == (0, 0, "2")
+    assert rows(tmp_path, "SELECT count(*) FROM scenes WHERE status = 'done'") == [(2,)]
+    assert list(path.parent.glob(".*")) == []
+
+
+@needs_fork
 def test_a_full_disk_leaves_the_map_and_nothing_else(tmp_path):
     import resource
 
@@ -355,18 +423,14 @@ def test_a_full_disk_leaves_the_map_and_nothing_else(tmp_path):
     published(site, [], passes[0])
     before = sorted(tmp_path.rglob("*")), map_path(site).read_bytes()
 
-    pid = os.fork()
-    if pid == 0:
+    def work():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
-        code = 1
-        try:
+        with pytest.raises(NotWritten):
             stage(site, passes[:1], passes[1])
-        except NotWritten:
-            code = 3
-        finally:
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        return 3
+
+    code = in_child(work)
 
     assert code == 3
     assert (sorted(tmp_path.rglob("*")), map_path(site).read_bytes()) == before

@@ -24,6 +24,7 @@ from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
 from .decisions.decision import Decision, Recorded, decide
 from .decisions.passes import ScenePass
+from .decisions.persistence import is_behind, stage
 from .due import DueScene, Scheduler
 from .notices import reported
 from .pictures import EventPictures
@@ -99,6 +100,7 @@ class SitePass:
         self._announce(catching_up=late)
 
     def _score_all(self, scoring: Callable[[SiteConfig], Scoring]) -> None:
+        self._mend_map()
         due = self._due()
         for each in due:
             if each.scene.fault is not None:
@@ -109,6 +111,14 @@ class SitePass:
             score = scoring(self.site)
             for each in faultless:
                 self._score(score, each)
+
+    def _mend_map(self) -> None:
+        """Bring the site's map up to date where a run died before it published it."""
+        if is_behind(self.site) and (passes := self.state.passes(self.site.name)):
+            with stage(self.site, passes) as staged:
+                staged.publish()
+            for text in staged.notes:
+                self._note(text)
 
     def _due(self) -> list[DueScene]:
         """Return the scenes that are due; note the others."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from ...mapping.cache import digest_of
 from ...mapping.deliverables import Deliverables
 from ...mapping.flagging import ANOMALOUS, FLAGS, MASKED, NO_DATA, WINDOW
 from ...mapping.stored import StoredScores, stored
-from ...objects import AnomalyObject, pixels_of, read_strongest_objects
 from ...objects.components import Labelling
 from ...objects.georeferencing import pixel_areas
 from ...pixels.tiling import Window, tile_rows, tiles
@@ -38,8 +36,6 @@ DIGEST, OBJECTS, PIXELS, SHARE = (
     f"ANOMVAE_{name}" for name in ("CANDIDATES", "CANDIDATE_OBJECTS", "CANDIDATE_PIXELS", "SHARE")
 )
 """Tags of the map: what decides it, its objects and pixels, and the share flagged."""
-SEARCHED = 1000
-"""Strongest objects of a scene among which candidates are looked for."""
 UNLIMITED = Access(limits=None)
 
 Classes = NDArray[np.float32]
@@ -145,28 +141,6 @@ def find_candidates(site: SiteConfig, files: Deliverables) -> Candidates:
             found = Candidates(path, count, pixels, objects.share)
             _write(found, digest, where, classes_of)
     return found
-
-
-def candidate_objects(
-    candidates: Candidates, files: Deliverables, most: int
-) -> tuple[AnomalyObject, ...]:
-    """Return the strongest objects of a scene that hold candidates, the largest margin first.
-
-    Raises `FileError` if a file of the scene cannot be read.
-    """
-    items = read_strongest_objects(files.objects, SEARCHED).items
-    with (
-        open_raster(files.flags, access=UNLIMITED) as flags,
-        open_raster(candidates.path, access=UNLIMITED) as chosen,
-    ):
-
-        def holds_candidates(item: AnomalyObject) -> bool:
-            found = pixels_of(
-                lambda window: flags.read_first(window) == ANOMALOUS, item.peak, flags.grid.shape
-            )
-            return bool((chosen.read_first(found.window)[found.mask] == ANOMALOUS).any())
-
-        return tuple(islice(filter(holds_candidates, items), most))
 
 
 def _earlier(path: Path, digest: str) -> Candidates | None:

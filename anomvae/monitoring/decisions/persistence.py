@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...files import Staging, side_car, staging, writing
+from ...files import Staging, is_left, side_car, staging, writing
 from ..config import SiteConfig
 from .clusters import clusters_of
 from .event import Cluster
@@ -121,6 +121,12 @@ def stage(
             _files=files.pop_all(),
             _stage=folder if changed else None,
         )
+
+
+def is_behind(site: SiteConfig) -> bool:
+    """Return whether a site has no map, or a run died before it could publish one."""
+    path = map_path(site)
+    return not path.exists() or is_left(path.parent, path.name)
 
 
 def _rename(made: Path, staged: Path) -> None:
