@@ -8,7 +8,7 @@ is a `problem`: of a scene, of a site, or of neither; it stops nothing else.  `h
 show whether the watch itself works.  torch is loaded only when there is a scene to score.
 """
 
-from .report import Overview, history, overview
+from .report import Overview, events, history, overview
 from .run import Pass, RunEnvironment, run_once
 
-__all__ = ["Overview", "Pass", "RunEnvironment", "history", "overview", "run_once"]
+__all__ = ["Overview", "Pass", "RunEnvironment", "events", "history", "overview", "run_once"]

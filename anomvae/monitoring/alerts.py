@@ -23,8 +23,9 @@ VERSION = 2
 
 def alert_of(event: Event, change: EventChange, now: datetime) -> Alert:
     """Make the alert of a change of an event."""
-    key = key_of(event, change)
-    return Alert(key, event.site, stamp(now), to_json(_body(event, change, key, stamp(now))))
+    key, made = key_of(event, change), stamp(now)
+    about = {"version": VERSION, "key": key, "change": change, "made": made}
+    return Alert(key, event.site, made, to_json(about | facts_of(event)))
 
 
 def key_of(event: Event, change: EventChange) -> str:
@@ -39,16 +40,13 @@ def key_of(event: Event, change: EventChange) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _body(event: Event, change: EventChange, key: str, made: str) -> dict[str, Any]:
+def facts_of(event: Event) -> dict[str, Any]:
+    """Return what is known of an event, as JSON describes it."""
     cluster, evidence = event.cluster, event.evidence
     return {
-        "version": VERSION,
-        "key": key,
         "site": event.site,
         "event": event.name,
-        "change": change,
         "status": event.status,
-        "made": made,
         "first": cluster.first.isoformat(),
         "last": cluster.last.isoformat(),
         "confirmed": event.confirmed and event.confirmed.isoformat(),

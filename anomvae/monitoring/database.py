@@ -163,12 +163,24 @@ def opened(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> Iterat
     with _connected(folder, "rwc", len(migrations)) as (database, version):
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
-        for number, step in enumerate(migrations[version:], start=version + 1):
-            text = step if sqlite3.sqlite_version_info >= (3, 37) else step.replace(" STRICT;", ";")
-            database.executescript(
-                f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {number}; COMMIT"
-            )
+        _migrate(database, migrations, version)
         yield database
+
+
+@contextmanager
+def opened_copy(folder: str | Path) -> Iterator[Connection]:
+    """Open a copy of the database in memory, an empty one if there is none; the file stays.
+
+    Raises `FileError` if it cannot be read, or it is of a newer version.
+    """
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+        version = 0
+        if (Path(folder) / FILE).exists():
+            with _connected(folder, "ro", len(MIGRATIONS)) as (database, version):
+                database.backup(copy)
+        copy.row_factory = sqlite3.Row
+        _migrate(copy, MIGRATIONS, version)
+        yield copy
 
 
 @contextmanager
@@ -217,6 +229,13 @@ def last_success(database: Connection) -> str | None:
         "SELECT ended FROM runs WHERE code = 0 ORDER BY rowid DESC LIMIT 1"
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def _migrate(database: Connection, migrations: Sequence[str], version: int) -> None:
+    """Take the steps that follow a version."""
+    for number, step in enumerate(migrations[version:], start=version + 1):
+        text = step if sqlite3.sqlite_version_info >= (3, 37) else step.replace(" STRICT;", ";")
+        database.executescript(f"BEGIN IMMEDIATE; {text} PRAGMA user_version = {number}; COMMIT")
 
 
 def _keep_private(path: Path) -> None:

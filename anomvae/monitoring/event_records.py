@@ -18,6 +18,8 @@ PLAIN = ("agreed", "passes", "area_px", "confirmed_px", "area_m2")
 TEXTS = ("origin", "reason", "alerted", "answer")
 """Fields of an event that are columns as they are."""
 DAYS = ("first", "last", "confirmed", "closed")
+OPEN = "status != 'closed'"
+"""Condition of events that are open."""
 DOCUMENTS = ("geometry", "box", "evidence", "pending")
 """Columns of JSON."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +18,10 @@ from .state import stamp
 from .web import DeliveryFailed, call
 
 log = logging.getLogger(__name__)
+
+SCENE_STATUSES = ("done", "failed", "new", "replaced")
+OUTCOMES = ("normal", "anomalous", "not comparable")
+EVENT_STATUSES = ("provisional", "confirmed", "closed")
 
 
 class JsonFormatter(logging.Formatter):
@@ -92,21 +96,32 @@ def send_heartbeat(config: HealthConfig, environment: Environment) -> None:
 
 
 def _scene_lines(database: sqlite3.Connection, sites: Iterable[str]) -> Iterator[str]:
-    counts, shares = [], []
+    counts, shares, outcomes, events = [], [], [], []
     for site in sites:
-        rows = database.execute(
-            "SELECT status, count(*) FROM scenes WHERE site = ? GROUP BY status", (site,)
-        )
-        by_status = {"done": 0, "failed": 0, "new": 0, "replaced": 0} | dict(map(tuple, rows))
-        counts += [({"site": site, "status": name}, count) for name, count in by_status.items()]
+        counts += _counted(database, "status", SCENE_STATUSES, "scenes", site)
         newest = database.execute(
             "SELECT flagged * 1.0 / max(valid, 1) FROM scenes WHERE site = ? AND status = 'done' "
             "ORDER BY finished DESC, rowid DESC LIMIT 1",
             (site,),
         ).fetchone()
         shares += [] if newest is None else [({"site": site}, newest[0])]
+        outcomes += _counted(database, "outcome", OUTCOMES, "scenes", site)
+        events += _counted(database, "status", EVENT_STATUSES, "events", site)
     yield from _metric("scenes", "Scenes by status.", counts)
+    yield from _metric("scene_outcomes", "Scenes that are done, by outcome.", outcomes)
+    yield from _metric("events", "Events by status.", events)
     yield from _metric("flagged_share", "Share of valid pixels flagged, newest scene.", shares)
+
+
+def _counted(
+    database: sqlite3.Connection, column: str, values: Sequence[str], table: str, site: str
+) -> list[tuple[dict[str, str], float]]:
+    """Count the rows of a site by the values of a column."""
+    rows = database.execute(
+        f"SELECT {column}, count(*) FROM {table} WHERE site = ? GROUP BY {column}", (site,)
+    )
+    found = dict(map(tuple, rows))
+    return [({"site": site, column: value}, found.get(value, 0)) for value in values]
 
 
 def _metric(

@@ -54,6 +54,12 @@ class Problem:
         return one_line(": ".join([*filter(None, [self.site, scene]), message]))
 
 
+def code_of(problems: Iterable[Problem]) -> int:
+    """Return the exit code of a run: that of its problems if they share one, else 5; 0 if none."""
+    codes = {problem.code for problem in problems}
+    return 0 if not codes else codes.pop() if len(codes) == 1 else ScenesFailed.exit_code
+
+
 def messages(problems: Iterable[Problem]) -> list[str]:
     """Return a line for each problem; one for all scenes of a site that do not fit its model.
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from .database import last_success, opened_to_read
+from .decisions.event import Event
+from .event_records import OPEN, read_events
 from .lock import LockOwner, read_lock_owner
 
 if TYPE_CHECKING:
     import pandas as pd
+
+OUTCOMES = ("normal", "anomalous", "not comparable")
+OPEN_STATUSES = ("provisional", "confirmed")
+OPEN_EVENTS = "SELECT count(*) FROM events WHERE events.site = scenes.site"
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,14 @@ class SiteSummary:
     """Scenes that are being scored, or at which a run died."""
     newest: str | None
     """When the last scene was done, UTC."""
+    normal: int
+    """Of those that are done: what their outcomes are; an earlier version left some without."""
+    anomalous: int
+    not_comparable: int
+    provisional: int
+    """Events that are open, and not confirmed."""
+    confirmed: int
+    """Events that are confirmed, and open."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +124,14 @@ def overview(folder: str | Path) -> Overview:
         )
         sites = database.execute(
             "SELECT site, sum(status = 'done'), sum(status = 'failed'), sum(status = 'new'), "
-            "max(finished) FILTER (WHERE status = 'done') FROM scenes "
-            "GROUP BY site ORDER BY site"
+            "max(finished) FILTER (WHERE status = 'done'), "
+            f"{', '.join(f'count(*) FILTER (WHERE outcome = {each!r})' for each in OUTCOMES)}, "
+            f"{', '.join(f'({OPEN_EVENTS} AND status = {each!r})' for each in OPEN_STATUSES)} "
+            "FROM scenes GROUP BY site ORDER BY site"
         )
         failures = database.execute(
             "SELECT site, source, tries, next_try, error FROM scenes WHERE status = 'failed' "
             "ORDER BY site, source"
-        )
-        # SQLite takes a bare column from the row that has the smallest number.
-        waiting = database.execute(
-            "SELECT channel, waiting, error FROM (SELECT channel, count(*) AS waiting, error, "
-            "min(alert) FROM deliveries WHERE sent IS NULL GROUP BY channel) ORDER BY channel"
         )
         notices = database.execute(
             "SELECT site, level, text FROM notices ORDER BY level, site, rowid"
@@ -129,9 +142,33 @@ def overview(folder: str | Path) -> Overview:
             last_success=last_success(database),
             sites=tuple(SiteSummary(*row) for row in sites),
             failures=tuple(FailureSummary(*row) for row in failures),
-            waiting=tuple(WaitingSummary(*row) for row in waiting),
+            waiting=waiting_alerts(database),
             notices=tuple(NoticeSummary(*row) for row in notices),
         )
+
+
+def waiting_alerts(database: Connection) -> tuple[WaitingSummary, ...]:
+    """Return the channels that have not taken all alerts."""
+    # SQLite takes a bare column from the row that has the smallest number.
+    rows = database.execute(
+        "SELECT channel, waiting, error FROM (SELECT channel, count(*) AS waiting, error, "
+        "min(alert) FROM deliveries WHERE sent IS NULL GROUP BY channel) ORDER BY channel"
+    )
+    return tuple(WaitingSummary(*row) for row in rows)
+
+
+def events(
+    folder: str | Path, *, site: str | None = None, closed: bool = False
+) -> tuple[Event, ...]:
+    """Return the events of a state folder that are open, or all, by site and number.
+
+    Raises
+    ------
+    FileError
+        If there is no state that can be read.
+    """
+    with opened_to_read(folder) as database:
+        return tuple(read_events(database, site, only="1" if closed else OPEN))
 
 
 def history(
@@ -142,7 +179,7 @@ def history(
     Returns
     -------
     DataFrame
-        A row for each scene, model and settings; times are UTC, as text.
+        A row for each scene, model and settings; times are UTC, as text, and so are reasons.
 
     Raises
     ------
@@ -153,11 +190,14 @@ def history(
 
     with opened_to_read(folder) as database:
         rows = database.execute(
-            "SELECT site, source, status, outcome, reasons, taken, started, finished, seconds, "
-            "valid, masked, missing, flagged, objects, threshold, tries, next_try, error, map, "
-            "scene, model, settings, quantiles FROM scenes "
+            "SELECT site, source, status, outcome, reasons, taken, in_domain, doubts, started, "
+            "finished, seconds, valid, masked, missing, flagged, objects, threshold, tries, "
+            "next_try, error, map, scene, model, settings, quantiles, drift FROM scenes "
             "WHERE ? IN (site, '') ORDER BY started DESC, rowid DESC LIMIT ?",
             (site or "", -1 if last is None else last),
         )
         names = [column[0] for column in rows.description]
-        return pd.DataFrame([tuple(row) for row in rows], columns=names).convert_dtypes()
+        table = pd.DataFrame([tuple(row) for row in rows], columns=names)
+    for name in ("reasons", "doubts"):
+        table[name] = [text and ("; ".join(json.loads(text)) or None) for text in table[name]]
+    return table.convert_dtypes()

@@ -23,7 +23,7 @@ from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
 from .messenger import Messenger
 from .outbox import Outbox, latest
-from .problem import Problem, messages
+from .problem import Problem, code_of, messages
 from .records import Notice
 from .scoring import Scoring, scoring_of
 from .site import SitePass
@@ -84,9 +84,8 @@ class Pass:
 
     @property
     def code(self) -> int:
-        """Exit code: that of the problems if they share one, else 5; 0 without problems."""
-        codes = {problem.code for problem in self.problems}
-        return 0 if not codes else codes.pop() if len(codes) == 1 else NotDelivered.exit_code
+        """Exit code, see `problem.code_of`."""
+        return code_of(self.problems)
 
     @property
     def messages(self) -> list[str]:

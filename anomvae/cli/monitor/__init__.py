@@ -6,7 +6,7 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("init", "run", "status", "history", "ack", "mute", "reject")
+COMMANDS = ("init", "run", "status", "events", "history", "ack", "mute", "reject")
 SHARED = dict.fromkeys(("ack", "mute", "reject"), "answers")
 """The file of commands that share one; that of others has their name."""
 
@@ -36,5 +36,6 @@ def monitor() -> None:
         anomvae monitor init incoming/       # writes a first one
         anomvae monitor run watch.toml       # from cron, systemd or Airflow
         anomvae monitor status watch.toml
+        anomvae monitor events watch.toml    # what lasts
         anomvae monitor history watch.toml --csv > scenes.csv
     """

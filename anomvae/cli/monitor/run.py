@@ -8,21 +8,35 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .. import options
+from ..output import echo
 from ..streams import note
 from .arguments import config_arg
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ...monitoring.config import MonitorConfig
 
 
 @click.command()
 @config_arg
+@click.option("--dry-run", is_flag=True, help="Print what a run would do, and do nothing.")
+@click.option(
+    "--backfill",
+    is_flag=True,
+    help="Score again what is done with another model or other settings.",
+)
 @options.verbose_opt
-def run(config: str) -> None:
+def run(config: str, dry_run: bool, backfill: bool) -> None:
     """Make one pass over the sites of CONFIG, and end.
 
-    Alerts are printed on stdout, a JSON line each; failures on stderr, a line each.
+    Alerts are printed on stdout, a JSON line each; failures on stderr, a line each.  A changed
+    model scores the scenes that arrive from then on, unless --backfill is given.
     """
     from datetime import UTC, datetime
     from uuid import uuid4
@@ -31,7 +45,12 @@ def run(config: str) -> None:
     from ...monitoring.config import read_monitoring
 
     watch, run_id = read_monitoring(config), uuid4().hex[:12]
-    environment = RunEnvironment(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout)
+    if dry_run:
+        _preview(watch, datetime.now(UTC), backfill=backfill)
+        return
+    environment = RunEnvironment(
+        run_id, lambda: datetime.now(UTC), os.environ, sys.stdout, backfill=backfill
+    )
     with _logged(watch.health.log, run_id):
         done = run_once(watch, environment)
     for report in done.reports:
@@ -40,6 +59,30 @@ def run(config: str) -> None:
         note(f"Error: {message}")
     if done.code:
         raise SystemExit(done.code)
+
+
+def _preview(watch: MonitorConfig, now: datetime, *, backfill: bool) -> None:
+    """Print what a run would do."""
+    from ...monitoring.preview import preview
+    from ...monitoring.problem import code_of
+
+    found = preview(watch, now, backfill=backfill)
+    for site in found.sites:
+        again = f", {site.again} of them again" if site.again else ""
+        echo(
+            f"{site.site}: {len(site.due)} to score with {site.detector}{again}; {site.known} known"
+        )
+        for line in (*site.due, *(f"alert: {alert}" for alert in site.alerts)):
+            echo(f"  {line}")
+        for line in site.notes:
+            echo(f"  note: {line}")
+    for each in found.waiting:
+        alerts = "alert waits" if each.waiting == 1 else "alerts wait"
+        echo(f"{each.waiting} {alerts} for {each.channel}: {each.error}")
+    for problem in found.problems:
+        note(f"Error: {problem}")
+    if found.problems:
+        raise SystemExit(code_of(found.problems))
 
 
 @contextmanager

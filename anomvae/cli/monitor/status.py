@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @config_arg
 @options.json_opt
 def status(config: str, as_json: bool) -> None:
-    """Show the watch of CONFIG: last run, sites, failed scenes, waiting alerts."""
+    """Show the watch of CONFIG: last run, sites and their events, failures, waiting alerts."""
     from dataclasses import asdict
 
     from ...monitoring import overview
@@ -45,6 +45,10 @@ def _status(summary: Overview) -> Iterator[str]:
         newest = "" if site.newest is None else f", newest {site.newest}"
         begun = f", {site.begun} begun" if site.begun else ""
         yield f"{site.site}: {site.done} done, {site.failed} failed{begun}{newest}"
+        yield (
+            f"  {site.normal} normal, {site.anomalous} anomalous, {site.not_comparable} not "
+            f"comparable; open events: {site.provisional} provisional, {site.confirmed} confirmed"
+        )
     for notice in summary.notices:
         kind = "site failed" if notice.level == "error" else "note"
         yield f"{kind}: {notice.site}: {notice.text}"

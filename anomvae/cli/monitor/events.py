@@ -1,0 +1,59 @@
+"""``anomvae monitor events``: what lasts at the sites, and what people answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from ...documents import to_json
+from .. import options
+from ..output import echo
+from .arguments import config_arg, site_opt
+
+if TYPE_CHECKING:
+    from ...monitoring.decisions.event import Event
+
+
+@click.command()
+@config_arg
+@site_opt
+@click.option("--all", "closed", is_flag=True, help="Closed events, too.")
+@options.json_opt
+def events(config: str, site: str | None, closed: bool, as_json: bool) -> None:
+    """List the open events of CONFIG: status, days, passes that agree, area, answer.
+
+    \b
+    Examples:
+        anomvae monitor events watch.toml
+        anomvae monitor events watch.toml --site harbour --all --json
+    """
+    from ...monitoring import events as events_of
+    from ...monitoring.alerts import facts_of
+    from ...monitoring.config import read_monitoring
+
+    found = events_of(read_monitoring(config).state, site=site, closed=closed)
+    if as_json:
+        echo(to_json([facts_of(event) for event in found], indent=2))
+    elif found:
+        echo("\n".join(map(_line, found)))
+    else:
+        echo("no events" if closed else "no open events")
+
+
+def _line(event: Event) -> str:
+    return ", ".join(_parts(event))
+
+
+def _parts(event: Event) -> Iterator[str]:
+    cluster = event.cluster
+    area = "" if cluster.area_m2 is None else f" ({cluster.area_m2:.0f} m2)"
+    yield f"{event.name}: {event.status}"
+    yield f"{cluster.first} to {cluster.last}"
+    yield f"{cluster.agreed} of {cluster.passes} passes"
+    yield f"{cluster.area_px} pixels{area}"
+    if event.closed is not None:
+        yield f"closed {event.closed}: {event.reason}"
+    if event.answer is not None:
+        yield event.answer
