@@ -3,12 +3,14 @@
 import json
 import subprocess
 import time
+from datetime import date
 from io import StringIO
 
 import pandas as pd
 import pytest
 from support.imports import after
 from support.rasters import land, plant, run, trained, write
+from support.scorers import content
 from support.servers import served
 from support.watching import receiver
 
@@ -92,17 +94,62 @@ def test_status_and_history_report_scenes_and_runs(folder):
 
     assert "harbour: 1 done, 1 failed" in status.out
     assert "failed: harbour: bad.tif, 1 tries, again from" in status.out
+    assert "0 normal, 1 anomalous, 0 not comparable; open events: 0 provisional" in status.out
     assert (summary["last_run"]["code"], summary["last_run"]["failed"]) == (5, 1)
     assert summary["last_success"] is not None
     assert [row["source"] for row in rows] == list(csv["source"]) == ["bad.tif", "a.tif"]
     assert rows[1]["valid"] == csv["valid"][1] == 39 * 48
     assert "a.tif" in table.out
+    assert rows[1]["outcome"] == "anomalous"
+    assert rows[1]["reasons"] in table.out
+    assert "of 4 pixels or more" in rows[1]["reasons"]
     assert len(json.loads(monitor(folder, "history", "--json", "--last", "1").out)) == 1
     assert monitor(folder, "history", "--site", "elsewhere").out == "no scenes\n"
     assert monitor(folder, "history", "--csv", "--json").code == 2
     old = monitor(folder, "history", "--place", "harbour")
     assert (old.code, "--place is now called --site." in old.err) == (2, True)
     assert "--place" not in monitor(folder, "history", "--help").out
+
+
+def test_a_dry_run_lists_what_a_run_would_do_and_changes_nothing(folder):
+    before = monitor(folder, "run", "--dry-run")
+    first = list((folder / "in").parent.iterdir())
+    monitor(folder)
+    write(folder / "in" / "b_2025-06-01.tif", plant(land(seed=2)))
+    trained().save(folder / "model.safetensors")
+    change(folder, "min_area_px = 4", "min_area_px = 5")
+    state = content(folder)
+
+    dry, back = (monitor(folder, "run", "--dry-run", *more) for more in ([], ["--backfill"]))
+    (folder / "model.safetensors").unlink()
+    wrong = monitor(folder, "run", "--dry-run")
+
+    assert folder / "state" not in first
+    model = folder / "model.safetensors"
+    assert before.out == f"harbour: 1 to score with {model}; 0 known\n  a.tif\n"
+    assert dry.out == f"harbour: 1 to score with {model}; 1 known\n  b_2025-06-01.tif\n"
+    assert back.out.splitlines()[1:] == ["  b_2025-06-01.tif", "  a.tif"]
+    assert {path: data for path, data in content(folder).items() if "-" not in path.suffix} == {
+        path: data for path, data in state.items() if path != model
+    }
+    assert (wrong.code, wrong.err.count("\n")) == (3, 1)
+
+
+def test_events_are_listed_with_status_days_passes_area_and_answer(folder):
+    monitor(folder)
+    monitor(folder, "ack", "harbour-1", "--reason", "a pier")
+
+    listed = monitor(folder, "events")
+    found = json.loads(monitor(folder, "events", "--json").out)
+    elsewhere = monitor(folder, "events", "--site", "elsewhere", "--all")
+
+    day = date.today().isoformat()
+    first = listed.out.splitlines()[0]
+    assert first.startswith(f"harbour-1: confirmed, {day} to {day}, 1 of 1 passes, ")
+    assert first.endswith(" m2), acknowledged")
+    assert len(found) == len(listed.out.splitlines())
+    assert (found[0]["event"], found[0]["answer"]) == ("harbour-1", "acknowledged")
+    assert elsewhere.out == "no events\n"
 
 
 def test_without_a_scene_to_score_no_torch_is_loaded(folder):
@@ -223,6 +270,8 @@ def test_metrics_and_heartbeat_distinguish_success_from_failure(folder):
     assert calls == 1
     assert good['anomvae_monitor_scenes{site="harbour",status="done"}'] == "1"
     assert bad['anomvae_monitor_scenes{site="harbour",status="failed"}'] == "1"
+    assert good['anomvae_monitor_scene_outcomes{site="harbour",outcome="anomalous"}'] == "1"
+    assert float(good['anomvae_monitor_events{site="harbour",status="confirmed"}']) > 0
     assert float(good['anomvae_monitor_flagged_share{site="harbour"}']) > 0
     assert float(good["anomvae_monitor_run_seconds"]) > 0
     success, ended = (

@@ -199,5 +199,8 @@ def history(
         names = [column[0] for column in rows.description]
         table = pd.DataFrame([tuple(row) for row in rows], columns=names)
     for name in ("reasons", "doubts"):
-        table[name] = [text and ("; ".join(json.loads(text)) or None) for text in table[name]]
+        table[name] = [
+            "; ".join(json.loads(text)) or None if isinstance(text, str) else None
+            for text in table[name]
+        ]
     return table.convert_dtypes()
