@@ -92,6 +92,6 @@ def _of_site(scheduler: Scheduler, now: datetime) -> SitePreview:
         again=sum(each.tries > 0 for each in agenda.due),
         known=agenda.known,
         alerts=tuple(f"{event.name} {change}" for event, change in pending if change is not None),
-        notes=(),
+        notes=tuple(notice.text for notice in agenda.notices),
         errors=(*agenda.errors, *errors),
     )
