@@ -361,7 +361,17 @@ def test_scenes_on_other_grids_are_warped_onto_that_of_the_site(tmp_path):
 
     (event,) = staged.clusters
     assert (event.area_px, event.agreed, event.box) == (1, 3, (3, 3, 4, 4))
+    assert "warped onto that, by the nearest pixel" in staged.notes[0]
     assert read_map(map_path(site)).layers["status"].shape == SHAPE
+
+
+def test_a_scene_of_another_system_that_does_not_meet_its_site_is_refused(tmp_path):
+    site, first = site_of(tmp_path), scored(tmp_path, "s0", flags_at(LEFT))
+    far = scored(tmp_path, "s1", flags_at(LEFT), day=1, **placed_at(crs="EPSG:32634"))
+    published(site, [], first)
+
+    with pytest.raises(GridMismatch, match=r"s1 lies elsewhere than its site .*EPSG:32634"):
+        stage(site, [first], far)
 
 
 def test_scenes_without_georeference_are_compared_by_shape(tmp_path):

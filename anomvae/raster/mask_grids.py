@@ -23,12 +23,10 @@ from .dataset import Dataset
 from .gdal import reporting
 from .georeference import matrix_of
 from .raster_dataset import RasterDataset
-from .warped import Warped, warped
+from .warped import Warped, edge_of, warped
 
 FINEST = 4
 """Pixels of a mask per pixel of the scene, along a side, that are read to choose one of them."""
-PER_SIDE = 21
-"""Points on each side of a scene that must lie on a mask of another projection."""
 ROUNDED = 6
 """Decimals of a position, pixels: the middle of a pixel may lie on the edge of another."""
 
@@ -123,15 +121,11 @@ def _require_covered(nearest: Nearest, scene: Dataset) -> None:
 
 def _require_around(dataset: Dataset, scene: Dataset) -> None:
     """Require that the edge of a scene lies on a mask of another projection."""
-    along = np.linspace(0, 1, PER_SIDE)
-    sides = [(along, 0 * along), (along, 0 * along + 1), (0 * along, along), (0 * along + 1, along)]
-    rows, cols = scene.grid.shape
-    edge = np.hstack([[col * cols, row * rows, np.ones(PER_SIDE)] for col, row in sides])
+    edge = edge_of(scene.grid)
     with reporting(
         f"{dataset.name} cannot be located on {scene.name}", "Warp it there first (gdalwarp)."
     ):
-        x, y = (matrix_of(scene.grid) @ edge)[:2]
-        there = transform(crs_of(scene.grid.crs), crs_of(dataset.grid.crs), x, y)
+        there = transform(crs_of(scene.grid.crs), crs_of(dataset.grid.crs), *edge)
     place = np.linalg.inv(matrix_of(dataset.grid)) @ [*there, np.ones(edge.shape[1])]
     limit = np.array(dataset.grid.shape[::-1], np.float64)[:, np.newaxis]
     inside = (place[:2] >= -1) & (place[:2] <= limit + 1)  # NaN and infinity are not

@@ -23,14 +23,16 @@ from ..pixels.bands import Bands
 from ..pixels.grid import Grid
 from ..pixels.tiling import Tile, Window
 from .alpha import AlphaBands, declared_alphas
-from .crs import crs_of
-from .gdal import reporting
+from .crs import crs_of, transformed
+from .gdal import GDAL_ERRORS, reporting
 from .georeference import matrix_of
 from .raster_dataset import RasterDataset
 from .validity import validity_of
 
 SIDE = 256
 """Side of the blocks, pixels: that of GDAL's blocks in most files."""
+PER_SIDE = 21
+"""Points on each side of a raster whose place on another grid is computed."""
 TOLERANCE = 1e-6
 """Error of a coordinate, pixels; with 0 rasterio does not transform at all."""
 
@@ -119,6 +121,29 @@ def _reopened(
 ) -> Iterator[RasterDataset]:
     with source.reopen() as again, warped(again, grid, scene, nearest=nearest) as result:
         yield result.source
+
+
+def edge_of(grid: Grid) -> NDArray[np.float64]:
+    """Return points on the edge of a grid, axes (coordinate, point): x, y."""
+    along, (rows, cols) = np.linspace(0, 1, PER_SIDE), grid.shape
+    sides = [(along, 0 * along), (along, 0 * along + 1), (0 * along, along), (0 * along + 1, along)]
+    edge = np.hstack([[col * cols, row * rows, np.ones(PER_SIDE)] for col, row in sides])
+    return np.asarray((matrix_of(grid) @ edge)[:2])
+
+
+def overlaps(source: Grid, target: Grid) -> bool:
+    """Return whether the box around a raster meets a grid; both have a reference system."""
+    try:
+        systems = crs_of(source.crs), crs_of(target.crs)
+        there = transformed(*systems, edge_of(source).T)
+    except GDAL_ERRORS:  # there is no transformation between them
+        return False
+    there = there[np.isfinite(there).all(axis=1)]
+    place = (np.linalg.inv(matrix_of(target)) @ [*there.T, np.ones(len(there))])[:2]
+    if not place.size:
+        return False
+    low, high, sides = place.min(axis=1), place.max(axis=1), np.array(target.shape[::-1])
+    return bool((low < sides).all() and (high > 0).all())
 
 
 def _pixels_per_pixel(source: Grid, target: Grid) -> tuple[float, float]:

@@ -56,6 +56,8 @@ class MapBuilder:
     """Least number of an event that it opens."""
     skipped: list[str] = field(default_factory=list)
     """Why passes are not in the map."""
+    warps: bool = False
+    """Whether passes are on another grid."""
     merged: dict[int, int] = field(default_factory=dict)
     """Numbers of events of the map before that became part of another, and that one's."""
 
@@ -162,6 +164,7 @@ class MapBuilder:
                 path = find_candidates(self.site, one.files).path
                 there = _georeference_of(path).grid
                 grid.require_fitting(there, one.source, self.site.grid)
+                self.warps |= grid.offset(there) is None
                 grid = grid.including(there, one.source)
             except NotWritten:
                 raise

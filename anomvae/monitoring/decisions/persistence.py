@@ -117,7 +117,7 @@ def stage(
             clusters=clusters,
             merged=build.merged,
             next_number=number,
-            notes=tuple(_notes(site.name, build.skipped)),
+            notes=tuple(_notes(build)),
             _files=files.pop_all(),
             _stage=folder if changed else None,
         )
@@ -137,7 +137,12 @@ def _rename(made: Path, staged: Path) -> None:
         made.replace(staged)
 
 
-def _notes(site: str, skipped: Sequence[str]) -> Iterator[str]:
-    if skipped:
+def _notes(build: MapBuilder) -> Iterator[str]:
+    if build.warps:
+        yield (
+            "scenes lie on another grid than the first of the site, and are warped onto that, by "
+            "the nearest pixel. grid = 'refuse' refuses them."
+        )
+    if skipped := build.skipped:
         more = f" (so do {len(skipped) - 1} more)" if len(skipped) > 1 else ""
-        yield f"{site}: the persistence map lacks an earlier scene: {skipped[0]}{more}"
+        yield f"the persistence map lacks an earlier scene: {skipped[0]}{more}"

@@ -22,7 +22,7 @@ from ...pixels.grid import Grid
 from ...pixels.tiling import Window, shape_of
 from ...raster import Access, Georeference, open_raster
 from ...raster.georeference import matrix_of
-from ...raster.warped import warped
+from ...raster.warped import overlaps, warped
 
 if TYPE_CHECKING:
     from ...raster.raster_dataset import RasterDataset
@@ -121,11 +121,17 @@ class SiteGrid:
                 f"{name} lies on another grid than its site ({_described(grid)}, not "
                 f"{_described(self.first)}). Warp it there, or set grid = 'warp'."
             )
-        if not (grid.crs and self.georeference.grid.crs):
+        mine = self.georeference.grid
+        if not (grid.crs and mine.crs):
             raise GridMismatch(
                 f"{name} lies on another grid than its site ({_described(grid)}, not "
                 f"{_described(self.first)}), and has no coordinate reference system on both to "
                 f"warp it by. Cut it to the pixels of the first scene."
+            )
+        if not overlaps(grid, mine):
+            raise GridMismatch(
+                f"{name} lies elsewhere than its site ({_described(grid)}, not "
+                f"{_described(self.first)}). Watch it as a site of its own."
             )
 
 
