@@ -5,8 +5,10 @@ pixels get the series of pixels of another class: forest turns into water in Jun
 values are measured ones, with their noise, clouds and seasons.
 
 A detector is measured at the date of each change: the area under the ROC of the block's pixels
-against all pixels that never change.  In protocol ``together`` it is fitted on the same series with
-all changes, at several dates; in ``before`` only on the dates before the change.
+against all pixels that never change, and the average precision of all pixels that change that day.
+In protocol ``together`` it is fitted on the same series with all changes, at several dates; in
+``before`` only on the dates before the change.  Detectors of a change that are fitted to the scene
+that they score are given the dates up to that one in both, the change unknown.
 """
 
 from __future__ import annotations
@@ -24,11 +26,12 @@ from numpy.typing import NDArray
 
 from anomvae.config import resolve_config
 from anomvae.errors import ConfigError
-from anomvae.fitting import train
+from anomvae.fitting import detect, train
 from anomvae.pixels.dates import date_of
 from anomvae.pixels.tiling import whole
 from anomvae.pixels.views import Block
 from anomvae.raster import Scene
+from anomvae.stats.baselines import Method
 from anomvae.stats.metrics import measure
 from anomvae.stats.rx import fit_rx
 from benchmarks.tables import as_table, mean_and_std
@@ -66,8 +69,17 @@ class Trial:
 
     def labels(self, change: Change) -> Map:
         """Return 1 at the pixels of a change, 0 where no change is, NaN at other changes."""
-        planted = np.any([one.mask for one in self.changes], axis=0)
-        return np.where(change.mask, 1.0, np.where(planted, np.nan, 0.0))
+        return self._labels([change])
+
+    def labels_of(self, date: int) -> Map:
+        """Return 1 at the pixels that change at a date, 0 where no change is, NaN at others."""
+        return self._labels([one for one in self.changes if one.date == date])
+
+    def _labels(self, changes: Sequence[Change]) -> Map:
+        planted, chosen = (
+            np.any([one.mask for one in some], axis=0) for some in (self.changes, changes)
+        )
+        return np.where(chosen, 1.0, np.where(planted, np.nan, 0.0))
 
 
 @dataclass(frozen=True)
@@ -76,6 +88,8 @@ class TrialResult:
 
     aucs: tuple[float, ...]
     """Area under the ROC for each change."""
+    precisions: tuple[float, ...]
+    """Average precision of all pixels that change, for each date of a change."""
     seconds: float
     """Time to fit and score."""
 
@@ -201,6 +215,20 @@ def trained(config: str, trial: Trial, seed: int) -> list[Map]:
     return [scores[change.date] for change in trial.changes]
 
 
+def detected(config: str, trial: Trial, seed: int) -> list[Map]:
+    """Fit a configuration to the date of each change, given the dates before it."""
+
+    def score(date: int) -> Map:
+        dates = trial.scored[: date + 1]
+        detector = detect(dates, resolve_config(config).config, seed)
+        with Scene.of(dates).open(detector.bands) as opened:
+            scores = detector.score(opened.read(whole(opened.grid.shape)))
+        return np.asarray(scores.total[-1])
+
+    maps = {date: score(date) for date in {change.date for change in trial.changes}}
+    return [maps[change.date] for change in trial.changes]
+
+
 def untrained(score: Callable[[Block, int], Map], trial: Trial, seed: int) -> list[Map]:
     """Return the scores at the date of each change, without training."""
     block = read(trial.scored)
@@ -225,15 +253,24 @@ def difference(block: Block, date: int) -> Map:
     return np.asarray(fit_rx([steps]).score(steps)).reshape(block.shape[1:3])
 
 
+def chronochrome(block: Block, date: int) -> Map:
+    """Return the score of a date by the linear prediction from up to eight dates before it."""
+    method, given = Method.of("acd"), block[: date + 1]
+    fitted = method.fit(lambda: iter([method.examples(given)]))
+    return fitted.score(method.given(given))
+
+
 Detectors = Mapping[str, Callable[[Trial, int], list[Map]]]
 """Functions of a trial and a seed."""
 
 DETECTORS: Detectors = {
-    "sequential, configuration timeseries": partial(trained, "timeseries"),
-    "vae, configuration default": partial(trained, "default"),
+    "change": partial(detected, "timeseries"),
+    "acd": partial(untrained, chronochrome),
+    "sequential": partial(trained, "sequential"),
+    "vae": partial(trained, "default"),
     "z-score over all dates": partial(untrained, deviation),
     "z-score over the dates before": partial(untrained, deviation_from_past),
-    "rx of the difference to the date before": partial(untrained, difference),
+    "rx of the difference": partial(untrained, difference),
 }
 PROTOCOLS = {"together": together, "before": before}
 
@@ -251,16 +288,25 @@ def measure_series(
                 seconds = time.perf_counter() - start
                 pairs = zip(labels, maps, strict=True)
                 aucs = tuple(measure(truth, scores).roc_auc for truth, scores in pairs)
-                yield name, TrialResult(aucs, seconds)
+                of_date = {
+                    change.date: scores for change, scores in zip(trial.changes, maps, strict=True)
+                }
+                precisions = tuple(
+                    measure(trial.labels_of(date), scores).average_precision
+                    for date, scores in of_date.items()
+                )
+                yield name, TrialResult(aucs, precisions, seconds)
 
 
 def table(results: Mapping[str, Sequence[Sequence[TrialResult]]]) -> str:
-    """Write the mean AUC and the seconds of each detector; axes (detector, seed, trial)."""
+    """Write the mean AUC and AP of each detector; axes (detector, seed, trial)."""
     import pandas as pd
 
     rows = []
     for name, seeds in results.items():
-        means = [float(np.mean([one.aucs for one in trials])) for trials in seeds]
+        aucs = [float(np.mean([one.aucs for one in trials])) for trials in seeds]
+        precisions = [float(np.mean([one.precisions for one in trials])) for trials in seeds]
         seconds = np.median([one.seconds for trials in seeds for one in trials])
-        rows.append([name, mean_and_std(pd.Series(means)), f"{seconds:.1f}"])
-    return as_table(["detector", "AUC", "seconds, median"], rows)
+        figures = (mean_and_std(pd.Series(each)) for each in (aucs, precisions))
+        rows.append([name, *figures, f"{seconds:.1f}"])
+    return as_table(["detector", "AUC", "AP", "seconds, median"], rows)

@@ -285,8 +285,9 @@ def score_blocks(
     first = np.cumsum([0, *(0 if cut is None else cut.chosen.size for cut in held_out)])
     parts = [BlockScores(np.empty(0, np.float32), np.empty(0, np.int64), np.empty(0, np.int64))]
     drawn = [cut for cut in held_out if cut is not None] if folds > 1 else None
+    in_parts = detector.view.most_dates is not None  # it is fitted to every scene that it scores
     for number, (tile, block, wanted) in draw_blocks(
-        scenes, THRESHOLD_PIXELS // folds, radius, seed, progress, drawn
+        scenes, THRESHOLD_PIXELS // folds, radius, seed, progress, drawn, in_parts
     ):
         scores = adapted(number).score(block).total[-newest:]  # -0: all dates
         counted = wanted[-newest:] & np.isfinite(scores)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,8 @@ prediction no further."""
 Mask = NDArray[np.bool_]
 
 
-class Prediction(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Prediction:
     """What the dates before that have data say of the newest one; standardised bands."""
 
     filled: Array
@@ -56,7 +57,12 @@ class Prediction(NamedTuple):
     covariance: Array
     """S_K, (band, band)."""
 
-    @property
+    def score(self, x: Array, y: Array) -> Array:
+        """Return the score of x (n, x) and y (n, band), (n,)."""
+        u = (y - x @ self.predicted) @ self.whitening
+        return np.asarray(np.einsum("ij,ij->i", u, u))
+
+    @cached_property
     def whitening(self) -> Array:
         """S_K^-1/2, symmetric, (band, band)."""
         variances, directions = np.linalg.eigh(self.covariance)
@@ -113,10 +119,8 @@ class Chronochrome:
         x, y, known = self.standardised(series)
         scores = np.full(len(series), np.nan)
         for pattern, rows in patterns(known):
-            given = self.given(pattern)
             # Of all rows, as matrix products round a row by how many there are.
-            u = (y - x @ given.predicted) @ given.whitening
-            scores[rows] = np.einsum("ij,ij->i", u, u)[rows]
+            scores[rows] = self.given(pattern).score(x, y)[rows]
         scores[~known.any(axis=1)] = np.nan
         return scores
 
@@ -180,9 +184,17 @@ def fit_chronochrome(series: NDArray[np.floating], keep: float = KEEP) -> Chrono
         fitted = Chronochrome(
             mean + std * centre.reshape(dates, bands), std, covariance + np.diag(ridge)
         )
-        scores = fitted.score(np.where(known[..., np.newaxis], values, np.nan))
+        scores = _scores(fitted, values, known)
         kept = scores <= np.quantile(scores, keep)
     return fitted
+
+
+def _scores(fitted: Chronochrome, values: Array, known: Mask) -> Array:
+    scores = np.empty(len(values))
+    for pattern, rows in patterns(known[:, :-1]):
+        x, y, _ = fitted.standardised(np.where(known[rows, :, np.newaxis], values[rows], np.nan))
+        scores[rows] = fitted.given(pattern).score(x, y)
+    return scores
 
 
 def _fitted_dates(known: Mask, bands: int) -> Mask:

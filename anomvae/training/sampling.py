@@ -19,7 +19,7 @@ from ..parallel import Progress, quiet
 from ..pixels.tiling import Tile, Window, tiles
 from ..pixels.views import Examples, View
 from ..stats.fill_watch import FillWatch
-from .scenes import TrainingScenes, TrainingTile, empty_pixels, read_tile, reading_tiles
+from .scenes import OpenScene, TrainingScenes, TrainingTile, empty_pixels, read_tile, reading_tiles
 
 HELD_OUT = 0.2
 FOLDS = 5  # each holds out as much
@@ -27,6 +27,8 @@ LARGEST_SIDE = 64
 SMALLEST_SIDE = 4  # smaller blocks would make a narrow raster be read pixel by pixel
 SIDE_PER_RADIUS = 4  # holding out a fifth then excludes half of the pixels from training
 EXAMPLE_BYTES = 256 * 2**20  # training takes about four times that
+MOST_READ = 4_000_000
+"""Pixels of a scene that are read where a part is enough."""
 HELD_OUT_EXAMPLES = 16_384  # for the held-out ELBO; the threshold reads whole blocks
 
 
@@ -125,6 +127,14 @@ class Sample:
     """Number of the first of the ``examples`` of each scene."""
 
 
+def spread_tiles(opened: OpenScene, halo: int, most: float, seed: Sequence[int]) -> list[Tile]:
+    """Return the tiles of a scene, in random order if they hold more than ``most`` pixels."""
+    found = list(reading_tiles(opened, halo))
+    if math.prod(opened.grid.shape) <= most:
+        return found
+    return [found[number] for number in np.random.default_rng(seed).permutation(len(found))]
+
+
 def draw_sample(
     scenes: TrainingScenes,
     view: View,
@@ -135,6 +145,9 @@ def draw_sample(
     most_bytes: int = EXAMPLE_BYTES,
 ) -> Sample:
     """Draw up to ``count`` examples evenly over scenes, reading each once.
+
+    A view that scores the newest date alone is fitted to every scene that it scores: of one with
+    more pixels than `MOST_READ`, tiles in random places are read until so many have data.
 
     ``held_out`` are the blocks of each scene that training must not read; None holds nothing out.
     Fewer examples are drawn where ``count`` would take more than ``most_bytes``.
@@ -155,7 +168,11 @@ def draw_sample(
         watch = FillWatch.of(
             opened.names[-1], opened.bands, opened.grid.shape, dates=len(opened.names)
         )
-        for tile in reading_tiles(opened, view.radius):
+        most = math.inf if view.most_dates is None else MOST_READ
+        found = spread_tiles(opened, view.radius, most, (seed, number, 4))
+        for index, tile in enumerate(found, start=1):
+            if training.offered >= most:
+                break
             _, block, wanted = read_tile(opened, tile)
             if blocks is None:
                 training.offer(view.split(block, wanted))
@@ -166,7 +183,7 @@ def draw_sample(
             watch.add(watch.sample(tile, block, wanted))
             inner = empty_pixels(opened, block[(slice(None), *tile.inner)])
             empty, pixels = empty + int(inner.sum()), pixels + inner.size
-            progress("read", done + tile.keep[0].stop, rows)
+            progress("read", done + opened.grid.shape[0] * index // len(found), rows)
         watch.finish()
         done += opened.grid.shape[0]
     nodata = empty / pixels
@@ -187,11 +204,13 @@ def draw_blocks(
     seed: int,
     progress: Progress = quiet,
     blocks: Sequence[Blocks] | None = None,
+    whole_tiles: bool = False,
 ) -> Iterator[tuple[int, TrainingTile]]:
     """Read the blocks of each scene with a halo; yield the number of the scene and a tile.
 
     ``blocks`` are the chosen ones of each scene; None: all.  Where they hold more than about so
-    many ``pixels``, read a random part of them, evenly over the scenes.
+    many ``pixels``, read a random part of them, evenly over the scenes; with ``whole_tiles``, of
+    file blocks in random places until so many pixels have data.
     """
     blocks = blocks or [cut_blocks(shape, halo) for shape in scenes.shapes]
     available = [int(cut.chosen.sum()) * cut.side**2 for cut in blocks]
@@ -200,10 +219,17 @@ def draw_blocks(
         share = min(1.0, quota / max(available[number], 1))
         drawn = cut if share == 1.0 else choose_blocks(cut, share, (seed, number, 2))
         # File blocks are larger, and each would be decompressed for several of ours.
-        for tile in reading_tiles(opened, halo) if drawn.chosen.all() else drawn.tiles(halo):
-            yield number, read_tile(opened, tile)
+        whole = whole_tiles or drawn.chosen.all()
+        found = spread_tiles(opened, halo, quota, (seed, number, 2)) if whole else drawn.tiles(halo)
+        valid = 0
+        for tile in found:
+            read = read_tile(opened, tile)
+            yield number, read
+            valid += int(read.wanted[-1].sum())
             done = min(total, done + math.prod(tile.shape))
             progress("threshold", done, total)
+            if whole_tiles and valid >= quota:
+                break
 
 
 class _Reservoir:
