@@ -8,7 +8,8 @@ import pytest
 from support.spectra import ArrayScene, in_memory, numbered, scene
 
 from anomvae.pixels.tiling import TILE_BYTES, tile_at
-from anomvae.pixels.views import Patches, Series, Spectra
+from anomvae.pixels.views import Newest, Patches, Series, Spectra
+from anomvae.training import sampling
 from anomvae.training.sampling import (
     Blocks,
     choose_blocks,
@@ -345,3 +346,33 @@ def test_many_blocks_are_thinned_evenly_over_scenes_and_by_the_seed():
     assert np.bincount(np.array(pixels(0)) >= 6400).tolist() == [2000, 2000]
     assert pixels(0) == pixels(0)
     assert pixels(0) != pixels(1)
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Count a scene of a thousand pixels as a large one."""
+    monkeypatch.setattr(sampling, "MOST_READ", 120)
+
+
+def test_a_part_of_a_large_scene_in_many_places_is_read_for_its_newest_date(few):
+    block = numbered((60, 50), dates=2)
+    block[-1, 30:] = np.nan  # a half of the scene has no data
+
+    drawn = [draw(wide(block), view=Newest(most_dates=2), seed=seed).examples for seed in (0, 0, 1)]
+
+    numbers = drawn[0][:, 0, 0]
+    known = np.isfinite(drawn[0][:, 1]).all(axis=-1)
+    assert 120 <= known.sum() < 120 + 3 * 5
+    assert np.ptp(numbers[known] // 50) > 15
+    assert np.array_equal(*drawn[:2], equal_nan=True)
+    assert not np.array_equal(drawn[0][:100], drawn[2][:100], equal_nan=True)
+
+
+def test_whole_tiles_are_read_until_enough_pixels_have_data():
+    block = numbered((60, 50))
+    block[:, 30:] = np.nan
+
+    tiles = list(draw_blocks(wide(block), 200, halo=0, seed=0, whole_tiles=True))
+
+    assert 200 <= sum(each.wanted.sum() for _, each in tiles) < 200 + 3 * 5
+    assert all(each.block.shape[1:3] == (3, 5) for _, each in tiles)
