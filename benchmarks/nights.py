@@ -26,9 +26,9 @@ from anomvae.config import resolve_config
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
+from anomvae.testing.samples import Sample, write_scene
 from anomvae.testing.season import Arrival, Season, arrivals, normal
 from benchmarks.hook import hooked, keys_in
-from data_samples.make import Sample, write_scene
 
 START = datetime(2025, 4, 1, 3, tzinfo=UTC)
 EVERY = timedelta(hours=6)
