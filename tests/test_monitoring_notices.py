@@ -158,6 +158,33 @@ def test_a_scene_that_is_offered_twice_is_scored_once(tmp_path, offering):
     assert any("twice" in text or "links" in text for text in notices(tmp_path))
 
 
+def test_names_that_are_shown_alike_are_scenes_apart(tmp_path):
+    for name in ("new\nline.tif", r"new\nline.tif"):
+        drop(tmp_path, name, "5")
+
+    done = [run_watch(watch(tmp_path), Clock()) for _ in range(2)]
+
+    assert [(one.done, one.code) for one in done] == [(2, 0), (0, 0)]
+    assert rows(tmp_path, "SELECT count(DISTINCT path), min(digest) IS NULL FROM files") == [(2, 0)]
+
+
+def test_the_status_has_why_a_site_failed_in_the_last_run_alone(tmp_path):
+    drop(tmp_path, "a.tif", "5")
+    text = "[[site]]\nname='harbour'\nmodel='model'\nout='maps'\n[site.folder]\npath='in'\n"
+    path = tmp_path / "watch.toml"
+    path.write_text(text)
+
+    failed, status = run("monitor", "run", path), run("monitor", "status", path)
+    (tmp_path / "in" / "a.tif").unlink()
+    (tmp_path / "model").write_text("model")
+    run("monitor", "run", path)
+
+    reason = f"{tmp_path}/model, the model, cannot be read"
+    assert failed.code == 3
+    assert f"site failed: harbour: {reason}" in status.out
+    assert "site failed" not in run("monitor", "status", path).out
+
+
 def test_scenes_of_one_stem_are_scored_each_into_a_folder_of_its_own(tmp_path):
     for name in ("a.tif", "b/a.tif", "c/a.tif", "a.TIF"):
         drop(tmp_path, name, "5")

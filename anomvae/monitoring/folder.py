@@ -6,7 +6,9 @@ time is new.
 
 from __future__ import annotations
 
+import hashlib
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +19,7 @@ from ..identity import FileIdentity
 from ..names import is_utf8, printable
 from .folder_names import Folder
 from .local import LocalScene, digest_of_file
-from .notices import SourceNotice, counted, resting
+from .notices import Report, SourceNotice, counted, resting
 from .records import FileRecord
 from .side_masks import SideMasks
 from .source_tables import FolderConfig
@@ -52,7 +54,7 @@ def scan_folder(
     """
     folder = Folder(Path(config.path), config.pattern, aside, SideMasks(config.mask_pattern))
     found = folder.names()
-    named = {path: printable(path.relative_to(folder.path).as_posix()) for path in found.offered}
+    named = _named(found.offered, folder.path)
     unusable = [path for path in found.offered if not is_utf8(str(path))]
     locals_, foreign = _local_scenes(sorted(set(found.offered) - set(unusable)))
     scenes = _Scenes(known, now, timedelta(seconds=config.stable_seconds), digest)
@@ -69,6 +71,21 @@ def scan_folder(
         {name: record for name, record in records.items() if record != known.get(name)},
         [name for name in known if name not in records],
     )
+
+
+def _named(paths: Sequence[Path], folder: Path) -> dict[Path, str]:
+    """Return a printable name of each path; a digest keeps an escaped one apart from others."""
+    raw = {path: path.relative_to(folder).as_posix() for path in paths}
+    shown = {path: printable(name) for path, name in raw.items()}
+    times = Counter(shown.values())
+    return {
+        path: name if name == raw[path] or times[name] == 1 else f"{name} ({_short(raw[path])})"
+        for path, name in shown.items()
+    }
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 @dataclass
@@ -124,12 +141,10 @@ class _Scenes:
         """Yield why some are no scenes, or none yet; ``foreign`` are folders that are none."""
         if self.resting:
             yield resting(list(self.resting), max(self.resting.values()), self.now)
+        if self.awaiting:
+            texts = "mask is not there, its scene waits", "masks are not there, their scenes wait"
+            yield SourceNotice(counted(self.awaiting, *texts), Report.AT_FIRST)
         for names, one, many in (
-            (
-                self.awaiting,
-                "mask is not there, its scene waits",
-                "masks are not there, their scenes wait",
-            ),
             (self.incomplete, "product is being copied", "products are being copied"),
             (
                 foreign,
