@@ -62,6 +62,7 @@ def test_addresses_are_not_paths(tmp_path):
         (('"in"', '"in"\npattern = "../*.tif"'), "pattern = '../*.tif': expected names in the"),
         (('"in"', '"in"\nmask_pattern = "scl:SCL.tif"'), "expected the stem of the scene in"),
         (('"in"', '"in"\nmask_pattern = "{stem}_{day}.tif"'), "nothing else in braces"),
+        (('"in"', '"in"\nmask_pattern = "slc:{stem}.tif"'), "Did you mean 'scl'? Write it as in"),
         (('"in"', '"in"\nmask_pattern = "none"'), "'none' names no mask: leave it out"),
         (
             (

@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo
 
 from ..addresses import is_local
+from ..errors import hint
 from ..names import printable
 
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 """Names of this machine."""
 NAME = re.compile(r"[\w.-]+")
+UNKNOWN_KIND = re.compile(r"(\w{2,}):(?!//)")
+"""What stands for a kind of mask and is none, before the name of a file."""
 STEM = "{stem}"
 """What stands for the stem of a scene's name in the pattern of its masks."""
 
@@ -49,9 +52,14 @@ def _named_masks(text: str) -> str:
 
 def _mask_pattern(text: str) -> str:
     """Require that the file of each mask is named by that of its scene."""
-    from ..raster.mask_choice import parse_mask
+    from ..raster.mask_choice import KINDS, parse_mask
 
     for one in parse_mask(_named_masks(text)):
+        if found := UNKNOWN_KIND.match(one.path):
+            raise ValueError(
+                f"mask_pattern = {text!r}: {hint(found[1], KINDS)} Write it as in "
+                f"'scl:{STEM}_SCL.tif'; a mask of 0 and 1 needs no kind."
+            )
         rest = one.path.replace(STEM, "")
         if one.path and (STEM not in one.path or "{" in rest or "}" in rest):
             raise ValueError(
