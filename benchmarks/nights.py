@@ -54,6 +54,8 @@ class End:
     """Rows of the state, without times and attempts."""
     files: dict[str, bytes]
     """Deliverables and feed by path; summaries without their seconds."""
+    events: list[dict[str, Any]]
+    """Rows of events."""
     alerts: list[tuple[str, str]]
     """Key and body of each alert, in order."""
     delivered: list[str]
@@ -98,7 +100,7 @@ def monitor_config(root: Path, season: Season, url: str) -> MonitorConfig:
             "out": f"maps/{name}",
             "threshold": RULE,
             "folder": {"path": f"in/{name}", "stable_seconds": STABLE},
-            "alert": {"min_area_px": SMALLEST},
+            "alert": {"min_area_px": SMALLEST, "on": ["opened", "confirmed", "continued"]},
         }
         for name in season.places
     ]
@@ -224,14 +226,19 @@ def _run_season(nights: Nights, root: Path, season: Season, seed: int, kills: in
 def _end(root: Path, calls: Path) -> End:
     with opened_to_read(root / "state") as database:
         rows = database.execute("SELECT * FROM scenes ORDER BY site, scene").fetchall()
+        known = database.execute("SELECT * FROM events ORDER BY site, number").fetchall()
         alerts = database.execute("SELECT key, body FROM alerts ORDER BY number").fetchall()
-    scenes = [
-        {name: _rootless(row[name], root) for name in row.keys() if name not in VOLATILE}  # noqa: SIM118 - no dict
-        for row in rows
-    ]
+    scenes, events = (
+        [
+            {name: _rootless(row[name], root) for name in row.keys() if name not in VOLATILE}  # noqa: SIM118 - no dict
+            for row in table
+        ]
+        for table in (rows, known)
+    )
     paths = [*(root / "maps").rglob("*"), root / "alerts.geojson"]
     return End(
         scenes=scenes,
+        events=events,
         files={
             str(path.relative_to(root)): _content(path, root) for path in paths if path.is_file()
         },

@@ -109,7 +109,8 @@ def report(season: Season, calm: Outcome, killed: Outcome, idle: Idle | None, se
         lines.append(f"**The ends differ in {', '.join(different)}.**")
     else:
         lines.append(
-            f"State ({len(calm.end.scenes)} rows), files ({len(calm.end.files)}) and alerts "
+            f"State ({len(calm.end.scenes)} scenes, {len(calm.end.events)} events), files "
+            f"({len(calm.end.files)}, with the persistence maps) and alerts "
             f"({len(calm.end.alerts)}, by key, in order) of both are equal, but for times and "
             f"attempts."
         )
