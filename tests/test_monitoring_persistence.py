@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +49,7 @@ def season(folder, *scenes, **more):
 
 LEFT, RIGHT, FAR = (slice(1, 3), slice(0, 2)), (slice(1, 3), slice(3, 5)), (slice(4, 6), 7)
 BRIDGE = (1, 2)
+BESIDE = (slice(1, 3), slice(1, 3))
 
 
 @st.composite
@@ -190,15 +192,16 @@ def test_the_map_says_what_it_is(tmp_path):
 
 
 def test_events_keep_their_numbers_when_they_join_part_and_end(tmp_path):
-    site = site_of(tmp_path, alert={"min_area_px": 1, "confirm": "1 of 2"})
+    site = site_of(tmp_path, alert={"min_area_px": 1, "confirm": "1 of 4"})
     passes = season(
         tmp_path,
         [RIGHT, FAR],
         [LEFT, RIGHT],  # LEFT is new
-        [LEFT, BRIDGE, RIGHT],  # joined; FAR ends
+        [LEFT, BRIDGE, RIGHT],  # joined
         [LEFT, RIGHT],
-        [LEFT, RIGHT],  # parted
+        [LEFT, RIGHT],  # FAR ends
         [LEFT, RIGHT, FAR],  # FAR anew
+        [LEFT, RIGHT, FAR],  # parted
     )
     numbers, merged = [], []
     for count, one in enumerate(passes):
@@ -206,10 +209,53 @@ def test_events_keep_their_numbers_when_they_join_part_and_end(tmp_path):
         numbers.append([event.number for event in staged.clusters])
         merged.append(dict(staged.merged))
 
-    assert numbers == [[1, 2], [1, 2, 3], [1], [1], [1], [1, 4]]
-    assert merged == [{}, {}, {3: 1}, {}, {}, {}]
+    assert numbers == [[1, 2], [1, 2, 3], [1, 2], [1, 2], [1], [1, 4], [1, 4]]
+    assert merged == [{}, {}, {3: 1}, {}, {}, {}, {}]
     layers = read_map(map_path(site)).layers
     assert (layers["status"][1, 2], layers["event"][1, 2]) == (FINISHED, 1)
+
+
+@pytest.mark.parametrize(
+    ("begin", "joined", "numbers"),
+    [
+        (4, BESIDE, [1, 2]),  # confirmed on day 1, and settled on day 3
+        (2, BESIDE, [1]),  # clouds may have hidden it
+        (4, (slice(1, 3), 2), [1]),  # smaller than an object
+    ],
+)
+def test_a_new_object_beside_a_settled_event_is_an_event_of_its_own(
+    tmp_path, begin, joined, numbers
+):
+    site = site_of(tmp_path, alert={"min_area_px": 4, "confirm": "2 of 3"})
+    passes = season(tmp_path, *([RIGHT, *[joined] * (day >= begin)] for day in range(begin + 3)))
+
+    staged = one_by_one(site, passes)
+
+    assert [event.number for event in staged.clusters] == numbers
+    layers = read_map(map_path(site)).layers
+    assert layers["event"][1, 3] == 1
+    assert (layers["event"][joined] == numbers[-1]).all()
+    assert sum(event.area_px for event in staged.clusters) == (layers["event"] > 0).sum()
+    assert all(event.geometry is not None for event in staged.clusters)
+
+
+@settings(in_folder, max_examples=4)
+@given(seasons())
+def test_an_event_keeps_its_pixels_while_they_go_on(tmp_path_factory, values):
+    site = site_of(tmp_path_factory.mktemp("site"), alert={"min_area_px": 1, "confirm": "1 of 2"})
+    passes = [scored(Path(site.out), f"s{day}", one, day=day) for day, one in enumerate(values)]
+    before = np.zeros(SHAPE, int)
+    for number, one in enumerate(passes):
+        staged = published(site, passes[:number], one)
+        layers = read_map(map_path(site)).layers
+        going_on = np.isin(layers["status"], (PROVISIONAL, CONFIRMED))
+        kept = going_on & (before > 0)
+
+        renamed = np.vectorize(lambda event, of=staged.merged: of.get(event, event))(before)
+        assert np.array_equal(layers["event"][kept], renamed[kept])
+        assert {event.number for event in staged.clusters} == set(layers["event"][going_on])
+
+        before = np.where(going_on, layers["event"], 0)
 
 
 def test_the_number_of_a_new_event_is_not_below_the_given_one(tmp_path):

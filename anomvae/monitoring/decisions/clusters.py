@@ -1,12 +1,14 @@
 """The clusters of a persistence map: what is known of each event, and where it lies.
 
-An event is what has its number: connected pixels, and parts that were connected before.
+An event is what has its number: connected pixels, and parts that were connected before.  Two may
+touch, so that outlines are drawn of sets of events, in none of which two do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,11 @@ from ...objects.georeferencing import Georeferencer, georeferencer_of
 from ...objects.labelling import ObjectTable, connected
 from ...objects.outlines import rings_of
 from ...objects.strips import strips_of
-from ...pixels.tiling import Window, tiles
-from ...stats.persistence import CONFIRMED, date_of_days
+from ...pixels.tiling import Window, tile_rows, tiles
+from ...stats.persistence import CONFIRMED, Numbers, date_of_days
 from .event import Cluster
 from .map_file import MapFile, StoredLayers
+from .numbering import touching_nodes
 
 MOST_CORNERS = 200
 """Of an outline; a longer one is replaced by its box."""
@@ -83,31 +86,53 @@ class _Outline:
 def clusters_of(opened: MapFile) -> tuple[Cluster, ...]:
     """Return the clusters of a map, in the order of their numbers."""
     georeferencer, shape = georeferencer_of(opened.grid.georeference), opened.grid.shape
-    facts = _Collected(opened)
+    facts, pairs = _collected(opened)
     outlines: dict[int, _Outline] = {}
-    for table in connected(strips_of(facts.tiles(), shape[1]), shape):
-        if len(table.objects):
-            _add_outlines(outlines, table, georeferencer)
+    for numbers in _apart(facts["number"], pairs):
+        for table in connected(strips_of(_tiles(opened, numbers), shape[1]), shape):
+            if len(table.objects):
+                _add_outlines(outlines, table, georeferencer)
     among = int(opened.facts.confirm.split()[-1])
     origin = opened.grid.origin
-    return tuple(_cluster(row, among, outlines[int(row["number"])], origin) for row in facts.table)
+    return tuple(_cluster(row, among, outlines[int(row["number"])], origin) for row in facts)
 
 
-class _Collected:
-    """The facts of the tiles that pass by."""
+def _collected(opened: MapFile) -> tuple[Facts, Numbers]:
+    """Return the facts of the events of a map, and the pairs of numbers that touch."""
+    facts, pairs = np.empty(0, FACTS), [np.empty((2, 0), np.int64)]
+    shape, edge = opened.grid.shape, None
+    for rows, _ in tile_rows(shape, WINDOW):
+        window = (rows, slice(0, shape[1]))
+        layers = opened.read(window, opened.grid)
+        active = layers.history.active
+        facts = _merged(np.concatenate([facts, _facts(layers, active, window)]))
+        numbers = np.where(active, layers.event, 0)
+        pairs.append(touching_nodes(numbers if edge is None else np.vstack([edge, numbers])))
+        edge = numbers[-1:]
+    return facts, np.unique(np.hstack(pairs), axis=1)
 
-    def __init__(self, opened: MapFile) -> None:
-        self.table: Facts = np.empty(0, FACTS)
-        self._opened = opened
 
-    def tiles(self) -> Iterator[ScoredTile]:
-        """Yield the tiles of the map with the numbers of events as scores."""
-        opened = self._opened
-        for tile in tiles(opened.grid.shape, WINDOW):
-            layers = opened.read(tile.keep, opened.grid)
-            active = layers.history.active
-            self.table = _merged(np.concatenate([self.table, _facts(layers, active, tile.keep)]))
-            yield ScoredTile(tile.keep, layers.event.astype(np.float32), active)
+def _apart(numbers: NDArray[np.int64], pairs: Numbers) -> list[NDArray[np.int64]]:
+    """Divide events into sets, few, in none of which two touch."""
+    beside: dict[int, set[int]] = {}
+    for one, other in pairs.T.tolist():
+        beside.setdefault(max(one, other), set()).add(min(one, other))
+    of: dict[int, int] = {}
+    for number in numbers.tolist():
+        taken = {of[other] for other in beside.get(number, ())}
+        of[number] = next(place for place in count() if place not in taken)
+    return [
+        numbers[[of[number] == place for number in numbers.tolist()]]
+        for place in range(max(of.values(), default=-1) + 1)
+    ]
+
+
+def _tiles(opened: MapFile, numbers: NDArray[np.int64]) -> Iterator[ScoredTile]:
+    """Yield the tiles of a map with the numbers of events, of which none touch, as scores."""
+    for tile in tiles(opened.grid.shape, WINDOW):
+        layers = opened.read(tile.keep, opened.grid)
+        chosen = layers.history.active & np.isin(layers.event, numbers)
+        yield ScoredTile(tile.keep, layers.event.astype(np.float32), chosen)
 
 
 def _facts(layers: StoredLayers, active: NDArray[np.bool_], window: Window) -> Facts:

@@ -2,8 +2,9 @@
 
 Each cluster of active pixels of the persistence map is an event, by its number.  A number that is
 new is opened; a cluster with enough confirmed pixels is confirmed, and stays so; one that exceeds
-again is continued; an event without a cluster is closed.  Of events that grow together the smallest
-number goes on.  What people rejected stays rejected: an event that opens on its ground is, too.
+again is continued; an event without a cluster is closed.  Of events that grow together while they
+form, the smallest number goes on (`numbering`).  What people rejected stays rejected: an event that
+opens on its ground is, too.
 """
 
 from __future__ import annotations

@@ -25,15 +25,14 @@ from ...stats.persistence import (
     FINISHED,
     Confirmation,
     History,
-    Numbers,
     advanced,
     days_of,
     no_history,
 )
 from ..config import SiteConfig
 from .candidates import find_candidates, rules_digest
-from .map_file import MapFacts, MapFile, StoredLayers, layout_of, opened_map, stored_values
-from .numbering import EventLabels, Numbering
+from .map_file import MapFacts, MapFile, StoredLayers, joined, layout_of, opened_map, stored_values
+from .numbering import EventNodes, Numbering, Settled
 from .passes import ScenePass, digest_of_passes
 from .site_grid import Classes, SiteGrid, placed
 
@@ -136,8 +135,9 @@ class MapBuilder:
             )
             last = self.new is not None and self.new in self.wanted[some]
             least = 1 if numbers is None else numbers.facts.next_number
-            labels = files.enter_context(stored(grid.shape, np.int32, self.folder.hidden))
-            numbering = step.label(labels, max(least, self.next_number) if last else least)
+            nodes = files.enter_context(stored(grid.shape, np.int32, self.folder.hidden))
+            least = max(least, self.next_number) if last else least
+            numbering = step.number(nodes, least, self._settled(some.stop))
             self.merged.update(numbering.merged)
             facts = MapFacts(
                 site=self.site.name,
@@ -151,8 +151,14 @@ class MapBuilder:
             )
             path = self.folder.path(f"{some.stop}.tif")
             with MapWriter(path, grid.georeference, layout_of(facts)) as out:
-                step.write(out, labels, numbering)
+                step.write(out, nodes, numbering)
         return path
+
+    def _settled(self, count: int) -> Settled:
+        """Return when an event is settled after the first ``count`` passes."""
+        rule = self.site.alert
+        earlier = self.wanted[: max(0, count - rule.needed[1])]
+        return Settled(rule.min_area_px, days_of(earlier[-1].day) if earlier else None)
 
     def _placeable(
         self, passes: Sequence[ScenePass], grid: SiteGrid
@@ -191,22 +197,24 @@ class _Step:
     """Day of each, and what reads its candidates."""
     confirm: Confirmation
 
-    def label(self, labels: StoredScores[np.int32], next_number: int) -> Numbering:
-        """Store the labels of pixels with an episode, and number these."""
+    def number(
+        self, nodes: StoredScores[np.int32], next_number: int, settled: Settled
+    ) -> Numbering:
+        """Store the nodes of pixels with an episode, and number these."""
         shape = self.grid.shape
-        events = EventLabels(Labelling(shape[1]))
+        events = EventNodes(Labelling(shape[1]))
         for rows, beside in tile_rows(shape, WINDOW):
             pairs = [self._at(tile.keep) for tile in beside]
             active = np.concatenate([history.active for history, _ in pairs], axis=1)
-            known = np.concatenate([_going_on(earlier) for _, earlier in pairs], axis=1)
-            labels.write((rows, slice(0, shape[1])), events.add(active, known))
-        return events.numbered(next_number)
+            earlier = joined([earlier for _, earlier in pairs])
+            nodes.write((rows, slice(0, shape[1])), events.add(active, earlier))
+        return events.numbered(next_number, settled)
 
-    def write(self, out: MapWriter, labels: StoredScores[np.int32], numbering: Numbering) -> None:
+    def write(self, out: MapWriter, nodes: StoredScores[np.int32], numbering: Numbering) -> None:
         """Write all layers."""
         for tile in tiles(self.grid.shape, WINDOW):
             history, earlier = self._at(tile.keep)
-            event = numbering.of_label[labels.read(tile.keep)]
+            event = numbering.numbers(nodes.read(tile.keep))
             finished = history.status == FINISHED
             event[finished] = earlier.event[finished]
             out.write(tile.keep, stored_values(history, event))
@@ -228,11 +236,6 @@ class _Step:
             shape = shape_of(window)
             return StoredLayers(no_history(shape), np.zeros(shape, np.int32))
         return map_.read(window, self.grid)
-
-
-def _going_on(layers: StoredLayers) -> Numbers:
-    """Return the numbers of the events that go on; 0 = none."""
-    return np.where(layers.history.active, layers.event, 0)
 
 
 def _georeference_of(path: Path) -> Georeference:
