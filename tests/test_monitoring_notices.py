@@ -112,12 +112,13 @@ def test_the_status_has_the_notices_of_the_last_run_and_stderr_those_that_are_ne
     (tmp_path / "model").write_text("model")
 
     first, second = (run("monitor", "run", path) for _ in range(2))
-    noted = run("monitor", "status", path).out
+    noted, verbose = run("monitor", "status", path).out, run("monitor", "run", path, "-v").err
     as_json = json.loads(run("monitor", "status", path, "--json").out)
 
     (line,) = first.err.splitlines()
     assert line.startswith("Note: harbour: 1 name matches: a.TIF; pattern = '*.tif'")
     assert (first.code, second.code, second.err) == (0, 0, "")
+    assert line in verbose.splitlines()
     assert f"note: {line.removeprefix('Note: ')}" in noted
     assert [notice["site"] for notice in as_json["notices"]] == ["harbour"]
 

@@ -65,7 +65,7 @@ def resting(names: Sequence[str], seconds: float, now: datetime) -> SourceNotice
 def reported(state: State, site: str, found: Sequence[SourceNotice]) -> list[str]:
     """Log the notices of a site, and return those that a run reports, a line each."""
     for one in found:
-        log.info("notice", extra={"facts": {"site": site, "notice": one.text}})
+        log.info("note", extra={"facts": {"site": site, "note": one.text}})
     rows = state.database.execute("SELECT text FROM notices WHERE site = ?", (site,))
     known = {text for (text,) in rows}
     scenes = state.database.execute("SELECT 1 FROM scenes WHERE site = ? LIMIT 1", (site,))

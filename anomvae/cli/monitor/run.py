@@ -53,8 +53,10 @@ def run(config: str, dry_run: bool, backfill: bool) -> None:
     )
     with _logged(watch.health.log, run_id):
         done = run_once(watch, environment)
-    for report in done.reports:
-        note(f"Note: {report}")
+    everything = logging.getLogger("anomvae").isEnabledFor(logging.INFO)  # with -v
+    every = (f"{one.site}: {one.text}" for one in done.notes)
+    for line in every if everything else done.reports:
+        note(f"Note: {line}")
     for message in done.messages:
         note(f"Error: {message}")
     if done.code:
