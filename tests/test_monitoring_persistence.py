@@ -3,10 +3,13 @@
 import os
 import shutil
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.passes import (
@@ -18,7 +21,7 @@ from support.passes import (
     site_of,
 )
 from support.scene_files import in_folder
-from support.watching import Clock, drop, rows, run_watch, watch
+from support.watching import Clock, Stub, drop, rows, run_watch, watch
 
 from anomvae.errors import GridMismatch, NotWritten
 from anomvae.monitoring.decisions.map_file import map_path
@@ -469,6 +472,26 @@ def test_a_run_killed_before_it_publishes_the_map_is_made_up_for_by_the_next(tmp
     assert (done.done, done.code, read_map(path).tags["ANOMVAE_COUNT"]) == (0, 0, "2")
     assert rows(tmp_path, "SELECT count(*) FROM scenes WHERE status = 'done'") == [(2,)]
     assert list(path.parent.glob(".*")) == []
+
+
+def test_a_run_reports_once_that_scenes_are_warped(tmp_path):
+    @dataclass
+    class Shifting(Stub):
+        def score(self, scene, folder):
+            scored = super().score(scene, folder)
+            with rasterio.open(scored.files.flags, "r+") as dataset:
+                a, b, c, d, e, f = dataset.transform[:6]
+                dataset.transform = Affine(a, b, c + a * len(self.scored) / 4, d, e, f)
+            return scored
+
+    for name in ("a.tif", "b.tif", "c.tif"):
+        drop(tmp_path, name, 12)
+
+    done = run_watch(watch(tmp_path), Clock(), Shifting())
+
+    (line,) = done.reports
+    assert line.startswith("harbour: scenes lie on another grid than the first of the site")
+    assert (done.done, done.code) == (3, 0)
 
 
 @needs_fork

@@ -26,7 +26,7 @@ from .decisions.decision import Decision, Recorded, decide
 from .decisions.passes import ScenePass
 from .decisions.persistence import is_behind, stage
 from .due import DueScene, Scheduler
-from .notices import reported
+from .notices import Report, SourceNotice, reported
 from .pictures import EventPictures
 from .problem import MISFITS, Problem, as_error
 from .records import Key, SceneResult
@@ -118,7 +118,7 @@ class SitePass:
             with stage(self.site, passes) as staged:
                 staged.publish()
             for text in staged.notes:
-                self._note(text)
+                self._note(text, Report.IF_NEW)
 
     def _due(self) -> list[DueScene]:
         """Return the scenes that are due; note the others."""
@@ -181,14 +181,13 @@ class SitePass:
 
     def _note_doubts(self, decision: Decision, result: MapResult) -> None:
         """Note what the decision could not rest on, once a pass."""
-        notes = [] if decision.staged is None else list(decision.staged.notes)
+        for text in () if decision.staged is None else decision.staged.notes:
+            self._note(text, Report.IF_NEW)
         if result.verdict is None:
-            notes.append(
+            self._note(
                 "the model keeps no figures of its training scenes: masks and rules alone decide "
                 "about outcomes. Train it anew with this version."
             )
-        for text in notes:
-            self._note(text)
 
     def _announce(self, *, catching_up: bool) -> None:
         """Make the alerts of what this pass, and earlier ones that died, changed about events."""
@@ -241,10 +240,10 @@ class SitePass:
         stem = Path(scene.source).stem.lstrip(".") or "scene"
         return Path(self.site.out) / f"{fitted(stem, 100)}-{key.digest[:8]}"
 
-    def _note(self, text: str) -> None:
+    def _note(self, text: str, report: Report = Report.NEVER) -> None:
         if text not in self.notes:
             self.notes.append(text)
-            log.info("note", extra={"facts": {"site": self.site.name, "note": text}})
+            self.reports += reported(self.state, self.site.name, [SourceNotice(text, report)])
 
     def _add_problem(self, problem: Problem) -> None:
         self.problems.append(problem)

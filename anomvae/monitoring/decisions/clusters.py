@@ -101,12 +101,13 @@ def _collected(opened: MapFile) -> tuple[Facts, Numbers]:
     """Return the facts of the events of a map, and the pairs of numbers that touch."""
     facts, pairs = np.empty(0, FACTS), [np.empty((2, 0), np.int64)]
     shape, edge = opened.grid.shape, None
-    for rows, _ in tile_rows(shape, WINDOW):
-        window = (rows, slice(0, shape[1]))
-        layers = opened.read(window, opened.grid)
-        active = layers.history.active
-        facts = _merged(np.concatenate([facts, _facts(layers, active, window)]))
-        numbers = np.where(active, layers.event, 0)
+    for rows, beside in tile_rows(shape, WINDOW):
+        numbers = np.empty((rows.stop - rows.start, shape[1]), np.int32)
+        for tile in beside:
+            layers = opened.read(tile.keep, opened.grid)
+            active = layers.history.active
+            facts = _merged(np.concatenate([facts, _facts(layers, active, tile.keep)]))
+            numbers[:, tile.keep[1]] = np.where(active, layers.event, 0)
         pairs.append(touching_nodes(numbers if edge is None else np.vstack([edge, numbers])))
         edge = numbers[-1:]
     return facts, np.unique(np.hstack(pairs), axis=1)

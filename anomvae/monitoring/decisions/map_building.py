@@ -31,7 +31,7 @@ from ...stats.persistence import (
 )
 from ..config import SiteConfig
 from .candidates import find_candidates, rules_digest
-from .map_file import MapFacts, MapFile, StoredLayers, joined, layout_of, opened_map, stored_values
+from .map_file import MapFacts, MapFile, StoredLayers, layout_of, opened_map, stored_values
 from .numbering import EventNodes, Numbering, Settled
 from .passes import ScenePass, digest_of_passes
 from .site_grid import Classes, SiteGrid, placed
@@ -204,10 +204,12 @@ class _Step:
         shape = self.grid.shape
         events = EventNodes(Labelling(shape[1]))
         for rows, beside in tile_rows(shape, WINDOW):
-            pairs = [self._at(tile.keep) for tile in beside]
-            active = np.concatenate([history.active for history, _ in pairs], axis=1)
-            earlier = joined([earlier for _, earlier in pairs])
-            nodes.write((rows, slice(0, shape[1])), events.add(active, earlier))
+            active, numbers = np.empty((2, rows.stop - rows.start, shape[1]), np.int32)
+            for tile in beside:
+                history, earlier = self._at(tile.keep)
+                active[:, tile.keep[1]] = history.active
+                numbers[:, tile.keep[1]] = events.known(history.active, earlier)
+            nodes.write((rows, slice(0, shape[1])), events.add(active > 0, numbers))
         return events.numbered(next_number, settled)
 
     def write(self, out: MapWriter, nodes: StoredScores[np.int32], numbering: Numbering) -> None:

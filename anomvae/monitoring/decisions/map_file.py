@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,13 +123,6 @@ class StoredLayers(NamedTuple):
     history: History
     event: Numbers
     """Number of the event of each pixel; 0 none."""
-
-
-def joined(beside: Sequence[StoredLayers]) -> StoredLayers:
-    """Join windows that lie side by side."""
-    columns = zip(*((*one.history, one.event) for one in beside), strict=True)
-    *history, event = (np.concatenate(some, axis=1) for some in columns)
-    return StoredLayers(History(*history), event)
 
 
 def map_path(site: SiteConfig) -> Path:

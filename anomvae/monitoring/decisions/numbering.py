@@ -73,8 +73,8 @@ class EventNodes:
     _events: list[Array] = field(default_factory=list)
     """Number, first day and confirmed pixels, axes (fact, event of a strip)."""
 
-    def add(self, active: NDArray[np.bool_], before: StoredLayers) -> Labels:
-        """Take in the next rows.
+    def known(self, active: NDArray[np.bool_], before: StoredLayers) -> Numbers:
+        """Return the numbers of a window that stay, 0 = none.
 
         Parameters
         ----------
@@ -82,14 +82,19 @@ class EventNodes:
             Where an episode goes on.
         before
             The map whose numbers are kept.
+        """
+        numbers = np.where(active & before.history.active, before.event, 0)
+        self._events.append(_facts(before, numbers))
+        return numbers
+
+    def add(self, active: NDArray[np.bool_], numbers: Numbers) -> Labels:
+        """Take in the next rows, with the numbers that stay.
 
         Returns
         -------
         Labels
             The node of each pixel: the label of its new part, or its number below 0; 0 = none.
         """
-        numbers = np.where(active & before.history.active, before.event, 0)
-        self._events.append(_facts(before, numbers))
         first = self.labelling.parts + 1
         labels = self.labelling.add(active & (numbers == 0))
         own = labels[labels > 0] - first
