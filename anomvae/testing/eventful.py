@@ -5,7 +5,7 @@ noise and clouds differ from day to day.  On this background:
 
 lasting     an object is built and stays
 vanishing   another object is there on one date alone
-stray       a mask misses some of the small clouds of a date
+stray       masks miss some of the small clouds of a date, and their shadows
 hazy        a veil covers the scene
 shifted     the grid has another origin, by a few pixels or a part of one
 offset      from a date on, all values are higher: another processing baseline
@@ -52,9 +52,9 @@ LAG = 6.0
 SHIFTS = (0.5, 1.0, 3.0)
 """Shifts of a grid, pixels: half a pixel, and origins that another cutter chose."""
 STRAY = 0.015
-"""Share of pixels under small clouds that a mask misses, on a date that has them."""
+"""Share of pixels under small clouds that masks miss, and in shadow, on a date that has them."""
 SENSOR = Sensor(
-    wavelengths=(490, 560, 665, 705, 783, 842, 1610, 2205), noise=0.002, wedge=0.0, shadow=0.02
+    wavelengths=(490, 560, 665, 705, 783, 842, 1610, 2205), noise=0.002, wedge=0.0, shadow=0.0
 )
 """The bands of a satellite for land; in orbit it has twice the noise of one in an aircraft."""
 
@@ -90,7 +90,7 @@ class EventfulSeason:
     clouds: float = 0.1
     """Mean share of pixels under clouds, which have no data."""
     stray: int = 4
-    """Scenes with small clouds that no mask hides."""
+    """Scenes with small clouds and shadows that no mask hides."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,8 @@ def _acquired(drawn: Course, number: int) -> Acquisition:
     offset = settings.offset if number >= settings.offset_from else 0.0
     place = _window(_grown(drawn, number, day), shift)
     light, sky = rng.spawn(2)
-    scene = observe(place, light, (), settings.sensor)
+    shadow = STRAY if number in drawn.stray else settings.sensor.shadow
+    scene = observe(place, light, (), replace(settings.sensor, shadow=shadow))
     block = _under_sky(drawn, number, scene, sky) + offset
     return Acquisition(
         number=number,
