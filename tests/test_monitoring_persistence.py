@@ -261,6 +261,19 @@ def test_an_event_keeps_its_pixels_while_they_go_on(tmp_path_factory, values):
         before = np.where(going_on, layers["event"], 0)
 
 
+def test_events_of_a_scene_of_many_windows_are_whole(tmp_path):
+    across, below, corner = (slice(500, 530), 2), (slice(1020, 1028), 3), (1028, 4)
+    flags = flags_at(across, below, corner, (3, 1), shape=(1040, 8))
+    site = site_of(tmp_path)
+    passes = [scored(tmp_path, f"s{day}", flags, day=day) for day in range(2)]
+
+    staged = one_by_one(site, passes)
+
+    found = [(event.number, event.area_px, event.confirmed_px) for event in staged.clusters]
+    assert found == [(1, 1, 1), (2, 30, 30), (3, 9, 9)]
+    assert [event.box for event in staged.clusters][1:] == [(500, 529, 2, 2), (1020, 1028, 3, 4)]
+
+
 def test_the_number_of_a_new_event_is_not_below_the_given_one(tmp_path):
     site, passes = site_of(tmp_path), season(tmp_path, [LEFT], [LEFT, FAR])
 

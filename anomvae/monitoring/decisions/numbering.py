@@ -44,7 +44,7 @@ class Numbering(NamedTuple):
     """The events of a map."""
 
     of_part: Numbers
-    """Number of each new part by its label; label 0 has none, 0."""
+    """Number of the new part of each label; label 0 has none, 0."""
     of_event: Numbers
     """Number of each earlier event by its number."""
     next_number: int
@@ -128,7 +128,7 @@ class EventNodes:
         of_part[new], of_part[0] = np.arange(next_number, next_number + len(new)), 0
         of_event = smallest[len(sizes) :].astype(np.int32)
         gone = {int(one): int(of_event[one]) for one in known if of_event[one] != one}
-        return Numbering(of_part, of_event, next_number + len(new), gone)
+        return Numbering(of_part[part], of_event, next_number + len(new), gone)
 
     def _known(self, settled: Settled) -> tuple[Array, Array]:
         """Return the numbers of events with active pixels, and those of them that are settled."""
