@@ -28,7 +28,7 @@ LAND = RNG.normal(5, 1, (20_000, 3))
 SCORES = RNG.chisquare(3, 20_000)
 EDGES = np.quantile(LAND, LEVELS, axis=0)
 NAMES = ("blue", "red", "nir")
-NOTHING = UsualDrift(np.zeros((2, 3)), np.zeros((2, 1)))
+NOTHING = UsualDrift(np.full((2, 3), 1e-6), np.full((2, 1), 1e-6))
 REFERENCE = DriftReference(NAMES, EDGES, describe_scores(SCORES), NOTHING)
 
 
@@ -73,6 +73,14 @@ def test_flagged_and_masked_pixels_do_not_count():
     assert found.pixels == np.count_nonzero(scores[12_000:] <= 12)
     assert found.band.level() < 0.2
     assert found.scores.level() < 0.2
+
+
+def test_without_scenes_to_compare_as_much_as_the_limits_is_usual():
+    unknown = replace(REFERENCE, usual=UsualDrift(np.zeros((2, 3)), np.zeros((2, 1))))
+
+    assert drift(moved(2, 0.8)).band.level() > 1
+    assert drift(moved(2, 0.8), reference=unknown).band.level() < 1
+    assert drift(moved(2, 1.3), reference=unknown).band.level() > 1
 
 
 def test_a_scene_that_is_flagged_everywhere_drifts():

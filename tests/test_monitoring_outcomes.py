@@ -50,6 +50,16 @@ def test_a_scene_that_is_not_like_the_training_scenes_is_not_comparable(tmp_path
     assert (assessment.outcome, assessment.reasons) == (Outcome.NOT_COMPARABLE, (haze.reason,))
 
 
+def test_a_displaced_scene_is_not_comparable_and_looked_for_last(tmp_path):
+    cloudy = result(tmp_path, 0, valid=8)
+    cloudy.masked = 92
+
+    assessment = assess(site(), result(tmp_path, 30), none, lambda: "it lies beside")
+
+    assert (assessment.outcome, assessment.reasons) == (Outcome.NOT_COMPARABLE, ("it lies beside",))
+    assert assess(site(), cloudy, none, none).outcome is Outcome.NOT_COMPARABLE
+
+
 def test_a_scene_under_clouds_is_not_comparable(tmp_path):
     scored = result(tmp_path, 0, valid=8)
     scored.masked = 92

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @isolated()
 def train(
-    scenes: Sequence[PathText],
+    scenes: Sequence[PathText | Product],
     config: str | Config = "default",
     seed: int = 0,
     *,
@@ -47,7 +47,7 @@ def train(
 
     Parameters
     ----------
-    scenes : sequence of path
+    scenes : sequence of path or Product
         Rasters of the same bands; for a family that compares dates, the dates of one site, oldest
         first.
     config : str or Config, default "default"
@@ -94,7 +94,8 @@ def train(
     >>> detector.threshold.rule, detector.card.held_out.pixels < detector.threshold.pixels
     ('log-sigma:3', True)
     """
-    fit = Fit.of(as_paths(scenes), config, seed, select, progress)
+    recognised = isinstance(scenes, Sequence) and any(isinstance(one, Product) for one in scenes)
+    fit = Fit.of(scenes if recognised else as_paths(scenes), config, seed, select, progress)
     detector = fit.by_dates() if fit.plan.view.compares_dates else fit.by_blocks()
     require_unchanged(fit.scenes.files)
     return detector

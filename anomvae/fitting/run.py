@@ -18,7 +18,7 @@ from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
 from ..models.plan import ModelPlan, require_one_date
 from ..parallel import Progress
-from ..raster import Scene, Selection
+from ..raster import Product, Scene, Selection
 from ..stats.context import conditioned
 from ..stats.held_out import held_out_rate
 from ..stats.scores import NormalScores
@@ -62,7 +62,7 @@ class Fit:
     @classmethod
     def of(
         cls,
-        paths: Sequence[PathText],
+        paths: Sequence[PathText | Product],
         config: str | Config,
         seed: int,
         select: Selection,

@@ -49,6 +49,9 @@ class SiteConfig(Table):
     """Pixels by which what is hidden grows."""
     max_masked: Annotated[float, Field(ge=0, le=1)] = 0.9
     """A scene of which masks hide a larger share, of the pixels with data, is not comparable."""
+    max_displacement: Annotated[FiniteFloat, Field(gt=0)] = 0.75
+    """A scene that lies farther beside the scene before it on the same grid, pixels, is not
+    comparable; 8 or more: that is not measured."""
     grid: Literal["warp", "refuse"] = "warp"
     """What to do with a scene on another grid than the site's: warp its flags, or refuse it."""
     nodata: tuple[FiniteFloat, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ..addresses import concealed
@@ -14,6 +14,8 @@ from ..files import write_atomically
 from .channels import Environment, secret_of
 from .config import HealthConfig
 from .database import last_success
+from .decisions.drift import recorded_drift
+from .rule_tables import DriftConfig
 from .state import stamp
 from .web import DeliveryFailed, call
 
@@ -62,6 +64,8 @@ class RunMetrics:
     """Names of the configured sites."""
     waiting: Mapping[str, int]
     """Alerts that each channel has not taken yet."""
+    drift: Mapping[str, DriftConfig] = field(default_factory=dict)
+    """Limits of the drift of sites."""
 
 
 def write_metrics(path: str, database: sqlite3.Connection, run: RunMetrics) -> None:
@@ -71,6 +75,7 @@ def write_metrics(path: str, database: sqlite3.Connection, run: RunMetrics) -> N
         *_metric("last_run_timestamp_seconds", "When the last run ended.", [({}, run.ended)]),
         *_metric("run_seconds", "How long the last run took.", [({}, run.seconds)]),
         *_scene_lines(database, run.sites),
+        *_drift_lines(database, run.drift),
         *_metric("alerts_waiting", "Alerts that a channel has not taken yet.", waiting),
     ]
     before = last_success(database)
@@ -122,6 +127,22 @@ def _counted(
     )
     found = dict(map(tuple, rows))
     return [({"site": site, column: value}, found.get(value, 0)) for value in values]
+
+
+def _drift_lines(database: sqlite3.Connection, sites: Mapping[str, DriftConfig]) -> Iterator[str]:
+    """Yield the drift of the newest scene of each site that has any."""
+    levels, indexes, distances = [], [], []
+    for site, limits in sites.items():
+        newest = recorded_drift(database, site)[-1:]
+        levels += [({"site": site}, scene.level(limits)) for scene in newest]
+        for part in newest[0].drift.parts if newest else ():
+            of = {"site": site, "of": "scores" if part.name == "scores" else "bands"}
+            indexes.append((of, part.psi))
+            distances.append((of, part.ks))
+    yield from _metric("drift", "Drift of the newest scene; above 1 it exceeds a limit.", levels)
+    yield from _metric("drift_psi", "Population-stability index, newest scene.", indexes)
+    text = "Kolmogorov-Smirnov distance, newest scene; below 0: values are lower."
+    yield from _metric("drift_ks", text, distances)
 
 
 def _metric(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .database import last_success, opened_to_read
 from .decisions.event import Event
+from .drift_report import drift_level
 from .event_records import OPEN, read_events
 from .lock import LockOwner, read_lock_owner
 
@@ -180,6 +181,7 @@ def history(
     -------
     DataFrame
         A row for each scene, model and settings; times are UTC, as text, and so are reasons.
+        Of the drift, a level above 1 exceeds the default limits.
 
     Raises
     ------
@@ -203,4 +205,5 @@ def history(
             "; ".join(json.loads(text)) or None if isinstance(text, str) else None
             for text in table[name]
         ]
+    table.insert(names.index("objects") + 1, "drift_level", table["drift"].map(drift_level))
     return table.convert_dtypes()

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
 
 from ..config.tables import Table
+from ..stats.drift import LIMITS
 from .checks import Count, PathText
 
 MOST_PASSES = 16
@@ -72,7 +73,7 @@ class AreaConfig(Table):
 class DriftConfig(Table):
     """When a warning reports that scenes drift away from the training scenes."""
 
-    psi: Annotated[float, Field(gt=0, le=100)] = 0.25
+    psi: Annotated[float, Field(gt=0, le=100)] = LIMITS[0]
     """Population-stability index of scores or bands."""
-    ks: Share = 0.3
+    ks: Share = LIMITS[1]
     """Kolmogorov-Smirnov distance of scores or bands."""

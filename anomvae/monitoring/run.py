@@ -195,7 +195,8 @@ class _Run:
         config, now = self.config.health, self.environment.now()
         if config.prometheus is not None:
             names = tuple(site.name for site in self.config.site)
-            metrics = RunMetrics(now, seconds, done.code == 0, names, self._waiting())
+            drift = {site.name: site.drift for site in self.config.site}
+            metrics = RunMetrics(now, seconds, done.code == 0, names, self._waiting(), drift)
             try:
                 write_metrics(config.prometheus, self.state.database, metrics)
             except AnomvaeError as error:

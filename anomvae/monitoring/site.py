@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,8 +24,11 @@ from .announcing import announced
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
 from .decisions.decision import Decision, Recorded, decide
+from .decisions.drift import drift_warning, recorded_drift, why_no_drift
+from .decisions.outcomes import Outcome
 from .decisions.passes import ScenePass
 from .decisions.persistence import is_behind, stage
+from .decisions.registration import displaced_scene, references
 from .due import DueScene, Scheduler
 from .notices import Report, SourceNotice, reported
 from .pictures import EventPictures
@@ -111,6 +115,8 @@ class SitePass:
             score = scoring(self.site)
             for each in faultless:
                 self._score(score, each)
+            if self.done:
+                self._warn_of_drift()
 
     def _mend_map(self) -> None:
         """Bring the site's map up to date where a run died before it published it."""
@@ -159,7 +165,11 @@ class SitePass:
         result, now = score(scene, self._folder(scene, key)), self.now()
         as_pass = ScenePass(key, scene.source, scene.date, stamp(now), result.path)
         events, number = self.state.events(key.site), self.state.next_event(key.site)
-        decision = decide(self.site, as_pass, result, Recorded(self.passes, events, number))
+        recorded = Recorded(self.passes, events, number)
+        others = partial(self.state.passes, key.site, (Outcome.NOT_COMPARABLE,))
+        compared = references(as_pass, self.passes, others, self.offered)
+        beside = partial(displaced_scene, self.site, scene, compared)
+        decision = decide(self.site, as_pass, result, recorded, beside)
         return ScoredScene(scene, result, decision, now)
 
     def _finish(self, key: Key, scored: ScoredScene) -> None:
@@ -188,6 +198,17 @@ class SitePass:
                 "the model keeps no figures of its training scenes: masks and rules alone decide "
                 "about outcomes. Train it anew with this version."
             )
+        if result.drift is None and self.site.model is not None:
+            for text in why_no_drift(self.site.model):
+                self._note(text)
+
+    def _warn_of_drift(self) -> None:
+        """Report that the scenes drift away from the training scenes, if they do."""
+        scenes = recorded_drift(self.state.database, self.site.name)
+        warning = drift_warning(scenes, self.site.drift)
+        if warning is not None:
+            self.reports.append(f"{self.site.name}: {warning}")
+            log.warning("drift", extra={"facts": {"site": self.site.name, "drift": warning}})
 
     def _announce(self, *, catching_up: bool) -> None:
         """Make the alerts of what this pass, and earlier ones that died, changed about events."""

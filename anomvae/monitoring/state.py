@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ from pathlib import Path
 from ..names import one_line
 from .database import MIGRATIONS, identified, opened, require_in_place, transaction
 from .decisions.event import Event
-from .decisions.passes import ScenePass, recorded_passes
+from .decisions.passes import COUNTED, ScenePass, recorded_passes
 from .event_records import read_events, write_events
 from .records import Alert, FileRecord, Key, Notice, SceneResult, SceneStatus
 
@@ -73,9 +73,9 @@ class State:
             (stamp(now), site),
         )
 
-    def passes(self, site: str) -> list[ScenePass]:
-        """Return the comparable scenes of a site, in the order of acquisition."""
-        return recorded_passes(self.database, site)
+    def passes(self, site: str, outcomes: Collection[str] = COUNTED) -> list[ScenePass]:
+        """Return the scenes of a site with some outcomes, in the order of acquisition."""
+        return recorded_passes(self.database, site, outcomes)
 
     def events(self, site: str) -> list[Event]:
         """Return the events of a site that are open, or rejected."""

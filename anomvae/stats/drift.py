@@ -68,12 +68,17 @@ class Divergence:
         """Whether it is higher or lower than in training."""
         return "higher" if self.ks > 0 else "lower"
 
-    def level(self, psi: float = LIMITS[0], ks: float = LIMITS[1]) -> float:
-        """Return the drift as a share of its limit, in shifts; above 1 it exceeds a limit.
+    def limits(self, psi: float = LIMITS[0], ks: float = LIMITS[1]) -> tuple[float, float]:
+        """Return the limits of PSI and KS, which are the given ones where no more is usual.
 
-        ``psi`` and ``ks`` are the limits where no more is usual.
+        Where nothing is known of that, as much as the limits of `LIMITS` is.
         """
-        psi, ks = max(psi, FACTOR**2 * self.usual_psi), max(ks, FACTOR * self.usual_ks)
+        usual_psi, usual_ks = self.usual_psi or LIMITS[0], self.usual_ks or LIMITS[1]
+        return max(psi, FACTOR**2 * usual_psi), max(ks, FACTOR * usual_ks)
+
+    def level(self, psi: float = LIMITS[0], ks: float = LIMITS[1]) -> float:
+        """Return the drift as a share of its limits, in shifts; above 1 it exceeds one of them."""
+        psi, ks = self.limits(psi, ks)
         return max(math.sqrt(self.psi / psi), abs(self.ks) / ks)
 
 

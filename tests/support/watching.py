@@ -123,6 +123,7 @@ def result(folder, flagged, valid=100, *, stem="a", objects=(), verdict=None, **
         seconds=0.5,
         drawn=False,
         verdict=verdict,
+        drift=None,
     )
 
 

@@ -6,7 +6,18 @@ from importlib import import_module
 
 import click
 
-COMMANDS = ("example", "init", "run", "status", "events", "history", "ack", "mute", "reject")
+COMMANDS = (
+    "example",
+    "init",
+    "run",
+    "status",
+    "events",
+    "history",
+    "ack",
+    "mute",
+    "reject",
+    "retrain",
+)
 SHARED = dict.fromkeys(("ack", "mute", "reject"), "answers")
 """The file of commands that share one; that of others has their name."""
 

@@ -11,7 +11,17 @@ from .. import options
 from ..output import csv_text, echo
 from .arguments import config_arg, site_opt
 
-SHORT_COLUMNS = ["site", "source", "status", "outcome", "finished", "flagged", "objects", "why"]
+SHORT_COLUMNS = [
+    "site",
+    "source",
+    "status",
+    "outcome",
+    "finished",
+    "flagged",
+    "objects",
+    "drift_level",
+    "why",
+]
 
 
 def _renamed_to_site(_context: click.Context, _option: click.Parameter, value: str | None) -> None:
@@ -40,7 +50,7 @@ def history(config: str, site: str | None, last: int | None, as_csv: bool, as_js
         echo(csv_text(rows), nl=False)
     elif len(rows):
         rows["why"] = rows["error"].fillna(rows["reasons"])
-        short = rows[SHORT_COLUMNS].astype(object)
+        short = rows.round({"drift_level": 2})[SHORT_COLUMNS].astype(object)
         echo(short.where(short.notna(), "").to_string(index=False, max_colwidth=60))
     else:
         echo("no scenes")

@@ -25,9 +25,14 @@ def status(config: str, as_json: bool) -> None:
 
     from ...monitoring import overview
     from ...monitoring.config import read_monitoring
+    from ...monitoring.drift_report import drift_lines
 
-    summary = overview(read_monitoring(config).state)
-    echo(to_json(asdict(summary), indent=2) if as_json else "\n".join(_status(summary)))
+    watch = read_monitoring(config)
+    summary, drift = overview(watch.state), drift_lines(watch)
+    if as_json:
+        echo(to_json({**asdict(summary), "drift": drift}, indent=2))
+    else:
+        echo("\n".join([*_status(summary), *(f"drift: {line}" for line in drift)]))
 
 
 def _status(summary: Overview) -> Iterator[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..config import SiteConfig
 from .candidates import find_candidates
+from .drift import drift_text
 from .event import Event
 from .events import AddedPass
 from .evidence import SceneEvidence
-from .outcomes import Assessment, Outcome, assess
+from .outcomes import Assessment, Outcome, assess, in_place
 from .passes import ScenePass, with_pass
 from .persistence import StagedMap, stage
 
@@ -56,16 +57,26 @@ class Decision:
             self.staged.discard()
 
 
-def decide(site: SiteConfig, scene: ScenePass, result: MapResult, recorded: Recorded) -> Decision:
-    """Decide about a scored scene of a site, given what is recorded; raises what `stage` does."""
-    assessment = assess(site, result, partial(find_candidates, site, result.files))
+def decide(
+    site: SiteConfig,
+    scene: ScenePass,
+    result: MapResult,
+    recorded: Recorded,
+    displaced: Callable[[], str | None] = in_place,
+) -> Decision:
+    """Decide about a scored scene of a site, given what is recorded; raises what `stage` does.
+
+    ``displaced`` returns why the scene lies beside the others; None where it does not.
+    """
+    assessment = assess(site, result, partial(find_candidates, site, result.files), displaced)
+    drift = drift_text(result.drift)
     if assessment.outcome is not Outcome.NOT_COMPARABLE:
         passes = with_pass(recorded.passes, scene)
         staged = stage(site, recorded.passes, scene, next_number=recorded.next_event)
     else:
         passes = [each for each in recorded.passes if each.source != scene.source]
         if len(passes) == len(recorded.passes):
-            return Decision(assessment, passes)
+            return Decision(assessment, passes, drift)
         staged = stage(site, passes, next_number=recorded.next_event)  # it counted before
     try:
         added = AddedPass(
@@ -79,4 +90,4 @@ def decide(site: SiteConfig, scene: ScenePass, result: MapResult, recorded: Reco
     except BaseException:
         staged.discard()
         raise
-    return Decision(assessment, passes, events=events, staged=staged)
+    return Decision(assessment, passes, drift, events=events, staged=staged)

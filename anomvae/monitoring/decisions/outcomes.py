@@ -33,10 +33,25 @@ class Assessment:
     """Why, in clauses; empty for a normal scene."""
 
 
-def assess(site: SiteConfig, result: MapResult, candidates: Callable[[], Candidates]) -> Assessment:
-    """Assess a scored scene of a site; its candidates are found only if it is comparable."""
+def in_place() -> None:
+    """Return that a scene is not displaced."""
+
+
+def assess(
+    site: SiteConfig,
+    result: MapResult,
+    candidates: Callable[[], Candidates],
+    displaced: Callable[[], str | None] = in_place,
+) -> Assessment:
+    """Assess a scored scene of a site.
+
+    Whether it is ``displaced``, and why, is found only if nothing else is against it; its
+    ``candidates`` only if it is comparable.
+    """
     if reasons := tuple(_not_comparable(site, result)):
         return Assessment(Outcome.NOT_COMPARABLE, reasons)
+    if (reason := displaced()) is not None:
+        return Assessment(Outcome.NOT_COMPARABLE, (reason,))
     if reasons := tuple(_anomalous(site.alert, candidates())):
         return Assessment(Outcome.ANOMALOUS, reasons)
     return Assessment(Outcome.NORMAL)

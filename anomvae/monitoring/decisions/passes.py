@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -47,10 +47,12 @@ class ScenePass:
         return found or Deliverables(self.map.parent, self.map.stem)
 
 
-def recorded_passes(database: Connection, site: str) -> list[ScenePass]:
-    """Return the passes of a site that count, in order.
+def recorded_passes(
+    database: Connection, site: str, outcomes: Collection[str] = COUNTED
+) -> list[ScenePass]:
+    """Return the passes of a site with some outcomes, by default those that count, in order.
 
-    Of each source it is the newest scene that is done; where that is not comparable, none.
+    Of each source it is the newest scene that is done; where that has another outcome, none.
     """
     rows = database.execute(
         "SELECT scene, model, settings, source, taken, finished, map, outcome FROM scenes "
@@ -68,7 +70,7 @@ def recorded_passes(database: Connection, site: str) -> list[ScenePass]:
                 map=Path(map_),
             )
             for scene, model, settings, source, taken, finished, map_, outcome in newest.values()
-            if outcome in COUNTED
+            if outcome in outcomes
         ),
         key=lambda one: one.order,
     )
