@@ -72,7 +72,7 @@ class LinearPrediction(ContextNetwork):
         parts = z.new_zeros(len(z), self.bands + self.width)
         for number in numbers.unique().tolist():
             # Of all examples, as matrix products round an example by how many there are.
-            values = F.linear(z, self._matrix(number))[:, : parts.shape[1]]
+            values = F.linear(z, self._matrix(number).to(z))[:, : parts.shape[1]]
             parts = torch.where((numbers == number)[:, None], values, parts)
         newest, predicted = (
             part * self.std[-1] + self.mean[-1]
