@@ -1,8 +1,9 @@
-"""Every command and example of the README and of the tutorial runs."""
+"""Every command and example of the README, of the tutorial and of the guide to watches runs."""
 
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WRITTEN = {
     "README.md": ("maps/scene_b.anomaly.tif", "metrics.json", "out/scene_a.json"),
+    "docs/monitoring.md": ("watch/maps/fields.persistence.tif", "watch/alerts.geojson"),
     "docs/tutorial.md": ("why.png", "like/scene_a.like.json", "notebook/scene_b.like.json"),
 }
 """Some of what the commands and examples of each page write."""
+SHELL = {"cp", "mkdir"}
+"""Other programs that the pages call."""
 pages = pytest.mark.parametrize("page", WRITTEN)
 
 
@@ -24,6 +28,11 @@ def blocks(page):
     """Return kind and text of each block of a page, in order."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def calls(text):
+    """Return every line of a console that is typed, in order."""
+    return re.findall(r"^\$ (.*)$", text, re.MULTILINE)
 
 
 def commands(text, program):
@@ -44,9 +53,13 @@ def checkout(tmp_path, monkeypatch):
 def test_every_command_and_python_example_runs_in_order(page, checkout):
     names = {"__name__": "page"}
     for kind, text in blocks(page):
-        for arguments in commands(text, "anomvae") if kind == "console" else ():
-            ran = run(*arguments)
-            assert ran.code == 0, (arguments, ran.err)
+        for call in calls(text) if kind == "console" else ():
+            program, *arguments = shlex.split(call, comments=True)
+            if program == "anomvae":
+                ran = run(*arguments)
+                assert ran.code == 0, (arguments, ran.err)
+            elif program in SHELL:
+                subprocess.run(call, shell=True, check=True)
         if kind == "python":
             exec(compile(text, page, "exec"), names)
 
