@@ -25,6 +25,8 @@ from anomvae.config import resolve_config
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
+from anomvae.monitoring.decisions.drift import recorded_drift
+from anomvae.monitoring.rule_tables import DriftConfig
 from anomvae.testing.eventful import Acquisition, Course, archive, season
 from anomvae.testing.samples import PIXEL, Sample, write_scene
 from anomvae.testing.simulate import Shape
@@ -60,7 +62,7 @@ class Watched:
     objects: Mapping[int, int]
     """Objects of a scene: without decisions each scene that has one is an alert."""
     drifted: Mapping[int, bool]
-    """Whether a warning reported drift."""
+    """Whether the drift of a scene exceeds a limit, which a warning reports."""
     valid: Mapping[int, NDArray[np.bool_]]
     """Pixels of a scene that have data, on its own grid."""
     events: Sequence[Record]
@@ -153,23 +155,19 @@ def _watched(
         scenes = database.execute("SELECT * FROM scenes WHERE status = 'done'").fetchall()
         events = database.execute("SELECT * FROM events").fetchall()
         failed = database.execute("SELECT error FROM scenes WHERE status = 'failed'").fetchall()
+        drift = recorded_drift(database, NAME)
     rows = {(date.fromisoformat(row["taken"]) - first).days // step: row for row in scenes}
     rows = {number: row for number, row in sorted(rows.items()) if number >= 0}
     return Watched(
         outcomes={number: row["outcome"] for number, row in rows.items()},
         objects={number: row["objects"] for number, row in rows.items()},
-        drifted={number: _drifted(row["drift"]) for number, row in rows.items()},
+        drifted={(one.day - first).days // step: one.level(DriftConfig()) > 1 for one in drift},
         valid=valid,
         events=[_record(row) for row in events if row["number"] > known],
         known=known,
         alerts=alerts,
         failed=[row["error"] for row in failed],
     )
-
-
-def _drifted(text: str | None) -> bool:
-    """Return whether the record of a scene's drift holds a warning."""
-    return text is not None and bool(json.loads(text).get("warning"))
 
 
 def _record(row: Mapping[str, Any]) -> Record:

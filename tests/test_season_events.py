@@ -43,6 +43,14 @@ def test_hazy_scenes_and_those_with_an_offset_are_not_comparable_and_the_others_
     assert found.plain == (0, 10)
 
 
+@pytest.mark.slow
+def test_drift_warns_at_the_first_scene_with_an_offset_and_not_before(season):
+    _, found = season
+
+    assert found.warned
+    assert found.early == 0
+
+
 def test_the_table_adds_up_the_seasons_of_each_kind():
     good = Findings(
         confirmed=(13,),
