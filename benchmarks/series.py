@@ -140,10 +140,25 @@ def classes_of(block: Block) -> NDArray[np.intp]:
     return np.asarray(classes, np.intp).reshape(block.shape[1:3])
 
 
+Choice = Callable[[NDArray[np.intp], int, np.random.Generator], int]
+"""Returns the class that replaces a class, given the classes of all pixels."""
+
+
+def any_other(classes: NDArray[np.intp], majority: int, rng: np.random.Generator) -> int:
+    """Draw another class, by the number of its pixels."""
+    return int(rng.choice(classes[classes != majority]))
+
+
 def draw_changes(
-    classes: NDArray[np.intp], dates: Sequence[int], rng: np.random.Generator
+    classes: NDArray[np.intp],
+    dates: Sequence[int],
+    rng: np.random.Generator,
+    side: int = SIDE,
+    choose: Choice = any_other,
 ) -> tuple[list[Change], NDArray[np.intp]]:
     """Draw a change at each of ``dates``, and the pixels whose series replace the others.
+
+    A change is a block of ``side`` by ``side`` pixels, of the class that ``choose`` returns.
 
     Returns
     -------
@@ -155,15 +170,14 @@ def draw_changes(
     origin = np.arange(classes.size).reshape(classes.shape)
     changes: list[Change] = []
     while len(changes) < len(dates):
-        row, col = (int(rng.integers(0, side - SIDE + 1)) for side in classes.shape)
-        near = tuple(slice(max(0, at - APART), at + SIDE + APART) for at in (row, col))
+        row, col = (int(rng.integers(0, length - side + 1)) for length in classes.shape)
+        near = tuple(slice(max(0, at - APART), at + side + APART) for at in (row, col))
         if taken[near].any():
             continue
         mask = np.zeros(classes.shape, bool)
-        mask[row : row + SIDE, col : col + SIDE] = True
-        majority = np.bincount(classes[mask]).argmax()
-        other = rng.choice(classes[classes != majority])
-        origin[mask] = rng.choice(np.flatnonzero(classes == other), size=SIDE * SIDE)
+        mask[row : row + side, col : col + side] = True
+        other = choose(classes, int(np.bincount(classes[mask]).argmax()), rng)
+        origin[mask] = rng.choice(np.flatnonzero(classes == other), size=side * side)
         taken |= mask
         changes.append(Change(dates[len(changes)], mask))
     return changes, origin

@@ -14,6 +14,7 @@ from ..files import PathText
 from ..models import Autoencoder
 from ..models.families import PATCH, Sizes, family_named
 from ..models.isolation import isolated
+from ..models.prediction import LinearPrediction
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
@@ -103,7 +104,15 @@ class DetectorState:
             training.pixel_area,
             training.nodata,
             self.usual_drift,
+            self._predicted_shares,
         )
+
+    @property
+    def _predicted_shares(self) -> tuple[float, ...]:
+        network = self.model.context_network
+        if not isinstance(network, LinearPrediction):
+            return ()
+        return tuple(network.fitted.predicted_shares.tolist())
 
     @property
     def radius(self) -> int:

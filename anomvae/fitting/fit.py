@@ -19,7 +19,7 @@ from ..identity import require_unchanged
 from ..models.isolation import isolated
 from ..models.plan import resolved_rule
 from ..parallel import Progress, quiet
-from ..raster import EVERYTHING, Product, Selection
+from ..raster import EVERYTHING, Product, Scene, Selection
 from ..stats.radiometry import Training
 from ..stats.rule_text import condition_of
 from ..stats.thresholds import AUTO, Rule, parse_rule
@@ -103,7 +103,7 @@ def train(
 
 @isolated()
 def detect(
-    scene: SceneText | Product | Sequence[Product],
+    scene: SceneText | Product | Sequence[Product] | Scene,
     config: str | Config | None = None,
     seed: int = 0,
     *,
@@ -119,8 +119,9 @@ def detect(
 
     Parameters
     ----------
-    scene : path or Product, or sequence of them
-        The product or raster, or one for each date, oldest first; needs no labels.
+    scene : path or Product, sequence of them, or Scene
+        The product or raster, or one for each date, oldest first; needs no labels.  A `Scene` has
+        masks and the like of its own, and takes no ``select``.
     config : str or Config, optional
         As for `train`; by default ``default``, and ``timeseries`` for several dates.
     seed, select, progress

@@ -32,7 +32,7 @@ from ..training.sampling import (
     fold_blocks,
 )
 from ..training.scenes import TrainingScenes
-from .scenes import require_compared, select_scenes
+from .scenes import require_compared, select_scenes, training_scenes
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -69,7 +69,8 @@ class Fit:
         progress: Progress,
     ) -> Fit:
         """Resolve the plan, then open the scenes: wrong settings are refused before scenes."""
-        plan = _plan(config, seed, select, in_sample=False)
+        clean, covariates = bool(select.normal), bool(select.covariates)
+        plan = _plan(config, seed, in_sample=False, clean=clean, covariates=covariates)
         if plan.view.most_dates is not None:
             raise ConfigError(
                 f"model.family = {plan.name!r} is fitted to the dates that it scores, and not "
@@ -84,12 +85,11 @@ class Fit:
         cls, site: Scene, config: str | Config, seed: int, select: Selection, progress: Progress
     ) -> Fit:
         """Resolve the plan of a fit to the scene that is scored, its dates in order."""
-        plan = _plan(config, seed, select, in_sample=True)
-        view, dates = plan.view, len(site.dates)
-        require_compared(select.dates, compares_dates=view.compares_dates, family=plan.name)
-        require_one_date(plan, site.name, dates)
-        ordered = replace(select, dates=None)
-        scenes = select_scenes(site.dates, ordered, family=plan.name, view=view)
+        clean, covariates = site.normal is not None, bool(site.covariates)
+        plan = _plan(config, seed, in_sample=True, clean=clean, covariates=covariates)
+        require_compared(select.dates, compares_dates=plan.view.compares_dates, family=plan.name)
+        require_one_date(plan, site.name, len(site.dates))
+        scenes = training_scenes([site], family=plan.name, view=plan.view)
         return cls(scenes, plan, seed, progress)
 
     def by_blocks(self) -> Detector:
@@ -202,17 +202,14 @@ class Fit:
         return detector
 
 
-def _plan(config: str | Config, seed: int, select: Selection, *, in_sample: bool) -> ModelPlan:
+def _plan(
+    config: str | Config, seed: int, *, in_sample: bool, clean: bool, covariates: bool
+) -> ModelPlan:
     if not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
     settings = resolve_config(config).config if isinstance(config, str) else config
     available(settings.device)
-    return ModelPlan.of(
-        settings,
-        in_sample=in_sample,
-        clean=bool(select.normal),
-        covariates=bool(select.covariates),
-    )
+    return ModelPlan.of(settings, in_sample=in_sample, clean=clean, covariates=covariates)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,21 @@ def select_scenes(
     """
     require_compared(select.dates, compares_dates=view.compares_dates, family=family)
     scenes = scenes_of(paths, select, one_site=view.compares_dates)
+    return training_scenes(
+        scenes, family=family, view=view, bands=bands, covariates=covariates, training=training
+    )
+
+
+def training_scenes(
+    scenes: Sequence[Scene],
+    *,
+    family: str,
+    view: View,
+    bands: Bands | None = None,
+    covariates: Covariates | None = None,
+    training: Training | None = None,
+) -> TrainingScenes:
+    """Open scenes as `select_scenes` does."""
     require_dates(view, len(scenes[0].dates), family)
     if view.most_dates is not None:
         scenes = [scene.newest(view.most_dates) for scene in scenes]
@@ -60,7 +75,7 @@ def select_scenes(
             )
         if scene.normal is not None:
             files += identify_normal(scene.normal, scene.access)
-    assert first is not None  # `scenes_of` gives at least one
+    assert first is not None  # there is at least one
     alike, storage = in_common_units(scenes, first[0], training)
     bands = first[0] if storage is None else first[0].stored_as(storage)
     return TrainingScenes(tuple(alike), tuple(shapes), bands, first[1], tuple(files), first[2])
@@ -71,14 +86,16 @@ def config_for(dates: int) -> str:
     return "timeseries" if dates > 1 else "default"
 
 
-def site_of(paths: SceneText | Product | Sequence[Product], select: Selection) -> Scene:
-    """Return the scene of all dates that a user names, oldest first.
+def site_of(paths: SceneText | Product | Sequence[Product] | Scene, select: Selection) -> Scene:
+    """Return the scene of all dates that a user names, oldest first; a `Scene` stays as it is.
 
     Raises
     ------
     ConfigError
-        When no raster is given, or a date is unknown.
+        When no raster is given, a date is unknown, or a `Scene` and a selection are given.
     """
+    if isinstance(paths, Scene):
+        return Scene.selected(paths, select)
     parts: Sequence[Any] = paths if isinstance(paths, list | tuple) else [paths]
     given = [one for part in parts for one in _named(part)]
     (site,) = scenes_of(given, select, one_site=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from ..config import Config, resolve_config
-from ..files import PathText, SceneText, as_paths
+from ..files import PathText, SceneText
 from ..fitting import EVERYTHING, Selection, config_for, detect, require_compared, site_of
 from ..models.isolation import isolated
 from ..models.plan import ModelPlan, require_one_date
@@ -120,7 +119,7 @@ def score_scene(
 
 @isolated()
 def detect_scene(  # noqa: PLR0913 - one argument per option
-    scene: SceneText,
+    scene: SceneText | Scene,
     folder: PathText,
     config: str | Config | None = None,
     seed: int = 0,
@@ -134,9 +133,10 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
 
     Parameters
     ----------
-    scene : path, or sequence of path
+    scene : path, sequence of path, or Scene
         The raster, or one for each date of a site, oldest first, of which the newest is mapped;
-        labels are not needed.
+        labels are not needed.  A `Scene` has masks and the like of its own, and takes no
+        ``select``.
     folder, options, progress
         As for `score_scene`.
     config, seed, select
@@ -158,18 +158,18 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     closed = site_of(scene, select)
     config = config_for(len(closed.dates)) if config is None else config
     resolved = resolve_config(config).config if isinstance(config, str) else config
-    clean, covariates = bool(select.normal), bool(select.covariates)
+    clean, covariates = closed.normal is not None, bool(closed.covariates)
     plan = ModelPlan.of(resolved, in_sample=True, clean=clean, covariates=covariates)
     require_compared(select.dates, compares_dates=plan.view.compares_dates, family=plan.name)
     require_one_date(plan, closed.name, len(closed.dates))
     if plan.view.most_dates is not None:
         closed = closed.newest(plan.view.most_dates)
     require_p_values(plan.threshold, options)
-    masks = as_paths(select.normal)
-    normal = [part for path in masks for part in identify_normal(path, select.access)]
+    normal = () if closed.normal is None else identify_normal(closed.normal, closed.access)
     kinds = [spec.kind for spec in closed.covariates]
-    settings = "detect", resolved.model_dump_json(), str(seed), repr(normal), *kinds
+    settings = "detect", resolved.model_dump_json(), str(seed), repr([*normal]), *kinds
     settings += (repr(closed.nodata),)
+    site = closed
     with captured_warnings():  # fitting logs them
         (closed,), _ = in_common_units([closed])
     with closed.open() as opened:
@@ -183,8 +183,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:
         return cached
-    dates, ordered = closed.dates, replace(select, dates=None)
-    detector = detect(dates, resolved, seed, select=ordered, progress=progress)
+    detector = detect(site, resolved, seed, progress=progress)
     with scored(closed.name), closed.open(detector.bands) as opened:
         quicklook = quicklook_of(opened)
         begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)

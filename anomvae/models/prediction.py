@@ -63,6 +63,13 @@ class LinearPrediction(ContextNetwork):
             getattr(self, name).copy_(torch.from_numpy(getattr(fitted, name)))
         self._matrices.clear()
 
+    @property
+    def fitted(self) -> Chronochrome:
+        """The joint distribution of the dates, in scaled units."""
+        arrays = (self.mean, self.std, self.covariance)
+        mean, std, covariance = (each.double().cpu().numpy() for each in arrays)
+        return Chronochrome(mean, std, covariance)
+
     def forward(self, x: Tensor) -> ModelInput:
         series = self._newest(x).reshape(-1, self.dates, self.bands)
         known = series.sum(-1).isfinite()
@@ -101,9 +108,7 @@ class LinearPrediction(ContextNetwork):
         if number not in self._matrices:
             if len(self._matrices) * self.covariance.numel() > VALUES:
                 self._matrices.clear()
-            arrays = (self.mean, self.std, self.covariance)
-            mean, std, covariance = (each.double().cpu().numpy() for each in arrays)
-            fitted = Chronochrome(mean, std, covariance)
+            fitted = self.fitted
             known = (number >> np.arange(self.dates - 1)) % 2 == 1
             matrix = torch.from_numpy(_joint(fitted, known).T.astype(np.float32))
             spare = max(0, FEWEST_OUTPUTS - len(matrix))

@@ -34,6 +34,11 @@ def _completed(text: str, info: ValidationInfo) -> str:
         raise ValueError(f"{text!r}: {str(error).rstrip('.')}.") from error
 
 
+def _completed_config(text: str, info: ValidationInfo) -> str:
+    """Resolve a TOML file from the file's folder; the name of a shipped configuration stays."""
+    return _completed(text, info) if Path(text).suffix == ".toml" else text
+
+
 def _completed_mask(text: str, info: ValidationInfo) -> str:
     """Resolve the files of masks; what names no mask raises `ConfigError`, a `ValueError`."""
     from ..raster.mask_choice import with_paths
@@ -104,6 +109,7 @@ Seconds = Annotated[float, Field(gt=0, le=1e9)]
 TimeOut = Annotated[float, Field(gt=0, le=86_400)]
 Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
 PathText = Annotated[str, AfterValidator(_completed)]
+ConfigText = Annotated[str, AfterValidator(_completed_config)]
 MaskText = Annotated[str, AfterValidator(_completed_mask)]
 NamedMasks = Annotated[str, AfterValidator(_named_masks)]
 MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]

@@ -23,12 +23,16 @@ from ..config.reading import read_toml, validated
 from ..config.tables import Table
 from ..errors import listed
 from ..stats.thresholds import parse_rule
-from .checks import Count, MaskText, Name, PathText, Seconds, TimeOut, require_safe
+from .checks import ConfigText, Count, MaskText, Name, PathText, Seconds, TimeOut, require_safe
 from .receivers import AlertsConfig, WaitConfig
 from .rule_tables import AlertRule, AreaConfig, DriftConfig
 from .source_tables import FolderConfig, StacConfig, UrlsConfig
 
 SOURCES = ("folder", "urls", "stac")
+TIMESERIES = "timeseries"
+"""Configuration that is fitted to each scene where a site has neither model nor configuration."""
+DATES = 9
+"""Dates per scene of a site with a configuration alone: the scene and those before it."""
 
 
 class SiteConfig(Table):
@@ -38,9 +42,9 @@ class SiteConfig(Table):
     """Its name in the state, in alerts and in metrics."""
     model: PathText | None = None
     """The model file ..."""
-    config: str | None = None
-    """... or the configuration of a detector that is fitted to each scene, such as ``timeseries``,
-    the default where there is neither and ``dates`` are given."""
+    config: ConfigText | None = None
+    """... or the configuration of a detector that is fitted to each scene: the name of a shipped
+    one or a TOML file.  Where there is neither and ``dates`` are given, it is ``timeseries``."""
     out: PathText
     """Folder for the deliverables; each scene has a folder of its own in it."""
     mask: MaskText | None = None
@@ -63,7 +67,8 @@ class SiteConfig(Table):
     threshold: str | None = None
     """Rule that replaces the model's threshold, from the scores that the model keeps."""
     dates: Count = 1
-    """Dates per scene of a detector that compares dates: the scene's own and those before it."""
+    """Dates per scene of a detector that compares dates: the scene's own and those before it; 9
+    where only ``config`` is given."""
     allow_drivers: tuple[str, ...] = ()
     """GDAL's drivers that open scenes, too, although they may fetch what a file names."""
     no_limits: bool = False
@@ -82,6 +87,13 @@ class SiteConfig(Table):
     """Where the site is watched."""
     drift: DriftConfig = DriftConfig()
     """When a warning reports drift."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _dates_of_config(cls, data: object) -> object:
+        if isinstance(data, Mapping) and data.get("config") is not None and "dates" not in data:
+            return {**data, "dates": DATES}
+        return data
 
     @model_validator(mode="after")
     def _one_source(self) -> SiteConfig:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
 from ..pixels.tiling import fitting_size, tiles
+from .decisions.candidates import candidates_path
+from .decisions.passes import ScenePass
 from .scoring import scene_of
 from .sources import FoundScene
 
@@ -87,6 +89,17 @@ class DateHistory:
             return False
         self.readable.add(earlier.identity)
         return True
+
+
+def with_flags(before: Sequence[FoundScene], passes: Iterable[ScenePass]) -> tuple[FoundScene, ...]:
+    """Return earlier scenes with their candidates, which are hidden in what is compared with them.
+
+    So a change that lasts stays different from what was there before it, and is confirmed by later
+    passes; and a cloud of which it is known disturbs no later date.
+    """
+    flags = {each.key.scene: candidates_path(each.files) for each in passes}
+    found = {scene: str(path) for scene, path in flags.items() if path.exists()}
+    return tuple(replace(each, flags=found.get(each.identity)) for each in before)
 
 
 def _read_whole(opened: OpenScene) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .config import SiteConfig
+from pathlib import Path
+
+from .config import TIMESERIES, SiteConfig
 from .local import digest_of_setting
 
 
@@ -32,7 +34,9 @@ def model_digest(site: SiteConfig) -> str:
     from ..mapping.cache import digest_of
 
     if site.model is None:
-        return digest_of("config", site.config or "timeseries")
+        name = site.config or TIMESERIES
+        file = Path(name).suffix == ".toml"
+        return digest_of("config", digest_of_setting(name, "configuration") if file else name)
     return digest_of_setting(site.model, "model")
 
 

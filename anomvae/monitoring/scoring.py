@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AnomvaeError, ConfigError
-from .config import SiteConfig
+from .config import DATES, TIMESERIES, SiteConfig
 from .sources import FoundScene
 
 if TYPE_CHECKING:
-    from ..mapping import MapResult
+    from ..mapping import MapResult, ScoreOptions
     from ..raster import Access, Scene
 
 Scoring = Callable[[FoundScene, Path], "MapResult"]
@@ -19,20 +19,22 @@ Scoring = Callable[[FoundScene, Path], "MapResult"]
 
 
 def scoring_of(site: SiteConfig) -> Scoring:
-    """Load the detector of a site.
+    """Load the detector of a site, or prepare to fit one to each scene.
 
-    Raises `ModelFileError` if the model is missing or damaged, `ConfigError` if the threshold rule
-    or the number of dates does not fit.
+    Raises `ModelFileError` if the model is missing or damaged, `ConfigError` if the configuration,
+    the threshold rule or the number of dates does not fit.
     """
-    from ..detector import Detector
-    from ..mapping import ScoreOptions, score_scenes
+    return _fitting(site) if site.model is None else _loaded(site, site.model)
 
-    if site.model is None:
-        raise ConfigError(f"{site.name!r} has no model: give the file of `anomvae train`.")
-    detector = Detector.load(site.model, threshold=site.threshold, device=site.device)
+
+def _loaded(site: SiteConfig, model: str) -> Scoring:
+    """Score with a model."""
+    from ..detector import Detector
+    from ..mapping import score_scenes
+
+    detector = Detector.load(model, threshold=site.threshold, device=site.device)
     _require_dates(site, compared=detector.compares_dates)
-    # The folder is the scene's own: what lies there is an earlier try.
-    options = ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
+    options = _options(site)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
         (outcome,) = score_scenes(detector, [scene_at(site, found)], folder, options)
@@ -41,6 +43,42 @@ def scoring_of(site: SiteConfig) -> Scoring:
         return outcome.result
 
     return score
+
+
+def _fitting(site: SiteConfig) -> Scoring:
+    """Fit a detector to each scene, given the dates before it, and score it with that."""
+    from ..config import resolve_config
+    from ..mapping import detect_scene
+    from ..models.plan import ModelPlan
+
+    name = site.config or TIMESERIES
+    settings = [f'device="{site.device}"', *([f"model.dates={site.dates - 1}"] * (site.dates > 1))]
+    settings += [] if site.threshold is None else [f'threshold="{site.threshold}"']
+    config = resolve_config(name, settings).config
+    plan = ModelPlan.of(config, in_sample=True)
+    if site.dates > 1 and not plan.view.compares_dates:
+        raise ConfigError(
+            f"{site.name!r} has dates = {site.dates}, and model.family = {plan.name!r} of config = "
+            f"{name!r} compares none: set dates = 1, or config = {TIMESERIES!r}."
+        )
+    if site.dates == 1 and plan.view.compares_dates:
+        raise ConfigError(
+            f"{site.name!r} has dates = 1, and config = {name!r} compares dates: set dates = 2 or "
+            f"more, the scene and those before it, such as {DATES}."
+        )
+    options = _options(site)
+
+    def score(found: FoundScene, folder: Path) -> MapResult:
+        return detect_scene(scene_at(site, found), folder, config, options=options)
+
+    return score
+
+
+def _options(site: SiteConfig) -> ScoreOptions:
+    """Return options of scoring: what lies in the scene's own folder is an earlier try."""
+    from ..mapping import ScoreOptions
+
+    return ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
 
 def scene_at(site: SiteConfig, found: FoundScene) -> Scene:
@@ -91,7 +129,9 @@ def scene_of(
     from ..raster.access import DEFAULT
     from ..raster.products import recognise
 
-    dates = [each.product or recognise(each.read[0]) for each in (*found.before, found)]
+    found_dates = (*found.before, found)
+    dates = [each.product or recognise(each.read[0]) for each in found_dates]
+    hidden = tuple(each.flags for each in found_dates)
     return Scene(
         tuple(date if resolution is None else date.at(resolution) for date in dates),
         mask=mask,
@@ -99,4 +139,5 @@ def scene_of(
         radiometry=radiometry,
         nodata=nodata,
         access=access or DEFAULT,
+        hidden=hidden if any(hidden) else (),
     )

@@ -22,7 +22,7 @@ from ..errors import (
 from ..names import fitted
 from .announcing import announced
 from .config import RetryConfig, SiteConfig
-from .date_history import DateHistory
+from .date_history import DateHistory, with_flags
 from .decisions.decision import Decision, Recorded, decide
 from .decisions.drift import drift_warning, recorded_drift, why_no_drift
 from .decisions.outcomes import Outcome
@@ -161,7 +161,7 @@ class SitePass:
     def _scored(self, score: Scoring, scene: FoundScene, key: Key) -> ScoredScene:
         """Score a scene, and decide about it, given what is recorded of the site."""
         if self.date_history is not None:
-            scene = replace(scene, before=self.date_history.before(scene))
+            scene = replace(scene, before=self._dates_before(scene))
         result, now = score(scene, self._folder(scene, key)), self.now()
         as_pass = ScenePass(key, scene.source, scene.date, stamp(now), result.path)
         events, number = self.state.events(key.site), self.state.next_event(key.site)
@@ -171,6 +171,15 @@ class SitePass:
         beside = partial(displaced_scene, self.site, scene, compared)
         decision = decide(self.site, as_pass, result, recorded, beside)
         return ScoredScene(scene, result, decision, now)
+
+    def _dates_before(self, scene: FoundScene) -> tuple[FoundScene, ...]:
+        """Return the earlier dates that a scene is compared with; note if there are fewer."""
+        assert self.date_history is not None
+        before, wanted = self.date_history.before(scene), self.site.dates - 1
+        if len(before) < wanted:
+            facts = {"site": self.site.name, "scene": scene.source, "dates": len(before)}
+            log.info("fewer dates before", extra={"facts": {**facts, "wanted": wanted}})
+        return before if self.site.model is not None else with_flags(before, self.passes)
 
     def _finish(self, key: Key, scored: ScoredScene) -> None:
         """Record all in one transaction; then the map of the site gets its name."""

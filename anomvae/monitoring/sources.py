@@ -46,6 +46,9 @@ class FoundScene:
     """State of a local scene at the scan."""
     before: tuple[FoundScene, ...] = ()
     """Scenes of earlier dates that its score is conditioned on, oldest first."""
+    flags: str | None = None
+    """Map of its candidates, which are hidden where a newer date is compared with it; None: it has
+    none."""
     fault: str | None = None
     """Why it cannot be scored; None where nothing is known against it."""
 

@@ -36,6 +36,18 @@ class RasterMask:
         return np.asarray(np.isfinite(values) & (values != 0))
 
 
+@dataclass(frozen=True)
+class Flags:
+    """Selects the pixels that are flagged: those of value 1 in the first band of a raster."""
+
+    dataset: RasterDataset
+    """The open raster."""
+
+    def read(self, window: Window) -> Mask:
+        """Return which pixels of a window are flagged, axes (row, col)."""
+        return np.asarray(self.dataset.read_first(window) == 1)
+
+
 NormalMask = RasterMask | PolygonMask
 """Marks the normal pixels of a scene."""
 
@@ -48,6 +60,14 @@ def open_mask(
     with open_raster(path, access=access) as dataset:
         grid.require_same(dataset.grid, name, dataset.name)
         yield RasterMask(dataset)
+
+
+@contextmanager
+def open_flags(path: PathText, grid: Grid, name: str, access: Access = DEFAULT) -> Iterator[Flags]:
+    """Open flags of the raster called ``name`` on ``grid``; those on another grid are refused."""
+    with open_raster(path, access=access) as dataset:
+        grid.require_same(dataset.grid, name, dataset.name)
+        yield Flags(dataset)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from .dataset import Dataset
 from .gdal import CACHE_BYTES, LARGE_BLOCKS, enlarge_cache
 from .georeference import Georeference
 from .layer_masks import PixelMasks
-from .masks import NormalMask
+from .masks import Flags, NormalMask
 
 if TYPE_CHECKING:
     from .scene import Scene
@@ -54,6 +54,8 @@ class OpenDate:
     """Masks of pixels to ignore."""
     layers: tuple[Layer, ...]
     """The covariates."""
+    hidden: Flags | None = None
+    """Pixels that are no data when a newer date is compared with this one; None: there are none."""
 
     @property
     def name(self) -> str:
@@ -68,7 +70,8 @@ class OpenDate:
     @property
     def datasets(self) -> tuple[Dataset, ...]:
         """What is open on the grid of the scene: bands, then masks."""
-        return (self.dataset, *(layer.dataset for layer in self.masks.layers))
+        hidden = () if self.hidden is None else (self.hidden.dataset,)
+        return (self.dataset, *(layer.dataset for layer in self.masks.layers), *hidden)
 
     @property
     def covariates(self) -> Covariates:
@@ -80,7 +83,8 @@ class OpenDate:
         """Identities of the files that the values come from."""
         masks = [identity for layer in self.masks.layers for identity in layer.dataset.files]
         layers = [identity for layer in self.layers for identity in layer.files]
-        return (*self.dataset.files, *masks, *layers)
+        hidden = () if self.hidden is None else self.hidden.dataset.files
+        return (*self.dataset.files, *masks, *layers, *hidden)
 
     def using(self, bands: Bands) -> OpenDate:
         """Return the date with other bands in use."""
@@ -221,8 +225,30 @@ class OpenScene:
     def read_masked(self, window: Window) -> MaskedBlock:
         """Read a window as `read` does, and which of its pixels are masked."""
         *earlier, newest = (date.read(window) for date in self.dates)
-        blocks = [date.block for date in (*earlier, newest)]
-        return MaskedBlock(np.concatenate(blocks) if earlier else newest.block, newest.masked)
+        if not earlier:
+            return newest
+        before = self._without_hidden(np.concatenate([date.block for date in earlier]), window)
+        return MaskedBlock(np.concatenate([before, newest.block]), newest.masked)
+
+    def _without_hidden(self, before: Block, window: Window) -> Block:
+        """Hide what is flagged of the dates before the newest, where an older one shows what was.
+
+        So what has been flagged at all dates is what is normal.
+        """
+        dates = self.dates[:-1]
+        if all(date.hidden is None for date in dates):
+            return before
+        known = np.asarray(np.isfinite(before[..., : len(self.bands)]).all(axis=-1))
+        shown = before.copy()
+        older = np.zeros(shape_of(window), np.bool_)
+        for number, date in enumerate(dates):
+            if date.hidden is None:
+                older |= known[number]
+                continue
+            flagged = date.hidden.read(window)
+            shown[number][older & flagged] = np.nan
+            older |= known[number] & ~flagged
+        return shown
 
     def shown(self, window: Window) -> Mask:
         """Return which pixels of a window the masks of the newest date show, axes (row, col)."""

@@ -25,7 +25,7 @@ from .decisions import log_guesses
 from .gdal import absolute_uri
 from .layer_masks import open_masks
 from .mask_choice import absolute_mask, checked_dilation, checked_mask, mask_files
-from .masks import open_normal
+from .masks import open_flags, open_normal
 from .open_scene import OpenDate, OpenScene
 from .products import Product, ProductOptions
 from .products.named import named_products
@@ -57,6 +57,9 @@ class Scene:
     """Whether the data may decide how values are stored, see `Selection.radiometry`."""
     conversions: tuple[Conversion | None, ...] = ()
     """How the bands in use of each date are stored by the data; None: as their files state."""
+    hidden: tuple[str | None, ...] = ()
+    """Flags of each date, rasters on its grid or None: where an older date shows a pixel that is
+    not flagged, a pixel of value 1 is no data when a newer date is compared with it."""
 
     def __repr__(self) -> str:
         """Return one line: its name, the number of dates, and the bands and masks chosen."""
@@ -146,7 +149,7 @@ class Scene:
     @classmethod
     def selected(
         cls,
-        path: SceneText | Sequence[Product],
+        path: SceneText | Sequence[Product] | Scene,
         select: Selection,
         *,
         normal: PathText | None = None,
@@ -171,15 +174,26 @@ class Scene:
         rasters = [path for date in self.dates for path in date.paths]
         layers = [spec.source for spec in self.covariates if spec.kind != DAY]
         masks = [*mask_files(self.mask), *([] if self.normal is None else [self.normal])]
-        return tuple(map(identify, [*rasters, *masks, *layers]))
+        flags = [path for path in self.hidden if path is not None]
+        return tuple(map(identify, [*rasters, *masks, *layers, *flags]))
 
     def without_newest(self, count: int) -> Scene:
         """Return the scene without its newest ``count`` dates."""
-        return replace(self, dates=self.dates[:-count], conversions=self.conversions[:-count])
+        return replace(
+            self,
+            dates=self.dates[:-count],
+            conversions=self.conversions[:-count],
+            hidden=self.hidden[:-count],
+        )
 
     def newest(self, count: int) -> Scene:
         """Return the scene with its newest ``count`` dates alone."""
-        return replace(self, dates=self.dates[-count:], conversions=self.conversions[-count:])
+        return replace(
+            self,
+            dates=self.dates[-count:],
+            conversions=self.conversions[-count:],
+            hidden=self.hidden[-count:],
+        )
 
     def absolute(self) -> Scene:
         """Return the scene with absolute paths."""
@@ -192,6 +206,7 @@ class Scene:
                 spec if spec.kind == DAY else replace(spec, source=absolute_uri(spec.source))
                 for spec in self.covariates
             ),
+            hidden=tuple(path if path is None else absolute_uri(path) for path in self.hidden),
         )
 
     @contextmanager
@@ -225,7 +240,9 @@ class Scene:
             datasets = stack.enter_context(open_dates(self.dates, self.access))
             for one in {(one.name, one.facts.guessed): one for one in datasets}.values():
                 log_guesses(one.name, one.facts)
-            dates = [self._open_date(stack, dataset) for dataset in datasets]
+            hidden = self.hidden or (None,) * len(datasets)
+            pairs = zip(datasets, hidden, strict=True)
+            dates = [self._open_date(stack, dataset, flags) for dataset, flags in pairs]
             newest = dates[-1]
             for date in dates[:-1]:
                 newest.grid.require_same(date.grid, newest.name, date.name)
@@ -241,7 +258,7 @@ class Scene:
             opened.prepare_cache()
             yield opened
 
-    def _open_date(self, stack: ExitStack, opened: Dataset) -> OpenDate:
+    def _open_date(self, stack: ExitStack, opened: Dataset, flags: str | None) -> OpenDate:
         dataset = replace(opened, nodata=(*opened.nodata, *self.nodata))
         opening = open_masks(self.mask, dataset, self.access, dilate=self.mask_dilate)
         masks = stack.enter_context(opening)
@@ -255,4 +272,7 @@ class Scene:
             stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
             for spec in self.covariates
         )
-        return OpenDate(dataset, bands, georeference, masks, covariates)
+        hidden = None
+        if flags is not None:
+            hidden = stack.enter_context(open_flags(flags, dataset.grid, dataset.name, self.access))
+        return OpenDate(dataset, bands, georeference, masks, covariates, hidden)

@@ -39,6 +39,8 @@ GAP_ROUNDS = 16
 """Rounds of series with gaps, whose covariance is approached step by step."""
 RIDGE = 1e-3
 """Variance that is added to each standardised band before the newest date."""
+FITTED = 0.1
+"""Least mean variance of the standardised bands of a date that is fitted."""
 LIMIT = 6.0
 """Standard deviations at which a band of a date before counts: a cloud there is to move the
 prediction no further."""
@@ -106,6 +108,22 @@ class Chronochrome:
             weights[:, -bands:].T @ self.covariance[:count][used][:, -bands:]
         )
         return Prediction(joint[:, :count], joint[:, count:], (rest + rest.T) / 2)
+
+    @property
+    def predicted_shares(self) -> Array:
+        """Share of the variance of each date that the dates before it predict, (time - 1,).
+
+        It is that of all bands together, from the second date on; NaN of a date that is not fitted.
+        """
+        shares = np.full(len(self.mean) - 1, np.nan)
+        for number, first in enumerate(range(self.bands, len(self.covariance), self.bands)):
+            upto = first + self.bands
+            own = np.trace(self.covariance[first:upto, first:upto])
+            if own > FITTED * self.bands:
+                past = np.arange(upto) < first
+                weights = _solved(self.covariance[:upto, :upto], past)[:, first:]
+                shares[number] = np.sum(weights * self.covariance[:first, first:upto]) / own
+        return shares
 
     def standardised(self, series: NDArray[np.floating]) -> tuple[Array, Array, Mask]:
         """Return x (n, x), y (n, band) and which dates before have data (n, time - 1)."""

@@ -5,6 +5,7 @@ A detector scores whatever has its bands.  Where a whole scene differs from the 
 difference instead of unusual pixels.  So a scene is compared with what the model keeps of its
 training scenes:
 
+prediction  of several dates: the newest is predicted much less than they are by each other
 scale     bands are larger or smaller by one factor
 shift     all quantiles of all bands differ by one number, such as the +1000 of Sentinel-2's
           processing baseline 04.00
@@ -14,7 +15,7 @@ flagged   many pixels are above the threshold
 radiometry  the data decided how the values are stored (`radiometry`)
 resolution  pixels are larger or smaller: other pixels are mixed in them
 
-The first four are about the scene alone; the last one depends on the threshold, too.
+The first five are about the scene alone; the last one depends on the threshold, too.
 Land differs between scenes, too.  So a shift or a scale counts only where bands and quantiles agree
 about it: another landscape changes bright and dark pixels, and bands, by different amounts.
 """
@@ -61,6 +62,13 @@ HIGH = 0.2, 0.8
 FLAGGED = 0.1, 0.5
 """Share of flagged pixels, likewise."""
 
+PREDICTABLE = 0.5
+"""Share of their variance that dates usually predict of each other, from which on it is compared:
+where most is noise, there is nothing to compare."""
+UNPREDICTED = 0.5
+"""Part of that share below which a newest date is another state of the whole scene, such as haze, a
+cover of clouds, or snow."""
+
 Floats = NDArray[np.floating]
 
 
@@ -75,6 +83,7 @@ class InDomain(StrEnum):
 class DoubtKind(StrEnum):
     """What a doubt is about."""
 
+    PREDICTION = "prediction"
     SCALE = "scale"
     SHIFT = "shift"
     RANGE = "range"
@@ -152,6 +161,9 @@ class Domain:
     """Share of the training pixels without data."""
     usual_drift: UsualDrift | None = None
     """How far the training scenes lie from each other; None: it was not measured."""
+    predicted: tuple[float, ...] = ()
+    """Share of the variance of each date but the oldest that those before it predict, see
+    `anomvae.stats.chronochrome`; empty where the newest date is not predicted."""
 
     @property
     def drift_reference(self) -> DriftReference | None:
@@ -185,10 +197,25 @@ class Domain:
             The scores of the scene.
         """
         known = spectra[np.isfinite(spectra).all(axis=-1)].astype(np.float64)
-        doubts = () if self.scores is None else tuple(_of_scores(scores, self.scores))
+        doubts = tuple(_of_prediction(self.predicted))
+        doubts += () if self.scores is None else tuple(_of_scores(scores, self.scores))
         if len(known) < FEWEST_PIXELS:
             return SceneVerdict(doubts)
         return SceneVerdict((*_of_bands(known, self.bands, self.quantiles), *doubts))
+
+
+def _of_prediction(shares: tuple[float, ...]) -> Iterator[Doubt]:
+    """Doubt a newest date that the dates before predict much less than they do each other."""
+    newest, usual = shares[-1:], [share for share in shares[:-1] if not math.isnan(share)]
+    if not usual:
+        return
+    middle = float(np.median(usual))
+    if middle >= PREDICTABLE and newest[0] < UNPREDICTED * middle:
+        reason = (
+            f"the dates before it predict {newest[0]:.0%} of its variance, and {middle:.0%} of "
+            f"each other's"
+        )
+        yield Doubt(DoubtKind.PREDICTION, severe=True, reason=reason)
 
 
 def _of_bands(known: Floats, names: tuple[str, ...], trained: Floats) -> Iterator[Doubt]:

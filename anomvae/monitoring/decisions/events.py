@@ -17,6 +17,9 @@ from .event import Cluster, Event, EventChange, EventStatus, Evidence
 from .passes import ScenePass
 
 REJECTED = "rejected"
+SAME_PIXELS = 0.5
+"""Least share of the active pixels of an event that is confirmed, so that it is: passes show the
+same object, not two that meet."""
 SAME_GROUND = 0.5
 """Least share of the box of a new event in that of a rejected one, to be on its ground."""
 
@@ -100,9 +103,12 @@ class AddedPass:
         return _with(closed, EventChange.CLOSED)
 
     def _is_confirmed(self, cluster: Cluster) -> bool:
-        """Whether as many pixels are confirmed as an object needs."""
+        """Whether as many pixels are confirmed as an object needs, and half of the active ones.
+
+        Where two clouds overlap, fewer agree.
+        """
         rule = self.rule
-        if cluster.confirmed_px < rule.min_area_px:
+        if cluster.confirmed_px < max(rule.min_area_px, SAME_PIXELS * cluster.area_px):
             return False
         if rule.min_area_m2 is None or cluster.area_m2 is None:
             return True
