@@ -24,6 +24,8 @@ with DAG(
         task_id="monitor_run",
         bash_command="/opt/anomvae/bin/anomvae monitor run /srv/watch/watch.toml",
         skip_on_exit_code=6,
+        env={"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"},
+        append_env=True,
         retries=2,
         retry_delay=timedelta(minutes=5),
     )
