@@ -53,3 +53,21 @@ def model(tmp_path):
 
     trained().save(tmp_path / "model.safetensors")
     return tmp_path / "model.safetensors"
+
+
+@pytest.fixture(scope="session")
+def watched(tmp_path_factory):
+    """Watch an archive once for all tests of a process, which leave it as it is."""
+    from support.archives import watch_archive
+
+    folder = tmp_path_factory.mktemp("watched")
+    watch_archive(folder)
+    return folder
+
+
+@pytest.fixture
+def own(watched, tmp_path):
+    """Copy the watched archive for a test that changes it."""
+    from support.archives import copied
+
+    return copied(watched, tmp_path / "own")

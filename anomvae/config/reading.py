@@ -70,11 +70,19 @@ def resolve_config(name: str = "default", settings: Sequence[str] = ()) -> Resol
     data = read_toml(path)
     sources = {key: str(path) for key, _ in _flat(data)}
     for setting in settings:
-        key, value = _setting(setting)
-        _put(data, key, value)
-        sources[key] = f"--set {setting}"
+        sources[put_setting(data, setting)] = f"--set {setting}"
     where = " with --set ".join([str(path), *settings])
     return Resolved(build_config(data, where), sources)
+
+
+def put_setting(data: dict[str, Any], text: str) -> str:
+    """Put ``key=value`` with a dotted key into nested tables; return the key.
+
+    Raises `ConfigError` if it is written otherwise, or a part of the key is no table.
+    """
+    key, value = _setting(text)
+    _put(data, key, value)
+    return key
 
 
 def build_config(data: Mapping[str, Any], where: str) -> Config:

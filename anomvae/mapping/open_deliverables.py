@@ -249,7 +249,8 @@ class OpenDeliverables:
             If an input is not what it was when the work began; nothing is published.
         """
         stage, files = self.stage, self.files
-        png = drawn(files.stem, self.quicklook, result.threshold)
+        wanted = self.options.picture
+        png = drawn(files.stem, self.quicklook, result.threshold) if wanted else None
         seconds = time.perf_counter() - self.start
         result = replace(result, drawn=png is not None, seconds=seconds)
         with writing(files.quicklook):

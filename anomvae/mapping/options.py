@@ -53,6 +53,8 @@ class ScoreOptions(MapOptions):
     """Whether to measure how much of a pixel an object must fill to be found."""
     explain: bool = False
     """Whether a map of why pixels score as they do is written, too; only a model's has one."""
+    picture: bool = True
+    """Whether a quick look is drawn."""
 
     @property
     def lists_all(self) -> bool:

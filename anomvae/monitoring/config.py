@@ -9,7 +9,7 @@ of cron.  A secret is the name of an environment variable, never a value.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from ..config.reading import read_toml, validated
+from ..config.reading import put_setting, read_toml, validated
 from ..config.tables import Table
-from ..errors import listed
+from ..errors import ConfigError, hint, listed
 from ..stats.thresholds import parse_rule
 from .checks import ConfigText, Count, MaskText, Name, PathText, Seconds, TimeOut, require_safe
 from .receivers import AlertsConfig, WaitConfig
@@ -188,6 +188,13 @@ class MonitorConfig(Table):
     health: HealthConfig = HealthConfig()
     """How the watch itself is monitored."""
 
+    def site_called(self, name: str) -> SiteConfig:
+        """Return the site of a name; raises `ConfigError` if there is none."""
+        names = [site.name for site in self.site]
+        if name not in names:
+            raise ConfigError(f"No site is called {name!r}. {hint(name, names)}")
+        return self.site[names.index(name)]
+
     @model_validator(mode="after")
     def _unique_names(self) -> MonitorConfig:
         receivers = [webhook.name for webhook in self.alerts.webhook]
@@ -198,8 +205,8 @@ class MonitorConfig(Table):
         return self
 
 
-def read_monitoring(path: str | Path) -> MonitorConfig:
-    """Read a monitoring configuration.
+def read_monitoring(path: str | Path, settings: Sequence[str] = ()) -> MonitorConfig:
+    """Read a monitoring configuration; ``settings`` override keys of all sites.
 
     Raises
     ------
@@ -209,7 +216,12 @@ def read_monitoring(path: str | Path) -> MonitorConfig:
         If the file cannot be read.
     """
     file = Path(path)
-    return validated(MonitorConfig, read_toml(file), str(file), {"folder": file.absolute().parent})
+    data, where = read_toml(file), " with --set ".join([str(file), *settings])
+    sites = data.get("site")
+    for site in sites if isinstance(sites, list) else []:
+        for setting in settings if isinstance(site, dict) else []:
+            put_setting(site, setting)
+    return validated(MonitorConfig, data, where, {"folder": file.absolute().parent})
 
 
 def is_monitoring(path: str | Path) -> bool:

@@ -11,6 +11,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Protocol
 
 from ..errors import AnomvaeError, ConfigError
 from .config import RetryConfig, SiteConfig
@@ -59,6 +60,17 @@ class Agenda:
     """Scenes in the order of their dates, for a model that compares dates."""
 
 
+class Schedule(Protocol):
+    """What decides which scenes of a site are due."""
+
+    @property
+    def backfill(self) -> bool:
+        """Whether scenes that are done with another model or other settings are due."""
+
+    def agenda(self, now: datetime) -> Agenda:
+        """Return the scenes that are due."""
+
+
 @dataclass(frozen=True)
 class Scheduler:
     """Selects the scenes of a site that are due."""
@@ -79,7 +91,7 @@ class Scheduler:
         done = {scene for scene, status in statuses.items() if status.status == "done"}
         known = done if self.backfill else self.state.done_scenes(self.site.name)
         agenda = Agenda()
-        offered = self._following(self._offered(agenda, now), known, agenda)
+        offered = self._following(self.offered(agenda, now), known, agenda)
         ordered = sorted(offered, key=lambda scene: _order(scene, statuses))
         for scene in ordered:
             status = statuses.get(scene.identity, UNKNOWN)
@@ -95,7 +107,7 @@ class Scheduler:
                 agenda.known += 1
         return agenda
 
-    def _offered(self, agenda: Agenda, now: datetime) -> list[FoundScene]:
+    def offered(self, agenda: Agenda, now: datetime) -> list[FoundScene]:
         """List the scenes of the source, each once; note what is none, and cannot be listed."""
         listing = self._listed(now).each_once
         agenda.errors += listing.errors

@@ -19,6 +19,7 @@ from ..errors import AnomvaeError, NotDelivered
 from ..names import one_line
 from .channels import Channel, Environment, Feed, Mail, StdoutChannel, Webhook
 from .config import MonitorConfig, SiteConfig
+from .due import Scheduler
 from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
 from .messenger import Messenger
@@ -156,12 +157,16 @@ class _Run:
             retry=self.config.retry,
             now=self.environment.now,
             channels=tuple(channel.name for channel in self.channels),
-            aside=tuple(Path(other.out) for other in self.config.site),
-            backfill=self.environment.backfill,
+            schedule=self._schedule(site),
         )
         site_pass.run(self.environment.scoring)
         deliver()
         return site_pass
+
+    def _schedule(self, site: SiteConfig) -> Scheduler:
+        aside = tuple(Path(other.out) for other in self.config.site)
+        retry, backfill = self.config.retry, self.environment.backfill
+        return Scheduler(site, self.state, retry, aside, backfill)
 
     @cached_property
     def outbox(self) -> Outbox:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,7 +29,7 @@ from .decisions.outcomes import Outcome
 from .decisions.passes import ScenePass
 from .decisions.persistence import is_behind, stage
 from .decisions.registration import displaced_scene, references
-from .due import DueScene, Scheduler
+from .due import DueScene, Schedule
 from .notices import Report, SourceNotice, reported
 from .pictures import EventPictures
 from .problem import MISFITS, Problem, as_error
@@ -69,10 +69,12 @@ class SitePass:
     now: Callable[[], datetime]
     channels: tuple[str, ...]
     """Names of the channels that get alerts."""
-    aside: tuple[Path, ...]
-    """Folders of results, which hold no scenes."""
-    backfill: bool = False
-    """Whether scenes that are done with another model or other settings are scored again."""
+    schedule: Schedule
+    """Which scenes are due."""
+    displaced: Callable[[SiteConfig, FoundScene, Iterable[FoundScene]], str | None] = (
+        displaced_scene
+    )
+    """Returns why a scene lies beside others of its site; None if it does not."""
     done: int = 0
     """Scenes scored."""
     known: int = 0
@@ -94,7 +96,7 @@ class SitePass:
 
     def run(self, scoring: Callable[[SiteConfig], Scoring]) -> None:
         """Score the due scenes, and make alerts; an error of the site ends this pass alone."""
-        late = self.backfill or not self.state.caught_up(self.site.name)
+        late = self.schedule.backfill or not self.state.caught_up(self.site.name)
         try:
             self._score_all(scoring)
             self.state.catch_up(self.site.name, self.now())
@@ -128,8 +130,7 @@ class SitePass:
 
     def _due(self) -> list[DueScene]:
         """Return the scenes that are due; note the others."""
-        scheduler = Scheduler(self.site, self.state, self.retry, self.aside, self.backfill)
-        agenda = scheduler.agenda(self.now())
+        agenda = self.schedule.agenda(self.now())
         for error in agenda.errors:
             self._add_problem(Problem(self.site.name, None, error))
         self.notes += [notice.text for notice in agenda.notices]
@@ -168,7 +169,7 @@ class SitePass:
         recorded = Recorded(self.passes, events, number)
         others = partial(self.state.passes, key.site, (Outcome.NOT_COMPARABLE,))
         compared = references(as_pass, self.passes, others, self.offered)
-        beside = partial(displaced_scene, self.site, scene, compared)
+        beside = partial(self.displaced, self.site, scene, compared)
         decision = decide(self.site, as_pass, result, recorded, beside)
         return ScoredScene(scene, result, decision, now)
 

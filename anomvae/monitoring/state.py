@@ -168,10 +168,7 @@ class State:
 
     def file_records(self, site: str) -> dict[str, FileRecord]:
         """Return the known local files of a site by path."""
-        rows = self.database.execute(
-            "SELECT path, size, mtime_ns, since, digest FROM files WHERE site = ?", (site,)
-        )
-        return {path: FileRecord(*rest) for path, *rest in rows}
+        return read_file_records(self.database, site)
 
     def record_files(
         self, site: str, records: Mapping[str, FileRecord], missing: Iterable[str]
@@ -234,6 +231,14 @@ def opened_state(folder: str | Path, migrations: Sequence[str] = MIGRATIONS) -> 
     """Open the state for a run, as `opened` opens its database."""
     with opened(folder, migrations) as database:
         yield State(database, Path(folder), identified(folder))
+
+
+def read_file_records(database: sqlite3.Connection, site: str) -> dict[str, FileRecord]:
+    """Return the known local files of a site by path."""
+    rows = database.execute(
+        "SELECT path, size, mtime_ns, since, digest FROM files WHERE site = ?", (site,)
+    )
+    return {path: FileRecord(*rest) for path, *rest in rows}
 
 
 def stamp(now: datetime) -> str:

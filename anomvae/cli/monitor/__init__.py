@@ -16,6 +16,8 @@ COMMANDS = (
     "ack",
     "mute",
     "reject",
+    "labels",
+    "backtest",
     "retrain",
 )
 SHARED = dict.fromkeys(("ack", "mute", "reject"), "answers")

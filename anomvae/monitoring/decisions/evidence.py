@@ -57,7 +57,7 @@ class SceneEvidence:
         from ...objects.items import DEGREES
 
         located = self._objects.provenance.coordinates == DEGREES
-        box = None if cluster.geometry is None else _box(cluster.geometry)
+        box = None if cluster.geometry is None else box_of(cluster.geometry)
         top, bottom, left, right = cluster.box
         for item in self._objects.items:
             if located and box is not None and item.box is not None:
@@ -80,7 +80,7 @@ def _of_object(item: AnomalyObject) -> dict[str, Any]:
     }
 
 
-def _box(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
+def box_of(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
     """Return west, south, east, north of a geometry of GeoJSON."""
     corners = list(_corners(geometry["coordinates"]))
     longitudes, latitudes = zip(*corners, strict=True)

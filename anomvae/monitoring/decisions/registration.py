@@ -24,6 +24,8 @@ from .passes import ScenePass
 
 log = logging.getLogger(__name__)
 
+DISPLACED = "on the same grid: looks like another registration"
+"""End of the reason for which a displaced scene is not comparable."""
 COMPARED = 4
 """Bands that are compared, at most, evenly over those of a scene."""
 
@@ -133,5 +135,5 @@ def _reason(shift: Displacement) -> str:
     right = "right" if shift.cols > 0 else "left"
     return (
         f"it lies {abs(shift.rows):.1f} pixels further {down} and {abs(shift.cols):.1f} further "
-        f"{right} than the scene before, on the same grid: looks like another registration"
+        f"{right} than the scene before, {DISPLACED}"
     )

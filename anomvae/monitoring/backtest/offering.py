@@ -1,0 +1,83 @@
+"""What the source of a site offers, listed once, and scored where there are no results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TYPE_CHECKING
+
+from ...errors import AnomvaeError
+from ..config import SiteConfig
+from ..date_history import DateHistory
+from ..due import Agenda, Scheduler
+from ..scoring import Scoring, access_of, scoring_of
+from ..sources import FoundScene
+from ..state import opened_state, read_file_records
+from .archive import ArchivedScene
+from .replay import ONCE
+
+if TYPE_CHECKING:
+    from ...mapping import MapResult
+
+
+@dataclass
+class Offering:
+    """The scenes that the source of a site offers."""
+
+    site: SiteConfig
+    scenes: list[FoundScene]
+    """Those that can be scored."""
+    errors: list[AnomvaeError]
+    """Why the source, or parts of it, could not be listed."""
+    history: DateHistory | None
+    """Scenes in the order of their dates, for a detector that compares dates."""
+
+    def score(self, scene: ArchivedScene, folder: Path) -> MapResult:
+        """Score a scene into a folder; raises what `scoring_of` and scoring do."""
+        before = () if self.history is None else self.history.before(scene)
+        return self._scoring(replace(scene, before=before), folder)
+
+    @cached_property
+    def _scoring(self) -> Scoring:
+        return scoring_of(self.site)
+
+
+def offering_of(
+    site: SiteConfig,
+    aside: tuple[Path, ...],
+    now: datetime,
+    folder: Path,
+    database: Connection | None,
+) -> Offering:
+    """List the source of a site; one that cannot be listed offers nothing.
+
+    Parameters
+    ----------
+    site : SiteConfig
+        The site.
+    aside : tuple of Path
+        Folders of results, which hold no scenes.
+    now : datetime
+        The time.
+    folder : Path
+        An empty folder.
+    database : Connection, optional
+        The state of the watch, whose digests of files are used.
+    """
+    agenda = Agenda()
+    folder.mkdir()
+    with opened_state(folder) as state:
+        if database is not None:
+            state.record_files(site.name, read_file_records(database, site.name), ())
+        try:
+            offered = Scheduler(site, state, ONCE, aside).offered(agenda, now)
+        except AnomvaeError as error:
+            return Offering(site, [], [error], None)
+    scenes = [scene for scene in offered if scene.fault is None]
+    if site.dates == 1:
+        return Offering(site, scenes, agenda.errors, None)
+    history = DateHistory(site.dates, scenes, set(), access_of(site))
+    return Offering(site, history.followers, agenda.errors, history)
