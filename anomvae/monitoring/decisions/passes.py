@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from sqlite3 import Connection
+from typing import TYPE_CHECKING
 
-from ...mapping.deliverables import Deliverables
 from ..records import Key
+
+if TYPE_CHECKING:
+    from ...mapping.deliverables import Deliverables
 
 COUNTED = ("normal", "anomalous")
 """Outcomes of comparable scenes."""
@@ -43,6 +46,8 @@ class ScenePass:
     @property
     def files(self) -> Deliverables:
         """The files of its results."""
+        from ...mapping.deliverables import Deliverables  # a report needs none of it
+
         found = Deliverables.of_map(self.map)
         return found or Deliverables(self.map.parent, self.map.stem)
 
