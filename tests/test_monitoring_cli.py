@@ -63,6 +63,16 @@ def test_a_new_scene_is_scored_gives_an_alert_and_is_then_known(folder):
     assert (folder / "maps").joinpath(*alert["map"].split("/")[-2:]).exists()
 
 
+def test_a_scene_unlike_the_training_scenes_is_not_comparable_and_no_warning(folder):
+    write(folder / "in" / "a.tif", 5 * land(seed=2))
+
+    ran = monitor(folder)
+
+    (scene,) = json.loads(monitor(folder, "history", "--json").out)
+    assert (ran.code, scene["outcome"]) == (0, "not comparable")
+    assert "training scenes:" not in ran.err
+
+
 def test_an_alert_describes_an_object_of_the_objects_file(folder):
     alerts = [json.loads(line) for line in monitor(folder).out.splitlines()]
 

@@ -113,7 +113,9 @@ def test_a_problem_is_one_line_with_its_exit_code_and_others_are_checked(
 def test_problems_of_several_kinds_exit_with_5_and_notes_are_none(folder):
     (folder / "in" / "b.TIF").write_text("")
     assert check(folder, "--deep").code == 0
-    assert "note:    harbour: 1 name matches: b.TIF" in check(folder, "--deep").out
+    found = check(folder, "--deep").out
+    assert "note:    harbour: 1 name matches: b.TIF" in found
+    assert "..\n" not in found
 
     replaced("BEAT", "UNSET")(folder)
     (folder / "model.safetensors").unlink()

@@ -444,3 +444,15 @@ def test_a_second_run_ends_at_once_and_names_the_first(tmp_path, clock):
     assert error.value.exit_code == 6
     assert run_watch(config, clock).code == 0
     assert not (tmp_path / "state" / "running.json").exists()
+
+
+def test_progress_is_reported_before_each_scene_that_is_due(tmp_path, clock):
+    drop(tmp_path, "a.tif", 5)
+    config, reports = watch(tmp_path), []
+    run_watch(config, clock)
+    drop(tmp_path, "b.tif", 5)
+    drop(tmp_path, "c.tif", 5)
+
+    run_watch(config, clock, progress=lambda *report: reports.append(report))
+
+    assert reports == [("harbour", 0, 2), ("harbour", 1, 2)]

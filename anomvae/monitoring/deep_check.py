@@ -93,7 +93,7 @@ class _SiteCheck:
             yield _problem(name, error)
         for notice in self.listing.notices:
             quiet = notice.report is Report.NEVER
-            yield Checked(NOTE, name, notice.text if quiet else f"{notice.text}.")
+            yield Checked(NOTE, name, notice.text if quiet else f"{notice.text.rstrip('.')}.")
         for scene in self.listing.scenes:
             if scene.fault is not None:
                 yield _problem(name, FileError(scene.fault))

@@ -17,6 +17,7 @@ from typing import TextIO
 
 from ..errors import AnomvaeError, NotDelivered
 from ..names import one_line
+from ..parallel import Progress, quiet
 from .channels import Channel, Environment, Feed, Mail, StdoutChannel, Webhook
 from .config import MonitorConfig, SiteConfig
 from .due import Scheduler
@@ -51,6 +52,8 @@ class RunEnvironment:
     """Loads the detector of a site."""
     backfill: bool = False
     """Whether scenes that are done with another model or other settings are scored again."""
+    progress: Progress = quiet
+    """Called before each scene with the site, and how many of its due scenes are tried and due."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ class _Run:
             now=self.environment.now,
             channels=tuple(channel.name for channel in self.channels),
             schedule=self._schedule(site),
+            progress=self.environment.progress,
         )
         site_pass.run(self.environment.scoring)
         deliver()

@@ -20,6 +20,7 @@ from ..errors import (
     RasterError,
 )
 from ..names import fitted
+from ..parallel import Progress, quiet
 from .announcing import announced
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory, with_flags
@@ -75,6 +76,8 @@ class SitePass:
         displaced_scene
     )
     """Returns why a scene lies beside others of its site; None if it does not."""
+    progress: Progress = quiet
+    """Called before each scene, see `RunEnvironment`."""
     done: int = 0
     """Scenes scored."""
     known: int = 0
@@ -115,7 +118,8 @@ class SitePass:
         if faultless := [each for each in due if each.scene.fault is None]:
             self.passes = self.state.passes(self.site.name)
             score = scoring(self.site)
-            for each in faultless:
+            for number, each in enumerate(faultless):
+                self.progress(self.site.name, number, len(faultless))
                 self._score(score, each)
             if self.done:
                 self._warn_of_drift()

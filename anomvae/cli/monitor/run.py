@@ -43,13 +43,16 @@ def run(config: str, dry_run: bool, backfill: bool) -> None:
 
     from ...monitoring import RunEnvironment, run_once
     from ...monitoring.config import read_monitoring
+    from ...parallel import quiet
 
     watch, run_id = read_monitoring(config), uuid4().hex[:12]
     if dry_run:
         _preview(watch, datetime.now(UTC), backfill=backfill)
         return
     environment = RunEnvironment(
-        run_id, lambda: datetime.now(UTC), os.environ, sys.stdout, backfill=backfill
+        *(run_id, lambda: datetime.now(UTC), os.environ, sys.stdout),
+        backfill=backfill,
+        progress=_show if sys.stderr.isatty() else quiet,
     )
     with _logged(watch.health.log, run_id):
         done = run_once(watch, environment)
@@ -61,6 +64,11 @@ def run(config: str, dry_run: bool, backfill: bool) -> None:
         note(f"Error: {message}")
     if done.code:
         raise SystemExit(done.code)
+
+
+def _show(site: str, done: int, total: int) -> None:
+    """Show at which scene of a site the run is; a bar would lie across the lines of alerts."""
+    note(f"{site}: scene {done + 1} of {total}")
 
 
 def _preview(watch: MonitorConfig, now: datetime, *, backfill: bool) -> None:
@@ -89,7 +97,10 @@ def _preview(watch: MonitorConfig, now: datetime, *, backfill: bool) -> None:
 
 @contextmanager
 def _logged(path: str | None, run_id: str) -> Iterator[None]:
-    """Log every event to a file as a JSON line; on stderr only with ``-v``."""
+    """Log every event to a file as a JSON line; on stderr only with ``-v``.
+
+    What is logged of a scene that is not like the training scenes is the reason of its outcome.
+    """
     from ...errors import AnomvaeError
     from ...files import writing
     from ...monitoring.health import JsonFormatter
@@ -101,9 +112,11 @@ def _logged(path: str | None, run_id: str) -> Iterator[None]:
         handler = _LossyFileHandler(path or os.devnull, encoding="utf-8")
     handler.setFormatter(JsonFormatter(run_id))
     whole, watch = logging.getLogger("anomvae"), logging.getLogger("anomvae.monitoring")
-    watch.propagate = whole.level < logging.WARNING
+    own = watch, logging.getLogger("anomvae.mapping.verdict")
     watch.setLevel(min(whole.level, logging.INFO))
-    logs = [whole] if watch.propagate else [whole, watch]
+    for log in own:
+        log.propagate = whole.level < logging.WARNING
+    logs = [whole] if watch.propagate else [whole, *own]
     for log in logs:
         log.addHandler(handler)
     try:
@@ -114,7 +127,8 @@ def _logged(path: str | None, run_id: str) -> Iterator[None]:
     finally:
         for log in logs:
             log.removeHandler(handler)
-        watch.propagate = True
+        for log in own:
+            log.propagate = True
         handler.close()
 
 
