@@ -27,6 +27,13 @@ def series_of(count=4000, seed=0):
     return days * np.linspace(1, 3, DATES)[:, None] + np.arange(DATES)[:, None]
 
 
+def wide(series, degrees, seed=4):
+    """Give series the tail of a multivariate t-distribution, about their means."""
+    texture = np.random.default_rng(seed).chisquare(degrees, len(series)) / degrees
+    mean = series.mean(axis=0)
+    return (series - mean) / np.sqrt(texture)[:, None, None] + mean
+
+
 def with_gaps(series, seed=1):
     """Leave out a quarter of the pixels of each date before the newest."""
     gaps = np.random.default_rng(seed).random(series.shape[:2]) < 0.25
@@ -41,9 +48,9 @@ def normal_distance(fitted, series, used):
     return np.einsum("ij,jk,ik->i", z, inverse, z)
 
 
-def test_the_score_is_the_distance_of_all_known_dates_less_that_of_the_known_ones_before():
-    fitted, series = fit_chronochrome(series_of()), with_gaps(series_of(40, seed=2))
-    known = np.isfinite(series).all(axis=-1)
+def test_the_score_is_the_distance_that_the_newest_date_adds_by_how_usual_those_before_are():
+    fitted, series = fit_chronochrome(wide(series_of(), 4)), with_gaps(series_of(40, seed=2))
+    known, nu = np.isfinite(series).all(axis=-1), 1 / fitted.tail.wide
 
     scores = fitted.score(series)
 
@@ -54,7 +61,24 @@ def test_the_score_is_the_distance_of_all_known_dates_less_that_of_the_known_one
             assert np.isnan(score)
             continue
         joint, marginal = (normal_distance(fitted, one[None], used) for used in (every, before))
-        assert score == pytest.approx((joint - marginal)[0], rel=1e-6)
+        certain = (nu + before.sum()) / (nu + marginal / fitted.tail.scale)
+        assert score == pytest.approx(((joint - marginal) * certain)[0], rel=1e-6)
+
+
+def test_scores_are_as_large_where_the_past_is_unusual_as_elsewhere():
+    for degrees, most in ((4, 8), (1e6, None)):
+        series = wide(series_of(), degrees)
+
+        for given in (series, with_gaps(series)):
+            fitted = fit_chronochrome(given)
+            scores = fitted.score(series)
+            past = ((series[:, 0] - fitted.mean[0]) ** 2).sum(axis=-1)
+            unusual = past > np.quantile(past, 0.9)
+
+            ratio = np.median(scores[unusual]) / np.median(scores[~unusual])
+            assert ratio == pytest.approx(1, abs=0.25)
+            assert most is None or 2 < 1 / fitted.tail.wide < most
+            assert most is not None or fitted.tail.wide < 0.03
 
 
 def test_gaps_hardly_change_what_is_learnt_and_a_nearly_empty_date_changes_nothing_else():
@@ -102,21 +126,24 @@ def network_of(series):
 
 @torch.no_grad()
 def test_a_model_starts_from_the_chronochrome_of_its_examples():
-    series = series_of()
+    series = wide(series_of(), 6)
     model, fitted = network_of(series), fit_chronochrome(series)
 
     batch = model.prepare(torch.from_numpy(series[:50].astype(np.float32)))
 
     x, _, known = fitted.standardised(series[:50])
-    predicted = x @ fitted.given(known[0]).predicted * fitted.std[-1] + fitted.mean[-1]
-    assert np.allclose(batch.x, series[:50, -1], atol=1e-4)
+    given = fitted.given(known[0])
+    predicted = x @ given.predicted * fitted.std[-1] + fitted.mean[-1]
+    certain = given.surer / (1 + ((x @ given.unusual) ** 2).sum(axis=-1, keepdims=True))
+    expected = predicted + (series[:50, -1] - predicted) * np.sqrt(certain)
+    assert np.allclose(batch.x, expected, atol=1e-4)
     assert np.allclose(model(batch.x, batch.context).mean, predicted, atol=0.1)
 
 
 @torch.no_grad()
-def test_an_innovation_counts_by_what_remains_uncertain_where_dates_are_missing():
-    fitted, series = fit_chronochrome(series_of()), with_gaps(series_of(60, seed=2))
-    model = network_of(series_of())
+def test_an_innovation_counts_by_what_remains_uncertain_given_the_dates_before():
+    fitted, series = fit_chronochrome(wide(series_of(), 4)), with_gaps(series_of(60, seed=2))
+    model = network_of(wide(series_of(), 4))
     scored = np.isfinite(series[:, :-1]).all(-1).any(-1)
 
     batch = model.prepare(torch.from_numpy(series.astype(np.float32)))

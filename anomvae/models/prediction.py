@@ -6,10 +6,11 @@ are those of the chronochrome (`anomvae.stats.chronochrome`), which is fitted to
 training, K = the dates with data and A = all of them::
 
     context = [p, bands of all dates before, missing ones at their conditional means]
-    x       = p + (y - p) S_K^-1/2 S_A^1/2
+    x       = p + s (y - p) S_K^-1/2 S_A^1/2,   s^2 = (nu + n) / (nu + d / c)
 
-x is the newest date y itself where no date is missing.  Where some are, the prediction is less
-certain, and an innovation counts by what remains uncertain, so that scores are comparable.
+Where dates are missing, or the dates before are unusual, the prediction is less certain, and an
+innovation counts by what remains uncertain, so that scores are comparable.  x is nearly the newest
+date y where neither is so.
 
 p is the linear path of the decoder: its mean is p plus what it has learnt, so that training starts
 from the chronochrome.
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..stats.chronochrome import LIMIT, Chronochrome, fit_chronochrome
+from ..stats.elliptical import NORMAL, Tail
 from .core import ContextNetwork, ModelInput
 from .networks import FEWEST_OUTPUTS
 
@@ -45,6 +47,8 @@ class LinearPrediction(ContextNetwork):
     """Standard deviation of each band of each date, scaled units, (time, band)."""
     covariance: Tensor
     """Covariance of the standardised bands of all dates, (time * band, time * band)."""
+    tail: Tensor
+    """Tail of the dates before, (2,)."""
 
     def __init__(self, bands: int, dates: int) -> None:
         before = (dates - 1) * bands
@@ -53,14 +57,15 @@ class LinearPrediction(ContextNetwork):
         self.register_buffer("mean", torch.zeros(dates, bands))
         self.register_buffer("std", torch.ones(dates, bands))
         self.register_buffer("covariance", torch.eye(dates * bands))
+        self.register_buffer("tail", torch.tensor(NORMAL))
         self._matrices: dict[int, Tensor] = {}
 
     def fit(self, examples: Tensor) -> None:
         most = min(EXAMPLES, VALUES // len(self.covariance))
         sample = self._newest(examples[:: -(-len(examples) // most)]).cpu().numpy()
         fitted = fit_chronochrome(sample)
-        for name in ("mean", "std", "covariance"):
-            getattr(self, name).copy_(torch.from_numpy(getattr(fitted, name)))
+        for name in ("mean", "std", "covariance", "tail"):
+            getattr(self, name).copy_(torch.as_tensor(getattr(fitted, name)))
         self._matrices.clear()
 
     @property
@@ -68,7 +73,7 @@ class LinearPrediction(ContextNetwork):
         """The joint distribution of the dates, in scaled units."""
         arrays = (self.mean, self.std, self.covariance)
         mean, std, covariance = (each.double().cpu().numpy() for each in arrays)
-        return Chronochrome(mean, std, covariance)
+        return Chronochrome(mean, std, covariance, Tail(*self.tail.tolist()))
 
     def forward(self, x: Tensor) -> ModelInput:
         series = self._newest(x).reshape(-1, self.dates, self.bands)
@@ -76,17 +81,20 @@ class LinearPrediction(ContextNetwork):
         z = torch.where(known[..., None], (series - self.mean) / self.std, 0)
         z = torch.cat([z[:, :-1].clamp(-LIMIT, LIMIT).flatten(1), z[:, -1]], dim=-1)
         numbers = (known[:, :-1] * 2 ** torch.arange(self.dates - 1, device=x.device)).sum(-1)
-        parts = z.new_zeros(len(z), self.bands + self.width)
+        before = self.width - self.bands
+        sizes = [self.bands, self.bands, before, before]
+        parts = z.new_zeros(len(z), sum(sizes))
         for number in numbers.unique().tolist():
             # Of all examples, as matrix products round an example by how many there are.
             values = F.linear(z, self._matrix(number).to(z))[:, : parts.shape[1]]
             parts = torch.where((numbers == number)[:, None], values, parts)
+        innovation, predicted, filled, w = parts.split(sizes, -1)
+        innovation = innovation / (1 + w.square().sum(-1, keepdim=True)).sqrt()
         newest, predicted = (
-            part * self.std[-1] + self.mean[-1]
-            for part in parts[:, : 2 * self.bands].split(self.bands, -1)
+            part * self.std[-1] + self.mean[-1] for part in (predicted + innovation, predicted)
         )
         scored = known[:, -1] & known[:, :-1].any(-1)
-        context = torch.cat([predicted, parts[:, 2 * self.bands :]], dim=-1)
+        context = torch.cat([predicted, filled], dim=-1)
         lead = x.shape[:-2]
         return ModelInput(
             torch.where(scored[:, None], newest, 0).reshape(*lead, self.bands),
@@ -104,7 +112,10 @@ class LinearPrediction(ContextNetwork):
         return F.pad(x, (0, 0, lacking, 0), value=torch.nan)[..., -self.dates :, :]
 
     def _matrix(self, number: int) -> Tensor:
-        """Return what maps [x, y], with 0 in gaps, to [x, p, conditional means of the dates]."""
+        """Return what maps [x, y], with 0 in gaps, to [x - p, p, conditional means of dates, w].
+
+        x - p is yet to be divided by (1 + w'w)^1/2.
+        """
         if number not in self._matrices:
             if len(self._matrices) * self.covariance.numel() > VALUES:
                 self._matrices.clear()
@@ -123,8 +134,9 @@ def _joint(fitted: Chronochrome, known: NDArray[np.bool_]) -> NDArray[np.float64
     else:
         certain = fitted.given(np.ones_like(known)).whitening
         scale = given.whitening @ np.linalg.inv(certain)
-    shift = given.predicted @ (np.eye(bands) - scale)
-    before = np.concatenate([shift, given.predicted, given.filled], axis=1)
+    scale = scale * np.sqrt(given.surer)
+    parts = [-given.predicted @ scale, given.predicted, given.filled, given.unusual]
+    before = np.concatenate(parts, axis=1)
     newest = np.zeros((bands, before.shape[1]))
     newest[:, :bands] = scale
     return np.concatenate([before, newest])

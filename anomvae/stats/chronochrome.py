@@ -8,10 +8,12 @@ C, and K the dates before that have data in every band (Schaum & Stocker 1997; T
     prediction  p   = C_yK C_KK^-1 x_K
     innovation  y - p
     covariance  S_K = C_yy - C_yK C_KK^-1 C_Ky
-    score           = (y - p)' S_K^-1 (y - p)
+    score           = (y - p)' S_K^-1 (y - p) (nu + n) / (nu + d / c),   d = x_K' C_KK^-1 x_K
 
 So a date that is missing changes what is expected and how surely, and no value is made up: the
-other bands of x have their conditional means C_xK C_KK^-1 x_K.
+other bands of x have their conditional means C_xK C_KK^-1 x_K.  Nor is a pixel expected as surely
+where the n values x_K are unusual: nu and c are of the distances d of the pixels
+(`anomvae.stats.elliptical`).  Dates that covary with no other one count neither in n nor in d.
 
 C is fitted to the scene that is scored, by expectation and maximisation over the gaps (Little &
 Rubin 2002, section 11.2), without the pixels with the largest scores, so that changes among them
@@ -21,7 +23,7 @@ are not learnt (`anomvae.stats.rx.stream_trimmed_moments` does so for spectra).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 
 from ..errors import NotEnoughPixels
 from .blocks import Array, Spectra, of_valid
+from .elliptical import NORMAL, Tail, fit_tail
 from .rx import FLOOR, PIXELS_PER_BAND, symmetric_whitening
 
 KEEP = 0.95
@@ -58,11 +61,16 @@ class Prediction:
     """Maps the same to p, (x, band)."""
     covariance: Array
     """S_K, (band, band)."""
+    unusual: Array
+    """Maps x to w with w'w = d / (nu c), (x, x); 0 for a normal distribution."""
+    surer: float
+    """1 + n / nu; the score has it over 1 + w'w."""
 
     def score(self, x: Array, y: Array) -> Array:
         """Return the score of x (n, x) and y (n, band), (n,)."""
-        u = (y - x @ self.predicted) @ self.whitening
-        return np.asarray(np.einsum("ij,ij->i", u, u))
+        u, w = (y - x @ self.predicted) @ self.whitening, x @ self.unusual
+        certain = self.surer / (1 + np.einsum("ij,ij->i", w, w))
+        return np.asarray(np.einsum("ij,ij->i", u, u) * certain)
 
     @cached_property
     def whitening(self) -> Array:
@@ -82,6 +90,8 @@ class Chronochrome:
     """Standard deviation of each band of each date, (time, band)."""
     covariance: Array
     """C of standardised bands, the ridge included, (time * band, time * band)."""
+    tail: Tail = NORMAL
+    """How unusual pixels are less certain."""
     _given: dict[bytes, Prediction] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -107,7 +117,40 @@ class Chronochrome:
         rest = self.covariance[-bands:, -bands:] - (
             weights[:, -bands:].T @ self.covariance[:count][used][:, -bands:]
         )
-        return Prediction(joint[:, :count], joint[:, count:], (rest + rest.T) / 2)
+        filled = joint[:, :count]
+        unusual = filled @ self._past * np.sqrt(self.tail.wide / self.tail.scale)
+        surer = 1 + self.tail.wide * bands * int((known & self._covarying).sum())
+        return Prediction(filled, joint[:, count:], (rest + rest.T) / 2, unusual, surer)
+
+    @cached_property
+    def _covarying(self) -> Mask:
+        """Which dates before the newest covary with another one, (time - 1,)."""
+        blocks = self.covariance.reshape(len(self.mean), self.bands, len(self.mean), self.bands)
+        linked = (blocks != 0).any(axis=(1, 3))
+        return np.asarray(linked.sum(axis=1) > 1)[:-1]
+
+    @cached_property
+    def _past(self) -> Array:
+        """C_xx^-1/2 of the dates before that covary, 0 elsewhere, (x, x).
+
+        It whitens x with its conditional means, as their distance is that of the known values.
+        """
+        used = np.repeat(self._covarying, self.bands)
+        past = np.zeros((len(used), len(used)))
+        at = np.ix_(np.flatnonzero(used), np.flatnonzero(used))
+        variances, directions = np.linalg.eigh(self.covariance[at])
+        past[at] = symmetric_whitening(np.maximum(variances, RIDGE), directions)
+        return past
+
+    def with_tail(self, series: NDArray[np.floating]) -> Chronochrome:
+        """Return the same with the tail of the dates before of series (n, time, band)."""
+        x, _, known = self.standardised(series)
+        distances = np.zeros(len(series))
+        for pattern, rows in patterns(known):
+            w = x[rows] @ self.given(pattern).filled @ self._past
+            distances[rows] = np.einsum("ij,ij->i", w, w)
+        counts = (known & self._covarying).sum(axis=1) * self.bands
+        return replace(self, tail=fit_tail(distances, counts), _given={})
 
     @property
     def predicted_shares(self) -> Array:
@@ -204,7 +247,7 @@ def fit_chronochrome(series: NDArray[np.floating], keep: float = KEEP) -> Chrono
         )
         scores = _scores(fitted, values, known)
         kept = scores <= np.quantile(scores, keep)
-    return fitted
+    return fitted.with_tail(np.where(known[..., np.newaxis], values, np.nan))
 
 
 def _scores(fitted: Chronochrome, values: Array, known: Mask) -> Array:
