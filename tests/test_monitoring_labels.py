@@ -88,7 +88,7 @@ def test_labels_are_features_with_the_answers(own):
     assert kinds == [("harbour-1", 0), ("harbour-2", 1)]
     assert features[1]["properties"]["reason"] == "seen"
     assert features[1]["geometry"]["type"] == "MultiPolygon"
-    assert written.out == (f"{path}: 1 events acknowledged, 1 rejected, 0 muted or not answered\n")
+    assert written.out == (f"{path}: events: 1 acknowledged, 1 rejected, 0 muted or not answered\n")
 
 
 @pytest.mark.parametrize(

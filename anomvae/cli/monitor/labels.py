@@ -58,7 +58,7 @@ def _date(day: datetime | None) -> date | None:
 
 def _line(path: str, counts: LabelCounts) -> str:
     events = (
-        f"{counts.acknowledged} events acknowledged, {counts.rejected} rejected, "
+        f"events: {counts.acknowledged} acknowledged, {counts.rejected} rejected, "
         f"{counts.unknown} muted or not answered"
     )
     if counts.pixels is None:

@@ -43,11 +43,11 @@ def _status(summary: Overview) -> Iterator[str]:
         end = "no end is known" if run.ended is None else f"ended {run.ended} with code {run.code}"
         yield (
             f"last run: began {run.began}, {end}; {run.done} scored, {run.failed} failed, "
-            f"{run.known} known, {run.alerts} alerts"
+            f"{run.known} known; alerts: {run.alerts}"
         )
     yield f"last success: {summary.last_success or 'never'}"
     for site in summary.sites:
-        newest = "" if site.newest is None else f", newest {site.newest}"
+        newest = "" if site.newest is None else f"; last scored {site.newest}"
         begun = f", {site.begun} begun" if site.begun else ""
         yield f"{site.site}: {site.done} done, {site.failed} failed{begun}{newest}"
         yield (
@@ -62,4 +62,4 @@ def _status(summary: Overview) -> Iterator[str]:
         yield f"failed: {failure.site}: {failure.source}, {failure.tries} tries, {again}"
         yield f"  {failure.error}"
     for waiting in summary.waiting:
-        yield f"waiting: {waiting.waiting} alerts for {waiting.channel}: {waiting.error}"
+        yield f"alerts that wait for {waiting.channel}: {waiting.waiting}; {waiting.error}"
