@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -37,8 +37,7 @@ class Offering:
 
     def score(self, scene: ArchivedScene, folder: Path) -> MapResult:
         """Score a scene into a folder; raises what `scoring_of` and scoring do."""
-        before = () if self.history is None else self.history.before(scene)
-        return self._scoring(replace(scene, before=before), folder)
+        return self._scoring(scene, folder)
 
     @cached_property
     def _scoring(self) -> Scoring:

@@ -8,14 +8,14 @@ whether an event that they rejected would be an alert is what a replay shows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...parallel import Progress, quiet
 from ..config import RetryConfig, SiteConfig
+from ..date_history import DateHistory
 from ..decisions.event import Event
 from ..decisions.outcomes import Outcome
 from ..due import Agenda, DueScene
@@ -24,9 +24,7 @@ from ..records import Key
 from ..site import SitePass
 from ..state import State, opened_state
 from .archive import ArchivedScene
-
-if TYPE_CHECKING:
-    from ...mapping import MapResult
+from .results import Results
 
 ONCE = RetryConfig(tries=1)
 SERVES = "backtest"
@@ -54,21 +52,23 @@ class _Only:
     """The agenda of a pass over one scene."""
 
     due: DueScene
+    date_history: DateHistory | None
     backfill: bool = False
 
     def agenda(self, now: datetime) -> Agenda:
         """Return the scene, which is due whenever it is asked for."""
-        return Agenda([self.due])
+        return Agenda([self.due], date_history=self.date_history)
 
 
 def replay(
     site: SiteConfig,
     scenes: Sequence[ArchivedScene],
-    result_of: Callable[[ArchivedScene], MapResult],
+    results: Results,
     folder: Path,
+    rule: str | None = None,
     progress: Progress = quiet,
 ) -> Replay:
-    """Make the passes over the scenes of a site, in an empty folder.
+    """Make the passes over the scenes of a site, in an empty folder; ``rule`` decides their maps.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def replay(
         state.serve(site.name, SERVES, SERVES, datetime.min.replace(tzinfo=UTC))
         state.catch_up(site.name, datetime.min.replace(tzinfo=UTC))  # so that each scene is news
         for done, scene in enumerate(scenes, start=1):
-            errors += _replayed(alone, scene, result_of, state)
+            errors += _replayed(alone, scene, results, rule, state)
             progress("scenes", done, len(scenes))
         return _replay_of(state, site.name, tuple(errors))
 
@@ -89,14 +89,16 @@ def replay(
 def _replayed(
     site: SiteConfig,
     scene: ArchivedScene,
-    result_of: Callable[[ArchivedScene], MapResult],
+    results: Results,
+    rule: str | None,
     state: State,
 ) -> list[str]:
     """Make the pass over a scene; return why it failed."""
     noon = datetime.combine(scene.day or date.min, time(12), UTC)
     due = DueScene(scene, Key(site.name, scene.identity, SERVES, SERVES), 0)
-    made = SitePass(site, state, ONCE, lambda: noon, (), _Only(due), lambda *_: scene.displaced)
-    made.run(lambda _: lambda found, folder: result_of(scene))
+    only = _Only(due, results.history_for(scene))
+    made = SitePass(site, state, ONCE, lambda: noon, (), only, lambda *_: scene.displaced)
+    made.run(lambda _: lambda found, _: results.of(replace(scene, before=found.before), rule))
     for problem in made.problems:
         if problem.scene is None:
             raise problem.error

@@ -21,6 +21,7 @@ from ...mapping.result import read_summary
 from ...mapping.rethresholding import rethreshold
 from ...stats.thresholds import Rule, parse_rule
 from ..config import SiteConfig
+from ..date_history import DateHistory
 from .archive import ArchivedScene
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Results:
     """A temporary folder."""
     score: Callable[[ArchivedScene, Path], MapResult]
     """Scores a scene into a folder."""
+    history: DateHistory | None = None
+    """Scenes in the order of their dates, for a detector that compares dates."""
     failures: dict[str, AnomvaeError] = field(default_factory=dict)
     """Scenes that could not be scored, by identity."""
 
@@ -64,6 +67,11 @@ class Results:
         if result is None:
             raise RasterError(f"{files.summary} is damaged or of another version. Score it again.")
         return result
+
+    def history_for(self, scene: ArchivedScene) -> DateHistory | None:
+        """Return the history of a scene that is still to be scored; None: it needs none."""
+        known = scene.map is not None or self._folder(scene, "").exists()
+        return None if known or scene.identity in self.failures else self.history
 
     @cached_property
     def _site_rule(self) -> str:

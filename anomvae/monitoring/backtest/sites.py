@@ -105,7 +105,7 @@ def _backtest(
         offering = offering_of(site, aside, now, folder / "listing", database)
         archive = archive_of(site, configured, offering.scenes, database, span)
         _require_scenes(site, archive, offering, span)
-        results = Results(site, folder / "results", offering.score)
+        results = Results(site, folder / "results", offering.score, offering.history)
         replays = _Replays(site, archive, results, answered, span, folder, progress)
         return replays.backtest([str(error) for error in offering.errors], vary=vary)
 
@@ -173,13 +173,8 @@ class _Replays:
             captured_warnings(),  # what failed is in the replay; the rest is about trials
             TemporaryDirectory(dir=self.folder) as folder,
         ):
-            return replay(
-                variant.site,
-                self.archive.scenes,
-                lambda scene: self.results.of(scene, rule),
-                Path(folder),
-                progress,
-            )
+            scenes, results = self.archive.scenes, self.results
+            return replay(variant.site, scenes, results, Path(folder), rule, progress)
 
     def _rule(self) -> str:
         """Return the rule of the site's thresholds."""
