@@ -26,6 +26,7 @@ from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory, with_flags
 from .decisions.decision import Decision, Recorded, decide
 from .decisions.drift import drift_warning, recorded_drift, why_no_drift
+from .decisions.event import open_clusters
 from .decisions.outcomes import Outcome
 from .decisions.passes import ScenePass
 from .decisions.persistence import is_behind, stage
@@ -127,7 +128,10 @@ class SitePass:
     def _mend_map(self) -> None:
         """Bring the site's map up to date where a run died before it published it."""
         if is_behind(self.site) and (passes := self.state.passes(self.site.name)):
-            with stage(self.site, passes) as staged:
+            name = self.site.name
+            known = open_clusters(self.state.events(name))
+            number = self.state.next_event(name)
+            with stage(self.site, passes, next_number=number, known=known) as staged:
                 staged.publish()
             for text in staged.notes:
                 self._note(text, Report.IF_NEW)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..config import SiteConfig
 from .candidates import find_candidates
 from .drift import drift_text
-from .event import Event
+from .event import Cluster, Event, open_clusters
 from .events import AddedPass
 from .evidence import SceneEvidence
 from .outcomes import Assessment, Outcome, assess, in_place
@@ -31,6 +31,11 @@ class Recorded:
     """Its events that are open, or rejected."""
     next_event: int
     """Number of the next new event."""
+
+    @property
+    def open_clusters(self) -> list[Cluster]:
+        """The events that are open, as they lie on the map."""
+        return open_clusters(self.events)
 
 
 @dataclass(frozen=True)
@@ -72,12 +77,20 @@ def decide(
     drift = drift_text(result.drift)
     if assessment.outcome is not Outcome.NOT_COMPARABLE:
         passes = with_pass(recorded.passes, scene)
-        staged = stage(site, recorded.passes, scene, next_number=recorded.next_event)
+        staged = stage(
+            site,
+            recorded.passes,
+            scene,
+            next_number=recorded.next_event,
+            known=recorded.open_clusters,
+        )
     else:
         passes = [each for each in recorded.passes if each.source != scene.source]
         if len(passes) == len(recorded.passes):
             return Decision(assessment, passes, drift)
-        staged = stage(site, passes, next_number=recorded.next_event)  # it counted before
+        staged = stage(  # it counted before
+            site, passes, next_number=recorded.next_event, known=recorded.open_clusters
+        )
     try:
         added = AddedPass(
             site=site.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -156,3 +156,8 @@ class Event:
     def open(self) -> bool:
         """Whether it is not closed."""
         return self.status is not EventStatus.CLOSED
+
+
+def open_clusters(events: Iterable[Event]) -> list[Cluster]:
+    """Return where events lie that are open."""
+    return [event.cluster for event in events if event.open]

@@ -31,7 +31,15 @@ from ...stats.persistence import (
 )
 from ..config import SiteConfig
 from .candidates import find_candidates, rules_digest
-from .map_file import MapFacts, MapFile, StoredLayers, layout_of, opened_map, stored_values
+from .map_file import (
+    DamagedMap,
+    MapFacts,
+    MapFile,
+    StoredLayers,
+    layout_of,
+    opened_map,
+    stored_values,
+)
 from .numbering import EventNodes, Numbering, Settled
 from .passes import ScenePass, digest_of_passes
 from .site_grid import Classes, SiteGrid, placed
@@ -66,12 +74,14 @@ class MapBuilder:
         Raises
         ------
         DamagedMap
-            If that cannot be read.
+            If that is lost, cannot be read, or is of another site.
         """
-        with opened_map(path) as before:
-            facts = None if before is None else before.facts
-        if facts is None:
+        if path is None:
             return self._stepped(None, 0)
+        with opened_map(path) as before:
+            if before is None or before.facts.site != self.site.name:
+                raise DamagedMap(f"{path} is no persistence map of site {self.site.name}.")
+            facts = before.facts
         known = self.wanted[: facts.count]
         if (facts.rules, facts.scenes) == (self._rules, digest_of_passes(known)):
             return self._stepped(path, facts.count)

@@ -24,6 +24,7 @@ from .event import Cluster
 from .map_building import MapBuilder
 from .map_file import DamagedMap, map_path, opened_map
 from .passes import ScenePass, with_pass
+from .recovery import renumber
 
 
 @dataclass
@@ -69,6 +70,7 @@ def stage(
     new: ScenePass | None = None,
     *,
     next_number: int = 1,
+    known: Sequence[Cluster] = (),
 ) -> StagedMap:
     """Stage the map of a site with its passes.
 
@@ -82,6 +84,9 @@ def stage(
         One that is not recorded yet; it replaces that of the same source.
     next_number : int
         Least number of an event that ``new`` opens.
+    known : sequence of Cluster
+        The open events that are recorded: a map that was lost has their numbers when it is made
+        again.
 
     Returns
     -------
@@ -105,7 +110,8 @@ def stage(
             current = build.from_map(path)
         except DamagedMap:
             build = MapBuilder(site, folder, wanted, new, next_number)
-            current = build.from_map(None)
+            lost = MapBuilder(site, folder, recorded, None, next_number)
+            current = build.from_map(_recovered(lost, known))
         with opened_map(current) as made:
             clusters = () if made is None else clusters_of(made)
             number = next_number if made is None else made.facts.next_number
@@ -121,6 +127,16 @@ def stage(
             _files=files.pop_all(),
             _stage=folder if changed else None,
         )
+
+
+def _recovered(lost: MapBuilder, known: Sequence[Cluster]) -> Path | None:
+    """Return a lost map that is made again, with the numbers of the recorded events."""
+    made = lost.from_map(None)
+    if made is None or not known:
+        return made
+    path = lost.folder.path("recovered.tif")
+    renumber(made, path, known, lost.next_number)
+    return path
 
 
 def is_behind(site: SiteConfig) -> bool:
