@@ -24,6 +24,7 @@ from ..parallel import Progress, quiet
 from .announcing import announced
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory, with_flags
+from .decisions.candidates import UnusableAreas
 from .decisions.decision import Decision, Recorded, decide
 from .decisions.drift import drift_warning, recorded_drift, why_no_drift
 from .decisions.event import open_clusters
@@ -251,7 +252,7 @@ class SitePass:
             self.state.requeue(key, now)
             log.info("scene vanished", extra={"facts": _facts(key)})
             return
-        if isinstance(error, NotWritten | LockHeld | BrokenEnvironment):
+        if isinstance(error, NotWritten | LockHeld | BrokenEnvironment | UnusableAreas):
             self.state.requeue(key, now, str(error))
             raise error
         last = isinstance(error, MISFITS) or tries >= self.retry.tries

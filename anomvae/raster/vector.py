@@ -60,7 +60,7 @@ def read_outlines(path: str | Path) -> Outlines:
         raise _not_geojson(path, printable(repr(error))[:200]) from error
     rings = [ring for polygon in polygons for ring in polygon]
     if not rings:
-        raise RasterError(f"{path} holds no polygon. Draw polygons around normal pixels.")
+        raise RasterError(f"{path} holds no polygon. Draw polygons, and save them there.")
     if any(ring.ndim != 2 or ring.shape[0] < 4 or ring.shape[1] != 2 for ring in rings):
         raise _not_geojson(path, "a ring is not made of four or more pairs of coordinates")
     return Outlines(polygons, crs)

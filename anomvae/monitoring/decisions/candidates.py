@@ -8,7 +8,8 @@ or all where the share flagged is large enough.  They are a map of flags, too,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ConfigError, RasterError
+from ...errors import ConfigError, FileError, RasterError
 from ...files import replacing
 from ...mapping.cache import digest_of
 from ...mapping.deliverables import Deliverables
@@ -54,6 +55,10 @@ class Candidates:
     """Candidates."""
     share: float
     """Share of the valid pixels of the areas that is flagged, in [0, 1]."""
+
+
+class UnusableAreas(FileError):
+    """The polygons of a site cannot be used: no scene can be decided about."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,12 @@ def candidates_path(files: Deliverables) -> Path:
 def rules_digest(site: SiteConfig) -> str:
     """Return a digest of all rules that decide which pixels are candidates.
 
-    Raises `FileError` if a file of polygons cannot be read.
+    Raises `UnusableAreas` if a file of polygons cannot be read.
     """
     rule, area = site.alert, site.area
     names = {"area of interest": area.only, "area to exclude": area.exclude}
-    polygons = [path and digest_of_setting(path, what) for what, path in names.items()]
+    with _unusable():
+        polygons = [path and digest_of_setting(path, what) for what, path in names.items()]
     numbers = (rule.min_objects, rule.min_area_px, rule.min_area_m2, rule.min_share)
     return digest_of(*map(str, (*numbers, *polygons)))
 
@@ -110,9 +116,9 @@ def find_candidates(site: SiteConfig, files: Deliverables) -> Candidates:
     Raises
     ------
     RasterError
-        If the map of flags cannot be read, or polygons cannot be read or located on it.
-    FileError
-        If a file of polygons cannot be read.
+        If the map of flags cannot be read, or the areas of interest miss it.
+    UnusableAreas
+        If polygons cannot be read or located.
     ConfigError
         If an area is wanted in m2, and the scene has no place on Earth.
     NotWritten
@@ -160,9 +166,25 @@ def _earlier(path: Path, digest: str) -> Candidates | None:
 def _areas_of(site: SiteConfig, where: Georeference, name: str) -> _Areas:
     only, exclude = site.area.only, site.area.exclude
     return _Areas(
-        None if only is None else read_polygons(only, where, name),
-        None if exclude is None else read_polygons(exclude, where, name, elsewhere=True),
+        None if only is None else _polygons(only, where, name),
+        None if exclude is None else _polygons(exclude, where, name, elsewhere=True),
     )
+
+
+def _polygons(path: str, where: Georeference, name: str, *, elsewhere: bool = False) -> PolygonMask:
+    """Read polygons; `UnusableAreas` unless it is the scene alone that they do not fit."""
+    if not where.indirect:
+        with _unusable():
+            read_polygons(path, where, name, elsewhere=True)
+    return read_polygons(path, where, name, elsewhere=elsewhere)
+
+
+@contextmanager
+def _unusable() -> Iterator[None]:
+    try:
+        yield
+    except FileError as error:
+        raise UnusableAreas(*error.args) from error
 
 
 def _labelled(

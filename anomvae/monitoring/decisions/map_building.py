@@ -30,7 +30,7 @@ from ...stats.persistence import (
     no_history,
 )
 from ..config import SiteConfig
-from .candidates import find_candidates, rules_digest
+from .candidates import UnusableAreas, find_candidates, rules_digest
 from .map_file import (
     DamagedMap,
     MapFacts,
@@ -182,7 +182,7 @@ class MapBuilder:
                 grid.require_fitting(there, one.source, self.site.grid)
                 self.warps |= grid.offset(there) is None
                 grid = grid.including(there, one.source)
-            except NotWritten:
+            except (NotWritten, UnusableAreas):
                 raise
             except (FileError, GridMismatch, ConfigError) as error:
                 if one is self.new:

@@ -109,9 +109,12 @@ def stage(
         try:
             current = build.from_map(path)
         except DamagedMap:
-            build = MapBuilder(site, folder, wanted, new, next_number)
             lost = MapBuilder(site, folder, recorded, None, next_number)
-            current = build.from_map(_recovered(lost, known))
+            made_again = _recovered(lost, known)
+            build = MapBuilder(
+                site, folder, wanted, new, next_number, skipped=lost.skipped, warps=lost.warps
+            )
+            current = build.from_map(made_again)
         with opened_map(current) as made:
             clusters = () if made is None else clusters_of(made)
             number = next_number if made is None else made.facts.next_number
