@@ -12,7 +12,7 @@ from ..errors import ConfigError, RasterError
 from ..files import PathText
 from ..identity import FileIdentity
 from ..objects import objects_digest
-from ..raster import Access, open_raster
+from ..raster import UNLIMITED, open_raster
 
 MAP_END = ".anomaly.tif"
 
@@ -29,7 +29,7 @@ def summary_fields(path: Path) -> dict[str, Any]:
 def _map_digest(path: Path) -> str | None:
     """Read the digest in the tags of a map; None where anomvae did not write it."""
     try:
-        with open_raster(path, access=Access(limits=None)) as dataset:
+        with open_raster(path, access=UNLIMITED) as dataset:
             digest: str | None = dataset.tags.get("ANOMVAE_DIGEST")
             return digest
     except RasterError:

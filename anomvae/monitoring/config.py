@@ -118,6 +118,11 @@ class SiteConfig(Table):
         return self
 
     @property
+    def fitted_config(self) -> str:
+        """The configuration that is fitted to each scene where there is no model."""
+        return self.config or TIMESERIES
+
+    @property
     def scene_masks(self) -> str | None:
         """The masks that each scene has of its own, as configured; None: those of its product."""
         if self.stac is not None:

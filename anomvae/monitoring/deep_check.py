@@ -18,11 +18,11 @@ from ..names import one_line, printable
 from .channels import Environment, secret_of
 from .checks import require_safe
 from .config import MonitorConfig, SiteConfig
-from .folder import scan_folder
+from .listing import listed_source
 from .notices import Report
 from .problem import as_error
-from .scoring import access_of, scene_of, scoring_of
-from .sources import FoundScene, Listing, listed_urls
+from .scoring import scene_at, scoring_of
+from .sources import FoundScene, Listing
 from .web import DeliveryFailed
 
 if TYPE_CHECKING:
@@ -106,27 +106,15 @@ class _SiteCheck:
 
         scoring_of(self.site)
         if self.site.model is None:
-            return f"{self.site.config or 'timeseries'} is fitted to each scene"
+            return f"{self.site.fitted_config} is fitted to each scene"
         rule = "" if self.site.threshold is None else f"; here threshold = {self.site.threshold}"
         return f"model {self.site.model}: {read_card(self.site.model).summary}{rule}"
 
     def _source(self) -> str:
-        self.listing = self._listed().each_once
+        # The content of files only identifies them, and an archive of them takes hours to read.
+        self.listing = listed_source(self.site, dict, self.now, self.aside, lambda _: "unread")
         count = len(self.listing.scenes)
         return f"{self._place}: {count} {'scene' if count == 1 else 'scenes'}"
-
-    def _listed(self) -> Listing:
-        site = self.site
-        if site.urls is not None:
-            return listed_urls(site.urls)
-        if site.stac is not None:
-            from .catalogue import catalogued
-
-            return catalogued(site.stac, self.now)
-        if site.folder is None:
-            raise ConfigError(f"{site.name!r} has no source.")
-        # The content of files only identifies them, and an archive of them takes hours to read.
-        return scan_folder(site.folder, {}, self.now, aside=self.aside, digest=lambda _: "unread")
 
     @property
     def _place(self) -> str:
@@ -139,18 +127,9 @@ class _SiteCheck:
         from ..detector.modelfile import read_card
 
         site = self.site
-        scene = scene_of(
-            found,
-            site.mask,
-            site.nodata,
-            access_of(site),
-            mask_dilate=site.mask_dilate,
-            resolution=site.resolution,
-            radiometry=site.radiometry,
-        )
         card = None if site.model is None else read_card(site.model)
         bands, covariates = (None, None) if card is None else (card.bands, card.covariates)
-        with scene.open(bands, covariates) as opened:
+        with scene_at(site, found).open(bands, covariates) as opened:
             self._require_areas(opened)
             rows, cols = opened.grid.shape
             masks = "; ".join(layer.title for layer in opened.dates[-1].masks.layers)

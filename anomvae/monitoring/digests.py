@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .config import TIMESERIES, SiteConfig
+from .config import SiteConfig
 from .local import digest_of_setting
 
 
@@ -34,7 +34,7 @@ def model_digest(site: SiteConfig) -> str:
     from ..mapping.cache import digest_of
 
     if site.model is None:
-        name = site.config or TIMESERIES
+        name = site.fitted_config
         file = Path(name).suffix == ".toml"
         return digest_of("config", digest_of_setting(name, "configuration") if file else name)
     return digest_of_setting(site.model, "model")

@@ -13,15 +13,16 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import AnomvaeError, ConfigError
+from ..errors import AnomvaeError
 from .config import RetryConfig, SiteConfig
 from .date_history import DateHistory
 from .digests import model_digest, settings_digest
-from .folder import scan_folder
+from .folder import Scan
+from .listing import listed_source
 from .notices import SourceNotice
 from .records import Key, SceneStatus
 from .scoring import access_of
-from .sources import FoundScene, Listing, listed_urls
+from .sources import FoundScene
 from .state import State, is_over
 
 log = logging.getLogger(__name__)
@@ -109,28 +110,14 @@ class Scheduler:
 
     def offered(self, agenda: Agenda, now: datetime) -> list[FoundScene]:
         """List the scenes of the source, each once; note what is none, and cannot be listed."""
-        listing = self._listed(now).each_once
+        site, state = self.site, self.state
+        listing = listed_source(site, lambda: state.file_records(site.name), now, self.aside)
+        if isinstance(listing, Scan) and (listing.records or listing.missing):
+            state.record_files(site.name, listing.records, listing.missing)
         agenda.errors += listing.errors
         agenda.notices += listing.notices
         agenda.offered = {scene.source: scene for scene in listing.scenes if scene.fault is None}
         return listing.scenes
-
-    def _listed(self, now: datetime) -> Listing:
-        site, listing = self.site, Listing([], [], [])
-        if site.urls is not None:
-            listing = listed_urls(site.urls)
-        elif site.stac is not None:
-            from .catalogue import catalogued
-
-            listing = catalogued(site.stac, now)
-        elif site.folder is not None:
-            records = self.state.file_records(site.name)
-            listing = scan = scan_folder(site.folder, records, now, aside=self.aside)
-            if scan.records or scan.missing:
-                self.state.record_files(site.name, scan.records, scan.missing)
-        else:
-            raise ConfigError(f"{site.name!r} has no source.")
-        return listing
 
     def _following(
         self, offered: list[FoundScene], done: set[str], agenda: Agenda

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,6 +15,8 @@ from .channels import Environment, secret_of
 from .config import HealthConfig
 from .database import last_success
 from .decisions.drift import recorded_drift
+from .decisions.event import EventStatus
+from .decisions.outcomes import Outcome
 from .rule_tables import DriftConfig
 from .state import stamp
 from .web import DeliveryFailed, call
@@ -22,8 +24,6 @@ from .web import DeliveryFailed, call
 log = logging.getLogger(__name__)
 
 SCENE_STATUSES = ("done", "failed", "new", "replaced")
-OUTCOMES = ("normal", "anomalous", "not comparable")
-EVENT_STATUSES = ("provisional", "confirmed", "closed")
 
 
 class JsonFormatter(logging.Formatter):
@@ -110,8 +110,8 @@ def _scene_lines(database: sqlite3.Connection, sites: Iterable[str]) -> Iterator
             (site,),
         ).fetchone()
         shares += [] if newest is None else [({"site": site}, newest[0])]
-        outcomes += _counted(database, "outcome", OUTCOMES, "scenes", site)
-        events += _counted(database, "status", EVENT_STATUSES, "events", site)
+        outcomes += _counted(database, "outcome", Outcome, "scenes", site)
+        events += _counted(database, "status", EventStatus, "events", site)
     yield from _metric("scenes", "Scenes by status.", counts)
     yield from _metric("scene_outcomes", "Scenes that are done, by outcome.", outcomes)
     yield from _metric("events", "Events by status.", events)
@@ -119,14 +119,14 @@ def _scene_lines(database: sqlite3.Connection, sites: Iterable[str]) -> Iterator
 
 
 def _counted(
-    database: sqlite3.Connection, column: str, values: Sequence[str], table: str, site: str
+    database: sqlite3.Connection, column: str, values: Iterable[str], table: str, site: str
 ) -> list[tuple[dict[str, str], float]]:
     """Count the rows of a site by the values of a column."""
     rows = database.execute(
         f"SELECT {column}, count(*) FROM {table} WHERE site = ? GROUP BY {column}", (site,)
     )
     found = dict(map(tuple, rows))
-    return [({"site": site, column: value}, found.get(value, 0)) for value in values]
+    return [({"site": site, column: str(value)}, found.get(value, 0)) for value in values]
 
 
 def _drift_lines(database: sqlite3.Connection, sites: Mapping[str, DriftConfig]) -> Iterator[str]:

@@ -13,11 +13,9 @@ from ..files import writing
 from ..mapping.deliverables import Deliverables
 from ..mapping.flagging import ANOMALOUS, WINDOW
 from ..pixels.tiling import tiles
-from ..raster import Access, Georeference, Layout, MapWriter, open_raster
+from ..raster import UNLIMITED, Georeference, Layout, MapWriter, open_raster
 from ..raster.polygons import Polygon, PolygonMask, read_polygons
 from .decisions.event import Cluster
-
-UNLIMITED = Access(limits=None)
 
 
 def write_normal(path: Path, scored: Sequence[Deliverables], events: Sequence[Cluster]) -> int:

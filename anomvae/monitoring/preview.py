@@ -87,7 +87,7 @@ def _of_site(scheduler: Scheduler, now: datetime) -> SitePreview:
     )
     return SitePreview(
         site=site.name,
-        detector=site.model or f"config {site.config or 'timeseries'}",
+        detector=site.model or f"config {site.fitted_config}",
         due=tuple(each.scene.source for each in agenda.due),
         again=sum(each.tries > 0 for each in agenda.due),
         known=agenda.known,

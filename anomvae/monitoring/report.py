@@ -9,16 +9,17 @@ from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from .database import last_success, opened_to_read
-from .decisions.event import Event
+from .decisions.event import Event, EventStatus
+from .decisions.outcomes import Outcome
 from .drift_report import drift_level
 from .event_records import OPEN, read_events
 from .lock import LockOwner, read_lock_owner
+from .records import Notice
 
 if TYPE_CHECKING:
     import pandas as pd
 
-OUTCOMES = ("normal", "anomalous", "not comparable")
-OPEN_STATUSES = ("provisional", "confirmed")
+OPEN_STATUSES = (EventStatus.PROVISIONAL, EventStatus.CONFIRMED)
 OPEN_EVENTS = "SELECT count(*) FROM events WHERE events.site = scenes.site"
 
 
@@ -83,16 +84,6 @@ class WaitingSummary:
 
 
 @dataclass(frozen=True)
-class NoticeSummary:
-    """What the last run found out about a site as a whole."""
-
-    site: str
-    level: str
-    """``error``: why it failed; ``note``: what is no scene, or none yet."""
-    text: str
-
-
-@dataclass(frozen=True)
 class Overview:
     """State of a watch."""
 
@@ -106,7 +97,7 @@ class Overview:
     """Scenes that failed and were not replaced."""
     waiting: tuple[WaitingSummary, ...]
     """Channels that have not taken all alerts."""
-    notices: tuple[NoticeSummary, ...] = ()
+    notices: tuple[Notice, ...] = ()
     """What the last run found out about sites."""
 
 
@@ -126,8 +117,8 @@ def overview(folder: str | Path) -> Overview:
         sites = database.execute(
             "SELECT site, sum(status = 'done'), sum(status = 'failed'), sum(status = 'new'), "
             "max(finished) FILTER (WHERE status = 'done'), "
-            f"{', '.join(f'count(*) FILTER (WHERE outcome = {each!r})' for each in OUTCOMES)}, "
-            f"{', '.join(f'({OPEN_EVENTS} AND status = {each!r})' for each in OPEN_STATUSES)} "
+            f"{', '.join(f'count(*) FILTER (WHERE outcome = {str(each)!r})' for each in Outcome)}, "
+            f"{', '.join(f'({OPEN_EVENTS} AND status = {str(each)!r})' for each in OPEN_STATUSES)} "
             "FROM scenes GROUP BY site ORDER BY site"
         )
         failures = database.execute(
@@ -144,7 +135,7 @@ def overview(folder: str | Path) -> Overview:
             sites=tuple(SiteSummary(*row) for row in sites),
             failures=tuple(FailureSummary(*row) for row in failures),
             waiting=waiting_alerts(database),
-            notices=tuple(NoticeSummary(*row) for row in notices),
+            notices=tuple(Notice(*row) for row in notices),
         )
 
 

@@ -28,7 +28,7 @@ from .decisions.passes import ScenePass
 from .due import Agenda, Scheduler
 from .lock import only_run
 from .normal_pixels import write_normal
-from .scoring import Scoring, access_of, scoring_of
+from .scoring import Scoring, access_of, product_of, scoring_of
 from .sources import FoundScene
 from .state import State, opened_state
 from .successors import Accepted, ComparedScene, RetrainOptions, SceneEffect, Successor
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..detector import Detector
     from ..detector.card import Card
     from ..mapping import MapResult
-    from ..raster import Product, Selection
+    from ..raster import Selection
 
 FEWEST = 3
 """Normal scenes below which nothing is trained: what differs from day to day would be unknown."""
@@ -174,7 +174,7 @@ class Retraining:
 
         select = _selection(self.site, masks)
         config = _configuration(card, self.model, self.site.device)
-        products = [_product(scene, self.site) for scene in scenes]
+        products = [product_of(scene, self.site.resolution) for scene in scenes]
         return train(products, config, options.seed, select=select, progress=progress)
 
     def _compared(self, folder: Path, agenda: Agenda, count: int) -> Iterator[ComparedScene]:
@@ -262,13 +262,6 @@ def _configuration(card: Card, model: Path, device: str) -> Config:
     rule = config.threshold if card.threshold is None else card.threshold.rule
     trimmed = config.training.model_copy(update={"trim": training.trim})
     return config.model_copy(update={"training": trimmed, "threshold": rule, "device": device})
-
-
-def _product(scene: FoundScene, site: SiteConfig) -> Product:
-    from ..raster.products import recognise
-
-    product = scene.product or recognise(scene.read[0])
-    return product if site.resolution is None else product.at(site.resolution)
 
 
 def _free_name(model: Path, day: date) -> Path:

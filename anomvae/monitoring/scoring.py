@@ -12,7 +12,7 @@ from .sources import FoundScene
 
 if TYPE_CHECKING:
     from ..mapping import MapResult, ScoreOptions
-    from ..raster import Access, Scene
+    from ..raster import Access, Product, Scene
 
 Scoring = Callable[[FoundScene, Path], "MapResult"]
 """Scores a scene into a folder; raises `AnomvaeError` if that fails."""
@@ -51,7 +51,7 @@ def _fitting(site: SiteConfig) -> Scoring:
     from ..mapping import detect_scene
     from ..models.plan import ModelPlan
 
-    name = site.config or TIMESERIES
+    name = site.fitted_config
     settings = [f'device="{site.device}"', *([f"model.dates={site.dates - 1}"] * (site.dates > 1))]
     settings += [] if site.threshold is None else [f'threshold="{site.threshold}"']
     config = resolve_config(name, settings).config
@@ -127,13 +127,11 @@ def scene_of(
     """Return the scene to score, with the earlier dates it is compared with."""
     from ..raster import Scene
     from ..raster.access import DEFAULT
-    from ..raster.products import recognise
 
     found_dates = (*found.before, found)
-    dates = [each.product or recognise(each.read[0]) for each in found_dates]
     hidden = tuple(each.flags for each in found_dates)
     return Scene(
-        tuple(date if resolution is None else date.at(resolution) for date in dates),
+        tuple(product_of(each, resolution) for each in found_dates),
         mask=mask,
         mask_dilate=mask_dilate,
         radiometry=radiometry,
@@ -141,3 +139,11 @@ def scene_of(
         access=access or DEFAULT,
         hidden=hidden if any(hidden) else (),
     )
+
+
+def product_of(found: FoundScene, resolution: float | None = None) -> Product:
+    """Return the product of a scene, at a side of a pixel, metres; None: its default."""
+    from ..raster.products import recognise
+
+    product = found.product or recognise(found.read[0])
+    return product if resolution is None else product.at(resolution)

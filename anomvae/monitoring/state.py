@@ -17,7 +17,8 @@ from pathlib import Path
 from ..names import one_line
 from .database import MIGRATIONS, identified, opened, require_in_place, transaction
 from .decisions.event import Event
-from .decisions.passes import COUNTED, ScenePass, recorded_passes
+from .decisions.outcomes import COMPARABLE, Outcome
+from .decisions.passes import ScenePass, recorded_passes
 from .event_records import read_events, write_events
 from .records import Alert, FileRecord, Key, Notice, SceneResult, SceneStatus
 
@@ -73,7 +74,7 @@ class State:
             (stamp(now), site),
         )
 
-    def passes(self, site: str, outcomes: Collection[str] = COUNTED) -> list[ScenePass]:
+    def passes(self, site: str, outcomes: Collection[Outcome] = COMPARABLE) -> list[ScenePass]:
         """Return the scenes of a site with some outcomes, in the order of acquisition."""
         return recorded_passes(self.database, site, outcomes)
 

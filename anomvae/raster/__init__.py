@@ -5,7 +5,7 @@ data.  A `MapWriter` writes a map window by window, axes (band, row, col), as a 
 all.
 """
 
-from .access import Access
+from .access import UNLIMITED, Access
 from .band_tags import BandTags, spectral_tags
 from .dataset import Dataset
 from .earth import in_degrees, on_earth, to_degrees
@@ -24,6 +24,7 @@ from .writer import Category, Layout, MapWriter
 
 __all__ = [
     "EVERYTHING",
+    "UNLIMITED",
     "Access",
     "ArrayProduct",
     "BandStack",

@@ -94,3 +94,5 @@ class Access:
 
 
 DEFAULT = Access()
+UNLIMITED = Access(limits=None)
+"""For files that anomvae wrote itself."""

@@ -17,7 +17,7 @@ from ...parallel import Progress, quiet
 from ..config import RetryConfig, SiteConfig
 from ..date_history import DateHistory
 from ..decisions.event import Event
-from ..decisions.outcomes import Outcome
+from ..decisions.outcomes import COMPARABLE
 from ..due import Agenda, DueScene
 from ..event_records import read_events
 from ..records import Key
@@ -30,7 +30,6 @@ ONCE = RetryConfig(tries=1)
 SERVES = "backtest"
 """What stands for the digests of model and settings."""
 FAILED = "failed"
-COMPARABLE = {Outcome.NORMAL, Outcome.ANOMALOUS}
 
 
 @dataclass(frozen=True)

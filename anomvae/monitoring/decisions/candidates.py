@@ -26,7 +26,7 @@ from ...mapping.stored import StoredScores, stored
 from ...objects.components import Labelling
 from ...objects.georeferencing import pixel_areas
 from ...pixels.tiling import Window, tile_rows, tiles
-from ...raster import Access, Georeference, Layout, MapWriter, open_raster
+from ...raster import UNLIMITED, Georeference, Layout, MapWriter, open_raster
 from ...raster.polygons import PolygonMask, read_polygons
 from ...raster.raster_dataset import RasterDataset
 from ..config import SiteConfig
@@ -37,7 +37,6 @@ DIGEST, OBJECTS, PIXELS, SHARE = (
     f"ANOMVAE_{name}" for name in ("CANDIDATES", "CANDIDATE_OBJECTS", "CANDIDATE_PIXELS", "SHARE")
 )
 """Tags of the map: what decides it, its objects and pixels, and the share flagged."""
-UNLIMITED = Access(limits=None)
 
 Classes = NDArray[np.float32]
 Flags = NDArray[np.bool_]

@@ -15,6 +15,7 @@ from ...errors import AnomvaeError
 from ...stats.drift import Divergence, Drift, read_drift
 from ...stats.trend import trend_of
 from ..rule_tables import DriftConfig
+from .outcomes import Outcome
 
 KEPT = 50
 """Latest scenes that are looked at."""
@@ -60,7 +61,7 @@ def recorded_drift(database: Connection, site: str) -> list[SceneDrift]:
     for source, day, text, outcome in rows:
         drift = read_drift(json.loads(text))
         if drift is not None and source not in newest:
-            comparable = outcome != "not comparable"
+            comparable = outcome != Outcome.NOT_COMPARABLE
             newest[source] = SceneDrift(source, date.fromisoformat(day), drift, comparable)
     return list(newest.values())[::-1]
 

@@ -20,7 +20,7 @@ from ...mapping.flagging import ANOMALOUS, WINDOW
 from ...mapping.stored import StoredScores, stored
 from ...objects.components import Labelling
 from ...pixels.tiling import Window, shape_of, tile_rows, tiles
-from ...raster import Access, Georeference, MapWriter, open_raster
+from ...raster import UNLIMITED, Georeference, MapWriter, open_raster
 from ...stats.persistence import (
     FINISHED,
     Confirmation,
@@ -251,5 +251,5 @@ class _Step:
 
 
 def _georeference_of(path: Path) -> Georeference:
-    with open_raster(path, access=Access(limits=None)) as dataset, dataset.describing():
+    with open_raster(path, access=UNLIMITED) as dataset, dataset.describing():
         return dataset.georeference

@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import RasterError
 from ...names import fitted
 from ...pixels.tiling import Window
-from ...raster import Access, BandTags, Layout, open_raster
+from ...raster import UNLIMITED, BandTags, Layout, open_raster
 from ...raster.raster_dataset import RasterDataset
 from ...stats.persistence import History, Numbers
 from ..config import SiteConfig
@@ -155,7 +155,7 @@ def opened_map(path: Path | None) -> Iterator[MapFile | None]:
 
 def _map_file(stack: ExitStack, path: Path) -> MapFile | None:
     try:
-        dataset = stack.enter_context(open_raster(path, access=Access(limits=None)))
+        dataset = stack.enter_context(open_raster(path, access=UNLIMITED))
         facts = MapFacts.of(dataset.tags)
         with dataset.describing():
             where = dataset.georeference

@@ -24,6 +24,10 @@ class Outcome(StrEnum):
     NOT_COMPARABLE = "not comparable"
 
 
+COMPARABLE = (Outcome.NORMAL, Outcome.ANOMALOUS)
+"""Outcomes of comparable scenes."""
+
+
 @dataclass(frozen=True)
 class Assessment:
     """The outcome of a scene."""

@@ -11,12 +11,10 @@ from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from ..records import Key
+from .outcomes import COMPARABLE, Outcome
 
 if TYPE_CHECKING:
     from ...mapping.deliverables import Deliverables
-
-COUNTED = ("normal", "anomalous")
-"""Outcomes of comparable scenes."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class ScenePass:
 
 
 def recorded_passes(
-    database: Connection, site: str, outcomes: Collection[str] = COUNTED
+    database: Connection, site: str, outcomes: Collection[Outcome] = COMPARABLE
 ) -> list[ScenePass]:
     """Return the passes of a site with some outcomes, by default those that count, in order.
 

@@ -20,7 +20,7 @@ from ...files import PathText
 from ...pixels.bands import Bands
 from ...pixels.grid import Grid
 from ...pixels.tiling import Window, shape_of
-from ...raster import Access, Georeference, open_raster
+from ...raster import UNLIMITED, Georeference, open_raster
 from ...raster.georeference import matrix_of
 from ...raster.warped import overlaps, warped
 
@@ -146,7 +146,7 @@ def placed(path: PathText, grid: SiteGrid, mode: Mode) -> Iterator[Callable[[Win
     GridMismatch
         If it does not fit the site.
     """
-    with open_raster(path, access=Access(limits=None)) as dataset:
+    with open_raster(path, access=UNLIMITED) as dataset:
         grid.require_fitting(dataset.grid, dataset.name, mode)
         at, first = grid.offset(dataset.grid), dataset.first()
         if at is not None:
