@@ -115,7 +115,7 @@ def test_least_areas_decide_when_an_event_is_confirmed():
 
 @pytest.mark.parametrize(("box", "answer"), [((4, 5, 10, 11), "rejected"), ((6, 7, 10, 11), None)])
 def test_what_opens_on_the_ground_of_a_rejected_event_is_rejected(box, answer):
-    rejected = event(1, "closed", cluster=cluster(1, box=(4, 5, 10, 13)), answer="rejected")
+    rejected = event(1, "closed", cluster=cluster(1, box=(4, 5, 10, 13)), answer=Answer.REJECTED)
 
     (opened,) = after([rejected], [cluster(2, box=box)], 1)
 

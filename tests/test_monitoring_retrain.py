@@ -123,7 +123,7 @@ def test_an_accepted_successor_serves_scenes_that_arrive_and_the_model_is_kept(s
 @pytest.mark.parametrize(
     ("change", "options", "code", "text"),
     [
-        (lambda folder: None, {"name": "nowhere"}, 2, "no site is called 'nowhere'"),
+        (lambda folder: None, {"name": "nowhere"}, 2, "No site is called 'nowhere'"),
         (lambda folder: None, {"name": "fields", "config": "w.toml"}, 2, "fields has no model"),
         (lambda folder: shutil.rmtree(folder / "state"), {}, 3, "Run `anomvae monitor run` first"),
         (lambda folder: (folder / "model.safetensors").unlink(), {}, 3, "cannot be read"),

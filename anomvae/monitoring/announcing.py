@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 
 from .alerts import alert_of
-from .decisions.event import Event, EventChange, Evidence
-from .decisions.events import REJECTED
+from .decisions.event import Answer, Event, EventChange, Evidence
 from .records import Alert
 from .rule_tables import AlertRule
 from .state import is_over, stamp
@@ -24,7 +23,6 @@ MOST_ALERTS = 20
 """Alerts that a run sends of a site at most."""
 ORDER = (EventChange.CLOSED, EventChange.CONFIRMED, EventChange.OPENED, EventChange.CONTINUED)
 """Changes, the one first that says most."""
-MUTED, ACKNOWLEDGED = "muted", "acknowledged"
 
 
 @dataclass(frozen=True)
@@ -78,10 +76,10 @@ def chosen_change(
     event: Event, rule: AlertRule, *, catching_up: bool = False
 ) -> EventChange | None:
     """Return the pending change of an event that is sent; None: none."""
-    if event.answer == REJECTED or (event.answer == MUTED and event.open):
+    if event.answer == Answer.REJECTED or (event.answer == Answer.MUTED and event.open):
         return None
     wanted = [change for change in ORDER if change in event.pending and change in rule.on]
-    if event.answer == ACKNOWLEDGED:
+    if event.answer == Answer.ACKNOWLEDGED:
         wanted = [change for change in wanted if change is not EventChange.CONTINUED]
     if not event.open and not _ends(event, rule, wanted, catching_up=catching_up):
         return None

@@ -12,25 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from ..errors import ConfigError, hint
 from ..names import one_line
 from .database import opened, opened_to_read, transaction
+from .decisions.event import Answer
 from .state import stamp
-
-
-class Answer(StrEnum):
-    """What people answer about an event."""
-
-    ACKNOWLEDGED = "acknowledged"
-    """It is real: people know of it."""
-    MUTED = "muted"
-    """Nobody wants alerts about it; whether it is real is left open."""
-    REJECTED = "rejected"
-    """It is no anomaly: its ground gives no alert again."""
-
 
 WITHDRAWN = "withdrawn"
 """An answer in the list that takes back the one before it."""

@@ -193,6 +193,11 @@ class MonitorConfig(Table):
     health: HealthConfig = HealthConfig()
     """How the watch itself is monitored."""
 
+    @property
+    def result_folders(self) -> tuple[Path, ...]:
+        """The folders of results, which hold no scenes."""
+        return tuple(Path(site.out) for site in self.site)
+
     def site_called(self, name: str) -> SiteConfig:
         """Return the site of a name; raises `ConfigError` if there is none."""
         names = [site.name for site in self.site]

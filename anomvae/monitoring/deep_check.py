@@ -53,10 +53,9 @@ def checked_deeply(
     config: MonitorConfig, environment: Environment, now: datetime
 ) -> Iterator[Checked]:
     """Open everything that a watch names, and yield what is found, in the order of the file."""
-    aside = tuple(Path(site.out) for site in config.site)
     yield from _steps("state", [lambda: _writable(config.state)])
     for site in config.site:
-        yield from _SiteCheck(site, aside, now).findings()
+        yield from _SiteCheck(site, config.result_folders, now).findings()
     yield from _receivers(config, environment)
 
 

@@ -92,7 +92,7 @@ class Scheduler:
         done = {scene for scene, status in statuses.items() if status.status == "done"}
         known = done if self.backfill else self.state.done_scenes(self.site.name)
         agenda = Agenda()
-        offered = self._following(self.offered(agenda, now), known, agenda)
+        offered = self._following(self._offered(agenda, now), known, agenda)
         ordered = sorted(offered, key=lambda scene: _order(scene, statuses))
         for scene in ordered:
             status = statuses.get(scene.identity, UNKNOWN)
@@ -108,7 +108,7 @@ class Scheduler:
                 agenda.known += 1
         return agenda
 
-    def offered(self, agenda: Agenda, now: datetime) -> list[FoundScene]:
+    def _offered(self, agenda: Agenda, now: datetime) -> list[FoundScene]:
         """List the scenes of the source, each once; note what is none, and cannot be listed."""
         site, state = self.site, self.state
         listing = listed_source(site, lambda: state.file_records(site.name), now, self.aside)

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from .decisions.event import Cluster, Event, EventChange, EventStatus, Evidence
+from .decisions.event import Answer, Cluster, Event, EventChange, EventStatus, Evidence
 
 PLAIN = ("agreed", "passes", "area_px", "confirmed_px", "area_m2")
 """Fields of a cluster that are columns as they are."""
-TEXTS = ("origin", "reason", "alerted", "answer")
+TEXTS = ("origin", "reason", "alerted")
 """Fields of an event that are columns as they are."""
 DAYS = ("first", "last", "confirmed", "closed")
 OPEN = "status != 'closed'"
@@ -61,6 +61,7 @@ def _row(event: Event) -> dict[str, Any]:
         "site": event.site,
         "number": event.number,
         "status": event.status,
+        "answer": event.answer,
         **{name: day and day.isoformat() for name, day in days.items()},
         **{name: getattr(cluster, name) for name in PLAIN},
         **{name: getattr(event, name) for name in TEXTS},
@@ -89,5 +90,6 @@ def _event(row: sqlite3.Row) -> Event:
         confirmed=days["confirmed"],
         closed=days["closed"],
         pending=tuple(map(EventChange, documents["pending"])),
+        answer=row["answer"] and Answer(row["answer"]),
         **{name: row[name] for name in TEXTS},
     )

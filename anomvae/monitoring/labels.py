@@ -26,9 +26,9 @@ from ..pixels.tiling import Window, tiles
 from ..raster import Category, Georeference, Layout, MapWriter
 from ..raster.polygons import PolygonMask, read_polygons
 from ..raster.vector import GEOJSON
-from .answers import Answer
 from .config import SiteConfig
 from .database import opened_to_read
+from .decisions.event import Answer
 from .decisions.map_file import MapFile, map_path, opened_map
 
 RASTERS = {".tif", ".tiff"}

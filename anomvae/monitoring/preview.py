@@ -67,10 +67,9 @@ def preview(config: MonitorConfig, now: datetime, *, backfill: bool = False) -> 
     folder = Path(config.state)
     with opened_copy(folder) as database:
         state = State(database, folder, (0, 0))
-        aside = tuple(Path(site.out) for site in config.site)
         sites = []
         for site in config.site:
-            scheduler = Scheduler(site, state, config.retry, aside, backfill)
+            scheduler = Scheduler(site, state, config.retry, config.result_folders, backfill)
             sites.append(_of_site(scheduler, now))
         return Preview(tuple(sites), tuple(waiting_alerts(database)))
 

@@ -23,6 +23,7 @@ from ..errors import AnomvaeError, ConfigError, FileError
 from ..files import write_atomically, writing
 from ..parallel import Progress, captured_warnings, quiet
 from .config import MonitorConfig, SiteConfig
+from .decisions.event import Answer
 from .decisions.outcomes import Outcome
 from .decisions.passes import ScenePass
 from .due import Agenda, Scheduler
@@ -120,7 +121,7 @@ class Retraining:
 
     def _agenda(self) -> Agenda:
         """List the scenes of the source."""
-        aside = tuple(Path(site.out) for site in self.config.site)
+        aside = self.config.result_folders
         return Scheduler(self.site, self.state, self.config.retry, aside).agenda(self.now)
 
     def _chosen(
@@ -152,7 +153,7 @@ class Retraining:
         events = [
             event.cluster
             for event in self.state.events(self.site.name)
-            if event.open and event.answer != "rejected"
+            if event.open and event.answer != Answer.REJECTED
         ]
         groups = [chosen] if one else [[scene] for scene in chosen]
         paths, excluded = [], 0
@@ -220,10 +221,7 @@ def retraining(
     FileError
         If the state or the model is missing.
     """
-    found = next((one for one in config.site if one.name == site), None)
-    if found is None:
-        names = ", ".join(one.name for one in config.site)
-        raise ConfigError(f"no site is called {site!r}. Sites: {names}.")
+    found = config.site_called(site)
     if found.model is None:
         raise ConfigError(
             f"{site} has no model: its detector is fitted to each scene anew, so there is nothing "

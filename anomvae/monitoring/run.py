@@ -168,9 +168,8 @@ class _Run:
         return site_pass
 
     def _schedule(self, site: SiteConfig) -> Scheduler:
-        aside = tuple(Path(other.out) for other in self.config.site)
         retry, backfill = self.config.retry, self.environment.backfill
-        return Scheduler(site, self.state, retry, aside, backfill)
+        return Scheduler(site, self.state, retry, self.config.result_folders, backfill)
 
     @cached_property
     def outbox(self) -> Outbox:

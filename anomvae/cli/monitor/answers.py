@@ -62,8 +62,9 @@ def reject(config: str, events: tuple[str, ...], reason: str, undo: bool) -> Non
 def _answer(config: str, events: tuple[str, ...], answer: str, reason: str, undo: bool) -> None:
     from datetime import UTC, datetime
 
-    from ...monitoring.answers import Answer, Remark, give_answer, withdraw_answer
+    from ...monitoring.answers import Remark, give_answer, withdraw_answer
     from ...monitoring.config import read_monitoring
+    from ...monitoring.decisions.event import Answer
 
     remark = Remark(_user(), reason, datetime.now(UTC))
     store = withdraw_answer if undo else give_answer

@@ -62,6 +62,7 @@ def backtest(
     from dataclasses import asdict
     from datetime import UTC
 
+    from ...errors import ScenesFailed
     from ...monitoring.backtest import Span, backtest_sites
 
     if last < first:
@@ -85,7 +86,7 @@ def backtest(
         for problem in each.problems:
             note(f"Error: {each.site}: {problem}")
     if any(each.problems for each in sites):
-        raise SystemExit(5)
+        raise SystemExit(ScenesFailed.exit_code)
 
 
 def _report(found: SiteBacktest) -> Iterator[str]:

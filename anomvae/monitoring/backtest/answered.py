@@ -6,8 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..answers import Answer
-from ..decisions.event import Event
+from ..decisions.event import Answer, Event
 from ..decisions.evidence import box_of
 from ..event_records import read_events
 from .archive import Span
@@ -44,14 +43,12 @@ def alerted_again(answered: Iterable[Event], replayed: Iterable[Event]) -> int:
 
 def _is_in(event: Event, span: Span) -> bool:
     first, last = event.cluster.first, event.cluster.last
-    return first is not None and last is not None and first <= span.last and last >= span.first
+    return first <= span.last and last >= span.first
 
 
 def _meets(one: Event, other: Event) -> bool:
     first, last = one.cluster.first, one.cluster.last
     begin, end = other.cluster.first, other.cluster.last
-    if first is None or last is None or begin is None or end is None:
-        return False
     return first <= end and begin <= last and _share(_box(one), _box(other)) >= SAME_GROUND
 
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from ...errors import AnomvaeError
 from ..config import SiteConfig
 from ..date_history import DateHistory
-from ..due import Agenda, Scheduler
+from ..listing import listed_source
 from ..scoring import Scoring, access_of, scoring_of
 from ..sources import FoundScene
-from ..state import opened_state, read_file_records
+from ..state import read_file_records
 from .archive import ArchivedScene
-from .replay import ONCE
 
 if TYPE_CHECKING:
     from ...mapping import MapResult
@@ -45,11 +44,7 @@ class Offering:
 
 
 def offering_of(
-    site: SiteConfig,
-    aside: tuple[Path, ...],
-    now: datetime,
-    folder: Path,
-    database: Connection | None,
+    site: SiteConfig, aside: tuple[Path, ...], now: datetime, database: Connection | None
 ) -> Offering:
     """List the source of a site; one that cannot be listed offers nothing.
 
@@ -61,22 +56,16 @@ def offering_of(
         Folders of results, which hold no scenes.
     now : datetime
         The time.
-    folder : Path
-        An empty folder.
     database : Connection, optional
         The state of the watch, whose digests of files are used.
     """
-    agenda = Agenda()
-    folder.mkdir()
-    with opened_state(folder) as state:
-        if database is not None:
-            state.record_files(site.name, read_file_records(database, site.name), ())
-        try:
-            offered = Scheduler(site, state, ONCE, aside).offered(agenda, now)
-        except AnomvaeError as error:
-            return Offering(site, [], [error], None)
-    scenes = [scene for scene in offered if scene.fault is None]
+    known = {} if database is None else read_file_records(database, site.name)
+    try:
+        listing = listed_source(site, lambda: known, now, aside)
+    except AnomvaeError as error:
+        return Offering(site, [], [error], None)
+    scenes = [scene for scene in listing.scenes if scene.fault is None]
     if site.dates == 1:
-        return Offering(site, scenes, agenda.errors, None)
+        return Offering(site, scenes, listing.errors, None)
     history = DateHistory(site.dates, scenes, set(), access_of(site))
-    return Offering(site, history.followers, agenda.errors, history)
+    return Offering(site, history.followers, listing.errors, history)

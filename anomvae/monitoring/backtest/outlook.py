@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import median
 
-from ..decisions.event import Event, EventStatus
+from ..decisions.event import EventStatus
 from ..decisions.outcomes import Outcome
 from .answered import AnsweredEvents, alerted_again
 from .archive import Span
@@ -76,7 +76,11 @@ class Advice:
 def outlook_of(change: str, replay: Replay, answered: AnsweredEvents, span: Span) -> Outlook:
     """Summarise a replay with a rule that differs."""
     confirmed = [event for event in replay.events if event.confirmed is not None]
-    delays = [delay for event in confirmed if (delay := _delay_of(event, replay.days)) is not None]
+    delays = [
+        _delay(event.cluster.first, event.confirmed, replay.days)
+        for event in confirmed
+        if event.confirmed is not None
+    ]
     return Outlook(
         change=change,
         normal=replay.outcomes.get(Outcome.NORMAL, 0),
@@ -97,13 +101,10 @@ def outlook_of(change: str, replay: Replay, answered: AnsweredEvents, span: Span
     )
 
 
-def _delay_of(event: Event, days: Sequence[date]) -> tuple[int, int] | None:
+def _delay(first: date, confirmed: date, days: Sequence[date]) -> tuple[int, int]:
     """Return days and comparable scenes from the first exceedance to the confirmation."""
-    first = event.cluster.first
-    if first is None or event.confirmed is None:
-        return None
-    passes = bisect_right(days, event.confirmed) - bisect_left(days, first)
-    return (event.confirmed - first).days, passes
+    passes = bisect_right(days, confirmed) - bisect_left(days, first)
+    return (confirmed - first).days, passes
 
 
 def advise(now: Outlook, others: Sequence[Outlook]) -> list[Advice]:

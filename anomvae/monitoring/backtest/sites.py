@@ -95,14 +95,14 @@ def _backtest(
     progress: Progress,
 ) -> SiteBacktest:
     """Back-test a site in a temporary folder."""
-    aside, answered = tuple(Path(each.out) for each in watch.site), AnsweredEvents()
+    answered = AnsweredEvents()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="anomvae-backtest-")))
         database = None
         if Path(watch.state, FILE).exists():
             database = stack.enter_context(opened_to_read(watch.state))
             answered = AnsweredEvents.of(database, site.name, span)
-        offering = offering_of(site, aside, now, folder / "listing", database)
+        offering = offering_of(site, watch.result_folders, now, database)
         archive = archive_of(site, configured, offering.scenes, database, span)
         _require_scenes(site, archive, offering, span)
         results = Results(site, folder / "results", offering.score, offering.history)

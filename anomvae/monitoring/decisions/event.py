@@ -26,6 +26,17 @@ class EventChange(StrEnum):
     CLOSED = "closed"
 
 
+class Answer(StrEnum):
+    """What people answer about an event."""
+
+    ACKNOWLEDGED = "acknowledged"
+    """It is real: people know of it."""
+    MUTED = "muted"
+    """Nobody wants alerts about it; whether it is real is left open."""
+    REJECTED = "rejected"
+    """It is no anomaly: its ground gives no alert again."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """Connected pixels of a persistence map that are provisional or confirmed."""
@@ -139,8 +150,8 @@ class Event:
     """Changes that no alert was considered for yet, in order."""
     alerted: str | None = None
     """When the last alert about it was made, UTC."""
-    answer: str | None = None
-    """What people answered last: ``acknowledged``, ``muted`` or ``rejected``."""
+    answer: Answer | None = None
+    """What people answered last."""
 
     @property
     def number(self) -> int:

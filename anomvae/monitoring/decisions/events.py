@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..rule_tables import AlertRule
-from .event import Cluster, Event, EventChange, EventStatus, Evidence
+from .event import Answer, Cluster, Event, EventChange, EventStatus, Evidence
 from .passes import ScenePass
 
-REJECTED = "rejected"
 SAME_PIXELS = 0.5
 """Least share of the active pixels of an event that is confirmed, so that it is: passes show the
 same object, not two that meet."""
@@ -73,7 +72,7 @@ class AddedPass:
         return event
 
     def _opened(self, cluster: Cluster, recorded: Iterable[Event]) -> Event:
-        rejected = (event for event in recorded if event.answer == REJECTED)
+        rejected = (event for event in recorded if event.answer == Answer.REJECTED)
         on_rejected = any(_share(cluster, event.cluster) >= SAME_GROUND for event in rejected)
         event = Event(
             site=self.site,
@@ -81,7 +80,7 @@ class AddedPass:
             status=EventStatus.PROVISIONAL,
             origin=self.scene.key.scene,
             evidence=self.evidence(cluster),
-            answer=REJECTED if on_rejected else None,
+            answer=Answer.REJECTED if on_rejected else None,
         )
         return _with(event, EventChange.OPENED)
 
