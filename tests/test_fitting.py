@@ -14,7 +14,7 @@ import anomvae
 from anomvae.config import resolve_config, shipped_configs
 from anomvae.errors import BandMismatch, ConfigError, GridMismatch, NotEnoughPixels, RasterError
 from anomvae.fitting import Selection, detect, refit_threshold, train
-from anomvae.fitting.run import FEW
+from anomvae.fitting.block_scores import FEW
 from anomvae.models.plan import ModelPlan
 from anomvae.pixels.annulus import Annulus
 from anomvae.raster import Scene

@@ -113,6 +113,15 @@ def test_help_loads_nothing_heavy(command):
     assert not after(*command.split(), "--help") & {*HEAVY, "rasterio"}
 
 
+def test_help_about_a_watch_loads_nothing_heavy():
+    commands = "from anomvae.cli.monitor import COMMANDS, monitor"
+
+    found = loaded(f"{commands}\nfor name in COMMANDS: monitor.get_command(None, name)")
+
+    assert "click" in found
+    assert not found & {*HEAVY, "numpy", "rasterio"}
+
+
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_info_on_a_scene_loads_nothing_heavy(options):
     assert not after("info", SCENE, *options) & HEAVY

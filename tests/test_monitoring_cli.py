@@ -16,6 +16,7 @@ from support.watching import receiver
 
 from anomvae.objects import read_objects
 
+HEAVY = {"torch", "sklearn", "scipy", "pandas", "matplotlib"}
 WATCH = """
 [[site]]
 name = "harbour"
@@ -167,7 +168,8 @@ def test_without_a_scene_to_score_no_torch_is_loaded(folder):
     config = folder / "watch.toml"
 
     for command in ("run", "status"):
-        assert not after("monitor", command, config) & {"torch", "sklearn", "scipy", "pandas"}
+        assert not after("monitor", command, config) & HEAVY
+    assert "rasterio" not in after("monitor", "status", config)
     assert "torch" not in after("monitor", "history", config)
 
 

@@ -25,7 +25,8 @@ from ..stats.rule_text import condition_of
 from ..stats.thresholds import AUTO, Rule, parse_rule
 from ..training.sampling import Blocks
 from ..training.scenes import TrainingScenes
-from .run import Fit, all_blocks, calibrate, score_blocks
+from .block_scores import all_blocks, calibrate, score_blocks
+from .run import Fit
 from .scenes import config_for, select_scenes, site_of
 
 if TYPE_CHECKING:

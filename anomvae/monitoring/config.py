@@ -131,10 +131,11 @@ class SiteConfig(Table):
 
     @model_validator(mode="after")
     def _one_choice_of_masks(self) -> SiteConfig:
+        if self.scene_masks is None:  # then rasters are not loaded to read a configuration
+            return self
         from ..raster.mask_choice import AUTO, parse_mask
 
-        kinds = {one.kind for one in parse_mask(self.mask)}
-        if self.scene_masks is not None and AUTO not in kinds:
+        if AUTO not in {one.kind for one in parse_mask(self.mask)}:
             raise ValueError(
                 f"{self.name!r} has masks of each scene ({self.scene_masks!r}), which mask = "
                 f"{self.mask!r} replaces: leave one of them out, or write 'auto,binary:FILE' to "
