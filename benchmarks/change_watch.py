@@ -3,7 +3,7 @@
 The dates arrive one by one, and the monitor makes a pass after each.  The site compares dates, and
 all rules are the defaults.  First the series as it is: every confirmed event is listed, with the
 scenes that are not comparable.  Then copies, in each of which a block of pixels has the series of
-another class from a date on (`benchmarks.series`): how many valid passes confirm it::
+another class from a date on (`benchmarks.planted_changes`): how many valid passes confirm it::
 
     python benchmarks/change_watch.py DIR --seeds 5
 """
@@ -35,8 +35,16 @@ from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
 from anomvae.pixels.dates import date_of
 from anomvae.pixels.views import Block
+from benchmarks.planted_changes import (
+    Change,
+    any_other,
+    classes_of,
+    dated,
+    draw_changes,
+    planted,
+    read,
+)
 from benchmarks.record import Section, circumstances, publish, record_option
-from benchmarks.series import Change, any_other, classes_of, dated, draw_changes, planted, read
 
 SIDE = 6
 """Side of a planted change, pixels."""

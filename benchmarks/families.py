@@ -2,8 +2,8 @@
 
 Scenes: any folder of ``<name>/scene.tif`` and ``<name>/labels.tif``; one configuration with each
 family, and global RX; each result is written to the JSON file at once, as in `accuracy`.  Series:
-any folder of dated rasters of one place, in which changes are planted (`benchmarks.series`).
-Prints Markdown tables::
+any folder of dated rasters of one place, in which changes are planted (`planted_changes`).  It
+prints Markdown tables::
 
     python benchmarks/families.py --scenes DIR --seeds 3 --out families.json
     python benchmarks/families.py --series DIR --seeds 5 [--before] [--detector change]
@@ -26,9 +26,10 @@ from anomvae.models.families import FAMILIES, family_named
 from benchmarks.accuracy import measure_all
 from benchmarks.contestants import baseline, configuration
 from benchmarks.ledger import Ledger
+from benchmarks.planted_changes import dated
 from benchmarks.record import Section, circumstances, publish, record_option
 from benchmarks.scenes import labelled
-from benchmarks.series import DETECTORS, Detectors, TrialResult, dated, measure_series, table
+from benchmarks.series import DETECTORS, Detectors, TrialResult, measure_series, table
 from benchmarks.tables import markdown
 
 OF_SCENES = [name for name, family in FAMILIES.items() if not family.view().compares_dates]

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from support.rasters import land, write
 
 from anomvae.errors import ConfigError
-from benchmarks import families, series
-from benchmarks.series import Change, Trial, before, dated, draw_changes, read, together
+from benchmarks import families, planted_changes, series
+from benchmarks.planted_changes import Change, Trial, before, dated, draw_changes, read, together
 
 DATES = 12
 
@@ -39,10 +39,10 @@ def test_a_block_changes_from_its_date_on_and_no_other_pixel_does(folder, tmp_pa
 
     expected = np.zeros((DATES, 30, 30), bool)
     for change in trial.changes:
-        assert series.FIRST <= change.date < DATES
+        assert planted_changes.FIRST <= change.date < DATES
         expected[change.date :, change.mask] = True
     assert np.array_equal(changed(dates, trial.scored), expected)
-    assert len(trial.changes) == series.BLOCKS
+    assert len(trial.changes) == planted_changes.BLOCKS
     assert trial.fitted == trial.scored
 
 
@@ -53,7 +53,7 @@ def test_blocks_keep_their_distance_and_come_from_one_other_class():
 
     corners = [np.argwhere(change.mask)[0] for change in changes]
     gaps = [np.abs(one - other).max() for one, other in combinations(corners, 2)]
-    assert min(gaps) >= series.SIDE + series.APART
+    assert min(gaps) >= planted_changes.SIDE + planted_changes.APART
     for change in changes:
         (planted,) = set(classes.ravel()[origin[change.mask]].tolist())
         assert planted != np.bincount(classes[change.mask]).argmax()
@@ -114,7 +114,7 @@ def test_too_few_dates_names_without_a_date_and_gaps_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"coast\.tif has no date in its name"):
         dated(tmp_path)
     with pytest.raises(ConfigError, match="without data"):
-        series.classes_of(np.full((9, 4, 4, 2), np.nan, "float32"))
+        planted_changes.classes_of(np.full((9, 4, 4, 2), np.nan, "float32"))
 
 
 @pytest.mark.parametrize(
