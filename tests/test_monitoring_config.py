@@ -6,10 +6,8 @@ import pytest
 
 from anomvae.config import shipped
 from anomvae.errors import ConfigError
-from anomvae.monitoring.config import (
-    RetryConfig,
-    read_monitoring,
-)
+from anomvae.monitoring.config import RetryConfig, SiteConfig, read_monitoring
+from anomvae.monitoring.digests import model_digest, settings_digest
 
 SITE = """
 [[site]]
@@ -172,3 +170,37 @@ def test_every_key_is_documented_and_in_the_shipped_example():
         for key, field in type(table).model_fields.items():
             assert field.description, key
             assert key == "url_env" or re.search(rf"\b{key}\b", text), key
+
+
+SCORED_OTHERWISE = {
+    "mask": "none",
+    "mask_dilate": 2,
+    "nodata": [0],
+    "resolution": 20,
+    "radiometry": "as-stored",
+    "threshold": "sigma:4",
+    "dates": 9,
+    "alert": {"min_area_px": 16},
+    "folder": {"path": "in", "mask_pattern": "scl:{stem}_SCL.tif"},
+}
+"""Keys of a site that change scores or their files."""
+SCORED_ALIKE = {
+    *("name", "out", "urls", "stac", "allow_drivers", "no_limits", "device"),
+    *("max_masked", "max_displacement", "grid", "area", "drift"),
+}
+
+
+def test_every_key_of_a_site_that_changes_results_is_in_its_digests(tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(b"a model")
+    (site,) = read(tmp_path, SITE).site
+    fitted = {"model": None, "config": "timeseries", "dates": 9}
+
+    changed = {
+        key: settings_digest(SiteConfig.model_validate({**site.model_dump(), key: value}))
+        for key, value in SCORED_OTHERWISE.items()
+    }
+
+    assert {*SCORED_OTHERWISE, *SCORED_ALIKE, "model", "config"} == set(SiteConfig.model_fields)
+    assert len({settings_digest(site), *changed.values()}) == 1 + len(changed)
+    other = SiteConfig.model_validate({**site.model_dump(), **fitted})
+    assert model_digest(other) != model_digest(site)

@@ -173,7 +173,7 @@ def test_an_event_is_described_by_its_pixels(tmp_path):
     assert np.ptp(latitudes) * 111_132 == pytest.approx(20, abs=0.3)
 
 
-def test_the_map_says_what_it_is(tmp_path):
+def test_the_map_describes_its_layers_and_scenes(tmp_path):
     site = site_of(tmp_path)
 
     one_by_one(site, season(tmp_path, [LEFT, (5, 5)], [LEFT]))
