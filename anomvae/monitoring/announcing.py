@@ -1,8 +1,8 @@
 """Which changes of events are alerts: no more than one per event and run.
 
 An alert reports how an event stands once a run has scored what is due at its site, by the change
-that says most of those that the site's rule chooses.  A run that catches up with an archive, or a
-backfill, sends none of events that opened and closed meanwhile.  Of very many events the largest
+that matters most of those that the site's rule chooses.  A run that catches up with an archive, or
+a backfill, sends none of events that opened and closed meanwhile.  Of very many events the largest
 alone are sent.
 """
 
@@ -22,7 +22,7 @@ from .state import is_over, stamp
 MOST_ALERTS = 20
 """Alerts that a run sends of a site at most."""
 ORDER = (EventChange.CLOSED, EventChange.CONFIRMED, EventChange.OPENED, EventChange.CONTINUED)
-"""Changes, the one first that says most."""
+"""Changes, the one that matters most first."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the dates before that have data say of the newest one; standardised bands."""
+    """What the dates before that have data predict of the newest one; standardised bands."""
 
     filled: Array
     """Maps x, with 0 where there are no data, to its conditional mean, (x, x), from the right."""
