@@ -11,8 +11,8 @@ from anomvae.monitoring.config import SiteConfig
 from anomvae.monitoring.scoring import scoring_of
 from anomvae.stats.domain import InDomain
 
-DAYS = tuple(f"2024-{month:02}-{day:02}" for month in (4, 5, 6, 7) for day in (1, 11, 21))[:11]
-LASTING, BRIEF, VEILED = 4, 5, 10
+DAYS = tuple(f"2024-{month:02}-{day:02}" for month in (4, 5, 6) for day in (1, 11, 21))
+LASTING, BRIEF, VEILED = 3, 4, 8
 """Numbers of the first date with the lasting change, of that of one date, and of a veiled one."""
 FIELD, BARGE = (slice(8, 13), slice(10, 15)), (slice(26, 31), slice(30, 35))
 QUICK = 'model = {family = "change", hidden = [8]}\ntraining = {max_steps = 40}\n'
@@ -33,9 +33,9 @@ def values_of(number):
 
 
 def site(folder, **keys):
-    """Configure a site that compares four dates by a quick configuration."""
+    """Configure a site that compares three dates by a quick configuration."""
     (folder / "quick.toml").write_text(QUICK)
-    own = {"model": None, "config": "quick.toml", "dates": 4}
+    own = {"model": None, "config": "quick.toml", "dates": 3}
     own |= {"folder": {"path": "in", "stable_seconds": 0}}
     own |= {"alert": {"confirm": "2 of 3", "on": ["confirmed"]}}
     return watch(folder, site=own | keys)
@@ -74,7 +74,7 @@ def test_a_lasting_change_is_confirmed_once_and_closed_as_the_new_normal_and_no_
 
     assert confirmed == DAYS[LASTING + 1]  # the second pass that shows it
     assert inside(box, FIELD)
-    assert closed == DAYS[LASTING + 5]  # three dates before it, and three passes without it
+    assert closed == DAYS[LASTING + 4]  # two dates before it, and three passes without it
     assert [each.code for each in passes] == [0] * len(DAYS)
 
 
@@ -103,6 +103,9 @@ def test_the_first_scene_waits_for_a_second_and_is_not_scored(season):
     folder, passes = season
 
     assert (passes[0].done, passes[0].known, passes[0].code) == (0, 1, 0)
+    (notice,) = passes[0].notices
+    assert notice.text == f"site_{DAYS[0]}.tif waits for a second date"
+    assert notice not in passes[1].notices
     assert rows(folder, f"SELECT status FROM scenes WHERE source = 'site_{DAYS[0]}.tif'") == []
 
 
@@ -110,13 +113,13 @@ def test_candidates_are_hidden_from_later_scenes_so_that_a_lasting_change_stays_
     folder, _ = season
 
     flagged = []
-    for day in DAYS[LASTING : LASTING + 4]:
+    for day in DAYS[LASTING : LASTING + 3]:
         ((path,),) = rows(folder, f"SELECT map FROM scenes WHERE source = 'site_{day}.tif'")
         flags = bands_of(path.replace(".anomaly.tif", ".flags.tif"))[0]
         flagged.append((flags[FIELD] == 1).mean())
 
-    assert min(flagged[:3]) > 0.8  # one of the three dates before shows what was there
-    assert flagged[3] < 0.2  # none does: the change is what is normal
+    assert min(flagged[:2]) > 0.8  # one of the two dates before shows what was there
+    assert flagged[2] < 0.2  # none does: the change is what is normal
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ def test_candidates_are_hidden_from_later_scenes_so_that_a_lasting_change_stays_
     ],
 )
 def test_a_configuration_that_does_not_fit_the_dates_is_one_line(tmp_path, keys, words):
-    config = site(tmp_path, **{"dates": 4} | keys)
+    config = site(tmp_path, **{"dates": 3} | keys)
     for number in (0, 1):
         write(tmp_path / "in" / f"site_{DAYS[number]}.tif", values_of(number))
 

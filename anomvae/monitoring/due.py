@@ -131,6 +131,8 @@ class Scheduler:
         agenda.date_history = DateHistory(self.site.dates, faultless, set(done), access)
         followers = agenda.date_history.followers
         agenda.known += len(faultless) - len(followers)
+        if len(faultless) == 1 and not followers:
+            agenda.notices.append(SourceNotice(f"{faultless[0].source} waits for a second date"))
         return followers + faulty
 
 
