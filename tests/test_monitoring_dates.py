@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from rasterio import Affine
 from support.rasters import BANDS, bands_of, land, trained, write
 from support.watching import Clock, Stub, rows, run_watch, scenes, watch
 
@@ -13,7 +14,7 @@ from anomvae.config import resolve_config
 from anomvae.monitoring.date_history import DateHistory
 from anomvae.monitoring.scoring import scoring_of
 from anomvae.monitoring.sources import FoundScene
-from anomvae.raster import BandStack, StackBand
+from anomvae.raster import BandStack, Scene, StackBand
 
 DAYS = ("2024-06-01", "2024-06-11", "2024-06-21", "2024-07-01", "2024-07-11")
 SEQUENTIAL = ("model.family=sequential", "training.max_steps=60", "training.trim=0")
@@ -131,15 +132,32 @@ def test_a_damaged_scene_is_named_in_one_failure_and_others_are_scored_without_i
     assert np.array_equal(map_of(folder, days[-1]), same, equal_nan=True)
 
 
-def test_a_scene_on_another_grid_does_not_fit_and_others_are_scored_without_it(folder, rasters):
+def test_a_scene_on_a_refused_grid_does_not_fit_and_others_are_scored_without_it(folder, rasters):
     arrive(folder, rasters, *DAYS[:2], DAYS[3])
     write(folder / "in" / name_of(DAYS[2]), land((30, 48)))
 
-    done = run(folder)
+    done = run(folder, grid="refuse")
 
     assert (done.done, done.code) == (2, 4)
     (line,) = done.messages
     assert f"{name_of(DAYS[2])} has 30 x 48" in line
+
+
+def test_scenes_on_different_grids_are_compared_on_that_of_the_newest(folder, rasters, detector):
+    arrive(folder, rasters, *DAYS[:2], DAYS[3])
+    shifted = Affine(10, 0, 5e5 + 15, 0, -10, 4e6 - 5)  # by 1.5 and half a pixel
+    write(folder / "in" / name_of(DAYS[2]), land(seed=3), transform=shifted)
+
+    done = run(folder)
+
+    assert (done.done, done.code, done.messages) == (3, 0, [])
+    for days in (DAYS[:3], DAYS[1:4]):
+        scene = Scene.of([folder / "in" / name_of(day) for day in days])
+        target = folder / days[-1]
+        same = bands_of(anomvae.score_scene(detector, replace(scene, warp=True), target).path)
+        score = map_of(folder, days[-1])
+        assert np.array_equal(score, same, equal_nan=True)
+        assert np.isfinite(score[0]).mean() > 0.9
 
 
 def test_a_scene_without_a_date_in_its_name_is_named_once_and_others_go_on(folder, rasters):

@@ -57,7 +57,8 @@ class SiteConfig(Table):
     """A scene that lies farther beside the scene before it on the same grid, pixels, is not
     comparable; 8 or more: that is not measured."""
     grid: Literal["warp", "refuse"] = "warp"
-    """What to do with a scene on another grid than the site's: warp its flags, or refuse it."""
+    """What to do with a scene on another grid than the site's: warp its flags, and the dates before
+    that it is compared with, or refuse it."""
     nodata: tuple[FiniteFloat, ...] = ()
     """Stored values of the scenes that are no data, beyond those that the files declare."""
     resolution: Annotated[FiniteFloat, Field(gt=0)] | None = None

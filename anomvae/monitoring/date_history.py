@@ -38,6 +38,8 @@ class DateHistory:
     """Identities of scenes that are known to be readable."""
     access: Access | None = None
     """Drivers and limits of files that are opened; None: the default ones."""
+    warp: bool = False
+    """Whether earlier scenes on another grid are warped to that of a scene."""
 
     def __post_init__(self) -> None:
         """Sort the scenes by date and name."""
@@ -54,8 +56,9 @@ class DateHistory:
     def before(self, scene: FoundScene) -> tuple[FoundScene, ...]:
         """Return the newest earlier scenes that are readable and on its grid, oldest first.
 
-        If there are none, the unreadable ones are returned: scoring then reports the reason.  A
-        scene whose name has no date raises `ConfigError`.
+        With ``warp``, they may be on another grid and show some of its ground.  If there are none,
+        the unreadable ones are returned: scoring then reports the reason.  A scene whose name has
+        no date raises `ConfigError`.
         """
         when = _date_and_name(scene)
         if when is None:
@@ -82,8 +85,10 @@ class DateHistory:
         """Return whether two scenes can be read together; an unknown one is read whole."""
         try:
             pair = replace(newest, before=(earlier,))
-            with scene_of(pair, access=self.access).open() as opened:
-                if earlier.identity not in self.readable:
+            with replace(scene_of(pair, access=self.access), warp=self.warp).open():
+                pass
+            if earlier.identity not in self.readable:
+                with scene_of(earlier, access=self.access).open() as opened:
                     _read_whole(opened)
         except AnomvaeError:
             return False
@@ -103,10 +108,10 @@ def with_flags(before: Sequence[FoundScene], passes: Iterable[ScenePass]) -> tup
 
 
 def _read_whole(opened: OpenScene) -> None:
-    """Read the older of two dates."""
+    """Read all pixels of a scene of one date."""
     size = fitting_size(opened.grid.shape, opened.block_shape, opened.values_per_pixel)
     for tile in tiles(opened.grid.shape, size):
-        opened.dates[0].read(tile.keep)
+        opened.read(tile.keep)
 
 
 def _date_and_name(scene: FoundScene) -> tuple[date, str] | None:

@@ -128,7 +128,8 @@ class Scheduler:
         faulty = [scene for scene in offered if scene.fault is not None]
         faultless = [scene for scene in offered if scene.fault is None]
         access = access_of(self.site)
-        agenda.date_history = DateHistory(self.site.dates, faultless, set(done), access)
+        warp = self.site.grid == "warp"
+        agenda.date_history = DateHistory(self.site.dates, faultless, set(done), access, warp)
         followers = agenda.date_history.followers
         agenda.known += len(faultless) - len(followers)
         if len(faultless) == 1 and not followers:

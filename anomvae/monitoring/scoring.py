@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def _options(site: SiteConfig) -> ScoreOptions:
 
 def scene_at(site: SiteConfig, found: FoundScene) -> Scene:
     """Return a scene as the settings of its site select its pixels."""
-    return scene_of(
+    scene = scene_of(
         found,
         site.mask,
         site.nodata,
@@ -92,6 +93,7 @@ def scene_at(site: SiteConfig, found: FoundScene) -> Scene:
         resolution=site.resolution,
         radiometry=site.radiometry,
     )
+    return replace(scene, warp=site.grid == "warp")
 
 
 def _require_dates(site: SiteConfig, *, compared: bool) -> None:

@@ -96,7 +96,7 @@ def on_grid(dataset: Dataset, scene: Dataset) -> Iterator[MaskSource]:
 def _nearest(dataset: Dataset, grid: Grid) -> Nearest | None:
     """Return the nearest pixels, None where the axes differ or there would be too many to read."""
     mask = dataset.grid
-    if not (mask.located and grid.located and _same_crs(mask, grid)):
+    if not (mask.located and grid.located and same_crs(mask, grid)):
         return None
     matrix = np.linalg.inv(matrix_of(mask)) @ matrix_of(grid)
     (col_per_col, col_per_row, col), (row_per_col, row_per_row, row) = matrix[:2]
@@ -107,7 +107,8 @@ def _nearest(dataset: Dataset, grid: Grid) -> Nearest | None:
     return Nearest(dataset, (float(row_per_row), float(col_per_col)), (float(row), float(col)))
 
 
-def _same_crs(mask: Grid, grid: Grid) -> bool:
+def same_crs(mask: Grid, grid: Grid) -> bool:
+    """Return whether two grids are in one coordinate reference system, or one is in an unknown."""
     known = mask.crs and grid.crs
     return not known or mask.crs == grid.crs or (mask.epsg == grid.epsg and bool(grid.epsg))
 

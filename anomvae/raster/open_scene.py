@@ -92,16 +92,21 @@ class OpenDate:
 
     def read(self, window: Window) -> MaskedBlock:
         """Read a window of one date."""
+        block, masked = self.read_bands(window)
+        if self.layers:
+            values = [layer.read(window) for layer in self.layers]
+            block = np.concatenate([block, *values], axis=-1)
+        return MaskedBlock(block[np.newaxis], masked)
+
+    def read_bands(self, window: Window) -> MaskedBlock:
+        """Read the bands of a window, axes (row, col, band), and which of its pixels are masked."""
         block, masked = self.dataset.read(self.bands, window), None
         if self.masks.layers:
             state = self.masks.read(window)
             block[state.missing] = np.nan
             masked = state.hidden & np.isfinite(block).all(axis=-1)
             block[state.hidden] = np.nan
-        if self.layers:
-            values = [layer.read(window) for layer in self.layers]
-            block = np.concatenate([block, *values], axis=-1)
-        return MaskedBlock(block[np.newaxis], masked)
+        return MaskedBlock(block, masked)
 
 
 @dataclass(frozen=True)

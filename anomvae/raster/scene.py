@@ -31,6 +31,7 @@ from .products import Product, ProductOptions
 from .products.named import named_products
 from .products.product import open_dates
 from .selection import Selection, checked_nodata, checked_radiometry
+from .warped_date import Placement, WarpedDate, placement_on
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class Scene:
     hidden: tuple[str | None, ...] = ()
     """Flags of each date, rasters on its grid or None: where an older date shows a pixel that is
     not flagged, a pixel of value 1 is no data when a newer date is compared with it."""
+    warp: bool = False
+    """Whether a date on another grid is warped to that of the newest, see `warped_date`; otherwise
+    it is refused."""
 
     def __repr__(self) -> str:
         """Return one line: its name, the number of dates, and the bands and masks chosen."""
@@ -228,7 +232,8 @@ class Scene:
             When a file does not exist, is no raster of an allowed format, exceeds a limit, or holds
             no band of real numbers.
         GridMismatch
-            When a date or a mask is on another grid, or a covariate cannot be warped to it.
+            When a date is on another grid (with ``warp``: lies elsewhere), or a mask is, or a
+            covariate cannot be warped to it.
         BandMismatch
             When a band is missing, or names and wavelengths contradict each other.
         CovariateMismatch
@@ -242,10 +247,8 @@ class Scene:
                 log_guesses(one.name, one.facts)
             hidden = self.hidden or (None,) * len(datasets)
             pairs = zip(datasets, hidden, strict=True)
-            dates = [self._open_date(stack, dataset, flags) for dataset, flags in pairs]
+            dates = [self._open_date(stack, each, flags, datasets[-1]) for each, flags in pairs]
             newest = dates[-1]
-            for date in dates[:-1]:
-                newest.grid.require_same(date.grid, newest.name, date.name)
             wanted = bands_in_use(newest.bands, newest.name, bands, named=self.bands is not None)
             used = [date.using(wanted.find_in(date.bands, date.name)) for date in dates]
             normal = None
@@ -258,8 +261,12 @@ class Scene:
             opened.prepare_cache()
             yield opened
 
-    def _open_date(self, stack: ExitStack, opened: Dataset, flags: str | None) -> OpenDate:
+    def _open_date(
+        self, stack: ExitStack, opened: Dataset, flags: str | None, newest: Dataset
+    ) -> OpenDate:
         dataset = replace(opened, nodata=(*opened.nodata, *self.nodata))
+        placement = self._placement(dataset, newest)
+        grid = newest.grid if placement else dataset.grid
         opening = open_masks(self.mask, dataset, self.access, dilate=self.mask_dilate)
         masks = stack.enter_context(opening)
         bands = dataset.bands if self.bands is None else dataset.bands.choose(self.bands)
@@ -269,10 +276,17 @@ class Scene:
             georeference = dataset.georeference
             dataset.log_decisions()
         covariates = tuple(
-            stack.enter_context(open_layer(spec, dataset.name, dataset.grid, self.access))
+            stack.enter_context(open_layer(spec, dataset.name, grid, self.access))
             for spec in self.covariates
         )
         hidden = None
         if flags is not None:
             hidden = stack.enter_context(open_flags(flags, dataset.grid, dataset.name, self.access))
-        return OpenDate(dataset, bands, georeference, masks, covariates, hidden)
+        date = OpenDate(dataset, bands, georeference, masks, covariates, hidden)
+        return WarpedDate.of(date, placement) if placement else date
+
+    def _placement(self, date: Dataset, newest: Dataset) -> Placement | None:
+        if self.warp:
+            return placement_on(newest.grid, newest.name, date.grid, date.name)
+        newest.grid.require_same(date.grid, newest.name, date.name)
+        return None

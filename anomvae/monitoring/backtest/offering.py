@@ -67,5 +67,5 @@ def offering_of(
     scenes = [scene for scene in listing.scenes if scene.fault is None]
     if site.dates == 1:
         return Offering(site, scenes, listing.errors, None)
-    history = DateHistory(site.dates, scenes, set(), access_of(site))
+    history = DateHistory(site.dates, scenes, set(), access_of(site), site.grid == "warp")
     return Offering(site, history.followers, listing.errors, history)
