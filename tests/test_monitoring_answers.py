@@ -54,13 +54,13 @@ def test_the_last_answer_counts_and_the_list_keeps_all_of_them(folder):
         ("old-harbour", 1, None),
     ]
     given = given_answers(folder / "state")
-    assert [(one.event, one.answer, one.reason) for one in given] == [
-        ("harbour-12", "acknowledged", "new pier"),
-        ("old-harbour-1", "acknowledged", "new pier"),
-        ("harbour-12", "rejected", "harvest"),
-        ("old-harbour-1", "withdrawn", "no pier"),
-    ]
-    assert all(one.by and one.at.endswith("+00:00") for one in given)
+    assert {name: [(one.answer, one.reason) for one in each] for name, each in given.items()} == {
+        "harbour-12": [("acknowledged", "new pier"), ("rejected", "harvest")],
+        "old-harbour-1": [("acknowledged", "new pier"), ("withdrawn", "no pier")],
+    }
+    assert all(one.by and one.at.endswith("+00:00") for each in given.values() for one in each)
+    listed = monitor(folder, "events", "--site", "harbour").out
+    assert f"rejected by {given['harbour-12'][-1].by}: harvest" in listed
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_an_answer_that_fits_no_event_is_one_line_and_changes_none(folder, argum
     assert (result.code, result.out) == (2, "")
     assert words in result.err
     assert {answer for *_, answer in answers(folder)} == {None}
-    assert given_answers(folder / "state") == []
+    assert given_answers(folder / "state") == {}
 
 
 def test_an_answer_needs_a_reason_and_a_state_with_events(folder, tmp_path_factory):

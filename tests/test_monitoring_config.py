@@ -202,5 +202,9 @@ def test_every_key_of_a_site_that_changes_results_is_in_its_digests(tmp_path):
 
     assert {*SCORED_OTHERWISE, *SCORED_ALIKE, "model", "config"} == set(SiteConfig.model_fields)
     assert len({settings_digest(site), *changed.values()}) == 1 + len(changed)
-    other = SiteConfig.model_validate({**site.model_dump(), **fitted})
+    other, refused = (
+        SiteConfig.model_validate({**site.model_dump(), **fitted, "grid": grid})
+        for grid in ("warp", "refuse")
+    )
     assert model_digest(other) != model_digest(site)
+    assert settings_digest(other) != settings_digest(refused)  # it decides what is compared

@@ -8,6 +8,7 @@ people may answer while a run is at work.
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,13 +91,19 @@ def withdraw_answer(
             _store(database, (site, number), None, remark, WITHDRAWN)
 
 
-def given_answers(folder: str | Path) -> list[GivenAnswer]:
-    """List all answers of a state folder, in order; raises `FileError` if it cannot be read."""
+def given_answers(folder: str | Path) -> defaultdict[str, list[GivenAnswer]]:
+    """Return the answers about each event of a state folder, in order.
+
+    Raises `FileError` if it cannot be read.
+    """
+    given = defaultdict[str, list[GivenAnswer]](list)
     with opened_to_read(folder) as database:
         rows = database.execute(
             "SELECT site || '-' || number, answer, by, reason, answered FROM answers ORDER BY rowid"
         )
-        return [GivenAnswer(*row) for row in rows]
+        for row in rows:
+            given[row[0]].append(GivenAnswer(*row))
+    return given
 
 
 @contextmanager

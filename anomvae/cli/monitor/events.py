@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,7 @@ from ..output import echo
 from .arguments import config_arg, site_opt
 
 if TYPE_CHECKING:
+    from ...monitoring.answers import GivenAnswer
     from ...monitoring.decisions.event import Event
 
 
@@ -22,31 +23,35 @@ if TYPE_CHECKING:
 @click.option("--all", "closed", is_flag=True, help="Closed events, too.")
 @options.json_opt
 def events(config: str, site: str | None, closed: bool, as_json: bool) -> None:
-    """List the open events of CONFIG: status, days, passes that agree, area, answer.
+    """List the open events of CONFIG: status, days, passes that agree, area, answer and its reason.
 
     \b
     Examples:
         anomvae monitor events watch.toml
         anomvae monitor events watch.toml --site harbour --all --json
     """
+    from dataclasses import asdict
+
     from ...monitoring import events as events_of
     from ...monitoring.alerts import facts_of
+    from ...monitoring.answers import given_answers
     from ...monitoring.config import read_monitoring
 
-    found = events_of(read_monitoring(config).state, site=site, closed=closed)
+    state = read_monitoring(config).state
+    found, answers = events_of(state, site=site, closed=closed), given_answers(state)
     if as_json:
-        echo(to_json([facts_of(event) for event in found], indent=2))
+        rows = [
+            {**facts_of(event), "answers": [asdict(one) for one in answers[event.name]]}
+            for event in found
+        ]
+        echo(to_json(rows, indent=2))
     elif found:
-        echo("\n".join(map(_line, found)))
+        echo("\n".join(", ".join(_parts(event, answers[event.name])) for event in found))
     else:
         echo("no events" if closed else "no open events")
 
 
-def _line(event: Event) -> str:
-    return ", ".join(_parts(event))
-
-
-def _parts(event: Event) -> Iterator[str]:
+def _parts(event: Event, answers: Sequence[GivenAnswer]) -> Iterator[str]:
     cluster = event.cluster
     area = "" if cluster.area_m2 is None else f" ({cluster.area_m2:.0f} m2)"
     yield f"{event.name}: {event.status}"
@@ -56,4 +61,4 @@ def _parts(event: Event) -> Iterator[str]:
     if event.closed is not None:
         yield f"closed {event.closed}: {event.reason}"
     if event.answer is not None:
-        yield event.answer
+        yield f"{event.answer} by {answers[-1].by}: {answers[-1].reason}"

@@ -74,7 +74,8 @@ def decide(
     ``displaced`` returns why the scene lies beside the others; None where it does not.
     """
     assessment = assess(site, result, partial(find_candidates, site, result.files), displaced)
-    drift = drift_text(result.drift)
+    # A detector that is fitted to the scene itself knows no other scenes.
+    drift = None if site.model is None else drift_text(result.drift)
     if assessment.outcome is not Outcome.NOT_COMPARABLE:
         passes = with_pass(recorded.passes, scene)
         staged = stage(
