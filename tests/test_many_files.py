@@ -133,7 +133,7 @@ def test_a_link_that_leads_back_ends(tmp_path):
     assert len(expanded([tmp_path])) == 1
 
 
-def test_one_scene_is_read_from_a_folder_of_one_and_not_of_several(tmp_path):
+def test_scenes_of_a_folder_are_dates_for_detect_and_need_an_order(tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
     write(tmp_path / "one" / "a.tif", plant(land()))
@@ -145,7 +145,7 @@ def test_one_scene_is_read_from_a_folder_of_one_and_not_of_several(tmp_path):
 
     assert refused.code == 2
     assert refused.err.count("\n") == 1
-    assert f"{tmp_path / 'two'} holds 2 scenes" in refused.err
+    assert f"{tmp_path / 'two' / 'a.tif'} has no date in its name" in refused.err
 
 
 def test_a_folder_is_trained_on_scored_and_refitted_and_one_bad_file_fails_alone(tmp_path):

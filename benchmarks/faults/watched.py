@@ -86,6 +86,7 @@ class Watch:
                 files = Deliverables(folder, opened.stem)
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copy(prepared.objects, files.objects)
+            shutil.copy(prepared.flags, files.flags)
             return replace(result, files=files)
 
         return score
