@@ -157,9 +157,11 @@ def test_events_are_listed_with_status_days_passes_area_and_answer(folder):
     day = date.today().isoformat()
     first = listed.out.splitlines()[0]
     assert first.startswith(f"harbour-1: confirmed, {day} to {day}, 1 of 1 passes, ")
-    assert first.endswith(" m2), acknowledged")
+    assert " m2), acknowledged by " in first
+    assert first.endswith(": a pier")
     assert len(found) == len(listed.out.splitlines())
     assert (found[0]["event"], found[0]["answer"]) == ("harbour-1", "acknowledged")
+    assert [one["reason"] for one in found[0]["answers"]] == ["a pier"]
     assert elsewhere.out == "no events\n"
 
 
