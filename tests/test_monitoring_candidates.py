@@ -11,7 +11,7 @@ from support.passes import placed_at, scored, site_of, write_polygons
 from support.rasters import bands_of
 from support.scene_files import in_folder
 
-from anomvae.errors import ConfigError, RasterError
+from anomvae.errors import ConfigError, FileError
 from anomvae.monitoring.decisions.candidates import find_candidates
 
 SHAPE = (16, 20)
@@ -116,7 +116,7 @@ def test_nothing_is_an_anomaly_outside_of_the_areas(tmp_path, name, rows, cols, 
 def test_an_area_of_interest_that_cannot_be_located_is_one_line(tmp_path, ring, message):
     path = write_polygons(tmp_path / "area.geojson", ring)
 
-    with pytest.raises(RasterError, match=message):
+    with pytest.raises(FileError, match=message):
         found_in(tmp_path, two_objects(), area={"only": path})
 
 
