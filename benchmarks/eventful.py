@@ -7,9 +7,6 @@ of the season: a model of single dates confirms land that is unusual on all days
 from __future__ import annotations
 
 import json
-import logging
-import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -22,7 +19,6 @@ from rasterio.warp import transform
 
 import anomvae
 from anomvae.config import resolve_config
-from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
 from anomvae.monitoring.decisions.drift import recorded_drift
@@ -30,6 +26,7 @@ from anomvae.monitoring.rule_tables import DriftConfig
 from anomvae.testing.eventful import Acquisition, Course, archive, season
 from anomvae.testing.samples import PIXEL, Sample, write_scene
 from anomvae.testing.simulate import Shape
+from benchmarks.nights import silent_pass
 
 NAME, CRS = "site", "EPSG:32633"
 EASTING, NORTHING = 465_000.0, 5_390_000.0
@@ -140,11 +137,7 @@ def watch(root: Path, drawn: Course, kind: str, seed: int) -> Watched:
 
 def run(config: MonitorConfig, day: date) -> int:
     """Make the pass of a day, silently; return its number of alerts."""
-    logging.getLogger("anomvae").setLevel(logging.CRITICAL)  # failures are in the state
-    now = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
-    name = f"{time.time_ns():x}-{os.getpid()}"
-    with open(os.devnull, "w", encoding="utf-8") as null:
-        return run_once(config, RunEnvironment(name, lambda: now, {}, null)).alerts
+    return silent_pass(config, datetime(day.year, day.month, day.day, 18, tzinfo=UTC)).alerts
 
 
 def _watched(

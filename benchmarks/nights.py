@@ -23,7 +23,7 @@ import numpy as np
 
 import anomvae
 from anomvae.config import resolve_config
-from anomvae.monitoring import RunEnvironment, run_once
+from anomvae.monitoring import Pass, RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
 from anomvae.testing.samples import Sample, write_scene
@@ -179,10 +179,19 @@ def one_pass(config: MonitorConfig, now: datetime) -> None:
     import torch
 
     torch.set_num_threads(1)
-    logging.getLogger("anomvae").setLevel(logging.CRITICAL)  # failures are in the state
-    run = f"{time.time_ns():x}-{os.getpid()}"
-    with open(os.devnull, "w", encoding="utf-8") as null:
-        run_once(config, RunEnvironment(run, lambda: now, {}, null))
+    silent_pass(config, now)
+
+
+def silent_pass(config: MonitorConfig, now: datetime) -> Pass:
+    """Make a pass in this process; failures are in the state."""
+    log, run = logging.getLogger("anomvae"), f"{time.time_ns():x}-{os.getpid()}"
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with open(os.devnull, "w", encoding="utf-8") as null:
+            return run_once(config, RunEnvironment(run, lambda: now, {}, null))
+    finally:
+        log.setLevel(level)
 
 
 def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:

@@ -1,5 +1,6 @@
 """A part of a scored scene as a picture."""
 
+import pytest
 from matplotlib.image import imread
 
 from anomvae.config import resolve_config, shipped
@@ -17,5 +18,8 @@ def test_a_crop_shows_a_place_of_a_scene_and_what_is_around_it(tmp_path):
     png = crop(Scene.of(path), result.files, place, "harbour-3")
     (tmp_path / "crop.png").write_bytes(png)
 
+    (tmp_path / "maps.png").write_bytes(crop(None, result.files, place, "harbour-3"))
+
     assert imread(tmp_path / "crop.png").shape[1] == 1300
+    assert imread(tmp_path / "maps.png").shape[1] == pytest.approx(1300 * 2 / 3, abs=1)
     assert around(place, (128, 128)) == (slice(24, 62), slice(34, 72))

@@ -233,10 +233,10 @@ def test_a_watch_masks_by_its_settings_and_counts(scene, scl, tmp_path):
 
     for dilate in (0, 0, 2):
         config.write_text(f"{site}mask_dilate = {dilate}\n")
-        ran = run("monitor", "run", config)
+        ran = run("monitor", "run", config, "--backfill")
         assert ran.code in {0, 5, 10}, ran.err
     write(scl, np.full((1, *SHAPE), 5, "uint8"), nodata=0)
-    run("monitor", "run", config)
+    run("monitor", "run", config, "--backfill")
 
     rows = json.loads(run("monitor", "history", config, "--json").out)
     counts = [(row["valid"], row["masked"], row["missing"]) for row in rows]

@@ -7,7 +7,7 @@ from support.watching import result
 
 from anomvae.monitoring.config import SiteConfig
 from anomvae.monitoring.decisions.candidates import Candidates
-from anomvae.monitoring.decisions.outcomes import Outcome, assess
+from anomvae.monitoring.decisions.outcomes import Outcome, assess, short_history
 from anomvae.stats.domain import Doubt, DoubtKind, SceneVerdict
 
 
@@ -69,3 +69,13 @@ def test_a_scene_under_clouds_is_not_comparable(tmp_path):
     assert assessment.outcome is Outcome.NOT_COMPARABLE
     assert "masks hide 92% of it, more than max_masked = 0.9" in assessment.reasons
     assert assess(site(max_masked=0.95), scored, candidates(0, 0.0)).outcome is Outcome.NORMAL
+
+
+@pytest.mark.parametrize(("before", "short"), [(0, True), (3, True), (4, False), (8, False)])
+def test_a_scene_with_less_than_half_of_the_dates_before_it_is_not_comparable(before, short):
+    compared = site(model=None, dates=9)
+
+    reason = short_history(compared, before)
+
+    assert reason == (f"only {before} of 8 dates before it are there" if short else None)
+    assert short_history(site(dates=9), before) is None  # a model has learnt what is normal

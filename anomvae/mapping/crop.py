@@ -6,6 +6,7 @@ from ..pixels.tiling import Tile, Window, shape_of, whole
 from ..raster import Scene, open_raster
 from ..raster.maps import open_map
 from .deliverables import Deliverables
+from .flagging import ANOMALOUS
 from .quicklook import QuickLook, QuickLookSpec, drawn
 from .result import read_summary
 
@@ -29,8 +30,19 @@ def around(place: Window, shape: tuple[int, int]) -> Window:
     return rows, cols
 
 
-def crop(scene: Scene, files: Deliverables, place: Window, title: str) -> bytes | None:
+def crop(scene: Scene | None, files: Deliverables, place: Window, title: str) -> bytes | None:
     """Draw a place of a scored scene and what is around it, as a PNG like the quick look.
+
+    Parameters
+    ----------
+    scene : Scene or None
+        None: score and flags alone are shown, of any scene whose maps are there.
+    files : Deliverables
+        Its results.
+    place : tuple of slice
+        Rows and columns in the scene.
+    title : str
+        What stands above.
 
     Returns
     -------
@@ -45,17 +57,24 @@ def crop(scene: Scene, files: Deliverables, place: Window, title: str) -> bytes 
     summary = read_summary(files)
     if summary is None:
         return None
-    with (
-        scene.open() as opened,
-        open_map(files.scores, scene.access) as scores,
-        open_raster(files.flags, access=scene.access) as flags,
-    ):
-        window = around(place, opened.grid.shape)
-        shape = shape_of(window)
-        part = whole(shape)
-        spec = QuickLookSpec.of(shape, opened.bands, opened.newest.dataset.facts.picture)
+    with open_map(files.scores) as scores, open_raster(files.flags) as flags:
+        window = around(place, scores.grid.shape)
+        part = whole(shape_of(window))
+        picture = _of_maps(part) if scene is None else _of_scene(scene, window, part)
+        flagged = flags.read_first(window) == ANOMALOUS
+        picture.add_scores(part, scores.dataset.read_first(window), flagged)
+    return drawn(title, picture, summary.threshold)
+
+
+def _of_maps(part: Window) -> QuickLook:
+    return QuickLook(QuickLookSpec.of(shape_of(part)))
+
+
+def _of_scene(scene: Scene, window: Window, part: Window) -> QuickLook:
+    """Return a picture with the pixels of a window of a scene."""
+    with scene.open() as opened:
+        declared = opened.newest.dataset.facts.picture
+        spec = QuickLookSpec.of(shape_of(window), opened.bands, declared)
         picture = QuickLook(spec)
         picture.add_preview(part, spec.preview(Tile(part, part), opened.read(window)))
-        flagged = flags.read_first(window) == 1
-        picture.add_scores(part, scores.dataset.read_first(window), flagged)
-        return drawn(title, picture, summary.threshold)
+        return picture

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EventPictures:
-    """Draws events of a site in the scenes that its source offers."""
+    """Draws events of a site in the local scenes that its source offers, else in their maps."""
 
     site: SiteConfig
     offered: Mapping[str, FoundScene] = field(repr=False)
@@ -42,13 +42,15 @@ class EventPictures:
 
         evidence, scene = event.evidence, self.offered.get(event.evidence.scene)
         files = Deliverables.of_map(Path(evidence.map))
-        if scene is None or files is None or evidence.peak is None:
+        if files is None or evidence.peak is None:
             return None
+        # Another call of a server is no price for a picture.
+        local = None if scene is None or scene.remote else scene_at(self.site, scene)
         half = ceil(sqrt(evidence.object_px or 1))
         row, col = evidence.peak
         place = slice(max(0, row - half), row + half), slice(max(0, col - half), col + half)
         title = f"{event.name} {event.status}, {evidence.day}"
-        png = crop(scene_at(self.site, scene), files, place, title)
+        png = crop(local, files, place, title)
         if png is None:
             return None
         path = files.folder / f"{files.stem}.{event.name}.png"

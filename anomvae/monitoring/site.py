@@ -28,7 +28,7 @@ from .decisions.candidates import UnusableAreas
 from .decisions.decision import Decision, Recorded, decide
 from .decisions.drift import drift_warning, recorded_drift, why_no_drift
 from .decisions.event import open_clusters
-from .decisions.outcomes import Outcome
+from .decisions.outcomes import Outcome, short_history
 from .decisions.passes import ScenePass
 from .decisions.persistence import is_behind, stage
 from .decisions.registration import displaced_scene, references
@@ -178,9 +178,15 @@ class SitePass:
         recorded = Recorded(self.passes, events, number)
         others = partial(self.state.passes, key.site, (Outcome.NOT_COMPARABLE,))
         compared = references(as_pass, self.passes, others, self.offered)
-        beside = partial(self.displaced, self.site, scene, compared)
-        decision = decide(self.site, as_pass, result, recorded, beside)
+        decision = decide(
+            self.site, as_pass, result, recorded, partial(self._against, scene, compared)
+        )
         return ScoredScene(scene, result, decision, now)
+
+    def _against(self, scene: FoundScene, compared: Iterable[FoundScene]) -> str | None:
+        """Return why a scene is not comparable, beyond its verdict; None: it is."""
+        short = short_history(self.site, len(scene.before))
+        return short or self.displaced(self.site, scene, compared)
 
     def _dates_before(self, scene: FoundScene) -> tuple[FoundScene, ...]:
         """Return the earlier dates that a scene is compared with; note if there are fewer."""

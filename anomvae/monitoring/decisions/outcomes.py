@@ -41,6 +41,18 @@ def in_place() -> None:
     """Return that a scene is not displaced."""
 
 
+def short_history(site: SiteConfig, before: int) -> str | None:
+    """Return why a scene with so few dates ``before`` it is not comparable; None: they suffice.
+
+    A detector that is fitted to each scene knows what is normal for its ground by those dates
+    alone: half of them are the least.
+    """
+    wanted = site.dates - 1
+    if site.model is not None or 2 * before >= wanted:
+        return None
+    return f"only {before} of {wanted} dates before it are there"
+
+
 def assess(
     site: SiteConfig,
     result: MapResult,
