@@ -1,4 +1,4 @@
-"""The command group: imports commands, and turns errors into one line and an exit code."""
+"""The command group: turns errors of commands into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import click
 
 from .. import __version__
 from ..errors import AnomvaeError, FileError, is_lack_of_memory
+from .lazy import LazyGroup
 from .output import terminal_text
 from .streams import READER_GONE, drop_unwritten, note, prepare_streams, undecoded_messages_logged
 
@@ -46,20 +46,8 @@ NO_MEMORY = (
 log = logging.getLogger(__name__)
 
 
-class Group(click.Group):
-    """A group that imports a command when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order of their use."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command from the file of its name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = import_module(f".{cmd_name}", __package__)
-        command: click.Command = getattr(module, cmd_name)
-        return command
+class Group(LazyGroup):
+    """All commands, whose errors become one line and an exit code."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - click's signature
         """Run a command line, whatever state the standard streams are in."""
@@ -143,7 +131,12 @@ def _fail(ctx: click.Context, message: str, code: int) -> None:
     ctx.exit(code)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    commands=COMMANDS,
+    package=__package__,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__)
 def main() -> None:
     """Find unusual pixels in multi-band rasters.

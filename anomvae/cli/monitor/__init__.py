@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from ..lazy import LazyGroup
 
 COMMANDS = (
     "example",
@@ -24,23 +24,7 @@ SHARED = dict.fromkeys(("ack", "mute", "reject"), "answers")
 """The file of commands that share one; that of others has their name."""
 
 
-class Group(click.Group):
-    """A group that imports a command when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order of their use."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command from its file."""
-        if cmd_name not in COMMANDS:
-            return None
-        file = SHARED.get(cmd_name, cmd_name)
-        command: click.Command = getattr(import_module(f".{file}", __package__), cmd_name)
-        return command
-
-
-@click.group(cls=Group)
+@click.group(cls=LazyGroup, commands=COMMANDS, package=__package__, shared=SHARED)
 def monitor() -> None:
     """Watch sites: score each new scene once, and send alerts of events.
 
