@@ -18,6 +18,7 @@ from .scoring import scene_of
 from .sources import FoundScene
 
 if TYPE_CHECKING:
+    from ..mapping.deliverables import Deliverables
     from ..raster import Access, OpenScene
 
 CANDIDATES = 3
@@ -102,9 +103,14 @@ def with_flags(before: Sequence[FoundScene], passes: Iterable[ScenePass]) -> tup
     So a change that lasts stays different from what was there before it, and is confirmed by later
     passes; and a cloud of which it is known disturbs no later date.
     """
-    flags = {each.key.scene: candidates_path(each.files) for each in passes}
-    found = {scene: str(path) for scene, path in flags.items() if path.exists()}
-    return tuple(replace(each, flags=found.get(each.identity)) for each in before)
+    files = {each.key.scene: each.files for each in passes}
+    return tuple(replace(each, flags=_flags(files.get(each.identity))) for each in before)
+
+
+def _flags(files: Deliverables | None) -> str | None:
+    """Return where the candidates of results lie; None where there are none."""
+    path = None if files is None else candidates_path(files)
+    return None if path is None or not path.exists() else str(path)
 
 
 def _read_whole(opened: OpenScene) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, sqrt
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class EventPictures:
         except (AnomvaeError, OSError) as error:
             log.warning("%s has no picture: %s", event.name, error)
             return evidence
-        return evidence if picture is None else evidence.with_quicklook(str(picture))
+        return evidence if picture is None else replace(evidence, quicklook=str(picture))
 
     def _drawn(self, event: Event) -> Path | None:
         from ..mapping.crop import crop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -63,6 +63,19 @@ class Cluster:
     """First and last row, first and last column, inclusive, on the grid of the site's first scene
     (< 0 above and left of it): a canvas that grows moves no event."""
 
+    @property
+    def box_px(self) -> int:
+        """Pixels of its box."""
+        return self.box_px_in(self)
+
+    def box_px_in(self, other: Cluster) -> int:
+        """Return the pixels of its box that lie in the box of another."""
+        top, bottom, left, right = self.box
+        up, down, west, east = other.box
+        rows = min(bottom, down) - max(top, up) + 1
+        columns = min(right, east) - max(left, west) + 1
+        return max(rows, 0) * max(columns, 0)
+
 
 @dataclass(frozen=True)
 class Band:
@@ -111,10 +124,6 @@ class Evidence:
     """Its pixels."""
     bands: tuple[Band, ...] = ()
     """Bands that lead in it, the first one most."""
-
-    def with_quicklook(self, path: str) -> Evidence:
-        """Return it with another picture."""
-        return replace(self, quicklook=path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as tables of JSON."""

@@ -73,7 +73,9 @@ class AddedPass:
 
     def _opened(self, cluster: Cluster, recorded: Iterable[Event]) -> Event:
         rejected = (event for event in recorded if event.answer == Answer.REJECTED)
-        on_rejected = any(_share(cluster, event.cluster) >= SAME_GROUND for event in rejected)
+        on_rejected = any(
+            cluster.box_px_in(event.cluster) >= SAME_GROUND * cluster.box_px for event in rejected
+        )
         event = Event(
             site=self.site,
             cluster=cluster,
@@ -118,11 +120,3 @@ def _with(event: Event, change: EventChange) -> Event:
     """Return an event with a pending change, each once."""
     pending = (*(each for each in event.pending if each is not change), change)
     return replace(event, pending=pending)
-
-
-def _share(cluster: Cluster, other: Cluster) -> float:
-    """Return the share of a cluster's box that lies in the box of another."""
-    top, bottom, left, right = cluster.box
-    up, down, west, east = other.box
-    rows, columns = min(bottom, down) - max(top, up) + 1, min(right, east) - max(left, west) + 1
-    return max(rows, 0) * max(columns, 0) / ((bottom - top + 1) * (right - left + 1))

@@ -82,8 +82,5 @@ def _identity(cluster: Cluster) -> tuple[object, ...]:
 
 def _shared(one: Cluster, other: Cluster) -> float:
     """Return the share of two boxes that both hold, in [0, 1]."""
-    first, second = np.reshape(one.box, (2, 2)), np.reshape(other.box, (2, 2))
-    low, high = np.maximum(first[:, 0], second[:, 0]), np.minimum(first[:, 1], second[:, 1])
-    both = float(np.prod(np.maximum(high - low + 1, 0)))
-    areas = [float(np.prod(box[:, 1] - box[:, 0] + 1)) for box in (first, second)]
-    return both / (sum(areas) - both)
+    both = one.box_px_in(other)
+    return both / (one.box_px + other.box_px - both)

@@ -1,8 +1,8 @@
 """The grid of a site: the pixels of its first scene, and of later ones that are aligned with them.
 
 A scene that is aligned, a whole number of pixels away, extends the canvas; any other one is warped
-onto the canvas, nearest neighbour, or refused.  Where scenes have no
-georeference, those of one shape are on one grid.
+onto the canvas, nearest neighbour, or refused.  Where scenes have no georeference, those of one
+shape are on one grid.
 """
 
 from __future__ import annotations
