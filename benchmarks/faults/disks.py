@@ -18,6 +18,7 @@ from pathlib import Path
 from random import Random
 
 from benchmarks.faults.commands import Command, Ran
+from benchmarks.faults.inputs import first_scene
 from benchmarks.faults.jobs import MODEL, NAMES, Job, import_all, write_jobs
 from benchmarks.faults.kind import Attempt, FaultFound, Kind, Unavailable
 from benchmarks.faults.linux import mount_disk, own_mounts, pull_disk, remount_disk
@@ -155,7 +156,7 @@ def _begin_workers(inputs: Path) -> Attempt:
 
 def _without_worker(job: Job, rng: Random, scratch: Path) -> int:
     """Kill a worker of ``score --workers 2``."""
-    scene, model, out = job.inputs / "in" / "day1.tif", job.inputs / MODEL, scratch / "out"
+    scene, model, out = first_scene(job.inputs), job.inputs / MODEL, scratch / "out"
     options = ["-m", model, "-o", out, "--workers", "2"]
     command = [sys.executable, "-m", "anomvae", "score", scene, *options]
     with subprocess.Popen(

@@ -14,7 +14,7 @@ import numpy as np
 from anomvae.errors import AnomvaeError
 from benchmarks.faults.bytes import as_json, changed, damaged
 from benchmarks.faults.commands import called
-from benchmarks.faults.inputs import write_watch
+from benchmarks.faults.inputs import DAYS, write_watch
 from benchmarks.faults.jobs import Job, arguments, write_scored
 from benchmarks.faults.kind import Attempt, FaultFound, Kind
 from benchmarks.faults.results import files_in, require_equal
@@ -137,7 +137,7 @@ def _begin_objects(inputs: Path) -> Attempt:
     from anomvae.objects import read_objects
     from anomvae.objects.items import objects_digest
 
-    document = json.loads((inputs / "score" / "new" / "day1.objects.geojson").read_text())
+    document = json.loads((inputs / "score" / "new" / f"{DAYS[0]}.objects.geojson").read_text())
 
     def attempt(rng: Random, scratch: Path) -> int:
         path = scratch / "x.objects.geojson"
@@ -161,10 +161,10 @@ def _with_summary(job: Job, rng: Random, scratch: Path) -> int:
     """Damage a file of earlier results, then score again."""
     out = scratch / "out"
     shutil.copytree(job.inputs / "score" / "new", out)
-    name = rng.choice(["day1.json", "day1.json", "day1.objects.geojson", "day1.anomaly.tif"])
+    name = f"{DAYS[0]}.{rng.choice(['json', 'json', 'objects.geojson', 'anomaly.tif'])}"
     text = (out / name).read_bytes()
     damage: list[Callable[[], bytes]] = [lambda: damaged(text, rng, 0, 400)]
-    if name == "day1.json":
+    if name.endswith(".json"):
         damage += 3 * [lambda: mutated_json(json.loads(text), rng)]
     (out / name).write_bytes(rng.choice(damage)())
     before = (out / name).read_bytes()

@@ -22,6 +22,8 @@ PLANTED = (Anomaly("blue roof", (4, 4)), Anomaly("plastic", (3, 3)))
 UTM = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 4e6)}
 QUICK = ("--set", "training.max_steps=40", "--set", "model.hidden=[16]")
 NODATA = 65535
+DAYS = ("2024-06-01", "2024-06-02")
+"""Stems of the scenes of a watch."""
 
 WATCH = """
 state = "state"
@@ -68,11 +70,16 @@ def write(
 
 
 def write_scenes(folder: Path) -> None:
-    """Write ``normal.tif``, and ``in/`` with two scenes that have anomalies."""
+    """Write ``normal.tif``, and ``in/`` with the scenes of two days, which have anomalies."""
     write(folder / "normal.tif", stored(0, ()))
     (folder / "in").mkdir()
-    for number in (1, 2):
-        write(folder / "in" / f"day{number}.tif", stored(number))
+    for seed, day in enumerate(DAYS, 1):
+        write(folder / "in" / f"{day}.tif", stored(seed))
+
+
+def first_scene(folder: Path) -> Path:
+    """Return the scene of the first day."""
+    return folder / "in" / f"{DAYS[0]}.tif"
 
 
 def write_model(folder: Path, family: str = "vae", *settings: str) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.faults.commands import Command, called
-from benchmarks.faults.inputs import QUICK, write_model, write_scenes, write_watch
+from benchmarks.faults.inputs import QUICK, first_scene, write_model, write_scenes, write_watch
 from benchmarks.faults.results import Files, alert_keys, files_in
 
 NAMES = ("train", "score", "detect", "monitor")
@@ -57,7 +57,7 @@ class Job:
 
 def arguments(name: str, inputs: Path, out: Path, *changes: str) -> list[str | Path]:
     """Return the arguments of a command that writes into ``out``."""
-    scene = inputs / "in" / "day1.tif"
+    scene = first_scene(inputs)
     if name == "train":
         options: list[str | Path] = ["-o", out / "model.safetensors", "--overwrite", *QUICK]
         return ["train", inputs / "normal.tif", *options, *changes]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from anomvae.files import HIDDEN
+from anomvae.monitoring.decisions.map_file import END, DamagedMap, opened_map
 from benchmarks.faults.kind import FaultFound
 
 FEED = "alerts.geojson"
 NO_RESULTS = ("state", "watch.toml")
 
 Files = Mapping[str, bytes]
-"""Content by path in the folder, without what differs from run to run: times and folders."""
+"""Content by path in the folder, without what differs from run to run: times, folders, and numbers
+of events, which depend on the order in which scenes are done."""
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -40,6 +46,8 @@ def require_whole(found: Files, *runs: Files) -> None:
 def _is_whole(name: str, content: bytes, run: Files) -> bool:
     if name == FEED and name in run:  # it grows alert by alert
         return set(json.loads(content)) <= set(json.loads(run[name]))
+    if name.endswith(END) and name in run:  # it grows scene by scene
+        return _scenes(content) <= _scenes(run[name])
     return run.get(name) == content
 
 
@@ -79,6 +87,8 @@ def alert_keys(texts: Iterable[str], *, killed: int = 0) -> list[str]:
 
 def _content(path: Path) -> bytes:
     content = path.read_bytes()
+    if path.name.endswith(END):
+        return _layers(path) or content
     if path.name == FEED:
         features = json.loads(content)["features"]
         return json.dumps(sorted(feature["id"] for feature in features)).encode()
@@ -89,3 +99,25 @@ def _content(path: Path) -> bytes:
             return content
         return json.dumps(summary | {"seconds": 0}).encode()
     return content
+
+
+def _layers(path: Path) -> bytes | None:
+    """Return number of scenes and digest of the layers of a persistence map; None: damaged."""
+    with opened_map(path) as map_:
+        if map_ is None:
+            return None
+        rows, cols = map_.grid.shape
+        try:
+            history, event = map_.read((slice(0, rows), slice(0, cols)), map_.grid)
+        except DamagedMap:
+            return None
+        digest = hashlib.sha256(np.stack([*history, event > 0]).tobytes()).hexdigest()
+        return json.dumps({"scenes": map_.facts.count, "layers": digest}).encode()
+
+
+def _scenes(content: bytes) -> float:
+    """Return the number of scenes of a persistence map; infinity: it is damaged."""
+    try:
+        return int(json.loads(content)["scenes"])
+    except ValueError:
+        return math.inf

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.faults.bytes import changed
 from benchmarks.faults.commands import called
 from benchmarks.faults.documents import mutated_json
+from benchmarks.faults.inputs import first_scene
 from benchmarks.faults.jobs import MODEL, write_scored
 from benchmarks.faults.kind import Attempt, FaultFound, Kind
 from benchmarks.faults.watched import Watch, hard_folder
@@ -47,7 +48,7 @@ def _with_catalogue(inputs: Path, rng: Random, scratch: Path) -> int:
     names += rng.choice([[], ["good.json"], ["bad1.json"], ["missing.json"]])
     for name in sorted({*names} - {"missing.json"}):
         document = item(name.removesuffix(".json"), f"./{name}.tif")
-        shutil.copy(inputs / "in" / "day1.tif", scratch / f"{name}.tif")
+        shutil.copy(first_scene(inputs), scratch / f"{name}.tif")
         good = name == "good.json"
         text = json.dumps(document).encode() if good else _mutated_item(document, rng)
         (scratch / name).write_bytes(text)
@@ -94,7 +95,7 @@ def _with_names(inputs: Path, rng: Random, scratch: Path) -> int:
     """Name scenes strangely, beside one with a usual name in the same folder."""
     folder = scratch / "in"
     folder.mkdir()
-    scene = (inputs / "in" / "day1.tif").read_bytes()
+    scene = (first_scene(inputs)).read_bytes()
     (folder / "good.tif").write_bytes(scene)
     names = [hostile_name(rng) for _ in range(3)]
     for name in names:
@@ -118,7 +119,7 @@ def _with_times(inputs: Path, rng: Random, scratch: Path) -> int:
     with tempfile.TemporaryDirectory(dir=hard_folder()) as name:
         folder = Path(name)
         for stem in ("good", "a", "b"):
-            shutil.copy(inputs / "in" / "day1.tif", folder / f"{stem}.tif")
+            shutil.copy(first_scene(inputs), folder / f"{stem}.tif")
         for stem in ("a", "b"):
             seconds = rng.choice([-62135596801, -62135596800, -1, 0, 2**31, 253402300799,
                                   253402300800, 2**33 * 1000, -(2**35), 10**15])  # fmt: skip

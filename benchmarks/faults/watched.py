@@ -21,6 +21,7 @@ from anomvae.monitoring.database import opened_to_read
 from anomvae.monitoring.run import Pass
 from anomvae.monitoring.scoring import Scoring, scene_of
 from anomvae.monitoring.sources import FoundScene
+from benchmarks.faults.inputs import DAYS, first_scene
 from benchmarks.faults.jobs import MODEL
 from benchmarks.faults.kind import FaultFound
 
@@ -45,7 +46,7 @@ class Watch:
     ) -> Watch:
         """Configure the site that meets faults by its source and other keys; it comes first."""
         (folder / "healthy").mkdir(parents=True)
-        shutil.copy(inputs / "in" / "day1.tif", folder / "healthy")
+        shutil.copy(first_scene(inputs), folder / "healthy")
         common = {"model": str(inputs / MODEL), "out": "maps"}
         source = {"path": "healthy", "stable_seconds": 0}
         sites = [
@@ -76,7 +77,7 @@ class Watch:
 
     def _scoring(self, site: SiteConfig) -> Scoring:
         """Return a function that opens a scene, and copies a prepared result."""
-        prepared = Deliverables(self.inputs / "score" / "new", "day1")
+        prepared = Deliverables(self.inputs / "score" / "new", DAYS[0])
         result = read_summary(prepared)
         if result is None:
             raise FaultFound("lost", "the prepared summary cannot be read")
