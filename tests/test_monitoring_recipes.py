@@ -120,6 +120,7 @@ def test_a_new_watch_trains_its_first_model_and_runs(archive, tmp_path):
         (["nowhere"], 3, "nowhere is no folder. Name the folder in which scenes arrive."),
         ([".", "--pattern", "*.SAFE"], 2, "holds no scene"),
         ([".", "--dates", "3"], 2, "holds no scene"),
+        ([".", "--name", "a/b"], 2, "name = 'a/b': expected letters"),
     ],
 )
 def test_a_folder_without_scenes_is_refused_in_one_line(

@@ -80,7 +80,8 @@ def _require_printable(text: str) -> None:
         raise ValueError(f"{text!r} holds control characters: remove them.")
 
 
-def _valid_name(text: str) -> str:
+def valid_name(text: str) -> str:
+    """Return the name of a site or receiver; raise `ValueError` if it is none."""
     if not NAME.fullmatch(text):
         raise ValueError(f"name = {text!r}: expected letters, digits, '.', '-' and '_' alone.")
     return text
@@ -113,5 +114,5 @@ ConfigText = Annotated[str, AfterValidator(_completed_config)]
 MaskText = Annotated[str, AfterValidator(_completed_mask)]
 NamedMasks = Annotated[str, AfterValidator(_named_masks)]
 MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
-Name = Annotated[str, AfterValidator(_valid_name)]
+Name = Annotated[str, AfterValidator(valid_name)]
 Pattern = Annotated[str, AfterValidator(_within)]

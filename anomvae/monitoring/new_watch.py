@@ -13,6 +13,7 @@ from ..documents import to_json
 from ..errors import ConfigError, FileError, OutputExists
 from ..files import PathText, write_atomically
 from ..names import printable
+from .checks import valid_name
 
 WATCH = "watch.toml"
 RUNNERS = ("anomvae.service", "anomvae.timer", "anomvae.cron")
@@ -63,9 +64,9 @@ class NewWatch:
                     f"remove it."
                 )
 
-    def write(self, command: str) -> None:
-        """Write all files but the model; ``command`` is how a shell calls anomvae."""
-        own = command, _quoted(self.configuration)
+    def write(self, command: Sequence[str]) -> None:
+        """Write all files but the model; ``command`` are the words that call anomvae."""
+        own = " ".join(map(_quoted, command)), _quoted(str(self.configuration))
         for runner in RUNNERS:
             text = (shipped("configs") / "recipes" / runner).read_text(encoding="utf-8")
             for placeholder, replacement in zip(PLACEHOLDERS, own, strict=True):
@@ -118,12 +119,14 @@ def new_watch(
     Raises
     ------
     ConfigError
-        If the folder holds no scene, or too few for ``dates``.
+        If the folder holds no scene, or too few for ``dates``, or ``name`` is none of a site.
     FileError
         If it is no folder, or cannot be read.
     """
     from ..raster.products.expansion import expanded
 
+    if name is not None:
+        _require_name(name)
     where = Path(os.path.abspath(scenes))
     if not where.is_dir():
         raise FileError(f"{scenes} is no folder. Name the folder in which scenes arrive.")
@@ -138,6 +141,13 @@ def new_watch(
     chosen = pattern or _pattern(where, found)
     watch = NewWatch(Path(os.path.abspath(folder)), where, name or own, chosen, dates)
     return watch, found
+
+
+def _require_name(name: str) -> None:
+    try:
+        valid_name(name)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _pattern(folder: Path, scenes: Sequence[str]) -> str:
@@ -160,12 +170,11 @@ def _pattern(folder: Path, scenes: Sequence[str]) -> str:
     return name if all(len(path.parts) == 1 for path in paths) else f"**/{name}"
 
 
-def _quoted(path: Path) -> str:
-    """Return a path for a shell, cron and systemd, which agree about blanks in double quotes.
+def _quoted(text: str) -> str:
+    """Return a word for a shell, cron and systemd, which agree about blanks in double quotes.
 
     Raises `ConfigError` if it holds a character about which they do not agree.
     """
-    text = str(path)
     if re.search(r'["\'\\$`%\x00-\x1f]', text):
         raise ConfigError(
             f"{printable(text)} holds a character that cron or systemd would change. Choose a "

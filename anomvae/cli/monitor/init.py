@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -67,8 +68,8 @@ def init(
     echo(f"{len(found)} scenes; begin with: anomvae monitor run {watch.configuration}")
 
 
-def _command() -> str:
-    """Return how this anomvae is called from anywhere."""
+def _command() -> Sequence[str]:
+    """Return the words that call this anomvae from anywhere."""
     own = Path(sys.executable).parent / "anomvae"
     found = str(own) if own.exists() else shutil.which("anomvae")
-    return found or f"{sys.executable} -m anomvae"
+    return [sys.executable, "-m", "anomvae"] if found is None else [found]
