@@ -3,7 +3,8 @@
 The dates arrive one by one, and the monitor makes a pass after each.  The site compares dates, and
 all rules are the defaults.  First the series as it is: every confirmed event is listed, with the
 scenes that are not comparable.  Then copies, in each of which a block of pixels has the series of
-another class from a date on (`benchmarks.planted_changes`): how many valid passes confirm it::
+the most different class from a date on (`benchmarks.planted_changes`), and with ``--random`` that
+of any other class: how many valid passes confirm it::
 
     python benchmarks/change_watch.py DIR --seeds 5
 """
@@ -50,6 +51,8 @@ DATES = 9
 PASSES = 3
 """Valid passes within which a change is to be confirmed; it has at least so many."""
 INCOMPARABLE = "not comparable"
+CHANGES = {"the most different class": True, "any other class": False}
+"""What a change is, and whether that is the most different class."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +211,9 @@ def report(
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="From seed 0.")
+@click.option("--random", is_flag=True, help="Plant changes of classes that are drawn, too.")
 @record_option
-def main(folder: Path, seeds: int, record: Path | None) -> None:
+def main(folder: Path, seeds: int, random: bool, record: Path | None) -> None:
     """Watch the dates in FOLDER, as they are and with planted changes."""
     import torch
 
@@ -219,8 +223,9 @@ def main(folder: Path, seeds: int, record: Path | None) -> None:
         dates = dated(folder)
         with TemporaryDirectory() as root:
             whole = watch(dates, Path(root))
+        click.echo(str(whole), err=True)
         results: dict[str, list[Planted]] = {}
-        for title, furthest in (("the most different class", True), ("any other class", False)):
+        for title, furthest in list(CHANGES.items())[: 1 + random]:
             trial = partial(plant_and_watch, dates, furthest=furthest)
             results[title] = []
             for seed in range(seeds):

@@ -178,7 +178,7 @@ ROWS: Mapping[str, Count] = {
 
 @click.command()
 @click.option("--seeds", default=20, show_default=True, type=click.IntRange(1))
-@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), default=KINDS)
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), default=["model"])
 @record_option
 def main(seeds: int, kinds: tuple[str, ...], record: Path | None) -> None:
     """Watch eventful seasons, and count what is confirmed, not comparable, and warned of."""

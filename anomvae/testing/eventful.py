@@ -32,7 +32,6 @@ from .simulate import (
     draw_place,
     free_spot,
     observe,
-    open_land,
     smooth,
 )
 from .sky import broken_clouds, daylight, hazy, with_small_clouds
@@ -43,6 +42,9 @@ MARGIN = 5
 """Land around the site, pixels, which a shifted grid sees."""
 CLEARANCE = 4
 """Least distance of the objects from each other and from the border, pixels."""
+FIELDS = "crop", "straw", "soil"
+"""Land on which objects are built: where buildings stand, a model of single dates may know land as
+unusual before, and another building changes nothing."""
 LEAF_OFF = 15
 """Day of the year on which vegetation covers least."""
 LEAF = 0.3, 0.9
@@ -65,8 +67,8 @@ class EventfulSeason:
 
     scenes: int = 30
     """Scenes, ``every`` days from ``start`` on."""
-    archive: int = 30
-    """Scenes before, for training."""
+    archive: int = 61
+    """Scenes before, for training: a year of them."""
     start: date = date(2025, 4, 1)
     """The date of the first scene."""
     every: int = 6
@@ -186,9 +188,10 @@ def greenness(day: date, lag: Floats) -> Floats:
 
 
 def _spots(rng: Rng, place: Place, size: Shape) -> tuple[Spot, Spot]:
-    """Choose where the objects are: on open land, apart, and in view of every grid."""
+    """Choose where the objects are: on fields, apart, and in view of every grid."""
     free, inner = np.zeros(place.relief.shape, bool), slice(MARGIN + CLEARANCE, -MARGIN - CLEARANCE)
-    free[inner, inner] = open_land(place)[inner, inner]
+    fields = place.abundances @ [name in FIELDS for name in BACKGROUND] > 0.9
+    free[inner, inner] = fields[inner, inner]
     first = free_spot(rng, free, size)
     free[tuple(slice(side.start - CLEARANCE, side.stop + CLEARANCE) for side in first)] = False
     return first, free_spot(rng, free, size)
