@@ -55,7 +55,7 @@ def test_candidates_are_the_pixels_of_large_objects_or_all(tmp_path_factory, see
     large = [number for number in range(1, count + 1) if (labels == number).sum() >= area]
     flagged = (flags == 1).sum() / np.isin(flags, (0, 1)).sum()
     every = share is not None and flagged >= share
-    expected = np.where((flags == 1) & ~np.isin(labels, large) & (not every), 0, flags)
+    expected = np.where((flags == 1) & ~np.isin(labels, large) & (not every), 2, flags)
     assert np.array_equal(values, expected)
     assert (found.objects, found.pixels) == (len(large), (expected == 1).sum())
     assert found.share == pytest.approx(flagged)

@@ -26,10 +26,10 @@ ALL = ("opened", "confirmed", "continued", "closed")
 OPENED, CONFIRMED, CONTINUED, CLOSED = map(EventChange, ALL)
 
 
-def added(day, rule=None, newest=True):
+def added(day, rule=None, continues=True):
     scene = scene_pass(day)
     shown = evidence(scene=scene.source)
-    return AddedPass("harbour", scene, newest, rule or AlertRule(), lambda _: shown)
+    return AddedPass("harbour", scene, continues, rule or AlertRule(), lambda _: shown)
 
 
 def after(recorded, clusters, day, merged=None, **how):
@@ -91,7 +91,7 @@ def test_an_event_keeps_its_origin_and_shows_the_newest_scene_of_it():
 def test_a_late_scene_continues_nothing():
     (opened,) = after([], [active(1, 5)], 5)
 
-    assert after([opened], [opened.cluster], 3, newest=False) == ()
+    assert after([opened], [opened.cluster], 3, continues=False) == ()
 
 
 def test_of_events_that_grow_together_the_others_are_closed_with_the_reason():

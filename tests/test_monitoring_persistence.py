@@ -12,6 +12,7 @@ import rasterio
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import label
 from support.passes import (
     one_by_one,
     placed_at,
@@ -28,7 +29,15 @@ from anomvae.monitoring.decisions.map_file import map_path
 from anomvae.monitoring.decisions.passes import recorded_passes
 from anomvae.monitoring.decisions.persistence import StagedMap, stage
 from anomvae.monitoring.state import opened_state
-from anomvae.stats.persistence import CONFIRMED, FINISHED, PROVISIONAL
+from anomvae.stats.persistence import (
+    CONFIRMED,
+    FINISHED,
+    PROVISIONAL,
+    Confirmation,
+    advanced,
+    days_of,
+    no_history,
+)
 
 SHAPE = (6, 8)
 HISTORY = ("status", "exceedances", "first", "last", "consecutive", "recent", "passes")
@@ -52,7 +61,8 @@ def season(folder, *scenes, **more):
 
 LEFT, RIGHT, FAR = (slice(1, 3), slice(0, 2)), (slice(1, 3), slice(3, 5)), (slice(4, 6), 7)
 BRIDGE = (1, 2)
-BESIDE = (slice(1, 3), slice(1, 3))
+BESIDE = (slice(1, 3), slice(0, 3))
+"""Four pixels beyond its rim."""
 
 
 @st.composite
@@ -223,7 +233,8 @@ def test_events_keep_their_numbers_when_they_join_part_and_end(tmp_path):
     [
         (4, BESIDE, [1, 2]),  # confirmed on day 1, and settled on day 3
         (2, BESIDE, [1]),  # clouds may have hidden it
-        (4, (slice(1, 3), 2), [1]),  # smaller than an object
+        (4, (slice(1, 3), slice(1, 3)), [1]),  # smaller than an object but for its rim
+        (4, (slice(0, 4), 2), [1]),  # nothing but a rim
     ],
 )
 def test_a_new_object_beside_a_settled_event_is_an_event_of_its_own(
@@ -240,6 +251,40 @@ def test_a_new_object_beside_a_settled_event_is_an_event_of_its_own(
     assert (layers["event"][joined] == numbers[-1]).all()
     assert sum(event.area_px for event in staged.clusters) == (layers["event"] > 0).sum()
     assert all(event.geometry is not None for event in staged.clusters)
+
+
+def test_a_settled_event_stays_so_when_it_shrinks(tmp_path):
+    site = site_of(tmp_path, alert={"min_area_px": 4, "confirm": "2 of 3"})
+    passes = season(tmp_path, *[[RIGHT]] * 4, *[[(1, 3)]] * 3, [(1, 3), BESIDE], [(1, 3), BESIDE])
+
+    staged = one_by_one(site, passes)
+
+    sizes = {event.number: (event.area_px, event.confirmed_px) for event in staged.clusters}
+    assert sizes == {1: (1, 1), 2: (6, 6)}
+
+
+@settings(in_folder, max_examples=4)
+@given(seasons())
+def test_small_flagged_objects_count_where_an_event_goes_on_and_nowhere_else(
+    tmp_path_factory, values
+):
+    folder = tmp_path_factory.mktemp("site")
+    site = site_of(folder, alert={"min_area_px": 4, "confirm": "2 of 3"})
+    passes = [scored(folder, f"s{day}", one, day=day) for day, one in enumerate(values)]
+
+    one_by_one(site, passes)
+
+    history = no_history(SHAPE)
+    for day, flags in enumerate(values):
+        objects = label(flags == 1, np.ones((3, 3)))[0]
+        large = (objects > 0) & (np.bincount(objects.ravel())[objects] >= 4)
+        exceeds = (flags == 1) & (large | history.active)
+        when = days_of(passes[day].day)
+        history = advanced(history, exceeds, flags <= 1, when, Confirmation(2, 3))
+    layers = read_map(map_path(site)).layers
+    for name in ("status", "exceedances", "consecutive"):
+        valid = history.passes > 0
+        assert np.array_equal(layers[name][valid], getattr(history, name)[valid])
 
 
 @settings(in_folder, max_examples=4)

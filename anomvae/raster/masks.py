@@ -38,14 +38,18 @@ class RasterMask:
 
 @dataclass(frozen=True)
 class Flags:
-    """Selects the pixels that are flagged: those of value 1 in the first band of a raster."""
+    """Selects the pixels that are flagged, by the first band of a map of flags or candidates.
+
+    0 is normal, 254 masked, 255 no data; any class between them is flagged.
+    """
 
     dataset: RasterDataset
     """The open raster."""
 
     def read(self, window: Window) -> Mask:
         """Return which pixels of a window are flagged, axes (row, col)."""
-        return np.asarray(self.dataset.read_first(window) == 1)
+        classes = self.dataset.read_first(window)
+        return np.asarray((classes > 0) & (classes < 254))
 
 
 NormalMask = RasterMask | PolygonMask

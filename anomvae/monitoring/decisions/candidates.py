@@ -2,8 +2,9 @@
 
 Outside of the areas of interest and inside of excluded polygons nothing is an anomaly.  What is
 left is connected by sides and corners; candidates are the pixels of objects that are large enough,
-or all where the share flagged is large enough.  They are a map of flags, too,
-``<stem>.candidates.tif``, beside that of the scene: made by two passes over it, window by window.
+or all where the share flagged is large enough.  The others remain as flags of their own class, for
+they count where an event goes on.  The map of both, ``<stem>.candidates.tif``, lies beside that of
+the scene: made by two passes over it, window by window.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ from ...mapping.stored import StoredScores, stored
 from ...objects.components import Labelling
 from ...objects.georeferencing import pixel_areas
 from ...pixels.tiling import Window, tile_rows, tiles
-from ...raster import UNLIMITED, Georeference, Layout, MapWriter, open_raster
+from ...raster import UNLIMITED, Category, Georeference, Layout, MapWriter, open_raster
 from ...raster.polygons import PolygonMask, read_polygons
 from ...raster.raster_dataset import RasterDataset
 from ..config import SiteConfig
 from ..local import digest_of_setting
 
 END = "candidates.tif"
+SMALL = 2
+"""Class of pixels that are flagged, in objects that are not large enough."""
+CLASSES = (*FLAGS[:2], Category(SMALL, "flagged, too small", (240, 160, 60)), *FLAGS[2:])
 DIGEST, OBJECTS, PIXELS, SHARE = (
     f"ANOMVAE_{name}" for name in ("CANDIDATES", "CANDIDATE_OBJECTS", "CANDIDATE_PIXELS", "SHARE")
 )
@@ -47,7 +51,7 @@ class Candidates:
     """The candidates of a scene."""
 
     path: Path
-    """Their map: 1 where a pixel is one, else the flags of the scene."""
+    """Their map: `ANOMALOUS` where a pixel is one, `SMALL`, or the other flags of the scene."""
     objects: int
     """Objects that are large enough."""
     pixels: int
@@ -140,7 +144,8 @@ def find_candidates(site: SiteConfig, files: Deliverables) -> Candidates:
             chosen = kept[objects.groups]
 
             def classes_of(window: Window) -> NDArray[np.uint8]:
-                return _classes(flags.read_first(window), chosen[labels.read(window)])
+                labelled = labels.read(window)
+                return _classes(flags.read_first(window), labelled > 0, chosen[labelled])
 
             count, pixels = int(objects.large.sum()), int(objects.sizes[kept].sum())
             found = Candidates(path, count, pixels, objects.share)
@@ -232,10 +237,10 @@ def _row_areas(site: SiteConfig, where: Georeference, name: str) -> NDArray[np.f
     return areas
 
 
-def _classes(classes: Classes, chosen: Flags) -> NDArray[np.uint8]:
-    """Return the values of a map of candidates for flags, and for what is chosen of them."""
+def _classes(classes: Classes, flagged: Flags, chosen: Flags) -> NDArray[np.uint8]:
+    """Return the values of a map of candidates for flags, those in areas, and what is chosen."""
     kept = np.where(classes == MASKED, MASKED, np.where(np.isnan(classes), NO_DATA, 0))
-    return np.where(chosen, ANOMALOUS, kept).astype(np.uint8)
+    return np.where(chosen, ANOMALOUS, np.where(flagged, SMALL, kept)).astype(np.uint8)
 
 
 def _write(
@@ -250,7 +255,7 @@ def _write(
         PIXELS: str(found.pixels),
         SHARE: repr(found.share),
     }
-    layout = Layout("uint8", NO_DATA, ("candidates",), tags, FLAGS, "mode", predictor=False)
+    layout = Layout("uint8", NO_DATA, ("candidates",), tags, CLASSES, "mode", predictor=False)
     with replacing(found.path) as part, MapWriter(part, where, layout) as out:
         for tile in tiles(where.grid.shape, WINDOW):
             out.write(tile.keep, classes_of(tile.keep)[np.newaxis])

@@ -11,7 +11,7 @@ from ..config import SiteConfig
 from .candidates import find_candidates
 from .drift import drift_text
 from .event import Cluster, Event, open_clusters
-from .events import AddedPass
+from .events import AddedPass, newly_confirmed
 from .evidence import SceneEvidence
 from .outcomes import Assessment, Outcome, assess, in_place
 from .passes import ScenePass, with_pass
@@ -93,10 +93,12 @@ def decide(
             site, passes, next_number=recorded.next_event, known=recorded.open_clusters
         )
     try:
+        confirmed = newly_confirmed(recorded.events, staged.clusters, site.alert)
+        assessment = assessment.confirming([f"{site.name}-{number}" for number in confirmed])
         added = AddedPass(
             site=site.name,
             scene=scene,
-            newest=passes[-1:] == [scene],
+            continues=passes[-1:] == [scene] and assessment.outcome is Outcome.ANOMALOUS,
             rule=site.alert,
             evidence=SceneEvidence(scene, result, assessment),
         )

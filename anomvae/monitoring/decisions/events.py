@@ -29,8 +29,8 @@ class AddedPass:
 
     site: str
     scene: ScenePass
-    newest: bool
-    """Whether it is the newest of the site; an older one continues nothing."""
+    continues: bool
+    """Whether it may continue events: it is the newest of the site, and anomalous."""
     rule: AlertRule
     evidence: Callable[[Cluster], Evidence]
     """Returns what its scene shows of a cluster."""
@@ -66,7 +66,7 @@ class AddedPass:
             event = self._continued(cluster, before)
         else:
             event = self._opened(cluster, recorded)
-        if event.status is EventStatus.PROVISIONAL and self._is_confirmed(cluster):
+        if event.status is EventStatus.PROVISIONAL and is_confirmed(cluster, self.rule):
             event = replace(event, status=EventStatus.CONFIRMED, confirmed=self.scene.day)
             return _with(event, EventChange.CONFIRMED)
         return event
@@ -88,7 +88,7 @@ class AddedPass:
 
     def _continued(self, cluster: Cluster, before: Event) -> Event:
         event = replace(before, cluster=cluster)
-        if not self.newest or cluster.last != self.scene.day:
+        if not self.continues or cluster.last != self.scene.day:
             return event
         event = replace(event, evidence=self.evidence(cluster))
         return _with(event, EventChange.CONTINUED)
@@ -103,17 +103,29 @@ class AddedPass:
         closed = replace(event, status=EventStatus.CLOSED, closed=self.scene.day, reason=reason)
         return _with(closed, EventChange.CLOSED)
 
-    def _is_confirmed(self, cluster: Cluster) -> bool:
-        """Whether as many pixels are confirmed as an object needs, and half of the active ones.
 
-        Where two clouds overlap, fewer agree.
-        """
-        rule = self.rule
-        if cluster.confirmed_px < max(rule.min_area_px, SAME_PIXELS * cluster.area_px):
-            return False
-        if rule.min_area_m2 is None or cluster.area_m2 is None:
-            return True
-        return cluster.area_m2 * cluster.confirmed_px / cluster.area_px >= rule.min_area_m2
+def newly_confirmed(
+    recorded: Iterable[Event], clusters: Iterable[Cluster], rule: AlertRule
+) -> list[int]:
+    """Return the numbers of the events that become confirmed, given what is recorded."""
+    confirmed = {event.number for event in recorded if event.status is EventStatus.CONFIRMED}
+    return [
+        cluster.number
+        for cluster in clusters
+        if cluster.number not in confirmed and is_confirmed(cluster, rule)
+    ]
+
+
+def is_confirmed(cluster: Cluster, rule: AlertRule) -> bool:
+    """Return whether as many pixels are confirmed as an object needs, and half of the active ones.
+
+    Where two clouds overlap, fewer agree.
+    """
+    if cluster.confirmed_px < max(rule.min_area_px, SAME_PIXELS * cluster.area_px):
+        return False
+    if rule.min_area_m2 is None or cluster.area_m2 is None:
+        return True
+    return cluster.area_m2 * cluster.confirmed_px / cluster.area_px >= rule.min_area_m2
 
 
 def _with(event: Event, change: EventChange) -> Event:

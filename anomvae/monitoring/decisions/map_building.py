@@ -30,7 +30,7 @@ from ...stats.persistence import (
     no_history,
 )
 from ..config import SiteConfig
-from .candidates import UnusableAreas, find_candidates, rules_digest
+from .candidates import SMALL, UnusableAreas, find_candidates, rules_digest
 from .map_file import (
     DamagedMap,
     MapFacts,
@@ -147,7 +147,8 @@ class MapBuilder:
             least = 1 if numbers is None else numbers.facts.next_number
             nodes = files.enter_context(stored(grid.shape, np.int32, self.folder.hidden))
             least = max(least, self.next_number) if last else least
-            numbering = step.number(nodes, least, self._settled(some.stop))
+            known = () if numbers is None else numbers.facts.settled
+            numbering = step.number(nodes, least, self._settled(some.stop, known))
             self.merged.update(numbering.merged)
             facts = MapFacts(
                 site=self.site.name,
@@ -158,17 +159,18 @@ class MapBuilder:
                 base=grid.base,
                 origin=grid.origin,
                 confirm=self.site.alert.confirm,
+                settled=numbering.settled,
             )
             path = self.folder.path(f"{some.stop}.tif")
             with MapWriter(path, grid.georeference, layout_of(facts)) as out:
                 step.write(out, nodes, numbering)
         return path
 
-    def _settled(self, count: int) -> Settled:
-        """Return when an event is settled after the first ``count`` passes."""
+    def _settled(self, count: int, known: tuple[int, ...]) -> Settled:
+        """Return which events are settled after the first ``count`` passes, and before."""
         rule = self.site.alert
         earlier = self.wanted[: max(0, count - rule.needed[1])]
-        return Settled(rule.min_area_px, days_of(earlier[-1].day) if earlier else None)
+        return Settled(rule.min_area_px, days_of(earlier[-1].day) if earlier else None, known)
 
     def _placeable(
         self, passes: Sequence[ScenePass], grid: SiteGrid
@@ -239,7 +241,8 @@ class _Step:
         history = before.history
         for day, read in self.passes:
             classes = read(window)
-            exceeds, valid = classes == ANOMALOUS, classes <= ANOMALOUS
+            exceeds, valid = classes == ANOMALOUS, classes <= SMALL
+            exceeds |= (classes == SMALL) & history.active
             history = advanced(history, exceeds, valid, day, self.confirm)
         return history, earlier
 

@@ -61,17 +61,21 @@ class MapFacts:
     """Row and column where that begins."""
     confirm: str
     """K of N."""
+    settled: tuple[int, ...]
+    """Numbers of its events that are settled (`numbering`)."""
 
     def tags(self) -> dict[str, str]:
         """Return the tags of the file."""
         values = {**vars(self), "version": VERSION}
-        values |= {name: "{} {}".format(*values[name]) for name in ("base", "origin")}
+        for name in ("base", "origin", "settled"):
+            values[name] = " ".join(map(str, values[name]))
         return {f"ANOMVAE_{name.upper()}": str(value) for name, value in values.items()}
 
     @classmethod
     def of(cls, tags: Mapping[str, str]) -> MapFacts:
         """Read the tags of a file; raises `KeyError` or `ValueError` where they are not those."""
-        values = {name: tags[f"ANOMVAE_{name.upper()}"] for name in cls.__dataclass_fields__}
+        given = {"ANOMVAE_SETTLED": "", **tags}  # GDAL keeps no empty tag
+        values = {name: given[f"ANOMVAE_{name.upper()}"] for name in cls.__dataclass_fields__}
         if tags["ANOMVAE_VERSION"] != VERSION:
             raise ValueError(f"version {tags['ANOMVAE_VERSION']}")
         return cls(
@@ -83,6 +87,7 @@ class MapFacts:
             next_number=int(values["next_number"]),
             base=_pair(values["base"]),
             origin=_pair(values["origin"]),
+            settled=tuple(map(int, values["settled"].split())),
         )
 
 

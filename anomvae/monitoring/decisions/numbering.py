@@ -6,11 +6,14 @@ yet, connected among themselves, are a new part::
     touches no event               it is an event of its own, with the next number
     touches one that still forms   it is of that event; events that form grow together, and the
                                    smallest number goes on
-    touches settled ones alone     it is an event of its own if it is as large as an object must be,
-                                   else of the settled one with the smallest number
+    touches settled ones alone     it is an event of its own if it is as large as an object must be
+                                   without its rim, else of the settled one with the smallest number
 
-An event is settled once it is confirmed and began n passes ago: what joins it later is no part of
-it that clouds hid, but another change beside it.
+The rim are the pixels that touch an event: between two passes optics, and grids that lie a part of
+a pixel apart, move the edge of an object by one.
+
+An event is settled once it is confirmed and began n passes ago, and stays so, however small it
+becomes: what joins it later is no part of it that clouds hid, but another change beside it.
 """
 
 from __future__ import annotations
@@ -32,12 +35,14 @@ Array = NDArray[Any]
 
 
 class Settled(NamedTuple):
-    """When an event is settled."""
+    """Which events are settled, and when another one is."""
 
     area_px: int
     """Least number of its pixels that are confirmed, and least size of another one beside it."""
     first: int | None
     """Latest day of its first exceedance, days since 1970-01-01; None: there is none yet."""
+    numbers: tuple[int, ...] = ()
+    """Those that are settled before."""
 
 
 class Numbering(NamedTuple):
@@ -51,6 +56,8 @@ class Numbering(NamedTuple):
     """Number of the next new event."""
     merged: Mapping[int, int]
     """Number of each earlier event that became part of another one, and that one's."""
+    settled: tuple[int, ...]
+    """Numbers of the earlier events that are settled."""
 
     def numbers(self, nodes: Labels) -> Numbers:
         """Return the numbers of the pixels that `EventNodes.add` returned."""
@@ -65,11 +72,11 @@ class EventNodes:
     labelling: Labelling
     """Labels new parts."""
     _edge: Labels | None = None
-    """The last row of nodes."""
+    """The last two rows of nodes; above the first is an empty one."""
     _pairs: list[Array] = field(default_factory=list)
     """Nodes that touch, axes (pair, edge)."""
     _sizes: list[Array] = field(default_factory=list)
-    """Pixels of the labels of each strip."""
+    """Label and pixels without the rim, axes (fact, new part of a strip)."""
     _events: list[Array] = field(default_factory=list)
     """Number, first day and confirmed pixels, axes (fact, event of a strip)."""
 
@@ -95,20 +102,20 @@ class EventNodes:
         Labels
             The node of each pixel: the label of its new part, or its number below 0; 0 = none.
         """
-        first = self.labelling.parts + 1
-        labels = self.labelling.add(active & (numbers == 0))
-        own = labels[labels > 0] - first
-        self._sizes.append(np.bincount(own, minlength=self.labelling.parts + 1 - first))
-        nodes = np.where(numbers > 0, -numbers, labels)
-        rows = nodes if self._edge is None else np.vstack([self._edge, nodes])
-        self._pairs.append(touching_nodes(rows))
-        self._edge = nodes[-1:]
+        nodes = np.where(numbers > 0, -numbers, self.labelling.add(active & (numbers == 0)))
+        above = np.zeros_like(nodes[:1]) if self._edge is None else self._edge
+        rows = np.vstack([above, nodes])
+        self._pairs.append(touching_nodes(rows[len(above) - 1 :]))
+        self._sizes.append(_sizes(rows))
+        self._edge = rows[-2:]
         return nodes
 
     def numbered(self, next_number: int, settled: Settled) -> Numbering:
         """Return the numbers of events; new ones begin at ``next_number``."""
         part, (known, fixed) = self.labelling.objects(), self._known(settled)
-        sizes = np.bincount(part[1:], np.concatenate([np.empty(0), *self._sizes]), part.max() + 1)
+        last = [] if self._edge is None else [np.vstack([self._edge, 0 * self._edge[:1]])]
+        label, pixels = np.hstack([np.empty((2, 0), np.int64), *self._sizes, *map(_sizes, last)])
+        sizes = np.bincount(part[label], pixels, part.max() + 1)
         # A node is a part or, after these, an event.
         one, other = (
             np.where(ends < 0, len(sizes) - ends, part[ends.clip(0)])
@@ -128,7 +135,9 @@ class EventNodes:
         of_part[new], of_part[0] = np.arange(next_number, next_number + len(new)), 0
         of_event = smallest[len(sizes) :].astype(np.int32)
         gone = {int(one): int(of_event[one]) for one in known if of_event[one] != one}
-        return Numbering(of_part[part], of_event, next_number + len(new), gone)
+        return Numbering(
+            of_part[part], of_event, next_number + len(new), gone, tuple(fixed.tolist())
+        )
 
     def _known(self, settled: Settled) -> tuple[Array, Array]:
         """Return the numbers of events with active pixels, and those of them that are settled."""
@@ -137,9 +146,10 @@ class EventNodes:
         first = np.full(len(known), NO_NUMBER)
         np.minimum.at(first, place, facts[1])
         confirmed = np.bincount(place, facts[2], len(known))
-        if settled.first is None:
-            return known, known[:0]
-        return known, known[(confirmed >= settled.area_px) & (first <= settled.first)]
+        is_settled = np.isin(known, settled.numbers)
+        if settled.first is not None:
+            is_settled |= (confirmed >= settled.area_px) & (first <= settled.first)
+        return known, known[is_settled]
 
 
 def _facts(before: StoredLayers, numbers: Numbers) -> Array:
@@ -150,6 +160,15 @@ def _facts(before: StoredLayers, numbers: Numbers) -> Array:
     np.minimum.at(first, place, before.history.first[there])
     confirmed = np.bincount(place, before.history.status[there] == CONFIRMED, len(found))
     return np.stack([found, first, confirmed.astype(np.int64)])
+
+
+def _sizes(rows: Labels) -> Array:
+    """Return label and pixels of the new parts in all rows but the first and last, without rims."""
+    known = np.pad(rows < 0, ((0, 0), (1, 1)))
+    wide = known[:, :-2] | known[:, 1:-1] | known[:, 2:]
+    inside, near = rows[1:-1], wide[:-2] | wide[1:-1] | wide[2:]
+    beyond = inside[(inside > 0) & ~near]
+    return np.stack(np.unique(beyond, return_counts=True)).astype(np.int64)
 
 
 def touching_nodes(nodes: Labels) -> Array:

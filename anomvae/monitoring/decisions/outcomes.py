@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from ...errors import listed
 from ...stats.domain import InDomain
 from ..config import SiteConfig
 from ..rule_tables import AlertRule
@@ -35,6 +36,12 @@ class Assessment:
     outcome: Outcome
     reasons: tuple[str, ...] = ()
     """Why, in clauses; empty for a normal scene."""
+
+    def confirming(self, events: Sequence[str]) -> Assessment:
+        """Return the assessment of a scene that confirms events: it is not normal."""
+        if self.outcome is not Outcome.NORMAL or not events:
+            return self
+        return Assessment(Outcome.ANOMALOUS, (f"it confirms {listed(events)}",))
 
 
 def in_place() -> None:

@@ -49,7 +49,8 @@ def renumber(made: Path, path: Path, known: Sequence[Cluster], next_number: int)
         lookup = np.zeros(before.facts.next_number, np.int32)  # 0: of an event that is over
         lookup[list(numbers)] = list(numbers.values())
         least = max(next_number, *(number + 1 for number in numbers.values()), 1)
-        facts = replace(before.facts, next_number=least)
+        settled = tuple(sorted(numbers[one] for one in before.facts.settled if one in numbers))
+        facts = replace(before.facts, next_number=least, settled=settled)
         with MapWriter(path, before.grid.georeference, layout_of(facts)) as out:
             for tile in tiles(before.grid.shape, WINDOW):
                 layers = before.read(tile.keep, before.grid)
