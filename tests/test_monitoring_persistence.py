@@ -25,9 +25,11 @@ from support.scene_files import in_folder
 from support.watching import Clock, Stub, drop, rows, run_watch, watch
 
 from anomvae.errors import GridMismatch, NotWritten
+from anomvae.monitoring.decisions.events import is_confirmed
 from anomvae.monitoring.decisions.map_file import map_path
 from anomvae.monitoring.decisions.passes import recorded_passes
 from anomvae.monitoring.decisions.persistence import StagedMap, stage
+from anomvae.monitoring.rule_tables import AlertRule
 from anomvae.monitoring.state import opened_state
 from anomvae.stats.persistence import (
     CONFIRMED,
@@ -181,6 +183,26 @@ def test_an_event_is_described_by_its_pixels(tmp_path):
     longitudes, latitudes = np.transpose(event.geometry["coordinates"][0][0])
     assert np.ptp(longitudes) * 111_320 * np.cos(np.radians(45.15)) == pytest.approx(30, abs=0.3)
     assert np.ptp(latitudes) * 111_132 == pytest.approx(20, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "first", "confirmed"),
+    [(slice(2, 6), slice(0, 2), True), (slice(0, 0), slice(0, 3), False)],
+    ids=["clouds hide a part", "two objects that meet"],
+)
+def test_half_of_the_pixels_that_enough_passes_show_confirm_an_event(
+    tmp_path, hidden, first, confirmed
+):
+    rows, rule = slice(1, 3), {"min_area_px": 2, "confirm": "2 of 3"}
+    before = flags_at((rows, first))
+    before[rows, hidden] = 254
+    now = flags_at((rows, slice(0 if confirmed else 2, 6)))
+    passes = [scored(tmp_path, f"s{day}", one, day=day) for day, one in enumerate([before, now])]
+
+    (event,) = one_by_one(site_of(tmp_path, alert=rule), passes).clusters
+
+    assert (event.confirmed_px, event.tested_px) == ((4, 4) if confirmed else (2, 6))
+    assert is_confirmed(event, AlertRule(**rule)) is confirmed
 
 
 def test_the_map_describes_its_layers_and_scenes(tmp_path):

@@ -127,6 +127,7 @@ MIGRATIONS = (
         passes       INTEGER NOT NULL, -- these valid ones
         area_px      INTEGER NOT NULL, -- on the site's grid
         confirmed_px INTEGER NOT NULL,
+        tested_px    INTEGER NOT NULL, -- with K valid passes or more since they exceeded
         area_m2      REAL,
         geometry     TEXT,          -- GeoJSON in WGS 84; NULL: no place on Earth
         box          TEXT NOT NULL, -- first and last row, first and last column, JSON

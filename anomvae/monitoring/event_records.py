@@ -13,7 +13,7 @@ from typing import Any
 
 from .decisions.event import Answer, Cluster, Event, EventChange, EventStatus, Evidence
 
-PLAIN = ("agreed", "passes", "area_px", "confirmed_px", "area_m2")
+PLAIN = ("agreed", "passes", "area_px", "confirmed_px", "tested_px", "area_m2")
 """Fields of a cluster that are columns as they are."""
 TEXTS = ("origin", "reason", "alerted")
 """Fields of an event that are columns as they are."""

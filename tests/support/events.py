@@ -16,7 +16,13 @@ OUTLINE = {
 def cluster(number=1, **fields):
     """Make a cluster of 3 x 4 pixels that two of three passes show."""
     usual = {"first": date(2025, 6, 1), "last": date(2025, 6, 9), "agreed": 2, "passes": 3}
-    usual |= {"area_px": 12, "confirmed_px": 12, "area_m2": 1200.0, "geometry": OUTLINE}
+    usual |= {
+        "area_px": 12,
+        "confirmed_px": 12,
+        "tested_px": 12,
+        "area_m2": 1200.0,
+        "geometry": OUTLINE,
+    }
     return Cluster(**{"number": number, "box": (4, 6, 10, 13)} | usual | fields)
 
 

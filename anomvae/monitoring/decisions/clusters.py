@@ -35,6 +35,7 @@ REDUCTIONS = {
     "evidence": np.maximum,  # 32 times the passes that agree, less the valid passes
     "area": np.add,  # pixels
     "confirmed": np.add,
+    "tested": np.add,
     "top": np.minimum,
     "bottom": np.maximum,
     "left": np.minimum,
@@ -100,13 +101,14 @@ def clusters_of(opened: MapFile) -> tuple[Cluster, ...]:
 def _collected(opened: MapFile) -> tuple[Facts, Numbers]:
     """Return the facts of the events of a map, and the pairs of numbers that touch."""
     facts, pairs = np.empty(0, FACTS), [np.empty((2, 0), np.int64)]
+    needed = int(opened.facts.confirm.split()[0])
     shape, edge = opened.grid.shape, None
     for rows, beside in tile_rows(shape, WINDOW):
         numbers = np.empty((rows.stop - rows.start, shape[1]), np.int32)
         for tile in beside:
             layers = opened.read(tile.keep, opened.grid)
             active = layers.history.active
-            facts = _merged(np.concatenate([facts, _facts(layers, active, tile.keep)]))
+            facts = _merged(np.concatenate([facts, _facts(layers, active, tile.keep, needed)]))
             numbers[:, tile.keep[1]] = np.where(active, layers.event, 0)
         pairs.append(touching_nodes(numbers if edge is None else np.vstack([edge, numbers])))
         edge = numbers[-1:]
@@ -136,7 +138,7 @@ def _tiles(opened: MapFile, numbers: NDArray[np.int64]) -> Iterator[ScoredTile]:
         yield ScoredTile(tile.keep, layers.event.astype(np.float32), chosen)
 
 
-def _facts(layers: StoredLayers, active: NDArray[np.bool_], window: Window) -> Facts:
+def _facts(layers: StoredLayers, active: NDArray[np.bool_], window: Window, needed: int) -> Facts:
     """Return the facts of the active pixels of a window, a row for each pixel."""
     history, (rows, cols) = layers.history, np.nonzero(active)
     facts = np.empty(len(rows), FACTS)
@@ -145,6 +147,7 @@ def _facts(layers: StoredLayers, active: NDArray[np.bool_], window: Window) -> F
     agreed = history.agreed[active].astype(np.int64)
     facts["evidence"] = 32 * agreed - np.minimum(history.passes[active], 31)
     facts["confirmed"] = history.status[active] == CONFIRMED
+    facts["tested"] = facts["confirmed"] | (history.recent[active] >= 1 << (needed - 1))
     facts["top"] = facts["bottom"] = rows + window[0].start
     facts["left"] = facts["right"] = cols + window[1].start
     return facts
@@ -191,6 +194,7 @@ def _cluster(row: np.void, among: int, outline: _Outline, origin: tuple[int, int
         passes=min(31 - less, among),
         area_px=int(row["area"]),
         confirmed_px=int(row["confirmed"]),
+        tested_px=int(row["tested"]),
         area_m2=None if np.isnan(outline.area) else outline.area,
         geometry=outline.geometry,
         box=(sides[0] - down, sides[1] - down, sides[2] - right, sides[3] - right),

@@ -55,6 +55,8 @@ class Cluster:
     """Pixels on the site's grid."""
     confirmed_px: int
     """Pixels of them that are confirmed."""
+    tested_px: int
+    """Pixels of them with K valid passes since they exceeded: confirmed, or passes differ."""
     area_m2: float | None
     """None: the grid has no place on Earth."""
     geometry: Mapping[str, Any] | None

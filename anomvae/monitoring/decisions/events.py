@@ -17,7 +17,7 @@ from .event import Answer, Cluster, Event, EventChange, EventStatus, Evidence
 from .passes import ScenePass
 
 SAME_PIXELS = 0.5
-"""Least share of the active pixels of an event that is confirmed, so that it is: passes show the
+"""Least share of the tested pixels of an event that is confirmed, so that it is: passes show the
 same object, not two that meet."""
 SAME_GROUND = 0.5
 """Least share of the box of a new event in that of a rejected one, to be on its ground."""
@@ -117,11 +117,11 @@ def newly_confirmed(
 
 
 def is_confirmed(cluster: Cluster, rule: AlertRule) -> bool:
-    """Return whether as many pixels are confirmed as an object needs, and half of the active ones.
+    """Return whether as many pixels are confirmed as an object needs, and half of the tested ones.
 
-    Where two clouds overlap, fewer agree.
+    Where two clouds overlap, fewer agree.  Where clouds hide a part, fewer are tested.
     """
-    if cluster.confirmed_px < max(rule.min_area_px, SAME_PIXELS * cluster.area_px):
+    if cluster.confirmed_px < max(rule.min_area_px, SAME_PIXELS * cluster.tested_px):
         return False
     if rule.min_area_m2 is None or cluster.area_m2 is None:
         return True
