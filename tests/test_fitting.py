@@ -56,6 +56,29 @@ def test_the_same_seed_gives_the_same_file(scene, config):
     assert one != other
 
 
+@pytest.fixture
+def two_threads():
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+def test_fitting_uses_the_threads_of_its_configuration_and_leaves_torch_those_of_the_host(
+    scene, two_threads
+):
+    used = set()
+
+    def note(what, done, total):
+        if what == "train":
+            used.add(torch.get_num_threads())
+
+    train([scene], SHORT, progress=note)
+    train([scene], resolve_config("default", ["training.threads=2"]).config, progress=note)
+
+    assert used == {1, 2}
+    assert torch.get_num_threads() == 2
+
+
 @either
 def test_the_threshold_is_that_of_all_pixels_and_its_rate_that_of_held_out_blocks(scene, config):
     detector = train([scene], config, seed=3)

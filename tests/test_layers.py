@@ -122,6 +122,25 @@ def test_help_about_a_watch_loads_nothing_heavy():
     assert not found & {*HEAVY, "numpy", "rasterio"}
 
 
+def test_a_command_loads_torch_without_collecting_garbage_and_its_threads_wait_passively():
+    watch = """
+import gc, os, sys
+class Watch:
+    def find_spec(name, *rest):
+        if name == "torch":
+            assert not gc.isenabled()
+            assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+            os.environ["SEEN"] = "yes"
+sys.meta_path.insert(0, Watch)
+from anomvae.cli import main
+try: main(["train", "gone.tif", "-o", "gone.safetensors"])
+except SystemExit as done: assert done.code == 3, done.code
+assert os.environ["SEEN"] == "yes" and gc.isenabled() and gc.get_freeze_count() > 100_000
+"""
+
+    assert "torch" in loaded(watch)
+
+
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_info_on_a_scene_loads_nothing_heavy(options):
     assert not after("info", SCENE, *options) & HEAVY

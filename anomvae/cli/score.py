@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .lazy import importing
 from .outcomes import ANOMALY_FOUND, report, require_in_domain
 
 
@@ -81,10 +82,11 @@ def score(  # noqa: PLR0913 - one argument per option
         anomvae score 2025-0[1-6]*.tif -m fields.safetensors -o maps/  # a family of dates: one map
         anomvae score archive/*.tif -m coast.safetensors -o maps/ --workers 8
     """
-    from ..detector import Detector
-    from ..fitting import require_compared
-    from ..mapping import ScoreOptions, score_scenes
-    from ..raster import Selection, scenes_of
+    with importing():
+        from ..detector import Detector
+        from ..fitting import require_compared
+        from ..mapping import ScoreOptions, score_scenes
+        from ..raster import Selection, scenes_of
 
     score_options = ScoreOptions(
         tile=tile,

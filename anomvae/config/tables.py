@@ -23,6 +23,7 @@ from ..stats.limits import (
     MAX_LAYERS,
     MAX_PATCH,
     MAX_SIDE,
+    MAX_THREADS,
     MAX_WEIGHT,
     MAX_WIDTH,
 )
@@ -159,6 +160,9 @@ class TrainingConfig(Table):
     """Share of training over which that weight rises from 0; auto: the family's."""
     free_bits: NonNegativeFloat = 0.0
     """Nats of KL per pixel without penalty in training."""
+    threads: Annotated[int, Field(gt=0, le=MAX_THREADS)] = 1
+    """Threads of torch that fit; more are only faster for networks of thousands of units on idle
+    cores, and their number changes the last digits."""
 
     def batch_size_for(self, examples: int) -> int:
         """Return the examples per step for a training set of this size."""

@@ -34,3 +34,5 @@ MAX_DRAWS = 1_000
 """Draws from a posterior for a score; each takes as long as a score without them."""
 MAX_DATES = 32
 """Dates before the newest that a model is given."""
+MAX_THREADS = 256
+"""Threads of torch that fit."""
