@@ -4,8 +4,9 @@ Keys are the arguments of the Python functions.  ``auto`` stands for what the nu
 way of fitting decides (docs/design.md, section 8).
 """
 
+from ..stats.limits import PATCH
 from .reading import Resolved, build_config, resolve_config, shipped, shipped_configs
-from .tables import PATCH, TRIM, Config, TrainingConfig
+from .tables import TRIM, Config, TrainingConfig
 
 __all__ = [
     "PATCH",

@@ -26,6 +26,7 @@ from ..stats.limits import (
     MAX_THREADS,
     MAX_WEIGHT,
     MAX_WIDTH,
+    PATCH,
 )
 from ..stats.score_kind import parse_kind
 from ..stats.thresholds import AUTO, parse_rule
@@ -33,7 +34,6 @@ from ..stats.thresholds import AUTO, parse_rule
 Auto = Literal["auto"]
 TRIM = 0.05
 """Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
-PATCH = (7, 3)
 """Sides of a patch and of its guard window, pixels; wider ones were slower and no better."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 SMALLEST_BATCH = 32
