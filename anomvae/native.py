@@ -1,0 +1,222 @@
+"""The compiled kernel: its library, and the structures that it takes (`native/interface.h`).
+
+It is compiled when anomvae is installed, if there is a C++ compiler (`native/build.py`).  Without it
+whoever calls these functions computes in numpy, which takes longer.  The best set of instructions
+of the processor is chosen when the library is loaded; another one is an argument, for tests.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+INTERFACE = 1
+"""Version of the structures below."""
+FILE = Path(__file__).with_name("libanomvae.so")
+LEVELS = ("portable", "AVX2", "AVX-512")
+"""Sets of instructions; a processor with one has those before it."""
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+
+class Input(ctypes.Structure):
+    """Values of examples, which become planes."""
+
+    _fields_ = (
+        ("data", c_void_p),
+        ("example_stride", c_int64),
+        ("value_stride", c_int64),
+        ("scale", c_void_p),
+        ("offset", c_void_p),
+        ("nodata", c_void_p),
+        ("centre", c_void_p),
+        ("farthest", c_void_p),
+        ("type", c_int32),
+        ("values", c_int32),
+        ("plane", c_int32),
+        ("spare", c_int32),
+    )
+
+
+class Step(ctypes.Structure):
+    """An operation on planes."""
+
+    _fields_ = (
+        ("weight", c_void_p),
+        ("bias", c_void_p),
+        ("number", c_float),
+        ("operation", c_int32),
+        ("in_", c_int32),
+        ("inputs", c_int32),
+        ("out", c_int32),
+        ("outputs", c_int32),
+        ("other", c_int32),
+        ("others", c_int32),
+    )
+
+
+class Output(ctypes.Structure):
+    """Planes that are kept."""
+
+    _fields_ = (
+        ("data", c_void_p),
+        ("example_stride", c_int64),
+        ("value_stride", c_int64),
+        ("plane", c_int32),
+        ("values", c_int32),
+        ("most", c_float),
+        ("spare", c_int32),
+    )
+
+
+class Program(ctypes.Structure):
+    """Steps between inputs and outputs."""
+
+    _fields_ = (
+        ("inputs", POINTER(Input)),
+        ("steps", POINTER(Step)),
+        ("outputs", POINTER(Output)),
+        ("input_count", c_int32),
+        ("step_count", c_int32),
+        ("output_count", c_int32),
+        ("planes", c_int32),
+    )
+
+
+class Annulus(ctypes.Structure):
+    """Pixels of a date."""
+
+    _fields_ = (
+        ("code", c_void_p),
+        ("valid", c_void_p),
+        ("near", c_void_p),
+        ("offsets", c_void_p),
+        ("rows", c_int64),
+        ("cols", c_int64),
+        ("latent", c_int32),
+        ("offset_count", c_int32),
+        ("least", c_float),
+        ("spare", c_int32),
+    )
+
+
+class Library(NamedTuple):
+    """The loaded library."""
+
+    functions: ctypes.CDLL
+    """Its functions."""
+    level: int
+    """Number of the best set of instructions of this processor in `LEVELS`."""
+
+
+class Missing(Exception):
+    """There is no library that can be used; the message says why."""
+
+
+def load(path: Path = FILE) -> Library:
+    """Load the library from a file.
+
+    Raises
+    ------
+    Missing
+        When there is none, or one that does not fit this machine or this version of anomvae.
+    """
+    if not path.exists():
+        raise Missing("anomvae was installed without a C++ compiler")
+    try:
+        functions = ctypes.CDLL(str(path))
+        version = functions.anomvae_interface()
+    except (OSError, AttributeError) as error:
+        raise Missing(f"{path.name} cannot be loaded: {error}") from error
+    if version != INTERFACE:
+        raise Missing(f"{path.name} is of another version of anomvae: install it again")
+    return Library(functions, functions.anomvae_level())
+
+
+@cache
+def library() -> Library | None:
+    """Return the library, None without one."""
+    try:
+        return load()
+    except Missing:
+        return None
+
+
+def run(program: Program, examples: int, threads: int = 1, level: int | None = None) -> None:
+    """Run a program on examples, whose inputs and outputs it names.
+
+    Raises
+    ------
+    Missing
+        When there is no library.
+    MemoryError
+        When there is no memory for the planes.
+    """
+    found = _found(level)
+    pointer = ctypes.byref(program)
+    if found.functions.anomvae_run(pointer, c_int64(examples), found.level, threads):
+        raise MemoryError(f"No memory for {program.planes} planes of {threads} threads.")
+
+
+def near(
+    code: Floats, valid: Floats, offsets: Iterable[tuple[int, int]], least: float, level: int | None = None
+) -> Floats:
+    """Sum 1 / (squared distance of codes + ``least``) over neighbours of pixels, (row, col).
+
+    Parameters
+    ----------
+    code : array of float32, axes (latent, row, col)
+        Codes; 0 where not valid.
+    valid : array of float32, axes (row, col)
+        1 where there are data, else 0.
+    offsets : iterable of (row, col)
+        One of each two opposite neighbours; the sum has them in this order.
+    least : float
+        What is added to squared distances.
+    level : int, optional
+        Instructions, a number of `LEVELS`.
+    """
+    found = _found(level)
+    code, valid = np.ascontiguousarray(code, np.float32), np.ascontiguousarray(valid, np.float32)
+    pairs, sums = np.array([*offsets], np.int32).reshape(-1, 2), np.empty(valid.shape, np.float32)
+    annulus = Annulus(
+        *map(address, (code, valid, sums, pairs)), *valid.shape, len(code), len(pairs), least, 0
+    )
+    found.functions.anomvae_near(ctypes.byref(annulus), found.level, 1)
+    return sums
+
+
+def box_sums(values: Integers, side: int) -> Integers:
+    """Sum over a square of odd ``side`` around each pixel, axes (..., row, col); 0 outside."""
+    functions = _found(None).functions
+    values = np.ascontiguousarray(values, np.int64)
+    sums, (rows, cols) = np.empty_like(values), values.shape[-2:]
+    room = np.empty(2 * cols + 1, np.int64)
+    size = c_int64(rows), c_int64(cols), c_int64(side // 2)
+    for plane, out in zip(values.reshape(-1, rows, cols), sums.reshape(-1, rows, cols), strict=True):
+        functions.anomvae_box_sums(*map(c_void_p, map(address, (plane, out, room))), *size)
+    return sums
+
+
+def address(array: NDArray[Any]) -> int:
+    """Return where the values of a contiguous array begin; it must outlive the call."""
+    return int(array.ctypes.data)
+
+
+def _found(level: int | None) -> Library:
+    found = library()
+    if found is None:
+        raise Missing("there is no compiled kernel")
+    if level is None:
+        return found
+    if not 0 <= level <= found.level:
+        raise Missing(f"this processor has no {LEVELS[level]} instructions")
+    return found._replace(level=level)
