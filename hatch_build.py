@@ -34,6 +34,7 @@ class NativeHook(BuildHookInterface[Any]):
         build = load_build(root)
         self._folder = tempfile.TemporaryDirectory()
         folder = root / "anomvae" if version == "editable" else Path(self._folder.name)
+        (folder / build.LIBRARY).unlink(missing_ok=True)  # an older one, if this one fails
         try:
             library = build.build(folder)
         except build.NoCompiler as error:

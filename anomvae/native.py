@@ -1,14 +1,14 @@
 """The compiled kernel: its library, and the structures that it takes (`native/interface.h`).
 
-It is compiled when anomvae is installed, if there is a C++ compiler (`native/build.py`).  Without it
-whoever calls these functions computes in numpy, which takes longer.  The best set of instructions
-of the processor is chosen when the library is loaded; another one is an argument, for tests.
+It is compiled when anomvae is installed, if there is a C++ compiler (`native/build.py`).  Without
+it callers compute in numpy, which takes longer.  The best set of instructions of the processor is
+chosen when the library is loaded; another one is an argument, for tests.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Sequence
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
@@ -150,7 +150,7 @@ def library() -> Library | None:
         return None
 
 
-def run(program: Program, examples: int, threads: int = 1, level: int | None = None) -> None:
+def run(program: Program, examples: int, *, threads: int = 1, level: int | None = None) -> None:
     """Run a program on examples, whose inputs and outputs it names.
 
     Raises
@@ -167,7 +167,12 @@ def run(program: Program, examples: int, threads: int = 1, level: int | None = N
 
 
 def near(
-    code: Floats, valid: Floats, offsets: Iterable[tuple[int, int]], least: float, level: int | None = None
+    code: Floats,
+    valid: Floats,
+    offsets: Sequence[tuple[int, int]],
+    least: float,
+    *,
+    level: int | None = None,
 ) -> Floats:
     """Sum 1 / (squared distance of codes + ``least``) over neighbours of pixels, (row, col).
 
@@ -177,7 +182,7 @@ def near(
         Codes; 0 where not valid.
     valid : array of float32, axes (row, col)
         1 where there are data, else 0.
-    offsets : iterable of (row, col)
+    offsets : sequence of (row, col)
         One of each two opposite neighbours; the sum has them in this order.
     least : float
         What is added to squared distances.
@@ -186,7 +191,7 @@ def near(
     """
     found = _found(level)
     code, valid = np.ascontiguousarray(code, np.float32), np.ascontiguousarray(valid, np.float32)
-    pairs, sums = np.array([*offsets], np.int32).reshape(-1, 2), np.empty(valid.shape, np.float32)
+    pairs, sums = np.array(offsets, np.int32).reshape(-1, 2), np.empty(valid.shape, np.float32)
     annulus = Annulus(
         *map(address, (code, valid, sums, pairs)), *valid.shape, len(code), len(pairs), least, 0
     )
@@ -201,7 +206,9 @@ def box_sums(values: Integers, side: int) -> Integers:
     sums, (rows, cols) = np.empty_like(values), values.shape[-2:]
     room = np.empty(2 * cols + 1, np.int64)
     size = c_int64(rows), c_int64(cols), c_int64(side // 2)
-    for plane, out in zip(values.reshape(-1, rows, cols), sums.reshape(-1, rows, cols), strict=True):
+    for plane, out in zip(
+        values.reshape(-1, rows, cols), sums.reshape(-1, rows, cols), strict=True
+    ):
         functions.anomvae_box_sums(*map(c_void_p, map(address, (plane, out, room))), *size)
     return sums
 

@@ -1,9 +1,10 @@
 """Fit the functions that GELU is made of: ``python native/tables.py > native/tables.h``.
 
-With h = x / 2, gelu(x) = x Phi(x) = h + |h| (2 Phi(2 |h|) - 1), Phi the distribution function of the
-standard normal distribution (Hendrycks & Gimpel 2016).  The bracket, erf(sqrt(2) |h|), rises up to
-|h| = `LAST`.  It is a polynomial in |h| - k step around each k step, where a vector register looks
-the coefficients up, and |h| P(t) / Q(t), t = (h / LAST)^2, where there is no such instruction.
+With h = x / 2, gelu(x) = x Phi(x) = h + |h| (2 Phi(2 |h|) - 1), Phi the distribution function of
+the standard normal distribution (Hendrycks & Gimpel 2016).  The bracket, erf(sqrt(2) |h|), rises up
+to |h| = `LAST`.  It is a polynomial in |h| - k step around each k step, where a vector register
+looks the coefficients up, and |h| P(t) / Q(t), t = (h / LAST)^2, where there is no such
+instruction.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def table(pieces: int, degree: int) -> tuple[float, Floats]:
         domain = (-step / 2, step / 2)
         fitted = Chebyshev.fit(nodes, phi(piece * step + nodes), degree, domain=domain)
         columns.append(fitted.convert(kind=Polynomial).coef)
-    return step, np.array(columns).T
+    return step, np.array(columns, np.float64).T
 
 
 def rational() -> tuple[Floats, Floats]:

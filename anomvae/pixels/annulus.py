@@ -1,6 +1,7 @@
 """Annuli around pixels: a square window without the square guard window in its middle.
 
-Values are summed as integers, exactly, by running sums, whose time does not depend on the side.
+Values are summed as integers, exactly, by running sums, whose time does not depend on the side:
+by the compiled kernel if there is one (`anomvae.native`), else by numpy.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import native
 from .views import Mask
 
 Integers = NDArray[np.int64]
@@ -43,7 +45,8 @@ class Annulus:
 
     def sums(self, values: Integers) -> Integers:
         """Sum integers (..., row, col) over the annulus of each pixel; exact, 0 outside."""
-        return box_sums(values, self.outer) - box_sums(values, self.guard)
+        sums = native.box_sums if native.library() else box_sums
+        return sums(values, self.outer) - sums(values, self.guard)
 
     def means(self, values: Floats, valid: Mask) -> Floats:
         """Average ``valid`` values (..., row, col), rounded to steps of 2^-16; NaN over nothing."""
