@@ -24,6 +24,7 @@ from anomvae.stats.thresholds import parse_rule
 from anomvae.training.sampling import held_out_blocks
 
 SHORT = resolve_config("default", ["training.max_steps=30"]).config
+TWO_THREADS = resolve_config("default", ["training.max_steps=30", "training.threads=2"]).config
 SMALL = resolve_config("small-objects", ["training.max_steps=40"]).config
 either = pytest.mark.parametrize("config", [SHORT, SMALL], ids=["default", "small-objects"])
 
@@ -73,7 +74,7 @@ def test_fitting_uses_the_threads_of_its_configuration_and_leaves_torch_those_of
             used.add(torch.get_num_threads())
 
     train([scene], SHORT, progress=note)
-    train([scene], resolve_config("default", ["training.threads=2"]).config, progress=note)
+    train([scene], TWO_THREADS, progress=note)
 
     assert used == {1, 2}
     assert torch.get_num_threads() == 2
