@@ -6,7 +6,7 @@ from PIL import Image
 
 from anomvae.config import resolve_config, shipped
 from anomvae.mapping import detect_scene
-from anomvae.mapping.crop import crop
+from anomvae.mapping.crop import around, crop
 from anomvae.mapping.drawing import PANEL
 from anomvae.raster import Scene
 
@@ -21,3 +21,4 @@ def test_a_crop_shows_a_place_of_a_scene_and_what_is_around_it(tmp_path):
     widths = [Image.open(BytesIO(png)).width for png in pictures]
 
     assert 2 * PANEL < widths[1] < 3 * PANEL < widths[0] < 4 * PANEL
+    assert around(place, (128, 128)) == (slice(24, 62), slice(34, 72))
