@@ -321,7 +321,7 @@ def test_a_scene_shows_what_its_masks_do_not_hide(tmp_path):
     hidden=arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12)),
     pixels=st.integers(0, 20),
 )
-def test_what_is_hidden_grows_by_a_circle(hidden, pixels):
+def test_a_mask_grows_as_distances_of_scipy_say(hidden, pixels):
     distance = distance_transform_edt(~hidden) if hidden.any() else np.full(hidden.shape, np.inf)
 
     assert np.array_equal(grown(hidden, pixels), distance <= pixels)

@@ -87,9 +87,9 @@ def _joined(
 ) -> tuple[ObjectTable, Numbers]:
     """Join the open objects and a strip; also return the part of each of its pixels, -1 = none."""
     inner = strip.flagged[1:-1]
-    raw, count = label(inner, corners=False)
+    numbered, count = label(inner, corners=False)
     known = len(waiting.parts)
-    raw = np.where(inner, raw.astype(np.int64) + (known - 1), -1)
+    raw = np.where(inner, numbered.astype(np.int64) + (known - 1), -1)
     seam = np.vstack([edge, raw])
     sides, corners = touching(seam)
     # Parts of one object stay in one object.
