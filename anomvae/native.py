@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,12 @@ FILE = Path(__file__).with_name("libanomvae.so")
 LEVELS = ("portable", "AVX2", "AVX-512")
 """Sets of instructions; a processor with one has those before it."""
 
+TYPES = {"float32": 0, "uint16": 1, "int16": 2}
+"""Types of values that examples may have."""
+ALIGNED = 64
+"""Bytes at whose multiples planes begin."""
+
+Numbers = NDArray[np.float32 | np.uint16 | np.int16]
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -42,7 +49,7 @@ class Input(ctypes.Structure):
         ("type", c_int32),
         ("values", c_int32),
         ("plane", c_int32),
-        ("spare", c_int32),
+        ("stored", c_int32),
     )
 
 
@@ -118,7 +125,7 @@ class Library(NamedTuple):
 
 
 class Missing(Exception):
-    """There is no library that can be used; the message says why."""
+    """There is no library that can be used: the message says what it lacks."""
 
 
 def load(path: Path = FILE) -> Library:
@@ -130,40 +137,119 @@ def load(path: Path = FILE) -> Library:
         When there is none, or one that does not fit this machine or this version of anomvae.
     """
     if not path.exists():
-        raise Missing("anomvae was installed without a C++ compiler")
+        raise Missing("is not compiled: anomvae was installed without a C++ compiler")
     try:
         functions = ctypes.CDLL(str(path))
         version = functions.anomvae_interface()
     except (OSError, AttributeError) as error:
-        raise Missing(f"{path.name} cannot be loaded: {error}") from error
+        raise Missing(f"cannot be loaded: {error}") from error
     if version != INTERFACE:
-        raise Missing(f"{path.name} is of another version of anomvae: install it again")
+        raise Missing("is compiled for another version of anomvae: install it again")
     return Library(functions, functions.anomvae_level())
 
 
-@cache
 def library() -> Library | None:
     """Return the library, None without one."""
+    found = _library()
+    return None if isinstance(found, str) else found
+
+
+def missing() -> str:
+    """Return why there is no library, such as "is not compiled"; empty: there is one."""
+    found = _library()
+    return found if isinstance(found, str) else ""
+
+
+@cache
+def _library() -> Library | str:
     try:
         return load()
-    except Missing:
-        return None
+    except Missing as error:
+        return str(error)
 
 
-def run(program: Program, examples: int, *, threads: int = 1, level: int | None = None) -> None:
-    """Run a program on examples, whose inputs and outputs it names.
+def best_level() -> int:
+    """Return the best set of instructions of this processor, a number of `LEVELS`."""
+    return _found(None).level
 
-    Raises
-    ------
-    Missing
-        When there is no library.
-    MemoryError
-        When there is no memory for the planes.
-    """
-    found = _found(level)
-    pointer = ctypes.byref(program)
-    if found.functions.anomvae_run(pointer, c_int64(examples), found.level, threads):
-        raise MemoryError(f"No memory for {program.planes} planes of {threads} threads.")
+
+def tile(level: int) -> int:
+    """Return the outputs of a layer whose weights lie together."""
+    return int(_found(level).functions.anomvae_tile(level))
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """Values of examples that a program takes; those of several follow each other in planes."""
+
+    data: Numbers
+    """Axes (example, value), of any strides."""
+    centre: Floats | None = None
+    """What is subtracted, (value,); None: nothing."""
+    farthest: Floats | None = None
+    """Where the difference is clipped, on both sides, (value,)."""
+    stored: Stored | None = None
+    """How numbers of a file become values; None: they are values."""
+
+    def structure(self, plane: int) -> Input:
+        """Return the structure of the kernel; it refers to the arrays."""
+        step = self.data.itemsize
+        strides = (stride // step for stride in self.data.strides)
+        stored = (None, None, None) if self.stored is None else self.stored
+        arrays = (*stored, self.centre, self.farthest)
+        pointers = (None if array is None else address(array) for array in arrays)
+        kind, count = TYPES[self.data.dtype.name], self.data.shape[1]
+        has = self.stored is not None
+        return Input(address(self.data), *strides, *pointers, kind, count, plane, has)
+
+
+class Stored(NamedTuple):
+    """How numbers of a file become values, in float64; `anomvae.raster.values`."""
+
+    scale: NDArray[np.float64] | None
+    """Factor, (value,)."""
+    offset: NDArray[np.float64] | None
+    """What is added then, (value,)."""
+    nodata: NDArray[np.float64] | None
+    """Number that stands for no data, (value,); NaN: none."""
+
+
+class Kept(NamedTuple):
+    """Values of examples that a program returns."""
+
+    data: Floats
+    """Axes (example, value), of any strides; NaN where an input is not finite or no data."""
+    plane: int
+    """The first of their planes."""
+    most: float = np.inf
+    """Where they are clipped."""
+
+    def structure(self) -> Output:
+        """Return the structure of the kernel; it refers to the array."""
+        strides = (stride // self.data.itemsize for stride in self.data.strides)
+        return Output(address(self.data), *strides, self.plane, self.data.shape[1], self.most, 0)
+
+
+def run(
+    steps: ctypes.Array[Step],
+    planes: int,
+    inputs: Sequence[Values],
+    outputs: Sequence[Kept],
+    *,
+    level: int,
+) -> None:
+    """Run steps between planes, whose number is ``planes``, on the examples of ``inputs``."""
+    functions, first = _found(level).functions, 0
+    taken = (Input * len(inputs))()
+    for number, values in enumerate(inputs):
+        taken[number] = values.structure(first)
+        first += values.data.shape[1]
+    kept = (Output * len(outputs))(*(each.structure() for each in outputs))
+    program = Program(taken, steps, kept, len(inputs), len(steps), len(outputs), planes)
+    room = np.empty(planes * functions.anomvae_group(level) + ALIGNED // 4, np.float32)
+    start = address(room)
+    aligned, examples = c_void_p(start + -start % ALIGNED), c_int64(len(inputs[0].data))
+    functions.anomvae_run(ctypes.byref(program), examples, aligned, level)
 
 
 def near(
@@ -195,7 +281,7 @@ def near(
     annulus = Annulus(
         *map(address, (code, valid, sums, pairs)), *valid.shape, len(code), len(pairs), least, 0
     )
-    found.functions.anomvae_near(ctypes.byref(annulus), found.level, 1)
+    found.functions.anomvae_near(ctypes.byref(annulus), found.level)
     return sums
 
 
@@ -215,15 +301,15 @@ def box_sums(values: Integers, side: int) -> Integers:
 
 def address(array: NDArray[Any]) -> int:
     """Return where the values of a contiguous array begin; it must outlive the call."""
-    return int(array.ctypes.data)
+    return int(array.__array_interface__["data"][0])  # array.ctypes takes six times as long
 
 
 def _found(level: int | None) -> Library:
-    found = library()
-    if found is None:
-        raise Missing("there is no compiled kernel")
+    found = _library()
+    if isinstance(found, str):
+        raise Missing(f"The kernel {found}.")
     if level is None:
         return found
     if not 0 <= level <= found.level:
-        raise Missing(f"this processor has no {LEVELS[level]} instructions")
+        raise Missing(f"This processor has no {LEVELS[level]} instructions.")
     return found._replace(level=level)

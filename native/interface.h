@@ -16,29 +16,30 @@ struct Input {  // values of examples, which become planes
     const double *nodata;            // (value,), NaN: none; null: none at all
     const float *centre, *farthest;  // (value,): clip(x - centre, +-farthest); null: x
     int32_t type, values;
-    int32_t plane, spare;  // the first plane
+    int32_t plane;   // the first
+    int32_t stored;  // 1: numbers as a file stores them, so that extreme ones are no data
 };
 
 enum Operation : int32_t {
-    DENSE,       // out = weight in + bias, outputs rounded up to a multiple of 4
-    DENSE_GELU,  // out = gelu(2 (weight in + bias)): weight and bias are halved
+    DENSE,       // out = weight in + bias; of a layer with GELU both are halved
     DENSE_ADD,   // out = out + weight in
+    GELU,        // out = gelu(2 out)
     SCALE_ADD,   // out = out + weight * in, value by value
-    KL_NORMAL,   // out = number * sum of KL(N(m, s^2) || N(0, 1)); in: all m, then all log s
-    STUDENT,     // out = sum of the negative log-likelihood above its mode, t of `number` degrees
-    SQUARES,     // out = number * sum of squares
-    NEAREST,     // out = the nearest of the codes in `weight`, then number * its cost in `bias`
-    TIMES,       // in: m, log s of q, become those of q times the normal distribution `other`
+    KL_NORMAL,   // out = number * sum of KL(in || N(0, 1)); in: all means, then all log sigmas
     KL_BETWEEN,  // out = out + number * sum of KL(in || other)
+    TIMES,       // in = the normalised product of in and other, normal distributions as above
+    NEAREST,     // out = the nearest of the `others` vectors in weight; other = number * its bias
+    STUDENT,     // out = (number + 1) / 2 * sum of log(1 + in^2 / number)
+    SQUARES,     // out = number * sum of in^2
 };
 
 struct Step {  // an operation on planes
     const float *weight, *bias;
     float number;
     int32_t operation;
-    int32_t in, inputs;    // first plane, and how many
-    int32_t out, outputs;  // first plane, and how many
-    int32_t other, others; // first plane of a second operand; number of codes
+    int32_t in, inputs;     // first plane, and how many
+    int32_t out, outputs;   // first plane, and how many; of DENSE a multiple of 4
+    int32_t other, others;  // first plane of a second operand; number of vectors
 };
 
 struct Output {  // planes that are kept; NaN where an example lacks a value

@@ -13,69 +13,57 @@ inline V *plane(float *planes, int number) { return (V *)(planes + (int64_t)numb
 
 // ------------------------------------------------------------------------------------ inputs
 
-typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
-
-// Copies values that lie side by side in an example into planes: 4 values of 4 examples at once.
-void transpose(const float *stored, int64_t stride, int values, float *planes) {
-    for (int lane = 0; lane < GROUP; lane += 4, stored += 4 * stride)
-        for (int value = 0; value < values; value += 4) {
-            const float *from = stored + value;
-            Four a = *(Four *)from, b = *(Four *)(from + stride), c = *(Four *)(from + 2 * stride),
-                 d = *(Four *)(from + 3 * stride);
-            Four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-            Four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-            float *to = planes + value * GROUP + lane;
-            *(Four *)to = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-            *(Four *)(to + GROUP) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-            *(Four *)(to + 2 * GROUP) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
-            *(Four *)(to + 3 * GROUP) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
-        }
+// Turns a number into the distance to the centre; `valid` loses lanes that are no data.
+inline V prepared(const Input &in, int value, V x, I &valid) {
+    constexpr float LARGEST = 3.4028235e38f, EXTREME = .999f * LARGEST;  // anomvae/raster/values.py
+    if (in.stored) valid &= absolute(x) < EXTREME;
+    if (in.nodata && in.nodata[value] == in.nodata[value]) valid &= x != (float)in.nodata[value];
+    if (in.scale) {
+        D exact = __builtin_convertvector(x, D) * in.scale[value] + in.offset[value];
+        x = __builtin_convertvector(exact, V);
+    }
+    I finite = absolute(x) <= LARGEST;
+    valid &= finite;
+    x = (V)((I)x & finite);
+    if (!in.centre) return x;
+    V far = all(in.farthest[value]);
+    return larger(smaller(x - in.centre[value], far), -far);
 }
 
-template <class Stored>
-int transposed(const Stored *, const Input &, int, float *) { return 0; }
-
-// Returns how many values are copied.
-template <>
-int transposed(const float *data, const Input &in, int count, float *planes) {
-    if (count < GROUP || in.value_stride != 1) return 0;
-    transpose(data, in.example_stride, in.values / 4 * 4, planes);
-    return in.values / 4 * 4;
-}
-
-template <class Stored>
-void copy(const Stored *stored, int64_t stride, int count, float *x) {
-    if (stride == 1)
-        for (int lane = 0; lane < count; lane++) x[lane] = stored[lane];
-    else
-        for (int lane = 0; lane < count; lane++) x[lane] = stored[lane * stride];
-    for (int lane = count; lane < GROUP; lane++) x[lane] = 0;
-}
-
-template <class Stored>
-void load(const Input &in, int64_t first, int count, float *planes, I *valid) {
-    constexpr float EXTREME = .999f * 3.4028235e38f;  // as in anomvae/raster/values.py
-    const Stored *data = (const Stored *)in.data + first * in.example_stride;
-    planes += (int64_t)in.plane * GROUP;
-    int copied = transposed(data, in, count, planes);
-    for (int value = 0; value < in.values; value++) {
-        float *plane = planes + (int64_t)value * GROUP;
-        if (value >= copied) copy(data + value * in.value_stride, in.example_stride, count, plane);
-        V *x = (V *)plane;
-        if (in.nodata && in.nodata[value] == in.nodata[value])
-            for (int v = 0; v < VECTORS; v++) valid[v] &= x[v] != (float)in.nodata[value];
-        if (in.scale)
-            for (int lane = 0; lane < GROUP; lane++)
-                plane[lane] = (float)(plane[lane] * in.scale[value] + in.offset[value]);
+// Prepares values that lie side by side in an example, 4 of each at once; returns how many.
+int transpose(const Input &in, const float *data, V *planes, I *valid) {
+    const int64_t stride = in.example_stride;
+    int value = 0;
+    for (; value + 4 <= in.values; value += 4)
         for (int v = 0; v < VECTORS; v++) {
-            I fine = absolute(x[v]) < EXTREME;
-            valid[v] &= fine;
-            x[v] = (V)((I)x[v] & fine);
-            if (in.centre) {
-                V far = all(in.farthest[value]);
-                x[v] = larger(smaller(x[v] - in.centre[value], far), -far);
-            }
+            const float *from = data + v * LANES * stride + value;
+            V a = quarter(from, stride), b = quarter(from + stride, stride);
+            V c = quarter(from + 2 * stride, stride), d = quarter(from + 3 * stride, stride);
+            V ab = low_pairs(a, b), cd = low_pairs(c, d), AB = high_pairs(a, b), CD = high_pairs(c, d);
+            V four[] = {low_halves(ab, cd), high_halves(ab, cd), low_halves(AB, CD), high_halves(AB, CD)};
+            for (int i = 0; i < 4; i++)
+                planes[(value + i) * VECTORS + v] = prepared(in, value + i, four[i], valid[v]);
         }
+    return value;
+}
+
+template <class Number>
+int transpose(const Input &, const Number *, V *, I *) { return 0; }
+
+template <class Number>
+void load(const Input &in, int64_t first, int count, float *all_planes, I *valid) {
+    const Number *data = (const Number *)in.data + first * in.example_stride;
+    V *planes = plane(all_planes, in.plane);
+    int value = in.value_stride == 1 && count == GROUP ? transpose(in, data, planes, valid) : 0;
+    for (; value < in.values; value++) {
+        const Number *from = data + value * in.value_stride;
+        float x[GROUP] __attribute__((aligned(64))) = {};
+        if (in.example_stride == 1)
+            for (int lane = 0; lane < count; lane++) x[lane] = from[lane];
+        else
+            for (int lane = 0; lane < count; lane++) x[lane] = from[lane * in.example_stride];
+        for (int v = 0; v < VECTORS; v++)
+            planes[value * VECTORS + v] = prepared(in, value, ((V *)x)[v], valid[v]);
     }
 }
 
@@ -145,32 +133,87 @@ void scale_add(const Step &step, float *planes) {
 
 inline V log_sigma(V x) { return larger(smaller(x, all(5.f)), all(-7.f)); }
 
+// KL(N(shift, exp(log_ratio)^2) || N(0, 1)), which rounding can bring below 0.
+inline V kl_of(V shift, V log_ratio) {
+    V twice = fma(shift, shift, exponential(log_ratio + log_ratio)) - 1;
+    V kl = fma(twice, all(.5f), -log_ratio);
+    return kl < 0 ? V{} : kl;
+}
+
 void kl_normal(const Step &step, float *planes) {
-    int units = step.inputs / 2;
+    const int units = step.inputs / 2;
     const V *mean = plane(planes, step.in), *log_s = plane(planes, step.in + units);
     V *out = plane(planes, step.out);
     for (int v = 0; v < VECTORS; v++) {
         V sum = {};
-        for (int i = 0; i < units; i++) {
-            V m = mean[i * VECTORS + v], s = log_sigma(log_s[i * VECTORS + v]);
-            V twice = fma(m, m, exponential(s + s)) - 1;
-            V kl = fma(twice, all(.5f), -s);
-            sum += kl < 0 ? V{} : kl;
-        }
+        for (int i = v; i < units * VECTORS; i += VECTORS) sum += kl_of(mean[i], log_sigma(log_s[i]));
         out[v] = sum * step.number;
     }
 }
 
-// (n + 1) / 2 sum log(1 + u^2 / n), as the logarithm of a product of mantissas and a sum of exponents.
+// The log sigmas of `in` are those of a product, and clipped already.
+void kl_between(const Step &step, float *planes) {
+    const int units = step.inputs / 2;
+    const V *mean = plane(planes, step.in), *log_s = plane(planes, step.in + units);
+    const V *prior = plane(planes, step.other), *log_p = plane(planes, step.other + units);
+    V *out = plane(planes, step.out);
+    for (int v = 0; v < VECTORS; v++) {
+        V sum = {};
+        for (int i = v; i < units * VECTORS; i += VECTORS) {
+            V s = log_sigma(log_p[i]);
+            sum += kl_of((mean[i] - prior[i]) * exponential(-s), log_s[i] - s);
+        }
+        out[v] = fma(sum, all(step.number), out[v]);
+    }
+}
+
+// Precisions add, and weight the means.
+void times(const Step &step, float *planes) {
+    const int units = step.inputs / 2;
+    V *mean = plane(planes, step.in), *log_s = plane(planes, step.in + units);
+    const V *other = plane(planes, step.other), *log_other = plane(planes, step.other + units);
+    for (int i = 0; i < units * VECTORS; i++) {
+        V s = log_sigma(log_s[i]), ratio = s - log_sigma(log_other[i]);
+        V inverse = exponential(ratio + ratio) + 1;  // of the share of `in` in the precision
+        mean[i] = other[i] + (mean[i] - other[i]) / inverse;
+        log_s[i] = fma(logarithm(inverse), all(-.5f), s);
+    }
+}
+
+void nearest(const Step &step, float *planes) {
+    const int size = step.inputs;
+    const V *in = plane(planes, step.in);
+    V *out = plane(planes, step.out), *cost = plane(planes, step.other);
+    for (int v = 0; v < VECTORS; v++) {
+        V least = {};
+        for (int code = 0; code < step.others; code++) {
+            const float *vector = step.weight + code * size;
+            V distance = {};
+            for (int i = 0; i < size; i++) {
+                V apart = in[i * VECTORS + v] - vector[i];
+                distance = fma(apart, apart, distance);
+            }
+            I nearer = code ? distance < least : I{} - 1;  // the first of equally near ones
+            least = nearer ? distance : least;
+            cost[v] = nearer ? all(step.bias[code] * step.number) : cost[v];
+            for (int i = 0; i < size; i++)
+                out[i * VECTORS + v] = nearer ? all(vector[i]) : out[i * VECTORS + v];
+        }
+    }
+}
+
+// (n + 1) / 2 sum log(1 + u^2 / n), as the logarithm of a product: mantissas and exponents, and
+// what exceeds 1, where that is little.
 void student(const Step &step, float *planes) {
     const V *in = plane(planes, step.in);
     V *out = plane(planes, step.out);
     const float inverse = 1 / step.number;
     for (int v = 0; v < VECTORS; v++) {
-        V product = all(1.f), infinite = {};
+        V product = all(1.f), excess = {}, infinite = {};
         I exponents = {}, missing = {};
         for (int i = 0; i < step.inputs; i++) {
-            V u = in[i * VECTORS + v], factor = fma(u * u, all(inverse), all(1.f));
+            V u = in[i * VECTORS + v], more = u * u * inverse, factor = more + 1;
+            excess = fma(excess, more, excess + more);
             infinite = larger(infinite, factor);
             missing |= u != u;  // NaN would be lost in its bits
             exponents += (I)factor >> 23;
@@ -182,6 +225,7 @@ void student(const Step &step, float *planes) {
         }
         V whole = __builtin_convertvector(exponents - 127 * step.inputs, V);
         V sum = fma(whole, all(.693147181f), logarithm(product));
+        sum = excess < .4f ? logarithm_beside_1(excess) : sum;
         sum = infinite > 3e38f ? infinite : sum;
         sum = missing ? all(__builtin_nanf("")) : sum;
         out[v] = sum * ((step.number + 1) / 2);
@@ -202,12 +246,13 @@ void squares(const Step &step, float *planes) {
 void run_step(const Step &step, float *planes) {
     switch (step.operation) {
         case DENSE: return dense(step, planes, step.bias);
-        case DENSE_GELU:
-            dense(step, planes, step.bias);
-            return gelu(plane(planes, step.out), step.outputs * VECTORS);
         case DENSE_ADD: return dense(step, planes, nullptr);
+        case GELU: return gelu(plane(planes, step.out), step.outputs * VECTORS);
         case SCALE_ADD: return scale_add(step, planes);
         case KL_NORMAL: return kl_normal(step, planes);
+        case KL_BETWEEN: return kl_between(step, planes);
+        case TIMES: return times(step, planes);
+        case NEAREST: return nearest(step, planes);
         case STUDENT: return student(step, planes);
         case SQUARES: return squares(step, planes);
     }
@@ -266,17 +311,18 @@ void near_row(const Annulus &of, int64_t row) {
 
 }  // namespace
 
-extern "C" void LEVEL(near_rows)(const Annulus &of, int64_t first, int64_t last) {
-    for (; first < last; first++) near_row(of, first);
+extern "C" void LEVEL(near)(const Annulus &of) {
+    for (int64_t pixel = 0; pixel < of.rows * of.cols; pixel++) of.near[pixel] = 0;
+    for (int64_t row = 0; row < of.rows; row++) near_row(of, row);
 }
 
 extern "C" int LEVEL(group)() { return GROUP; }
 extern "C" int LEVEL(tile)() { return TILE; }
 
-extern "C" void LEVEL(run)(const Program &program, int64_t first, int64_t last, float *planes) {
+extern "C" void LEVEL(run)(const Program &program, int64_t examples, float *planes) {
     I valid[VECTORS];
-    for (; first < last; first += GROUP) {
-        int count = last - first < GROUP ? (int)(last - first) : GROUP;
+    for (int64_t first = 0; first < examples; first += GROUP) {
+        int count = examples - first < GROUP ? (int)(examples - first) : GROUP;
         load_all(program, first, count, planes, valid);
         for (int i = 0; i < program.step_count; i++) run_step(program.steps[i], planes);
         for (int i = 0; i < program.output_count; i++)

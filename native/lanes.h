@@ -27,6 +27,7 @@ namespace {
 
 typedef float V __attribute__((vector_size(4 * LANES), may_alias));
 typedef int32_t I __attribute__((vector_size(4 * LANES), may_alias));
+typedef double D __attribute__((vector_size(8 * LANES)));
 
 constexpr float ROUND = 12582912.f;  // 1.5 2^23: a number below 2^22 beside it is rounded
 
@@ -37,6 +38,18 @@ inline V absolute(V x) { return (V)((I)x & 0x7fffffff); }
 inline V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 inline V smaller(V a, V b) { return _mm512_min_ps(a, b); }
 inline V larger(V a, V b) { return _mm512_max_ps(a, b); }
+
+// Values 0 to 3 of examples 0, 4, 8 and 12.
+inline V quarter(const float *x, int64_t stride) {
+    V v = _mm512_castps128_ps512(_mm_loadu_ps(x));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(x + 4 * stride), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(x + 8 * stride), 2);
+    return _mm512_insertf32x4(v, _mm_loadu_ps(x + 12 * stride), 3);
+}
+inline V low_pairs(V a, V b) { return _mm512_unpacklo_ps(a, b); }
+inline V high_pairs(V a, V b) { return _mm512_unpackhi_ps(a, b); }
+inline V low_halves(V a, V b) { return _mm512_shuffle_ps(a, b, 0x44); }
+inline V high_halves(V a, V b) { return _mm512_shuffle_ps(a, b, 0xee); }
 
 struct Phi {
     V low[4], high[4];
@@ -61,6 +74,16 @@ inline V fma(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
 inline V smaller(V a, V b) { return _mm256_min_ps(a, b); }
 inline V larger(V a, V b) { return _mm256_max_ps(a, b); }
 
+// Values 0 to 3 of examples 0 and 4.
+inline V quarter(const float *x, int64_t stride) {
+    V v = _mm256_castps128_ps256(_mm_loadu_ps(x));
+    return _mm256_insertf128_ps(v, _mm_loadu_ps(x + 4 * stride), 1);
+}
+inline V low_pairs(V a, V b) { return _mm256_unpacklo_ps(a, b); }
+inline V high_pairs(V a, V b) { return _mm256_unpackhi_ps(a, b); }
+inline V low_halves(V a, V b) { return _mm256_shuffle_ps(a, b, 0x44); }
+inline V high_halves(V a, V b) { return _mm256_shuffle_ps(a, b, 0xee); }
+
 struct Phi {
     V at(int d, I k) const { return _mm256_permutevar8x32_ps(_mm256_loadu_ps(PHI8[d]), (__m256i)k); }
     V operator()(V h) const {
@@ -80,6 +103,17 @@ inline V fma(V a, V b, V c) { return a * b + c; }
 #endif
 inline V smaller(V a, V b) { return a < b ? a : b; }
 inline V larger(V a, V b) { return a > b ? a : b; }
+
+// Values 0 to 3 of an example.
+inline V quarter(const float *x, int64_t) {
+    V v;
+    __builtin_memcpy(&v, x, sizeof v);
+    return v;
+}
+inline V low_pairs(V a, V b) { return V{a[0], b[0], a[1], b[1]}; }
+inline V high_pairs(V a, V b) { return V{a[2], b[2], a[3], b[3]}; }
+inline V low_halves(V a, V b) { return V{a[0], a[1], b[0], b[1]}; }
+inline V high_halves(V a, V b) { return V{a[2], a[3], b[2], b[3]}; }
 
 struct Phi {
     V operator()(V h) const {
@@ -108,17 +142,20 @@ inline V exponential(V x) {
     return (V)((I)p + (__builtin_convertvector(n, I) << 23));
 }
 
-// log(x) = e log(2) + log(m) for a normal x > 0, with m in [sqrt(1/2), sqrt(2)), as
-// log(m) = 2 artanh(s), s = (m - 1) / (m + 1).
-inline V logarithm(V x) {
-    I shift = ((I)x - 0x3f3504f3) & (int32_t)0xff800000;
-    V m = (V)((I)x - shift);
-    V e = __builtin_convertvector(shift >> 23, V);
-    V s = (m - 1) / (m + 1), t = s * s;
+// log(1 + x) = 2 artanh(x / (2 + x)) for sqrt(1/2) - 1 <= x <= sqrt(2) - 1.
+inline V logarithm_beside_1(V x) {
+    V s = x / (x + 2), t = s * s;
     constexpr float C[] = {2 / 9.f, 2 / 7.f, 2 / 5.f, 2 / 3.f, 2.f};
     V p = all(2 / 11.f);
     for (float c : C) p = fma(p, t, all(c));
-    return fma(e, all(.693147181f), p * s);
+    return p * s;
+}
+
+// log(x) = e log(2) + log(m) for a normal x > 0, with m in [sqrt(1/2), sqrt(2)).
+inline V logarithm(V x) {
+    I shift = ((I)x - 0x3f3504f3) & (int32_t)0xff800000;
+    V e = __builtin_convertvector(shift >> 23, V);
+    return fma(e, all(.693147181f), logarithm_beside_1((V)((I)x - shift) - 1));
 }
 
 }  // namespace

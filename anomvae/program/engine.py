@@ -11,13 +11,17 @@ first that runs there.  Engines import what they need when they are made.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from .. import native
 from ..errors import ConfigError, hint
 from .layers import Array
 from .program import Program, ProgramTerms
+
+log = logging.getLogger(__name__)
 
 AUTO = "auto"
 
@@ -59,6 +63,20 @@ class EngineRow:
     """Make the engine of a program, on a device."""
 
 
+def _native_lack(program: Program, device: str) -> str:
+    if device != "cpu":
+        return "has no GPU"
+    if not program.dense:
+        return "runs no program with dates, neighbours or draws"
+    return native.missing()
+
+
+def _native(program: Program, device: str) -> Engine:
+    from .native_engine import NativeEngine
+
+    return NativeEngine(program)
+
+
 def _numpy(program: Program, device: str) -> Engine:
     from .numpy_engine import NumpyEngine
 
@@ -72,6 +90,7 @@ def _torch(program: Program, device: str) -> Engine:
 
 
 ENGINES = {
+    "native": EngineRow(_native_lack, _native),
     "numpy": EngineRow(lambda program, device: "" if device == "cpu" else "has no GPU", _numpy),
     "torch": EngineRow(lambda program, device: "", _torch),
 }
@@ -87,7 +106,11 @@ def engine_name(name: str, program: Program, device: str) -> str:
         If no engine has this name, or it does not run the program there.
     """
     if name == AUTO:
-        return next(key for key, row in ENGINES.items() if not row.lack(program, device))
+        lacks = {key: row.lack(program, device) for key, row in ENGINES.items()}
+        chosen = next(key for key, lack in lacks.items() if not lack)
+        if chosen == "numpy" and lacks["native"] == native.missing():
+            log.info("scoring takes several times as long by numpy: native %s", lacks["native"])
+        return chosen
     if name not in ENGINES:
         raise ConfigError(f"engine = {name!r} is unknown. {hint(name, [AUTO, *ENGINES])}")
     lack = ENGINES[name].lack(program, device)
