@@ -191,6 +191,14 @@ class Values:
     stored: Stored | None = None
     """How numbers of a file become values; None: they are values."""
 
+    @classmethod
+    def of(cls, data: Numbers, *more: Any) -> Values:  # noqa: ANN401 - as the fields
+        """Take values that may lie at odd addresses, or in the other order of bytes: copied."""
+        whole = all(stride % data.itemsize == 0 for stride in data.strides)
+        if not (whole and data.flags.aligned and data.dtype.isnative):
+            data = np.array(data, data.dtype.newbyteorder("="))
+        return cls(data, *more)
+
     def structure(self, plane: int) -> Input:
         """Return the structure of the kernel; it refers to the arrays."""
         step = self.data.itemsize

@@ -49,9 +49,12 @@ def test_bits_depend_neither_on_neighbours_nor_on_the_layout(level, program, dat
 
     parts = x[start:stop], None if features is None else features[start:stop]
     planar = np.asfortranarray(x[:, ::-1])[:, ::-1]
+    packed = np.zeros(COUNT, [("odd", "u1"), ("x", ">f4", program.bands)])
+    packed["x"] = x
 
     np.testing.assert_array_equal(engine.terms(*parts, code=False)[:3], whole[:, start:stop])
-    np.testing.assert_array_equal(engine.terms(planar, features, code=False)[:3], whole)
+    for other in (planar, packed["x"]):
+        np.testing.assert_array_equal(engine.terms(other, features, code=False)[:3], whole)
     assert np.isfinite(np.delete(whole, missing, axis=1)).all()
 
 

@@ -62,9 +62,9 @@ class NativeEngine:
         program, planes = self.program, self._steps.terms
         terms = np.zeros((3, len(x)), np.float32)
         codes = np.empty((len(x), program.latent if code else 0), np.float32)
-        inputs = [native.Values(x, program.centre, program.farthest, stored)]
+        inputs = [native.Values.of(x, program.centre, program.farthest, stored)]
         if features is not None:
-            inputs.append(native.Values(features))
+            inputs.append(native.Values.of(features))
         outputs = [
             native.Kept(term[:, np.newaxis], of_term.first, LARGEST_TERM)
             for term, of_term in zip(terms, planes[:3], strict=True)
