@@ -293,17 +293,19 @@ def near(
     return sums
 
 
-def box_sums(values: Integers, side: int) -> Integers:
-    """Sum over a square of odd ``side`` around each pixel, axes (..., row, col); 0 outside."""
+def annulus_sums(values: Integers, outer: int, guard: int) -> Integers:
+    """Sum over squares of odd sides ``outer`` without ``guard``, axes (..., row, col); 0 outside.
+
+    Sums may wrap around.
+    """
     functions = _found(None).functions
     values = np.ascontiguousarray(values, np.int64)
     sums, (rows, cols) = np.empty_like(values), values.shape[-2:]
-    room = np.empty(2 * cols + 1, np.int64)
-    size = c_int64(rows), c_int64(cols), c_int64(side // 2)
-    for plane, out in zip(
-        values.reshape(-1, rows, cols), sums.reshape(-1, rows, cols), strict=True
-    ):
-        functions.anomvae_box_sums(*map(c_void_p, map(address, (plane, out, room))), *size)
+    room = np.empty(4 * (cols + outer // 2 + 1), np.int64)
+    sizes = [c_int64(size) for size in (rows, cols, outer // 2, guard // 2)]
+    planes = (array.reshape(-1, rows, cols) for array in (values, sums))
+    for arrays in zip(*planes, strict=True):
+        functions.anomvae_annulus_sums(*map(c_void_p, map(address, (*arrays, room))), *sizes)
     return sums
 
 

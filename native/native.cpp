@@ -62,21 +62,40 @@ EXPORT void anomvae_run(const Program *program, int64_t examples, float *planes,
 // Fills `near` of an annulus.
 EXPORT void anomvae_near(const Annulus *of, int level) { LEVELS[level].near(*of); }
 
-// Sums integers (row, col) over a square of side 2 half + 1 around each pixel, 0 outside; sums may
-// wrap around.  `room` has 2 cols + 1 numbers.
-EXPORT void anomvae_box_sums(const uint64_t *values, uint64_t *out, uint64_t *room, int64_t rows,
-                             int64_t cols, int64_t half) {
-    uint64_t *column = room, *running = room + cols;  // of the rows in the square; from the left
-    for (int64_t i = 0; i < 2 * cols + 1; i++) room[i] = 0;
-    for (int64_t row = -half; row < rows; row++) {
+namespace {
+
+// Sums of integers over squares of side 2 half + 1 around the pixels of a row, row after row.
+struct Squares {
+    const uint64_t *values;
+    int64_t rows, cols, half;
+    uint64_t *column;   // (cols,): sums of the rows in the square
+    uint64_t *running;  // (cols + 2 half + 2,): of these, those of the first i - half
+
+    void enter(int64_t row) {
         const uint64_t *enters = values + (row + half) * cols, *leaves = values + (row - half - 1) * cols;
         for (int64_t col = 0; col < cols && row + half < rows; col++) column[col] += enters[col];
         for (int64_t col = 0; col < cols && row > half; col++) column[col] -= leaves[col];
-        if (row < 0) continue;
-        for (int64_t col = 0; col < cols; col++) running[col + 1] = running[col] + column[col];
-        for (int64_t col = 0; col < cols; col++) {
-            int64_t last = col + half + 1 < cols ? col + half + 1 : cols, first = col > half ? col - half : 0;
-            out[row * cols + col] = running[last] - running[first];
-        }
+        uint64_t *next = running + half + 1, sum = 0;
+        for (int64_t col = 0; col < cols; col++) *next++ = sum += column[col];
+        for (int64_t col = 0; col <= half; col++) *next++ = sum;
+    }
+    uint64_t at(int64_t col) const { return running[col + 2 * half + 1] - running[col]; }
+};
+
+}  // namespace
+
+// Sums integers (row, col) over the annulus of each pixel, 0 outside; sums may wrap around.  The
+// halves are those of the sides of both windows; `room` has 4 (cols + outer + 1) numbers.
+EXPORT void anomvae_annulus_sums(const uint64_t *values, uint64_t *out, uint64_t *room,
+                                 int64_t rows, int64_t cols, int64_t outer, int64_t guard) {
+    for (int64_t i = 0; i < 4 * (cols + outer + 1); i++) room[i] = 0;
+    Squares large = {values, rows, cols, outer, room, room + cols};
+    room += 2 * (cols + outer + 1);
+    Squares small = {values, rows, cols, guard, room, room + cols};
+    for (int64_t row = -outer; row < rows; row++) {
+        large.enter(row);
+        if (row >= -guard) small.enter(row);
+        for (int64_t col = 0; col < cols && row >= 0; col++)
+            out[row * cols + col] = large.at(col) - small.at(col);
     }
 }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from anomvae import native
-from anomvae.pixels.annulus import Annulus, box_sums
+from anomvae.pixels.annulus import Annulus, annulus_sums
 from anomvae.stats.local_contrast import NEAREST, half_of, near
 
 ROOT = Path(__file__).parent.parent
@@ -39,13 +39,17 @@ def test_codes_are_near_each_other_to_the_bit_as_in_numpy(level, shape, annulus,
 
 
 @compiled
-@given(shape=npst.array_shapes(min_dims=2, max_dims=3, max_side=12), half=st.integers(0, 15))
-def test_sums_over_squares_are_those_of_numpy_even_where_they_wrap_around(shape, half):
+@given(
+    shape=npst.array_shapes(min_dims=2, max_dims=3, max_side=12),
+    halves=st.tuples(st.integers(0, 15), st.integers(0, 15)),
+)
+def test_sums_over_annuli_are_those_of_numpy_even_where_they_wrap_around(shape, halves):
     values = np.random.default_rng(0).integers(-(2**63), 2**63 - 1, shape)
+    guard, outer = (2 * half + 1 for half in sorted(halves))
 
-    sums = native.box_sums(values, 2 * half + 1)
+    sums = native.annulus_sums(values, outer, guard)
 
-    np.testing.assert_array_equal(sums, box_sums(values, 2 * half + 1))
+    np.testing.assert_array_equal(sums, annulus_sums(values, outer, guard))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x7fELF"])
