@@ -15,7 +15,7 @@ from .layers import Array
 from .native_steps import Steps
 from .program import Program, ProgramTerms
 
-ROWS = 2**14
+ROWS = 2**15
 """Examples per call: fewer take more calls, more leave less to share among threads."""
 
 
