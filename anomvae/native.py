@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,18 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-INTERFACE = 1
+INTERFACE = 2
 """Version of the structures below."""
 FILE = Path(__file__).with_name("libanomvae.so")
 LEVELS = ("portable", "AVX2", "AVX-512")
 """Sets of instructions; a processor with one has those before it."""
 
-TYPES = {"float32": 0, "uint16": 1, "int16": 2}
-"""Types of values that examples may have."""
-ALIGNED = 64
-"""Bytes at whose multiples planes begin."""
-
-Numbers = NDArray[np.float32 | np.uint16 | np.int16]
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -168,96 +161,22 @@ def _library() -> Library | str:
         return str(error)
 
 
-def best_level() -> int:
-    """Return the best set of instructions of this processor, a number of `LEVELS`."""
-    return _found(None).level
+def instructions(level: int | None = None) -> Library:
+    """Return the library with a set of instructions, by default the best one.
 
-
-def tile(level: int) -> int:
-    """Return the outputs of a layer whose weights lie together."""
-    return int(_found(level).functions.anomvae_tile(level))
-
-
-@dataclass(frozen=True, eq=False)
-class Values:
-    """Values of examples that a program takes; those of several follow each other in planes."""
-
-    data: Numbers
-    """Axes (example, value), of any strides."""
-    centre: Floats | None = None
-    """What is subtracted, (value,); None: nothing."""
-    farthest: Floats | None = None
-    """Where the difference is clipped, on both sides, (value,)."""
-    stored: Stored | None = None
-    """How numbers of a file become values; None: they are values."""
-
-    @classmethod
-    def of(cls, data: Numbers, *more: Any) -> Values:  # noqa: ANN401 - as the fields
-        """Take values that may lie at odd addresses, or in the other order of bytes: copied."""
-        whole = all(stride % data.itemsize == 0 for stride in data.strides)
-        if not (whole and data.flags.aligned and data.dtype.isnative):
-            data = np.array(data, data.dtype.newbyteorder("="))
-        return cls(data, *more)
-
-    def structure(self, plane: int) -> Input:
-        """Return the structure of the kernel; it refers to the arrays."""
-        step = self.data.itemsize
-        strides = (stride // step for stride in self.data.strides)
-        stored = (None, None, None) if self.stored is None else self.stored
-        arrays = (*stored, self.centre, self.farthest)
-        pointers = (None if array is None else address(array) for array in arrays)
-        kind, count = TYPES[self.data.dtype.name], self.data.shape[1]
-        has = self.stored is not None
-        return Input(address(self.data), *strides, *pointers, kind, count, plane, has)
-
-
-class Stored(NamedTuple):
-    """How numbers of a file become values, in float64; `anomvae.raster.values`."""
-
-    scale: NDArray[np.float64] | None
-    """Factor, (value,)."""
-    offset: NDArray[np.float64] | None
-    """What is added then, (value,)."""
-    nodata: NDArray[np.float64] | None
-    """Number that stands for no data, (value,); NaN: none."""
-
-
-class Kept(NamedTuple):
-    """Values of examples that a program returns."""
-
-    data: Floats
-    """Axes (example, value), of any strides; NaN where an input is not finite or no data."""
-    plane: int
-    """The first of their planes."""
-    most: float = np.inf
-    """Where they are clipped."""
-
-    def structure(self) -> Output:
-        """Return the structure of the kernel; it refers to the array."""
-        strides = (stride // self.data.itemsize for stride in self.data.strides)
-        return Output(address(self.data), *strides, self.plane, self.data.shape[1], self.most, 0)
-
-
-def run(
-    steps: ctypes.Array[Step],
-    planes: int,
-    inputs: Sequence[Values],
-    outputs: Sequence[Kept],
-    *,
-    level: int,
-) -> None:
-    """Run steps between planes, whose number is ``planes``, on the examples of ``inputs``."""
-    functions, first = _found(level).functions, 0
-    taken = (Input * len(inputs))()
-    for number, values in enumerate(inputs):
-        taken[number] = values.structure(first)
-        first += values.data.shape[1]
-    kept = (Output * len(outputs))(*(each.structure() for each in outputs))
-    program = Program(taken, steps, kept, len(inputs), len(steps), len(outputs), planes)
-    room = np.empty(planes * functions.anomvae_group(level) + ALIGNED // 4, np.float32)
-    start = address(room)
-    aligned, examples = c_void_p(start + -start % ALIGNED), c_int64(len(inputs[0].data))
-    functions.anomvae_run(ctypes.byref(program), examples, aligned, level)
+    Raises
+    ------
+    Missing
+        When there is no library, or this processor lacks the instructions.
+    """
+    found = _library()
+    if isinstance(found, str):
+        raise Missing(f"The kernel {found}.")
+    if level is None:
+        return found
+    if not 0 <= level <= found.level:
+        raise Missing(f"This processor has no {LEVELS[level]} instructions.")
+    return found._replace(level=level)
 
 
 def near(
@@ -283,7 +202,7 @@ def near(
     level : int, optional
         Instructions, a number of `LEVELS`.
     """
-    found = _found(level)
+    found = instructions(level)
     code, valid = np.ascontiguousarray(code, np.float32), np.ascontiguousarray(valid, np.float32)
     pairs, sums = np.array(offsets, np.int32).reshape(-1, 2), np.empty(valid.shape, np.float32)
     annulus = Annulus(
@@ -298,7 +217,7 @@ def annulus_sums(values: Integers, outer: int, guard: int) -> Integers:
 
     Sums may wrap around.
     """
-    functions = _found(None).functions
+    functions = instructions().functions
     values = np.ascontiguousarray(values, np.int64)
     sums, (rows, cols) = np.empty_like(values), values.shape[-2:]
     room = np.empty(4 * (cols + outer // 2 + 1), np.int64)
@@ -312,14 +231,3 @@ def annulus_sums(values: Integers, outer: int, guard: int) -> Integers:
 def address(array: NDArray[Any]) -> int:
     """Return where the values of a contiguous array begin; it must outlive the call."""
     return int(array.__array_interface__["data"][0])  # array.ctypes takes six times as long
-
-
-def _found(level: int | None) -> Library:
-    found = _library()
-    if isinstance(found, str):
-        raise Missing(f"The kernel {found}.")
-    if level is None:
-        return found
-    if not 0 <= level <= found.level:
-        raise Missing(f"This processor has no {LEVELS[level]} instructions.")
-    return found._replace(level=level)

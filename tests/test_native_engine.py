@@ -11,6 +11,7 @@ from support.programs import Drawing, dense_programs, exact_terms, examples_of
 from anomvae import native
 from anomvae.pixels.bands import unnamed_bands
 from anomvae.program import Codebook
+from anomvae.program.native_call import Stored
 from anomvae.program.native_engine import NativeEngine
 from anomvae.raster.values import physical_values
 
@@ -73,7 +74,7 @@ def test_numbers_of_a_file_score_as_their_values_do(level, layout, dtype):
     engine = NativeEngine(Drawing(0).program(count), level)
 
     order = "C" if layout == "interleaved" else "F"
-    stored = native.Stored(scale, offset, np.full(count, 9.0))
+    stored = Stored(scale, offset, np.full(count, 9.0))
     terms = engine.stored_terms(np.array(numbers, order=order), stored)
 
     np.testing.assert_array_equal(terms[:3], engine.terms(values, None, code=False)[:3])

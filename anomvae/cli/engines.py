@@ -22,7 +22,7 @@ def print_engines(ctx: click.Context, parameter: click.Parameter, value: bool) -
 def engine_lines() -> Iterator[str]:
     """Yield a line for each engine, the fastest first, and one where scores take longer."""
     lack = native.missing()
-    yield f"native  {lack or native.LEVELS[native.best_level()] + ' instructions'}"
+    yield f"native  {lack or native.LEVELS[native.instructions().level] + ' instructions'}"
     yield "numpy   every detector"
     try:
         yield f"torch   {version('torch')}"

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import native
+from ..native import instructions
 from .kinds import LARGEST_TERM
 from .layers import Array
+from .native_call import Kept, Numbers, Stored, Values, run
 from .native_steps import Steps
 from .program import Program, ProgramTerms
 
@@ -25,10 +26,11 @@ class NativeEngine:
     rows = ROWS
 
     def __init__(self, program: Program, level: int | None = None) -> None:
-        """Translate a program; ``level``: a number of `native.LEVELS`, by default the best."""
+        """Translate a program; ``level``: see `anomvae.native.instructions`."""
         self.program = program
-        self.level = native.best_level() if level is None else level
-        self._steps = Steps(program, native.tile(self.level))
+        found = instructions(level)
+        self.level = found.level
+        self._steps = Steps(program, found.functions.anomvae_tile(found.level))
 
     def terms(self, x: Array, features: Array | None, *, code: bool) -> ProgramTerms:
         """Return the terms of examples, see `anomvae.program.engine.Engine`.
@@ -39,8 +41,8 @@ class NativeEngine:
 
     def stored_terms(
         self,
-        numbers: native.Numbers,
-        stored: native.Stored,
+        numbers: Numbers,
+        stored: Stored,
         features: Array | None = None,
         *,
         code: bool = False,
@@ -54,24 +56,24 @@ class NativeEngine:
 
     def _run(
         self,
-        x: native.Numbers,
-        stored: native.Stored | None,
+        x: Numbers,
+        stored: Stored | None,
         features: Array | None,
         code: bool,
     ) -> ProgramTerms:
         program, planes = self.program, self._steps.terms
         terms = np.zeros((3, len(x)), np.float32)
         codes = np.empty((len(x), program.latent if code else 0), np.float32)
-        inputs = [native.Values.of(x, program.centre, program.farthest, stored)]
+        inputs = [Values.of(x, program.centre, program.farthest, stored)]
         if features is not None:
-            inputs.append(native.Values.of(features))
+            inputs.append(Values.of(features))
         outputs = [
-            native.Kept(term[:, np.newaxis], of_term.first, LARGEST_TERM)
+            Kept(term[:, np.newaxis], of_term.first, LARGEST_TERM)
             for term, of_term in zip(terms, planes[:3], strict=True)
             if of_term is not None
         ]
         if code:
-            outputs.append(native.Kept(codes, planes.code.first))
-        native.run(self._steps.array, self._steps.planes, inputs, outputs, level=self.level)
+            outputs.append(Kept(codes, planes.code.first))
+        run(self._steps.array, self._steps.planes, inputs, outputs, level=self.level)
         reconstruction, kl, linear = terms
         return ProgramTerms(reconstruction, kl, linear, codes)

@@ -49,7 +49,7 @@ class Steps:
     """The steps of a program."""
 
     def __init__(self, program: Program, tile: int) -> None:
-        """Translate a dense program; ``tile``: see `anomvae.native.tile`."""
+        """Translate a dense program; ``tile`` outputs of a layer have weights that lie together."""
         self.planes = program.bands + program.features
         self._list: list[Step] = []
         self._tile = tile
