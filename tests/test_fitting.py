@@ -1,6 +1,7 @@
 """Fitting: rasters in, a detector with a threshold out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -251,7 +252,7 @@ def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
 @pytest.mark.parametrize("condition", ["", "+local:2"])
 @pytest.mark.parametrize(("vouched", "rule"), [(False, "log-sigma:3"), (True, "gaussian:3")])
 def test_a_threshold_is_refitted_by_the_rule_of_train(tmp_path, scene, vouched, rule, condition):
-    config = SHORT.model_copy(update={"threshold": f"auto{condition}"})
+    config = replace(SHORT, threshold=f"auto{condition}")
     everywhere = np.ones((1, 64, 64), "uint8")
     normal = [write(tmp_path / "normal.tif", everywhere, nodata=None)] if vouched else []
     other = write(tmp_path / "other.tif", land((64, 64), seed=5))

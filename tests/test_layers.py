@@ -122,6 +122,27 @@ def test_help_about_a_watch_loads_nothing_heavy():
     assert not found & {*HEAVY, "numpy", "rasterio"}
 
 
+@pytest.mark.parametrize("watched", [False, True], ids=["score", "monitor run"])
+def test_scoring_loads_nothing_that_it_does_not_need(tmp_path, model, scene, watched):
+    watch = tmp_path / "watch.toml"
+    watch.write_text(
+        f'[[site]]\nname = "a"\nmodel = "{model}"\nout = "maps"\nmask_dilate = 2\n'
+        f'[site.folder]\npath = "{scene.parent}"\nstable_seconds = 0\n'
+    )
+
+    words = ("monitor", "run", watch) if watched else ("score", scene, "-m", model, "-o", "maps")
+    found = after(*words, folder=tmp_path)
+
+    assert len(list(tmp_path.rglob("*.objects.geojson"))) == 1
+    assert not found & (HEAVY - {"torch"})  # leave all heavy out once the detector needs no torch
+
+
+def test_rethresholding_loads_nothing_heavy(tmp_path, model, scene):
+    anomvae.score_scene(anomvae.load(model), scene, tmp_path / "maps")
+
+    assert not after("rethreshold", tmp_path / "maps", "--threshold", "sigma:2") & HEAVY
+
+
 def test_a_command_loads_torch_without_collecting_garbage_and_its_threads_wait_passively():
     watch = """
 import gc, os, sys

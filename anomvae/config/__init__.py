@@ -1,4 +1,6 @@
-"""The configuration: pydantic models (`tables`), read from TOML with the source of every value.
+"""The configuration: `tables`, read from TOML with the source of every value (`reading`).
+
+`table` and `values` check what is read, `schema` describes it for editors.
 
 Keys are the arguments of the Python functions.  ``auto`` stands for what the number of bands or the
 way of fitting decides (docs/design.md, section 8).
