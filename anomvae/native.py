@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-INTERFACE = 2
+INTERFACE = 3
 """Version of the structures below."""
 FILE = Path(__file__).with_name("libanomvae.so")
 LEVELS = ("portable", "AVX2", "AVX-512")
 """Sets of instructions; a processor with one has those before it."""
+LANES = 16
+"""Floats in the largest vector."""
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -101,6 +103,9 @@ class Annulus(ctypes.Structure):
         ("offsets", c_void_p),
         ("rows", c_int64),
         ("cols", c_int64),
+        ("plane", c_int64),
+        ("line", c_int64),
+        ("first", c_int64),
         ("latent", c_int32),
         ("offset_count", c_int32),
         ("least", c_float),
@@ -202,11 +207,15 @@ def near(
     level : int, optional
         Instructions, a number of `LEVELS`.
     """
-    found = instructions(level)
-    code, valid = np.ascontiguousarray(code, np.float32), np.ascontiguousarray(valid, np.float32)
-    pairs, sums = np.array(offsets, np.int32).reshape(-1, 2), np.empty(valid.shape, np.float32)
+    found, sums = instructions(level), np.empty(valid.shape, np.float32)
+    radius = int(np.abs(offsets).max())
+    margin = (radius, radius), (radius, radius + LANES)
+    code, valid = np.pad(code, ((0, 0), *margin)), np.pad(valid, margin)
+    steps = np.array(offsets, np.int64) @ (valid.shape[1], 1)
     annulus = Annulus(
-        *map(address, (code, valid, sums, pairs)), *valid.shape, len(code), len(pairs), least, 0
+        *map(address, (code, valid, sums, steps)),
+        *(*sums.shape, valid.size, valid.shape[1], radius * valid.shape[1] + radius),
+        *(len(code), len(steps), least, 0),
     )
     found.functions.anomvae_near(ctypes.byref(annulus), found.level)
     return sums

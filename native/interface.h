@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#define INTERFACE 2
+#define INTERFACE 3
 
 // A group of examples lies in planes: a plane holds one value of each, an example in each lane.
 // Whatever else is in its group, an example meets the same operations in the same order.
@@ -58,12 +58,14 @@ struct Program {
     int32_t planes;  // of all
 };
 
-struct Annulus {  // pixels of a date, axes (row, col)
-    const float *code;      // (latent, row, col), 0 where not valid
-    const float *valid;     // 1 or 0
-    float *near;            // sums of 1 / (squared distance of codes + least)
-    const int32_t *offsets; // (offset, 2): row and column of one of each two opposite neighbours
-    int64_t rows, cols;
+struct Annulus {  // pixels of a date inside a margin that is not valid, axes (row, col)
+    const float *code;       // (latent, row, col), 0 where not valid
+    const float *valid;      // 1 or 0
+    float *near;             // sums of 1 / (squared distance of codes + least), without the margin
+    const int64_t *offsets;  // how many pixels behind lies one of each two opposite neighbours
+    int64_t rows, cols;      // without the margin
+    int64_t plane, line;     // pixels of a plane and of a row, with the margin
+    int64_t first;           // the first pixel that is not in the margin
     int32_t latent, offset_count;
     float least;
     int32_t spare;

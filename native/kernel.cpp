@@ -278,42 +278,44 @@ void store(const Output &out, int64_t first, int count, float *planes, const I *
 
 // ----------------------------------------------------------------------------------- annuli
 
-constexpr int RUN = 256;  // columns at once
-
-// Adds what `there`, `count` neighbours of the pixels `here`, are worth; sums are those of numpy,
-// to the bit: anomvae/stats/local_contrast.py.
-void add_near(const Annulus &of, int64_t here, int64_t there, int count) {
-    const int64_t pixels = of.rows * of.cols;
-    float apart[RUN];
-    for (int i = 0; i < count; i++) apart[i] = of.least;
-    for (int unit = 0; unit < of.latent; unit++) {
-        const float *a = of.code + unit * pixels + here, *b = of.code + unit * pixels + there;
-        for (int i = 0; i < count; i++) apart[i] += (a[i] - b[i]) * (a[i] - b[i]);
-    }
-    const float *a = of.valid + here, *b = of.valid + there;
-    float *near = of.near + here;
-    for (int i = 0; i < count; i++) near[i] += a[i] * b[i] / apart[i];
+inline V loaded(const float *x) {
+    V v;
+    __builtin_memcpy(&v, x, sizeof v);
+    return v;
 }
 
-void near_row(const Annulus &of, int64_t row) {
-    for (int64_t col = 0; col < of.cols; col += RUN)
-        for (int k = 0; k < 2 * of.offset_count; k++) {
-            const int sign = k % 2 ? -1 : 1;
-            const int64_t down = sign * of.offsets[k / 2 * 2], right = sign * of.offsets[k / 2 * 2 + 1];
-            int64_t first = col > -right ? col : -right, last = col + RUN;
-            if (last > of.cols) last = of.cols;
-            if (last > of.cols - right) last = of.cols - right;
-            if (row + down < 0 || row + down >= of.rows || first >= last) continue;
-            int64_t here = row * of.cols + first;
-            add_near(of, here, here + down * of.cols + right, (int)(last - first));
+// What two pixels are worth to each other.  Products and sums are those of numpy, to the bit:
+// anomvae/stats/local_contrast.py.
+inline V nearness(const Annulus &of, const float *here, const float *there, V both) {
+    V apart = all(of.least);
+    for (int unit = 0; unit < of.latent; unit++, here += of.plane, there += of.plane) {
+        V step = loaded(here) - loaded(there);
+        apart += step * step;
+    }
+    return both / apart;
+}
+
+// A few pixels of a row; those behind its end lie in the margin.
+inline V sum_near(const Annulus &of, int64_t pixel) {
+    const float *code = of.code + pixel, *valid = of.valid + pixel;
+    V sum = {}, here = loaded(valid);
+    for (int k = 0; k < of.offset_count; k++)
+        for (int sign = 1; sign >= -1; sign -= 2) {
+            const int64_t offset = sign * of.offsets[k];
+            sum += nearness(of, code, code + offset, here * loaded(valid + offset));
         }
+    return sum;
 }
 
 }  // namespace
 
 extern "C" void LEVEL(near)(const Annulus &of) {
-    for (int64_t pixel = 0; pixel < of.rows * of.cols; pixel++) of.near[pixel] = 0;
-    for (int64_t row = 0; row < of.rows; row++) near_row(of, row);
+    for (int64_t row = 0; row < of.rows; row++)
+        for (int64_t col = 0; col < of.cols; col += LANES) {
+            V sum = sum_near(of, of.first + row * of.line + col);
+            int64_t count = of.cols - col < LANES ? of.cols - col : LANES;
+            __builtin_memcpy(of.near + row * of.cols + col, &sum, sizeof(float) * count);
+        }
 }
 
 extern "C" int LEVEL(group)() { return GROUP; }
