@@ -34,10 +34,10 @@ class NativeHook(BuildHookInterface[Any]):
         build = load_build(root)
         self._folder = tempfile.TemporaryDirectory()
         folder = root / "anomvae" if version == "editable" else Path(self._folder.name)
-        (folder / build.LIBRARY).unlink(missing_ok=True)  # an older one, if this one fails
         try:
+            (folder / build.LIBRARY).unlink(missing_ok=True)  # an older one, if this one fails
             library = build.build(folder)
-        except build.NoCompiler as error:
+        except (build.NoCompiler, OSError) as error:  # a folder that cannot be written is no reason
             self.app.display_warning(f"Scoring will be slower, by numpy alone: {error}")
             return
         if version != "editable":

@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 LIBRARY = "libanomvae.so"
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-std=c++17", "-O3", "-ffp-contract=off", "-fPIC", "-fvisibility=hidden", "-w")
+LINKER = ("-Wl,--as-needed",) if sys.platform == "linux" else ()
+"""The library needs nothing of the C++ library."""
 LEVELS = {
     "avx512": ("-DLEVEL_AVX512", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma",
                "-mprefer-vector-width=512"),
@@ -60,7 +62,7 @@ def build(folder: Path) -> Path:
         for part, compile_part in objects(command):
             run([*compile_part, "-o", part], name)
             parts.append(part)
-        run([*command, "-shared", *parts, "-o", LIBRARY], name)
+        run([*command, "-shared", *parts, *LINKER, "-o", LIBRARY], name)
         folder.mkdir(parents=True, exist_ok=True)
         moved = shutil.copy(made, folder / f".{LIBRARY}.new")
         os.replace(moved, folder / LIBRARY)  # a process may have the old one open

@@ -83,15 +83,24 @@ def test_anomvae_installs_with_and_without_a_compiler(tmp_path, compiler):
     target = tmp_path / "target"
     install = [*pip, "install", "--no-deps", "--target", str(target), str(file)]
     subprocess.run(install, check=True, capture_output=True)
-    command = [sys.executable, "-m", "anomvae", "info", "--engines"]
+    code = (
+        "import logging, anomvae; from support.programs import Drawing; "
+        "from anomvae.cli.engines import engine_lines; from anomvae.program import engine_name; "
+        "logging.basicConfig(level='INFO', format='%(message)s'); print(anomvae.__file__, "
+        "engine_name('auto', Drawing(0).program(3), 'cpu'), *engine_lines(), sep='\\n')"
+    )
     done = subprocess.run(
-        command,
+        [sys.executable, "-c", code],
         cwd=empty,
-        env={"PYTHONPATH": str(target)},
+        env={"PYTHONPATH": f"{target}{os.pathsep}{ROOT / 'tests'}"},
         check=True,
         capture_output=True,
         text=True,
     )
-    assert ("native  is not compiled" in done.stdout) == (not compiler)
-    assert ("takes several times as long" in done.stdout) == (not compiler)
+    where, engine, lines = done.stdout.split("\n", 2)
+    assert Path(where).is_relative_to(target)
+    assert engine == ("native" if compiler else "numpy")
+    assert ("native  is not compiled" in lines) == (not compiler)
+    assert ("takes several times as long" in lines) == (not compiler)
+    assert ("takes several times as long" in done.stderr) == (not compiler)
     assert file.name.endswith("-any.whl") == (not compiler)
