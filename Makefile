@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 .PHONY: demo test check lowest newest wheel sbom samples bench clean
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 	@echo "Installing into $(VENV) (once; a few minutes) ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \

@@ -200,7 +200,7 @@ def fitted(path: Path, config: Config, seed: int, select: Selection) -> Detector
 
     All of its scores stay those that other rules are chosen from.
     """
-    crossed = config.model_copy(update={"threshold": "fdr:0.1"})
+    crossed = replace(config, threshold="fdr:0.1")
     detector, twin = (train([path], each, seed, select=select) for each in (config, crossed))
     assert detector.scores is not None  # `train` scores normal pixels
     assert twin.scores is not None

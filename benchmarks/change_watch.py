@@ -126,7 +126,7 @@ def monitor_config(root: Path) -> MonitorConfig:
     folder = {"path": "in", "stable_seconds": 0}
     site = {"name": "site", "out": "maps", "dates": DATES, "folder": folder}
     tables = {"site": [site], "alerts": {"stdout": False}, "state": "state"}
-    return MonitorConfig.model_validate(tables, context={"folder": root})
+    return MonitorConfig.read(tables, folder=root)
 
 
 def run(config: MonitorConfig, day: date) -> None:

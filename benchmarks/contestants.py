@@ -98,7 +98,7 @@ def configuration(
         (metrics,) = evaluation.rows.values()
         return Result(metrics, fitted - start, time.perf_counter() - fitted)
 
-    digest = hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:8]
+    digest = hashlib.sha256(config.to_json().encode()).hexdigest()[:8]
     title = label or (Path(name).stem if name.endswith(".toml") else name)
     version = f"commit {code or commit()}, configuration {digest}"
     return Contestant(title, version, ours=True, seeded=True, run=run)

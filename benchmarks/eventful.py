@@ -101,7 +101,7 @@ def monitor_config(root: Path, kind: str, shape: Shape) -> MonitorConfig:
         **detector,
     }
     tables = {"site": [site], "alerts": {"stdout": False}}
-    return MonitorConfig.model_validate(tables, context={"folder": root})
+    return MonitorConfig.read(tables, folder=root)
 
 
 def _ground(shape: Shape) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def monitor_config(root: Path, season: Season, url: str) -> MonitorConfig:
     }
     retry = {"tries": 1000, "wait_seconds": 3 * EVERY.total_seconds()}  # killed, not given up
     tables = {"site": sites, "retry": retry, "alerts": alerts}
-    return MonitorConfig.model_validate(tables, context={"folder": root})
+    return MonitorConfig.read(tables, folder=root)
 
 
 def file_of(arrival: Arrival) -> str:

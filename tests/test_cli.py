@@ -19,6 +19,7 @@ import anomvae
 from anomvae.cli import Group
 from anomvae.cli.group import COMMANDS
 from anomvae.config import Config, resolve_config
+from anomvae.config.schema import descriptions
 from anomvae.errors import GridMismatch
 from anomvae.objects import read_objects
 from anomvae.stats.rules import RULES, ScoreSource
@@ -43,7 +44,7 @@ def test_help_and_configuration_name_the_rules_that_they_take():
     words = " ".join(run("score", "--help").out.split()).replace("- ", "-")
     choice = re.search("--threshold RULE (.*?) --mask", words)[1]
     with_p_values = re.search("--p-values (.*?) --", words)[1]
-    setting = Config.model_fields["threshold"].description
+    setting = descriptions(Config)["threshold"]
     labels = re.search("--threshold RULE (.*?) --", run("evaluate", "--help").out, re.DOTALL)[1]
 
     for name, kind in RULES.items():

@@ -1,15 +1,20 @@
+import json
 import re
 import tomllib
+from dataclasses import replace
 from operator import attrgetter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anomvae.config import Config, build_config, resolve_config, shipped, shipped_configs
+from anomvae.config.schema import descriptions, schema
+from anomvae.config.table import Table, types_of
 from anomvae.config.tables import ContextConfig, ModelConfig, ScoreConfig, TrainingConfig
 from anomvae.errors import ConfigError, FileError
-from anomvae.monitoring.config import is_monitoring
+from anomvae.monitoring.config import MonitorConfig, is_monitoring
 
 DEFAULT = shipped("configs") / "default.toml"
 SHIPPED = sorted(shipped("configs").glob("*.toml"))
@@ -44,7 +49,7 @@ def test_the_default_file_holds_each_key_with_its_default_and_scores_each_pixel_
     config = resolve_config("default").config
 
     assert config == Config()
-    assert set(keys(tomllib.loads(DEFAULT.read_text("utf-8")))) == set(keys(config.model_dump()))
+    assert set(keys(tomllib.loads(DEFAULT.read_text("utf-8")))) == set(keys(config.to_dict()))
     assert (config.score.local_contrast, config.score.latent_distance) == (0, 0)
 
 
@@ -74,7 +79,7 @@ def test_sentinel_2_differs_from_the_default_in_the_threshold_alone():
     config = resolve_config("sentinel2").config
 
     assert config.threshold == "quantile:0.001"
-    assert config.model_copy(update={"threshold": Config().threshold}) == Config()
+    assert replace(config, threshold=Config().threshold) == Config()
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -87,7 +92,7 @@ def test_every_key_of_a_shipped_file_has_a_comment(path):
 
 def test_every_field_is_documented():
     for table in (Config, ModelConfig, TrainingConfig, ContextConfig, ScoreConfig):
-        assert all(field.description for field in table.model_fields.values())
+        assert descriptions(table).keys() == types_of(table).keys()
 
 
 @pytest.mark.parametrize(
@@ -116,6 +121,9 @@ def test_every_field_is_documented():
         ("score.annulus=[21]", "score.annulus = [21]: expected two numbers."),
         ("score.annulus=[21, 7, 3]", "score.annulus = [21, 7, 3]: expected two numbers."),
         ("score.annulus=21", "score.annulus = 21: expected a list."),
+        ("score.annulus=[21, 7.5]", "[21, 7.5]: expected entry 2 to be a whole number."),
+        ("model.hidden=[8, 0]", "model.hidden = [8, 0]: expected entry 2 to be greater than 0 or"),
+        ("model.latent=true", "model.latent = True: expected a whole number or 'auto'."),
         ("context.mean_components=-1", "_components = -1: expected greater than or equal to 0."),
         ("context.anulus=[5, 3]", "[context] has no key 'anulus'. Did you mean 'annulus'?"),
         ("device=gpu", "device = 'gpu': expected 'cpu' or 'cuda'."),
@@ -185,6 +193,34 @@ def test_every_problem_is_named_at_once():
     assert str(error.value).startswith("mine.toml does not fit: ")
 
 
+def test_tables_made_in_python_are_checked_alike():
+    config = Config(model=ModelConfig(latent=np.int64(3), hidden=[16, 8]), threshold="sigma")
+
+    assert (config.model.latent, config.model.hidden, config.threshold) == (3, (16, 8), "sigma:3")
+    with pytest.raises(ConfigError, match=re.escape("ModelConfig does not fit: latent = 0: expe")):
+        ModelConfig(latent=0)
+    with pytest.raises(ConfigError, match="device = 'gpu': expected 'cpu' or 'cuda'"):
+        replace(config, device="gpu")
+
+
+@pytest.mark.parametrize("kind", [Config, MonitorConfig])
+def test_a_schema_has_every_table_with_every_key_its_limits_and_its_default(kind):
+    whole = schema(kind)
+    tables = {kind.__name__: whole, **whole["$defs"]}
+
+    for table in (one for one in Table.__subclasses__() if one.__name__ in tables):
+        properties = tables[table.__name__]["properties"]
+        assert properties.keys() == types_of(table).keys()
+        assert all(value["description"] for value in properties.values())
+    assert set(re.findall(r"#/\$defs/(\w+)", json.dumps(whole))) == set(whole["$defs"])
+    if kind is Config:
+        latent = tables["ModelConfig"]["properties"]["latent"]
+        limits = {"type": "integer", "exclusiveMinimum": 0, "maximum": 1024}
+        assert latent["anyOf"] == [limits, {"enum": ["auto"]}]
+        assert latent["default"] == "auto"
+        assert tables["ScoreConfig"]["properties"]["annulus"]["default"] == [21, 7]
+
+
 @settings(max_examples=50)
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_any_setting_is_accepted_or_refused_by_an_error_of_ours(key, value):
@@ -227,7 +263,7 @@ def test_every_value_has_a_source_and_later_settings_win(tmp_path):
 
     sources = {key: source for key, _, source in resolved.rows()}
     assert resolved.config.device == "cuda"
-    assert set(sources) == set(keys(Config().model_dump()))
+    assert set(sources) == set(keys(Config().to_dict()))
     assert sources.pop("model.latent") == str(path)
     assert sources.pop("device") == "--set device=cuda"
     assert set(sources.values()) == {"default"}

@@ -1,5 +1,7 @@
 """Rules of held-out scores: every block is held out once, from a twin of the detector."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import maximum_filter
@@ -34,7 +36,7 @@ def scene(tmp_path):
 
 def crossed(config, rule="conformal:0.01"):
     """Return a configuration with a rule that needs held-out scores."""
-    return config.model_copy(update={"threshold": rule})
+    return replace(config, threshold=rule)
 
 
 class Steps:

@@ -1,6 +1,7 @@
 """Fitting: rasters in, a detector with a threshold out."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from anomvae.stats.thresholds import parse_rule
 from anomvae.training.sampling import held_out_blocks
 
 SHORT = resolve_config("default", ["training.max_steps=30"]).config
+TWO_THREADS = resolve_config("default", ["training.max_steps=30", "training.threads=2"]).config
 SMALL = resolve_config("small-objects", ["training.max_steps=40"]).config
 either = pytest.mark.parametrize("config", [SHORT, SMALL], ids=["default", "small-objects"])
 
@@ -54,6 +56,29 @@ def test_the_same_seed_gives_the_same_file(scene, config):
 
     assert one == same
     assert one != other
+
+
+@pytest.fixture
+def two_threads():
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+def test_fitting_uses_the_threads_of_its_configuration_and_leaves_torch_those_of_the_host(
+    scene, two_threads
+):
+    used = set()
+
+    def note(what, done, total):
+        if what == "train":
+            used.add(torch.get_num_threads())
+
+    train([scene], SHORT, progress=note)
+    train([scene], TWO_THREADS, progress=note)
+
+    assert used == {1, 2}
+    assert torch.get_num_threads() == 2
 
 
 @either
@@ -227,7 +252,7 @@ def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
 @pytest.mark.parametrize("condition", ["", "+local:2"])
 @pytest.mark.parametrize(("vouched", "rule"), [(False, "log-sigma:3"), (True, "gaussian:3")])
 def test_a_threshold_is_refitted_by_the_rule_of_train(tmp_path, scene, vouched, rule, condition):
-    config = SHORT.model_copy(update={"threshold": f"auto{condition}"})
+    config = replace(SHORT, threshold=f"auto{condition}")
     everywhere = np.ones((1, 64, 64), "uint8")
     normal = [write(tmp_path / "normal.tif", everywhere, nodata=None)] if vouched else []
     other = write(tmp_path / "other.tif", land((64, 64), seed=5))

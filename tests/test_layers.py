@@ -69,8 +69,8 @@ def test_imports_point_downwards(path):
 
 def test_the_design_lists_every_room_and_no_other():
     assert {place(path) for path in FILES} == LEVEL.keys()
-    assert "seventeen rooms" in DESIGN
-    assert sum((PACKAGE / name).is_dir() for name in LEVEL) == 17
+    assert "eighteen rooms" in DESIGN
+    assert sum((PACKAGE / name).is_dir() for name in LEVEL) == 18
 
 
 @pytest.mark.parametrize("name", TORCH_FREE)
@@ -120,6 +120,46 @@ def test_help_about_a_watch_loads_nothing_heavy():
 
     assert "click" in found
     assert not found & {*HEAVY, "numpy", "rasterio"}
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["score", "monitor run"])
+def test_scoring_loads_nothing_that_it_does_not_need(tmp_path, model, scene, watched):
+    watch = tmp_path / "watch.toml"
+    watch.write_text(
+        f'[[site]]\nname = "a"\nmodel = "{model}"\nout = "maps"\nmask_dilate = 2\n'
+        f'[site.folder]\npath = "{scene.parent}"\nstable_seconds = 0\n'
+    )
+
+    words = ("monitor", "run", watch) if watched else ("score", scene, "-m", model, "-o", "maps")
+    found = after(*words, folder=tmp_path)
+
+    assert len(list(tmp_path.rglob("*.objects.geojson"))) == 1
+    assert not found & (HEAVY - {"torch"})  # leave all heavy out once the detector needs no torch
+
+
+def test_rethresholding_loads_nothing_heavy(tmp_path, model, scene):
+    anomvae.score_scene(anomvae.load(model), scene, tmp_path / "maps")
+
+    assert not after("rethreshold", tmp_path / "maps", "--threshold", "sigma:2") & HEAVY
+
+
+def test_a_command_loads_torch_without_collecting_garbage_and_its_threads_wait_passively():
+    watch = """
+import gc, os, sys
+class Watch:
+    def find_spec(name, *rest):
+        if name == "torch":
+            assert not gc.isenabled()
+            assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+            os.environ["SEEN"] = "yes"
+sys.meta_path.insert(0, Watch)
+from anomvae.cli import main
+try: main(["train", "gone.tif", "-o", "gone.safetensors"])
+except SystemExit as done: assert done.code == 3, done.code
+assert os.environ["SEEN"] == "yes" and gc.isenabled() and gc.get_freeze_count() > 100_000
+"""
+
+    assert "torch" in loaded(watch)
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -7,12 +7,15 @@ import pytest
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from rasterio.warp import transform
+from scipy.ndimage import distance_transform_edt
 from support.scene_files import UTM, in_folder, is_sentence, make, read
 
 from anomvae.errors import GridMismatch, RasterError
 from anomvae.pixels.tiling import tiles, whole
 from anomvae.raster import Scene
+from anomvae.raster.layer_masks import grown
 
 SHAPE = (12, 16)
 SCL = np.uint8([[4, 3, 8, 0], [9, 5, 11, 2], [10, 6, 1, 7]])
@@ -312,3 +315,13 @@ def test_a_scene_shows_what_its_masks_do_not_hide(tmp_path):
         shown = opened.shown(whole(SHAPE))
 
     np.testing.assert_array_equal(shown, big(~HIDDEN & (SCL != 0)))
+
+
+@given(
+    hidden=arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12)),
+    pixels=st.integers(0, 20),
+)
+def test_a_mask_grows_as_distances_of_scipy_say(hidden, pixels):
+    distance = distance_transform_edt(~hidden) if hidden.any() else np.full(hidden.shape, np.inf)
+
+    assert np.array_equal(grown(hidden, pixels), distance <= pixels)

@@ -146,8 +146,8 @@ def test_a_configuration_that_does_not_fit_the_dates_is_one_line(tmp_path, keys,
 def test_a_configuration_alone_compares_nine_dates_and_dates_alone_are_a_time_series():
     own = {"name": "harbour", "out": "maps", "folder": {"path": "in"}}
 
-    named = SiteConfig.model_validate(own | {"config": "timeseries"})
-    counted = SiteConfig.model_validate(own | {"dates": 5})
+    named = SiteConfig.read(own | {"config": "timeseries"})
+    counted = SiteConfig.read(own | {"dates": 5})
 
     assert (named.dates, counted.dates, counted.config) == (9, 5, None)
     assert named.model is counted.model is None

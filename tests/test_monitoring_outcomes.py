@@ -21,7 +21,7 @@ def none():
 
 def site(**keys):
     own = {"name": "harbour", "model": "m", "out": "maps", "folder": {"path": "in"}}
-    return SiteConfig.model_validate(own | keys)
+    return SiteConfig.read(own | keys)
 
 
 @pytest.mark.parametrize(

@@ -584,7 +584,7 @@ def test_a_full_disk_leaves_the_map_and_nothing_else(tmp_path):
 
     def work():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
         with pytest.raises(NotWritten):
             stage(site, passes[:1], passes[1])
         return 3

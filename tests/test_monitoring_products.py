@@ -25,8 +25,8 @@ def fill(folder, *names, content="5"):
 
 
 def scan(folder, known=None, now=LATER, pattern="*.TOY"):
-    config = FolderConfig.model_validate(
-        {"path": "in", "stable_seconds": 60, "pattern": pattern}, context={"folder": folder}
+    config = FolderConfig.read(
+        {"path": "in", "stable_seconds": 60, "pattern": pattern}, folder=folder
     )
     return scan_folder(config, known or {}, now)
 

@@ -21,9 +21,7 @@ DAY = timedelta(days=1)
 
 def scan(folder, known=None, now=START, *, aside=(), digest=digest_of_file, **config):
     (folder / "in").mkdir(exist_ok=True)
-    config = FolderConfig.model_validate(
-        {"path": "in", "stable_seconds": 60} | config, context={"folder": folder}
-    )
+    config = FolderConfig.read({"path": "in", "stable_seconds": 60} | config, folder=folder)
     return scan_folder(config, known or {}, now, aside=aside, digest=digest)
 
 

@@ -1,25 +1,30 @@
 """The quick look: the same from any tiles, and small anomalies stay visible."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from support.rasters import BANDS
 from support.scorers import ONE, SIX
 
-from anomvae.mapping.quicklook import (
-    FLAG,
-    NO_DATA,
-    SIDE,
-    QuickLook,
-    QuickLookSpec,
-    draw,
-    overlay,
-    stretched,
-)
+from anomvae.mapping.drawing import FLAG, NO_DATA, PANEL, LogScale, draw, overlay, stretched
+from anomvae.mapping.quicklook import SIDE, QuickLook, QuickLookSpec
 from anomvae.pixels.tiling import SamplingGrid, tiles
 
 sides = st.integers(1, 30)
+
+
+def pixels_of(png):
+    """Decode a picture, axes (row, col, 3)."""
+    return np.asarray(Image.open(BytesIO(png)))
+
+
+def red_of(png):
+    """Count the pixels of a picture that are red as flags are."""
+    return np.count_nonzero((pixels_of(png) == np.rint(np.multiply(FLAG, 255))).all(-1))
 
 
 def collected(spec, block, scores, size, halo=0):
@@ -71,7 +76,7 @@ def test_one_anomalous_pixel_of_a_large_scene_is_visible_and_flagged():
     assert max(quicklook.scores.shape) == SIDE
     assert (rows.tolist(), cols.tolist()) == ([1234 * 512 // 3000], [567 * 341 // 2000])
     assert quicklook.scores[rows[0], cols[0]] == 100
-    assert draw("scene", quicklook, ONE) != draw("scene", plain, ONE)
+    assert red_of(draw("scene", quicklook, ONE)) == red_of(draw("scene", plain, ONE)) + 1
 
 
 @pytest.mark.parametrize("fill", [np.nan, 1.0])
@@ -91,10 +96,37 @@ def test_flags_of_a_map_lie_over_its_scores_where_there_is_no_scene():
     )
     quicklook.add_scores((slice(0, 10), slice(0, 12)), scores, scores > 1)
     other.add_scores((slice(0, 10), slice(0, 12)), scores, scores > 1000)
-    width = {one: int.from_bytes(draw("map", one, ONE)[16:20], "big") for one in (quicklook, other)}
+    pictures = [draw("map", one, ONE) for one in (quicklook, other)]
 
-    assert width[quicklook] == pytest.approx(1300 * 2 / 3, abs=1)
-    assert draw("map", quicklook, ONE) != draw("map", other, ONE)
+    assert red_of(pictures[0]) > red_of(pictures[1]) + (PANEL // 12) ** 2 - 2 * PANEL // 12
+    assert pixels_of(pictures[0]).shape[1] < 2.5 * PANEL
+
+
+@given(low=st.floats(1e-6, 1e6), factor=st.floats(1, 1e6), score=st.floats(0, 1e12))
+def test_scores_have_colours_by_their_logarithm_and_few_round_labels(low, factor, score):
+    scale = LogScale.of(np.array([low, low * factor, np.nan], np.float32))
+
+    dark, light, missing = scale.colours(np.array([[scale.low, scale.high, np.nan]]))[0]
+    middle = scale.place(np.sqrt(scale.low * scale.high))
+    ticks = scale.ticks()
+
+    assert dark.sum() < 0.7 < 1.8 < light.sum()
+    np.testing.assert_allclose(missing, NO_DATA)
+    assert middle == pytest.approx(0.5, abs=1e-6)
+    assert 0 <= scale.place(score) <= 1
+    assert 2 <= len(ticks) <= 9
+    assert all(scale.low <= tick <= scale.high for tick in ticks)
+
+
+@pytest.mark.parametrize("title", ["a" * 300, "Bærum µ 日本 \n\ud800", ""])
+@pytest.mark.parametrize("shape", [(1, 1), (400, 3), (3, 400)])
+def test_scenes_of_any_name_and_shape_have_a_readable_picture(title, shape):
+    picture = pixels_of(draw(title, QuickLook(QuickLookSpec.of(shape, SIX)), ONE))
+
+    rows, cols = picture.shape[:2]
+    assert PANEL / 4 < rows < 3 * PANEL
+    assert 3 * PANEL < cols < 4 * PANEL
+    assert (picture[[0, -1]] == 255).all()  # nothing is cut off
 
 
 def test_bands_are_stretched_between_2_and_98_percent_and_no_data_is_grey():

@@ -92,5 +92,6 @@ def _check_deeply(watch: MonitorConfig) -> None:
 def schema() -> None:
     """Print the JSON schema of a configuration, for editors."""
     from ..config import Config
+    from ..config.schema import schema as schema_of
 
-    echo(to_json(Config.model_json_schema(), indent=2))
+    echo(to_json(schema_of(Config), indent=2))

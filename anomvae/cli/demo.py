@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .lazy import importing
 from .output import echo, metrics_table
 
 if TYPE_CHECKING:
@@ -35,13 +36,14 @@ def demo(folder: str, seed: int) -> None:
 
     Two configurations are trained, and measured beside RX; the files are those of `default`.
     """
-    from ..config import shipped
-    from ..detector.modelfile import read_card
-    from ..errors import FileError
-    from ..evaluation import evaluate, evaluate_detector
-    from ..files import require_file
-    from ..fitting import Selection, train
-    from ..mapping import ScoreOptions, score_scene
+    with importing():
+        from ..config import shipped
+        from ..detector.modelfile import read_card
+        from ..errors import FileError
+        from ..evaluation import evaluate, evaluate_detector
+        from ..files import require_file
+        from ..fitting import Selection, train
+        from ..mapping import ScoreOptions, score_scene
 
     samples, out = shipped("data_samples"), Path(folder)
     normal, model = samples / "normal.tif", out / "model.safetensors"

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from . import options
+from .lazy import importing
 from .outcomes import ANOMALY_FOUND, result_line
 from .output import echo
 
@@ -117,8 +118,9 @@ def detect(  # noqa: PLR0913 - one argument per option
         anomvae detect scene.tif -o local/ --method local-rx --window 25,11
         anomvae detect fields_2024-*.tif -o changes/
     """
-    from ..fitting import Selection, config_for, site_of
-    from ..mapping import ScoreOptions, detect_scene, map_baseline
+    with importing():
+        from ..fitting import Selection, config_for, site_of
+        from ..mapping import ScoreOptions, detect_scene, map_baseline
 
     chosen_method = _chosen(method, window, regularisation)
     select = Selection(**chosen)

@@ -8,6 +8,7 @@ import click
 
 from . import options
 from .layers import layer_options, print_map
+from .lazy import importing
 from .opening import one_scene
 
 
@@ -49,9 +50,10 @@ def embed(  # noqa: PLR0913 - one argument per option
         anomvae embed scene.tif -m coast.safetensors -o draw.tif --how sample --seed 1
         anomvae embed scene.tif -m coast.safetensors -o codes.tif --how average --samples 50
     """
-    from ..detector import Detector, Encoding
-    from ..mapping import MapOptions, embed_scene
-    from ..raster import Selection
+    with importing():
+        from ..detector import Detector, Encoding
+        from ..mapping import MapOptions, embed_scene
+        from ..raster import Selection
 
     encoding, map_options = Encoding(how, samples, seed), MapOptions(tile, threads, overwrite)
     select = Selection(dates=dates, **chosen)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .lazy import importing
 from .output import echo, metrics_table
 from .pictures import picture_opt, require_results
 
@@ -65,12 +66,13 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif --threshold f1
         anomvae evaluate scene.tif maps/scene.anomaly.tif --labels labels.tif --curves curves.png
     """
-    from ..detector import Detector
-    from ..evaluation import evaluate as measure_map
-    from ..evaluation import evaluate_detector
-    from ..files import write_atomically
-    from ..raster import Scene, Selection
-    from ..stats.thresholds import parse_rule
+    with importing():
+        from ..detector import Detector
+        from ..evaluation import evaluate as measure_map
+        from ..evaluation import evaluate_detector
+        from ..files import write_atomically
+        from ..raster import Scene, Selection
+        from ..stats.thresholds import parse_rule
 
     if (map_ is None) == (model is None):
         raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .lazy import importing
 from .opening import dates_arg, one_scene
 from .output import echo
 from .pictures import picture_opt, require_picture
@@ -74,9 +75,10 @@ def explain(  # noqa: PLR0913 - one argument per option
         anomvae explain scene.tif -m coast.safetensors --at 120,45 -o why.png
         anomvae explain scene.tif -m coast.safetensors --object 3 --results maps/ -o why.pdf
     """
-    from ..detector import Detector
-    from ..explaining import explain as explained_by
-    from ..raster import Selection
+    with importing():
+        from ..detector import Detector
+        from ..explaining import explain as explained_by
+        from ..raster import Selection
 
     _require_target(at, number, results)
     select = Selection(dates=dates, **chosen)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import options
+from .lazy import importing
 from .opening import one_scene
 from .output import echo
 from .pixel_arguments import at_opt, model_opt
@@ -60,10 +61,11 @@ def generate(  # noqa: PLR0913 - one argument per option
         anomvae generate -m coast.safetensors --like scene.tif --at 120,45 --no-noise -o like.csv
         anomvae generate -m fields.safetensors --context-of scene.tif --at 120,45 -o spectra.csv
     """
-    from ..detector import Detector
-    from ..errors import ConfigError
-    from ..explaining import generate as generated
-    from ..raster import Selection
+    with importing():
+        from ..detector import Detector
+        from ..errors import ConfigError
+        from ..explaining import generate as generated
+        from ..raster import Selection
 
     select = Selection(**chosen)
     if not (like or context_of) and select != Selection(dates="", access=select.access):

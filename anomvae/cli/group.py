@@ -54,6 +54,8 @@ class Group(LazyGroup):
         prepare_streams()
         # For notebooks, whose module need not be installed here; anomvae shows no window.
         os.environ.pop("MPLBACKEND", None)
+        # Before torch is loaded: its threads would wait busily, and take cores from other programs.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             with undecoded_messages_logged():
                 return super().main(*arguments, **options)

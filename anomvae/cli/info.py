@@ -13,6 +13,7 @@ from ..documents import to_json
 from ..errors import AnomvaeError, ScenesFailed, listed
 from ..stats.score_kind import ELBO, IWAE, KL, LATENT, RECONSTRUCTION
 from . import options
+from .engines import print_engines
 from .object_facts import SUFFIX, object_facts, object_lines, object_list
 from .output import echo
 from .scene_facts import scene_facts, scene_lines
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True)
 @options.bands_opt
 @options.pixel_options
+@click.option(
+    "--engines",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_engines,
+    help="List what computes scores on this machine, and exit.",
+)
 @options.json_opt
 @options.access_options
 @options.verbose_opt
@@ -50,6 +59,7 @@ def info(
         anomvae info scene.tif
         anomvae info coast.safetensors
         anomvae info maps/scene.objects.geojson
+        anomvae info --engines
     """
     described: list[dict[str, Any]] = []
     failed = 0

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import options
+from .lazy import importing
 from .opening import dates_arg, one_scene
 from .output import echo
 from .pictures import picture_opt, require_results, save_picture
@@ -54,9 +55,10 @@ def interpolate(  # noqa: PLR0913 - one argument per option
     Example:
         anomvae interpolate scene.tif -m coast.safetensors --from 120,45 --to 30,210 -o between.csv
     """
-    from ..detector import Detector
-    from ..explaining import interpolate as interpolated
-    from ..raster import Selection
+    with importing():
+        from ..detector import Detector
+        from ..explaining import interpolate as interpolated
+        from ..raster import Selection
 
     select = Selection(**chosen)
     require_results(out, picture, overwrite, [*scenes, model, *select.files])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .lazy import importing
 from .outcomes import ANOMALY_FOUND, result_line
 from .output import echo
 from .pixel_arguments import at_opt, model_opt, object_opt, require_folder, results_opt
@@ -90,11 +91,12 @@ def like(  # noqa: PLR0913 - one argument per option
     """
     target = _target(at, number, results, spectrum, name, scale)
 
-    from ..detector import Detector
-    from ..explaining import find_like
-    from ..fitting import require_compared
-    from ..mapping import ScoreOptions
-    from ..raster import Selection, scenes_of
+    with importing():
+        from ..detector import Detector
+        from ..explaining import find_like
+        from ..fitting import require_compared
+        from ..mapping import ScoreOptions
+        from ..raster import Selection, scenes_of
 
     found = ScoreOptions(min_area=min_area, top=top, p_values=p_values, overwrite=overwrite)
     with options.progress_bar() as progress:

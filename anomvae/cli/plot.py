@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .lazy import importing
 from .opening import only, scenes_for
 from .pictures import picture_opt, require_picture, save_picture
 from .pixel_arguments import model_opt, rows_cols
@@ -120,9 +121,10 @@ def latent(  # noqa: PLR0913 - one argument per option
             -o objects.png
         anomvae plot latent 2024.tif 2025.tif -m coast.safetensors --colour scene -o years.png
     """
-    from ..explaining import sample_latent
-    from ..figures import latent_figure
-    from ..raster import Selection
+    with importing():
+        from ..explaining import sample_latent
+        from ..figures import latent_figure
+        from ..raster import Selection
 
     select = Selection(dates=dates, **chosen)
     require_picture(out, overwrite, [*scenes, model, labels, *select.files])
@@ -211,8 +213,9 @@ def history(model: str, out: str, overwrite: bool) -> None:
     Example:
         anomvae plot history -m coast.safetensors -o history.png
     """
-    from ..detector.modelfile import read_card
-    from ..figures import history_figure
+    with importing():
+        from ..detector.modelfile import read_card
+        from ..figures import history_figure
 
     require_picture(out, overwrite, [model])
     save_picture(history_figure(read_card(model).training), out)
@@ -243,8 +246,9 @@ def traversal(model: str, out: str, units: tuple[int, ...], overwrite: bool) -> 
         anomvae plot traversal -m coast.safetensors -o units.png
         anomvae plot traversal -m coast.safetensors --unit 3 --unit 5 -o units.svg
     """
-    from ..detector import Detector
-    from ..figures import traversal_figure
+    with importing():
+        from ..detector import Detector
+        from ..figures import traversal_figure
 
     if len(units) > MOST_PANELS:
         raise click.UsageError(f"{len(units)} units do not fit. Give {MOST_PANELS} at most.")
@@ -253,7 +257,8 @@ def traversal(model: str, out: str, units: tuple[int, ...], overwrite: bool) -> 
 
 
 def _opened(scenes: tuple[str, ...], model: str, select: Selection) -> tuple[Detector, list[Scene]]:
-    from ..detector import Detector
+    with importing():
+        from ..detector import Detector
 
     detector = Detector.load(model)
     return detector, scenes_for(detector, scenes, select)
@@ -263,7 +268,8 @@ def _marking(
     colour: str, labels: str | None, results: str | None, scenes: list[Scene]
 ) -> AbstractContextManager[Marking | None]:
     """Return what marks pixels: labels, objects, or, as None, the threshold."""
-    from ..explaining import labelled, objects_of
+    with importing():
+        from ..explaining import labelled, objects_of
 
     if colour == "labels" and labels is None:
         raise click.UsageError("--colour labels needs --labels FILE.")
@@ -279,8 +285,9 @@ def _marking(
 def _pixels(detector: Detector, scene: Scene, places: tuple[tuple[int, int], ...]) -> Figure:
     import numpy as np
 
-    from ..explaining import open_for, pick
-    from ..figures import spectra_figure
+    with importing():
+        from ..explaining import open_for, pick
+        from ..figures import spectra_figure
 
     with open_for(detector, scene) as (opened, adapted):
         picked = [pick(adapted, opened, *place) for place in places]
@@ -292,8 +299,9 @@ def _pixels(detector: Detector, scene: Scene, places: tuple[tuple[int, int], ...
 
 
 def _generated(detector: Detector, scene: Scene, count: int, seed: int) -> Figure:
-    from ..explaining import open_for, sample_spectra
-    from ..figures import generated_figure
+    with importing():
+        from ..explaining import open_for, sample_spectra
+        from ..figures import generated_figure
 
     made = detector.sample(count, seed)
     with open_for(detector, scene) as (opened, _):

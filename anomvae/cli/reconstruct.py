@@ -8,6 +8,7 @@ import click
 
 from . import options
 from .layers import layer_options, print_map
+from .lazy import importing
 from .opening import one_scene
 
 
@@ -40,9 +41,10 @@ def reconstruct(  # noqa: PLR0913 - one argument per option
         anomvae reconstruct scene.tif -m coast.safetensors -o denoised.tif
         anomvae reconstruct scene.tif -m coast.safetensors -o residual.tif --residual
     """
-    from ..detector import Detector
-    from ..mapping import MapOptions, reconstruct_scene
-    from ..raster import Selection
+    with importing():
+        from ..detector import Detector
+        from ..mapping import MapOptions, reconstruct_scene
+        from ..raster import Selection
 
     map_options, select = MapOptions(tile, threads, overwrite), Selection(dates=dates, **chosen)
     options.require_writable(out, overwrite, [*scenes, model, *select.files])

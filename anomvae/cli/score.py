@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .lazy import importing
 from .outcomes import ANOMALY_FOUND, report, require_in_domain
 
 
@@ -23,6 +24,18 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
 @options.p_values_opt
 @options.sensitivity_opt
 @options.explain_opt
+@click.option(
+    "--only",
+    type=click.Choice(["score"]),
+    help="Leave the terms of the score out of the map, which is then a quarter of the size.",
+)
+@click.option(
+    "--compress",
+    default="zstd",
+    show_default=True,
+    metavar="zstd|lerc:E",
+    help="How the map is compressed; lerc:1e-3 rounds its numbers by at most .001.",
+)
 @options.dates_opt
 @click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
@@ -53,6 +66,8 @@ def score(  # noqa: PLR0913 - one argument per option
     p_values: bool,
     sensitivity: bool,
     explain: bool,
+    only: str | None,
+    compress: str,
     dates: str,
     threads: int | None,
     workers: int | None,
@@ -81,10 +96,11 @@ def score(  # noqa: PLR0913 - one argument per option
         anomvae score 2025-0[1-6]*.tif -m fields.safetensors -o maps/  # a family of dates: one map
         anomvae score archive/*.tif -m coast.safetensors -o maps/ --workers 8
     """
-    from ..detector import Detector
-    from ..fitting import require_compared
-    from ..mapping import ScoreOptions, score_scenes
-    from ..raster import Selection, scenes_of
+    with importing():
+        from ..detector import Detector
+        from ..fitting import require_compared
+        from ..mapping import ScoreOptions, score_scenes
+        from ..raster import Selection, scenes_of
 
     score_options = ScoreOptions(
         tile=tile,
@@ -94,6 +110,8 @@ def score(  # noqa: PLR0913 - one argument per option
         p_values=p_values,
         sensitivity=sensitivity,
         explain=explain,
+        only=only,
+        compress=compress,
         overwrite=overwrite,
     )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .lazy import importing
 from .output import echo, rates_text
 
 
@@ -44,8 +45,9 @@ def threshold(
     Example:
         anomvae threshold coast.safetensors 2025/*.tif -o coast2025.safetensors
     """
-    from ..detector import Detector
-    from ..fitting import Selection, refit_threshold
+    with importing():
+        from ..detector import Detector
+        from ..fitting import Selection, refit_threshold
 
     select = Selection(**chosen)
     options.require_writable(out, overwrite, [*scenes, *select.files])  # the model may be replaced

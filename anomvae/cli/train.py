@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from . import options
+from .lazy import importing
 from .output import echo, rates_text
 
 
@@ -42,8 +43,9 @@ def train(  # noqa: PLR0913 - one argument per option
         anomvae train scene.tif --normal fields.geojson --bands 450-900nm -o fields.safetensors
         anomvae train 2024/*.tif --set model.family=cvae --covariates dem.tif -o hills.safetensors
     """
-    from ..fitting import Selection
-    from ..fitting import train as fit
+    with importing():
+        from ..fitting import Selection
+        from ..fitting import train as fit
 
     select = Selection(**chosen)
     options.require_writable(model, overwrite, [*scenes, *select.files])

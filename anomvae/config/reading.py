@@ -6,20 +6,15 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
-
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from typing import Any
 
 from .. import documents
 from ..documents import DocumentError, content_of
 from ..errors import ConfigError, FileError, hint
-from .tables import Config, Table
+from .tables import Config
 
 MONITOR = "monitor"
 """The shipped file that configures `anomvae.monitoring`, not a detector."""
-
-Whole = TypeVar("Whole", bound=Table)
 
 
 @dataclass(frozen=True)
@@ -33,7 +28,7 @@ class Resolved:
 
     def rows(self) -> Iterator[tuple[str, object, str]]:
         """Yield key, value and source."""
-        for key, value in _flat(self.config.model_dump()):
+        for key, value in _flat(self.config.to_dict()):
             yield key, value, self.sources.get(key, "default")
 
 
@@ -87,117 +82,7 @@ def put_setting(data: dict[str, Any], text: str) -> str:
 
 def build_config(data: Mapping[str, Any], where: str) -> Config:
     """Check a nested mapping; ``where`` is its source, for messages."""
-    return validated(Config, data, where, {})
-
-
-def validated(
-    kind: type[Whole], data: Mapping[str, Any], where: str, context: Mapping[str, Any]
-) -> Whole:
-    """Check a nested mapping against the tables of a configuration."""
-    try:
-        return kind.model_validate(data, context=dict(context))
-    except ValidationError as error:
-        raise ConfigError(f"{where} does not fit: {explain(error.errors(), kind)}") from error
-
-
-def explain(details: Sequence[ErrorDetails], root: type[Table]) -> str:
-    """Return what was found and expected; of an unknown key, its new or the nearest known name."""
-    problems: dict[str, list[str]] = {}
-    spots = [(detail, _spot(detail["loc"], root)) for detail in details]
-    unknown = [spot for detail, spot in spots if detail["type"] == "extra_forbidden"]
-    renamed = {(*spot.keys[:-1], spot.parent.renamed.get(spot.keys[-1])) for spot in unknown}
-    for detail, spot in spots:
-        if detail["type"] == "missing" and spot.keys in renamed:
-            continue  # its old name is there
-        if detail["type"] == "extra_forbidden":
-            problems[_unknown(spot)] = []
-        elif detail["type"] == "value_error":  # one of ours is a whole sentence
-            problems[f"{spot.owner}{detail['msg'].removeprefix('Value error, ')}"] = []
-        elif detail["type"] == "missing" and spot.whole:
-            problems[f"{spot.table} lacks the key {spot.keys[-1]!r}."] = []
-        else:
-            start = f"{'.'.join(spot.keys)} = {detail['input']!r}: expected "
-            problems.setdefault(start, []).append(_expected(detail, spot))
-    return " ".join(
-        start + (" or ".join(ends) + "." if ends else "") for start, ends in problems.items()
-    )
-
-
-@dataclass(frozen=True)
-class _Spot:
-    """The position in a file of something that does not fit."""
-
-    keys: tuple[str, ...]
-    """Keys of tables, and positions in lists from 1."""
-    parent: type[Table]
-    """The table that holds it."""
-    inner: type[Table] | None
-    """The table that it should be, if any."""
-    whole: bool
-    """Whether it is a key, and not a part of a key's value."""
-
-    @property
-    def table(self) -> str:
-        """Name of the table that holds it, for messages."""
-        return f"[{'.'.join(self.keys[:-1])}]" if len(self.keys) > 1 else "the top level"
-
-    @property
-    def owner(self) -> str:
-        """Prefix of a message that names one of several tables."""
-        numbered = any(key.isdigit() for key in self.keys)
-        return f"[{'.'.join(self.keys)}]: " if numbered else ""
-
-
-def _spot(loc: tuple[int | str, ...], root: type[Table]) -> _Spot:
-    """Follow a location of pydantic's, up to a key that holds no table."""
-    parent, inner, keys = root, root, list[str]()
-    for count, step in enumerate(loc, start=1):
-        if isinstance(step, int):
-            keys.append(str(step + 1))
-            continue
-        parent = inner
-        keys.append(str(step))
-        field = parent.model_fields.get(str(step))
-        table = None if field is None else _table_in(field.annotation)
-        if table is None:  # the rest of ``loc`` only names the alternatives of a union
-            return _Spot(tuple(keys), parent, None, count == len(loc))
-        inner = table
-    return _Spot(tuple(keys), parent, inner, True)
-
-
-def _table_in(annotation: Any) -> type[Table] | None:  # noqa: ANN401 - any type
-    """Return the table that a field holds, alone or in a list, if any."""
-    if isinstance(annotation, type) and issubclass(annotation, Table):
-        return annotation
-    return next(filter(None, map(_table_in, get_args(annotation))), None)
-
-
-def _length(annotation: Any) -> str:  # noqa: ANN401 - any type
-    """Describe the length of a tuple of numbers, such as an annulus."""
-    parts = get_args(annotation)
-    if get_origin(annotation) is tuple and ... not in parts:
-        return f"{ {2: 'two', 4: 'four'}.get(len(parts), len(parts)) } numbers"
-    return next(filter(None, map(_length, parts)), "")
-
-
-def _expected(detail: ErrorDetails, spot: _Spot) -> str:
-    field = spot.parent.model_fields.get(spot.keys[-1])
-    numbers = "" if field is None else _length(field.annotation)
-    ours = {
-        "model_type": "a table",
-        "too_short": "at least one entry",
-        "too_long": numbers or f"at most {detail.get('ctx', {}).get('max_length')} entries",
-        "missing": numbers,
-        "tuple_type": "a list of tables" if spot.inner else "a list",
-    }
-    return ours.get(detail["type"], detail["msg"].removeprefix("Input should be "))
-
-
-def _unknown(spot: _Spot) -> str:
-    key = spot.keys[-1]
-    if key in spot.parent.renamed:
-        return f"{spot.table}: {key} is now called {spot.parent.renamed[key]}."
-    return f"{spot.table} has no key {key!r}. {hint(key, spot.parent.model_fields)}"
+    return Config.read(data, where)
 
 
 def _path(name: str) -> Path:

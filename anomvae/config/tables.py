@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-)
+from typing import Annotated, Literal
 
 from ..stats.limits import (
     MAX_COMPONENTS,
@@ -23,23 +11,29 @@ from ..stats.limits import (
     MAX_LAYERS,
     MAX_PATCH,
     MAX_SIDE,
+    MAX_THREADS,
     MAX_WEIGHT,
     MAX_WIDTH,
+    PATCH,
 )
 from ..stats.score_kind import parse_kind
 from ..stats.thresholds import AUTO, parse_rule
+from .table import Table
+from .values import After, Before, Between, Entries
 
 Auto = Literal["auto"]
 TRIM = 0.05
 """Share trimmed where pixels are only mostly normal: the best of 2, 5 and 10 % on real scenes."""
-PATCH = (7, 3)
 """Sides of a patch and of its guard window, pixels; wider ones were slower and no better."""
-Share = Annotated[float, Field(ge=0, lt=1)]
+PositiveInt = Annotated[int, Between(above=0)]
+PositiveFloat = Annotated[float, Between(above=0)]
+NonNegativeFloat = Annotated[float, Between(least=0)]
+Share = Annotated[float, Between(least=0, below=1)]
 SMALLEST_BATCH = 32
 BATCHES = 8  # per epoch at least, so that few examples still get their steps
-Weight = Annotated[float, Field(ge=0, le=MAX_WEIGHT)]
-Components = Annotated[int, Field(ge=0, le=MAX_COMPONENTS)]
-Width = Annotated[int, Field(gt=0, le=MAX_WIDTH)]
+Weight = Annotated[float, Between(least=0, most=MAX_WEIGHT)]
+Components = Annotated[int, Between(least=0, most=MAX_COMPONENTS)]
+Width = Annotated[int, Between(above=0, most=MAX_WIDTH)]
 
 
 def _sides(annulus: tuple[int, int]) -> tuple[int, int]:
@@ -52,7 +46,7 @@ def _sides(annulus: tuple[int, int]) -> tuple[int, int]:
     return annulus
 
 
-Sides = Annotated[tuple[int, int], AfterValidator(_sides)]
+Sides = Annotated[tuple[int, int], After(_sides)]
 
 
 def _patch(patch: tuple[int, int]) -> tuple[int, int]:
@@ -65,7 +59,7 @@ def _patch(patch: tuple[int, int]) -> tuple[int, int]:
     return patch
 
 
-Patch = Annotated[tuple[int, int], AfterValidator(_patch)]
+Patch = Annotated[tuple[int, int], After(_patch)]
 
 
 def _likelihood(name: object) -> object:
@@ -74,17 +68,7 @@ def _likelihood(name: object) -> object:
     return name
 
 
-Likelihood = Annotated[Literal["student-t", "gaussian", "mse"], BeforeValidator(_likelihood)]
-
-
-class Table(BaseModel):
-    """A table of the file; read-only, without unknown keys."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-    renamed: ClassVar[Mapping[str, str]] = {}
-    """Names of keys before 0.2, each with its name now; they are answered, not accepted."""
+Likelihood = Annotated[Literal["student-t", "gaussian", "mse"], Before(_likelihood)]
 
 
 class ModelConfig(Table):
@@ -92,9 +76,9 @@ class ModelConfig(Table):
 
     family: str = "vae"
     """A name in `anomvae.models.families.FAMILIES`."""
-    latent: Annotated[int, Field(gt=0, le=MAX_LATENT)] | Auto = "auto"
+    latent: Annotated[int, Between(above=0, most=MAX_LATENT)] | Auto = "auto"
     """Latent features per pixel; auto: min(8, bands / 2)."""
-    hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=MAX_LAYERS)] | Auto = "auto"
+    hidden: Annotated[tuple[Width, ...], Entries(1, MAX_LAYERS)] | Auto = "auto"
     """Widths of the encoder's layers; auto: 128, 64 above 32 bands, else 64, 32."""
     likelihood: Likelihood = "student-t"
     """student-t: noise learnt per band, with heavy tails; gaussian: without; mse: gaussian noise
@@ -102,7 +86,7 @@ class ModelConfig(Table):
     patch: Patch = PATCH
     """Patch of spatial around a pixel: outer side, and side of the guard window in its middle,
     which the model is not given, pixels, odd; guard 0: it is given the pixel, too."""
-    dates: Annotated[int, Field(gt=0, le=MAX_DATES)] = 8
+    dates: Annotated[int, Between(above=0, most=MAX_DATES)] = 8
     """Dates before the newest that change is given, at the most: the newest of those there are."""
 
 
@@ -137,7 +121,7 @@ class TrainingConfig(Table):
         "clip": "grad_clip",
     }
 
-    max_pixels: Annotated[int, Field(ge=32)] = 1_000_000
+    max_pixels: Annotated[int, Between(least=32)] = 1_000_000
     """Training pixels at the most, drawn evenly over the scenes."""
     epochs: PositiveInt = 40
     """Epochs, unless max_steps ends training sooner."""
@@ -147,7 +131,7 @@ class TrainingConfig(Table):
     """Pixels per step, at the most an eighth of all."""
     learning_rate: PositiveFloat = 2e-3
     """Peak of the one-cycle schedule."""
-    lr_warmup: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    lr_warmup: Annotated[float, Between(above=0, below=1)] = 0.1
     """Share of the steps in which the learning rate rises."""
     grad_clip: PositiveFloat = 5.0
     """Largest norm of the gradient."""
@@ -159,6 +143,9 @@ class TrainingConfig(Table):
     """Share of training over which that weight rises from 0; auto: the family's."""
     free_bits: NonNegativeFloat = 0.0
     """Nats of KL per pixel without penalty in training."""
+    threads: Annotated[int, Between(above=0, most=MAX_THREADS)] = 1
+    """Threads of torch that fit; more are only faster for networks of thousands of units on idle
+    cores, and their number changes the last digits."""
 
     def batch_size_for(self, examples: int) -> int:
         """Return the examples per step for a training set of this size."""
@@ -178,7 +165,7 @@ class ScoreConfig(Table):
 
     renamed = {"ring": "annulus", "contrast": "local_contrast", "novelty": "latent_distance"}
 
-    kind: Annotated[str, AfterValidator(_kind)] = "elbo"
+    kind: Annotated[str, After(_kind)] = "elbo"
     """elbo: reconstruction and KL; reconstruction or kl: one of them; iwae:K: the importance
     weighted bound of K draws; latent: the Mahalanobis distance of the code."""
     noise: Literal["unit", "band", "covariance", "scene", "auto"] = "auto"
@@ -190,7 +177,7 @@ class ScoreConfig(Table):
     """Weight of the linear term, the robust Mahalanobis distance of the spectrum: its median over
     training pixels is this multiple of that of the other terms; auto: 1 up to 32 bands, above that
     0.1, 0.25 in detect; 0 for families with a context, and for other kinds than elbo."""
-    local_contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    local_contrast: Annotated[float, Between(least=0, most=1)] = 0.0
     """Weight of the mean log score of the annulus, which is subtracted; 0: each pixel alone."""
     latent_distance: Weight = 0.0
     """Weight of the log distance between a pixel's code and those of its annulus; 0: off."""
@@ -215,7 +202,7 @@ class Config(Table):
     """The context of a conditioned family, such as cvae."""
     score: ScoreConfig = ScoreConfig()
     """The score: noise model, weights and surroundings."""
-    threshold: Annotated[str, AfterValidator(_rule)] = "auto"
+    threshold: Annotated[str, After(_rule)] = "auto"
     """auto, sigma:K, log-sigma:K, gaussian:K, sigma-clip:K, mad:K, quantile:FPR, fixed:VALUE,
     conformal:FPR, fdr:RATE, budget:N or budget:Nkm2, each also with +local:K (docs/design.md,
     section 8); auto: log-sigma:3, gaussian:3 in train --normal."""

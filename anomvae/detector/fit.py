@@ -21,7 +21,7 @@ from ..errors import ConfigError, listed
 from ..models.families import Sizes
 from ..models.isolation import isolated
 from ..models.plan import ModelPlan
-from ..parallel import Progress, quiet
+from ..parallel import Progress, forked, quiet
 from ..pixels.annulus import Annulus
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
@@ -35,7 +35,7 @@ from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.rx import PIXELS_PER_BAND
 from ..training.loop import fit_model
 from ..training.sampling import Sample
-from .batches import Array, available
+from .batches import Array, available, torch_threads
 from .card import Card, Training
 from .detector import Detector
 from .kind_fit import of_kind
@@ -71,7 +71,8 @@ def fit_detector(
     plan, progress
         What is built, and how it is trained and scored; called for every step.
     seed : int
-        Seed of initial weights and shuffling; the same seed repeats to the bit on one machine.
+        Seed of initial weights and shuffling; the same seed repeats to the bit on one machine,
+        whatever its cores: torch has as many threads meanwhile as ``plan.training`` names.
     fewest : int, default 1
         Examples with data in every kept band that there must be at the least.
     context : Context, optional
@@ -89,6 +90,21 @@ def fit_detector(
     ConfigError
         When the device is missing, or training diverges.
     """
+    # Threads of torch wait busily for each other, and their number changes the bits.
+    with torch_threads(1 if forked() else plan.training.threads):
+        return _fit(sample, bands, plan, seed, fewest, context, progress)
+
+
+def _fit(
+    sample: Sample,
+    bands: Bands,
+    plan: ModelPlan,
+    seed: int,
+    fewest: int,
+    context: Context | None,
+    progress: Progress,
+) -> Detector:
+    """Fit a detector with as many threads of torch as there are now."""
     data = training_set(sample, bands, plan.view.known, fewest, context)
     if data.dropped:
         log.warning(

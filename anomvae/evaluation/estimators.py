@@ -17,6 +17,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..config import Config, build_config
+from ..config.table import types_of
 from ..detector import Detector, fit_detector
 from ..detector.encoding import MEAN, Encoding
 from ..errors import ConfigError
@@ -253,7 +254,7 @@ class VAEDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ScoredOutli
     def _plan(self) -> ModelPlan:
         parameters = self.get_params()
         data: dict[str, Any] = {
-            name: {key: parameters[key] for key in type(table).model_fields if key in parameters}
+            name: {key: parameters[key] for key in types_of(type(table)) if key in parameters}
             for name, table in (("model", MODEL), ("training", TRAINING), ("score", SCORE))
         }
         data |= {"threshold": self.threshold, "device": self.device}

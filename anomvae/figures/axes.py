@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ConfigError
 from ..files import PathText, write_atomically
-from ..mapping.drawing import matplotlib_defaults
 from ..pixels.bands import Bands
+from .defaults import matplotlib_defaults
 
 COLUMN, PAGE = 3.5, 7.0
 """Width of a figure, inches."""

@@ -37,7 +37,7 @@ from .flagging import (
     report,
     threshold_tags,
 )
-from .options import ScoreOptions
+from .options import SCORE, ScoreOptions
 from .provenance import provenance
 from .quicklook import QuickLook, drawn
 from .result import MapResult
@@ -139,7 +139,12 @@ class OpenDeliverables:
 
         statistics, where = RunningStatistics(opened.grid.shape), opened.georeference
         tags = self._tags(detector, opened)
-        measures = Layout("float32", math.nan, detector.layers, tags)
+        names = detector.layers[:1] if self.options.only == SCORE else detector.layers
+        measures = Layout(
+            *("float32", math.nan, names, tags),
+            overviews="maximum",
+            max_error=self.options.max_error,
+        )
         layout = explanation_layout(explained, detector.bands, tags) if explained else None
         place, name = self.stage.path(self.files.scores.name), self.files.explanation.name
         with (
@@ -147,8 +152,8 @@ class OpenDeliverables:
             MapWriter(place, where, measures) as scores,
             explanation_map(self.stage.path(name), where, layout) as explanation,
         ):
-            count = len(detector.layers)
-            write = TileWriter(scores, explanation, count, masked, statistics, self.quicklook)
+            layers = slice(len(names)), slice(len(detector.layers), None)
+            write = TileWriter(scores, explanation, *layers, masked, statistics, self.quicklook)
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:
                     report(self.progress, "score", keep, opened.grid.shape)
@@ -282,7 +287,7 @@ class OpenDeliverables:
         """
         stage, files, options = self.stage, self.files, self.options
         classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
-        shares = Layout("float32", math.nan, ("p_value",), tags)
+        shares = Layout("float32", math.nan, ("p_value",), tags, overviews="minimum")
         p_values = None if decision.p_values is None else decision.p_values.of
         listing = Listing(decision.threshold.value, p_values, options.min_area, options.top)
         shape = scored.where.grid.shape

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..errors import ConfigError
+
+SCORE = "score"
+LOSSLESS, LOSSY = "zstd", "lerc:"
+"""Kinds of compression; the largest error follows the second."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class ScoreOptions(MapOptions):
     Raises
     ------
     ConfigError
-        If a number is below 1.
+        If a number is below 1, or ``only`` or ``compress`` is none of theirs.
     """
 
     min_area: int = 1
@@ -55,6 +60,15 @@ class ScoreOptions(MapOptions):
     """Whether a map of why pixels score as they do is written, too; only a model's has one."""
     picture: bool = True
     """Whether a quick look is drawn."""
+    only: str | None = None
+    """``score``: the anomaly map holds the score without its terms."""
+    compress: str = LOSSLESS
+    """How the anomaly map is compressed: ``zstd``, or ``lerc:E``, which rounds by at most E."""
+
+    @property
+    def max_error(self) -> float | None:
+        """Largest error of a number of the anomaly map, in its unit; None: none."""
+        return None if self.compress == LOSSLESS else _max_error(self.compress)
 
     @property
     def lists_all(self) -> bool:
@@ -73,13 +87,32 @@ class ScoreOptions(MapOptions):
             "p_values": self.p_values,
             "sensitivity": self.sensitivity,
             "explain": self.explain,
+            f"only={self.only}": self.only is not None,
+            f"max_error={self.max_error}": self.max_error is not None,
         }
         return tuple(text for text, changed in given.items() if changed)
 
     def __post_init__(self) -> None:
-        """Refuse numbers below 1."""
+        """Refuse numbers below 1, and words that are none of these options."""
         super().__post_init__()
         if self.min_area < 1:
             raise ConfigError(f"min_area = {self.min_area}: an object has at least 1 pixel.")
         if self.top is not None and self.top < 1:
             raise ConfigError(f"top = {self.top}: at least 1 object is listed.")
+        if self.only not in {None, SCORE}:
+            raise ConfigError(f"only = {self.only!r}: the layer that can stand alone is {SCORE}.")
+        if self.compress != LOSSLESS:
+            _max_error(self.compress)
+
+
+def _max_error(compress: str) -> float:
+    try:
+        error = float(compress.removeprefix(LOSSY)) if compress.startswith(LOSSY) else 0.0
+    except ValueError:
+        error = 0.0
+    if not 0 < error < math.inf:
+        raise ConfigError(
+            f"compress = {compress!r}: give {LOSSLESS}, or {LOSSY}E with a largest error E above 0 "
+            f"in the unit of the score, such as {LOSSY}1e-3."
+        )
+    return error

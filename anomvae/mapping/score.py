@@ -167,7 +167,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     require_p_values(plan.threshold, options)
     normal = () if closed.normal is None else identify_normal(closed.normal, closed.access)
     kinds = [spec.kind for spec in closed.covariates]
-    settings = "detect", resolved.model_dump_json(), str(seed), repr([*normal]), *kinds
+    settings = "detect", resolved.to_json(), str(seed), repr([*normal]), *kinds
     settings += (repr(closed.nodata),)
     site = closed
     with captured_warnings():  # fitting logs them

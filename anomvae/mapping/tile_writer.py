@@ -25,8 +25,10 @@ class TileWriter:
     """The anomaly map."""
     explanation: MapWriter | None
     """The map of why pixels score as they do; None: it is not written."""
-    layers: int
-    """Layers of the anomaly map; those of the explanation follow."""
+    measures: slice
+    """Layers of a tile that the anomaly map holds."""
+    explaining: slice
+    """Those that its explanation holds."""
     masked: StoredScores[np.bool_]
     """Which pixels are masked."""
     statistics: RunningStatistics
@@ -37,9 +39,9 @@ class TileWriter:
     def __call__(self, scored: TileScores) -> Window:
         """Return the window that is written."""
         keep, newest = scored.tile.keep, np.stack([layer[-1] for layer in scored.layers])
-        self.scores.write(keep, newest[: self.layers])
+        self.scores.write(keep, newest[self.measures])
         if self.explanation is not None:
-            self.explanation.write(keep, newest[self.layers :])
+            self.explanation.write(keep, newest[self.explaining])
         self.statistics.add(keep, newest[0])
         if scored.masked is not None:
             masked = scored.masked & ~np.isfinite(newest[0])

@@ -90,7 +90,7 @@ class ModelPlan:
             else resolved_rule(config.threshold, promising=clean),
             device=config.device,
             in_sample=in_sample,
-            settings=config.model_dump_json(exclude={"device"}),
+            settings=config.to_json(without={"device"}),
         )
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,7 @@ def catalogued(config: StacConfig, now: datetime) -> Listing:
             f"{config.url} is a STAC catalogue; it is read by pystac-client, which is missing. "
             f'Run: pip install "anomvae[stac]".'
         ) from error
-    config = config.model_copy(update={"url": existing_path(config.url)})
+    config = replace(config, url=existing_path(config.url))
     io = BoundedIO(config)
     found = _Found(config, None if config.days is None else now - timedelta(days=config.days))
     try:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo
-
 from ..addresses import is_local
+from ..config.values import After, Between, Located
 from ..errors import hint
 from ..names import printable
 
@@ -22,28 +21,27 @@ STEM = "{stem}"
 """What stands for the stem of a scene's name in the pattern of its masks."""
 
 
-def _completed(text: str, info: ValidationInfo) -> str:
+def _completed(text: str, folder: Path) -> str:
     """Resolve a path from the file's folder; addresses and GDAL's virtual files stay."""
     if not text:
         raise ValueError("a path is empty: give one.")
     _require_printable(text)
-    folder = (info.context or {}).get("folder", Path())
     try:
         return str(folder / Path(text).expanduser()) if is_local(text) else text
     except RuntimeError as error:
         raise ValueError(f"{text!r}: {str(error).rstrip('.')}.") from error
 
 
-def _completed_config(text: str, info: ValidationInfo) -> str:
+def _completed_config(text: str, folder: Path) -> str:
     """Resolve a TOML file from the file's folder; the name of a shipped configuration stays."""
-    return _completed(text, info) if Path(text).suffix == ".toml" else text
+    return _completed(text, folder) if Path(text).suffix == ".toml" else text
 
 
-def _completed_mask(text: str, info: ValidationInfo) -> str:
+def _completed_mask(text: str, folder: Path) -> str:
     """Resolve the files of masks; what names no mask raises `ConfigError`, a `ValueError`."""
     from ..raster.mask_choice import with_paths
 
-    return with_paths(text, lambda path: _completed(path, info))
+    return with_paths(text, lambda path: _completed(path, folder))
 
 
 def _named_masks(text: str) -> str:
@@ -106,13 +104,13 @@ def require_safe(url: str, *, allow_http: bool) -> str:
 
 
 # Beyond these bounds, sums of times and numbers overflow in clocks, sockets and the database.
-Seconds = Annotated[float, Field(gt=0, le=1e9)]
-TimeOut = Annotated[float, Field(gt=0, le=86_400)]
-Count = Annotated[int, Field(gt=0, le=1_000_000_000)]
-PathText = Annotated[str, AfterValidator(_completed)]
-ConfigText = Annotated[str, AfterValidator(_completed_config)]
-MaskText = Annotated[str, AfterValidator(_completed_mask)]
-NamedMasks = Annotated[str, AfterValidator(_named_masks)]
-MaskPattern = Annotated[str, AfterValidator(_mask_pattern)]
-Name = Annotated[str, AfterValidator(valid_name)]
-Pattern = Annotated[str, AfterValidator(_within)]
+Seconds = Annotated[float, Between(above=0, most=1e9)]
+TimeOut = Annotated[float, Between(above=0, most=86_400)]
+Count = Annotated[int, Between(above=0, most=1_000_000_000)]
+PathText = Annotated[str, Located(_completed)]
+ConfigText = Annotated[str, Located(_completed_config)]
+MaskText = Annotated[str, Located(_completed_mask)]
+NamedMasks = Annotated[str, After(_named_masks)]
+MaskPattern = Annotated[str, After(_mask_pattern)]
+Name = Annotated[str, After(valid_name)]
+Pattern = Annotated[str, After(_within)]

@@ -11,16 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    Field,
-    FiniteFloat,
-    model_validator,
-)
-
-from ..config.reading import put_setting, read_toml, validated
-from ..config.tables import Table
+from ..config.reading import put_setting, read_toml
+from ..config.table import Table
+from ..config.values import Between, Entries
 from ..errors import ConfigError, hint, listed
 from ..stats.thresholds import parse_rule
 from .checks import ConfigText, Count, MaskText, Name, PathText, Seconds, TimeOut, require_safe
@@ -49,19 +44,19 @@ class SiteConfig(Table):
     """Folder for the deliverables; each scene has a folder of its own in it."""
     mask: MaskText | None = None
     """Pixels to ignore: a raster (0 = ignore), ``scl:FILE`` and the like, ``auto`` or ``none``."""
-    mask_dilate: Annotated[int, Field(ge=0, le=1000)] = 0
+    mask_dilate: Annotated[int, Between(least=0, most=1000)] = 0
     """Pixels by which what is hidden grows."""
-    max_masked: Annotated[float, Field(ge=0, le=1)] = 0.9
+    max_masked: Annotated[float, Between(least=0, most=1)] = 0.9
     """A scene of which masks hide a larger share, of the pixels with data, is not comparable."""
-    max_displacement: Annotated[FiniteFloat, Field(gt=0)] = 0.75
+    max_displacement: Annotated[float, Between(above=0)] = 0.75
     """A scene that lies farther beside the scene before it on the same grid, pixels, is not
     comparable; 8 or more: that is not measured."""
     grid: Literal["warp", "refuse"] = "warp"
     """What to do with a scene on another grid than the site's: warp its flags, and the dates before
     that it is compared with, or refuse it."""
-    nodata: tuple[FiniteFloat, ...] = ()
+    nodata: tuple[float, ...] = ()
     """Stored values of the scenes that are no data, beyond those that the files declare."""
-    resolution: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    resolution: Annotated[float, Between(above=0)] | None = None
     """Side of a pixel, metres, of products with several grids; None: their default."""
     radiometry: Literal["auto", "as-stored"] = "auto"
     """Whether the data may decide how values are stored where files do not state it."""
@@ -89,15 +84,15 @@ class SiteConfig(Table):
     drift: DriftConfig = DriftConfig()
     """When a warning reports drift."""
 
-    @model_validator(mode="before")
     @classmethod
-    def _dates_of_config(cls, data: object) -> object:
-        if isinstance(data, Mapping) and data.get("config") is not None and "dates" not in data:
+    def prepared(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add the number of dates that follows from a configuration."""
+        if data.get("config") is not None and "dates" not in data:
             return {**data, "dates": DATES}
         return data
 
-    @model_validator(mode="after")
-    def _one_source(self) -> SiteConfig:
+    def require(self) -> None:
+        """Require one detector, one source, and one choice of masks."""
         if self.threshold is not None:
             parse_rule(self.threshold)
         if self.model is not None and self.config is not None:
@@ -116,7 +111,7 @@ class SiteConfig(Table):
                 f"{self.name!r} has {len(sources)} sources: give one of "
                 f"{', '.join(f'[site.{name}]' for name in SOURCES)}."
             )
-        return self
+        self._require_one_choice_of_masks()
 
     @property
     def fitted_config(self) -> str:
@@ -130,10 +125,9 @@ class SiteConfig(Table):
             return self.stac.mask_asset
         return None if self.folder is None else self.folder.mask_pattern
 
-    @model_validator(mode="after")
-    def _one_choice_of_masks(self) -> SiteConfig:
+    def _require_one_choice_of_masks(self) -> None:
         if self.scene_masks is None:  # then rasters are not loaded to read a configuration
-            return self
+            return
         from ..raster.mask_choice import AUTO, parse_mask
 
         if AUTO not in {one.kind for one in parse_mask(self.mask)}:
@@ -142,7 +136,6 @@ class SiteConfig(Table):
                 f"{self.mask!r} replaces: leave one of them out, or write 'auto,binary:FILE' to "
                 f"use both."
             )
-        return self
 
 
 class RetryConfig(WaitConfig):
@@ -170,13 +163,12 @@ class HealthConfig(Table):
     timeout: TimeOut = 10.0
     """Longest time of the call, s."""
 
-    @model_validator(mode="after")
-    def _one_heartbeat(self) -> HealthConfig:
+    def require(self) -> None:
+        """Require one address at the most, and a safe one."""
         if self.heartbeat is not None and self.heartbeat_env is not None:
             raise ValueError("[health] has both `heartbeat` and `heartbeat_env`: give one of them.")
         if self.heartbeat is not None:
             require_safe(self.heartbeat, allow_http=True)
-        return self
 
 
 class MonitorConfig(Table):
@@ -184,9 +176,9 @@ class MonitorConfig(Table):
 
     renamed: ClassVar[Mapping[str, str]] = {"place": "site"}
 
-    state: PathText = Field("state", validate_default=True)
+    state: PathText = "state"
     """Folder of the database and the lock."""
-    site: Annotated[tuple[SiteConfig, ...], Field(min_length=1)]
+    site: Annotated[tuple[SiteConfig, ...], Entries()]
     """The sites."""
     retry: RetryConfig = RetryConfig()
     """When a failed scene is tried again."""
@@ -207,14 +199,13 @@ class MonitorConfig(Table):
             raise ConfigError(f"No site is called {name!r}. {hint(name, names)}")
         return self.site[names.index(name)]
 
-    @model_validator(mode="after")
-    def _unique_names(self) -> MonitorConfig:
+    def require(self) -> None:
+        """Require that sites, and receivers of alerts, have names of their own."""
         receivers = [webhook.name for webhook in self.alerts.webhook]
         receivers += [mail.name for mail in self.alerts.mail]
         receivers += [messages.name for messages in self.alerts.apprise]
         _require_unique("sites", [site.name for site in self.site])
         _require_unique("receivers of alerts", ["stdout", "feed", *receivers])
-        return self
 
 
 def read_monitoring(path: str | Path, settings: Sequence[str] = ()) -> MonitorConfig:
@@ -233,7 +224,7 @@ def read_monitoring(path: str | Path, settings: Sequence[str] = ()) -> MonitorCo
     for site in sites if isinstance(sites, list) else []:
         for setting in settings if isinstance(site, dict) else []:
             put_setting(site, setting)
-    return validated(MonitorConfig, data, where, {"folder": file.absolute().parent})
+    return MonitorConfig.read(data, where, file.absolute().parent)
 
 
 def is_monitoring(path: str | Path) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-
-from ..config.tables import Table
+from ..config.table import Table
+from ..config.values import Between, Entries
 from .checks import LOCAL, Count, Name, PathText, Seconds, TimeOut, require_safe
 
 
@@ -45,13 +44,12 @@ class WebhookConfig(Table):
     allow_http: bool = False
     """Whether HTTP is allowed; on this machine it always is."""
 
-    @model_validator(mode="after")
-    def _one_address(self) -> WebhookConfig:
+    def require(self) -> None:
+        """Require one address, and a safe one."""
         if (self.url is None) == (self.url_env is None):
             raise ValueError(f"webhook {self.name!r}: give either `url` or `url_env`.")
         if self.url is not None:
             require_safe(self.url, allow_http=self.allow_http)
-        return self
 
 
 class MailConfig(Table):
@@ -61,13 +59,13 @@ class MailConfig(Table):
     """Its name in the state."""
     host: str
     """SMTP server."""
-    port: Annotated[int, Field(gt=0, lt=65536)] = 587
+    port: Annotated[int, Between(above=0, below=65536)] = 587
     """Its port."""
     security: Literal["starttls", "tls", "none"] = "starttls"
     """How the connection is encrypted."""
     sender: str
     """Address of the sender."""
-    to: Annotated[tuple[str, ...], Field(min_length=1)]
+    to: Annotated[tuple[str, ...], Entries()]
     """Addresses of the receivers."""
     user: str | None = None
     """Name to log in with; None: no log-in."""
@@ -76,13 +74,12 @@ class MailConfig(Table):
     timeout: TimeOut = 30.0
     """Longest time of a delivery, s."""
 
-    @model_validator(mode="after")
-    def _safe_password(self) -> MailConfig:
+    def require(self) -> None:
+        """Require that a password is encrypted."""
         if (self.user is None) != (self.password_env is None):
             raise ValueError(f"mail {self.name!r}: give both `user` and `password_env`, or none.")
         if self.user is not None and self.security == "none" and self.host not in LOCAL:
             raise ValueError(f"mail {self.name!r} would send a password in the clear: encrypt it.")
-        return self
 
 
 class AppriseConfig(Table):

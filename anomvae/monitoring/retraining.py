@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..addresses import displayed
 from ..config import Config
 from ..detector.modelfile import read_card
+from ..documents import read_json
 from ..errors import AnomvaeError, ConfigError, FileError
 from ..files import write_atomically, writing
 from ..parallel import Progress, captured_warnings, quiet
@@ -180,7 +181,7 @@ class Retraining:
 
     def _compared(self, folder: Path, agenda: Agenda, count: int) -> Iterator[ComparedScene]:
         """Score the newest scenes by both models."""
-        successor = self.site.model_copy(update={"model": str(self.successor)})
+        successor = replace(self.site, model=str(self.successor))
         models = {"before": scoring_of(self.site), "after": scoring_of(successor)}
         done = self.state.done_scenes(self.site.name)
         known = (scene for scene in agenda.offered.values() if scene.identity in done)
@@ -248,7 +249,7 @@ def _selection(site: SiteConfig, masks: Sequence[str]) -> Selection:
     )
 
 
-def _configuration(card: Card, model: Path, device: str) -> Config:
+def _configuration(card: Card, model: Path, device: Literal["cpu", "cuda"]) -> Config:
     """Return the settings that a model was fitted with, as resolved then."""
     training = card.training
     if not training.config:
@@ -256,10 +257,10 @@ def _configuration(card: Card, model: Path, device: str) -> Config:
             f"{model} is of an earlier version and keeps no configuration. Train it once more by "
             f"hand (anomvae train); its successors follow."
         )
-    config = Config.model_validate_json(training.config)
+    config = Config.read(read_json(training.config), str(model))
     rule = config.threshold if card.threshold is None else card.threshold.rule
-    trimmed = config.training.model_copy(update={"trim": training.trim})
-    return config.model_copy(update={"training": trimmed, "threshold": rule, "device": device})
+    trimmed = replace(config.training, trim=training.trim)
+    return replace(config, training=trimmed, threshold=rule, device=device)
 
 
 def _free_name(model: Path, day: date) -> Path:

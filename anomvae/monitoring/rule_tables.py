@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat
-
-from ..config.tables import Table
+from ..config.table import Table
+from ..config.values import After, Before, Between, Entries
 from ..stats.drift import LIMITS
 from .checks import Count, PathText
 
 MOST_PASSES = 16
 """Passes that a confirmation looks back at most: the map keeps a bit for each."""
 WRITTEN = re.compile(r"(\d{1,2}) of (\d{1,2})")
-Share = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Between(above=0, most=1)]
 Change = Literal["opened", "confirmed", "continued", "closed"]
 """What happens to an event."""
 
@@ -41,17 +40,15 @@ class AlertRule(Table):
     min_area_px: Count = 9
     """... of at least this many pixels, connected by sides or corners.  Smaller ones are dropped
     from the objects file."""
-    min_area_m2: Annotated[FiniteFloat, Field(gt=0)] | None = None
+    min_area_m2: Annotated[float, Between(above=0)] | None = None
     """... and of at least this area, m2; None: any."""
     min_share: Share | None = None
     """Or with at least this share of the valid pixels flagged."""
-    confirm: Annotated[str, AfterValidator(_confirmation)] = "2 of 3"
+    confirm: Annotated[str, After(_confirmation)] = "2 of 3"
     """K of the last N valid passes over the same ground confirm an event; ``1 of 1``: at once."""
-    on: Annotated[tuple[Change, ...], BeforeValidator(_listed), Field(min_length=1)] = (
-        "confirmed",
-    )
+    on: Annotated[tuple[Change, ...], Before(_listed), Entries()] = ("confirmed",)
     """Changes of an event that are alerts."""
-    cool_down_days: Annotated[float, Field(ge=0, le=36_500)] = 0.0
+    cool_down_days: Annotated[float, Between(least=0, most=36_500)] = 0.0
     """After an alert about an event, no other one but of its end for so many days."""
 
     @property
@@ -73,7 +70,7 @@ class AreaConfig(Table):
 class DriftConfig(Table):
     """When a warning reports that scenes drift away from the training scenes."""
 
-    psi: Annotated[float, Field(gt=0, le=100)] = LIMITS[0]
+    psi: Annotated[float, Between(above=0, most=100)] = LIMITS[0]
     """Population-stability index of scores or bands."""
     ks: Share = LIMITS[1]
     """Kolmogorov-Smirnov distance of scores or bands."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
-
-from ..config.tables import Table
+from ..config.table import Table
+from ..config.values import Between, Entries
 from .checks import Count, MaskPattern, NamedMasks, PathText, Pattern, Seconds, TimeOut
 
-Longitude = Annotated[float, Field(ge=-180, le=180)]
-Latitude = Annotated[float, Field(ge=-90, le=90)]
+Longitude = Annotated[float, Between(least=-180, most=180)]
+Latitude = Annotated[float, Between(least=-90, most=90)]
 
 
 class FolderConfig(Table):
@@ -24,7 +23,7 @@ class FolderConfig(Table):
     mask_pattern: MaskPattern | None = None
     """Names of the masks beside the scenes, from the folder of each scene; ``{stem}`` is the stem
     of its name, as in ``scl:{stem}_SCL.tif``; ``auto,`` before it keeps the product's own."""
-    stable_seconds: Annotated[float, Field(ge=0, le=1e9)] = 60.0
+    stable_seconds: Annotated[float, Between(least=0, most=1e9)] = 60.0
     """A scene is read once none of its files has changed for this time, s."""
 
 
@@ -36,11 +35,10 @@ class UrlsConfig(Table):
     file: PathText | None = None
     """A text file with an address in each line."""
 
-    @model_validator(mode="after")
-    def _some(self) -> UrlsConfig:
+    def require(self) -> None:
+        """Require some addresses."""
         if not self.urls and self.file is None:
             raise ValueError("no addresses: give `urls`, or the `file` that lists them.")
-        return self
 
 
 class StacConfig(Table):
@@ -52,11 +50,11 @@ class StacConfig(Table):
     """Only items of this collection."""
     bbox: tuple[Longitude, Latitude, Longitude, Latitude] | None = None
     """Only items that meet this box: west, south, east, north, degrees."""
-    days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    days: Annotated[float, Between(above=0, most=36_500)] | None = None
     """Only items of the latest days."""
-    max_cloud: Annotated[float, Field(ge=0, le=100)] | None = None
+    max_cloud: Annotated[float, Between(least=0, most=100)] | None = None
     """Only items with at most this ``eo:cloud_cover``, percent."""
-    assets: Annotated[tuple[str, ...], Field(min_length=1)]
+    assets: Annotated[tuple[str, ...], Entries()]
     """One asset that holds all bands, or one asset for each band, in the detector's order."""
     mask_asset: NamedMasks | None = None
     """Asset that holds the mask, ``SCHEME:ASSET`` where it holds classes; ``auto,`` before it keeps

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .labelling import groups_of, touching
+from .labelling import touching
+from .runs import groups_of, label
 
 Labels = NDArray[np.int32]
 """Part of each pixel, from 1 on; 0 = none."""
@@ -27,15 +28,13 @@ class Labelling:
 
     def add(self, flags: NDArray[np.bool_]) -> Labels:
         """Label the rows below those before, axes (row, col); labels go on from strip to strip."""
-        from scipy.ndimage import label
-
-        labels, count = label(flags, np.ones((3, 3)), output=np.int32)
+        labels, count = label(flags, corners=True)
         labels[flags] += self.parts
         seam = np.vstack([self._edge, np.where(flags[0], labels[0], 0) - 1])
         self._pairs += [np.unique(pairs, axis=1) for pairs in touching(seam) if pairs.size]
         self._edge = labels[-1].astype(np.int64) - 1
         self.parts += count
-        return np.asarray(labels)
+        return labels
 
     def objects(self) -> Labels:
         """Return the object of each label, from 1 on in the order of labels; the first is 0.

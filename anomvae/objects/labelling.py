@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .outlines import CORNER, Corners, Numbers, corners_of
+from .runs import groups_of, label
 from .strips import Strip
 
 Table = NDArray[np.void]
@@ -85,12 +86,10 @@ def _joined(
     waiting: ObjectTable, edge: Numbers, strip: Strip, width: int
 ) -> tuple[ObjectTable, Numbers]:
     """Join the open objects and a strip; also return the part of each of its pixels, -1 = none."""
-    from scipy.ndimage import label
-
     inner = strip.flagged[1:-1]
-    raw, count = label(inner)
+    numbered, count = label(inner, corners=False)
     known = len(waiting.parts)
-    raw = np.where(inner, raw + (known - 1), -1)
+    raw = np.where(inner, numbered.astype(np.int64) + (known - 1), -1)
     seam = np.vstack([edge, raw])
     sides, corners = touching(seam)
     # Parts of one object stay in one object.
@@ -121,15 +120,6 @@ def touching(labels: Numbers) -> tuple[Numbers, Numbers]:
 def _pairs(one: Numbers, other: Numbers) -> Numbers:
     both = (one >= 0) & (other >= 0) & (one != other)
     return np.stack([one[both], other[both]])
-
-
-def groups_of(count: int, pairs: Numbers) -> Numbers:
-    """Return the group of each of ``count`` nodes of a graph with the edges ``pairs``."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(pairs.shape[1], np.bool_), tuple(pairs)), shape=(count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
 def _pixels(strip: Strip, at: Numbers, width: int) -> Table:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pixels.tiling import Window, shape_of, tile_at, tiles
+from .runs import label
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
@@ -107,7 +108,7 @@ def pixels_of_small(
         if not len(found):
             continue
         around = tile_at(tile.keep, shape, 1)
-        labels = _labels(flagged(around.read))
+        labels, _ = label(flagged(around.read), corners=True)
         kept = labels[tuple((peaks[found] - [part.start for part in around.read]).T)]
         owner_of = np.full(labels.max() + 1, -1)
         owner_of[kept] = found
@@ -133,16 +134,9 @@ def _at_seams(labels: NDArray[np.int32], window: Window, shape: tuple[int, int])
     return np.concatenate([np.zeros(1, np.int64), *(side for inner, side in sides if inner)])
 
 
-def _labels(flags: Flags) -> NDArray[np.int32]:
-    """Return the number of the 8-connected object of each pixel, from 1; 0 = none."""
-    from scipy.ndimage import label
-
-    return np.asarray(label(flags, np.ones((3, 3)))[0])
-
-
 def _component(flags: Flags, row: int, col: int) -> Flags:
     """Return the 8-connected pixels that hold a pixel."""
-    labels = _labels(flags)
+    labels, _ = label(flags, corners=True)
     return np.asarray(labels == labels[row, col])
 
 

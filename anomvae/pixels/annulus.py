@@ -1,6 +1,7 @@
 """Annuli around pixels: a square window without the square guard window in its middle.
 
-Values are summed as integers, exactly, by running sums, whose time does not depend on the side.
+Values are summed as integers, exactly, by running sums, whose time does not depend on the side:
+by the compiled kernel if there is one (`anomvae.native`), else by numpy.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import native
 from .views import Mask
 
 Integers = NDArray[np.int64]
@@ -43,7 +45,8 @@ class Annulus:
 
     def sums(self, values: Integers) -> Integers:
         """Sum integers (..., row, col) over the annulus of each pixel; exact, 0 outside."""
-        return box_sums(values, self.outer) - box_sums(values, self.guard)
+        sums = native.annulus_sums if native.library() else annulus_sums
+        return sums(values, self.outer, self.guard)
 
     def means(self, values: Floats, valid: Mask) -> Floats:
         """Average ``valid`` values (..., row, col), rounded to steps of 2^-16; NaN over nothing."""
@@ -79,11 +82,13 @@ def in_steps(values: Floats, valid: Mask) -> Integers:
     return np.rint(finite / STEP).astype(np.int64)
 
 
-def box_sums(values: Integers, side: int) -> Integers:
-    """Sum over a square of odd ``side`` around each pixel, axes (..., row, col); 0 outside.
+def annulus_sums(values: Integers, outer: int, guard: int) -> Integers:
+    """Sum by numpy, as `anomvae.native.annulus_sums` does, see there."""
+    return _box_sums(values, outer) - _box_sums(values, guard)
 
-    Sums may wrap around; their differences are right.
-    """
+
+def _box_sums(values: Integers, side: int) -> Integers:
+    """Sum over a square of odd ``side`` around each pixel; sums may wrap around."""
     for axis in (-2, -1):
         values = _run_sums(values, side // 2, axis)
     return values

@@ -10,6 +10,7 @@ from .band_tags import BandTags, spectral_tags
 from .dataset import Dataset
 from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
+from .layout import Category, Layout
 from .limits import Limits
 from .maps import OpenMap, open_labels, open_map, read_labels
 from .masks import identify_normal
@@ -20,7 +21,7 @@ from .raster_dataset import open_raster
 from .scene import Scene
 from .scenes import scenes_of
 from .selection import EVERYTHING, Selection
-from .writer import Category, Layout, MapWriter
+from .writer import MapWriter
 
 __all__ = [
     "EVERYTHING",

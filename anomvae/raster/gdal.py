@@ -151,9 +151,18 @@ def virtual_name(name: str) -> str:
     return str(_vsi_path(_parse_path(name)))
 
 
+def compression(max_error: float | None = None) -> dict[str, str]:
+    """Return options of compression, lossless or by LERC with errors of at most ``max_error``."""
+    level = {"ZSTD_LEVEL": "1"} if _has_zstd() else {"ZLEVEL": "6"}
+    codec = "ZSTD" if _has_zstd() else "DEFLATE"
+    if max_error is None:
+        return {"COMPRESS": codec} | level
+    return {"COMPRESS": f"LERC_{codec}", "MAX_Z_ERROR": repr(max_error)} | level
+
+
 @cache
-def compression() -> dict[str, str]:
-    """Return options of compression: ZSTD, twice as fast at equal size, if GDAL has it."""
+def _has_zstd() -> bool:
+    """Return whether GDAL has ZSTD, twice as fast as DEFLATE at equal size."""
     try:
         with (
             session(),
@@ -161,6 +170,6 @@ def compression() -> dict[str, str]:
             MemoryFile() as memory,
             memory.open(driver="GTiff", width=1, height=1, count=1, dtype="uint8", compress="ZSTD"),
         ):
-            return {"COMPRESS": "ZSTD", "LEVEL": "1"}
+            return True
     except GDAL_ERRORS:
-        return {"COMPRESS": "DEFLATE", "LEVEL": "6"}
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -95,9 +96,18 @@ def grown(hidden: Mask, pixels: int) -> Mask:
     """Hide every pixel whose middle lies within so many pixels of that of a hidden one."""
     if not pixels or not hidden.any():
         return hidden
-    from scipy import ndimage
-
-    return np.asarray(ndimage.distance_transform_edt(~hidden) <= pixels)
+    rows, far = len(hidden), np.int32(pixels + 1)
+    columns = np.arange(hidden.shape[1], dtype=np.int32)
+    # In its row, the distance of each pixel to the nearest hidden one left and right of it.
+    left = columns - np.maximum.accumulate(np.where(hidden, columns, -far), axis=1)
+    right = np.minimum.accumulate(np.where(hidden, columns, columns[-1] + far)[:, ::-1], axis=1)
+    aside = np.minimum(left, right[:, ::-1] - columns)
+    result = np.zeros_like(hidden)
+    for up in range(min(pixels, rows - 1) + 1):
+        near = aside <= math.isqrt(pixels**2 - up**2)
+        result[up:] |= near[: rows - up]
+        result[: rows - up] |= near[up:]
+    return result
 
 
 @contextmanager

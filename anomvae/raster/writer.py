@@ -1,8 +1,9 @@
-"""MapWriter: one output raster, written window by window, then converted to a COG.
+"""MapWriter: one output raster, written window by window, each block compressed once, as a COG.
 
 Arrays have axes (band, row, col), as in files.  A COG stores its overviews before its pixels, so it
-cannot be streamed: the writer streams a plain tiled GeoTIFF and copies it once at the end.  Until
-then, what is written can be read again.
+cannot be streamed.  Windows become whole blocks (`assembly`), which GDAL compresses into a
+temporary file (`block_file`) while their cells are collected (`pyramid`).  In the end the overviews
+are compressed likewise, and the blocks of all levels are copied behind the directories (`cog`).
 """
 
 from __future__ import annotations
@@ -10,61 +11,29 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader, DatasetWriter
-from rasterio.shutil import copy
 
 from ..errors import AnomvaeError, NotWritten, RasterError
 from ..files import side_car, sync
-from ..parallel import forked
 from ..pixels.tiling import Window, shape_of
-from .band_tags import BandTags
-from .gdal import GDAL_ERRORS, compression, reason, session, unwarned
+from .assembly import Assembly, WholeBlock
+from .block_file import BlockFile, storage
+from .cog import BlocksOnDisk, lay_out
+from .gdal import GDAL_ERRORS, reason, session, unwarned
 from .georeference import Georeference
+from .layout import Layout
+from .pyramid import Pyramid, blocks_of, levels_of, shape_of_level
 from .readback import require_kept
+from .tiff import Directory, read_directory
 
 BLOCK, SMALLEST_BLOCK = 512, 128
 """Side of the blocks of the file, pixels; that of a small raster is the least that holds it."""
-
-
-@dataclass(frozen=True)
-class Category:
-    """One value of a raster of classes."""
-
-    value: int
-    """From 0 to 255."""
-    name: str
-    """Name for people, stored in the tag ``CATEGORY_<value>`` of the band."""
-    colour: tuple[int, int, int]
-    """Red, green, blue, from 0 to 255; the nodata value is transparent."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Content of an output raster, independent of the scene."""
-
-    dtype: str
-    """Type of the values."""
-    nodata: float
-    """Value of no data, and of pixels that are never written."""
-    descriptions: tuple[str, ...]
-    """Description of each band; their number is the number of bands."""
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the dataset."""
-    categories: tuple[Category, ...] = ()
-    """Names and colours of the values of a one-band uint8 raster."""
-    overviews: str = "average"
-    """GDAL's resampling of overviews: average, nearest, mode."""
-    predictor: bool = True
-    """Whether to store differences of neighbours: smaller for measurements, not for classes."""
-    bands: tuple[BandTags, ...] = ()
-    """Tags of each band; empty: none has any."""
+BYTES_AT_ONCE = 16 * 2**20
+"""Bands of a block are compressed together up to so many bytes."""
 
 
 class MapWriter:
@@ -83,46 +52,43 @@ class MapWriter:
     """
 
     def __init__(self, path: str | Path, georeference: Georeference, layout: Layout) -> None:
-        self._path = Path(path)
-        self._plain = self._path.with_name(self._path.name + ".plain.tif")
-        self._georeference = georeference
-        self._layout = layout
-        self._dataset: DatasetWriter
+        self._path, self._georeference, self._layout = Path(path), georeference, layout
+        self._tags = dict(layout.tags)
+        self._shape = georeference.grid.shape
+        # A TIFF has blocks of multiples of 16 pixels.
+        self._side = min(BLOCK, max(SMALLEST_BLOCK, -(-max(self._shape) // 16) * 16))
+        self._finished: BlocksOnDisk | None = None
 
     def __enter__(self) -> MapWriter:
-        """Create a plain GeoTIFF in the folder of the COG."""
+        """Create temporary files in the folder of the COG."""
+        layout, shape, side = self._layout, self._shape, self._side
         try:
             with self._reporting(), unwarned():
-                self._create_empty()
-            require_kept(self._plain, self._georeference)
-            with self._reporting(), unwarned():
-                self._dataset = self._create()
-                self._describe()
+                self._try_head()
+            require_kept(self._head, self._georeference)
+            with self._reporting():
+                self._pyramid = Pyramid(shape, side, layout, self._path.parent)
+                self._assembly = Assembly(self._part("rows"), shape, layout, side)
+                self._blocks = BlockFile(self._part("0"), shape, layout, side)
         except BaseException:
-            self._discard()
+            self._discard(self._path)
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Create the COG; after an error, remove both files."""
-        if kind is not None:
-            self._discard()
-            return
+        """Create the COG; after an error, remove all files."""
         try:
-            with self._reporting(), unwarned():
-                self._dataset.close()
-                _require_whole(self._plain)
-                self._copy()
-                _require_whole(self._path)
-                sync(self._path)
-            require_kept(self._path, self._georeference)
+            if kind is None:
+                with self._reporting(), unwarned():
+                    self._lay_out()
+                require_kept(self._path, self._georeference)
         except BaseException:
-            self._discard()
+            self._discard(self._path)
             raise
-        _remove(self._plain)
+        self._discard(*(() if kind is None else (self._path,)))
 
     def write(self, window: Window, values: NDArray[np.generic]) -> None:
-        """Write a window of all bands.
+        """Write a window of all bands; each pixel is written once, none after `read_first`.
 
         Parameters
         ----------
@@ -141,13 +107,13 @@ class MapWriter:
         expected = (len(self._layout.descriptions), *shape_of(window))
         if values.shape != expected:  # GDAL would stretch it
             raise ValueError(f"values has shape {values.shape}; this window takes {expected}.")
+        values = values.astype(self._layout.dtype, casting="same_kind", copy=False)
         with self._reporting():
-            self._dataset.write(
-                values.astype(self._layout.dtype, casting="same_kind", copy=False), window=window
-            )
+            for whole in self._assembly.add(window, values):
+                self._add(whole)
 
     def read_first(self, window: Window) -> NDArray[np.float32]:
-        """Read a window of the first band as it was written, axes (row, col); NaN = no data.
+        """Read a window of the first band as it is stored, axes (row, col); NaN = no data.
 
         Raises
         ------
@@ -155,88 +121,100 @@ class MapWriter:
             When the file cannot be read again.
         """
         with self._reporting():
-            values: NDArray[np.float32] = self._dataset.read(1, window=window, out_dtype="float32")
-        return values
+            self._finish()
+            return self._blocks.read_first(window)
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
-        """Add tags to those of the layout.
-
-        Raises
-        ------
-        NotWritten
-            When the disk is full.
-        """
-        with self._reporting():
-            self._dataset.update_tags(**tags)
+        """Add tags to those of the layout."""
+        self._tags |= tags
 
     @property
-    def _block(self) -> int:
-        side = max(self._georeference.grid.shape)
-        return min(BLOCK, max(SMALLEST_BLOCK, -(-side // 16) * 16))  # a TIFF has multiples of 16
+    def _head(self) -> Path:
+        return self._part("head")
 
-    def _create(self, **options: str) -> DatasetWriter:
-        return rasterio.open(
-            self._plain,
-            "w+",
-            driver="GTiff",
-            dtype=self._layout.dtype,
-            count=len(self._layout.descriptions),
-            nodata=self._layout.nodata,
-            tiled=True,
-            blockxsize=self._block,
-            blockysize=self._block,
-            interleave="band",  # GDAL computes overviews band by band
-            BIGTIFF="IF_SAFER",
-            **{"SPARSE_OK": "FALSE"} | options,
-            **self._georeference.creation(),
-        )
+    def _part(self, name: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{name}.tif")
 
-    def _create_empty(self) -> None:
+    def _try_head(self) -> None:
         try:
-            self._create(SPARSE_OK="TRUE").close()
+            self._create_head()
         except GDAL_ERRORS as error:
-            self._plain.write_bytes(bytes(BLOCK))  # raises OSError where the place is the cause
+            self._head.write_bytes(bytes(BLOCK))  # raises OSError where the place is the cause
             raise RasterError(
                 f"GDAL cannot create {self._path}: {reason(error)}. Rename the scene, or choose "
                 f"another folder."
             ) from error
 
-    def _describe(self) -> None:
-        layout, dataset = self._layout, self._dataset
-        dataset.descriptions = layout.descriptions
-        dataset.update_tags(**layout.tags, **self._georeference.tags())
-        for number, tags in enumerate(layout.bands, start=1):
-            dataset.update_tags(number, **tags.own)
-            if tags.imagery:
-                dataset.update_tags(number, ns="IMAGERY", **tags.imagery)
-        if layout.categories:
-            # GDAL stores category names in a side-car file only, which is easily lost.
-            names = {f"CATEGORY_{one.value}": one.name for one in layout.categories}
-            dataset.update_tags(1, **names)
-            dataset.write_colormap(1, {one.value: one.colour for one in layout.categories})
+    def _create_head(self) -> Directory:
+        """Create a file with all tags of the map, and no blocks; return the tags as it has them."""
+        layout, where = self._layout, self._georeference
+        options = storage(layout, self._side) | where.creation()
+        with rasterio.open(self._head, "w", SPARSE_OK="TRUE", **options) as head:
+            head.descriptions = layout.descriptions
+            head.update_tags(**self._tags, **where.tags())
+            for number, tags in enumerate(layout.bands, start=1):
+                head.update_tags(number, **tags.own)
+                if tags.imagery:
+                    head.update_tags(number, ns="IMAGERY", **tags.imagery)
+            if layout.categories:
+                # GDAL stores category names in a side-car file only, which is easily lost.
+                names = {f"CATEGORY_{one.value}": one.name for one in layout.categories}
+                head.update_tags(1, **names)
+                head.write_colormap(1, {one.value: one.colour for one in layout.categories})
+        return read_directory(self._head)
 
-    def _copy(self) -> None:
-        # Most of the time goes into the temporary file of GDAL's overviews.
-        with rasterio.Env(COG_TMP_COMPRESSION="NONE"):
-            copy(
-                str(self._plain),
-                str(self._path),
-                driver="COG",
-                BLOCKSIZE=str(self._block),
-                PREDICTOR="YES" if self._layout.predictor else "NO",
-                OVERVIEW_RESAMPLING=self._layout.overviews.upper(),
-                BIGTIFF="IF_SAFER",
-                NUM_THREADS="1" if forked() else "ALL_CPUS",
-                **compression(),
-            )
+    def _add(self, whole: WholeBlock) -> None:
+        """Compress a block, and collect its cells."""
+        bands, one = (
+            len(self._layout.descriptions),
+            self._side**2 * np.dtype(self._layout.dtype).itemsize,
+        )
+        step = max(1, BYTES_AT_ONCE // one)
+        for first in range(0, bands, step):
+            values = whole.bands(slice(first, min(first + step, bands)))
+            self._blocks.write(whole.window, first, values)
+            self._pyramid.add(whole.block, first, values)
 
-    def _discard(self) -> None:
-        if hasattr(self, "_dataset"):
-            with suppress(*GDAL_ERRORS), session():
-                self._dataset.close()
-        for path in (self._plain, self._path):
+    def _finish(self) -> BlocksOnDisk:
+        """Complete the blocks of the raster itself, once."""
+        if self._finished is None:
+            for whole in self._assembly.rest():
+                self._add(whole)
+            self._assembly.close()
+            self._finished = self._blocks.finish()
+        return self._finished
+
+    def _lay_out(self) -> None:
+        levels = [self._finish()]
+        levels += [self._overview(number) for number in range(1, self._pyramid.levels + 1)]
+        lay_out(self._path, self._create_head(), levels)
+        sync(self._path)
+        if side_car(self._head).exists():
+            side_car(self._head).replace(side_car(self._path))
+
+    def _overview(self, level: int) -> BlocksOnDisk:
+        shape = shape_of_level(self._shape, level)
+        file = BlockFile(self._part(str(level)), shape, self._layout, self._side)
+        try:
+            for block, window in blocks_of(shape, self._side):
+                for band in range(len(self._layout.descriptions)):
+                    values = self._pyramid.read(level, block, band)
+                    file.write(window, band, values[np.newaxis])
+            return file.finish()
+        finally:
+            file.close()
+
+    def _discard(self, *results: Path) -> None:
+        """Close and remove the temporary files, and some results."""
+        for name in ("_assembly", "_blocks", "_pyramid"):
+            if hasattr(self, name):
+                with suppress(*GDAL_ERRORS, OSError), session():
+                    getattr(self, name).close()
+        numbers = range(levels_of(self._shape, self._side) + 1)
+        for path in (*results, *map(self._part, ("head", "rows", *map(str, numbers)))):
             with suppress(OSError):  # the folder is missing
-                _remove(path)
+                path.unlink(missing_ok=True)
+                side_car(path).unlink(missing_ok=True)
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -250,36 +228,6 @@ class MapWriter:
                 f"{self._path} cannot be written: {reason(error)}. Choose a folder that is "
                 f"writable and has free space{_free_space(self._path.parent)}."
             ) from error
-
-
-def _remove(path: Path) -> None:
-    for file in (path, side_car(path)):
-        file.unlink(missing_ok=True)
-
-
-def _require_whole(path: Path) -> None:
-    """Raise OSError unless all blocks of a TIFF and its overviews are on disk.
-
-    GDAL reports no full disk when it closes a file, or copies one in threads.
-    """
-    size = path.stat().st_size
-    with rasterio.open(path) as dataset:
-        levels = [None, *range(len(dataset.overviews(1)))]
-    for level in levels:
-        options = {} if level is None else {"OVERVIEW_LEVEL": level}
-        with rasterio.open(path, **options) as dataset:
-            if any(end is None or end > size for end in _block_ends(dataset)):
-                raise OSError("the file was cut short, as on a full disk")
-
-
-def _block_ends(dataset: DatasetReader) -> Iterator[int | None]:
-    """Yield the end of each block of each band, bytes from the start of the file; None: absent."""
-    for band, ((row, col), _) in product(dataset.indexes, dataset.block_windows(1)):
-        offset, length = (
-            dataset.get_tag_item(f"BLOCK_{item}_{col}_{row}", "TIFF", bidx=band)
-            for item in ("OFFSET", "SIZE")
-        )
-        yield int(offset) + int(length) if offset and length else None
 
 
 def _free_space(folder: Path) -> str:

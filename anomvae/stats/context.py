@@ -22,7 +22,7 @@ Blocks have axes (time, row, col, band).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ from ..pixels.views import Block, Examples, Mask, View
 from .moments import in_parts, stream_moments
 
 SCALED = 2.0**9  # standard deviations at which a scaled band is clipped
+STRIP = 16  # rows at once
 ARRAYS = ("centre", "std", "basis", "scale", "mean", "deviation")
 BAND_STEP, BASIS_STEP = 2.0**-12, 2.0**-20  # their product and its sums stay below 2^53: exact
 
@@ -146,17 +147,20 @@ class Context:
             if number < self.plan.mean_components:
                 next(columns)[...] = total / annulus.pixels * STEP
             if number < self.plan.std_components:
-                variance = annulus.sums(values * values) / some - np.square(total / some)
-                next(columns)[...] = np.where(
-                    enough, np.sqrt(np.maximum(variance, 0)) * STEP, np.nan
-                )
+                squares, column = annulus.sums(values * values), next(columns)
+                for rows in _strips(valid.shape[1]):
+                    variance = squares[:, rows] / some[:, rows]
+                    variance -= np.square(total[:, rows] / some[:, rows])
+                    std = np.sqrt(np.maximum(variance, 0)) * STEP
+                    column[:, rows] = np.where(enough[:, rows], std, np.nan)
         return features
 
     def standardised(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale features (..., feature) to training standard deviations, clipped; NaN gives 0."""
         limit = self.plan.clip_sigma
         scaled = np.clip((features - self.mean) / self.deviation, -limit, limit)
-        return np.nan_to_num(scaled, nan=0.0).astype(np.float32)
+        scaled[np.isnan(scaled)] = 0
+        return scaled.astype(np.float32)
 
     def fitted_to(self, features: NDArray[np.float32]) -> Context:
         """Fit mean and deviation to the features (n, feature) of training pixels, without NaN."""
@@ -185,10 +189,16 @@ class Context:
         exact = np.empty((*block.shape[:-1], basis.shape[1]))
         for row in range(block.shape[1]):  # float64 of a whole block would take twice its memory
             scaled = np.clip((block[:, row] - self.centre) / self.std, -SCALED, SCALED)
-            exact[:, row] = np.rint(np.nan_to_num(scaled) / BAND_STEP) @ basis
+            scaled[np.isnan(scaled)] = 0
+            exact[:, row] = np.rint(scaled / BAND_STEP) @ basis
         exact *= BAND_STEP * BASIS_STEP
         exact /= self.scale
         return exact
+
+
+def _strips(rows: int) -> Iterator[slice]:
+    """Yield slices of a few rows, whose values stay in a cache."""
+    yield from (slice(row, row + STRIP) for row in range(0, rows, STRIP))
 
 
 def fit_context(

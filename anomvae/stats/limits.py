@@ -17,6 +17,8 @@ MAX_COMPONENTS = 1_000
 MAX_SIDE = 255
 """Side of an annulus, pixels; half of it is the halo of a tile."""
 MAX_PATCH = 31
+PATCH = (7, 3)
+"""Default sides of a patch and of its guard window, pixels."""
 """Side of a patch, pixels; each pixel is scored with all of its patch."""
 MAX_CLASSES = 64
 """Classes of a categorical covariate."""
@@ -34,3 +36,5 @@ MAX_DRAWS = 1_000
 """Draws from a posterior for a score; each takes as long as a score without them."""
 MAX_DATES = 32
 """Dates before the newest that a model is given."""
+MAX_THREADS = 256
+"""Threads of torch that fit."""

@@ -25,12 +25,13 @@ longer in nats.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import native
 from ..pixels.annulus import Annulus
 from ..pixels.views import Mask
 
@@ -118,25 +119,33 @@ def fit_local_contrast(
 def _nearness(code: Floats, valid: Mask, annulus: Annulus) -> Floats:
     """Sum 1 / (|z - z_other|^2 + e) over the valid pixels of each annulus, (row, col).
 
-    Scaled codes have axes (row, col, latent).  Each sum adds the same terms in the same order
-    wherever its pixel lies, so that tiles do not show.
+    Scaled codes have axes (row, col, latent).
     """
     planes = np.moveaxis(np.where(valid[..., None], code, 0.0), -1, 0).astype(np.float32, order="C")
-    weights = valid.astype(np.float32)
-    near = np.zeros(valid.shape, np.float32)
-    for offset in _half(annulus):
+    sums = native.near if native.library() else near
+    return sums(planes, valid.astype(np.float32), [*half_of(annulus)], NEAREST)
+
+
+def near(code: Floats, valid: Floats, offsets: Sequence[tuple[int, int]], least: float) -> Floats:
+    """Sum over neighbours by numpy: the same bits as those of `anomvae.native.near`, see there.
+
+    Each sum adds the same terms in the same order wherever its pixel lies, so that tiles do not
+    show.
+    """
+    sums = np.zeros(valid.shape, np.float32)
+    for offset in offsets:
         here, there = zip(*map(_overlap, valid.shape, offset), strict=True)
-        apart = np.full(weights[here].shape, NEAREST, np.float32)
-        for plane in planes:
+        apart = np.full(valid[here].shape, least, np.float32)
+        for plane in code:
             step = plane[here] - plane[there]
             apart += step * step
-        nearness = weights[here] * weights[there] / apart
-        near[here] += nearness
-        near[there] += nearness
-    return near
+        nearness = valid[here] * valid[there] / apart
+        sums[here] += nearness
+        sums[there] += nearness
+    return sums
 
 
-def _half(annulus: Annulus) -> Iterator[tuple[int, int]]:
+def half_of(annulus: Annulus) -> Iterator[tuple[int, int]]:
     """Yield one of each two opposite offsets of an annulus, (row, col) from its middle."""
     radius, guard = annulus.radius, annulus.guard // 2
     for row in range(radius + 1):

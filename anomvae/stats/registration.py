@@ -19,8 +19,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ..pixels.tiling import Window
@@ -122,14 +124,20 @@ def _shift_of_block(reference: Image, image: Image) -> tuple[float, float, float
 
 def _detail(band: Image) -> NDArray[np.float64]:
     """Return an image (row, col) without its local mean, limited; NaN = no data."""
-    from scipy import ndimage
-
     known = np.isfinite(band)
-    share = ndimage.uniform_filter(known.astype(float), SMOOTH, mode="nearest")
-    mean = ndimage.uniform_filter(np.where(known, band, 0.0).astype(float), SMOOTH, mode="nearest")
+    share, mean = (_smoothed(part) for part in (known, np.where(known, band, 0.0)))
     detail = np.where(known, band - mean / np.maximum(share, 1e-9), np.nan)
     limit = CLIP * 1.4826 * float(np.nanmedian(np.abs(detail)))
     return np.asarray(detail.clip(-limit, limit))
+
+
+def _smoothed(image: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean of the square of `SMOOTH` pixels around each pixel; edges are repeated."""
+    half, smooth = SMOOTH // 2, image.astype(np.float64)
+    for axis in (0, 1):
+        framed = np.pad(smooth, [(half * (axis == one),) * 2 for one in (0, 1)], mode="edge")
+        smooth = sliding_window_view(framed, SMOOTH, axis=axis).mean(axis=-1)
+    return smooth
 
 
 def _correlation(a: Image, b: Image) -> NDArray[np.float64]:

@@ -54,7 +54,7 @@ class Watch:
             {"name": "healthy", **common, "folder": source},
         ]
         data = {"site": sites, "alerts": {"stdout": False}, **tables}
-        config = MonitorConfig.model_validate(data, context={"folder": folder})
+        config = MonitorConfig.read(data, folder=folder)
         return cls(folder, inputs, config)
 
     def run(self) -> Pass:

@@ -11,8 +11,8 @@ from anomvae.errors import NotWritten, RasterError
 from anomvae.monitoring.scoring import scoring_of
 from anomvae.names import fitted
 from anomvae.pixels.grid import Grid
+from anomvae.raster import Layout, MapWriter
 from anomvae.raster.georeference import Georeference
-from anomvae.raster.writer import Layout, MapWriter
 
 STEMS = ["<VRTDataset>", "<GDAL_WMS>", "HDF5:x", "NETCDF:a:b", "WMS:x", "http:x", "GTIFF_DIR:1:x"]
 STEMS += ["a|b", 'a"b', "a?b", "a*b", "a\\b"]

@@ -1,4 +1,4 @@
-"""The environment of a run: settings of a host program, a broken matplotlib, and forks."""
+"""The environment of a run: settings of a host program, a broken Pillow, and forks."""
 
 import json
 import logging
@@ -9,43 +9,27 @@ import time
 import warnings
 from contextlib import ExitStack, contextmanager
 
-import matplotlib
 import numpy as np
 import pytest
 import torch
 from support.rasters import bands_of, land, plant, trained, write
-from support.scorers import SIX
 
 import anomvae
 from anomvae.config import resolve_config
-from anomvae.mapping.quicklook import QuickLook, QuickLookSpec, draw
-from anomvae.stats.thresholds import Threshold
 
-THRESHOLD = Threshold(2.0, 0.01, "sigma:3", 100, True)
 LONGEST = 120  # s, after which a fork that hangs is ended
 
 
 @pytest.fixture
-def without_matplotlib(monkeypatch):
-    """Make every import from matplotlib fail, as in a broken installation."""
-    for name in [name for name in sys.modules if name.split(".")[0] == "matplotlib"]:
-        monkeypatch.setitem(sys.modules, name, None)
+def without_pillow(monkeypatch):
+    """Make every import from Pillow fail, as in a broken installation."""
+    monkeypatch.delitem(sys.modules, "anomvae.mapping.drawing", raising=False)
+    for name in ["PIL", *sys.modules]:
+        if name.split(".")[0] == "PIL":
+            monkeypatch.setitem(sys.modules, name, None)
 
 
-def test_a_quick_look_is_the_same_whatever_the_settings_of_matplotlib():
-    quicklook = QuickLook(QuickLookSpec.of((20, 20), SIX))
-    expected = draw("scene", quicklook, THRESHOLD)
-
-    with matplotlib.rc_context({"text.usetex": True, "figure.dpi": 30, "savefig.format": "pdf"}):
-        found = draw("scene", quicklook, THRESHOLD)
-        assert matplotlib.rcParams["text.usetex"]  # the host's settings are back
-
-    assert found == expected
-
-
-def test_a_picture_that_cannot_be_drawn_costs_no_result(
-    scene, tmp_path, without_matplotlib, caplog
-):
+def test_a_picture_that_cannot_be_drawn_costs_no_result(scene, tmp_path, without_pillow, caplog):
     result = anomvae.score_scene(trained(), scene, tmp_path / "maps")
 
     assert not result.drawn
@@ -63,11 +47,11 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(
     assert (again.newly_written, again.drawn) == (False, False)
 
 
-def test_no_picture_of_an_earlier_run_stays_beside_other_results(scene, tmp_path, monkeypatch):
+def test_no_picture_of_an_earlier_run_stays_beside_other_results(scene, tmp_path, request):
     earlier = anomvae.score_scene(trained(), scene, tmp_path)
     assert earlier.files.quicklook.exists()
     options = anomvae.ScoreOptions(min_area=3, overwrite=True)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    request.getfixturevalue("without_pillow")
 
     result = anomvae.score_scene(trained(), scene, tmp_path, options)
 

@@ -25,7 +25,7 @@ EVERYWHERE = {"min_area_px": 1}
 def site_of(folder, **keys):
     """Configure a site whose results lie in a folder."""
     own = {"name": "harbour", "model": "m", "out": str(folder), "folder": {"path": "in"}}
-    return SiteConfig.model_validate({**own, "alert": EVERYWHERE, **keys})
+    return SiteConfig.read({**own, "alert": EVERYWHERE, **keys})
 
 
 def placed_at(row=0, col=0, side=10.0, crs="EPSG:32633"):

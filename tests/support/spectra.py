@@ -34,7 +34,7 @@ def plan_of(*, in_sample=False, clean=False, covariates=False, **tables):
     from anomvae.config import Config
     from anomvae.models.plan import ModelPlan
 
-    config = Config.model_validate(tables)
+    config = Config.read(tables)
     return ModelPlan.of(config, in_sample=in_sample, clean=clean, covariates=covariates)
 
 

@@ -152,7 +152,7 @@ def watch(folder, *, site=None, others=(), **tables):
         for change in (site, *others)
     ]
     data = {"site": sites, "alerts": {"stdout": False}} | tables
-    return MonitorConfig.model_validate(data, context={"folder": folder})
+    return MonitorConfig.read(data, folder=folder)
 
 
 def drop(folder, name, content, time=START - timedelta(hours=1)):

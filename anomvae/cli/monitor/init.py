@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from .. import options
+from ..lazy import importing
 from ..output import echo
 
 
@@ -52,8 +53,9 @@ def init(
         anomvae monitor init incoming/harbour
         anomvae monitor init incoming/fields --dates 9 -o fields
     """
-    from ...fitting import train
-    from ...monitoring.new_watch import new_watch
+    with importing():
+        from ...fitting import train
+        from ...monitoring.new_watch import new_watch
 
     watch, found = new_watch(folder, scenes, name, pattern, dates)
     watch.require_new()

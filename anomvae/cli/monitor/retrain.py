@@ -9,6 +9,7 @@ import click
 
 from ...documents import to_json
 from .. import options
+from ..lazy import importing
 from ..output import echo
 from .arguments import config_arg
 
@@ -63,12 +64,14 @@ def retrain(  # noqa: PLR0913 - one argument per option
         anomvae monitor retrain watch.toml harbour --accept
     """
     from dataclasses import asdict
-    from datetime import UTC, datetime
-    from uuid import uuid4
 
-    from ...monitoring.config import read_monitoring
-    from ...monitoring.retraining import retraining
-    from ...monitoring.successors import RetrainOptions
+    with importing():
+        from datetime import UTC, datetime
+        from uuid import uuid4
+
+        from ...monitoring.config import read_monitoring
+        from ...monitoring.retraining import retraining
+        from ...monitoring.successors import RetrainOptions
 
     watch = read_monitoring(config)
     with retraining(watch, site, uuid4().hex[:12], lambda: datetime.now(UTC)) as work:

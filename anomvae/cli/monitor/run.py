@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .. import options
+from ..lazy import importing
 from ..output import echo
 from ..streams import note
 from .arguments import config_arg
@@ -38,12 +39,13 @@ def run(config: str, dry_run: bool, backfill: bool) -> None:
     Alerts are printed on stdout, a JSON line each; failures on stderr, a line each.  A changed
     model scores the scenes that arrive from then on, unless --backfill is given.
     """
-    from datetime import UTC, datetime
-    from uuid import uuid4
+    with importing():
+        from datetime import UTC, datetime
+        from uuid import uuid4
 
-    from ...monitoring import RunEnvironment, run_once
-    from ...monitoring.config import read_monitoring
-    from ...parallel import quiet
+        from ...monitoring import RunEnvironment, run_once
+        from ...monitoring.config import read_monitoring
+        from ...parallel import quiet
 
     watch, run_id = read_monitoring(config), uuid4().hex[:12]
     if dry_run:

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
 
@@ -151,8 +151,8 @@ class _Fitting:
         settings = {}
         for threshold in (configured.threshold, site.threshold):
             for area in (configured.alert.min_area_px, site.alert.min_area_px):
-                alert = site.alert.model_copy(update={"min_area_px": area})
-                like = site.model_copy(update={"threshold": threshold, "alert": alert})
+                alert = replace(site.alert, min_area_px=area)
+                like = replace(site, threshold=threshold, alert=alert)
                 settings[settings_digest(like)] = threshold != site.threshold
         return cls(model_digest(site), settings)
 

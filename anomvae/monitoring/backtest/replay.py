@@ -74,7 +74,7 @@ def replay(
     AnomvaeError
         If the passes could not be made, whatever the scene.
     """
-    alone = site.model_copy(update={"out": str(folder / "out")})
+    alone = replace(site, out=str(folder / "out"))
     errors: list[str] = []
     with opened_state(folder) as state:
         state.serve(site.name, SERVES, SERVES, datetime.min.replace(tzinfo=UTC))

@@ -43,10 +43,10 @@ def variants_of(site: SiteConfig, rule: str) -> Iterator[Variant]:
     if site.alert.cool_down_days:
         yield _alert(site, "cool_down_days off", cool_down_days=0.0)
     if site.max_masked < 1:
-        yield Variant("max_masked off", site.model_copy(update={"max_masked": 1.0}))
+        yield Variant("max_masked off", replace(site, max_masked=1.0))
     yield from _sizes(site)
     if site.area != AreaConfig():
-        yield Variant("areas off", site.model_copy(update={"area": AreaConfig()}))
+        yield Variant("areas off", replace(site, area=AreaConfig()))
     for other in _steps(rule):
         yield Variant(f'threshold = "{other}"', site, str(other))
 
@@ -66,8 +66,8 @@ def _sizes(site: SiteConfig) -> Iterator[Variant]:
 
 
 def _alert(site: SiteConfig, change: str, **values: Any) -> Variant:  # noqa: ANN401 - of any key
-    alert = site.alert.model_copy(update=values)
-    return Variant(change, site.model_copy(update={"alert": alert}))
+    alert = replace(site.alert, **values)
+    return Variant(change, replace(site, alert=alert))
 
 
 def _steps(text: str) -> Iterator[Rule]:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...objects.components import Labelling, Labels
-from ...objects.labelling import groups_of
+from ...objects.runs import groups_of
 from ...stats.persistence import CONFIRMED, Numbers
 from .map_file import StoredLayers
 

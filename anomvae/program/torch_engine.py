@@ -1,0 +1,81 @@
+"""The engine of torch: every program, on a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .arithmetic import Arithmetic
+from .layers import Array, Layer
+from .numpy_engine import EXAMPLE_VALUES, padded
+from .program import Program, ProgramTerms
+
+MOST_ROWS = 2**16
+"""Examples per call: a GPU computes few of them no faster."""
+
+
+class TorchArithmetic(Arithmetic):
+    """Computes with tensors of one device."""
+
+    names: Any = torch
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._constants: dict[int, tuple[Array, Tensor]] = {}
+
+    def constant(self, array: Array) -> Tensor:
+        """Return an array of the program on the device, where it stays."""
+        if id(array) not in self._constants:  # the array is kept, and with it the number
+            self._constants[id(array)] = array, torch.from_numpy(array).to(self.device)
+        return self._constants[id(array)][1]
+
+    def dense(self, layer: Layer, x: Tensor) -> Tensor:
+        """Return the output of a layer for features (..., input), (..., output)."""
+        flat = x.reshape(-1, x.shape[-1])
+        y = torch.addmm(self.constant(layer.bias), flat, self.constant(layer.weight))
+        return (self.gelu(y) if layer.gelu else y).reshape(*x.shape[:-1], y.shape[-1])
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """Return the GELU of values."""
+        return F.gelu(x)
+
+    def numbers(self, truths: Tensor) -> Tensor:
+        """Return 1 for true, 0 for false."""
+        return truths.float()
+
+    def join(self, *parts: Tensor) -> Tensor:
+        """Concatenate parts on the last axis."""
+        return torch.cat(parts, dim=-1)
+
+    def zeros(self, shape: tuple[int, ...]) -> Tensor:
+        """Return zeros."""
+        return torch.zeros(shape, dtype=torch.float32, device=self.device)
+
+
+class TorchEngine:
+    """Evaluates a program on a device."""
+
+    def __init__(self, program: Program, device: str) -> None:
+        self.program, self.device = program, torch.device(device)
+        most = EXAMPLE_VALUES // program.widest
+        self.rows = max(1, min(MOST_ROWS, 1 << max(1, most).bit_length() - 1))
+        self._arithmetic = TorchArithmetic(self.device)
+
+    def terms(self, x: Array, features: Array | None, *, code: bool) -> ProgramTerms:
+        """Return the terms of examples, see `anomvae.program.engine.Engine`."""
+        with torch.inference_mode():
+            given = None if features is None else self._tensor(features)
+            batch = self.program.prepare(self._tensor(x), given, self._arithmetic)
+            terms = self.program.terms(batch, self._arithmetic)
+            return ProgramTerms(*(term[: len(x)].cpu().numpy() for term in terms))
+
+    def _tensor(self, array: Array) -> Tensor:
+        """Copy examples to the device, padded: a matrix product rounds by their number."""
+        whole = np.ascontiguousarray(padded(array, self.rows))
+        tensor = torch.from_numpy(whole if whole.flags.writeable else whole.copy())
+        pinned = tensor if self.device.type == "cpu" else tensor.pin_memory()
+        return pinned.to(self.device, non_blocking=True)
