@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, c_float, c_int32, c_int64, c_void_p
+from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-INTERFACE = 3
+INTERFACE = 4
 """Version of the structures below."""
 FILE = Path(__file__).with_name("libanomvae.so")
 LEVELS = ("portable", "AVX2", "AVX-512")
@@ -27,6 +27,7 @@ LANES = 16
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 class Input(ctypes.Structure):
@@ -235,6 +236,23 @@ def annulus_sums(values: Integers, outer: int, guard: int) -> Integers:
     for arrays in zip(*planes, strict=True):
         functions.anomvae_annulus_sums(*map(c_void_p, map(address, (*arrays, room))), *sizes)
     return sums
+
+
+def in_steps(values: NDArray[np.float64], valid: Mask, most: float, step: float) -> Integers:
+    """Round values clipped at ``most`` to numbers of steps, 2^-k; 0 where they are not valid.
+
+    Values and ``valid`` have axes (..., row, col); values may lie apart, but evenly.
+    """
+    functions = instructions().functions
+    if not (flat := values.reshape(-1)).size:
+        return np.zeros(values.shape, np.int64)
+    valid, out = np.ascontiguousarray(valid), np.empty(values.shape, np.int64)
+    functions.anomvae_in_steps(
+        *(c_void_p(address(flat)), c_int64(flat.strides[0] // flat.itemsize)),
+        *(c_void_p(address(valid)), c_void_p(address(out)), c_int64(flat.size)),
+        *(c_double(most), c_double(1 / step)),
+    )
+    return out
 
 
 def address(array: NDArray[Any]) -> int:

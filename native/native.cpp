@@ -99,3 +99,18 @@ EXPORT void anomvae_annulus_sums(const uint64_t *values, uint64_t *out, uint64_t
             out[row * cols + col] = large.at(col) - small.at(col);
     }
 }
+
+// Rounds values to whole numbers of steps after clipping; 0 where they are not valid.
+EXPORT void anomvae_in_steps(const double *values, int64_t stride, const uint8_t *valid, int64_t *out,
+                             int64_t count, double most, double per_unit) {
+    const double round = 6755399441055744.;  // 1.5 2^52: whole numbers lie in the last bits
+    int64_t zero, whole;
+    __builtin_memcpy(&zero, &round, sizeof zero);
+    for (int64_t i = 0; i < count; i++) {
+        double x = valid[i] ? values[i * stride] : 0;
+        x = x < -most ? -most : x > most ? most : x;
+        x = x * per_unit + round;
+        __builtin_memcpy(&whole, &x, sizeof whole);
+        out[i] = whole - zero;
+    }
+}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from anomvae import native
-from anomvae.pixels.annulus import Annulus, annulus_sums
+from anomvae.pixels.annulus import Annulus, annulus_sums, in_steps, rounded
 from anomvae.stats.local_contrast import NEAREST, half_of, near
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +50,21 @@ def test_sums_over_annuli_are_those_of_numpy_even_where_they_wrap_around(shape, 
     sums = native.annulus_sums(values, outer, guard)
 
     np.testing.assert_array_equal(sums, annulus_sums(values, outer, guard))
+
+
+@compiled
+@given(values=npst.arrays(float, (3, 4, 2), elements=st.floats(-100, 100)), seed=st.integers(0, 9))
+def test_values_are_rounded_as_by_numpy(values, seed):
+    valid = np.random.default_rng(seed).uniform(size=(3, 4)) < 0.7
+    values[~valid] = np.nan
+
+    for plane in (
+        *np.moveaxis(values, -1, 0),
+        np.ascontiguousarray(values[..., 0]),
+        values[::2, :, 1],
+    ):
+        here = valid[:: 2 if len(plane) == 2 else 1]
+        np.testing.assert_array_equal(in_steps(plane, here), rounded(plane, here))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x7fELF"])
