@@ -135,7 +135,7 @@ class Context:
     def _around(self, block: Block) -> NDArray[np.float32]:
         """Return the features of the annulus, (time, row, col, feature)."""
         valid = np.asarray(np.isfinite(block).all(axis=-1, where=self.basis.any(axis=1)))
-        components = np.moveaxis(self._components(block), -1, 0)
+        components = self._components(block)
         annulus = self.plan.annulus
         count = annulus.sums(valid.astype(np.int64))
         enough, some = annulus.enough(count), np.maximum(count, 1)
@@ -181,18 +181,19 @@ class Context:
         return replace(self, **kept)
 
     def _components(self, block: Block) -> Floats:
-        """Return the components of a block, (time, row, col, component), exact to the bit.
+        """Return the components of a block, (component, time, row, col), exact to the bit.
 
         Both factors are rounded to integers first: their products and sums fit a float64.
         """
         basis = np.rint(self.basis / BASIS_STEP)
-        exact = np.empty((*block.shape[:-1], basis.shape[1]))
+        exact = np.empty((basis.shape[1], *block.shape[:-1]))
         for row in range(block.shape[1]):  # float64 of a whole block would take twice its memory
             scaled = np.clip((block[:, row] - self.centre) / self.std, -SCALED, SCALED)
             scaled[np.isnan(scaled)] = 0
-            exact[:, row] = np.rint(scaled / BAND_STEP) @ basis
-        exact *= BAND_STEP * BASIS_STEP
-        exact /= self.scale
+            components = np.rint(scaled / BAND_STEP) @ basis
+            components *= BAND_STEP * BASIS_STEP
+            components /= self.scale
+            exact[:, :, row] = np.moveaxis(components, -1, 0)
         return exact
 
 
