@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from .ranking import Listing
 DECIMALS = 7
 """Of coordinates: a centimetre in degrees."""
 
-LinearRing = list[list[float]]
+Point = TypeVar("Point")
+Rings = list[list[list[Point]]]
+"""Polygons, each an outline and its holes."""
 
 
 def features(
@@ -32,15 +34,32 @@ def features(
     sums = np.stack([rows["col_sum"], rows["row_sum"]], axis=1)
     rings = rings_of(table.corners, table.parts)
     located = georeferencer.locate(rings, sums / rows["area"][:, np.newaxis] + 0.5)
-    boxes = located.boxes.round(DECIMALS).tolist()
-    for properties, box, polygons in zip(
-        _properties(table, located, width, listing), boxes, multipolygons(located), strict=True
+    boxes = located.boxes.round(DECIMALS)
+    for properties, box, unlocated, polygons in zip(
+        _properties(table, located, width, listing),
+        _texts(boxes.tolist()),
+        np.isnan(boxes[:, 0]).tolist(),
+        multipolygons(located, _texts(rounded_points(located))),
+        strict=True,
     ):
-        shape: dict[str, Any] = {"geometry": None}
-        if box[0] == box[0]:  # not NaN
-            geometry = {"type": "MultiPolygon", "coordinates": polygons}
-            shape = {"bbox": box, "geometry": geometry}
-        yield f"{json.dumps(properties)[1:]}, {json.dumps(shape)[1:]}"
+        if unlocated:
+            yield f'{properties}, "geometry": null}}'
+        else:
+            coordinates = _list(_list(map(_list, rings)) for rings in polygons)
+            geometry = f'{{"type": "MultiPolygon", "coordinates": {coordinates}}}'
+            yield f'{properties}, "bbox": {box}, "geometry": {geometry}}}'
+
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    """Write numbers, or lists of as many numbers each, as JSON: all in one call, then apart."""
+    text = json.dumps(values)[1:-1]
+    if not text.startswith("["):
+        return text.split(", ")
+    return [f"[{inner}]" for inner in text[1:-1].split("], [")]
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{', '.join(texts)}]"
 
 
 def explained_text(text: str, explanation: ObjectExplanation | None) -> str:
@@ -53,7 +72,8 @@ def explained_text(text: str, explanation: ObjectExplanation | None) -> str:
 
 def _properties(
     table: ObjectTable, located: GeoreferencedObjects, width: int, listing: Listing
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[str]:
+    """Write the properties of each object, from behind its rank."""
     rows = table.objects
     means = (rows["whole"] + rows["rest"] / FRACTION) / rows["area"]
     columns = {
@@ -68,8 +88,8 @@ def _properties(
         "centroid_x": _rounded(located.centroids[:, 0], DECIMALS),
         "centroid_y": _rounded(located.centroids[:, 1], DECIMALS),
     }
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+    pattern = ", ".join(f'"{name}": %s' for name in columns) + "}"
+    return map(pattern.__mod__, zip(*map(_texts, columns.values()), strict=True))
 
 
 def _p_values(peaks: NDArray[np.float32], listing: Listing) -> Sequence[float | None]:
@@ -87,14 +107,22 @@ def _rounded(values: NDArray[np.float64], decimals: int) -> list[float | None]:
     return [None if value != value else value for value in values.round(decimals).tolist()]
 
 
-def multipolygons(located: GeoreferencedObjects) -> Iterator[list[list[LinearRing]]]:
-    """Group the rings of each object into polygons: outlines counter-clockwise, holes clockwise."""
+def rounded_points(located: GeoreferencedObjects) -> list[list[float]]:
+    """Return the points of all rings, as files have them."""
+    points: list[list[float]] = located.rings.points.round(DECIMALS).tolist()
+    return points
+
+
+def multipolygons(located: GeoreferencedObjects, points: list[Point]) -> Iterator[Rings[Point]]:
+    """Group the rings of each object into polygons: outlines counter-clockwise, holes clockwise.
+
+    ``points`` are those of all rings, in any form.
+    """
     rings = located.rings
-    points = rings.points.round(DECIMALS).tolist()
     bounds = zip(rings.holes.tolist(), rings.starts.tolist(), rings.stops.tolist(), strict=True)
     counts = np.diff(rings.first, append=len(rings.starts)).tolist()
     for count, turn in zip(counts, located.clockwise.tolist(), strict=True):
-        polygons: list[list[LinearRing]] = []
+        polygons: Rings[Point] = []
         for hole, start, stop in islice(bounds, count):
             ring = points[start:stop]
             ring = [ring[0], *reversed(ring[1:]), ring[0]] if turn else [*ring, ring[0]]

@@ -110,15 +110,16 @@ def _joined(
 
 
 def touching(labels: Numbers) -> tuple[Numbers, Numbers]:
-    """List the pairs of numbers that touch: vertically, and at a corner."""
-    below = _pairs(labels[:-1], labels[1:])
-    right = _pairs(labels[:-1, :-1], labels[1:, 1:])
-    left = _pairs(labels[:-1, 1:], labels[1:, :-1])
+    """List the pairs of numbers that touch: vertically, and at a corner; -1 = no number."""
+    framed = np.pad(labels, ((0, 1), (1, 1)), constant_values=-1)
+    width, flat = framed.shape[1], framed.ravel()
+    at = np.flatnonzero(flat >= 0)
+    below, right, left = (_pairs(flat[at], flat[at + width + step]) for step in (0, 1, -1))
     return below, np.hstack([right, left])
 
 
 def _pairs(one: Numbers, other: Numbers) -> Numbers:
-    both = (one >= 0) & (other >= 0) & (one != other)
+    both = (other >= 0) & (one != other)
     return np.stack([one[both], other[both]])
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,25 +62,41 @@ class Rings:
 def corners_of(strip: Strip, labels: Numbers) -> Corners:
     """Find the corners of a strip's pixels; ``labels`` holds the part of each pixel."""
     padded = np.pad(strip.flagged, ((0, 0), (1, 1)))
-    ways = product((-1, 1), repeat=2)
-    return np.concatenate([_corners_towards(padded, labels, strip.top, *way) for way in ways])
+    width = padded.shape[1]
+    at = np.flatnonzero(padded[1:-1]) + width
+    rows, cols = np.divmod(at, width)
+    pixels = _Pixels(
+        padded.ravel(), width, at, labels[rows - 1, cols - 1], rows - 1 + strip.top, cols - 1
+    )
+    return np.concatenate([_corners_towards(pixels, *way) for way in product((-1, 1), repeat=2)])
 
 
-def _corners_towards(
-    flagged: NDArray[np.bool_], labels: Numbers, top: int, down: int, right: int
-) -> Corners:
+class _Pixels(NamedTuple):
+    """The flagged pixels of a strip."""
+
+    flags: NDArray[np.bool_]
+    """All pixels, row by row, with a frame around them."""
+    width: int
+    """Columns of these."""
+    at: Numbers
+    """Which of these are the flagged pixels."""
+    parts: Numbers
+    rows: Numbers
+    cols: Numbers
+
+
+def _corners_towards(pixels: _Pixels, down: int, right: int) -> Corners:
     """Find the outline's corners at one of the four corners of each pixel; -1 = up, left."""
-    inner = flagged[1:-1, 1:-1]
-    vertical = _neighbours(flagged, down, 0)
-    horizontal = _neighbours(flagged, 0, right)
-    outward = inner & ~vertical & ~horizontal
-    inward = inner & vertical & horizontal & ~_neighbours(flagged, down, right)
-    rows, cols = np.nonzero(outward | inward)
-    turns_in = inward[rows, cols]
-    corners = np.empty(len(rows), CORNER)
-    corners["part"] = labels[rows, cols]
-    corners["row"] = rows + top + (down > 0)
-    corners["col"] = cols + (right > 0)
+    vertical = pixels.flags[pixels.at + down * pixels.width]
+    horizontal = pixels.flags[pixels.at + right]
+    diagonal = pixels.flags[pixels.at + down * pixels.width + right]
+    inward = vertical & horizontal & ~diagonal
+    chosen = np.flatnonzero(inward | ~(vertical | horizontal))
+    turns_in = inward[chosen]
+    corners = np.empty(len(chosen), CORNER)
+    corners["part"] = pixels.parts[chosen]
+    corners["row"] = pixels.rows[chosen] + (down > 0)
+    corners["col"] = pixels.cols[chosen] + (right > 0)
     # Sides of an outward corner lead back along its pixel, of an inward one along the empty pixel.
     corners["right"] = (right > 0) == turns_in
     corners["down"] = (down > 0) == turns_in
@@ -87,20 +104,12 @@ def _corners_towards(
     return corners
 
 
-def _neighbours(flagged: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
-    rows, cols = flagged.shape
-    return flagged[1 + down : rows - 1 + down, 1 + right : cols - 1 + right]
-
-
 def rings_of(corners: Corners, objects: Numbers) -> Rings:
     """Follow the corners of whole parts; ``objects`` holds the object of each part."""
     corners = corners[_along_rows(corners)]
     width = int(corners["col"].max(initial=0)) + 1
     number = corners["row"].astype(np.int64) * width + corners["col"]
-    cycles, point_numbers = _cycles(_following(corners).tolist()), number.tolist()
-    loops = [loop for cycle in cycles for loop in _simple(cycle, point_numbers)]
-    order = np.fromiter(chain.from_iterable(loops), np.int64)
-    sizes = np.array([len(loop) for loop in loops], np.int64)
+    order, sizes = _loops(_following(corners), number)
     starts = np.cumsum(sizes) - sizes
     points = np.stack([corners["col"], corners["row"]], axis=1)[order].astype(np.float64)
     holes = signed_areas(points, starts) < 0  # rows grow downwards
@@ -150,25 +159,44 @@ def _following(corners: Corners) -> Numbers:
     return np.where(corners["across"], along_rows, along_cols)
 
 
-def _cycles(following: list[int]) -> Iterator[list[int]]:
-    """Yield all rings as corners, each from its first corner in reading order."""
-    unvisited = bytearray(b"\1") * len(following)
-    for start in range(len(following)):
-        cycle = []
-        corner = start
-        while unvisited[corner]:
-            unvisited[corner] = 0
-            cycle.append(corner)
-            corner = following[corner]
-        if cycle:
-            yield cycle
+def _loops(following: Numbers, points: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the corners of all rings, one after the other, and how many each has.
+
+    A ring begins at its first corner in reading order.
+    """
+    order, sizes = _cycles(following)
+    ring = np.repeat(np.arange(len(sizes)), sizes)
+    sort = np.lexsort((points[order], ring))
+    again = (np.diff(points[order][sort]) == 0) & (np.diff(ring[sort]) == 0)
+    meets = np.zeros(len(sizes), np.bool_)
+    meets[ring[sort][1:][again]] = True
+    cycles, numbers = np.split(order[meets[ring]], np.cumsum(sizes[meets])[:-1]), points.tolist()
+    cut = [loop for cycle in cycles if len(cycle) for loop in _simple(cycle.tolist(), numbers)]
+    return (
+        np.append(order[~meets[ring]], np.fromiter(chain.from_iterable(cut), np.int64)),
+        np.append(sizes[~meets], np.array([len(loop) for loop in cut], np.int64)),
+    )
+
+
+def _cycles(following: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the numbers of each cycle of a permutation, the least first, and how many it has.
+
+    Steps double until they are longer than the longest cycle (Wyllie 1979).
+    """
+    least, there = np.arange(len(following)), following
+    while (least[there] != least).any():
+        least, there = np.minimum(least, least[there]), there[there]
+    ends = least == np.arange(len(following))
+    left, there = np.where(ends, 0, 1), np.where(ends, np.arange(len(following)), following)
+    while left[there].any():
+        left, there = left + left[there], there[there]
+    sizes = np.bincount(least, minlength=len(following))
+    order = np.lexsort(((sizes[least] - left) % sizes[least], least))
+    return order, sizes[ends]
 
 
 def _simple(cycle: list[int], points: list[int]) -> Iterator[list[int]]:
     """Cut a ring where it meets itself: GeoJSON wants a hole that touches the outline instead."""
-    if len({points[corner] for corner in cycle}) == len(cycle):
-        yield cycle
-        return
     path: list[int] = []
     position: dict[int, int] = {}  # of each point in the path
     for corner in cycle:
