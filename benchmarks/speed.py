@@ -23,7 +23,6 @@ from typing import Any
 from unittest import mock
 
 import click
-import numpy as np
 import torch
 from torch import nn
 
@@ -36,12 +35,12 @@ from anomvae.detector.fused import fuse
 from anomvae.mapping import ScoreOptions, plan_tiles
 from anomvae.models import Dense
 from anomvae.pixels.tiling import tiles
-from anomvae.raster import Category, Layout, MapWriter, Scene
-from anomvae.raster.maps import LAYERS
+from anomvae.raster import Scene
 from benchmarks import inputs, stopwatch
 from benchmarks.record import Section, circumstances, publish, record_option
 from benchmarks.speedarrays import array_contenders, read_pixels
 from benchmarks.speedtables import SCORE_TILE, TINY, Timing, Timings, markdown
+from benchmarks.speedwriting import WRITERS, write_maps_of
 from benchmarks.stopwatch import Usage
 
 EXPLANATIONS = (
@@ -135,7 +134,8 @@ def measure_files(bench: Bench) -> None:
         bench.add("read", scene, scene.pixels, stopwatch.of(read, bench.repeats))
         if scene == min(bench.scenes, key=lambda one: (one.bands != scene.bands, one.megapixels)):
             bench.add(SCORE_TILE, scene, *_score_tile(bench, scene))
-        bench.add("write", scene, scene.pixels, stopwatch.of(partial(_write, path), bench.repeats))
+        write = partial(write_maps_of, path, "write")
+        bench.add("write", scene, scene.pixels, stopwatch.of(write, bench.repeats))
 
 
 def _gdal(path: Path) -> None:
@@ -165,21 +165,16 @@ def _score_tile(bench: Bench, scene: inputs.Scene) -> tuple[int, Usage]:
     return block[0, ..., 0].size, usage
 
 
-def _write(path: Path) -> None:
-    """Write the bands of an anomaly map, float32 that compress like scores, and flags."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder, Scene.of(path).open() as opened:
-        draw = np.random.default_rng(0)
-        shape = len(LAYERS), inputs.BLOCK, inputs.BLOCK
-        scores = np.exp(draw.normal(1, 0.5, shape)).astype(np.float32)
-        flags = (scores[:1] > 9).astype(np.uint8)
-        categories = (Category(0, "normal", (0, 0, 0)), Category(1, "anomalous", (255, 0, 0)))
-        float32 = Layout("float32", np.nan, LAYERS)
-        uint8 = Layout("uint8", 255, ("flags",), {}, categories, overviews="mode", predictor=False)
-        for name, layout, values in (("maps", float32, scores), ("flags", uint8, flags)):
-            with MapWriter(Path(folder, f"{name}.tif"), opened.georeference, layout) as writer:
-                for tile in tiles(opened.grid.shape, (inputs.BLOCK, inputs.BLOCK)):
-                    rows, cols = tile.shape
-                    writer.write(tile.keep, values[:, :rows, :cols])
+def measure_writing(bench: Bench) -> None:
+    """Measure writing beside its bound and its predecessor, in turns; memory of each alone."""
+    for scene in bench.scenes:
+        path = scene.made(bench.folder)
+        works = [partial(write_maps_of, path, name) for name in WRITERS]
+        usages = stopwatch.in_turns(works, 1, bench.repeats)
+        for name, usage in zip(WRITERS, usages, strict=True):
+            alone = [sys.executable, "-m", "benchmarks.speedwriting", str(path), name]
+            peak = stopwatch.once(alone).peak
+            bench.add(name, scene, scene.pixels, replace(usage, peak=peak))
 
 
 def measure_command(bench: Bench) -> None:
@@ -281,6 +276,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "machine": measure_machine,
     "array": measure_arrays,
     "files": measure_files,
+    "writing": measure_writing,
     "start": measure_start,
     "score": measure_command,
     "layers": measure_layers,

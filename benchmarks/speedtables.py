@@ -113,6 +113,7 @@ def markdown(timings: Timings, cores: int) -> str:
     parts = [] if math.isnan(timings.rate) else [f"Float32 matrices: {timings.rate:.0f} GFLOP/s."]
     parts.append(_table(["work", "bands", "Mpixel", "seconds", "CPU s", "Mpixel/s", "MB"], rows))
     ratios = [*_array_ratios(timings), *_command_ratios(timings, cores), *_process_ratios(timings)]
+    ratios += _write_ratios(timings)
     if ratios:
         lines = ["| ratio | bands | figure |", "| --- | --- | --- |"]
         parts.append("\n".join([*lines, *ratios]))
@@ -173,6 +174,19 @@ def _process_ratios(timings: Timings) -> list[str]:
         if one.what == "score --workers 1" and two is not None:
             label = f"two processes / one, {one.megapixels:g} Mpixel"
             lines.append(f"| {label} | {one.bands} | {one.seconds / two.seconds:.2f} x |")
+    return lines
+
+
+def _write_ratios(timings: Timings) -> list[str]:
+    """Return the ratios of writing and its bound, and of writing before."""
+    lines = []
+    for one in timings:
+        if one.what not in {"write", "write, plain first"}:
+            continue
+        alone = timings.find("write, blocks alone", one.bands, one.megapixels)
+        if alone is not None:
+            label = f"{one.what} / its blocks alone, {one.megapixels:g} Mpixel, CPU s"
+            lines.append(f"| {label} | {one.bands} | {one.cpu / alone.cpu:.2f} x |")
     return lines
 
 

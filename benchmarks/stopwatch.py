@@ -67,12 +67,19 @@ def of_command(arguments: Callable[[int], Sequence[str | Path]], repeats: int = 
         If the command fails.
     """
     anomvae = [sys.executable, "-m", "anomvae"]
-    usages = [_once([*anomvae, *map(str, arguments(run))]) for run in range(repeats)]
+    usages = [once([*anomvae, *map(str, arguments(run))]) for run in range(repeats)]
     columns = zip(*((one.seconds, one.cpu, one.peak) for one in usages), strict=True)
     return Usage(*map(statistics.median, columns))
 
 
-def _once(command: list[str]) -> Usage:
+def once(command: list[str]) -> Usage:
+    """Measure a program, once.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If it fails.
+    """
     environment = os.environ | {"PYTHONPATH": str(HERE)}
     before, start = os.times(), time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:

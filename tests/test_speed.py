@@ -79,13 +79,14 @@ def test_the_benchmark_runs_in_parts(tmp_path):
     words = ["--folder", str(tmp_path), "--scene", "6x0.02", "--repeats", "1"]
     words += ["--out", str(tmp_path / "speed.json")]
 
-    for part in ("machine", "files", "score", "layers"):
+    for part in ("machine", "files", "writing", "score", "layers"):
         record = tmp_path / "results.md"
         done = CliRunner().invoke(speed.main, [*words, "--part", part, "--record", str(record)])
         assert done.exit_code == 0, done.output
         assert f"--part {part} --record`" in record.read_text(encoding="utf-8")
 
     assert "GFLOP/s" in done.stdout
+    assert "| write, plain first / its blocks alone, 0.02 Mpixel, CPU s | 6 |" in done.stdout
     for work in ("GDAL read", "read", "write", "score", "embed", "embed --how sample"):
         assert f"| {work} | 6 | 0.02 |" in done.stdout
 
