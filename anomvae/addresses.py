@@ -11,7 +11,6 @@ import os
 import re
 from pathlib import PurePath
 from urllib.parse import parse_qs, unquote
-from urllib.request import url2pathname
 
 SCHEME = re.compile(r"(?P<address>/vsi|\w{2,}://)|<|\w{2,}:")
 """Start of a name that is no path: an address, a VRT as text, or a subdataset of a container."""
@@ -75,6 +74,8 @@ def local_path(name: str) -> str:
     found = FILE_URI.match(name)
     if found is None:
         return name
+    from urllib.request import url2pathname  # with all of HTTP
+
     return url2pathname(re.split(r"[?#]", name[found.end() :], maxsplit=1)[0])
 
 

@@ -42,6 +42,10 @@ NO_MEMORY = (
     "there is not enough memory. Give fewer bands (--bands), a smaller --tile, fewer --threads or "
     "--workers, smaller scenes, or a machine with more memory."
 )
+MISSING = (
+    "{command} needs {package}, which is not installed here. Install anomvae with all it needs "
+    "(pip install anomvae); requirements-score.txt is enough for score, info and monitor run."
+)
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +93,18 @@ class Group(LazyGroup):
             _fail(ctx, f"{error}. Check the path, its permissions and the free space.", UNREADABLE)
         except Exception as error:
             log.debug("internal error", exc_info=True)
-            if is_lack_of_memory(error):
-                _fail(ctx, NO_MEMORY, UNREADABLE)
-            message = f"internal error ({type(error).__name__}: {error})."
-            _fail(ctx, f"{message} Please report it; -vv shows where it happened.", INTERNAL)
+            _fail(ctx, *_unexpected(error, str(ctx.invoked_subcommand)))
+
+
+def _unexpected(error: Exception, command: str) -> tuple[str, int]:
+    """Return message and exit code of an error that is not ours."""
+    if is_lack_of_memory(error):
+        return NO_MEMORY, UNREADABLE
+    package = str(getattr(error, "name", "")).partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and package != __package__.partition(".")[0]:
+        return MISSING.format(command=command, package=package), UNREADABLE
+    message = f"internal error ({type(error).__name__}: {error})."
+    return f"{message} Please report it; -vv shows where it happened.", INTERNAL
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -102,6 +101,8 @@ def _local(distributed: Any) -> Iterator[Any]:  # noqa: ANN401 - distributed has
 
 
 def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distributed has no types
+    import asyncio
+
     if not re.fullmatch(r"(\w+://)?.+:\d{1,5}", address):
         raise ConfigError(
             f"{address!r} is no address of a Dask scheduler. Give one as in tcp://10.0.0.1:8786, "
@@ -119,6 +120,8 @@ def _connected(distributed: Any, address: str) -> Any:  # noqa: ANN401 - distrib
 
 async def _greeted(distributed: Any, address: str) -> None:  # noqa: ANN401 - as above
     """Shake hands: a client without an answer would take long to close."""
+    import asyncio
+
     arguments = distributed.Security().get_connection_args("client")
     connecting = distributed.comm.connect(address, PATIENCE, **arguments)
     comm = await asyncio.wait_for(connecting, PATIENCE)

@@ -26,7 +26,6 @@ from .access import ALLOW, DEFAULT, TRUST, VRT, Access
 from .gdal import GDAL_ERRORS, is_remote, is_text, is_vrt, reason, reporting, unwarned
 from .limits import require_at_most, require_within
 from .losses import DAMAGED, UNREACHABLE, require_whole_side_car, without_losses
-from .redirects import require_safe_redirects
 from .source_paths import source_path
 from .vrt import Reference, VrtError, references
 from .vrt_text import read_document
@@ -134,7 +133,7 @@ class _Opening:
         require_whole_side_car(path)
 
     def _open(self, path: str, level: int) -> _Opened:
-        require_safe_redirects(path)
+        _require_safe_redirects(path)
         allowed = self.access.allowed(path)
         if is_text(path) or self.access.any_source:
             return _Opened(_dataset(path, allowed))
@@ -179,7 +178,7 @@ class _Opening:
         """Check a file that another one names; return the number of sources in it."""
         if raw:
             self._require_regular(path, level + 1)
-            require_safe_redirects(path)
+            _require_safe_redirects(path)
             return 1
         if path not in self.counts:
             self.counts[path] = self._checked(path, level)
@@ -213,7 +212,7 @@ class _Opening:
 
     def _require_remote_side_cars(self, path: str) -> None:
         for end in MASKS_AND_OVERVIEWS:
-            require_safe_redirects(path + end)
+            _require_safe_redirects(path + end)
             try:
                 with closing(_dataset(path + end, self.access.allowed(path + end))):
                     pass
@@ -226,3 +225,11 @@ def _existing_side_cars(path: str) -> Iterator[str]:
     """Yield the masks and overviews beside a file, whose ends GDAL finds in upper case, too."""
     ends = (end for lower in MASKS_AND_OVERVIEWS for end in (lower, lower.upper()))
     return (path + end for end in ends if os.path.exists(path + end))
+
+
+def _require_safe_redirects(name: str) -> None:
+    """Require that no server that a name leads to sends GDAL elsewhere."""
+    if not is_local(name):
+        from .redirects import require_safe_redirects  # with all of HTTP
+
+        require_safe_redirects(name)

@@ -17,7 +17,6 @@ from urllib.parse import urljoin, urlsplit
 from ...addresses import concealed, displayed, existing_path, is_local, local_path
 from ...documents import DocumentError, content_of, read_json
 from ...errors import AnomvaeError, RasterError
-from ...fetching import fetched_document
 from ...hosts import SCHEMES, STORE, require_allowed
 from ...names import one_line
 from ..access import DEFAULT, Access
@@ -215,6 +214,8 @@ def _in_file(path: str, options: ProductOptions) -> StacItem | None:
 
 def _content(name: str) -> bytes:
     if not is_local(name):
+        from ...fetching import fetched_document  # with all of HTTP
+
         return fetched_document(name, timeout=TIMEOUT, most=MOST_BYTES)
     content = content_of(name, MOST_BYTES)
     if len(content) > MOST_BYTES:
