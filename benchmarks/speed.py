@@ -39,6 +39,7 @@ from anomvae.raster import Scene
 from benchmarks import inputs, stopwatch
 from benchmarks.record import Section, circumstances, publish, record_option
 from benchmarks.speedarrays import array_contenders, read_pixels
+from benchmarks.speedstart import commands
 from benchmarks.speedtables import SCORE_TILE, TINY, Timing, Timings, markdown
 from benchmarks.speedwriting import WRITERS, write_maps_of
 from benchmarks.stopwatch import Usage
@@ -49,6 +50,8 @@ EXPLANATIONS = (
     "score --explain, objects too",
 )
 TRAINED_ON = inputs.Scene(12, 1)
+SMALL = (12, 0.009216)
+"""Bands and Mpixel of a small scene: 96 x 96."""
 
 
 @dataclass(frozen=True)
@@ -245,8 +248,14 @@ def _score_unexplained(path: Path, detector: Detector) -> None:
 
 
 def measure_start(bench: Bench) -> None:
-    """Measure the start: score a tiny scene."""
+    """Measure the start: score a tiny scene, and commands that take little longer."""
     measure_command(replace(bench, scenes=(inputs.Scene(*TINY),)))
+    small = inputs.Scene(*SMALL)
+    model, path = bench.fitted(small), small.made(bench.folder)
+    with tempfile.TemporaryDirectory(dir=bench.folder) as out:
+        for label, command in commands(model, path, Path(out)).items():
+            usage = stopwatch.of_command(command, bench.repeats)
+            bench.add(label, small, small.pixels, usage)
 
 
 def measure_workers(bench: Bench) -> None:

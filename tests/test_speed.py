@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
+from support.rasters import run
 
 from anomvae.errors import FileError
 from benchmarks import inputs, speed, stopwatch
+from benchmarks.speedstart import NEW, commands
 from benchmarks.speedtables import SCORE_TILE, TINY, Timing, Timings, markdown
 
 
@@ -72,6 +74,13 @@ def test_the_ratios_are_those_of_the_timings():
     assert "| anomvae vae, band noise / spectral rx | 12 | 4 x |" in text
     assert "| score of 1 Mpixel / bound of 9.0 s | 12 | 2.00 x |" in text
     assert "| two processes / one, 1 Mpixel | 12 | 2.00 x |" in text
+
+
+def test_every_command_of_the_start_runs_and_the_watch_finds_its_scenes(tmp_path, model, scene):
+    for command in commands(model, scene, tmp_path / "out").values():
+        assert run(*command(0)).code == 0
+
+    assert len(list((tmp_path / "out").rglob("watch-0/maps/**/*.objects.geojson"))) == NEW
 
 
 @pytest.mark.slow
