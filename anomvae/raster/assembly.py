@@ -71,9 +71,12 @@ class Assembly:
                 yield self._done(block, place, self._reader(place))
 
     def close(self) -> None:
-        """Close the temporary file."""
-        if self._dataset is not None:
-            self._dataset.close()
+        """Close and remove the temporary file."""
+        try:
+            if self._dataset is not None:
+                self._dataset.close()
+        finally:
+            self._path.unlink(missing_ok=True)
 
     def _touched(self, window: Window) -> Iterator[Block]:
         rows, cols = (

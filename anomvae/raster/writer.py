@@ -187,6 +187,7 @@ class MapWriter:
     def _lay_out(self) -> None:
         levels = [self._finish()]
         levels += [self._overview(number) for number in range(1, self._pyramid.levels + 1)]
+        self._pyramid.close()  # the disk may have no room for its file and the map
         lay_out(self._path, self._create_head(), levels)
         sync(self._path)
         if side_car(self._head).exists():
@@ -211,7 +212,7 @@ class MapWriter:
                 with suppress(*GDAL_ERRORS, OSError), session():
                     getattr(self, name).close()
         numbers = range(levels_of(self._shape, self._side) + 1)
-        for path in (*results, *map(self._part, ("head", "rows", *map(str, numbers)))):
+        for path in (*results, *map(self._part, ("head", *map(str, numbers)))):
             with suppress(OSError):  # the folder is missing
                 path.unlink(missing_ok=True)
                 side_car(path).unlink(missing_ok=True)
