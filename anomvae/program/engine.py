@@ -18,6 +18,9 @@ from typing import Protocol
 
 from .. import native
 from ..errors import ConfigError, hint
+from .codebook import Codebook
+from .codes import Normal, Point
+from .ladder import Ladder
 from .layers import Array
 from .program import Program, ProgramTerms
 
@@ -70,6 +73,8 @@ def _native_lack(program: Program, device: str) -> str:
         return "has no GPU"
     if not program.dense:
         return "runs no program with dates, neighbours or draws"
+    if not isinstance(program.code, Point | Normal | Ladder | Codebook):
+        return f"has no steps for the code {type(program.code).__name__}"
     return native.missing()
 
 
