@@ -24,16 +24,15 @@ from unittest import mock
 
 import click
 import torch
-from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a checkout needs no install
+
 
 import anomvae
 from anomvae.config import resolve_config
 from anomvae.detector import Detector
-from anomvae.detector.fused import fuse
 from anomvae.mapping import ScoreOptions, plan_tiles
-from anomvae.models import Dense
+from anomvae.parallel.threads import alone
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Scene
 from benchmarks import inputs, stopwatch
@@ -104,13 +103,12 @@ class Bench:
 def measure_machine(bench: Bench) -> None:
     """Measure the bound of all networks: the rate of float32 matrix products.
 
-    The rate is the larger one of torch's product and of the fused layers of a score, which are
-    twice as fast on some processors.
+    The rate is the larger one of torch's product and of numpy's, which have libraries of their own.
     """
     side = 2048
-    left, layer = torch.rand(side, side), nn.Sequential(Dense(side, side)).requires_grad_(False)
-    fuse(layer)
-    usages = stopwatch.in_turns([lambda: left @ left, lambda: layer(left)], bench.repeats)
+    left = torch.rand(side, side)
+    array = left.numpy()
+    usages = stopwatch.in_turns([lambda: left @ left, lambda: array @ array], bench.repeats)
     rates = [2 * side**3 / usage.seconds / 1e9 for usage in usages]
     bench.timings.rate = max(rates)
     click.echo(f"float32 matrices: {rates[0]:.0f} and {rates[1]:.0f} GFLOP/s", err=True)
@@ -158,13 +156,12 @@ def _read(path: Path, detector: Detector) -> None:
 
 def _score_tile(bench: Bench, scene: inputs.Scene) -> tuple[int, Usage]:
     """Measure the score of one tile on one thread."""
-    detector, before = Detector.load(bench.model(scene.bands)), torch.get_num_threads()
-    torch.set_num_threads(1)
+    detector = Detector.load(bench.model(scene.bands))
     with Scene.of(scene.made(bench.folder)).open() as opened:
         size = plan_tiles(detector, opened, ScoreOptions()).tile
         block = opened.read(next(tiles(opened.grid.shape, size)).read)
-    usage = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
-    torch.set_num_threads(before)
+    with alone():
+        usage = stopwatch.of(partial(detector.score, block), max(5, bench.repeats))
     return block[0, ..., 0].size, usage
 
 

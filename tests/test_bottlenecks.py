@@ -7,6 +7,8 @@ from support.spectra import fit, spectra
 from torch.distributions import Normal, kl_divergence
 
 from anomvae.models import Codebook, Deterministic, Gaussian, Ladder
+from anomvae.models.families import FAMILIES
+from anomvae.program import Arithmetic
 
 STANDARD = Normal(0.0, 1.0)
 
@@ -146,16 +148,26 @@ def test_a_draw_without_noise_is_the_posterior_mean(part):
     draw = bottleneck.draw_posterior(h, torch.zeros(50, bottleneck.noise_width))
 
     assert torch.equal(draw.z, bottleneck(h).z)
-    assert draw.codes.shape == (50, len(bottleneck.code_names))
 
 
-@pytest.mark.parametrize("part", BOTTLENECKS)
-def test_the_kl_of_the_units_adds_up_to_that_of_the_code(part):
-    bottleneck, h = built(part), torch.randn(50, 8)
+@pytest.mark.parametrize("family", ["ae", "vae", "hierarchical", "vq-vae"])
+def test_the_code_of_the_scoring_program_is_that_of_the_bottleneck(family):
+    row, h = FAMILIES[family], torch.randn(50, 8)
+    bottleneck = row.bottleneck(8, 3).eval().requires_grad_(False)
+    for tensor in bottleneck.state_dict().values():
+        tensor.uniform_(0.01, 1)
+    code = row.code.of({name: one.numpy() for name, one in bottleneck.state_dict().items()})
+    noise = torch.randn(50, bottleneck.noise_width)
 
-    units = bottleneck.kl_units(h)
+    encoded = code.encode(h.numpy(), Arithmetic())
+    draw = code.draw(h.numpy(), noise.numpy(), Arithmetic())
 
-    assert torch.allclose(units.sum(-1), bottleneck(h).kl, atol=1e-6)
+    expected, drawn = bottleneck(h), bottleneck.draw_posterior(h, noise)
+    assert encoded.z == pytest.approx(expected.z.numpy(), abs=1e-5)
+    assert encoded.kl.sum(-1) == pytest.approx(expected.kl.numpy(), rel=1e-4, abs=1e-5)
+    assert draw.codes.shape[-1] == len(row.code.code_names(3))
+    for ours, theirs in zip(draw, drawn, strict=True):
+        assert ours == pytest.approx(theirs.numpy(), rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("part", BOTTLENECKS)

@@ -42,7 +42,6 @@ def test_the_context_is_empty_at_first_and_holds_the_latest_known_date_across_a_
     prepared = built.prepare(x)
 
     assert torch.equal(prepared.context[:, 0], torch.zeros_like(prepared.context[:, 0]))
-    assert torch.equal(prepared.context[:, 0], built.mean_context(3))
     assert torch.equal(prepared.context[0, 4, -BANDS:], x[0, 1])
     assert torch.equal(prepared.context[1, 4, -BANDS:], x[1, 3])
     unknown = prepared.known.logical_not().nonzero().tolist()
@@ -108,7 +107,6 @@ def test_neighbours_without_data_are_not_the_same_as_neighbours_of_0():
     zeros = built.prepare(torch.zeros(2, 5, 5, BANDS))
 
     assert not missing.known.any()
-    assert torch.allclose(missing.context, built.mean_context(2), atol=1e-6)
     assert not torch.allclose(zeros.context, missing.context, atol=1e-6)
 
 

@@ -63,7 +63,8 @@ def files(tmp_path):
 
 
 def result_of(files, key=NOW, scene="coast.tif"):
-    decided = vars(key) | {"digest": key.digest, "threshold": ONE}
+    decided = {name: getattr(key, name) for name in ("detector", "settings", "input", "digest")}
+    decided["threshold"] = ONE
     counted = {"pixels": 4, "valid": 3, "flagged": 1, "objects": 1, "quantiles": {"0.5": 1.5}}
     return MapResult(scene, files, **decided, **counted, seconds=0.25)
 
@@ -102,7 +103,7 @@ def test_a_summary_is_read_back_without_the_secret_of_a_signed_url(files):
 
     data = json.loads(files.summary.read_text())
     assert read_summary(files) == replace(result, scene=url, newly_written=False)
-    assert data.items() >= vars(NOW).items() | {("digest", NOW.digest)}
+    assert data.items() >= {**vars(NOW), "digest": NOW.digest}.items() - {("engine", "")}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "{}", '{"anomvae": "1", "digest": 3}', "\xff"])

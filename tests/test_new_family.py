@@ -50,7 +50,7 @@ def test_the_row_has_one_new_part():
 
     changed = [name for name in vars(default) if getattr(ROW, name) != getattr(default, name)]
 
-    assert changed == ["bottleneck"]
+    assert changed == ["bottleneck", "code"]
 
 
 def test_the_kl_is_that_of_two_laplace_distributions():

@@ -50,7 +50,7 @@ def test_contributions_of_every_kind_add_up_to_terms_that_are_finite_and_not_neg
         assert (term >= 0).all()
         np.testing.assert_allclose(part.sum(-1), term, rtol=1e-5, atol=1e-6)
     assert terms.total.any()
-    names = detector.model.bottleneck.code_names
+    names = detector.code_names
     assert parts.kl.shape[-1] in {len(names), 0 if family == "ae" else len(names)}
 
 
@@ -104,7 +104,7 @@ def test_iwae_is_the_mean_weight_of_its_draws(family):
 
     terms = detector.score_examples(x)
     np.testing.assert_allclose(terms.total, expected, rtol=1e-4, atol=1e-4)
-    assert detector.draws.shape == (3, detector.model.bottleneck.noise_width)
+    assert detector.draws.shape == (3, detector.noise_width)
 
 
 @pytest.mark.parametrize("family", ["ae", "vae", "vq-vae", "hierarchical"])

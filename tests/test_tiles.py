@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from support.rasters import land, plant, trained, write
 from support.scorers import Neighbours, same_files
 
-from anomvae.detector import torch_threads
 from anomvae.mapping import QuickLookSpec, ScoreOptions, plan_tiles, score_scene, score_tiles
 from anomvae.mapping.statistics import RunningStatistics
+from anomvae.parallel.threads import blas_threads
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Scene
@@ -105,7 +105,7 @@ def unread(shape=(5000, 5000), values=12, block=(512, 512)):
 def test_a_halo_is_worth_large_tiles_and_large_tiles_or_a_gpu_get_few_threads(
     opened, detector, options, tile, threads
 ):
-    with torch_threads(6):
+    with blas_threads(6):
         plan = plan_tiles(detector, opened, ScoreOptions(**options))
 
     assert (plan.tile, plan.threads) == (tile, threads)

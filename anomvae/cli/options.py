@@ -66,6 +66,11 @@ seed_opt = click.option(
 device_opt = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), help="Where to compute.  [default: cpu]"
 )
+engine_opt = click.option(
+    "--engine",
+    type=click.Choice(["auto", "native", "numpy", "torch"]),
+    help="What computes the scores.  [default: auto, the fastest that there is]",
+)
 bands_opt = click.option(
     "--bands",
     help="Bands to read: names, numbers, ranges, good, as in B2,red,5-8,450-900nm; a minus "

@@ -53,6 +53,7 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
 @options.fail_on_anomaly_opt
 @options.json_opt
 @options.device_opt
+@options.engine_opt
 @options.access_options
 @options.verbose_opt
 def score(  # noqa: PLR0913 - one argument per option
@@ -77,6 +78,7 @@ def score(  # noqa: PLR0913 - one argument per option
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
+    engine: str | None,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
@@ -115,7 +117,7 @@ def score(  # noqa: PLR0913 - one argument per option
         overwrite=overwrite,
     )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
-        detector = Detector.load(model, threshold=rule, device=device)
+        detector = Detector.load(model, threshold=rule, device=device, engine=engine)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)
         closed = scenes_of(
             scenes, Selection(dates=dates, **chosen), one_site=detector.compares_dates

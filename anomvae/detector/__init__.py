@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .. import lazily
 
 if TYPE_CHECKING:
-    from .batches import THREADS, Scores, torch_threads
+    from .batches import THREADS, Scores
     from .detector import Detector
     from .encoding import Encoding
     from .fit import fit_detector, fit_surroundings
@@ -24,13 +24,12 @@ __all__ = [
     "adapted_to",
     "fit_detector",
     "fit_surroundings",
-    "torch_threads",
 ]
 
 __getattr__ = lazily(
     __name__,
     {
-        "batches": ("THREADS", "Scores", "torch_threads"),
+        "batches": ("THREADS", "Scores"),
         "detector": ("Detector",),
         "encoding": ("Encoding",),
         "fit": ("fit_detector", "fit_surroundings"),

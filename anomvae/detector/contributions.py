@@ -15,7 +15,7 @@ The linear term is a distance in which neighbouring bands compensate each other,
 score of most anomalies.  Bands share one half of it in proportion to u^2, the other by what it
 loses when those with the largest |u| are replaced by their expectation given the others.
 
-Other kinds of score add up as well (`anomvae.detector.kinds`).  ``kl`` and ``latent`` lie in the
+Other kinds of score add up as well (`anomvae.program.kinds`).  ``kl`` and ``latent`` lie in the
 code alone: the latent units have it all, by the symmetric whitening of the codes for ``latent``,
 and no band leads.  For ``iwae``, bands have the mean of nll over the draws by their importance
 weights, and latent units share the rest of the bound in proportion to KL_k.
@@ -25,33 +25,30 @@ A local-contrast weighting multiplies every contribution.
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import NamedTuple
 
-import torch
-from torch import Tensor
-
-from .batches import Values
+from .batches import Array
 
 
-class Contributions(NamedTuple, Generic[Values]):
+class Contributions(NamedTuple):
     """Contributions to the score of examples, without local-contrast weighting, nats.
 
     The first three add up to the score.
     """
 
-    reconstruction: Values
+    reconstruction: Array
     """Of each band to the reconstruction term, (n, ..., band), >= 0; 0 for kinds of score that lie
     in the code alone."""
-    kl: Values
+    kl: Array
     """Of each latent unit to the KL term, with its weight, (n, ..., unit), >= 0."""
-    linear: Values
+    linear: Array
     """Of each band to the linear term, with its weight, (n, ..., band), >= 0; 0 without one."""
-    residual: Values
+    residual: Array
     """Whitened residual u of each band, (n, ..., band): in units of the noise, > 0 where the pixel
     is above its reconstruction."""
 
     @property
-    def bands(self) -> Values:
+    def bands(self) -> Array:
         """What each band adds in all, (n, ..., band), nats.
 
         Where an object differs in up to three bands, they are the three largest, averaged over its
@@ -60,10 +57,3 @@ class Contributions(NamedTuple, Generic[Values]):
         to know them by.
         """
         return self.reconstruction + self.linear
-
-
-def shared(total: Tensor, shares: Tensor) -> Tensor:
-    """Share a term (n, ...) in proportion to ``shares`` (n, ..., part), equally where all are 0."""
-    whole = shares.sum(-1, keepdim=True)
-    equal = torch.full_like(shares, 1 / max(1, shares.shape[-1]))
-    return total.unsqueeze(-1) * torch.where(whole > 0, shares / whole, equal)

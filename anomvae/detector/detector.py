@@ -1,7 +1,7 @@
 """The detector: bands, scaling, model, noise and threshold in one; arrays in, scores out.
 
 For an example ``x`` in scaled units, with the code at its posterior mean (``elbo``; the other
-kinds of score are in `anomvae.detector.kinds`)::
+kinds of score are in `anomvae.program.kinds`)::
 
     reconstruction = sum_band nll(u),  u = (x - mean(x | z) - c) S^-1/2     nats, >= 0
     kl             = kl_weight * KL(q(z | x) || p(z))                      nats, >= 0
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 
@@ -29,13 +28,14 @@ import numpy as np
 
 from ..errors import ConfigError, NotFinite, listed
 from ..files import PathText, write_atomically
-from ..models.isolation import isolated
 from ..notebooks import html_table, short
+from ..parallel.isolation import isolated
 from ..pixels.views import Block, Examples, Mask
+from ..program import engine_name
 from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, Threshold, parse_rule
-from .batches import Array, Scores, ScoreTerms, available, require_bands
+from .batches import Array, Scores, ScoreTerms, require_bands, require_device
 from .explanation_layers import shares_of
 from .generation import Generator
 from .modelfile import to_bytes
@@ -134,7 +134,7 @@ class Detector(Generator):
     def _weights(self) -> bool:
         return self.card.weighting is not None
 
-    def _weighted(self, where: Mask, terms: ScoreTerms[Array]) -> tuple[Scores, Array | None]:
+    def _weighted(self, where: Mask, terms: ScoreTerms) -> tuple[Scores, Array | None]:
         """Return the scores of terms at their pixels, and the factor in them; None: none."""
         weighting, factor = self.card.weighting, None
         scores = Scores.of(*(self.view.join(term, where) for term in terms[:3]))
@@ -166,10 +166,21 @@ class Detector(Generator):
         card = replace(self.card, threshold=threshold, held_out=rate)
         return replace(self, card=card, scores=scores)
 
-    @isolated()
     def to(self, device: str) -> Detector:
         """Return the detector on another device, ``cpu`` or ``cuda``."""
-        return replace(self, model=deepcopy(self.model).to(available(device)))
+        require_device(device)
+        return replace(self, device=device)
+
+    def by(self, engine: str) -> Detector:
+        """Return the detector with its scores computed by an engine (`anomvae.program.ENGINES`).
+
+        Raises
+        ------
+        ConfigError
+            When the engine is unknown, or does not run this detector on its device.
+        """
+        engine_name(engine, self.program, self.device)
+        return replace(self, engine=engine)
 
     def to_bytes(self) -> bytes:
         """Return the content of the model file; equal detectors give equal bytes."""
@@ -189,7 +200,12 @@ class Detector(Generator):
 
     @classmethod
     def load(
-        cls, path: PathText, *, threshold: str | None = None, device: str | None = None
+        cls,
+        path: PathText,
+        *,
+        threshold: str | None = None,
+        device: str | None = None,
+        engine: str | None = None,
     ) -> Detector:
         """Read a detector from its file.
 
@@ -201,13 +217,16 @@ class Detector(Generator):
             A rule for another threshold, from the scores of normal pixels that the file holds.
         device : {"cpu", "cuda"}, optional
             By default the CPU.
+        engine : {"auto", "native", "numpy", "torch"}, optional
+            What computes scores (`anomvae.program.ENGINES`); by default the fastest there is.
 
         Raises
         ------
         ModelFileError
             When the file is missing, damaged, foreign, a pickle, or of a newer format.
         ConfigError
-            When the rule is unknown, the device is missing, or the file holds no scores.
+            When the rule is unknown, the device is missing, the engine does not run there, or the
+            file holds no scores.
 
         Examples
         --------
@@ -226,7 +245,9 @@ class Detector(Generator):
             rule = parse_rule(threshold)
             detector = detector.with_threshold(rule)
             _log_part(rule, detector.scores)
-        return detector if device is None else detector.to(device)
+        if device is not None:
+            detector = detector.to(device)
+        return detector if engine is None else detector.by(engine)
 
 
 def _named(threshold: Threshold) -> str:

@@ -10,17 +10,20 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from torch import Tensor, nn
 
 from ..errors import ConfigError
-from ..models import ModelInput
 from ..pixels.views import Examples
+from ..program import REFERENCE, Arithmetic, Engine, Prepared, engine_made, engine_name
+from ..program.numpy_engine import padded, rows_of
 from ..stats.rx import PIXELS_PER_BAND
-from .batches import Array, ScoreTerms, batch_rows, batchwise, require_bands, to_device
+from .batches import Array, ScoreTerms, batchwise, require_bands
 from .contributions import Contributions
-from .kinds import kind_named
-from .program import ScoringProgram, scoring_program, whitening_layer
+from .explanation import contributions, explained_terms
+from .folding import SpectraWhitening
+from .linear_shares import BandDirections
 from .state import DetectorState
+
+ARITHMETIC = Arithmetic()
 
 
 class Codes(NamedTuple):
@@ -35,19 +38,26 @@ class Codes(NamedTuple):
 class ExampleScorer(DetectorState):
     """A detector that scores, encodes and reconstructs examples in batches of one shape."""
 
-    def score_examples(self, x: Examples, *, codes: bool = False) -> ScoreTerms[Array]:
+    def score_examples(self, x: Examples, *, codes: bool = False) -> ScoreTerms:
         """Score examples (n, ..., band), as for `encode`, one by one, nats.
 
         A local-contrast weighting is not applied, and noise of a scene (``score.noise = "scene"``)
         is the learnt noise; ``codes``: return the posterior means, too.
         """
-        program, keep = self._program, 4 if codes else 3
-        return ScoreTerms(*self._batchwise(lambda batch: program.score_terms(batch)[:keep], x))
+        require_bands(x, self.bands, 0 if self.context is None else self.context.width)
+        engine, keep = self._engine, 4 if codes else 3
+
+        def terms(batch: Array) -> Iterable[Array]:
+            return engine.terms(*self._parted(batch), code=codes)[:keep]
+
+        return ScoreTerms(*batchwise(terms, engine.rows, x))
 
     def whitened_residuals(self, x: Examples) -> Array:
         """Return the residuals of examples at their codes, whitened, (n, ..., band)."""
-        whitened, encode = self._program.whitened, self._program.encode
-        return self._batchwise(lambda batch: (whitened(batch, encode(batch)),), x)[0]
+        program, a = self.program, ARITHMETIC
+        return self._batchwise(
+            lambda batch: (program.whitened(batch, program.encode(batch, a), a),), x
+        )[0]
 
     def whiten(self, spectra: Array) -> Array:
         """Return spectra (n, band), data units, whitened by the background, (n, band).
@@ -60,36 +70,36 @@ class ExampleScorer(DetectorState):
             When the detector has no background.
         """
         require_bands(spectra, self.bands)
-        layer, device = self._whitening, self.device
+        whitening = self._whitening
+        return self._in_rows(lambda batch: (whitening(batch, ARITHMETIC),), spectra)[0]
 
-        def apply(batch: Array) -> Iterable[Tensor]:
-            return (layer(to_device(batch, device)),)
-
-        rows = batch_rows(len(self.bands))
-        return batchwise(apply, rows, spectra, threads=device.type == "cpu")[0]
-
-    def contributions(self, x: Examples) -> Contributions[Array]:
+    def contributions(self, x: Examples) -> Contributions:
         """Return what each band and latent unit adds to the scores of examples (n, ..., band).
 
         As `score_examples`, without local-contrast weighting.
         """
-        return Contributions(*self._batchwise(self._program.contributions, x))
+        program, directions = self.program, self._directions
+        return Contributions(
+            *self._batchwise(lambda batch: contributions(program, directions, batch), x)
+        )
 
     def explain_examples(
         self, x: Examples, *, codes: bool = False
-    ) -> tuple[ScoreTerms[Array], Array, Array]:
+    ) -> tuple[ScoreTerms, Array, Array]:
         """Score examples (n, ..., band), and return their leading bands and their residuals.
 
         These, (n, ...), are the band that contributes most, from 1, and its whitened residual; both
         are NaN where none adds anything.  Arguments are as for `score_examples`.
         """
-        program, keep = self._program, 4 if codes else 3
+        program, directions, keep = self.program, self._directions, 4 if codes else 3
 
-        def explained(batch: ModelInput) -> Iterable[Tensor | None]:
-            terms, band, residual = program.explained_terms(batch)
-            return band, residual, *terms[:keep]
+        def explained(batch: Prepared) -> Iterable[Array]:
+            terms, band, residual = explained_terms(program, directions, batch)
+            return [band, residual, *(part for part in terms[:keep] if part is not None)]
 
         band, residual, *terms = self._batchwise(explained, x)
+        if self.engine_name != REFERENCE:  # the same bits as without an explanation
+            return self.score_examples(x, codes=codes), band, residual
         return ScoreTerms(*terms), band, residual
 
     def encode(self, x: Array) -> Array:
@@ -119,7 +129,7 @@ class ExampleScorer(DetectorState):
         >>> VAEDetector(latent=2, max_steps=20, random_state=0).fit(X).detector_.encode(X).shape
         (500, 2)
         """
-        return self._batchwise(lambda batch: (self._program.encode(batch).z,), x)[0]
+        return self._batchwise(lambda batch: (self.program.encode(batch, ARITHMETIC).z,), x)[0]
 
     def codes(self, x: Examples, noise: Array | None = None) -> Codes:
         """Return the codes of examples, as `encode` does, in all levels of a hierarchy.
@@ -137,25 +147,24 @@ class ExampleScorer(DetectorState):
         BandMismatch
             When the last axis has another length.
         """
-        draw, columns = self._program.draw_posterior, () if noise is None else (noise,)
-        width = self.noise_width
+        columns = () if noise is None else (noise,)
 
-        def drawn(batch: ModelInput, noise: Tensor | None = None) -> Iterable[Tensor]:
+        def drawn(batch: Prepared, noise: Array | None = None) -> Iterable[Array]:
             if noise is None:
-                noise = batch.x.new_zeros((*batch.x.shape[:-1], width))
-            return draw(batch, noise)[:2]
+                return self.program.posterior_mean(batch, ARITHMETIC)[:2]
+            return self.program.draw(batch, noise, ARITHMETIC)[:2]
 
         return Codes(*self._batchwise(drawn, x, *columns))
 
     @property
     def code_names(self) -> tuple[str, ...]:
         """Name of each code of `codes`, the upper level of a hierarchy first."""
-        return self.model.bottleneck.code_names
+        return self.family.code.code_names(self.card.latent)
 
     @property
     def noise_width(self) -> int:
         """Standard normal numbers that a code takes; 0 where the posterior is a point."""
-        return self.model.bottleneck.noise_width
+        return self.family.code.noise_width(self.card.latent)
 
     def places(self, x: Examples) -> Array:
         """Return the posterior means of examples in all levels, (n, ..., code).
@@ -191,8 +200,10 @@ class ExampleScorer(DetectorState):
         >>> VAEDetector(max_steps=20, random_state=0).fit(X).detector_.reconstruct(X).shape
         (500, 6)
         """
-        encode, decode = self._program.encode, self.model.decode
-        means = self._batchwise(lambda batch: (decode(encode(batch).z, batch.context),), x)[0]
+        program, a = self.program, ARITHMETIC
+        means = self._batchwise(
+            lambda batch: (program.decode(program.encode(batch, a).z, batch.context, a),), x
+        )[0]
         return self.scaler.unscale(means)
 
     def decode(self, z: Array, given: Examples | None = None) -> Array:
@@ -225,58 +236,83 @@ class ExampleScorer(DetectorState):
         >>> bool((detector.decode(detector.encode(X)) == detector.reconstruct(X)).all())
         True
         """
-        z, latent, decode = np.asarray(z, np.float32), self.card.latent, self.model.decode
+        z, latent, program = np.asarray(z, np.float32), self.card.latent, self.program
         if z.shape[-1:] != (latent,):
             raise ConfigError(
                 f"The codes have shape {z.shape}, and this model has {latent} latent units. Give "
                 f"an array whose last axis has {latent}."
             )
         if given is not None:
-            means = self._batchwise(lambda batch, z: (decode(z, batch.context),), given, z)[0]
+            means = self._batchwise(
+                lambda batch, z: (program.decode(z, batch.context, ARITHMETIC),), given, z
+            )[0]
         else:
-            means = batchwise(self._decode_alone, self._program.rows, z, threads=self._on_cpu)[0]
+            means = self._in_rows(self._decode_alone, z)[0]
         return self.scaler.unscale(means)
 
-    def _decode_alone(self, batch: Array) -> tuple[Tensor]:
+    def _decode_alone(self, z: Array) -> tuple[Array]:
         """Decode codes given the mean context of the training examples."""
-        z = to_device(batch, self.device)
-        features = None if self.context is None else z.new_zeros(len(z), self.context.width)
-        return (self.model.decode(z, self.model.mean_context(len(z), features)),)
-
-    def _batchwise(
-        self, function: Callable[..., Iterable[Tensor | None]], x: Examples, *columns: Array
-    ) -> list[Array]:
-        """Apply a function of a batch, and of a batch of each further column, to all examples."""
-        require_bands(x, self.bands, 0 if self.context is None else self.context.width)
-        count, device, program = len(self.bands), self.device, self._program
-
-        def apply(batch: Array, *others: Array) -> Iterable[Tensor | None]:
-            features = None
-            if self.context is not None:
-                features = to_device(self.context.standardised(batch[..., count:]), device)
-            prepared = program.prepare(to_device(batch[..., :count], device), features)
-            return function(prepared, *(to_device(other, device) for other in others))
-
-        return batchwise(apply, program.rows, x, *columns, threads=self._on_cpu)
-
-    @property
-    def _on_cpu(self) -> bool:
-        return self.device.type == "cpu"
+        context = self.mean_context
+        if context is not None:
+            context = np.broadcast_to(context, (len(z), len(context)))
+        return (self.program.decode(z, context, ARITHMETIC),)
 
     @cached_property
-    def _whitening(self) -> nn.Module:
+    def mean_context(self) -> Array | None:
+        """The context of a pixel without other dates or neighbours, (feature,); None: none."""
+        features = np.zeros(self.program.features, np.float32)
+        if self.program.context is not None:
+            return np.concatenate([self.program.context.empty(), features])
+        return features if len(features) else None
+
+    def _batchwise(
+        self, function: Callable[..., Iterable[Array]], x: Examples, *columns: Array
+    ) -> list[Array]:
+        """Apply a function of a prepared batch, and of a batch of each column, to examples."""
+        require_bands(x, self.bands, 0 if self.context is None else self.context.width)
+
+        def apply(batch: Array, *others: Array) -> Iterable[Array]:
+            return function(self.program.prepare(*self._parted(batch), ARITHMETIC), *others)
+
+        return self._in_rows(apply, x, *columns)
+
+    def _in_rows(self, function: Callable[..., Iterable[Array]], *columns: Examples) -> list[Array]:
+        """Apply a function to batches of one shape, as numpy's engine does."""
+        rows = rows_of(self.program)
+
+        def apply(*batch: Array) -> Iterable[Array]:
+            with np.errstate(all="ignore"):
+                results = function(*(padded(each, rows) for each in batch))
+            return [result[: len(batch[0])] for result in results]
+
+        return batchwise(apply, rows, *columns)
+
+    def _parted(self, batch: Array) -> tuple[Array, Array | None]:
+        """Return the bands of examples, and the standardised features of their context."""
+        count = len(self.bands)
+        if self.context is None:
+            return batch, None
+        return batch[..., :count], self.context.standardised(batch[..., count:])
+
+    @cached_property
+    def _whitening(self) -> SpectraWhitening:
         if self.background is None or not self.background.whitening.any():
             raise ConfigError(
                 f"The model keeps no covariance of its training spectra: it was trained on fewer "
                 f"than {PIXELS_PER_BAND} pixels per band, on more than 1,024 bands, on equal ones, "
                 f"or by an earlier version. Train it again on more pixels (anomvae train)."
             )
-        return whitening_layer(self.background, self.scaler, self.device)
+        return SpectraWhitening.of(self.background, self.scaler)
 
     @cached_property
-    def _program(self) -> ScoringProgram:
-        card = self.card
-        kind = kind_named(card.kind, self.draws, self.code_background, self.device)
-        return scoring_program(
-            self.model, self.scaler, self.noise, card.kl_weight, self.linear, kind
-        )
+    def _directions(self) -> BandDirections | None:
+        return None if self.linear is None else BandDirections.of(self.linear)
+
+    @cached_property
+    def engine_name(self) -> str:
+        """Name of the engine that computes its scores."""
+        return engine_name(self.engine, self.program, self.device)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return engine_made(self.engine_name, self.program, self.device)

@@ -18,10 +18,11 @@ from torch import Tensor
 from .. import __version__
 from ..addresses import file_name
 from ..errors import ConfigError, listed
+from ..models.assembly import weights_of
 from ..models.families import Sizes
-from ..models.isolation import isolated
 from ..models.plan import ModelPlan
-from ..parallel import Progress, forked, quiet
+from ..parallel import Progress, forked, isolated, quiet
+from ..parallel.torch_isolation import torch_threads
 from ..pixels.annulus import Annulus
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
@@ -35,7 +36,7 @@ from ..stats.local_contrast import LocalContrastWeighting, fit_local_contrast
 from ..stats.rx import PIXELS_PER_BAND
 from ..training.loop import fit_model
 from ..training.sampling import Sample
-from .batches import Array, available, torch_threads
+from .batches import Array, require_device
 from .card import Card, Training
 from .detector import Detector
 from .kind_fit import of_kind
@@ -110,7 +111,8 @@ def _fit(
         log.warning(
             "dropped bands without data, or with a single value: %s", ", ".join(data.dropped)
         )
-    scaled, features = data.tensors(data.examples, available(plan.device))
+    require_device(plan.device)
+    scaled, features = data.tensors(data.examples, torch.device(plan.device))
     dates = scaled.shape[1] if plan.view.compares_dates else 1
     width = 0 if data.context is None else data.context.width
     sizes = plan.sizes(len(data.bands), width, dates)
@@ -155,10 +157,11 @@ def _fit(
         card=_card(plan, sizes, data, training),
         view=conditioned(plan.family.view_of(plan.patch, dates), data.context),
         scaler=data.scaler,
-        model=model,
+        weights=weights_of(model),
         noise=noise_of(model, scaled, features, plan.noise(len(data.bands))),
         band_quantiles=quantiles,
         context=data.context,
+        device=plan.device,
         usual_drift=_usual_drift(sample, data, quantiles, by_date=plan.view.compares_dates),
     )
     residuals = residuals_of(model, scaled, features, seed)
@@ -236,7 +239,7 @@ def _spectra(
     detector: Detector, data: TrainingSet, examples: Array
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Return the scaled spectra of examples that are scored, (n, band), and which these are."""
-    batch = detector.model.prepare(*data.tensors(examples, detector.device))
+    batch = detector.model.prepare(*data.tensors(examples, torch.device(detector.device)))
     known = batch.known.cpu().numpy()
     return batch.x.cpu().numpy()[known], known
 

@@ -13,15 +13,18 @@ several dates, the newest counts.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..errors import ConfigError
-from ..models.isolation import isolated
+from ..parallel import isolated
 from ..pixels.views import newest
-from .batches import Array, batchwise, to_device
-from .examples import ExampleScorer
+from .batches import Array
+from .examples import ARITHMETIC, ExampleScorer
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Generator(ExampleScorer):
@@ -30,11 +33,9 @@ class Generator(ExampleScorer):
     @property
     def decodes_context(self) -> bool:
         """Whether the decoder is given a context."""
-        network = self.model.context_network
-        return self.context is not None or (network is not None and network.centre_masked)
+        return bool(self.family.context_width(self.sizes)) and self.program.decoder_context
 
     @isolated()
-    @torch.inference_mode()
     def sample(
         self, count: int, seed: int, *, noise: bool = True, given: Array | None = None
     ) -> Array:
@@ -70,8 +71,10 @@ class Generator(ExampleScorer):
                 f"The decoder of model.family = {self.card.family!r} is given no context. Leave "
                 f"the pixel of the context out, or train a family that has one, such as 'cvae'."
             )
+        import torch
+
         generator = torch.Generator().manual_seed(seed)
-        z = self.model.prior.draw(count, generator).cpu().numpy()
+        z = self.model.prior.draw(count, generator).detach().cpu().numpy()
         means = self._decoded(z, None if given is None else self._context(given))
         return means + self._noise(z, generator) if noise else means
 
@@ -91,6 +94,8 @@ class Generator(ExampleScorer):
         array of float32, shape (count, band)
             Data units.
         """
+        import torch
+
         generator = torch.Generator().manual_seed(seed)
         shape = (count, *self.encode(example).shape[1:-1], self.noise_width)
         numbers = torch.randn(shape, generator=generator).numpy()
@@ -132,20 +137,17 @@ class Generator(ExampleScorer):
         if context is None:
             return self.decode(z)
         contexts = np.broadcast_to(context, (len(z), context.shape[-1]))
-        device, decode = self.device, self.model.decode
-
-        def apply(*batch: Array) -> tuple[Tensor]:
-            return (decode(*(to_device(part, device) for part in batch)),)
-
-        means = batchwise(apply, self._program.rows, z, contexts, threads=self._on_cpu)[0]
+        decode = self.program.decode
+        means = self._in_rows(lambda z, context: (decode(z, context, ARITHMETIC),), z, contexts)[0]
         return self.scaler.unscale(means)
 
-    @torch.inference_mode()
     def _noise(self, z: Array, generator: torch.Generator) -> Array:
         """Draw the noise of spectra of codes (n, latent), data units, (n, band)."""
+        import torch
+
         if self.residuals is None:
             zero = torch.zeros((len(z), len(self.bands)), device=self.device)
-            scaled = self.model.likelihood.draw(zero, generator).cpu().numpy()
+            scaled = self.model.likelihood.draw(zero, generator).detach().cpu().numpy()
         else:
             seed = int(torch.randint(2**62, (1,), generator=generator))
             scaled = self.residuals.draw(z, np.random.default_rng(seed))

@@ -30,7 +30,7 @@ def of_kind(detector: Detector, kind: ScoreKind, examples: Array, seed: int) -> 
     )
     plain = replace(detector, card=card, linear=None, draws=None, code_background=None, scores=None)
     if kind.name == IWAE:
-        shape = kind.draws, detector.model.bottleneck.noise_width
+        shape = kind.draws, detector.noise_width
         noise = np.random.default_rng((seed, 5)).standard_normal(shape, np.float32)
         return replace(plain, draws=noise)
     if kind.name != LATENT:

@@ -30,12 +30,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
+from ..program import Arithmetic, Layer
+from ..program.sharing import shared
 from ..stats.background import Background
-from .contributions import shared
-from .fused import fuse, linear_layer
+from .batches import Array
 
 CANDIDATES = 6
 """Bands in C, twice as many as an explanation lists; from five to eight, planted bands are named
@@ -49,49 +50,53 @@ LEAST = 1e-30
 class BandDirections(NamedTuple):
     """The directions k_b in which bands move a whitened spectrum."""
 
-    along: nn.Module
+    along: Layer
     """Layer that multiplies v by each k_b; k_b is 0 where a band moves nothing."""
-    products: Tensor
-    """The products of all k_b, (band, band), float64."""
+    products: NDArray[np.float64]
+    """The products of all k_b, (band, band)."""
 
     @classmethod
-    def of(cls, linear: Background, device: torch.device) -> BandDirections:
+    def of(cls, linear: Background) -> BandDirections:
         """Return the directions of a linear term."""
-        rows = torch.from_numpy(linear.whitening)
-        rows = rows / torch.linalg.vector_norm(rows, dim=-1, keepdim=True).clamp_min(LEAST)
-        return cls(fuse(linear_layer(rows.T).to(device)), (rows @ rows.T).to(device))
+        rows = linear.whitening
+        rows = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), LEAST)
+        return cls(Layer.of(rows.T, None), rows @ rows.T)
 
-    def shares(self, whitened: Tensor, residual: Tensor) -> Tensor:
+    def shares(self, whitened: Array, residual: Array, a: Arithmetic) -> Array:
         """Return the share of each band in the linear term, (n, ..., band), >= 0; they add up to 1.
 
         Parameters
         ----------
-        whitened : Tensor, shape (n, ..., band)
+        whitened : array, shape (n, ..., band)
             v, in any unit.
-        residual : Tensor, shape (n, ..., band)
+        residual : array, shape (n, ..., band)
             u, in any unit.
         """
         chosen = _candidates(residual)
-        along = self.along(_unit(whitened)).gather(-1, chosen).double()
-        products = self.products[chosen.unsqueeze(-1), chosen.unsqueeze(-2)]
-        products.diagonal(dim1=-2, dim2=-1).add_(RIDGE)
-        inverse, _ = torch.linalg.inv_ex(products)
-        fitted = (inverse * along.unsqueeze(-2)).sum(-1)
-        lost = (fitted * along).sum(-1).clamp(0, 1)
-        regained = fitted.square() / inverse.diagonal(dim1=-2, dim2=-1)
-        squares = _unit(residual).square()
-        parts = shared(1 - lost.float(), squares.scatter(-1, chosen, 0))
-        parts = parts.scatter_add(-1, chosen, shared(lost, regained).float())
-        return 0.5 * (parts + shared(torch.ones_like(lost, dtype=parts.dtype), squares))
+        along = np.take_along_axis(a.dense(self.along, _unit(whitened)), chosen, -1)
+        products = self.products[chosen[..., :, np.newaxis], chosen[..., np.newaxis, :]]
+        inverse = np.linalg.inv(products + RIDGE * np.eye(chosen.shape[-1]))
+        fitted = (inverse * along[..., np.newaxis, :]).sum(-1)
+        lost = np.clip((fitted * along).sum(-1), 0, 1)
+        regained = fitted**2 / np.diagonal(inverse, axis1=-2, axis2=-1)
+        squares = _unit(residual) ** 2
+        others = squares.copy()
+        np.put_along_axis(others, chosen, 0, -1)
+        parts = shared((1 - lost).astype(np.float32), others, a)
+        added = np.take_along_axis(parts, chosen, -1) + shared(lost, regained, a)
+        np.put_along_axis(parts, chosen, added, -1)
+        return np.asarray(0.5 * (parts + shared(np.ones_like(parts[..., 0]), squares, a)))
 
 
-def _candidates(residual: Tensor) -> Tensor:
+def _candidates(residual: Array) -> NDArray[np.intp]:
     """Return the bands with the largest |u|, (n, ..., candidate)."""
     count = max(1, min(CANDIDATES, residual.shape[-1] // 2))
-    return residual.abs().topk(count).indices
+    return np.argpartition(-np.abs(residual), count - 1, axis=-1)[..., :count]
 
 
-def _unit(vectors: Tensor) -> Tensor:
+def _unit(vectors: Array) -> Array:
     """Return vectors of length 1, or of 0; squares of the farthest would overflow."""
-    scaled = vectors / vectors.abs().amax(-1, keepdim=True).clamp_min(LEAST)
-    return scaled / torch.linalg.vector_norm(scaled, dim=-1, keepdim=True).clamp_min(LEAST)
+    largest = np.abs(vectors).max(-1, keepdims=True)
+    scaled = vectors / np.maximum(largest, np.float32(LEAST))
+    length = np.sqrt((scaled * scaled).sum(-1, keepdims=True))
+    return np.asarray(scaled / np.maximum(length, np.float32(LEAST)))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NotFinite
-from ..models.isolation import isolated
+from ..parallel.isolation import isolated
 from ..pixels.tiling import SamplingGrid, Tile
 from ..pixels.views import Mask
 from ..stats.noise import fit_scene_noise

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, ModelFileError
 from ..files import PathText
-from ..models import Autoencoder
-from ..models.families import PATCH, Sizes, family_named
-from ..models.isolation import isolated
-from ..models.prediction import LinearPrediction
+from ..models.families import PATCH, Family, Sizes, family_named
+from ..parallel.isolation import isolated
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.views import View, require_dates
+from ..program import AUTO, Program
+from ..program.codes import Weights
+from ..program.prediction import NewestPrediction
 from ..stats.background import Background
 from ..stats.context import Context, conditioned
 from ..stats.domain import Domain
@@ -33,7 +34,11 @@ from .arrays import demands_of, require_tensors
 from .card import Card
 from .explanation_layers import FACTOR
 from .explanation_layers import LAYERS as EXPLANATION
+from .folding import program_of
 from .modelfile import ModelFile, Tensors, read_model
+
+if TYPE_CHECKING:
+    from ..models import Autoencoder
 
 LAYERS = ("score", "reconstruction", "kl", "linear")
 """The score of a detector, and its terms."""
@@ -49,8 +54,8 @@ class DetectorState:
     """What an example is, with its context."""
     scaler: Scaler
     """Data units to scaled units."""
-    model: Autoencoder
-    """The trained autoencoder, in evaluation mode."""
+    weights: Weights
+    """Tensors of the trained autoencoder by name, float32."""
     noise: Noise
     """The noise model of the score."""
     band_quantiles: NDArray[np.float64]
@@ -73,6 +78,37 @@ class DetectorState:
     too few pixels for their density."""
     usual_drift: UsualDrift | None = None
     """How far its training scenes lie from each other; None in older files."""
+    device: str = "cpu"
+    """Where it computes, such as ``cuda``."""
+    engine: str = AUTO
+    """What computes its scores: a name of `anomvae.program.ENGINES`, or ``auto``."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields: what follows from them is computed again in another process."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def family(self) -> Family:
+        """The row of its family."""
+        return family_named(self.card.family)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """The sizes of its model."""
+        width = 0 if self.context is None else self.context.width
+        return _sizes(self.card, width)
+
+    @cached_property
+    def model(self) -> Autoencoder:
+        """The trained autoencoder, of torch, in evaluation mode; scores do without it."""
+        from ..models.assembly import restored
+
+        return restored(self.family, self.sizes, self.card.likelihood, self.weights, self.device)
+
+    @cached_property
+    def program(self) -> Program:
+        """The scoring program."""
+        return program_of(self)
 
     @property
     def bands(self) -> Bands:
@@ -109,8 +145,8 @@ class DetectorState:
 
     @property
     def _predicted_shares(self) -> tuple[float, ...]:
-        network = self.model.context_network
-        if not isinstance(network, LinearPrediction):
+        network = self.program.context
+        if not isinstance(network, NewestPrediction):
             return ()
         return tuple(network.fitted.predicted_shares.tolist())
 
@@ -138,11 +174,6 @@ class DetectorState:
     def explanation_layers(self) -> tuple[str, ...]:
         """Names of what `Detector.score_explained` returns after `layers`."""
         return EXPLANATION if self.card.weighting is None else (*EXPLANATION, FACTOR)
-
-    @property
-    def device(self) -> torch.device:
-        """The device that the model computes on."""
-        return next(self.model.parameters()).device
 
     @property
     def compares_dates(self) -> bool:
@@ -182,7 +213,7 @@ def to_model_file(state: DetectorState) -> ModelFile:
     if state.usual_drift is not None:
         tensors |= state.usual_drift.tensors
     tensors |= _of_kind(state)
-    weights = {f"model.{k}": v.cpu().numpy() for k, v in state.model.state_dict().items()}
+    weights = {f"model.{name}": array for name, array in state.weights.items()}
     return ModelFile(state.card, tensors | weights)
 
 
@@ -215,22 +246,21 @@ def read_state(path: PathText) -> DetectorState:
 def _state_of(file: ModelFile) -> DetectorState:
     card, tensors = file.card, file.tensors
     components = _components(card, tensors)
-    sizes = _sizes(card, components)
-    family, context = family_named(card.family), None
+    width = 0 if card.context is None else card.context.width(components, card.covariates)
+    sizes, family, context = _sizes(card, width), family_named(card.family), None
     family.require_kind(card.kind, card.family)
-    weights, noise_width = _shapes(card, sizes)
-    require_tensors(tensors, demands_of(card, weights, noise_width, components))
+    noise_width = family.code.noise_width(card.latent)
+    require_tensors(tensors, demands_of(card, family.shapes(sizes), noise_width, components))
     if card.context is not None:
         context = Context.of(card.context, tensors, card.covariates)
-    model = family.build(sizes, card.likelihood)
     linear = LinearTerm(*_whitening(tensors, "linear")) if card.linear_weight else None
-    stored = {k: torch.from_numpy(v.copy()) for k, v in tensors.items() if k.startswith("model.")}
-    model.load_state_dict({k.removeprefix("model."): v for k, v in stored.items()})
+    start = "model."
+    weights = {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
     return DetectorState(
         card,
         conditioned(family.view_of(sizes.patch, sizes.dates), context),
         Scaler(tensors["scaler.centre"], tensors["scaler.std"]),
-        model.eval(),
+        weights,
         Noise(tensors["noise.centre"], tensors["noise.whitening"]),
         tensors["bands.quantiles"],
         None if card.threshold is None else _normal_scores(card, tensors, card.threshold),
@@ -254,21 +284,10 @@ def _components(card: Card, tensors: Tensors) -> int:
     return components
 
 
-def _sizes(card: Card, components: int) -> Sizes:
-    width = 0 if card.context is None else card.context.width(components, card.covariates)
+def _sizes(card: Card, width: int) -> Sizes:
+    """Return the sizes of a card's model with so many features of a context."""
     patch, dates = card.patch or PATCH, card.training.dates
     return Sizes(len(card.bands), card.latent, card.hidden, width, patch, dates)
-
-
-def _shapes(card: Card, sizes: Sizes) -> tuple[dict[str, tuple[int, ...]], int]:
-    """Return the shapes of weights and buffers of a card's model, and the width of its noise.
-
-    Nothing is allocated.
-    """
-    with torch.device("meta"):
-        model = family_named(card.family).build(sizes, card.likelihood)
-    shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    return shapes, model.bottleneck.noise_width
 
 
 def _whitening(tensors: Tensors, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,8 +15,8 @@ from ..detector.explanation_layers import FACTOR
 from ..errors import ConfigError
 from ..files import PathText, SceneText
 from ..mapping.object_finding import FoundObject, object_in
-from ..models.isolation import isolated
 from ..parallel import Progress, quiet
+from ..parallel.isolation import isolated
 from ..pixels.tiling import Tile, Window, fitting_size, shape_of, tile_at, tiles
 from ..pixels.views import Mask, newest, where_newest
 from ..raster import OpenScene, Scene
@@ -229,7 +229,7 @@ def _explanation(
         whitened=sums.whitened / count,
         contributions=sums.contributions / count,
         kl_units=units,
-        unit_names=detector.model.bottleneck.code_names[: len(units)],
+        unit_names=detector.code_names[: len(units)],
         neighbours=(),
         whole=found is None or found.pixels.whole,
     )

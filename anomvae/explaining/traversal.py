@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..errors import ConfigError
 from ..models import Codebook, VariationalBottleneck
-from ..models.isolation import isolated
+from ..parallel.isolation import isolated
 from ..stats.latent import ACTIVE
 
 STEPS = (-3, -2, -1, 0, 1, 2, 3)

@@ -16,9 +16,9 @@ from ..detector import Detector
 from ..errors import listed
 from ..files import PathText, SceneText, as_paths
 from ..identity import require_unchanged
-from ..models.isolation import isolated
 from ..models.plan import resolved_rule
 from ..parallel import Progress, quiet
+from ..parallel.isolation import isolated
 from ..raster import EVERYTHING, Product, Scene, Selection
 from ..stats.radiometry import Training
 from ..stats.rule_text import condition_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..config import resolve_config
 from ..detector import Detector, fit_detector, fit_surroundings
-from ..detector.batches import available
+from ..detector.batches import require_device
 from ..errors import ConfigError, NotEnoughPixels, listed
 from ..files import PathText
 from ..models.plan import ModelPlan, require_one_date
@@ -197,7 +197,7 @@ def _plan(
     if not 0 <= seed < 2**63:
         raise ConfigError(f"seed = {seed}: give a whole number from 0 to 2**63 - 1.")
     settings = resolve_config(config).config if isinstance(config, str) else config
-    available(settings.device)
+    require_device(settings.device)
     return ModelPlan.of(settings, in_sample=in_sample, clean=clean, covariates=covariates)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..config import Config
 from ..detector import Scores
 from ..fitting import Selection, detect
-from ..models.isolation import isolated
+from ..parallel.isolation import isolated
 from ..pixels.bands import Bands, unnamed_bands
 from ..raster import ArrayProduct, OpenScene, Scene
 from ..stats.pvalues import PValues

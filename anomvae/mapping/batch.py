@@ -13,11 +13,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from ..errors import AnomvaeError, BrokenEnvironment, ConfigError, WorkersLost
 from ..files import PathText, SceneText
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
+from ..parallel.threads import blas_threads
 from ..raster import Scene
 from ..stats.thresholds import parse_rule
 from .deliverables import Deliverables
@@ -89,7 +88,7 @@ def _require_own_names(scenes: Sequence[Scene]) -> None:
 
 def _score_alone(detector: Scorer, folder: Path, options: ScoreOptions, scene: Scene) -> Outcome:
     """Score a whole scene in a worker."""
-    torch.set_num_threads(1)  # the other cores have workers of their own
+    blas_threads(1)  # the other cores have workers of their own
     with captured_warnings() as warnings:
         outcome = _score(detector, folder, options, quiet, serial, scene)
     return replace(outcome, warnings=tuple(warnings))

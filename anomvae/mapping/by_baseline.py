@@ -8,9 +8,9 @@ from ..errors import ConfigError, NotEnoughPixels
 from ..files import PathText, SceneText
 from ..fitting import EVERYTHING, Selection, site_of
 from ..fitting.baseline import bands_with_data, fit_baseline
-from ..models.isolation import isolated
 from ..models.plan import in_sample_rule
 from ..parallel import Progress, captured_warnings, quiet
+from ..parallel.isolation import isolated
 from ..raster import OpenScene
 from ..raster.radiometry import in_common_units
 from ..stats.baselines import Method

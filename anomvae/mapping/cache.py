@@ -16,10 +16,13 @@ from ..errors import OutputExists
 from ..files import require_file, side_car, tidy
 from ..identity import FileIdentity
 from ..pixels.bands import Bands
+from ..raster import UNLIMITED, open_raster
 from .deliverables import Deliverables
 from .options import ScoreOptions
 from .result import MapResult, read_summary
 
+ENGINE_TAG = "ANOMVAE_ENGINE"
+"""Tag of a map with the name of the engine that computed it; one of an older version has none."""
 SCORE_DEFINITION = 2
 """Version of the definition of a score: increase it when scores change, and older results are made
 again."""
@@ -35,6 +38,9 @@ class CacheKey:
     """Digest of the settings."""
     input: str
     """Digest of the bands and the input files."""
+    engine: str = ""
+    """Name of the engine that the map must be of (`anomvae.program`); empty: any, as they agree up
+    to rounding.  It is no part of the digest."""
 
     @classmethod
     def of(
@@ -44,10 +50,11 @@ class CacheKey:
         options: ScoreOptions,
         bands: Bands,
         files: Iterable[FileIdentity],
+        engine: str = "",
     ) -> CacheKey:
         """Digest the settings and the input."""
         decided = digest_of(*settings, *options.changes)
-        return cls(detector, decided, digest_of(bands.digested, *map(repr, files)))
+        return cls(detector, decided, digest_of(bands.digested, *map(repr, files)), engine)
 
     @property
     def digest(self) -> str:
@@ -73,7 +80,7 @@ def cached_result(
     if kept is not None:
         made |= dict.fromkeys((files.scores, *digests.keys() & {files.explanation}), kept)
     of_kept = kept is not None and digests.get(files.scores) == kept
-    same = files.summary in digests and digests == made
+    same = files.summary in digests and digests == made and _of_engine(files, key.engine)
     cached = read_summary(files) if same else None
     if cached is not None and all(path.exists() for path in cached.written):
         tidy(files.folder, files.stem)
@@ -85,7 +92,7 @@ def cached_result(
         _require_replaceable(path, overwrite or path in ours)
     if files.summary in digests and not same and not (overwrite or of_kept):
         raise OutputExists(
-            f"{files.summary} exists, made with other settings, another detector or another "
+            f"{files.summary} exists, made with other settings, another detector, engine or "
             f"input. Give --overwrite to replace it, or another folder."
         )
     return None
@@ -111,3 +118,11 @@ def _require_replaceable(path: Path, replaceable: bool) -> None:
             f"{path} exists and was not written by anomvae. "
             f"Move it away, give another folder, or replace it with --overwrite."
         )
+
+
+def _of_engine(files: Deliverables, engine: str) -> bool:
+    """Return whether a map is of an engine, if one is named."""
+    if not engine:
+        return True
+    with open_raster(files.scores, access=UNLIMITED) as dataset:
+        return bool(dataset.tags.get(ENGINE_TAG) == engine)

@@ -97,7 +97,7 @@ class Embedding(PixelLayers):
             tags["ANOMVAE_SAMPLES"] = str(how.draws)
         if latent.perplexity is not None:
             tags["ANOMVAE_PERPLEXITY"] = f"{latent.perplexity:g}"
-        if self.detector.model.bottleneck.whole_codes:
+        if self.detector.family.code.whole:
             return Layout("uint8", NO_CODE, self.layers, tags, overviews="mode", predictor=False)
         bands = tuple(BandTags({"ANOMVAE_KL": f"{kl:g}"}) for kl in latent.units)
         return Layout("float32", math.nan, self.layers, tags, bands=bands)

@@ -38,7 +38,7 @@ from .flagging import (
     threshold_tags,
 )
 from .options import SCORE, ScoreOptions
-from .provenance import provenance
+from .provenance import engine_tags, provenance
 from .quicklook import QuickLook, drawn
 from .result import MapResult
 from .sensitivity import measure_sensitivity
@@ -309,4 +309,4 @@ class OpenDeliverables:
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance."""
         own = {"ANOMVAE_DIGEST": self.key.digest, "ANOMVAE_SCORE": detector.meaning}
-        return provenance(detector.id, opened) | own
+        return provenance(detector.id, opened) | own | engine_tags(detector)

@@ -25,7 +25,7 @@ class MapOptions:
     tile: int | None = None
     """Side of a tile, pixels; None: about 16 MiB of whole file blocks.  The map is the same."""
     threads: int | None = None
-    """Tiles in work at a time; None: as many as torch may use threads, 4 at the most."""
+    """Tiles in work at a time; None: as many as there are cores, 4 at the most."""
     overwrite: bool = False
     """Whether to replace a file that exists, or results of other settings."""
 

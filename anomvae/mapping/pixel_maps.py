@@ -21,8 +21,8 @@ from ..addresses import displayed
 from ..errors import ConfigError, NotFinite, OutputExists
 from ..files import PathText, SceneText, replacing, require_file
 from ..identity import FileIdentity, require_unchanged
-from ..models.isolation import isolated
 from ..parallel import Progress, ahead
+from ..parallel.isolation import isolated
 from ..pixels.tiling import Tile, Window
 from ..pixels.views import Block, Examples, where_newest
 from ..raster import Layout, MapWriter, OpenScene, Scene

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from .. import __version__
 from ..addresses import file_name
+from ..detector import Detector
+from ..program import AUTO
 from ..raster import OpenScene
+from .cache import ENGINE_TAG
 from .result import RADIOMETRY_TAG
 
 
@@ -17,3 +20,13 @@ def provenance(detector: str, opened: OpenScene) -> dict[str, str]:
         "ANOMVAE_SCENE": file_name(opened.name),
         **conversions,
     }
+
+
+def engine_tags(scorer: object) -> dict[str, str]:
+    """Return the tag of the engine that computes the scores of a detector; empty for others."""
+    return {ENGINE_TAG: scorer.engine_name} if isinstance(scorer, Detector) else {}
+
+
+def named_engine(scorer: object) -> str:
+    """Return the engine of a detector that was asked for by name; empty: none was."""
+    return scorer.engine if isinstance(scorer, Detector) and scorer.engine != AUTO else ""

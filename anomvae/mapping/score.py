@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ..config import Config, resolve_config
 from ..files import PathText, SceneText
-from ..fitting import EVERYTHING, Selection, config_for, detect, require_compared, site_of
-from ..models.isolation import isolated
+from ..fitting import EVERYTHING, Selection, config_for, require_compared, site_of
 from ..models.plan import ModelPlan, require_one_date
 from ..objects import mean_pixel_area
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
+from ..parallel.isolation import isolated
 from ..raster import OpenScene, Scene, identify_normal
 from ..raster.radiometry import in_common_units
 from ..stats.thresholds import Rule, parse_rule
@@ -22,6 +22,7 @@ from .flagging import require_p_values
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
 from .outcomes import scored
+from .provenance import named_engine
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult
 from .scorer import Scorer
@@ -110,7 +111,12 @@ def score_scene(
             require_area(rule, opened)
             files.require_apart(inputs)
             key = CacheKey.of(
-                detector.id, *settings, options=options, bands=opened.bands, files=inputs
+                detector.id,
+                *settings,
+                options=options,
+                bands=opened.bands,
+                files=inputs,
+                engine=named_engine(detector),
             )
             quicklook = quicklook_of(opened)
             begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)
@@ -183,6 +189,8 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:
         return cached
+    from ..fitting import detect  # with torch, which a score does without
+
     detector = detect(site, resolved, seed, progress=progress)
     with scored(closed.name), closed.open(detector.bands) as opened:
         quicklook = quicklook_of(opened)

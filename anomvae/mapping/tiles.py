@@ -16,12 +16,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ..detector import THREADS, Detector, adapted_to, torch_threads
+from ..detector import THREADS, Detector, adapted_to
 from ..errors import RasterError
 from ..parallel import Mapper, ahead, captured_warnings, serial
+from ..parallel.threads import alone, blas_threads, usable_threads
 from ..pixels.covariates import CovariateReport, CovariateWarnings, report_of
 from ..pixels.grid import Grid
 from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
@@ -118,7 +118,7 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
 
     The files stay open while the stack is cached.
     """
-    torch.set_num_threads(1)  # the other cores have workers of their own
+    blas_threads(1)  # the other cores have workers of their own
     work: _RemoteWork = pickle.loads(content)
     detector, scene = work.detector, work.scene
     try:
@@ -154,7 +154,7 @@ class TilePlan:
 
 
 def plan_tiles(detector: Scorer | TileLayers, opened: OpenScene, options: MapOptions) -> TilePlan:
-    """Choose tiles and threads by the file's blocks, the bands and torch's threads."""
+    """Choose tiles and threads by the file's blocks, the bands and the cores."""
     shape, values = opened.grid.shape, max(opened.values_per_pixel, len(detector.layers))
     if options.tile is None:
         budget = TILE_BYTES * (WIDER if detector.radius else 1)
@@ -164,7 +164,7 @@ def plan_tiles(detector: Scorer | TileLayers, opened: OpenScene, options: MapOpt
     if options.threads is not None:
         return TilePlan(size, options.threads)
     rows, cols = (side + 2 * detector.radius for side in size)
-    most = min(torch.get_num_threads(), THREADS, AT_ONCE // (4 * values * rows * cols) - 2)
+    most = min(usable_threads(), THREADS, AT_ONCE // (4 * values * rows * cols) - 2)
     on_gpu = str(getattr(detector, "device", "cpu")) != "cpu"
     return TilePlan(size, 1 if on_gpu else max(1, most))
 
@@ -231,9 +231,7 @@ def _in_threads(
     task: TileTask, windows: Iterator[Tile], threads: int
 ) -> Generator[TileScores, None, None]:
     """Score in this process; one thread reads ahead."""
-    # torch's own threads wait busily for each other: where another program, or reading and writing
-    # here, takes one of the cores, they were three times slower.
-    with torch_threads(1), closing(ahead(task.read, windows)) as blocks:
+    with alone(), closing(ahead(task.read, windows)) as blocks:
         if threads == 1:
             yield from map(task.score, blocks)
             return

@@ -3,22 +3,28 @@
 Every part is a `torch.nn.Module` on the last axis; all leading axes are batch.  Networks map
 features to features, bottlenecks map features to a `Code`, likelihoods map features to the mean of
 p(x | z).  Context networks split an example into the pixel to reconstruct and features of the rest.
+Names are resolved lazily: the table of families is read without torch.
 """
 
-from .bottlenecks import Deterministic, Gaussian, Ladder
-from .codebook import Codebook
-from .core import (
-    Autoencoder,
-    Bottleneck,
-    Code,
-    ContextNetwork,
-    Draw,
-    ModelInput,
-    Reconstruction,
-    VariationalBottleneck,
-)
-from .likelihoods import LIKELIHOODS
-from .networks import MLP, Dense
+from typing import TYPE_CHECKING
+
+from .. import lazily
+
+if TYPE_CHECKING:
+    from .bottlenecks import Deterministic, Gaussian, Ladder
+    from .codebook import Codebook
+    from .core import (
+        Autoencoder,
+        Bottleneck,
+        Code,
+        ContextNetwork,
+        Draw,
+        ModelInput,
+        Reconstruction,
+        VariationalBottleneck,
+    )
+    from .likelihoods import LIKELIHOODS
+    from .networks import MLP, Dense
 
 __all__ = [
     "LIKELIHOODS",
@@ -37,3 +43,17 @@ __all__ = [
     "Reconstruction",
     "VariationalBottleneck",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "bottlenecks": ("Deterministic", "Gaussian", "Ladder"),
+        "codebook": ("Codebook",),
+        "core": (
+            *("Autoencoder", "Bottleneck", "Code", "ContextNetwork", "Draw", "ModelInput"),
+            *("Reconstruction", "VariationalBottleneck"),
+        ),
+        "likelihoods": ("LIKELIHOODS",),
+        "networks": ("MLP", "Dense"),
+    },
+)

@@ -29,9 +29,6 @@ class Deterministic(Bottleneck):
         z = self.to_z(h)
         return Code(z, z.new_zeros(z.shape[:-1]), z.new_zeros(()))
 
-    def kl_units(self, h: Tensor) -> Tensor:
-        return h.new_zeros((*h.shape[:-1], 0))
-
     def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
         z = self.to_z(h)
         return Draw(z, z, z.new_zeros(z.shape[:-1]))
@@ -48,9 +45,6 @@ class Gaussian(VariationalBottleneck):
     def forward(self, h: Tensor) -> Code:
         q = Normal.of(self.to_q(h))
         return Code(q.draw() if self.training else q.mean, q.kl().sum(-1), h.new_zeros(()))
-
-    def kl_units(self, h: Tensor) -> Tensor:
-        return Normal.of(self.to_q(h)).kl()
 
     def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
         q = Normal.of(self.to_q(h))
@@ -91,15 +85,6 @@ class Ladder(VariationalBottleneck):
     def forward(self, h: Tensor) -> Code:
         z1, upper, lower = self._infer(h)
         return Code(z1, upper.sum(-1) + lower.sum(-1), h.new_zeros(()))
-
-    @property
-    def code_names(self) -> tuple[str, ...]:
-        """Name of each code: the upper level first."""
-        levels = ((2, self.upper), (1, self.width))
-        return tuple(f"z{level}_{unit}" for level, size in levels for unit in range(1, size + 1))
-
-    def kl_units(self, h: Tensor) -> Tensor:
-        return torch.cat(self._infer(h)[1:], dim=-1)
 
     def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
         upper, lower = noise.split((self.upper, self.width), dim=-1)

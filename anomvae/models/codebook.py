@@ -6,14 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..program.codebook import CODES, DEAD
 from ..stats.latent import LatentStatistics
 from .core import Code, Draw, VariationalBottleneck
 from .networks import Dense
 
-CODES = 64  # the materials of a scene, in a few shades each
 COMMITMENT = 0.25  # van den Oord et al. (2017); results are flat between .1 and 2
 RATE = 0.05  # of the moving averages: a small scene trains for a few hundred steps
-DEAD = 0.1 / CODES  # share of the examples: a tenth of a uniform one
 
 
 class Codebook(VariationalBottleneck):
@@ -32,7 +31,6 @@ class Codebook(VariationalBottleneck):
 
     codes: Tensor
     usage: Tensor
-    whole_codes = True
 
     def __init__(self, features: int, latent: int) -> None:
         super().__init__(latent)
@@ -62,14 +60,6 @@ class Codebook(VariationalBottleneck):
         self._update(e.detach(), index)
         penalty = COMMITMENT * (e - code).square().sum(-1).mean()
         return Code(e + (code - e).detach(), kl, penalty)
-
-    @property
-    def code_names(self) -> tuple[str, ...]:
-        """Name of the one code, a whole number."""
-        return ("code",)
-
-    def kl_units(self, h: Tensor) -> Tensor:
-        return -self.frequency.log()[self.nearest(self.to_e(h))].unsqueeze(-1)
 
     def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
         index = self.nearest(self.to_e(h))

@@ -11,11 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..program.contexts import KERNEL, WIDTH
 from .core import ContextNetwork, ModelInput
 from .networks import Dense
-
-WIDTH = 16  # features of a neighbour
-KERNEL = 3  # side of a convolution, pixels
 
 
 class Recurrent(ContextNetwork):
@@ -44,9 +42,6 @@ class Recurrent(ContextNetwork):
         with_past = known & (known.cumsum(dim=-1) > 1)
         return ModelInput(filled, F.pad(after[..., :-1, :], (0, 0, 1, 0)), with_past)
 
-    def empty_context(self, count: int) -> Tensor:
-        return next(self.parameters()).new_zeros(count, self.width)
-
 
 class Convolution(ContextNetwork):
     """The pixels around the central one, by convolutions and a mean over what is left.
@@ -63,8 +58,7 @@ class Convolution(ContextNetwork):
 
     def __init__(self, bands: int, side: int, guard: int, width: int = WIDTH) -> None:
         """Take patches of ``side`` x ``side`` pixels without their ``guard`` x ``guard`` centre."""
-        largest = side**2 * max(bands, KERNEL**2 * width)
-        super().__init__(width, centre_masked=guard > 0, values=largest)
+        super().__init__(width, centre_masked=guard > 0)
         self.bands, self.side = bands, side
         self.to_features = Dense(bands, width)
         self.missing = nn.Parameter(torch.zeros(width))
@@ -94,10 +88,6 @@ class Convolution(ContextNetwork):
         mean = torch.where(given, features, 0).sum(dim=(-3, -2), keepdim=True) / count.clamp_min(1)
         lacking = ~(known | self.guarded)[..., None] & (count > 0)
         return torch.where(lacking, mean, hidden)
-
-    def empty_context(self, count: int) -> Tensor:
-        patch = self.to_features.weight.new_full((1, self.side, self.side, self.bands), torch.nan)
-        return self(patch).context.expand(count, -1)
 
 
 def _filled(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,7 +42,7 @@ class Draw(NamedTuple):
     """A draw from the posterior, or its mean."""
 
     codes: Tensor
-    """The codes of all levels, (..., code), as `Bottleneck.code_names` names them."""
+    """The codes of all levels, (..., code), as `anomvae.program.Code.code_names` names them."""
     z: Tensor
     """What the decoder takes of them, (..., latent)."""
     log_ratio: Tensor
@@ -76,28 +76,18 @@ class ModelInput(NamedTuple):
 class ContextNetwork(nn.Module, ABC):
     """Split examples into the pixels to reconstruct and a context computed from the rest."""
 
-    def __init__(
-        self, width: int, centre_masked: bool = True, values: int = 1, linear: int = 0
-    ) -> None:
+    def __init__(self, width: int, centre_masked: bool = True, linear: int = 0) -> None:
         """Return contexts of ``width`` features, computed without the pixel if ``centre_masked``.
 
         A context that is not centre-masked contains the pixel, so the encoder alone is given it.
-        ``values`` are those of an example in the largest layer.  The first ``linear`` features,
-        none or as many as bands, predict the pixel: the decoder's mean starts from them.
+        The first ``linear`` features, none or as many as bands, predict the pixel: the decoder's
+        mean starts from them.
         """
         super().__init__()
-        self.width, self.centre_masked, self.values = width, centre_masked, values
-        self.linear = linear
+        self.width, self.centre_masked, self.linear = width, centre_masked, linear
 
     def fit(self, examples: Tensor) -> None:
         """Fit what has a closed form to scaled examples (n, ..., band), before training."""
-
-    @abstractmethod
-    def empty_context(self, count: int) -> Tensor:
-        """Return the context of pixels whose other dates or neighbours are missing, (count, width).
-
-        A spectrum drawn from the prior has this context.
-        """
 
 
 class Bottleneck(nn.Module, ABC):
@@ -105,27 +95,13 @@ class Bottleneck(nn.Module, ABC):
 
     noise_width = 0
     """Standard normal numbers that a draw from the posterior takes; 0: the posterior is a point."""
-    whole_codes = False
-    """Whether a code of `draw_posterior` is a whole number, from 0 to 254."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
 
-    @property
-    def code_names(self) -> tuple[str, ...]:
-        """Name of each code of `draw_posterior`."""
-        return tuple(f"z{unit}" for unit in range(1, self.width + 1))
-
     @abstractmethod
     def forward(self, h: Tensor) -> Code: ...
-
-    @abstractmethod
-    def kl_units(self, h: Tensor) -> Tensor:
-        """Return the KL of each latent unit at the posterior mean, (..., unit), nats; no unit: 0.
-
-        They add up to `Code.kl`.
-        """
 
     @abstractmethod
     def draw_posterior(self, h: Tensor, noise: Tensor) -> Draw:
@@ -191,12 +167,6 @@ class Autoencoder(nn.Module):
         batch = self.context_network(examples)
         return batch._replace(context=join(batch.context, features))
 
-    def mean_context(self, count: int, features: Tensor | None = None) -> Tensor | None:
-        """Return the context of pixels without other dates or neighbours, (count, feature)."""
-        if self.context_network is None:
-            return features
-        return join(self.context_network.empty_context(count), features)
-
     def features(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return what the bottleneck takes of pixels (..., band), (..., feature)."""
         features: Tensor = self.encoder(join(x, context))
@@ -205,10 +175,6 @@ class Autoencoder(nn.Module):
     def encode(self, x: Tensor, context: Tensor | None = None) -> Code:
         """Return the codes of pixels (..., band)."""
         return self.bottleneck(self.features(x, context))
-
-    def kl_units(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the KL of each latent unit of pixels (..., band), (..., unit), nats."""
-        return self.bottleneck.kl_units(self.features(x, context))
 
     def draw_posterior(self, x: Tensor, context: Tensor | None, noise: Tensor) -> Draw:
         """Draw codes of pixels (..., band), by noise (..., noise), see `Bottleneck`."""

@@ -20,9 +20,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from ..program.likelihoods import DEGREES as DEGREES_OF
 from .networks import Dense, standard_normal
 
-DEGREES = 4
+DEGREES = DEGREES_OF["student-t"]
 
 
 class GaussianBands(nn.Module):
@@ -76,7 +77,7 @@ class StudentBands(GaussianBands):
         return tail.mul_((DEGREES + 1) / 2)
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
-        chi_squared = standard_normal((DEGREES, *mean.shape), generator, mean).square().sum(0)
+        chi_squared = standard_normal((int(DEGREES), *mean.shape), generator, mean).square().sum(0)
         return mean + (super().draw(mean, generator) - mean) * (DEGREES / chi_squared).sqrt()
 
 

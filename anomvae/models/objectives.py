@@ -14,10 +14,12 @@ Training may add an adversarial term (`anomvae.training.discriminator`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from .core import Reconstruction
+    from .core import Reconstruction
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..config import TRIM, Config, TrainingConfig
 from ..config.tables import ModelConfig, ScoreConfig
@@ -13,9 +14,11 @@ from ..stats.context import ContextPlan
 from ..stats.limits import MAX_NUMBERS
 from ..stats.score_kind import ELBO, ScoreKind, parse_kind
 from ..stats.thresholds import Rule, parse_rule
-from .core import Autoencoder
 from .families import Family, Sizes, family_named
 from .objectives import Elbo
+
+if TYPE_CHECKING:
+    from .core import Autoencoder
 
 ROBUST = "log-sigma:3"
 """The rule for scores that may include anomalies."""

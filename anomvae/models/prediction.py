@@ -21,9 +21,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
+from ..program.prediction import joint_matrix
 from ..stats.chronochrome import LIMIT, Chronochrome, fit_chronochrome
 from ..stats.elliptical import NORMAL, Tail
 from .core import ContextNetwork, ModelInput
@@ -52,7 +52,7 @@ class LinearPrediction(ContextNetwork):
 
     def __init__(self, bands: int, dates: int) -> None:
         before = (dates - 1) * bands
-        super().__init__(bands + before, linear=bands, values=2 * bands + before)
+        super().__init__(bands + before, linear=bands)
         self.bands, self.dates = bands, dates
         self.register_buffer("mean", torch.zeros(dates, bands))
         self.register_buffer("std", torch.ones(dates, bands))
@@ -102,11 +102,6 @@ class LinearPrediction(ContextNetwork):
             scored.reshape(lead),
         )
 
-    def empty_context(self, count: int) -> Tensor:
-        empty = self.mean.new_zeros(self.width)
-        empty[: self.bands] = self.mean[-1]
-        return empty.expand(count, -1)
-
     def _newest(self, x: Tensor) -> Tensor:
         lacking = max(0, self.dates - x.shape[-2])
         return F.pad(x, (0, 0, lacking, 0), value=torch.nan)[..., -self.dates :, :]
@@ -121,22 +116,7 @@ class LinearPrediction(ContextNetwork):
                 self._matrices.clear()
             fitted = self.fitted
             known = (number >> np.arange(self.dates - 1)) % 2 == 1
-            matrix = torch.from_numpy(_joint(fitted, known).T.astype(np.float32))
+            matrix = torch.from_numpy(joint_matrix(fitted, known).T.astype(np.float32))
             spare = max(0, FEWEST_OUTPUTS - len(matrix))
             self._matrices[number] = F.pad(matrix, (0, 0, 0, spare)).to(self.mean.device)
         return self._matrices[number]
-
-
-def _joint(fitted: Chronochrome, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    given, bands = fitted.given(known), fitted.bands
-    if known.all():
-        scale = np.eye(bands)
-    else:
-        certain = fitted.given(np.ones_like(known)).whitening
-        scale = given.whitening @ np.linalg.inv(certain)
-    scale = scale * np.sqrt(given.surer)
-    parts = [-given.predicted @ scale, given.predicted, given.filled, given.unusual]
-    before = np.concatenate(parts, axis=1)
-    newest = np.zeros((bands, before.shape[1]))
-    newest[:, :bands] = scale
-    return np.concatenate([before, newest])

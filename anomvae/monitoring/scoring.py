@@ -1,4 +1,4 @@
-"""Score one scene of a site: the only step of a pass that loads torch."""
+"""Score one scene of a site: the only step of a pass that loads a detector, or fits one."""
 
 from __future__ import annotations
 

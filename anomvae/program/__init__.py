@@ -8,7 +8,7 @@ engine (`engine`) returns its terms.  Nothing here needs torch but the engine of
 from .arithmetic import Arithmetic
 from .codebook import Codebook
 from .codes import Code, Normal, Point
-from .engine import AUTO, ENGINES, Engine, engine_name
+from .engine import AUTO, ENGINES, REFERENCE, Engine, engine_made, engine_name
 from .kinds import AtMean, Kind, OfCode, OfDraws
 from .ladder import Ladder
 from .layers import Layer
@@ -17,6 +17,7 @@ from .program import Prepared, Program, ProgramTerms
 __all__ = [
     "AUTO",
     "ENGINES",
+    "REFERENCE",
     "Arithmetic",
     "AtMean",
     "Code",
@@ -32,5 +33,6 @@ __all__ = [
     "Prepared",
     "Program",
     "ProgramTerms",
+    "engine_made",
     "engine_name",
 ]

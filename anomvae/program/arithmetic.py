@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .layers import Layer
+from .products import product
 
 Values: TypeAlias = Any
 """An array of numpy, or of another library (`Arithmetic.names`), float32."""
@@ -34,8 +35,6 @@ PHI = tuple(
     )
 )
 """Coefficients of q, the constant first."""
-MOST_INPUTS = 256
-"""Inputs of a matrix product at a time: BLAS divides longer sums by its number of threads."""
 
 
 class Arithmetic:
@@ -51,16 +50,17 @@ class Arithmetic:
     def dense(self, layer: Layer, x: Values) -> Values:
         """Return the output of a layer for features (..., input), (..., output), a new array."""
         flat = x.reshape(-1, x.shape[-1])
-        y = flat[:, :MOST_INPUTS] @ layer.weight[:MOST_INPUTS]
-        for start in range(MOST_INPUTS, flat.shape[-1], MOST_INPUTS):
-            part = slice(start, start + MOST_INPUTS)
-            y += flat[:, part] @ layer.weight[part]
+        y = product(flat, layer.weight)
         y += layer.bias
         return (self.gelu(y) if layer.gelu else y).reshape(*x.shape[:-1], y.shape[-1])
 
     def gelu(self, x: Values) -> Values:
         """Return the GELU of values, which it may replace."""
         return gelu(x)
+
+    def normal_share(self, x: Values) -> Values:
+        """Return the share of a standard normal distribution below values, a new array."""
+        return normal_share(x)
 
     def numbers(self, truths: Values) -> Values:
         """Return 1 for true, 0 for false."""
@@ -85,6 +85,12 @@ class Arithmetic:
 
 def gelu(x: Values) -> Values:
     """Replace an array by the GELU of its values, and return it."""
+    x *= normal_share(x)
+    return x
+
+
+def normal_share(x: Values) -> Values:
+    """Return Phi of values, a new array."""
     squares = np.square(x)
     phi = squares * PHI[-1]
     for coefficient in PHI[-2:0:-1]:
@@ -95,5 +101,4 @@ def gelu(x: Values) -> Values:
     np.tanh(phi, out=phi)
     phi += np.float32(1)
     phi *= np.float32(0.5)
-    x *= phi
-    return x
+    return phi

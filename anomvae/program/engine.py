@@ -3,7 +3,7 @@
 An engine is made for one program.  It returns the terms of examples as `anomvae.program.program`
 defines them, within 2e-6 of a float64 evaluation, relative, and an example has the same bits
 whatever its neighbours, the number of examples, and the threads that call: engines are called from
-several threads at a time, and release Python's lock while they compute.
+several threads at a time, each with BLAS alone, and release Python's lock while they compute.
 
 A row of `ENGINES` decides for which programs and devices there is an engine; ``auto`` takes the
 first that runs there.  Engines import what they need when they are made.
@@ -18,12 +18,17 @@ from typing import Protocol
 
 from .. import native
 from ..errors import ConfigError, hint
+from .codebook import Codebook
+from .codes import Normal, Point
+from .ladder import Ladder
 from .layers import Array
 from .program import Program, ProgramTerms
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
+REFERENCE = "numpy"
+"""The engine of everything that is not a score, such as explanations."""
 
 
 class Engine(Protocol):
@@ -68,6 +73,8 @@ def _native_lack(program: Program, device: str) -> str:
         return "has no GPU"
     if not program.dense:
         return "runs no program with dates, neighbours or draws"
+    if not isinstance(program.code, Point | Normal | Ladder | Codebook):
+        return f"has no steps for the code {type(program.code).__name__}"
     return native.missing()
 
 
@@ -95,6 +102,11 @@ ENGINES = {
     "torch": EngineRow(lambda program, device: "", _torch),
 }
 """Engines by name, in the order of ``auto``."""
+
+
+def engine_made(name: str, program: Program, device: str) -> Engine:
+    """Make the engine of a name (`engine_name`)."""
+    return ENGINES[name].make(program, device)
 
 
 def engine_name(name: str, program: Program, device: str) -> str:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -161,7 +162,7 @@ class OfDraws(Kind):
 
     def terms(self, program: Program, batch: Prepared, a: Arithmetic) -> KindTerms:
         """Return the terms of examples."""
-        nlls, log_ratios, _ = self._draws(program, batch, a)
+        nlls, log_ratios = self._of_draws(program, batch, a)
         return KindTerms(*_bound(nlls, log_ratios, a), program.posterior_mean(batch, a).z)
 
     def parts(self, program: Program, batch: Prepared, a: Arithmetic) -> KindParts:
@@ -170,27 +171,33 @@ class OfDraws(Kind):
         Bands are averaged over the draws by their weights, and the KL term is shared among the
         latent units as that of the posterior q is.
         """
-        nlls, log_ratios, residuals = self._draws(program, batch, a)
+        nlls, log_ratios = self._of_draws(program, batch, a)
         reconstruction, kl = _bound(nlls, log_ratios, a)
-        weights = _softmax(log_ratios - nlls, a)[..., None]
-        residual = sum(w * u for w, u in zip(weights, residuals, strict=True))
-        of_bands = sum(w * program.nll(u, a) for w, u in zip(weights, residuals, strict=True))
+        weights = _softmax(log_ratios - nlls, a)
+        of_bands = residual = a.zeros(batch.x.shape)
+        for weight, (whitened, _) in zip(weights, self._draws(program, batch, a), strict=True):
+            residual = residual + weight[..., None] * whitened
+            of_bands = of_bands + weight[..., None] * program.nll(whitened, a)
         units = program.encode(batch, a).kl
         return KindParts(shared(reconstruction, of_bands, a), shared(kl, units, a), residual)
 
+    def _of_draws(self, program: Program, batch: Prepared, a: Arithmetic) -> tuple[Values, Values]:
+        """Return sum_b nll(w_kb) and the weighted log p - log q of each draw, (draw, n, ...)."""
+        nlls, log_ratios = [], []
+        for whitened, log_ratio in self._draws(program, batch, a):
+            nlls.append(a.names.clip(program.nll(whitened, a).sum(-1), None, LARGEST_TERM))
+            ratio = program.kl_weight * log_ratio
+            log_ratios.append(a.names.clip(ratio, -LARGEST_TERM, LARGEST_TERM))
+        return a.names.stack(nlls), a.names.stack(log_ratios)
+
     def _draws(
         self, program: Program, batch: Prepared, a: Arithmetic
-    ) -> tuple[Values, Values, list[Values]]:
-        """Return sum_b nll(w_kb) and the weighted log p - log q, (draw, n, ...), and each w_k."""
+    ) -> Iterator[tuple[Values, Values]]:
+        """Yield the whitened residuals and log p - log q of each draw."""
         h = program.encoded_features(batch, a)
-        nlls, ratios, residuals = [], [], []
         for noise in a.constant(self.noise):
             draw = program.code.draw(h, noise, a)
-            residuals.append(program.whitened(batch, draw, a))
-            nlls.append(a.names.clip(program.nll(residuals[-1], a).sum(-1), None, LARGEST_TERM))
-            ratio = program.kl_weight * draw.log_ratio
-            ratios.append(a.names.clip(ratio, -LARGEST_TERM, LARGEST_TERM))
-        return a.names.stack(nlls), a.names.stack(ratios), residuals
+            yield program.whitened(batch, draw, a), draw.log_ratio
 
 
 def _bound(nlls: Values, log_ratios: Values, a: Arithmetic) -> tuple[Values, Values]:

@@ -15,8 +15,8 @@ MOST_ROWS, FEWEST_ROWS = 1024, 256
 """Examples per call: fewer take more calls, more do not stay in a cache."""
 LAYER_VALUES = 2**17
 """Values of a layer's output, 512 KiB."""
-EXAMPLE_VALUES = 2**25
-"""Values of a layer of a context network in a call, 128 MiB."""
+CONTEXT_VALUES = 2**18
+"""The same of a context network, 1 MiB: there are several copies of an example of many pixels."""
 
 
 class NumpyEngine:
@@ -36,11 +36,15 @@ class NumpyEngine:
 
 
 def rows_of(program: Program) -> int:
-    """Return the examples of a call."""
+    """Return the examples of a call, a power of two."""
     if program.context is not None:
-        return max(1, min(FEWEST_ROWS, EXAMPLE_VALUES // program.widest))
-    fitting = 1 << max(1, LAYER_VALUES // program.widest).bit_length() - 1
-    return min(MOST_ROWS, max(FEWEST_ROWS, fitting))
+        return min(FEWEST_ROWS, power_of_two(CONTEXT_VALUES // program.widest))
+    return min(MOST_ROWS, max(FEWEST_ROWS, power_of_two(LAYER_VALUES // program.widest)))
+
+
+def power_of_two(most: int) -> int:
+    """Return the largest power of two up to ``most``; at least 1."""
+    return int(1 << max(1, most).bit_length() - 1)
 
 
 def padded(x: Array, rows: int) -> Array:

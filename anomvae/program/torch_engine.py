@@ -11,11 +11,13 @@ from torch import Tensor
 
 from .arithmetic import Arithmetic
 from .layers import Array, Layer
-from .numpy_engine import EXAMPLE_VALUES, padded
+from .numpy_engine import padded, power_of_two, rows_of
 from .program import Program, ProgramTerms
 
 MOST_ROWS = 2**16
 """Examples per call: a GPU computes few of them no faster."""
+LAYER_VALUES = 2**25
+"""Values of a layer's output, 128 MiB."""
 
 
 class TorchArithmetic(Arithmetic):
@@ -43,6 +45,11 @@ class TorchArithmetic(Arithmetic):
         """Return the GELU of values."""
         return F.gelu(x)
 
+    def normal_share(self, x: Tensor) -> Tensor:
+        """Return the share of a standard normal distribution below values."""
+        share: Tensor = torch.special.ndtr(x)
+        return share
+
     def numbers(self, truths: Tensor) -> Tensor:
         """Return 1 for true, 0 for false."""
         return truths.float()
@@ -61,8 +68,9 @@ class TorchEngine:
 
     def __init__(self, program: Program, device: str) -> None:
         self.program, self.device = program, torch.device(device)
-        most = EXAMPLE_VALUES // program.widest
-        self.rows = max(1, min(MOST_ROWS, 1 << max(1, most).bit_length() - 1))
+        self.rows = min(MOST_ROWS, power_of_two(LAYER_VALUES // program.widest))
+        if self.device.type == "cpu":
+            self.rows = rows_of(program)
         self._arithmetic = TorchArithmetic(self.device)
 
     def terms(self, x: Array, features: Array | None, *, code: bool) -> ProgramTerms:

@@ -14,6 +14,7 @@ from anomvae.models.families import FAMILIES, Sizes
 from anomvae.pixels.annulus import Annulus
 from anomvae.pixels.tiling import tiles
 from anomvae.testing.simulate import Anomaly, Sensor, draw_place, observe, simulate
+from support.model_terms import examples_of, expected_terms
 from support.models import examples, untrained
 from support.spectra import fit_scene, scene
 
@@ -158,6 +159,14 @@ class FamilyContract:
         scores = np.stack(detector.score(block)).tobytes()
         assert np.stack(detector.score(block)).tobytes() == scores
         assert np.stack(loaded.score(block)).tobytes() == scores
+
+    def test_scores_are_those_of_the_model_that_was_trained(self, family):
+        detector = fitted(family)
+        x = examples_of(detector)
+
+        terms = np.stack(detector.score_examples(x)[:3])
+
+        assert terms == pytest.approx(expected_terms(detector, x), rel=1e-4, abs=1e-4)
 
     @pytest.mark.parametrize(("bands", "hidden"), [(2, (10, 7)), (5, (50, 50)), (11, (10, 7))])
     def test_a_score_has_the_same_bits_in_any_order(self, family, bands, hidden):

@@ -15,8 +15,24 @@ CODES = ("normal", "point", "ladder", "codebook")
 class Exact(Arithmetic):
     """Computes in float64, with the exact GELU."""
 
+    def constant(self, array):
+        return array.astype(np.float64) if array.dtype == np.float32 else array
+
+    def dense(self, layer, x):
+        y = x @ self.constant(layer.weight) + self.constant(layer.bias)
+        return self.gelu(y) if layer.gelu else y
+
     def gelu(self, x):
         return x * ndtr(x)
+
+    def normal_share(self, x):
+        return ndtr(x)
+
+    def numbers(self, truths):
+        return truths.astype(np.float64)
+
+    def zeros(self, shape):
+        return np.zeros(shape)
 
 
 def exact_terms(program, x, features=None):

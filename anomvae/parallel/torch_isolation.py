@@ -1,8 +1,4 @@
-"""Isolation from the host program, whose settings of torch and numpy decide no result.
-
-A host may have other default types or devices, autocast, gradients off, floating-point errors
-that raise, or may have forked this process.
-"""
+"""Isolation from the settings of torch that the host program has made."""
 
 from __future__ import annotations
 
@@ -10,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..parallel import forked
+from .forks import forked
 
 CREATORS = {torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn}
 """Functions of torch, of those that are used here, whose result has the default type."""
@@ -37,16 +32,11 @@ class _Float32(TorchFunctionMode):
 
 
 @contextmanager
-def isolated() -> Iterator[None]:
-    """Compute on this thread with the defaults of torch and numpy: float32, CPU, gradients.
-
-    The settings of the host are back afterwards.  A process that was forked computes on one
-    thread from now on.
-    """
+def isolated_torch() -> Iterator[None]:
+    """Compute on this thread with the defaults of torch; see `anomvae.parallel.isolation`."""
     if forked() and torch.get_num_threads() > 1:
         torch.set_num_threads(1)
     with ExitStack() as stack:
-        stack.enter_context(np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         for kind in ("cpu", "cuda"):
@@ -58,3 +48,14 @@ def isolated() -> Iterator[None]:
         if torch.get_default_dtype() != torch.float32:
             stack.enter_context(_Float32())
         yield
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Set the number of threads that torch gives each operation."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
