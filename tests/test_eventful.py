@@ -62,7 +62,7 @@ def test_an_object_lasts_and_another_is_there_on_one_date_alone(calm):
     assert pixels == lasting
 
 
-def test_crops_grow_over_the_season_further_than_in_the_archive(calm):
+def test_crops_grow_over_the_season_further_than_in_the_winter_before(calm):
     drawn, scenes = calm
     crops = drawn.place.abundances[5:-5, 5:-5, 0] > 0.9
 
@@ -70,7 +70,7 @@ def test_crops_grow_over_the_season_further_than_in_the_archive(calm):
         red, infrared = (block(acquisition)[crops, band] for band in (1, 2))
         return float(np.mean((infrared - red) / (infrared + red)))
 
-    before = [green(one) for one in archive(drawn)]
+    before = [green(one) for one in archive(drawn)[-30:]]
     after = [green(one) for one in scenes if not any(one.shift) and not one.offset]
 
     assert max(before) < max(after)

@@ -134,7 +134,7 @@ def test_scoring_loads_nothing_that_it_does_not_need(tmp_path, model, scene, wat
     found = after(*words, folder=tmp_path)
 
     assert len(list(tmp_path.rglob("*.objects.geojson"))) == 1
-    assert not found & (HEAVY - {"torch"})  # leave all heavy out once the detector needs no torch
+    assert not found & HEAVY
 
 
 def test_rethresholding_loads_nothing_heavy(tmp_path, model, scene):

@@ -84,7 +84,6 @@ def test_a_machine_without_torch_describes_decides_and_says_what_training_needs(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="a detector scores by torch", strict=False)
 def test_a_machine_without_torch_scores_the_same(tmp_path, small_python, model, scene):
     expected = anomvae.score_scene(anomvae.load(model), scene, tmp_path / "maps")
 
