@@ -245,7 +245,7 @@ def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
     scores = NormalScores.of(scores_of(detector, other), held_out=True)
     assert refitted.threshold.value == parse_rule("quantile:0.01").threshold(scores).value
     assert refitted.threshold.pixels == 64 * 64
-    assert refitted.model is detector.model
+    assert refitted.weights is detector.weights
     assert detector.threshold.rule == "log-sigma:3"
 
 
