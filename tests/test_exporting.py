@@ -187,6 +187,7 @@ class FakeRaster:
         ({"model": {"family": "sequential"}}, "other dates"),
         ({"model": {"family": "cvae"}}, "surroundings"),
         ({"score": {"kind": "iwae:2"}}, "kind of score iwae"),
+        ({"score": {"noise": "scene"}}, "noise of the scene"),
         ({"score": {"local_contrast": 1.0}}, "surroundings"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,6 @@ from ..pixels.bands import Bands
 from ..program import Program
 from ..stats.rule_text import condition_of
 from ..stats.thresholds import Threshold
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +50,9 @@ class Exported:
             raise ConfigError(
                 f"This model cannot be exported: its score depends on {needs}, and an exported "
                 f"one scores each pixel by its bands alone. Use `anomvae score`, or train a model "
-                f"with the default configuration."
+                f"with the default configuration and --set score.noise=band."
             )
         _require_fixed(detector.threshold)
-        if detector.card.noise == "scene":
-            log.warning(
-                "the export scores with the noise of training, `anomvae score` with that of each "
-                "scene: for equal scores train with --set score.noise=band"
-            )
         card = detector.card
         return cls(
             program=detector.program,
@@ -78,6 +70,8 @@ def _needs(detector: Detector) -> str:
     """Return what else than the bands of a pixel a score depends on; empty: nothing."""
     if detector.covariates:
         return "covariates"
+    if detector.card.noise == "scene":
+        return "the noise of the scene"
     if detector.context is not None or detector.card.weighting is not None:
         return "the surroundings of a pixel"
     if detector.program.context is not None:

@@ -41,25 +41,19 @@ Array = NDArray[np.float32]
 
 
 class Layout(NamedTuple):
-    """How pixels lie in inputs and outputs."""
+    """How pixels lie in the input, and in outputs, which have one band."""
 
-    inputs: tuple[Any, ...]
-    """Axes of the input without those of bands: sizes, or names of any size."""
-    band_axis: int
-    """Where the axis of bands is."""
-
-    @property
-    def first(self) -> bool:
-        """Whether bands come before other axes."""
-        return self.band_axis < len(self.inputs)
+    first: Any
+    """Size of the first axis, or a name of any size."""
+    sides: tuple[int, ...] = ()
+    """Axes behind that of bands: those of images."""
 
     def shape(self, bands: int) -> list[Any]:
-        """Return the shape of the input, or of an output of one band."""
-        sides = list(self.inputs)
-        return [*sides[: self.band_axis], bands, *sides[self.band_axis :]]
+        """Return the shape of an image, or of spectra."""
+        return [self.first, bands, *self.sides]
 
 
-LAYOUTS = {"rows": Layout(("pixel",), 1), "nchw": Layout(("batch", TILE, TILE), 1)}
+LAYOUTS = {"rows": Layout("pixel"), "nchw": Layout("batch", (TILE, TILE))}
 
 
 def onnx_bytes(exported: Exported, layout: str = "rows") -> bytes:
@@ -89,7 +83,7 @@ def onnx_bytes(exported: Exported, layout: str = "rows") -> bytes:
         producer_name="anomvae",
         doc_string=exported.meaning,
     )
-    onnx.helper.set_model_props(model, metadata_of(exported, TILE if chosen.first else None))
+    onnx.helper.set_model_props(model, metadata_of(exported, TILE if chosen.sides else None))
     onnx.checker.check_model(model, full_check=True)
     data: bytes = model.SerializeToString()
     require_parity(data, exported, chosen)
@@ -102,7 +96,7 @@ def _graph(exported: Exported, layout: Layout) -> Any:  # noqa: ANN401 - ONNX's
 
     graph, bands = Graph(), len(exported.bands)
     x = "x"
-    if layout.first:
+    if layout.sides:
         x = graph.node("Transpose", x, perm=[0, 2, 3, 1])
     values, known = _values(graph, exported.bands, x)
     filled = graph.node("Where", known, values, graph.constant(exported.program.centre))
@@ -114,12 +108,12 @@ def _graph(exported: Exported, layout: Layout) -> Any:  # noqa: ANN401 - ONNX's
     flag = _number(graph, graph.node("Greater", score, limit))
     nothing = graph.constant(np.nan)
     for name, value in zip(OUTPUTS, (score, *terms, flag), strict=True):
-        if layout.first:
+        if layout.sides:
             masked = graph.node("Where", whole, value, nothing)
             graph.node("Unsqueeze", masked, graph.integers(1), output=name)
         else:
             graph.node("Where", whole, value, nothing, output=name)
-    shape = layout.shape(1) if layout.first else list(layout.inputs)
+    shape = layout.shape(1) if layout.sides else [layout.first]
     return helper.make_graph(
         graph.nodes,
         "anomvae",
@@ -201,7 +195,7 @@ def onnx_outputs(data: bytes, numbers: Array, layout: Layout) -> Array:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     x = numbers
-    if layout.first:
+    if layout.sides:
         image = np.full((TILE * TILE, numbers.shape[-1]), np.nan, np.float32)
         image[: len(numbers)] = numbers
         x = np.ascontiguousarray(image.T.reshape(1, -1, TILE, TILE))
