@@ -31,6 +31,7 @@ COMMANDS = (
     "threshold",
     "generate",
     "interpolate",
+    "export",
     "monitor",
     "explain",
     "info",

@@ -5,8 +5,7 @@ Arrays have axes (row, col, band).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +69,7 @@ def _stored(dataset: DatasetReader, bands: Bands, window: Window, types: set[str
     return stored
 
 
-@dataclass(frozen=True)
-class _Radiometry:
+class _Radiometry(NamedTuple):
     """Scale, offset and nodata of the bands, each an array with axis (band,).
 
     An array has length 1 if all bands share its value: numpy is several times faster then.
