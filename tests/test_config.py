@@ -115,6 +115,7 @@ def test_every_field_is_documented():
         ("model.hidden=[]", "model.hidden = []: expected at least one entry or 'auto'."),
         ("training.trim=1", "training.trim = 1: expected less than 1 or 'auto'."),
         ("training.learning_rate=nan", "--set training.learning_rate: nan is not a finite number"),
+        ("training.learning_rate=1" + 400 * "0", "0: expected a finite number"),
         ("score.local_contrast=1.5", "_contrast = 1.5: expected less than or equal to 1."),
         ("score.local_contrast=-0.1", "_contrast = -0.1: expected greater than or equal to 0."),
         ("score.latent_distance=-1", "_distance = -1: expected greater than or equal to 0."),

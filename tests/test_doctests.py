@@ -12,6 +12,7 @@ MODULES = ["anomvae"] + [
     module.name
     for module in pkgutil.walk_packages(anomvae.__path__, "anomvae.")
     if module.name != "anomvae.__main__"  # importing it runs the command line
+    and module.name != "anomvae.libanomvae"  # the compiled kernel is no module
 ]
 
 

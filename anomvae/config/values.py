@@ -191,9 +191,13 @@ def _truth(value: object) -> bool:
 def _number(value: Any) -> float:  # noqa: ANN401 - any value
     if not isinstance(value, Real) or isinstance(value, bool):
         raise Unfit("a number")
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
         raise Unfit("a finite number")
-    return float(value)
+    return number
 
 
 def _whole(value: Any) -> int:  # noqa: ANN401 - any value

@@ -72,6 +72,7 @@ class Units:
         return Layer.of(root / unit[:, np.newaxis], bias)
 
 
+@np.errstate(over="ignore")  # beyond float32: scores are not finite, which scoring reports
 def program_of(state: DetectorState) -> Program:
     """Fold a detector."""
     card, sizes, family = state.card, state.sizes, state.family
