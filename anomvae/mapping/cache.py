@@ -92,8 +92,8 @@ def cached_result(
         _require_replaceable(path, overwrite or path in ours)
     if files.summary in digests and not same and not (overwrite or of_kept):
         raise OutputExists(
-            f"{files.summary} exists, made with other settings, another detector, engine or "
-            f"input. Give --overwrite to replace it, or another folder."
+            f"{files.summary} exists, made with other settings, another detector, another "
+            f"engine or another input. Give --overwrite to replace it, or another folder."
         )
     return None
 

@@ -262,7 +262,7 @@ def test_a_number_or_path_that_no_clock_or_system_holds_is_refused(tmp_path, tab
     base = {"path": "in"} if table == "folder" else {"url": "https://eo", "assets": ["a"]}
     change = {"folder": None, table: base | {key: value}}
 
-    with pytest.raises(ValueError, match=rf"site\.0\.{table}\.{key}\n"):
+    with pytest.raises(ValueError, match=rf"site\.1\.{table}\.{key}\b"):
         watch(tmp_path, site=change)
 
 
