@@ -3,12 +3,15 @@
 import resource
 import sqlite3
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
+from support.events import cluster, event
 from support.watching import START
 
 from anomvae.errors import FileError, NotWritten
 from anomvae.monitoring.database import FILE, MIGRATIONS, opened, opened_to_read
+from anomvae.monitoring.event_records import read_events, write_events
 from anomvae.monitoring.outbox import latest
 from anomvae.monitoring.records import Alert, FileRecord, Key, SceneResult, SceneStatus
 from anomvae.monitoring.state import opened_state, stamp
@@ -134,6 +137,25 @@ def test_a_state_of_version_1_is_brought_up_to_date_and_keeps_its_rows(tmp_path)
         assert latest(state.database, 9) == [Alert("key", "harbour", "then", "{}")]
         state.finish(KEY, RESULT, START)
         assert column(state, "status") == "done"
+
+
+def test_steps_that_states_have_taken_stay_as_they_are():
+    taken = [sha256(step.encode()).hexdigest()[:8] for step in MIGRATIONS]
+    # A change of tables is a new step at the end: states do not take an earlier one again.
+    assert taken == ["21ce0995", "f359b5b6", "d1ce294a", "2f14b22d", "a47035aa"]
+
+
+def test_events_of_version_4_are_read_with_all_of_their_pixels_tested(tmp_path):
+    before = event(cluster=cluster(area_px=9, tested_px=4))
+    with opened_state(tmp_path) as state:
+        write_events(state.database, [before])
+        state.database.executescript(
+            "ALTER TABLE events DROP COLUMN tested_px; PRAGMA user_version = 4"
+        )
+
+    with opened_state(tmp_path) as state:
+        [event_read] = read_events(state.database)
+    assert event_read == replace(before, cluster=replace(before.cluster, tested_px=9))
 
 
 def test_a_migration_that_fails_leaves_the_version_before_it(tmp_path):

@@ -127,7 +127,6 @@ MIGRATIONS = (
         passes       INTEGER NOT NULL, -- these valid ones
         area_px      INTEGER NOT NULL, -- on the site's grid
         confirmed_px INTEGER NOT NULL,
-        tested_px    INTEGER NOT NULL, -- with K valid passes or more since they exceeded
         area_m2      REAL,
         geometry     TEXT,          -- GeoJSON in WGS 84; NULL: no place on Earth
         box          TEXT NOT NULL, -- first and last row, first and last column, JSON
@@ -148,6 +147,11 @@ MIGRATIONS = (
         by       TEXT NOT NULL,     -- name of the user
         FOREIGN KEY (site, number) REFERENCES events (site, number)
     ) STRICT;
+    """,
+    """
+    ALTER TABLE events ADD COLUMN   -- pixels with K valid passes or more since they exceeded
+        tested_px INTEGER NOT NULL DEFAULT 0;
+    UPDATE events SET tested_px = area_px;
     """,
 )
 """Steps from each version of the tables to the next; ``user_version`` counts the steps taken."""
