@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-Command = Callable[[int], Sequence[str | Path]]
-"""The words of a command line, by the number of its run."""
+from benchmarks.stopwatch import Command
 
 NEW = 3
 """Scenes that a pass of the watch finds."""

@@ -14,12 +14,35 @@ from benchmarks.record import circumstances
 
 TINY = (12, 0.0001)
 """Bands and Mpixel of the scene that measures the start."""
-SCORE_TILE = "score of a tile, one thread"
-"""Scoring without reading, writing, or other threads."""
+SMALL = (12, 0.009216)
+"""The same of a small scene, 96 x 96."""
+PRODUCTS = ("float32 product, numpy", "float32 product, torch")
+"""The bound of networks."""
+RX = "spectral rx"
+PEERS = (RX, "scikit-learn IsolationForest", "PyOD VAE decision_function")
+TORCH = "score --engine torch"
+BEFORE, BUSY = ", before", ", every core busy"
+"""Ends of the names of works of an earlier checkout, and beside other processes."""
 CORES_NOTE = (
-    "Bound: start + (read + score + write, processor seconds each alone) / cores; scoring is "
-    "that of a tile on one thread. Peak memory: all processes together, shared pages once for each."
+    "Products, detectors and tiles are measured on one core, in turns. Bound of score: start + "
+    "(read + score + write, processor seconds each alone) / cores; scoring is that of a tile. Peak "
+    "memory: what each process had at most, all together, shared pages once for each. The engine "
+    "of torch multiplies one layer after the other, as scoring did before there were programs."
 )
+
+
+def scoring(noise: str, engine: str) -> str:
+    """Name the scoring of pixels in memory by the default detector with a noise model."""
+    return f"anomvae vae, {noise} noise, {engine}"
+
+
+def tile_scoring(config: str, engine: str) -> str:
+    """Name the scoring of a tile by the detector of a configuration."""
+    return f"score of a tile, {config}, {engine}"
+
+
+SCORE_TILE = tile_scoring("default", "native")
+"""Scoring without reading, writing, or other threads."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +66,17 @@ class Timing:
     when: str = ""
     """Date, commit and machine."""
     multiplied: int = 0
-    """Multiply-adds of a network for a pixel; 0 without a network."""
+    """Multiply-adds for a pixel; 0: unknown."""
 
     @property
     def rate(self) -> float:
         """Mpixel/s."""
         return self.pixels / self.seconds / 1e6
+
+    @property
+    def flops(self) -> float:
+        """Operations of multiply-adds, two each, for a second of a processor, GFLOP/s."""
+        return 2 * self.multiplied * self.pixels / self.cpu / 1e9
 
     @property
     def key(self) -> tuple[str, int, float]:
@@ -62,19 +90,8 @@ class Timings:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._known: dict[tuple[str, int, float], Timing] = {}
-        self._rate = math.nan
         if path is not None and path.exists():
             self._read(path)
-
-    @property
-    def rate(self) -> float:
-        """Float32 matrix products, GFLOP/s; NaN if not measured."""
-        return self._rate
-
-    @rate.setter
-    def rate(self, value: float) -> None:
-        self._rate = value
-        self._write()
 
     def add(self, timing: Timing) -> None:
         """Add a timing and write the file."""
@@ -90,10 +107,25 @@ class Timings:
         matching = (one for one in self if one.what == what and one.bands == bands)
         return next((one for one in matching if megapixels in (None, one.megapixels)), None)
 
+    def per_cpu(self, what: str, other: str, bands: int, megapixels: float | None = None) -> float:
+        """Return the pixels of a work per processor second, over those of another; NaN: unknown."""
+        one, two = (self.find(name, bands, megapixels) for name in (what, other))
+        if one is None or two is None:
+            return math.nan
+        return (one.pixels / one.cpu) / (two.pixels / two.cpu)
+
+    def of_product(self, what: str, bands: int) -> float:
+        """Return the multiply-adds of a work per processor second, over those of a product.
+
+        NaN: unknown.
+        """
+        one = self.find(what, bands)
+        bounds = [bound.flops for name in PRODUCTS if (bound := self.find(name, bands))]
+        return one.flops / max(bounds) if one is not None and bounds else math.nan
+
     def _read(self, path: Path) -> None:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            self._rate = _number(data["gflops"])
             rows = [Timing(**row | {"peak": _number(row["peak"])}) for row in data["figures"]]
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise FileError(f"{path} holds no timings of this benchmark. Name another.") from error
@@ -103,17 +135,26 @@ class Timings:
         if self._path is None:
             return
         rows = [asdict(one) | {"peak": _null(one.peak)} for one in self]
-        data = {"gflops": _null(self._rate), "figures": rows}
+        data = {"figures": rows}
         write_atomically(self._path, (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+CPU_RATIOS = (
+    ("read", "GDAL read"),
+    ("write", "write, blocks alone"),
+    ("write, plain first", "write, blocks alone"),
+    ("score", TORCH),
+    *((what, f"{what}{BEFORE}") for what in ("score", "detect", f"detect{BUSY}")),
+)
+"""Works, and what their processor seconds are compared with."""
 
 
 def markdown(timings: Timings, cores: int) -> str:
     """Return all tables."""
     rows = list(timings)
-    parts = [] if math.isnan(timings.rate) else [f"Float32 matrices: {timings.rate:.0f} GFLOP/s."]
-    parts.append(_table(["work", "bands", "Mpixel", "seconds", "CPU s", "Mpixel/s", "MB"], rows))
+    parts = [_table(["work", "bands", "Mpixel", "seconds", "CPU s", "Mpixel/s", "MB"], rows)]
     ratios = [*_array_ratios(timings), *_command_ratios(timings, cores), *_process_ratios(timings)]
-    ratios += _write_ratios(timings)
+    ratios += [line for pair in CPU_RATIOS for line in _cpu_ratios(timings, *pair)]
     if ratios:
         lines = ["| ratio | bands | figure |", "| --- | --- | --- |"]
         parts.append("\n".join([*lines, *ratios]))
@@ -131,21 +172,18 @@ def _table(head: Sequence[str], rows: Sequence[Timing]) -> str:
 
 
 def _array_ratios(timings: Timings) -> list[str]:
-    """Return the ratios of anomvae and other detectors on arrays."""
+    """Return what detectors on arrays compute per processor second, beside others."""
     lines = []
     for one in timings:
         if not one.what.startswith("anomvae vae"):
             continue
-        for other in ("spectral rx", "scikit-learn IsolationForest", "PyOD VAE decision_function"):
-            peer = timings.find(other, one.bands)
-            if peer is not None:
-                lines.append(
-                    f"| {one.what} / {other} | {one.bands} | {one.rate / peer.rate:.3g} x |"
-                )
-        if one.multiplied and not math.isnan(timings.rate):
-            bound = timings.rate * 1e3 / (2 * one.multiplied)  # Mpixel/s
-            label = f"{one.what} / bound of its multiply-adds, {bound:.3g} Mpixel/s"
-            lines.append(f"| {label} | {one.bands} | {one.rate / bound:.2f} x |")
+        for other in PEERS:
+            if timings.find(other, one.bands) is not None:
+                ratio = timings.per_cpu(one.what, other, one.bands)
+                lines.append(f"| {one.what} / {other} | {one.bands} | {ratio:.3g} x |")
+        ratio = timings.of_product(one.what, one.bands)
+        if not math.isnan(ratio):
+            lines.append(f"| {one.what} / product, multiply-adds | {one.bands} | {ratio:.2f} x |")
     return lines
 
 
@@ -177,16 +215,14 @@ def _process_ratios(timings: Timings) -> list[str]:
     return lines
 
 
-def _write_ratios(timings: Timings) -> list[str]:
-    """Return the ratios of writing and its bound, and of writing before."""
+def _cpu_ratios(timings: Timings, what: str, other: str) -> list[str]:
+    """Return the processor seconds of a work over those of another, for each scene."""
     lines = []
     for one in timings:
-        if one.what not in {"write", "write, plain first"}:
-            continue
-        alone = timings.find("write, blocks alone", one.bands, one.megapixels)
-        if alone is not None:
-            label = f"{one.what} / its blocks alone, {one.megapixels:g} Mpixel, CPU s"
-            lines.append(f"| {label} | {one.bands} | {one.cpu / alone.cpu:.2f} x |")
+        two = timings.find(other, one.bands, one.megapixels)
+        if one.what == what and two is not None:
+            label = f"{what} / {other}, {one.megapixels:g} Mpixel, CPU s"
+            lines.append(f"| {label} | {one.bands} | {one.cpu / two.cpu:.2f} x |")
     return lines
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
@@ -58,29 +60,63 @@ def _median(times: Sequence[tuple[float, float]]) -> Usage:
     return Usage(*map(statistics.median, zip(*times, strict=True)))
 
 
-def of_command(arguments: Callable[[int], Sequence[str | Path]], repeats: int = 3) -> Usage:
-    """Measure ``python -m anomvae`` several times, with arguments by the number of the run.
+Command = Callable[[int], Sequence[str | Path]]
+"""The words of a command line of anomvae, by the number of its run."""
+
+
+def of_command(arguments: Command, repeats: int = 3) -> Usage:
+    """Measure ``python -m anomvae`` several times.
 
     Raises
     ------
     subprocess.CalledProcessError
         If the command fails.
     """
-    anomvae = [sys.executable, "-m", "anomvae"]
-    usages = [once([*anomvae, *map(str, arguments(run))]) for run in range(repeats)]
-    columns = zip(*((one.seconds, one.cpu, one.peak) for one in usages), strict=True)
-    return Usage(*map(statistics.median, columns))
+    return of_commands([(arguments, HERE)], repeats)[0]
 
 
-def once(command: list[str]) -> Usage:
-    """Measure a program, once.
+def of_commands(commands: Sequence[tuple[Command, Path]], repeats: int = 3) -> list[Usage]:
+    """Measure commands in turns, each of the checkout in a folder.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If a command fails.
+    """
+    anomvae = [sys.executable, "-P", "-m", "anomvae"]  # -P: never that of the working directory
+    rounds = [
+        [once([*anomvae, *map(str, words(run))], folder) for words, folder in commands]
+        for run in range(repeats)
+    ]
+    return [
+        Usage(*(statistics.median(column) for column in zip(*map(astuple, runs), strict=True)))
+        for runs in zip(*rounds, strict=True)
+    ]
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """Keep every core busy with another process."""
+    spin = [sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def once(command: list[str], folder: Path = HERE) -> Usage:
+    """Measure a program that imports from a folder, once.
 
     Raises
     ------
     subprocess.CalledProcessError
         If it fails.
     """
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # each start would compile all modules
     before, start = os.times(), time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         memory = _PeakMemory(process.pid)
@@ -98,7 +134,8 @@ def once(command: list[str]) -> Usage:
 class _PeakMemory(threading.Thread):
     """Sample the memory of a process and its children 20 times a second.
 
-    Shared pages, such as libraries, count once for each process: the peak is an upper bound.
+    Each sample holds what each process ever had, so that no peak between samples is missed.  Shared
+    pages, such as libraries, count once for each process: the peak is an upper bound.
     """
 
     def __init__(self, pid: int) -> None:
@@ -107,21 +144,25 @@ class _PeakMemory(threading.Thread):
 
         self._process = psutil.Process(pid)
         self._gone = psutil.Error
-        self.peak = 0.0
+        self.peak = 0
 
     def run(self) -> None:
         while self._process.is_running():
             try:
                 family = [self._process, *self._process.children(recursive=True)]
-                self.peak = max(self.peak, sum(self._resident(one) for one in family))
+                self.peak = max(self.peak, sum(_most_resident(one.pid) for one in family))
                 if self._process.status() == "zombie":
                     return
             except self._gone:
                 return
             time.sleep(0.05)
 
-    def _resident(self, process: object) -> int:
-        try:
-            return int(process.memory_info().rss)  # type: ignore[attr-defined]
-        except self._gone:
-            return 0
+
+def _most_resident(pid: int) -> int:
+    """Return the most memory that a process has had since it began, bytes; 0 if it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0
