@@ -56,6 +56,15 @@ def test_flags_and_objects_are_those_of_the_scores_as_stored(tmp_path, large):
     assert rounded.path.stat().st_size < exact.path.stat().st_size / 2
 
 
+@pytest.mark.parametrize(("error", "warned"), [("0.011", True), ("0.009", False)])
+def test_rounding_beyond_a_hundredth_of_the_threshold_is_warned_of(
+    tmp_path, scene, caplog, error, warned
+):
+    score_scene(Neighbours(), scene, tmp_path, ScoreOptions(compress=f"lerc:{error}"))
+
+    assert ("moves scores by more than 1 % of the threshold, 1," in caplog.text) is warned
+
+
 def test_other_options_make_other_results(tmp_path, scene):
     results = [
         score_scene(Neighbours(), scene, tmp_path, ScoreOptions(overwrite=True, **more))

@@ -45,7 +45,7 @@ from .sensitivity import measure_sensitivity
 from .statistics import RunningStatistics
 from .stored import stored
 from .tile_writer import TileWriter
-from .verdict import drift_of_scene, log_empty, verdict_of_scene, with_verdict
+from .verdict import drift_of_scene, log_empty, log_rough, verdict_of_scene, with_verdict
 
 if TYPE_CHECKING:
     from .object_explanations import Explainer
@@ -175,6 +175,7 @@ class OpenDeliverables:
                 adapted, opened, statistics.spectra, decision, progress=self.progress
             )
         log_empty(result)
+        log_rough(result, self.options.max_error)
         area = mean_pixel_area(opened.georeference)
         of_scene = verdict_of_scene(detector.domain, statistics, opened.conversions, area)
         result = with_verdict(

@@ -16,6 +16,9 @@ from .statistics import RunningStatistics
 
 log = logging.getLogger(__name__)
 
+ROUGH = 0.01
+"""Share of the threshold by which rounding may move a score unnoticed."""
+
 
 def verdict_of_scene(
     domain: Domain | None,
@@ -50,6 +53,17 @@ def drift_of_scene(
     spectra, scores = statistics.scored_spectra
     covered = statistics.valid / statistics.pixels
     return reference.drift(spectra, scores, threshold=threshold, covered=covered)
+
+
+def log_rough(result: MapResult, max_error: float | None) -> None:
+    """Warn where the scores of a map are rounded so far that flags may be others."""
+    threshold = abs(result.threshold.value)
+    if max_error is not None and max_error > ROUGH * threshold:
+        log.warning(
+            "%s: compress = lerc:%g moves scores by more than %g %% of the threshold, %g, and "
+            "flags with them. Give lerc:%.1g or less.",
+            *(displayed(str(result.path)), max_error, 100 * ROUGH, threshold, ROUGH * threshold),
+        )
 
 
 def log_empty(result: MapResult) -> None:

@@ -128,7 +128,9 @@ def find_candidates(site: SiteConfig, files: Deliverables) -> Candidates:
         If the map of candidates cannot be written.
     """
     with open_raster(files.flags, access=UNLIMITED) as flags:
-        digest = digest_of("candidates", flags.tags.get("ANOMVAE_DIGEST", ""), rules_digest(site))
+        digest = digest_of(
+            f"candidates {len(CLASSES)}", flags.tags.get("ANOMVAE_DIGEST", ""), rules_digest(site)
+        )
         path = candidates_path(files)
         found = _earlier(path, digest)
         if found is not None:
