@@ -62,7 +62,7 @@ def log_rough(result: MapResult, max_error: float | None) -> None:
         log.warning(
             "%s: compress = lerc:%g moves scores by more than %g %% of the threshold, %g, and "
             "flags with them. Give lerc:%.1g or less.",
-            *(displayed(str(result.path)), max_error, 100 * ROUGH, threshold, ROUGH * threshold),
+            *(displayed(result.scene), max_error, 100 * ROUGH, threshold, ROUGH * threshold),
         )
 
 

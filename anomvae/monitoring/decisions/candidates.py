@@ -128,9 +128,8 @@ def find_candidates(site: SiteConfig, files: Deliverables) -> Candidates:
         If the map of candidates cannot be written.
     """
     with open_raster(files.flags, access=UNLIMITED) as flags:
-        digest = digest_of(
-            f"candidates {len(CLASSES)}", flags.tags.get("ANOMVAE_DIGEST", ""), rules_digest(site)
-        )
+        scored, classes = flags.tags.get("ANOMVAE_DIGEST", ""), str(len(CLASSES))
+        digest = digest_of("candidates", classes, scored, rules_digest(site))
         path = candidates_path(files)
         found = _earlier(path, digest)
         if found is not None:
