@@ -121,7 +121,9 @@ def test_every_command_of_the_start_runs_and_the_watch_finds_its_scenes(tmp_path
 
 
 def test_a_program_is_measured_from_its_start_and_its_failure_is_an_error(tmp_path):
-    (tmp_path / "own.py").write_text("import os; data = os.urandom(100_000_000)")
+    (tmp_path / "own.py").write_text(
+        "import os, time; data = os.urandom(100_000_000); time.sleep(0.7)"
+    )
 
     usage = stopwatch.once([sys.executable, "-c", "import own"], tmp_path)
 
