@@ -1,19 +1,7 @@
-"""The dates before the newest one of a pixel, as a linear prediction of it and as features.
+"""The dates before the newest one of a pixel, as `change` is trained on them.
 
-Examples are series (..., time, band) in scaled units, NaN = no data; a date that lacks data in any
-band is missing.  The prediction p, the covariance S_K and the conditional means of missing dates
-are those of the chronochrome (`anomvae.stats.chronochrome`), which is fitted to the examples before
-training, K = the dates with data and A = all of them::
-
-    context = [p, bands of all dates before, missing ones at their conditional means]
-    x       = p + s (y - p) S_K^-1/2 S_A^1/2,   s^2 = (nu + n) / (nu + d / c)
-
-Where dates are missing, or the dates before are unusual, the prediction is less certain, and an
-innovation counts by what remains uncertain, so that scores are comparable.  x is nearly the newest
-date y where neither is so.
-
-p is the linear path of the decoder: its mean is p plus what it has learnt, so that training starts
-from the chronochrome.
+The network returns in torch what `anomvae.program.prediction`, which has the mathematics, returns
+of arrays, and is fitted to the examples before training.  It has no weights to learn.
 """
 
 from __future__ import annotations
