@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ..detector import Detector
 from ..files import PathText
 from ..mapping import Deliverables
-from ..mapping.flagging import ANOMALOUS
 from ..mapping.object_finding import object_in
 from ..objects import read_strongest_objects
+from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.tiling import Window
 from ..raster import Scene, open_labels, open_raster
 

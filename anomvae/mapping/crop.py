@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.tiling import Tile, Window, shape_of, whole
 from ..raster import Scene, open_raster
 from ..raster.maps import open_map
 from .deliverables import Deliverables
-from .flagging import ANOMALOUS
 from .quicklook import QuickLook, QuickLookSpec, drawn
 from .result import read_summary
 

@@ -10,11 +10,11 @@ import numpy as np
 from ..errors import FileError
 from ..files import PathText, as_path
 from ..objects import AnomalyObject, Membership, Provenance, pixels_of, read_object
+from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.grid import Grid
 from ..raster import Access, OpenScene, open_raster
 from ..raster.access import DEFAULT
 from .deliverables import Deliverables
-from .flagging import ANOMALOUS
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from ..files import Staging, side_car, staging, writing
 from ..identity import FileIdentity, require_unchanged
 from ..objects import Listing, mean_pixel_area, write_objects
 from ..parallel import Progress, ahead, quiet
+from ..pixels.flag_classes import NO_DATA
 from ..raster import Layout, MapWriter, OpenScene
 from ..stats.scores import NormalScores
 from ..stats.thresholds import parse_rule
@@ -29,7 +30,6 @@ from .deliverables import Deliverables
 from .explanation import explanation_layout, explanation_map
 from .flagging import (
     FLAGS,
-    NO_DATA,
     Counted,
     Decision,
     ScoredMap,

@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..files import PathText, as_path, writing
 from ..parallel import Progress, quiet
+from ..pixels.flag_classes import MASKED
 from ..pixels.tiling import Window
 from ..raster import Access, open_raster
 from ..raster.access import DEFAULT as DEFAULT_ACCESS
@@ -36,7 +37,6 @@ from ..stats.thresholds import Rule, parse_rule
 from .cache import CacheKey, digest_of
 from .deliverables import MAP_END, Deliverables
 from .flagging import (
-    MASKED,
     Decision,
     ScoredMap,
     report,

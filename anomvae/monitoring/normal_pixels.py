@@ -11,7 +11,8 @@ import numpy as np
 from ..documents import to_json
 from ..files import writing
 from ..mapping.deliverables import Deliverables
-from ..mapping.flagging import ANOMALOUS, WINDOW
+from ..mapping.flagging import WINDOW
+from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.tiling import tiles
 from ..raster import UNLIMITED, Georeference, Layout, MapWriter, open_raster
 from ..raster.polygons import Polygon, PolygonMask, read_polygons

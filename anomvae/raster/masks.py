@@ -11,6 +11,7 @@ import numpy as np
 
 from ..files import PathText
 from ..identity import FileIdentity, identify_content
+from ..pixels.flag_classes import is_flagged
 from ..pixels.grid import Grid
 from ..pixels.tiling import Window
 from ..pixels.views import Mask
@@ -38,18 +39,14 @@ class RasterMask:
 
 @dataclass(frozen=True)
 class Flags:
-    """Selects the pixels that are flagged, by the first band of a map of flags or candidates.
-
-    0 is normal, 254 masked, 255 no data; any class between them is flagged.
-    """
+    """Selects the pixels that are flagged, by the first band of a map of flags or candidates."""
 
     dataset: RasterDataset
     """The open raster."""
 
     def read(self, window: Window) -> Mask:
         """Return which pixels of a window are flagged, axes (row, col)."""
-        classes = self.dataset.read_first(window)
-        return np.asarray((classes > 0) & (classes < 254))
+        return is_flagged(self.dataset.read_first(window))
 
 
 NormalMask = RasterMask | PolygonMask

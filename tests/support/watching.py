@@ -19,13 +19,13 @@ from affine import Affine
 
 from anomvae.errors import RasterError
 from anomvae.mapping.deliverables import Deliverables
-from anomvae.mapping.flagging import ANOMALOUS, NO_DATA
 from anomvae.monitoring import RunEnvironment, run_once
 from anomvae.monitoring.config import MonitorConfig
 from anomvae.monitoring.database import opened_to_read
 from anomvae.monitoring.rule_tables import AlertRule
 from anomvae.objects import Provenance
 from anomvae.objects.items import DEGREES
+from anomvae.pixels.flag_classes import ANOMALOUS, NO_DATA
 from anomvae.stats.thresholds import Threshold
 
 START = datetime(2025, 6, 1, 3, tzinfo=UTC)

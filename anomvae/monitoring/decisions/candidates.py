@@ -22,10 +22,11 @@ from ...errors import ConfigError, FileError, RasterError
 from ...files import replacing
 from ...mapping.cache import digest_of
 from ...mapping.deliverables import Deliverables
-from ...mapping.flagging import ANOMALOUS, FLAGS, MASKED, NO_DATA, WINDOW
+from ...mapping.flagging import FLAGS, WINDOW
 from ...mapping.stored import StoredScores, stored
 from ...objects.components import Labelling
 from ...objects.georeferencing import pixel_areas
+from ...pixels.flag_classes import ANOMALOUS, MASKED, NO_DATA, NORMAL
 from ...pixels.tiling import Window, tile_rows, tiles
 from ...raster import UNLIMITED, Category, Georeference, Layout, MapWriter, open_raster
 from ...raster.polygons import PolygonMask, read_polygons
@@ -240,7 +241,7 @@ def _row_areas(site: SiteConfig, where: Georeference, name: str) -> NDArray[np.f
 
 def _classes(classes: Classes, flagged: Flags, chosen: Flags) -> NDArray[np.uint8]:
     """Return the values of a map of candidates for flags, those in areas, and what is chosen."""
-    kept = np.where(classes == MASKED, MASKED, np.where(np.isnan(classes), NO_DATA, 0))
+    kept = np.where(classes == MASKED, MASKED, np.where(np.isnan(classes), NO_DATA, NORMAL))
     return np.where(chosen, ANOMALOUS, np.where(flagged, SMALL, kept)).astype(np.uint8)
 
 

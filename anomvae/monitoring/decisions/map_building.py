@@ -16,9 +16,10 @@ import numpy as np
 from ...errors import ConfigError, FileError, GridMismatch, NotWritten
 from ...files import Staging
 from ...mapping.cache import digest_of
-from ...mapping.flagging import ANOMALOUS, WINDOW
+from ...mapping.flagging import WINDOW
 from ...mapping.stored import StoredScores, stored
 from ...objects.components import Labelling
+from ...pixels.flag_classes import ANOMALOUS
 from ...pixels.tiling import Window, shape_of, tile_rows, tiles
 from ...raster import UNLIMITED, Georeference, MapWriter, open_raster
 from ...stats.persistence import (
