@@ -6,16 +6,18 @@ module, except for the size of the cache.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio import _env
 from rasterio._env import get_gdal_config, set_gdal_config
 from rasterio._err import CPLE_BaseError
 from rasterio._path import _parse_path, _vsi_path
@@ -77,6 +79,17 @@ def enlarge_cache(blocks: int) -> None:
 
 def _cache_size() -> int:
     return int(get_gdal_config(CACHE_SIZE) or CACHE_BYTES)
+
+
+@cache
+def silence_libtiff() -> None:
+    """Let libtiff print nothing: of a full disk it would print a line for each block.
+
+    These lines bypass GDAL and its settings.  Nothing is lost: GDAL reports the same failures.
+    """
+    linked = ctypes.CDLL(_env.__file__)  # finds the functions of all libraries that it is linked to
+    with suppress(AttributeError):  # libtiff is a part of GDAL, or not found in this way
+        linked.TIFFSetErrorHandler(None)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from ..pixels.tiling import Window, shape_of
 from .assembly import Assembly, WholeBlock
 from .block_file import BlockFile, storage
 from .cog import BlocksOnDisk, lay_out
-from .gdal import GDAL_ERRORS, reason, session, unwarned
+from .gdal import GDAL_ERRORS, reason, session, silence_libtiff, unwarned
 from .georeference import Georeference
 from .layout import Layout
 from .pyramid import Pyramid, blocks_of, levels_of, shape_of_level
@@ -62,6 +62,7 @@ class MapWriter:
     def __enter__(self) -> MapWriter:
         """Create temporary files in the folder of the COG."""
         layout, shape, side = self._layout, self._shape, self._side
+        silence_libtiff()
         try:
             with self._reporting(), unwarned():
                 self._try_head()
