@@ -162,6 +162,17 @@ def test_explanations_are_the_same_bytes_whatever_tiles_scored_the_scene(
     assert b'"share_kl"' in texts[0]
 
 
+@either
+def test_explanations_are_the_same_bytes_whether_pixels_were_kept_or_are_read_again(
+    config, scene_file, tmp_path, monkeypatch
+):
+    _, kept = scored(config, scene_file, tmp_path / "kept")
+    monkeypatch.setattr("anomvae.mapping.near_pixels.MOST_BYTES", 0)
+    _, read = scored(config, scene_file, tmp_path / "read")
+
+    assert kept.files.objects.read_bytes() == read.files.objects.read_bytes()
+
+
 def test_the_band_in_which_an_object_differs_leads(tmp_path):
     values = land(seed=1)
     values[4, 20:23, 20:23] += 0.3

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,11 @@ from ..detector import Detector
 from ..objects import Explain, ObjectExplanations, pixels_of, pixels_of_small
 from ..objects.surroundings import FARTHEST, annulus_of
 from ..parallel import Progress, ahead, quiet
-from ..pixels.tiling import Tile, Window, fitting_size, tile_at, tiles
-from ..pixels.views import Block, where_newest
+from ..pixels.tiling import Tile, Window, fitting_size, shape_of, tile_at, tiles
+from ..pixels.views import Mask, View, where_newest
 from ..raster import OpenScene
 from .flagging import report
+from .near_pixels import Nearness, NearStore, pixels_at, widened
 from .object_sums import Batch, Numbers, ObjectSums
 from .scorer import Scorer
 
@@ -39,6 +40,7 @@ WINDOW_BYTES = 4 * 2**20
 BATCH_VALUES = 2**19
 """Values of the examples that are explained at a time."""
 
+Value = TypeVar("Value", np.bool_, np.int32, np.float32)
 ReadFlags = Callable[[Window], NDArray[np.bool_]]
 Explainer = Callable[[ReadFlags], Explain]
 """Makes what explains objects from what reads the flags of a window."""
@@ -48,6 +50,7 @@ def explainer_of(
     scorer: Scorer,
     opened: OpenScene,
     scores: Callable[[Window], NDArray[np.float32]],
+    near: NearStore,
     progress: Progress = quiet,
 ) -> Explainer | None:
     """Return what explains the objects of a scene by what has scored it; None: nothing does.
@@ -60,12 +63,21 @@ def explainer_of(
         The scene.
     scores : callable
         Reads the scores of a window of the map.
+    near : NearStore
+        Pixels that were kept meanwhile (`nearness_of`).
     progress : Progress, optional
         Called for every window.
     """
     if not isinstance(scorer, Detector):
         return None
-    return lambda flagged: ObjectExplainer(scorer, opened, scores, flagged, progress)
+    return lambda flagged: ObjectExplainer(scorer, opened, scores, near, flagged, progress)
+
+
+def nearness_of(scorer: Scorer) -> Nearness | None:
+    """Return which pixels of a scene are kept to explain its objects; None: none are explained."""
+    if not isinstance(scorer, Detector):
+        return None
+    return Nearness.of(scorer.threshold.value, scorer.view.radius)
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,8 @@ class ObjectExplainer:
     """The scene."""
     scores: Callable[[Window], NDArray[np.float32]]
     """Reads the scores of a window of its map."""
+    near: NearStore
+    """Its pixels that were kept."""
     flagged: ReadFlags
     """Reads which of its pixels are flagged."""
     progress: Progress = quiet
@@ -153,8 +167,9 @@ class ObjectExplainer:
     def _batches(self, members: Members, sums: ObjectSums) -> Generator[Batch, None, None]:
         """Read the windows that hold objects; add up the annuli, and yield the pixels."""
         with closing(ahead(self._read, self._parts(members))) as parts:
-            for part in parts:
-                yield self._batch(part, sums)
+            for inside, owners, spectra in parts:
+                sums.add_annuli(owners, spectra)
+                yield inside
 
     def _parts(self, members: Members) -> Iterator[tuple[Tile, NDArray[np.int32]]]:
         """Yield each window near objects, with the halo of annuli, and the objects that it reads.
@@ -170,40 +185,66 @@ class ObjectExplainer:
             report(self.progress, "explain", around.keep, shape)
 
     def _read(self, part: tuple[Tile, NDArray[np.int32]]) -> Neighbourhood:
-        """Read a window, with the halo of the detector."""
+        """Read the pixels of objects and of their annuli in a window."""
         around, objects = part
-        radius = self.detector.view.radius
-        tile = tile_at(around.keep, self.opened.grid.shape, radius)
-        return Neighbourhood(tile, around, objects, self.opened.read(tile.read))
-
-    def _batch(self, part: Neighbourhood, sums: ObjectSums) -> Batch:
-        detector, (tile, around, numbers, block) = self.detector, part
-        annuli, objects = annulus_of(numbers)[around.inner], numbers[around.inner]
-        annuli[self.flagged(tile.keep)] = 0
-        spectra = block[-1][tile.inner][..., : len(detector.bands)]
-        near = annuli > 0
-        sums.add_annuli(annuli[near].astype(np.int64) - 1, spectra[near])
-        only = where_newest(detector.view, block, tile.inner, objects > 0)
-        inside = only[-1][tile.inner]
-        return Batch(
-            objects[inside].astype(np.int64) - 1,
-            np.asarray(detector.view.split(block, only)[:]),
-            spectra[inside],
-            None if detector.card.weighting is None else self.scores(tile.keep)[inside],
+        objects, annuli = objects[around.inner], annulus_of(objects)[around.inner]
+        annuli[self.flagged(around.keep)] = 0
+        detector, weighted = self.detector, self.detector.card.weighting is not None
+        tile = tile_at(around.keep, self.opened.grid.shape, detector.view.radius)
+        needed = widened(_placed(tile, objects > 0), detector.view.radius)
+        needed |= _placed(tile, annuli > 0)
+        values = self._values(tile.read, needed)
+        owners, near = (_placed(tile, plane)[needed] for plane in (objects, annuli))
+        spectra = values[:, -1, : len(detector.bands)]
+        # Where examples are pixels alone, they may lie in a row.
+        frame = needed if detector.view.radius else np.ones((1, len(values)), np.bool_)
+        examples, known = _examples(detector.view, values, frame, owners > 0)
+        scores = _placed(tile, self.scores(tile.keep))[needed] if weighted else None
+        inside = Batch(
+            owners[known].astype(np.int64) - 1,
+            examples,
+            spectra[known],
+            None if scores is None else scores[known],
         )
+        return Neighbourhood(inside, near[near > 0].astype(np.int64) - 1, spectra[near > 0])
+
+    def _values(self, window: Window, needed: Mask) -> NDArray[np.float32]:
+        """Return the values of pixels of a window, (pixel, time, value)."""
+        kept = self.near.read(window, needed)
+        return pixels_at(self.opened.read(window), needed) if kept is None else kept
 
 
 class Neighbourhood(NamedTuple):
-    """A window of the scene, read."""
+    """Pixels of a window that explain objects."""
 
-    tile: Tile
-    """Its pixels, with the halo of the detector."""
-    around: Tile
-    """The same with the halo of annuli."""
-    objects: NDArray[np.int32]
-    """The number of the object of each pixel of ``around``, from 1; 0 = none."""
-    block: Block
-    """The pixels of ``tile``, axes (time, row, col, value)."""
+    inside: Batch
+    """Those of the objects."""
+    owners: Numbers
+    """The object, from 0, of each pixel of an annulus, (n,)."""
+    annuli: NDArray[np.float32]
+    """Their bands, (n, band)."""
+
+
+def _placed(tile: Tile, plane: NDArray[Value]) -> NDArray[Value]:
+    """Return a plane of the kept pixels of a tile, (row, col), with zeros around them."""
+    placed = np.zeros(shape_of(tile.read), plane.dtype)
+    placed[tile.inner] = plane
+    return placed
+
+
+def _examples(
+    view: View, values: NDArray[np.float32], frame: Mask, chosen: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the examples at those pixels that are chosen and can be scored, and which these are.
+
+    ``values`` are those of the pixels of a frame, axes (row, col); the others have no data.
+    """
+    block = np.full((values.shape[1], *frame.shape, values.shape[2]), np.nan, np.float32)
+    block[:, frame] = np.moveaxis(values, 1, 0)
+    wanted = np.zeros(frame.shape, np.bool_)
+    wanted[frame] = chosen
+    where = where_newest(view, block, (slice(None), slice(None)), wanted)
+    return np.asarray(view.split(block, where)[:]), where[-1][frame]
 
 
 def _joined(batches: Iterable[Batch]) -> Iterator[Batch]:

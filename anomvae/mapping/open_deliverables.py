@@ -37,6 +37,7 @@ from .flagging import (
     report,
     threshold_tags,
 )
+from .near_pixels import near_store
 from .options import SCORE, ScoreOptions
 from .provenance import engine_tags, provenance
 from .quicklook import QuickLook, drawn
@@ -149,11 +150,14 @@ class OpenDeliverables:
         place, name = self.stage.path(self.files.scores.name), self.files.explanation.name
         with (
             stored(where.grid.shape, np.bool_, self.stage.hidden) as masked,
+            near_store(self.stage.hidden) as near,
             MapWriter(place, where, measures) as scores,
             explanation_map(self.stage.path(name), where, layout) as explanation,
         ):
             layers = slice(len(names)), slice(len(detector.layers), None)
-            write = TileWriter(scores, explanation, *layers, masked, statistics, self.quicklook)
+            write = TileWriter(
+                *(scores, explanation, *layers, masked, statistics, self.quicklook, near)
+            )
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:
                     report(self.progress, "score", keep, opened.grid.shape)
@@ -166,7 +170,7 @@ class OpenDeliverables:
             decision = Decision.of(chosen, scored, normal)
             tags |= threshold_tags(decision.threshold)
             scores.add_tags(tags)
-            explainer = explainer_of(adapted, opened, scored.read, self.progress)
+            explainer = explainer_of(adapted, opened, scored.read, near, self.progress)
             named = opened.scene.name, detector.id
             result = self.decide(*named, scored, decision, statistics, tags, explainer)
         sensitivity = None

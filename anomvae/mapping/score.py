@@ -19,6 +19,7 @@ from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
 from .explained_layers import ExplainedLayers
 from .flagging import require_p_values
+from .object_explanations import nearness_of
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
 from .outcomes import scored
@@ -224,6 +225,9 @@ def deliver(
             return out
         adapted = adapted_scorer(detector, opened)
         explained = ExplainedLayers.of(adapted) if out.options.explain else None
-        tiles = score_tiles(explained or adapted, opened, out.quicklook.spec, out.options, mapper)
+        near = nearness_of(adapted)
+        tiles = score_tiles(
+            *(explained or adapted, opened, out.quicklook.spec, out.options, mapper, near)
+        )
         names = () if explained is None else explained.detector.explanation_layers
         return out.write(detector, opened, tiles, adapted, names)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..pixels.tiling import Window
 from ..raster import MapWriter
+from .near_pixels import NearStore
 from .quicklook import QuickLook
 from .statistics import RunningStatistics
 from .stored import StoredScores
@@ -35,6 +36,8 @@ class TileWriter:
     """Counts of the scene."""
     quicklook: QuickLook
     """Its images."""
+    near: NearStore
+    """Keeps pixels for explanations."""
 
     def __call__(self, scored: TileScores) -> Window:
         """Return the window that is written."""
@@ -49,4 +52,6 @@ class TileWriter:
             self.statistics.add_masked(masked)
         self.statistics.add_spectra(scored.sample, scored.sampled)
         self.quicklook.add_preview(keep, scored.preview)
+        if scored.near is not None:
+            self.near.add(keep, scored.near)
         return keep

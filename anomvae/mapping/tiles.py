@@ -31,6 +31,7 @@ from ..raster.open_scene import MaskedBlock
 from ..raster.radiometry import Reference, in_units_of
 from ..stats.fill_watch import FillWatch
 from ..stats.radiometry import Training
+from .near_pixels import Nearness, NearPixels
 from .options import MapOptions
 from .quicklook import QuickLookSpec
 from .scorer import Planes, Scorer, TileLayers, layers_of
@@ -58,6 +59,8 @@ class TileScores(NamedTuple):
     """The first layer at these of the newest date, (pixel,)."""
     masked: Mask | None = None
     """Kept pixels that a mask hides, axes (row, col); None where the scene has no mask."""
+    near: NearPixels | None = None
+    """Pixels that are kept for explanations; None: none are."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class TileTask:
     """Pixels and bands of the quick look."""
     watch: FillWatch
     """Samples the scene."""
+    near: Nearness | None = None
+    """Which pixels are kept for explanations; None: none."""
 
     def read(self, tile: Tile) -> tuple[Tile, MaskedBlock]:
         """Read a tile and its halo."""
@@ -89,6 +94,7 @@ class TileTask:
             self.watch.sample(tile, block),
             self.watch.of_layer(tile, layers[0][-1]),
             None if masked is None else masked[tile.inner].copy(),
+            None if self.near is None else self.near.pixels(tile, block, layers[0][-1]),
         )
 
 
@@ -186,6 +192,7 @@ def score_tiles(
     quicklook: QuickLookSpec,
     options: MapOptions,
     mapper: Mapper = serial,
+    near: Nearness | None = None,
 ) -> Generator[TileScores, None, None]:
     """Score tile by tile; every pixel is kept once, in the order of `tiles`.
 
@@ -203,6 +210,8 @@ def score_tiles(
         Pixels and bands of the quick look.
     options : MapOptions
         Tile size and threads.
+    near : Nearness, optional
+        Which pixels are kept for explanations, by this process alone.
     """
     warnings, watch = CovariateWarnings(detector.covariates, opened.name), _watch(opened)
     plan = plan_tiles(detector, opened, options)
@@ -211,7 +220,9 @@ def score_tiles(
         work = _RemoteWork(detector, opened.scene.absolute(), opened.grid, quicklook)
         scored = _in_workers(RemoteTask(pickle.dumps(work)), windows, mapper)
     else:
-        scored = _in_threads(TileTask(detector, opened, quicklook, watch), windows, plan.threads)
+        scored = _in_threads(
+            TileTask(detector, opened, quicklook, watch, near), windows, plan.threads
+        )
     with closing(scored):
         for tile in scored:
             warnings.add(tile.covariates)

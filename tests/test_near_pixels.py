@@ -1,0 +1,67 @@
+"""Pixels near anomalies are kept while a scene is scored, to be explained without a second read."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import maximum_filter
+
+from anomvae.mapping import near_pixels
+from anomvae.mapping.near_pixels import Nearness, near_store, widened
+from anomvae.pixels.tiling import tiles
+
+sides = st.integers(1, 24)
+
+
+def filled(store, block, scores, size, nearness, halo=0):
+    for tile in tiles(scores.shape, size, halo):
+        read = block[(slice(None), *tile.read)]
+        store.add(tile.keep, nearness.pixels(tile, read, scores[tile.keep]))
+
+
+@given(
+    shape=st.tuples(sides, sides),
+    size=st.tuples(sides, sides),
+    window=st.tuples(sides, sides),
+    reach=st.integers(0, 7),
+    dates=st.integers(1, 2),
+    seed=st.integers(0, 2**32),
+)
+def test_what_lies_near_anomalies_is_kept_whatever_the_tiles(
+    tmp_path_factory, shape, size, window, reach, dates, seed
+):
+    rng = np.random.default_rng(seed)
+    block = rng.normal(size=(dates, *shape, 3)).astype(np.float32)
+    scores = rng.random(shape).astype(np.float32)
+    scores[rng.random(shape) < 0.1] = np.nan
+    near = maximum_filter(scores > 0.95, 2 * reach + 1, mode="constant")
+    needed = near & (rng.random(shape) < 0.8)
+
+    with near_store(tmp_path_factory.getbasetemp()) as store:
+        filled(store, block, scores, size, Nearness(0.95, reach), halo=2)
+        for part in tiles(shape, window):
+            values = store.read(part.keep, needed[part.keep])
+            inside = block[(slice(None), *part.keep)]
+            expected = np.moveaxis(inside, 0, 2)[needed[part.keep]]
+            np.testing.assert_array_equal(values, expected)
+
+
+def test_what_was_not_kept_is_read_again(tmp_path, monkeypatch):
+    block, scores = np.ones((1, 40, 40, 3), np.float32), np.zeros((40, 40), np.float32)
+    scores[20, 20] = 2
+    whole, nothing = (slice(0, 40), slice(0, 40)), Nearness(np.nan, 0)
+    needed = scores > 1
+
+    for nearness, most in ((Nearness(1, 5), 2**30), (nothing, 2**30), (Nearness(1, 5), 100)):
+        monkeypatch.setattr(near_pixels, "MOST_BYTES", most)
+        with near_store(tmp_path) as store:
+            filled(store, block, scores, (40, 40), nearness)
+            kept = nearness.reach == 5 and most > 100
+            assert (store.read(whole, needed) is not None) == kept
+
+
+@given(shape=st.tuples(sides, sides), reach=st.integers(0, 30), seed=st.integers(0, 2**32))
+def test_widening_follows_the_larger_of_rows_and_columns(shape, reach, seed):
+    mask = np.random.default_rng(seed).random(shape) < 0.05
+
+    expected = maximum_filter(mask, 2 * reach + 1, mode="constant")
+    np.testing.assert_array_equal(widened(mask, reach), expected)
