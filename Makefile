@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check lowest newest wheel sbom samples bench clean
+TESTS := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+.PHONY: demo test test-all check lowest newest wheel sbom samples bench clean
 
 $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 	@echo "Installing into $(VENV) (once; a few minutes) ..."
@@ -17,8 +19,11 @@ $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 demo: $(READY)  ## the main job on the sample scenes, end to end
 	$(BIN)/anomvae demo
 
-test: $(READY)  ## the whole test suite
-	$(BIN)/python -m pytest --numprocesses auto
+test: $(READY)  ## the test suite but for slow tests: under five minutes on two cores
+	$(TESTS) -m "not slow"
+
+test-all: $(READY)  ## the whole test suite, with more examples of each property
+	$(TESTS) --hypothesis-profile thorough
 
 check: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
