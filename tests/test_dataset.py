@@ -2,6 +2,7 @@
 
 import logging
 import os
+from itertools import product
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from support.scene_files import (
 
 from anomvae.errors import GridMismatch, RasterError
 from anomvae.pixels.grid import Grid
+from anomvae.pixels.tiling import tiles
 from anomvae.raster import Scene, open_raster, read_labels
 from anomvae.raster.values import CHUNK
 
@@ -64,6 +66,22 @@ def test_nan_infinity_and_what_float32_cannot_hold_are_no_data(tmp_path):
     block = read(make(tmp_path / "a.tif", values))
 
     np.testing.assert_array_equal(block[0, :, 0], [1] + 5 * [np.nan])
+
+
+@in_folder
+@given(size=st.tuples(*[st.sampled_from([8, 16, 24, 32, 48, 64, 99])] * 2))
+def test_windows_share_blocks_of_a_file_where_the_dataset_reports_it(tmp_path, size):
+    blocked = {"tiled": True, "blockxsize": 16, "blockysize": 32}
+    path = make(tmp_path / "a.tif", ramp(1, 70, 40), **blocked)
+    blocks = [
+        {(row // 32, col // 16) for row, col in product(range(70)[rows], range(40)[cols])}
+        for rows, cols in (tile.keep for tile in tiles((70, 40), size))
+    ]
+
+    with open_raster(path) as dataset:
+        assert dataset.splits_blocks(size) == (sum(map(len, blocks)) > len(set().union(*blocks)))
+    with open_raster(vrt(tmp_path / "a.vrt", [("Byte", source(path.name))], (70, 40))) as virtual:
+        assert virtual.splits_blocks(size)  # nobody knows how its sources are stored
 
 
 @in_folder

@@ -27,7 +27,7 @@ from .provenance import named_engine
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult
 from .scorer import Scorer
-from .tiles import adapted_scorer, in_units_of_training, score_tiles
+from .tiles import adapted_scorer, in_units_of_training, score_tiles, shrink_cache
 
 DEFAULT = ScoreOptions()
 
@@ -97,6 +97,7 @@ def score_scene(
     with scored(closed.name):
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as stored:
+            shrink_cache(detector, stored, options)
             opened = in_units_of_training(detector, stored)
             stem = f"{opened.stem}.{kind}" if kind else opened.stem
             files = Deliverables(Path(folder), stem)

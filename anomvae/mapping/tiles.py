@@ -175,6 +175,15 @@ def plan_tiles(detector: Scorer | TileLayers, opened: OpenScene, options: MapOpt
     return TilePlan(size, 1 if on_gpu else max(1, most))
 
 
+def shrink_cache(detector: Scorer, opened: OpenScene, options: MapOptions) -> None:
+    """Shrink GDAL's cache if no two tiles share a block: memory that is freed later is scattered.
+
+    To be called before the scene is read.
+    """
+    if not detector.radius:
+        opened.shrink_cache(plan_tiles(detector, opened, options).tile)
+
+
 def adapted_scorer(detector: Scorer, opened: OpenScene) -> Scorer:
     """Return what scores a scene: a detector with the noise of the scene, if its score has one."""
     return adapted_to(detector, opened) if isinstance(detector, Detector) else detector

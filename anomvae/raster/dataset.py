@@ -76,6 +76,10 @@ class Dataset(ABC):
     def keeps_block(self) -> bool:
         """Whether a row of blocks stays decompressed, whatever the size of GDAL's cache."""
 
+    def splits_blocks(self, size: tuple[int, int]) -> bool:
+        """Whether windows of ``size``, side by side, may hold parts of blocks that GDAL caches."""
+        return True
+
     @property
     @abstractmethod
     def types(self) -> tuple[str, ...]:

@@ -33,12 +33,14 @@ CACHE_BYTES = 128_000_000
 """Size of GDAL's block cache, whose default is 5 % of the memory.  A block of 512 x 512 pixels and
 200 bands of 16 bits must fit, or each read of a part of it decompresses it whole."""
 
+WHOLE_BLOCKS = 48_000_000
+"""Size of the cache while every block is read whole, and once."""
 LARGE_BLOCKS = 400_000_000
-"""Most bytes of huge blocks that the cache is enlarged for, see `enlarge_cache`."""
+"""Most bytes of huge blocks that the cache is enlarged for."""
 HEADROOM = 96_000_000
 """Bytes of an enlarged cache for what is written while tiles that were read ahead wait."""
 CACHE_SIZE = "ANOMVAE_CACHE_SIZE"
-"""Setting of GDAL, for all threads, that holds the size of an enlarged cache."""
+"""Setting of GDAL, for all threads, that holds the size of the cache."""
 
 STORES = ("curl", "s3", "gs", "az", "adls", "oss", "swift")
 """GDAL's names of the stores that it reads by HTTP."""
@@ -65,16 +67,21 @@ GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError, UnicodeEnco
 def session(*, remote: bool = False) -> Iterator[None]:
     """Call GDAL with a bounded cache, from any thread."""
     threads = {"GDAL_NUM_THREADS": "1"} if forked() else {}
-    # GDAL has one cache for all threads; to shrink it would empty it.
+    # GDAL has one cache for all threads.
     options = {"GDAL_CACHEMAX": _cache_size()} | threads | (_network() if remote else {})
     # rasterio casts a nodata value of float64 to float32.
     with rasterio.Env(**options), np.errstate(over="ignore"):
         yield
 
 
-def enlarge_cache(blocks: int) -> None:
-    """Enlarge the cache for good, so that so many bytes of huge blocks are read in parts."""
-    set_gdal_config(CACHE_SIZE, max(blocks + HEADROOM, _cache_size()))
+def enlarge_cache(size: int) -> None:
+    """Give the cache at least a size, bytes, from now on."""
+    set_gdal_config(CACHE_SIZE, max(size, _cache_size()))
+
+
+def shrink_cache() -> None:
+    """Give the cache the size that whole blocks need, from now on; this empties it."""
+    set_gdal_config(CACHE_SIZE, WHOLE_BLOCKS)
 
 
 def _cache_size() -> int:

@@ -21,7 +21,7 @@ from ..pixels.views import Block, Mask
 from ..stats.radiometry import Conversion
 from .covariates import Layer
 from .dataset import Dataset
-from .gdal import CACHE_BYTES, LARGE_BLOCKS, enlarge_cache
+from .gdal import CACHE_BYTES, HEADROOM, LARGE_BLOCKS, enlarge_cache, shrink_cache
 from .georeference import Georeference
 from .layer_masks import PixelMasks
 from .masks import Flags, NormalMask
@@ -85,6 +85,13 @@ class OpenDate:
         layers = [identity for layer in self.layers for identity in layer.files]
         hidden = () if self.hidden is None else self.hidden.dataset.files
         return (*self.dataset.files, *masks, *layers, *hidden)
+
+    def splits_blocks(self, size: tuple[int, int]) -> bool:
+        """Whether windows of ``size``, side by side, may hold parts of blocks that GDAL caches."""
+        datasets = self.datasets
+        return bool(self.layers) or any(
+            one.grid != self.grid or one.splits_blocks(size) for one in datasets
+        )
 
     def using(self, bands: Bands) -> OpenDate:
         """Return the date with other bands in use."""
@@ -190,11 +197,16 @@ class OpenScene:
         return sum(dataset.block_bytes for date in self.dates for dataset in date.datasets)
 
     def prepare_cache(self) -> None:
-        """Enlarge GDAL's cache if huge blocks are read in parts and would not stay in it."""
+        """Enlarge GDAL's cache for any windows: those of huge blocks are parts of them."""
         parted = self.block_shape != self.newest.dataset.block_shape
         kept = all(dataset.keeps_block for date in self.dates for dataset in date.datasets)
-        if parted and not kept and CACHE_BYTES < self._block_bytes <= LARGE_BLOCKS:
-            enlarge_cache(self._block_bytes)
+        huge = parted and not kept and CACHE_BYTES < self._block_bytes <= LARGE_BLOCKS
+        enlarge_cache(self._block_bytes + HEADROOM if huge else CACHE_BYTES)
+
+    def shrink_cache(self, size: tuple[int, int]) -> None:
+        """Shrink GDAL's cache if windows of ``size``, side by side, hold whole blocks alone."""
+        if not any(date.splits_blocks(size) for date in self.dates):
+            shrink_cache()
 
     @property
     def values_per_pixel(self) -> int:

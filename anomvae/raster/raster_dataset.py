@@ -23,7 +23,7 @@ from ..errors import RasterError, is_lack_of_memory, listed
 from ..files import PathText, as_path
 from ..pixels.bands import Bands
 from ..pixels.tiling import Window
-from .access import DEFAULT, Access
+from .access import DEFAULT, VRT, Access
 from .alpha import AlphaBands, alpha_bands
 from .dataset import Dataset, describing
 from .decisions import log_decisions
@@ -107,6 +107,12 @@ class RasterDataset(Dataset):
         """Whether GDAL keeps a row of blocks decompressed, whatever the size of its cache."""
         whole = self.block_shape[1] >= self.grid.shape[1]
         return whole and self.handle.interleaving is Interleaving.pixel
+
+    def splits_blocks(self, size: tuple[int, int]) -> bool:
+        """Whether windows of ``size``, side by side, hold parts of blocks; those of a VRT may."""
+        sides = zip(size, self.block_shape, self.grid.shape, strict=True)
+        whole = all(side % block == 0 or side >= length for side, block, length in sides)
+        return self.handle.driver == VRT or not whole
 
     @property
     def types(self) -> tuple[str, ...]:
