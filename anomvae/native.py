@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-INTERFACE = 4
+INTERFACE = 5
 """Version of the structures below."""
 FILE = Path(__file__).with_name("libanomvae.so")
 LEVELS = ("portable", "AVX2", "AVX-512")

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#define INTERFACE 4
+#define INTERFACE 5
 
 // A group of examples lies in planes: a plane holds one value of each, an example in each lane.
 // Whatever else is in its group, an example meets the same operations in the same order.

@@ -6,7 +6,7 @@
 
 namespace {
 
-constexpr int VECTORS = 3;  // of a plane: with TILE outputs, sums of a dense layer fill the registers
+constexpr int VECTORS = 3;  // of a plane
 constexpr int GROUP = VECTORS * LANES;
 
 inline V *plane(float *planes, int number) { return (V *)(planes + (int64_t)number * GROUP); }
@@ -79,25 +79,24 @@ void load_all(const Program &program, int64_t first, int count, float *planes, I
 
 // ------------------------------------------------------------------------------------ layers
 
-// `OUT` outputs of a layer; the weights of an input lie side by side.
-template <int OUT>
-inline __attribute__((always_inline)) void tile(
-    const V *in, int inputs, const float *weight, const float *bias, V *out) {
-    V sum[OUT][VECTORS];
-#pragma GCC unroll 8
-    for (int o = 0; o < OUT; o++)
+// Four outputs of a layer, whose weights of an input lie side by side.  So many sums keep the
+// processor busy; with more, too many results wait to be stored at once.
+inline void four_outputs(const V *in, int inputs, const float *weight, const float *bias, V *out) {
+    V sum[4][VECTORS];
+#pragma GCC unroll 4
+    for (int o = 0; o < 4; o++)
 #pragma GCC unroll 3
         for (int v = 0; v < VECTORS; v++) sum[o][v] = bias ? all(bias[o]) : out[o * VECTORS + v];
-    for (int i = 0; i < inputs; i++, in += VECTORS, weight += OUT) {
-#pragma GCC unroll 8
-        for (int o = 0; o < OUT; o++) {
+    for (int i = 0; i < inputs; i++, in += VECTORS, weight += 4) {
+#pragma GCC unroll 4
+        for (int o = 0; o < 4; o++) {
             V w = all(weight[o]);
 #pragma GCC unroll 3
             for (int v = 0; v < VECTORS; v++) sum[o][v] = fma(w, in[v], sum[o][v]);
         }
     }
-#pragma GCC unroll 8
-    for (int o = 0; o < OUT; o++)
+#pragma GCC unroll 4
+    for (int o = 0; o < 4; o++)
 #pragma GCC unroll 3
         for (int v = 0; v < VECTORS; v++) out[o * VECTORS + v] = sum[o][v];
 }
@@ -105,11 +104,9 @@ inline __attribute__((always_inline)) void tile(
 void dense(const Step &step, float *planes, const float *bias) {
     const V *in = plane(planes, step.in);
     V *out = plane(planes, step.out);
-    const float *weight = step.weight;
-    int o = 0;
-    for (; o + TILE <= step.outputs; o += TILE, weight += TILE * step.inputs)
-        tile<TILE>(in, step.inputs, weight, bias ? bias + o : bias, out + o * VECTORS);
-    if (o < step.outputs) tile<4>(in, step.inputs, weight, bias ? bias + o : bias, out + o * VECTORS);
+    for (int o = 0; o < step.outputs; o += 4)
+        four_outputs(in, step.inputs, step.weight + (int64_t)o * step.inputs, bias ? bias + o : bias,
+                     out + o * VECTORS);
 }
 
 // x holds x / 2, exactly: a product less for each value.
@@ -208,27 +205,26 @@ void student(const Step &step, float *planes) {
     const V *in = plane(planes, step.in);
     V *out = plane(planes, step.out);
     const float inverse = 1 / step.number;
-    for (int v = 0; v < VECTORS; v++) {
-        V product = all(1.f), excess = {}, infinite = {};
-        I exponents = {}, missing = {};
-        for (int i = 0; i < step.inputs; i++) {
+    V product[VECTORS], excess[VECTORS] = {}, sum[VECTORS] = {};
+    I exponents[VECTORS] = {};
+    for (int v = 0; v < VECTORS; v++) product[v] = all(1.f);
+    for (int i = 0; i < step.inputs; i++)
+        for (int v = 0; v < VECTORS; v++) {  // side by side: each waits for its last band
             V u = in[i * VECTORS + v], more = u * u * inverse, factor = more + 1;
-            excess = fma(excess, more, excess + more);
-            infinite = larger(infinite, factor);
-            missing |= u != u;  // NaN would be lost in its bits
-            exponents += (I)factor >> 23;
-            product *= (V)(((I)factor & 0x007fffff) | 0x3f800000);
-            if (i % 64 == 63 || i + 1 == step.inputs) {
-                exponents += ((I)product >> 23) - 127;
-                product = (V)(((I)product & 0x007fffff) | 0x3f800000);
-            }
+            excess[v] = fma(excess[v], more, excess[v] + more);
+            sum[v] = fma(factor, all(1e-6f), sum[v]);
+            exponents[v] += (I)factor >> 23;
+            product[v] *= (V)(((I)factor & 0x007fffff) | 0x3f800000);
+            if (i % 64 < 63) continue;
+            exponents[v] += ((I)product[v] >> 23) - 127;
+            product[v] = (V)(((I)product[v] & 0x007fffff) | 0x3f800000);
         }
-        V whole = __builtin_convertvector(exponents - 127 * step.inputs, V);
-        V sum = fma(whole, all(.693147181f), logarithm(product));
-        sum = excess < .4f ? logarithm_beside_1(excess) : sum;
-        sum = infinite > 3e38f ? infinite : sum;
-        sum = missing ? all(__builtin_nanf("")) : sum;
-        out[v] = sum * ((step.number + 1) / 2);
+    for (int v = 0; v < VECTORS; v++) {
+        V whole = __builtin_convertvector(exponents[v] - 127 * step.inputs, V);
+        V log = fma(whole, all(.693147181f), logarithm(product[v]));
+        log = excess[v] < .4f ? logarithm_beside_1(excess[v]) : log;
+        log = sum[v] < 3e38f ? log : sum[v];  // infinite, or NaN, which would be lost in its bits
+        out[v] = log * ((step.number + 1) / 2);
     }
 }
 
@@ -319,7 +315,6 @@ extern "C" void LEVEL(near)(const Annulus &of) {
 }
 
 extern "C" int LEVEL(group)() { return GROUP; }
-extern "C" int LEVEL(tile)() { return TILE; }
 
 extern "C" void LEVEL(run)(const Program &program, int64_t examples, float *planes) {
     I valid[VECTORS];

@@ -10,17 +10,17 @@
 #if defined(LEVEL_AVX512)
 #include <immintrin.h>
 #define LEVEL(name) name##_avx512
-static constexpr int LANES = 16, TILE = 8;
+static constexpr int LANES = 16;
 #elif defined(LEVEL_AVX2)
 #include <immintrin.h>
 #define LEVEL(name) name##_avx2
-static constexpr int LANES = 8, TILE = 4;
+static constexpr int LANES = 8;
 #else
 #if defined(__ARM_NEON)
 #include <arm_neon.h>
 #endif
 #define LEVEL(name) name##_portable
-static constexpr int LANES = 4, TILE = 4;
+static constexpr int LANES = 4;
 #endif
 
 namespace {
@@ -62,11 +62,10 @@ struct Phi {
     V at(int d, I k) const { return _mm512_permutex2var_ps(low[d], (__m512i)k, high[d]); }
     V operator()(V h) const {
         h = smaller(h, all(LAST));
-        V k = fma(h, all(1 / STEP32), all(ROUND));
-        V rest = fma(k - ROUND, all(-STEP32), h);
-        V p = fma(at(3, (I)k), rest, at(2, (I)k));
-        p = fma(p, rest, at(1, (I)k));
-        return fma(p, rest, at(0, (I)k));
+        I k = (I)fma(h, all(1 / STEP32), all(ROUND));
+        V p = fma(at(3, k), h, at(2, k));
+        p = fma(p, h, at(1, k));
+        return fma(p, h, at(0, k));
     }
 };
 #elif defined(LEVEL_AVX2)

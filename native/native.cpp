@@ -6,9 +6,8 @@
 #define DECLARE(level)                                                               \
     extern "C" void run_##level(const Program &, int64_t examples, float *planes);   \
     extern "C" void near_##level(const Annulus &);                                   \
-    extern "C" int group_##level();                                                  \
-    extern "C" int tile_##level();
-#define FUNCTIONS(level) run_##level, near_##level, group_##level, tile_##level
+    extern "C" int group_##level();
+#define FUNCTIONS(level) run_##level, near_##level, group_##level
 
 DECLARE(portable)
 #if defined(__x86_64__)
@@ -22,7 +21,6 @@ struct Level {
     void (*run)(const Program &, int64_t, float *);
     void (*near)(const Annulus &);
     int (*group)();
-    int (*tile)();
 };
 
 // Ascending: a processor with one has those before it.
@@ -50,9 +48,8 @@ EXPORT int anomvae_level() {
 #endif
 }
 
-// Examples of a group, and outputs of a dense layer whose weights lie together.
+// Examples of a group.
 EXPORT int anomvae_group(int level) { return LEVELS[level].group(); }
-EXPORT int anomvae_tile(int level) { return LEVELS[level].tile(); }
 
 // Runs a program; `planes` has room for those of a group, and begins at a multiple of 64.
 EXPORT void anomvae_run(const Program *program, int64_t examples, float *planes, int level) {

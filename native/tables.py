@@ -2,9 +2,9 @@
 
 With h = x / 2, gelu(x) = x Phi(x) = h + |h| (2 Phi(2 |h|) - 1), Phi the distribution function of
 the standard normal distribution (Hendrycks & Gimpel 2016).  The bracket, erf(sqrt(2) |h|), rises up
-to |h| = `LAST`.  It is a polynomial in |h| - k step around each k step, where a vector register
-looks the coefficients up, and |h| P(t) / Q(t), t = (h / LAST)^2, where there is no such
-instruction.
+to |h| = `LAST`.  Where a vector register looks coefficients up, it is a polynomial around each
+k step: in |h| if the pieces are short, else in |h| - k step, which rounds less and takes longer.
+It is |h| P(t) / Q(t), t = (h / LAST)^2, where there is no such instruction.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from numpy.polynomial import Chebyshev, Polynomial
 from numpy.typing import NDArray
 
 LAST = 2.75  # the bracket is 1 - 4e-8
-PIECES = ((32, 3), (8, 5))
-"""Floats that a lookup holds, and the degree."""
+PIECES = ((32, 3, False), (8, 5, True))
+"""Floats that a lookup holds, the degree, and whether polynomials are those of a distance."""
 RATIONAL = 5  # degree of P and Q
 NODES = 4000
 ROUNDS = 60
@@ -32,16 +32,23 @@ def phi(values: Floats) -> Floats:
     return np.array([math.erf(value * math.sqrt(2)) for value in values])
 
 
-def table(pieces: int, degree: int) -> tuple[float, Floats]:
-    """Return the step, and coefficients (degree + 1, piece), lowest degree first."""
+def table(pieces: int, degree: int, *, local: bool) -> tuple[float, Floats]:
+    """Return the step, and coefficients (degree + 1, piece), lowest degree first.
+
+    They are of h, or, if ``local``, of h - k step.  Each is rounded before the lower ones are
+    fitted, which make up for it.
+    """
     step = float(np.float32(LAST / (pieces - 0.51)))  # LAST is rounded down
     nodes = np.cos(np.pi * (np.arange(64) + 0.5) / 64) * step / 2
-    columns = []
+    columns = np.zeros((degree + 1, pieces))
     for piece in range(pieces):
-        domain = (-step / 2, step / 2)
-        fitted = Chebyshev.fit(nodes, phi(piece * step + nodes), degree, domain=domain)
-        columns.append(fitted.convert(kind=Polynomial).coef)
-    return step, np.array(columns, np.float64).T
+        h = piece * step + nodes
+        x, rest = nodes if local else h, phi(h)
+        for power in range(degree, -1, -1):
+            fitted = Chebyshev.fit(x, rest, power, domain=(x.min(), x.max()))
+            columns[power, piece] = np.float32(fitted.convert(kind=Polynomial).coef[power])
+            rest = rest - columns[power, piece] * x**power
+    return step, columns
 
 
 def rational() -> tuple[Floats, Floats]:
@@ -74,8 +81,8 @@ def lines() -> Iterator[str]:
     yield "// Made by native/tables.py: 2 Phi(2 h) - 1, coefficients of the lowest degree first."
     yield "#pragma once"
     yield f"static constexpr float LAST = {LAST}f;"
-    for pieces, degree in PIECES:
-        step, rows = table(pieces, degree)
+    for pieces, degree, local in PIECES:
+        step, rows = table(pieces, degree, local=local)
         yield f"static constexpr float STEP{pieces} = {np.float32(step)}f;"
         yield f"static constexpr float PHI{pieces}[{degree + 1}][{pieces}] = {{"
         yield from (f"    {row(one)}," for one in rows)

@@ -28,9 +28,8 @@ class NativeEngine:
     def __init__(self, program: Program, level: int | None = None) -> None:
         """Translate a program; ``level``: see `anomvae.native.instructions`."""
         self.program = program
-        found = instructions(level)
-        self.level = found.level
-        self._steps = Steps(program, found.functions.anomvae_tile(found.level))
+        self.level = instructions(level).level
+        self._steps = Steps(program)
 
     def terms(self, x: Array, features: Array | None, *, code: bool) -> ProgramTerms:
         """Return the terms of examples, see `anomvae.program.engine.Engine`.

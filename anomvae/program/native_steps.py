@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..native import Step, address
+from ..parallel.threads import alone
 from .codebook import Codebook
 from .codes import Code, Normal, Point
 from .kinds import AtMean
@@ -24,7 +25,7 @@ DENSE, DENSE_ADD, GELU, SCALE_ADD, KL_NORMAL, KL_BETWEEN, TIMES, NEAREST, STUDEN
 )
 """Operations, in the order of the kernel."""
 MULTIPLE = 4
-"""Outputs of a layer are rounded up to a multiple of it."""
+"""Outputs of a layer are computed by so many, and rounded up to a multiple of it."""
 
 
 class Planes(NamedTuple):
@@ -48,14 +49,12 @@ class TermPlanes(NamedTuple):
 class Steps:
     """The steps of a program."""
 
-    def __init__(self, program: Program, tile: int) -> None:
-        """Translate a dense program; ``tile`` outputs of a layer have weights that lie together."""
-        self.planes = program.bands + program.features
+    def __init__(self, program: Program) -> None:
+        """Translate a dense program."""
+        self.planes = self._inputs = program.bands + program.features
         self._list: list[Step] = []
-        self._tile = tile
         self._arrays: list[NDArray[Any]] = []  # that steps point to
         self._taken: set[Planes] = set()
-        self._free: list[Planes] = []
         self.terms = self._terms(program)
         self.array = (Step * len(self._list))(*self._list)
 
@@ -69,26 +68,43 @@ class Steps:
         self._drop(h)
         nll = self._nll(program, x, z, context) if program.kind.reconstruction else None
         has_kl = program.kind.kl and not isinstance(program.code, Point)
-        linear = None if program.linear is None else self._squares(self._dense(program.linear, x))
+        linear = None if program.linear is None else self._distance(program.linear, x)
         return TermPlanes(nll, kl if has_kl else None, linear, z)
 
     def _nll(self, program: Program, x: Planes, z: Planes, context: Planes) -> Planes:
-        output, whitening, factor = program.output, None, program.whitening
+        output, factor = program.output, program.whitening
         if isinstance(factor, Layer):
-            output, whitening = Layer(output.weight, output.bias + factor.bias), factor.weight
+            output = Layer(output.weight, output.bias + factor.bias)
         parts = (z, context) if program.decoder_context and context.size else (z,)
         residual = self._layers((*program.decoder, output), *parts)
-        if whitening is not None:
-            whole = self._whole(residual)
-            self._add(DENSE_ADD, x, whole, weight=self._packed(whitening))
+        if isinstance(factor, Layer):
+            arrays = self._packed(factor.weight, factor.bias)
+            self._add(DENSE_ADD, x, self._whole(residual), *arrays)
         else:
-            self._add(SCALE_ADD, x, residual, weight=np.asarray(factor))
+            self._add(SCALE_ADD, x, residual, factor)
         if program.degrees is None:
             return self._squares(residual, 0.5)
         nll = self._take(1)
         self._add(STUDENT, residual, nll, number=program.degrees)
         self._drop(residual)
         return nll
+
+    def _distance(self, layer: Layer, x: Planes) -> Planes:
+        """Append |x W + b|^2; no rotation changes it, and one makes W a triangle.
+
+        With W^T = Q R it is |x R^T + b Q|^2, and output j takes the inputs from j on alone: half of
+        the multiply-adds.
+        """
+        with alone():  # the same bits whatever threads BLAS has
+            rotation, triangle = np.linalg.qr(layer.weight.T.astype(float), mode="complete")
+        whole = Layer.of(triangle.T, layer.bias @ rotation)
+        out = self._take(len(layer.bias))
+        for start in range(0, out.size, MULTIPLE):
+            some = slice(start, start + MULTIPLE)
+            inputs = Planes(x.first + start, max(0, x.size - start))
+            arrays = self._packed(whole.weight[start:, some], whole.bias[some])
+            self._add(DENSE, inputs, Planes(out.first + start, MULTIPLE), *arrays)
+        return self._squares(out)
 
     def _squares(self, values: Planes, number: float = 1.0) -> Planes:
         term = self._take(1)
@@ -124,10 +140,10 @@ class Steps:
     def _codebook(self, code: Codebook, h: Planes, kl: Planes, weight: float) -> Planes:
         living = np.isfinite(code.handicap)
         living[0] |= not living.any()
-        arrays = {"weight": code.vectors[living], "bias": code.surprise[living]}
+        arrays = code.vectors[living], code.surprise[living]
         e = self._dense(code.to_e, h)
         z = self._take(e.size)
-        self._add(NEAREST, e, z, other=kl, others=len(arrays["bias"]), number=weight, **arrays)
+        self._add(NEAREST, e, z, *arrays, other=kl, others=len(arrays[0]), number=weight)
         self._drop(e)
         return z
 
@@ -144,61 +160,54 @@ class Steps:
         """Append a layer of joined parts; return the planes of its outputs."""
         half = np.float32(0.5 if layer.gelu else 1)
         out, start = self._take(len(layer.bias)), 0
-        bias = np.zeros(self._whole(out).size, np.float32)
-        bias[: out.size] = layer.bias * half
         for part in parts:
-            weight = self._packed(layer.weight[start : start + part.size] * half)
+            weight = layer.weight[start : start + part.size] * half
             operation = DENSE_ADD if start else DENSE
-            self._add(operation, part, self._whole(out), weight=weight, bias=bias)
+            arrays = self._packed(weight, layer.bias * half)
+            self._add(operation, part, self._whole(out), *arrays)
             start += part.size
         if layer.gelu:
             self._add(GELU, out, out)
         return out
 
-    def _packed(self, weight: Array) -> Array:
-        """Return weights (input, output) as the kernel reads them: tile after tile of outputs."""
-        outputs = self._whole(Planes(0, weight.shape[1])).size
-        whole = np.zeros((len(weight), outputs), np.float32)
-        whole[:, : weight.shape[1]] = weight
-        ends = [*range(self._tile, outputs, self._tile)]
-        return np.concatenate([part.ravel() for part in np.split(whole, ends, axis=1)])
+    def _packed(self, weight: Array, bias: Array) -> tuple[Array, Array]:
+        """Return arrays as the kernel reads them: weights are (group of outputs, input, 4)."""
+        more = -len(bias) % MULTIPLE
+        groups = np.pad(weight, ((0, 0), (0, more))).reshape(len(weight), -1, MULTIPLE)
+        return groups.swapaxes(0, 1), np.pad(bias, (0, more))
 
     def _whole(self, planes: Planes) -> Planes:
         return planes._replace(size=-(-planes.size // MULTIPLE) * MULTIPLE)
 
     def _take(self, count: int) -> Planes:
-        """Take planes that are free, or new ones."""
-        size = self._whole(Planes(0, count)).size
-        fitting = [planes for planes in self._free if planes.size >= size]
-        if fitting:
-            block = min(fitting, key=lambda planes: planes.size)
-            self._free.remove(block)
-        else:
-            block, self.planes = Planes(self.planes, size), self.planes + size
-        taken = Planes(block.first, count)
-        self._taken.add(taken)
-        return taken
+        """Take the first planes that are free: few of them stay in the first cache."""
+        size, first = self._whole(Planes(0, count)).size, self._inputs
+        for taken in sorted(self._taken):
+            if taken.first - first >= size:
+                break
+            first = taken.first + self._whole(taken).size
+        planes = Planes(first, count)
+        self._taken.add(planes)
+        self.planes = max(self.planes, first + size)
+        return planes
 
     def _drop(self, *every: Planes) -> None:
         """Let planes be taken again; inputs and parts of others stay."""
-        for planes in every:
-            if planes in self._taken:
-                self._taken.remove(planes)
-                self._free.append(self._whole(planes))
+        self._taken.difference_update(every)
 
     def _add(
         self,
         operation: int,
         taken: Planes,
         out: Planes,
-        *,
+        *arrays: Array,
         other: Planes = Planes(0, 0),  # noqa: B008 - it cannot change
         others: int = 0,
         number: float = 0.0,
-        **arrays: Array,
     ) -> None:
-        kept = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        self._arrays += kept.values()
-        pointers = (address(kept[name]) if name in kept else None for name in ("weight", "bias"))
+        """Append a step; ``arrays`` are its weight, then its bias."""
+        kept = [np.ascontiguousarray(array) for array in arrays]
+        self._arrays += kept
+        pointers = [*map(address, kept), None, None][:2]
         step = Step(*pointers, number, operation, *taken, *out, other.first, others)
         self._list.append(step)
