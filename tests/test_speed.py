@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
+from support.programs import Drawing
 from support.rasters import run
 
 from anomvae.errors import FileError
+from anomvae.program import Arithmetic
 from benchmarks import inputs, speed, stopwatch
 from benchmarks.speedaims import aims
+from benchmarks.speedarrays import multiplied
 from benchmarks.speedstart import NEW, commands
 from benchmarks.speedtables import (
     BEFORE,
@@ -55,6 +58,30 @@ def test_a_function_has_a_duration_and_no_peak_memory():
 
     assert usage.seconds > 0
     assert math.isnan(usage.peak)
+
+
+class Counting(Arithmetic):
+    """Counts the multiply-adds of the layers that it computes."""
+
+    def __init__(self):
+        self.count = 0
+
+    def dense(self, layer, x):
+        self.count += layer.weight.size
+        return super().dense(layer, x)
+
+
+@pytest.mark.parametrize("code", ["normal", "ladder"])
+def test_the_bound_counts_what_the_program_multiplies_and_of_a_sum_of_squares_a_triangle(code):
+    drawing, counting = Drawing(0), Counting()
+    program = drawing.program(
+        6, code=code, whitening=drawing.layer(6, 6), linear=drawing.layer(6, 6)
+    )
+
+    batch = program.prepare(np.zeros((1, 6), np.float32), None, counting)
+    program.terms(batch, counting)
+
+    assert multiplied(program) == counting.count - 6 * 5 // 2
 
 
 def test_timings_are_kept_and_replace_older_ones_and_another_file_is_refused(tmp_path):
