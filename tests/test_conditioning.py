@@ -2,6 +2,9 @@
 
 import json
 import logging
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -14,7 +17,6 @@ from anomvae.config import resolve_config
 from anomvae.errors import ConfigError, CovariateMismatch
 from anomvae.fitting import Selection
 from anomvae.mapping import ScoreOptions, score_scenes
-from anomvae.parallel import processes
 from anomvae.raster import Scene
 
 SHAPE = (64, 64)
@@ -22,7 +24,8 @@ BANDS = 5
 OBJECT = (20, 44)  # of a planted object, row and column
 SPECTRA = np.random.default_rng(7).uniform(0.2, 0.6, (2, BANDS))
 ALONE = ("context.mean_components=0", "context.std_components=0")
-QUICK = ("training.max_steps=400", "model.family=cvae")
+QUICK = ("training.max_steps=200", "model.family=cvae")
+COVER, DEM = "categorical:{}/cover.tif", "{}/dem.tif"
 FINE = Affine(7, 0, 4.9995e5, 0, -7, 4.00005e6)  # covers the scene at another pixel size
 
 
@@ -45,25 +48,36 @@ def planted(seed=1):
     return values
 
 
-@pytest.fixture
-def land(tmp_path):
+def write_land(folder):
     """Write a normal scene, one with a planted patch, its labels, and a cover finer than both."""
     names = [f"b{number}" for number in range(BANDS)]
-    write(tmp_path / "normal_20240401.tif", materials(), names=names)
-    write(tmp_path / "new_20240601.tif", planted(), names=names)
-    write_labels(tmp_path / "labels.tif", SHAPE, *OBJECT)
+    write(folder / "normal_20240401.tif", materials(), names=names)
+    write(folder / "new_20240601.tif", planted(), names=names)
+    write_labels(folder / "labels.tif", SHAPE, *OBJECT)
     columns = FINE.c + FINE.a * (np.arange(110) + 0.5) < 5e5 + 320
     fine = np.where(columns, 1, 2).astype("uint8")[None, None].repeat(110, 1)
-    write(tmp_path / "cover.tif", fine, transform=FINE, nodata=0)
+    write(folder / "cover.tif", fine, transform=FINE, nodata=0)
     height = np.random.default_rng(0).normal(500, 50, (1, 110, 110)).astype(np.float32)
-    write(tmp_path / "dem.tif", height, transform=FINE)
-    return tmp_path
+    write(folder / "dem.tif", height, transform=FINE)
+    return folder
 
 
-def trained(land, *texts, settings=ALONE):
+@pytest.fixture
+def land(tmp_path):
+    return write_land(tmp_path)
+
+
+def train_on(land, *texts, settings=ALONE):
     config = resolve_config("default", [*QUICK, *settings]).config
-    select = Selection(covariates=texts)
+    select = Selection(covariates=[text.format(land) for text in texts])
     return anomvae.train([land / "normal_20240401.tif"], config, select=select)
+
+
+@cache
+def trained(*texts, settings=ALONE):
+    """Train on the normal scene with covariates, ``{}`` their folder; once for all tests."""
+    with TemporaryDirectory() as folder:
+        return train_on(write_land(Path(folder)), *texts, settings=settings)
 
 
 def categorical(land, name="cover.tif"):
@@ -88,7 +102,7 @@ def rank(scores, row, col):
 
 def test_a_spectrum_that_is_common_elsewhere_is_unusual_in_its_class(land):
     config = resolve_config("default", [QUICK[0]]).config
-    with_class = trained(land, categorical(land))
+    with_class = trained(COVER)
     without = anomvae.train([land / "normal_20240401.tif"], config)
 
     ours = scored(with_class, land, "with", categorical(land))
@@ -99,8 +113,8 @@ def test_a_spectrum_that_is_common_elsewhere_is_unusual_in_its_class(land):
 
 
 @pytest.mark.parametrize("scenes", [1, 2])
-def test_workers_open_covariates_themselves(land, scenes, monkeypatch):
-    detector = trained(land, categorical(land), land / "dem.tif", "day")
+def test_workers_open_covariates_themselves(land, scenes, monkeypatch, two):
+    detector = trained(COVER, DEM, "day")
     monkeypatch.chdir(land)
     named = [
         Scene.of(path, covariates=["categorical:cover.tif", "dem.tif", "day"])
@@ -109,8 +123,7 @@ def test_workers_open_covariates_themselves(land, scenes, monkeypatch):
     options = ScoreOptions(tile=40)
 
     here = list(score_scenes(detector, named, "here", options))
-    with processes(2) as two:
-        there = list(score_scenes(detector, named, "there", options, mapper=two))
+    there = list(score_scenes(detector, named, "there", options, mapper=two))
 
     for one, other in zip(here, there, strict=True):
         assert (one.error, other.error) == (None, None)
@@ -122,7 +135,7 @@ def test_workers_open_covariates_themselves(land, scenes, monkeypatch):
 )
 def test_tiles_are_invisible_in_a_map_with_warped_covariates(land, settings):
     texts = (categorical(land), land / "dem.tif")
-    detector = trained(land, *texts, settings=settings)
+    detector = trained(COVER, DEM, settings=settings)
 
     maps = [scored(detector, land, f"{tile}", *texts, tile=tile) for tile in (None, 17, 40)]
 
@@ -131,13 +144,13 @@ def test_tiles_are_invisible_in_a_map_with_warped_covariates(land, settings):
         np.testing.assert_array_equal(other, whole)
 
 
-def test_covariates_alone_need_no_annulus(land):
-    assert trained(land, categorical(land)).radius == 0
-    assert trained(land, categorical(land), settings=()).radius == 7
+def test_covariates_alone_need_no_annulus():
+    assert trained(COVER).radius == 0
+    assert trained(COVER, settings=()).radius == 7
 
 
-def test_a_block_without_its_covariates_is_refused_in_their_order(land):
-    detector = trained(land, categorical(land), "day")
+def test_a_block_without_its_covariates_is_refused_in_their_order():
+    detector = trained(COVER, "day")
 
     with pytest.raises(CovariateMismatch, match=r"then categorical:cover.tif, day \(sin, cos\)"):
         detector.score(np.zeros((1, 4, 4, BANDS), np.float32))
@@ -146,8 +159,8 @@ def test_a_block_without_its_covariates_is_refused_in_their_order(land):
     assert np.isfinite(detector.score(block).total).all()
 
 
-def test_a_missing_value_counts_as_the_mean_of_training(land):
-    detector = trained(land, land / "dem.tif")
+def test_a_missing_value_counts_as_the_mean_of_training():
+    detector = trained(DEM)
     block = np.full((1, 2, 1, BANDS + 1), 0.4, np.float32)
     block[0, 0, 0, -1], block[0, 1, 0, -1] = np.nan, detector.context.mean[-1]
 
@@ -161,7 +174,7 @@ def test_no_data_in_a_covariate_takes_no_score_away(land):
     holed = np.ones((1, 110, 110), "uint8")
     holed[:, 30:50, 30:50] = 0
     write(land / "holed.tif", holed, transform=FINE, nodata=0)
-    detector = trained(land, categorical(land))
+    detector = trained(COVER)
 
     result = scored(detector, land, "maps", categorical(land, "holed.tif"))
 
@@ -172,7 +185,7 @@ def test_no_data_in_the_bands_is_no_data_whatever_the_covariate(land):
     values = planted()
     values[:, 3:9] = -1
     write(land / "clouds_20240601.tif", values)
-    detector = trained(land, categorical(land))
+    detector = trained(COVER)
 
     result = scored(detector, land, "maps", categorical(land), scene="clouds_20240601.tif")
 
@@ -184,13 +197,13 @@ def test_a_detector_keeps_the_share_of_pixels_without_bands_not_without_covariat
     values[:, :32] = -1
     write(land / "normal_20240401.tif", values)
 
-    assert trained(land, categorical(land), "day").card.training.nodata == 0.5
+    assert train_on(land, COVER, "day").card.training.nodata == 0.5
 
 
 def test_a_class_that_training_did_not_have_is_scored_and_reported_once(land, caplog):
     strange = np.full((1, 110, 110), 9, "uint8")
     write(land / "strange.tif", strange, transform=FINE, nodata=0)
-    detector = trained(land, categorical(land))
+    detector = trained(COVER)
 
     with caplog.at_level(logging.WARNING):
         result = scored(detector, land, "maps", categorical(land, "strange.tif"), tile=16)
@@ -200,7 +213,7 @@ def test_a_class_that_training_did_not_have_is_scored_and_reported_once(land, ca
 
 
 def test_the_day_is_that_in_the_name_of_each_scene(land):
-    detector = trained(land, "day")
+    detector = trained("day")
 
     named, same, other = (
         scored(detector, land, f"maps{number}", day)
@@ -212,7 +225,7 @@ def test_the_day_is_that_in_the_name_of_each_scene(land):
 
 
 def test_a_changed_covariate_scores_a_scene_again(land):
-    detector, text = trained(land, categorical(land)), categorical(land)
+    detector, text = trained(COVER), categorical(land)
 
     first, again = (scored(detector, land, "maps", text, overwrite=True) for _ in range(2))
     write(land / "cover.tif", np.ones((1, 111, 110), "uint8"), transform=FINE, nodata=0)
@@ -222,7 +235,7 @@ def test_a_changed_covariate_scores_a_scene_again(land):
 
 
 def test_a_map_never_replaces_a_covariate(land):
-    detector = trained(land, land / "dem.tif")
+    detector = trained(DEM)
     dem = write(land / "new_20240601.anomaly.tif", bands_of(land / "dem.tif"), transform=FINE)
     before = dem.read_bytes()
 
@@ -245,7 +258,7 @@ def test_detect_takes_covariates(land):
 
 
 def test_a_threshold_is_fitted_again_with_covariates(land):
-    detector, scene = trained(land, categorical(land)), [land / "normal_20240401.tif"]
+    detector, scene = trained(COVER), [land / "normal_20240401.tif"]
 
     refitted = anomvae.refit_threshold(
         detector, scene, "quantile:0.01", select=Selection(covariates=[categorical(land)])
@@ -259,7 +272,7 @@ def test_a_threshold_is_fitted_again_with_covariates(land):
 class TestTheCommandLine:
     @pytest.fixture
     def folder(self, land):
-        trained(land, categorical(land), "day").save(land / "m.safetensors")
+        trained(COVER, "day").save(land / "m.safetensors")
         return land
 
     @pytest.fixture
@@ -269,13 +282,14 @@ class TestTheCommandLine:
     def test_every_command_takes_covariates(self, folder, options):
         normal, scene = folder / "normal_20240401.tif", folder / "new_20240601.tif"
         settings = [part for text in (*QUICK, *ALONE) for part in ("--set", text)]
+        short = ("--set", "training.max_steps=10")
         model, labels = folder / "new.safetensors", folder / "labels.tif"
 
         for command in (
             ("train", normal, "-o", model, *settings),
             ("score", scene, "-m", model, "-o", folder / "out"),
             ("threshold", model, normal, "-o", folder / "t.safetensors"),
-            ("detect", scene, "-o", folder / "detected", *settings),
+            ("detect", scene, "-o", folder / "detected", *settings, *short),
             ("evaluate", scene, "-m", model, "--labels", labels, "--json"),
         ):
             ran = run(*command, *options)
@@ -320,7 +334,7 @@ class TestTheCommandLine:
 
     def test_a_model_without_covariates_takes_none(self, folder, options):
         normal, model = folder / "normal_20240401.tif", folder / "vae.safetensors"
-        run("train", normal, "-o", model, "--set", QUICK[0])
+        run("train", normal, "-o", model, "--set", "training.max_steps=10")
 
         ran = run("score", normal, "-m", model, "-o", folder / "out", *options)
 

@@ -97,7 +97,7 @@ def test_objects_are_found_and_clouds_and_shadows_are_never_flagged(writer, tmp_
     cube = writer.cube()
     path = writer.write(cube, tmp_path)
 
-    result = run("detect", path, "-o", tmp_path / "out", "--set", "training.max_steps=100")
+    result = run("detect", path, "-o", tmp_path / "out", "--set", "training.max_steps=30")
 
     assert result.code == 0, result.err
     (flags,) = bands_of(tmp_path / "out" / f"{writer.stem(path)}.flags.tif")
