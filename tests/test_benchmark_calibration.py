@@ -27,6 +27,7 @@ def run(*words):
     return CliRunner().invoke(calibration.main, [str(word) for word in words])
 
 
+@pytest.mark.slow
 def test_every_rule_has_a_row_in_the_table_of_each_way(folder, tmp_path):
     results, words = tmp_path / "results.md", ("--scenes", folder / "scenes")
     config = ("--config", folder / "quick.toml")

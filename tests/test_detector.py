@@ -487,7 +487,7 @@ def test_a_missing_device_is_refused(tmp_path):
 def test_drawn_spectra_have_the_statistics_of_the_training_spectra():
     x = spectra(4000)
     # Long enough for the noise to come down from 1 to that of the spectra.
-    detector = fit(x, training={"max_steps": 1500, "epochs": 400})
+    detector = fit(x, training={"max_steps": 500, "epochs": 400})
 
     drawn = detector.sample(4000, seed=0)
 
@@ -567,7 +567,7 @@ def test_a_weighting_multiplies_every_term_by_one_factor(kind):
 
 
 def test_patches_are_made_batch_by_batch():
-    block = scene((200, 200))
+    block = scene((120, 120))
     detector = fit_scene(scene((12, 12)), model={"family": "spatial"}, training={"max_steps": 2})
     detector.score(block[:, :20])  # a first call loads modules
 

@@ -34,7 +34,7 @@ def test_a_made_name_has_no_character_of_another_meaning_and_stays_apart(stem):
     assert made != fitted(made[:-13], 100)
 
 
-@pytest.mark.parametrize("stem", STEMS)
+@pytest.mark.parametrize("stem", ["<VRTDataset>", "NETCDF:a:b", "GTIFF_DIR:1:x", 'a"b', "a\\b"])
 def test_a_scene_of_such_a_name_is_scored_by_the_watch_and_the_next_one_too(tmp_path, stem):
     (tmp_path / "in").mkdir()
     for name in (stem, "good"):

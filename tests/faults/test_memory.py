@@ -53,7 +53,7 @@ def peak_of(call):
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.parametrize("rule", [None, "fixed:20+local:1"])
 def test_evaluating_a_map_takes_less_memory_than_its_scores(tmp_path, rule):
-    size, rng = 2000, np.random.default_rng(0)
+    size, rng = 1200, np.random.default_rng(0)
     score = rng.gamma(2.0, 3.0, (size, size)).astype("float32")
     truth = np.zeros((size, size), "float32")
     truth[50:60, 70:90] = 1
