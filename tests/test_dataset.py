@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -28,7 +29,7 @@ from anomvae.errors import GridMismatch, RasterError
 from anomvae.pixels.grid import Grid
 from anomvae.pixels.tiling import tiles
 from anomvae.raster import Scene, open_raster, read_labels
-from anomvae.raster.values import CHUNK
+from anomvae.raster.values import CHUNK, TAKEN
 
 
 def hidden(block):
@@ -66,6 +67,30 @@ def test_nan_infinity_and_what_float32_cannot_hold_are_no_data(tmp_path):
     block = read(make(tmp_path / "a.tif", values))
 
     np.testing.assert_array_equal(block[0, :, 0], [1] + 5 * [np.nan])
+
+
+@in_folder
+@given(
+    dtype=st.sampled_from(["uint8", "int16", "uint16", "int32", "float32"]),
+    declared=st.sampled_from([None, 0, 7, 9.5]),
+    given=st.sampled_from([[], [7], [0, 7]]),
+)
+def test_numbers_of_a_file_are_read_where_they_state_their_values(tmp_path, dtype, declared, given):
+    values = ramp(2, dtype=dtype)
+    path = make(tmp_path / "a.tif", values, nodata=declared, describe=setting(scales=(3.0, 1e38)))
+    window = slice(1, 3), slice(0, 3)
+
+    with open_raster(path) as dataset:
+        dataset = replace(dataset, nodata=tuple(map(float, given)))
+        numbers = dataset.read_numbers(dataset.bands, window)
+        block = dataset.read(dataset.bands, window)
+
+    fills = {*given, *([] if declared is None else [declared])}
+    exact = fills <= {0} if dtype == "float32" else fills <= {0, 7}
+    assert (numbers is not None) == (dtype in TAKEN and len(fills) < 2 and exact)
+    if numbers is not None:
+        assert numbers.numbers.dtype == dtype
+        np.testing.assert_array_equal(np.asarray(numbers)[0], block)
 
 
 @in_folder

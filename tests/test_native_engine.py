@@ -10,8 +10,8 @@ from support.programs import Drawing, dense_programs, exact_terms, examples_of
 
 from anomvae import native
 from anomvae.pixels.bands import unnamed_bands
+from anomvae.pixels.stored_block import Stored
 from anomvae.program import Codebook
-from anomvae.program.native_call import Stored
 from anomvae.program.native_engine import NativeEngine
 from anomvae.raster.values import physical_values
 

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.rasters import land, plant, trained, write
+from support.rasters import BANDS, land, plant, trained, write
+from support.scene_files import make, setting
 from support.scorers import Neighbours, same_files
 
 from anomvae.mapping import QuickLookSpec, ScoreOptions, plan_tiles, score_scene, score_tiles
 from anomvae.mapping.statistics import RunningStatistics
 from anomvae.parallel.threads import blas_threads
 from anomvae.pixels.grid import Grid
-from anomvae.pixels.tiling import tiles
+from anomvae.pixels.tiling import tiles, whole
 from anomvae.raster import Scene
 
 STRIPS = {"blockysize": 1}
@@ -44,6 +45,38 @@ def test_any_tile_and_any_number_of_threads_give_the_same_map(scene, name, tile,
 
     np.testing.assert_array_equal(tiled, whole)
     assert np.isfinite(whole).any()
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+@pytest.mark.parametrize(
+    ("dtype", "scale", "offset", "extremes"),
+    [
+        ("uint16", 1e-4, -0.1, [0, 65535]),
+        ("int16", 1e-4, 0.0, [0, -32768]),
+        ("float32", 1.0, 0.0, [0, np.nan, np.inf, -3.4028e38]),
+        ("float32", 1e-4, 0.2, [0, 3e38]),
+    ],
+)
+def test_numbers_of_a_file_give_the_scores_of_their_values(
+    tmp_path, interleave, dtype, scale, offset, extremes
+):
+    numbers = np.rint((land() - offset) / scale) if scale < 1 else land()
+    numbers[range(len(extremes)), 3, range(len(extremes))] = extremes
+    describe = setting(scales=[scale] * BANDS, offsets=[offset] * BANDS)
+    layout = {"describe": describe, "interleave": interleave, "nodata": 0}
+    path = make(tmp_path / "a.tif", numbers.astype(dtype), **layout)
+    detector, window = trained(), whole((40, 48))
+
+    with Scene.of(path, radiometry="as-stored").open(detector.bands) as opened:
+        stored, values = opened.read_numbers(window), opened.read(window)
+    scores = detector.score(values)
+
+    np.testing.assert_array_equal(np.asarray(stored), values)
+    np.testing.assert_array_equal(detector.score_stored(stored), scores)
+    tiled = mapped(detector, path, ScoreOptions(tile=16))
+    np.testing.assert_array_equal(tiled, np.concatenate(scores))
+    assert np.isnan(tiled).any()
+    assert np.isfinite(tiled[3]).sum() > 1900
 
 
 @pytest.mark.parametrize("config", ["default", "small-objects"])

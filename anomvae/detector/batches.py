@@ -14,7 +14,9 @@ from ..parallel import ahead, isolated
 from ..parallel.threads import alone, usable_threads
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, require_values
+from ..pixels.stored_block import Numbers, Stored
 from ..pixels.views import Examples
+from ..program import ProgramTerms, StoredEngine
 
 THREADS = 4
 """Most threads of ours; beyond, Python's lock holds them up."""
@@ -107,6 +109,17 @@ def run_in_threads(work: Callable[[slice], Result], count: int, rows: int) -> li
         runs = (slice(start, min(start + step, count)) for start in range(0, count, step))
         with closing(ahead(work, runs, threads=threads)) as results:
             return list(results)
+
+
+def stored_terms(engine: StoredEngine, numbers: Numbers, stored: Stored) -> ScoreTerms:
+    """Return the terms of numbers of a file, (n, band), without codes; NaN: no data."""
+
+    @isolated()
+    def terms(run: slice) -> ProgramTerms:
+        return engine.stored_terms(numbers[run], stored)
+
+    runs = zip(*run_in_threads(terms, len(numbers), engine.rows), strict=True)
+    return ScoreTerms(*map(_joined, list(runs)[:3]))
 
 
 def require_bands(x: Examples, bands: Bands, context: int = 0, covariates: Covariates = ()) -> None:

@@ -30,12 +30,13 @@ from ..errors import ConfigError, NotFinite, listed
 from ..files import PathText, write_atomically
 from ..notebooks import html_table, short
 from ..parallel.isolation import isolated
-from ..pixels.views import Block, Examples, Mask
-from ..program import engine_name
+from ..pixels.stored_block import StoredBlock
+from ..pixels.views import Block, Examples, Mask, Spectra
+from ..program import StoredEngine, engine_name
 from ..stats.held_out import HeldOutRate
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, Threshold, parse_rule
-from .batches import Array, Scores, ScoreTerms, require_bands, require_device
+from .batches import Array, Scores, ScoreTerms, require_bands, require_device, stored_terms
 from .explanation_layers import shares_of
 from .generation import Generator
 from .modelfile import to_bytes
@@ -110,6 +111,33 @@ class Detector(Generator):
         """
         where, examples = self._split(block)
         return self._weighted(where, self.score_examples(examples, codes=self._weights))[0]
+
+    @property
+    def takes_numbers(self) -> bool:
+        """Whether `score_stored` needs no values: pixels are alone, and its engine has them."""
+        alone = type(self.view) is Spectra and self.context is None and not self._weights
+        return alone and isinstance(self._engine, StoredEngine)
+
+    @isolated()
+    def score_stored(self, block: StoredBlock) -> Scores:
+        """Score the pixels of a block of numbers, axes as for `score`, as a file stores them.
+
+        Scores and errors are those of `score` for the values of the block, to the bit.
+        """
+        engine = self._engine
+        if not (self.takes_numbers and isinstance(engine, StoredEngine)):
+            return self.score(np.asarray(block))
+        require_bands(block.numbers, self.bands)
+        numbers = block.numbers.reshape(-1, len(self.bands))
+        terms = stored_terms(engine, numbers, block.stored)
+        scores = Scores.of(*(term.reshape(block.shape[:-1]) for term in terms[:3]))
+        lost = ~np.isfinite(scores.total)
+        if lost.any():
+            for term in scores:
+                term[lost] = np.nan
+            known = np.isfinite(np.asarray(block[lost])).all(axis=-1)
+            _require_finite(scores.total[lost], known)
+        return scores
 
     @isolated()
     def score_explained(self, block: Block) -> tuple[Array, ...]:

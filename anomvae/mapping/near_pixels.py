@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..files import writing
 from ..objects.surroundings import FARTHEST
+from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import Tile, Window, shape_of
 from ..pixels.views import Block, Mask
 
@@ -51,7 +52,9 @@ class Nearness:
         """Keep what explains the objects of a threshold by examples of a receptive radius."""
         return cls(threshold, max(FARTHEST, radius))
 
-    def pixels(self, tile: Tile, block: Block, scores: NDArray[np.float32]) -> NearPixels:
+    def pixels(
+        self, tile: Tile, block: Block | StoredBlock, scores: NDArray[np.float32]
+    ) -> NearPixels:
         """Return the pixels of a tile that are kept, given the scores of its kept pixels."""
         where, reach = widened(scores > self.threshold, self.reach), self.reach
         for rows in (where, where.T):
@@ -59,9 +62,9 @@ class Nearness:
         return NearPixels(where, pixels_at(block[(slice(None), *tile.inner)], where))
 
 
-def pixels_at(block: Block, where: Mask) -> NDArray[np.float32]:
+def pixels_at(block: Block | StoredBlock, where: Mask) -> NDArray[np.float32]:
     """Return the values of pixels of a block, axes (pixel, time, value); ``where``: (row, col)."""
-    return np.moveaxis(block, 0, 2)[where]
+    return np.moveaxis(np.asarray(block[:, where]), 0, 1)
 
 
 def widened(mask: Mask, reach: int) -> Mask:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..pixels.bands import Bands
 from ..pixels.picture_bands import picture_bands
+from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import SamplingGrid, Tile, Window
 from ..pixels.views import Block
 from ..stats.thresholds import Threshold
@@ -54,10 +55,10 @@ class QuickLookSpec:
         picture = picture_bands(bands, declared)
         return cls(grid, list(picture.positions), picture.caption)
 
-    def preview(self, tile: Tile, block: Block) -> Array:
+    def preview(self, tile: Tile, block: Block | StoredBlock) -> Array:
         """Sample the newest date of a tile, axes (row, col, band)."""
         _, (rows, cols) = self.grid.part(tile.keep)
-        return np.asarray(block[-1][tile.inner][rows[:, np.newaxis], cols][..., self.bands])
+        return np.asarray(block[-1][tile.inner][rows[:, np.newaxis], cols])[..., self.bands]
 
 
 class QuickLook:

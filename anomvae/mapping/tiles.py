@@ -24,17 +24,17 @@ from ..parallel import Mapper, ahead, captured_warnings, serial
 from ..parallel.threads import alone, blas_threads, usable_threads
 from ..pixels.covariates import CovariateReport, CovariateWarnings, report_of
 from ..pixels.grid import Grid
+from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import TILE_BYTES, Tile, fitting_size, tiles
-from ..pixels.views import Mask
+from ..pixels.views import Block, Mask
 from ..raster import OpenScene, Scene
-from ..raster.open_scene import MaskedBlock
 from ..raster.radiometry import Reference, in_units_of
 from ..stats.fill_watch import FillWatch
 from ..stats.radiometry import Training
 from .near_pixels import Nearness, NearPixels
 from .options import MapOptions
 from .quicklook import QuickLookSpec
-from .scorer import Planes, Scorer, TileLayers, layers_of
+from .scorer import Planes, Scorer, TileLayers, inner, layers_of
 
 AT_ONCE = 320 * 2**20
 """Bytes of float32 of all tiles in work at a time; a single thread may need more."""
@@ -63,6 +63,17 @@ class TileScores(NamedTuple):
     """Pixels that are kept for explanations; None: none are."""
 
 
+class TileRead(NamedTuple):
+    """A tile that was read."""
+
+    tile: Tile
+    """Its pixels."""
+    block: Block | StoredBlock
+    """Axes (time, row, col, value): values, or numbers of the file."""
+    masked: Mask | None
+    """Its pixels that a mask hides, as in `MaskedBlock`."""
+
+
 @dataclass(frozen=True)
 class TileTask:
     """Read and score a tile of an open scene."""
@@ -78,24 +89,38 @@ class TileTask:
     near: Nearness | None = None
     """Which pixels are kept for explanations; None: none."""
 
-    def read(self, tile: Tile) -> tuple[Tile, MaskedBlock]:
+    def read(self, tile: Tile) -> TileRead:
         """Read a tile and its halo."""
-        return tile, self.opened.read_masked(tile.read)
+        if isinstance(self.detector, Detector) and self.detector.takes_numbers:
+            numbers = self.opened.read_numbers(tile.read)
+            if numbers is not None:
+                return TileRead(tile, numbers, None)
+        return TileRead(tile, *self.opened.read_masked(tile.read))
 
-    def score(self, read: tuple[Tile, MaskedBlock]) -> TileScores:
+    def score(self, read: TileRead) -> TileScores:
         """Score a tile that was read."""
-        tile, (block, masked) = read
-        layers = layers_of(self.detector, tile, block)
+        tile, block, masked = read
+        layers = self._layers(tile, block)
         return TileScores(
             tile,
             layers,
             self.quicklook.preview(tile, block),
-            report_of(self.detector.covariates, block[..., len(self.detector.bands) :]),
+            self._covariates(block),
             self.watch.sample(tile, block),
             self.watch.of_layer(tile, layers[0][-1]),
             None if masked is None else masked[tile.inner].copy(),
             None if self.near is None else self.near.pixels(tile, block, layers[0][-1]),
         )
+
+    def _layers(self, tile: Tile, block: Block | StoredBlock) -> Planes:
+        if isinstance(block, StoredBlock) and isinstance(self.detector, Detector):
+            return inner(self.detector.score_stored(block), tile)
+        return layers_of(self.detector, tile, np.asarray(block))
+
+    def _covariates(self, block: Block | StoredBlock) -> CovariateReport:
+        covariates, bands = self.detector.covariates, len(self.detector.bands)
+        values = np.asarray(block)[..., bands:] if covariates else np.empty(0, np.float32)
+        return report_of(covariates, values)
 
 
 @dataclass(frozen=True)

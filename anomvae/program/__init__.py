@@ -8,7 +8,15 @@ engine (`engine`) returns its terms.  Nothing here needs torch but the engine of
 from .arithmetic import Arithmetic
 from .codebook import Codebook
 from .codes import Code, Normal, Point
-from .engine import AUTO, ENGINES, REFERENCE, Engine, engine_made, engine_name
+from .engine import (
+    AUTO,
+    ENGINES,
+    REFERENCE,
+    Engine,
+    StoredEngine,
+    engine_made,
+    engine_name,
+)
 from .kinds import AtMean, Kind, OfCode, OfDraws
 from .ladder import Ladder
 from .layers import Layer
@@ -33,6 +41,7 @@ __all__ = [
     "Prepared",
     "Program",
     "ProgramTerms",
+    "StoredEngine",
     "engine_made",
     "engine_name",
 ]

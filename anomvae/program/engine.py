@@ -14,10 +14,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .. import native
 from ..errors import ConfigError, hint
+from ..pixels.stored_block import Numbers, Stored
 from .codebook import Codebook
 from .codes import Normal, Point
 from .ladder import Ladder
@@ -55,6 +56,17 @@ class Engine(Protocol):
         -------
         ProgramTerms
             New arrays of float32.
+        """
+
+
+@runtime_checkable
+class StoredEngine(Engine, Protocol):
+    """An engine that also evaluates numbers as a file stores them."""
+
+    def stored_terms(self, numbers: Numbers, stored: Stored) -> ProgramTerms:
+        """Return the terms of numbers, (n, band), of any strides and any n; without codes.
+
+        They are those of the values, to the bit; NaN where a band has no data.
         """
 
 

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..native import Input, Output, Program, Step, address, instructions
+from ..pixels.stored_block import Numbers, Stored
 from .layers import Array
 
 TYPES = {"float32": 0, "uint16": 1, "int16": 2}
 """Types of values that examples may have."""
 ALIGNED = 64
 """Bytes at whose multiples planes begin."""
-
-Numbers = NDArray[np.float32 | np.uint16 | np.int16]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +51,6 @@ class Values:
         kind, count = TYPES[self.data.dtype.name], self.data.shape[1]
         has = self.stored is not None
         return Input(address(self.data), *strides, *pointers, kind, count, plane, has)
-
-
-class Stored(NamedTuple):
-    """How numbers of a file become values, in float64; `anomvae.raster.values`."""
-
-    scale: NDArray[np.float64] | None
-    """Factor, (value,)."""
-    offset: NDArray[np.float64] | None
-    """What is added then, (value,)."""
-    nodata: NDArray[np.float64] | None
-    """Number that stands for no data, (value,); NaN: none."""
 
 
 class Kept(NamedTuple):

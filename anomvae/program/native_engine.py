@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..native import instructions
+from ..pixels.stored_block import Numbers, Stored
 from .kinds import LARGEST_TERM
 from .layers import Array
-from .native_call import Kept, Numbers, Stored, Values, run
+from .native_call import Kept, Values, run
 from .native_steps import Steps
 from .program import Program, ProgramTerms
 
@@ -36,28 +37,22 @@ class NativeEngine:
 
         They are NaN where a band or a feature is not finite.
         """
-        return self._run(x, None, features, code)
+        return self._run(x, None, features, code=code)
 
-    def stored_terms(
-        self,
-        numbers: Numbers,
-        stored: Stored,
-        features: Array | None = None,
-        *,
-        code: bool = False,
-    ) -> ProgramTerms:
+    def stored_terms(self, numbers: Numbers, stored: Stored) -> ProgramTerms:
         """Return the terms of numbers as a file stores them, (n, band), of any strides.
 
         These are float32, uint16 or int16, and become data units as `anomvae.raster.values`
         defines.  Terms of examples that lack data are NaN.
         """
-        return self._run(numbers, stored, features, code)
+        return self._run(numbers, stored, None, code=False)
 
     def _run(
         self,
         x: Numbers,
         stored: Stored | None,
         features: Array | None,
+        *,
         code: bool,
     ) -> ProgramTerms:
         program, planes = self.program, self._steps.terms

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..identity import FileIdentity, identify_content
 from ..pixels.bands import Bands
 from ..pixels.grid import Grid
+from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import Window, whole
 from .gdal import reporting
 from .georeference import Georeference
@@ -99,6 +100,13 @@ class Dataset(ABC):
         RasterError
             When a file is damaged there.
         """
+
+    def read_numbers(self, bands: Bands, window: Window) -> StoredBlock | None:
+        """Read bands of a window as numbers of the file, axes (time, row, col, band).
+
+        Their values are those of `read`, and errors, too; None where it has to convert them.
+        """
+        return None
 
     @abstractmethod
     def log_decisions(self) -> None:

@@ -16,6 +16,7 @@ from ..identity import FileIdentity
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates, values_of
 from ..pixels.grid import Grid
+from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import Window, part_of_block, shape_of
 from ..pixels.views import Block, Mask
 from ..stats.radiometry import Conversion
@@ -104,6 +105,12 @@ class OpenDate:
             values = [layer.read(window) for layer in self.layers]
             block = np.concatenate([block, *values], axis=-1)
         return MaskedBlock(block[np.newaxis], masked)
+
+    def read_numbers(self, window: Window) -> StoredBlock | None:
+        """Read a window as numbers of the file; None where it is more than these."""
+        if self.masks.layers or self.layers:
+            return None
+        return self.dataset.read_numbers(self.bands, window)
 
     def read_bands(self, window: Window) -> MaskedBlock:
         """Read the bands of a window, axes (row, col, band), and which of its pixels are masked."""
@@ -246,6 +253,13 @@ class OpenScene:
             return newest
         before = self._without_hidden(np.concatenate([date.block for date in earlier]), window)
         return MaskedBlock(np.concatenate([before, newest.block]), newest.masked)
+
+    def read_numbers(self, window: Window) -> StoredBlock | None:
+        """Read a window as numbers of the file of one date, whose values are those of `read`.
+
+        None where there are several dates, masks or covariates, or numbers that it cannot hold.
+        """
+        return None if len(self.dates) > 1 else self.newest.read_numbers(window)
 
     def _without_hidden(self, before: Block, window: Window) -> Block:
         """Hide what is flagged of the dates before the newest, where an older one shows what was.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from ..addresses import displayed
 from ..errors import RasterError, is_lack_of_memory, listed
 from ..files import PathText, as_path
 from ..pixels.bands import Bands
+from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import Window
 from .access import DEFAULT, VRT, Access
 from .alpha import AlphaBands, alpha_bands
@@ -34,9 +36,11 @@ from .losses import DAMAGED, UNREACHABLE, require_whole_pixels
 from .opening import open_handle
 from .sources import files_of
 from .validity import Validity, hide_masked, validity_of
-from .values import read_values
+from .values import read_numbers, read_values
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 PAUSES = (0.5, 2.0)
 """Seconds to wait before each further attempt to read a window of a remote raster."""
@@ -128,30 +132,48 @@ class RasterDataset(Dataset):
         RasterError
             When the file is damaged there.
         """
-        read = self._read
+
+        def values(dataset: RasterDataset) -> NDArray[np.float32]:
+            block = read_values(dataset.handle, bands, window, dataset.nodata)
+            validity = dataset.validity
+            hide_masked(block, dataset.handle, validity=validity, bands=bands, window=window)
+            return block
+
+        return self._tried(values, window)
+
+    def read_numbers(self, bands: Bands, window: Window) -> StoredBlock | None:
+        """Read bands of a window as numbers of the file; None where it has masks, or others."""
+        if self.validity.masks:
+            return None
+        return self._tried(
+            lambda dataset: read_numbers(dataset.handle, bands, window, dataset.nodata), window
+        )
+
+    def _tried(self, read: Callable[[RasterDataset], Result], window: Window) -> Result:
+        """Read a window, of a remote raster several times if that fails."""
+        attempt = self._read
         # GDAL retries when a server is busy, but not when a connection breaks.
         for pause in PAUSES if self.remote else ():
             try:
-                return read(bands, window)
+                return attempt(read, window)
             except RasterError as error:
                 log.info("%s; trying again in %g s", error, pause)
             time.sleep(pause)
-            read = self._read_reopened
-        return read(bands, window)
+            attempt = self._read_reopened
+        return attempt(read, window)
 
-    def _read_reopened(self, bands: Bands, window: Window) -> NDArray[np.float32]:
+    def _read_reopened(self, read: Callable[[RasterDataset], Result], window: Window) -> Result:
         with self.reopen():
             pass  # closing a file makes GDAL forget its cached parts
         with self.reopen() as reopened:
-            return replace(reopened, nodata=self.nodata)._read(bands, window)
+            return replace(reopened, nodata=self.nodata)._read(read, window)
 
-    def _read(self, bands: Bands, window: Window) -> NDArray[np.float32]:
+    def _read(self, read: Callable[[RasterDataset], Result], window: Window) -> Result:
         rows, advice = window[0], UNREACHABLE if self.remote else DAMAGED
         problem = f"{self.name} cannot be read at rows {rows.start} to {rows.stop - 1}"
         with reporting(problem, advice, remote=self.remote):
             try:
-                block = read_values(self.handle, bands, window, self.nodata)
-                hide_masked(block, self.handle, validity=self.validity, bands=bands, window=window)
+                return read(self)
             except (MemoryError, ValueError) as error:
                 if not is_lack_of_memory(error):
                     raise
@@ -159,7 +181,6 @@ class RasterDataset(Dataset):
                     f"{problem}: the pixels do not fit in memory. Read fewer at a time (--tile), "
                     f"or fewer bands (--bands), or use a machine with more memory."
                 ) from error
-        return block
 
 
 @contextmanager

@@ -5,17 +5,23 @@ Arrays have axes (row, col, band).
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import Interleaving
 from rasterio.io import DatasetReader
 
 from ..pixels.bands import Bands
+from ..pixels.stored_block import Stored, StoredBlock
 from ..pixels.tiling import Window, shape_of
 
 EXACT = {"int8", "uint8", "int16", "uint16", "float32"}
 """Types whose every value is exact as float32."""
+
+TAKEN = {"int16", "uint16", "float32"}
+"""Types of the numbers of a `StoredBlock`."""
 
 EXTREME = 0.999 * float(np.finfo(np.float32).max)
 """Magnitude from which a stored number is no data: that of a fill value at the end of float32,
@@ -39,6 +45,61 @@ def read_values(
     dtypes = dataset.dtypes  # made anew at each call
     types = {dtypes[band.index - 1] for band in bands}
     return physical_values(_stored(dataset, bands, window, types), bands, types, nodata)
+
+
+def read_numbers(
+    dataset: DatasetReader, bands: Bands, window: Window, nodata: tuple[float, ...] = ()
+) -> StoredBlock | None:
+    """Read a window of a raster as its numbers; their values are those of `read_values`.
+
+    None for types that a `StoredBlock` has not, and where a band has several numbers of no data, or
+    one that others equal nearly.
+    """
+    dtypes = dataset.dtypes  # made anew at each call
+    types = {dtypes[band.index - 1] for band in bands}
+    stored = _stored_of(bands, types, nodata)
+    if stored is None:
+        return None
+    shape, (kind,) = shape_of(window), types
+    if dataset.interleaving is Interleaving.pixel:
+        numbers = np.empty((*shape, len(bands)), kind)
+        layers = np.moveaxis(numbers, -1, 0)
+    else:
+        layers = np.empty((len(bands), *shape), kind)
+        numbers = np.moveaxis(layers, 0, -1)
+    dataset.read(bands.indexes, out=layers, window=window)
+    return StoredBlock(
+        numbers[np.newaxis], stored, partial(_converted, bands=bands, types=types, nodata=nodata)
+    )
+
+
+def _converted(
+    numbers: Numbers, bands: Bands, types: set[str], nodata: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """Return the values of numbers of any axes, (..., band)."""
+    flat = np.array(numbers, _number(types), order="C").reshape(-1, 1, len(bands))
+    return physical_values(flat, bands, types, nodata).reshape(numbers.shape)
+
+
+def _stored_of(bands: Bands, types: set[str], nodata: tuple[float, ...]) -> Stored | None:
+    """Describe how numbers become values; None where it cannot be described so."""
+    if len(types) > 1 or not types <= TAKEN:
+        return None
+    radiometry = _radiometry(bands, types, nodata)
+    fills = [np.broadcast_to(fill, len(bands)).astype(np.float64) for fill in radiometry.nodata]
+    if any(not np.array_equal(fill, fills[0], equal_nan=True) for fill in fills[1:]):
+        return None
+    fill = fills[0] if fills else None
+    if fill is not None:
+        given = fill[~np.isnan(fill)]
+        if given.any() if types == {"float32"} else (given != np.rint(given)).any():
+            return None  # `_differs` has a tolerance
+    if radiometry.keeps:
+        return Stored(None, None, fill)
+    scale, offset = (
+        np.broadcast_to(each, len(bands)).copy() for each in (radiometry.scale, radiometry.offset)
+    )
+    return Stored(scale, offset, fill)
 
 
 def physical_values(
@@ -96,8 +157,13 @@ class _Radiometry(NamedTuple):
         if not valid.all():
             np.copyto(values, np.nan, where=~valid)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether values are the numbers themselves."""
+        return bool((self.scale == 1).all() and (self.offset == 0).all())
+
     def _scaled(self, stored: Numbers) -> Numbers:
-        if (self.scale == 1).all() and (self.offset == 0).all():
+        if self.keeps:
             return stored
         # In float64, because a large stored number and a large offset may nearly cancel.
         return stored * self.scale + self.offset

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import listed
 from ..pixels.bands import Bands
+from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import SamplingGrid, Tile
 from ..pixels.views import Block, Mask
 from .fills import Fill, find_fills
@@ -50,11 +51,11 @@ class FillWatch:
         pixels = min(PIXELS, VALUES // (len(bands) * dates))
         return cls(name, bands, SamplingGrid.of_pixels(shape, pixels))
 
-    def sample(self, tile: Tile, block: Block, wanted: Mask | None = None) -> Spectra:
+    def sample(self, tile: Tile, block: Block | StoredBlock, wanted: Mask | None = None) -> Spectra:
         """Return the sample of a tile with its halo; axes (time, row, col[, value])."""
         inner = (slice(None), *tile.inner)
         _, (rows, cols) = self.grid.part(tile.keep)
-        spectra = block[inner][:, rows[:, np.newaxis], cols, : len(self.bands)]
+        spectra = np.asarray(block[inner][:, rows[:, np.newaxis], cols])[..., : len(self.bands)]
         if wanted is None:
             return spectra.reshape(-1, len(self.bands))
         return np.asarray(spectra[wanted[inner][:, rows[:, np.newaxis], cols]])
