@@ -157,6 +157,12 @@ def test_scoring_loads_nothing_that_it_does_not_need(tmp_path, model, scene, wat
     assert not found & HEAVY
 
 
+def test_detecting_loads_nothing_that_training_does_not_need(tmp_path, scene):
+    found = after("detect", scene, "-o", "maps", "--set", "training.max_steps=20", folder=tmp_path)
+
+    assert found & HEAVY == {"torch"}
+
+
 def test_rethresholding_loads_nothing_heavy(tmp_path, model, scene):
     anomvae.score_scene(anomvae.load(model), scene, tmp_path / "maps")
 

@@ -50,6 +50,19 @@ def test_the_nll_above_the_mode_is_the_error_minus_that_of_the_mode_and_never_ne
     assert torch.equal(squares, nll)
 
 
+@every_likelihood
+def test_the_error_has_the_gradients_of_the_density(name):
+    built = likelihood(name).double()
+    x = torch.randn(2, 4, BANDS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    mean = (3 * x.flip(0)).requires_grad_()
+    built.log_sigma.requires_grad_()
+
+    def error(mean, _):
+        return built.error(mean, x)
+
+    assert torch.autograd.gradcheck(error, (mean, built.log_sigma))
+
+
 def test_the_noise_of_mse_is_1_and_fixed():
     built = LIKELIHOODS["mse"](4, BANDS)
 

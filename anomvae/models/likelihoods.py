@@ -16,9 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..program.likelihoods import DEGREES as DEGREES_OF
 from .networks import Dense, standard_normal
@@ -48,8 +50,8 @@ class GaussianBands(nn.Module):
 
     def error(self, mean: Tensor, x: Tensor) -> Tensor:
         """Return -log p(x | z) per band, (..., band), nats."""
-        sigma = self.sigma
-        return self.nll_above_mode(((x - mean) / sigma).square()) + sigma.log() + self.at_mode
+        error: Tensor = _BandError.apply(mean, x, self.sigma, self)
+        return error
 
     def nll_above_mode(self, squares: Tensor, out: Tensor | None = None) -> Tensor:
         """Return -log p minus its value at the mode, nats, for squared whitened residuals.
@@ -57,6 +59,10 @@ class GaussianBands(nn.Module):
         ``out`` may be ``squares``: while scoring, new memory takes longer than the arithmetic.
         """
         return torch.mul(squares, 0.5, out=out)
+
+    def slope(self, u: Tensor) -> Tensor:
+        """Return the derivative of -log p by the whitened residuals u, a new tensor."""
+        return u.clone()
 
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         """Draw x from p(x | z), the shape of ``mean``."""
@@ -76,9 +82,51 @@ class StudentBands(GaussianBands):
         tail = torch.log1p(torch.div(squares, DEGREES, out=out), out=out)
         return tail.mul_((DEGREES + 1) / 2)
 
+    def slope(self, u: Tensor) -> Tensor:
+        spread = u.square().add_(DEGREES)
+        return torch.div(u, spread, out=spread).mul_(DEGREES + 1)
+
     def draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         chi_squared = standard_normal((int(DEGREES), *mean.shape), generator, mean).square().sum(0)
         return mean + (super().draw(mean, generator) - mean) * (DEGREES / chi_squared).sqrt()
+
+
+class _BandError(torch.autograd.Function):
+    """-log p(x | z) per band, with its derivatives by mean and sigma.
+
+    With u = (x - mean) / sigma and s(u) the slope, these are::
+
+        d / d mean = -s(u) / sigma        d / d sigma = (1 - u s(u)) / sigma
+
+    As operations of their own they took a quarter of the time of training, much of it for memory.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's
+        mean: Tensor,
+        x: Tensor,
+        sigma: Tensor,
+        likelihood: GaussianBands,
+    ) -> Tensor:
+        u = (x - mean).div_(sigma)
+        ctx.save_for_backward(u, sigma)
+        ctx.slope = likelihood.slope
+        squares = u.square()
+        nll = likelihood.nll_above_mode(squares, out=squares)
+        return nll.add_(sigma.log()).add_(likelihood.at_mode)
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any,  # noqa: ANN401 - torch's
+        grad: Tensor,
+    ) -> tuple[Tensor | None, ...]:
+        u, sigma = ctx.saved_tensors
+        by_u = ctx.slope(u).mul_(grad)
+        pull = u * by_u
+        by_sigma = torch.sub(grad, pull, out=pull).flatten(0, -2).sum(0).div_(sigma)
+        return by_u.div_(-sigma), None, by_sigma, None
 
 
 LIKELIHOODS: dict[str, Callable[[int, int], GaussianBands]] = {

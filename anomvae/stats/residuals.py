@@ -7,8 +7,8 @@ where theirs is of codes.  Codes are still drawn from the prior.  It serves gene
 score depends on it.
 
 For codes z drawn from q(z | x), r = x - mean(x | z) in scaled units, and a = the leading principal
-components of r, scaled to variance 1, a mixture of normals is fitted to (z, a), by the expectation-
-maximisation algorithm (Dempster, Laird & Rubin 1977).  Given z, a is a mixture again::
+components of r, scaled to variance 1, a mixture of normals is fitted to (z, a)
+(`anomvae.stats.mixture`).  Given z, a is a mixture again::
 
     P(k | z) ~ w_k N(z; m_k, S_k)        a | z, k ~ N(b_k + (z - m_k) G_k, T_k)
     r = c + a D + e                      e_band ~ N(0, s_k,band^2)
@@ -16,7 +16,6 @@ maximisation algorithm (Dempster, Laird & Rubin 1977).  Given z, a is a mixture 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .mixture import fit_mixture
 from .rx import FLOOR
 
 COMPONENTS = 10
@@ -36,7 +36,6 @@ MAX_CODE = 64
 """Values of the longest code: the mixture has its square."""
 RIDGE = 1e-3
 """Variance that is added to each value of (z, a), of variance 1."""
-ITERATIONS = 50
 ARRAYS = (
     "level",
     "codes",
@@ -133,9 +132,12 @@ def fit_residuals(
     rest = r - centre - a @ directions
     middle, scale = z.mean(axis=0, dtype=np.float64), z.std(axis=0, dtype=np.float64)
     scale = np.where(scale > 0, scale, 1.0)
-    mixture = _mixture(np.concatenate([(z - middle) / scale, a], axis=1), seed)
-    parts = [_conditional(*part, latent) for part in zip(*mixture[:3], strict=True)]
+    values = np.concatenate([(z - middle) / scale, a], axis=1)
+    mixture = fit_mixture(values, COMPONENTS, RIDGE, seed)
+    fitted = zip(mixture.weights, mixture.means, mixture.covariances, strict=True)
+    parts = [_conditional(*part, latent) for part in fitted]
     level, codes, whitening, means, slopes, roots = map(np.stack, zip(*parts, strict=True))
+    component = mixture.logs(values.T).argmax(axis=0)
     return ResidualMixture(
         level,
         middle + codes * scale,
@@ -145,23 +147,8 @@ def fit_residuals(
         roots,
         centre,
         directions,
-        np.stack([_rms(rest[mixture[3] == number], rest) for number in range(COMPONENTS)]),
+        np.stack([_rms(rest[component == number], rest) for number in range(COMPONENTS)]),
     )
-
-
-def _mixture(values: Floats, seed: int) -> tuple[Floats, Floats, Floats, NDArray[np.int_]]:
-    """Return weights, means and covariances of a mixture, and the component of each example."""
-    from sklearn.mixture import GaussianMixture
-    from threadpoolctl import threadpool_limits
-
-    fitted = GaussianMixture(
-        COMPONENTS, reg_covar=RIDGE, tol=1e-2, max_iter=ITERATIONS, random_state=seed % 2**32
-    )
-    # Sums of several threads have other bits each time.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # few iterations, or few distinct codes, are good enough
-        component = fitted.fit(values).predict(values)
-    return fitted.weights_, fitted.means_, fitted.covariances_, component
 
 
 def _conditional(

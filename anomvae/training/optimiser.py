@@ -49,7 +49,8 @@ class Adam:
     def __init__(self, parameters: Iterable[Tensor], beta2: float = BETA2) -> None:
         """Start with moments of 0; parameters without ``requires_grad`` are ignored."""
         self.parameters = [one for one in parameters if one.requires_grad]
-        self.moments = [(torch.zeros_like(one), torch.zeros_like(one)) for one in self.parameters]
+        self.means = [torch.zeros_like(one) for one in self.parameters]
+        self.squares = [torch.zeros_like(one) for one in self.parameters]
         self.beta2, self.steps = beta2, 0
 
     def zero_grad(self) -> None:
@@ -63,12 +64,18 @@ class Adam:
         self.steps += 1
         size = rate / (1 - beta1**self.steps)
         root = (1 - self.beta2**self.steps) ** 0.5
-        for parameter, (mean, square) in zip(self.parameters, self.moments, strict=True):
-            if parameter.grad is None:
-                continue
-            mean.lerp_(parameter.grad, 1 - beta1)
-            square.mul_(self.beta2).addcmul_(parameter.grad, parameter.grad, value=1 - self.beta2)
-            parameter.addcdiv_(mean, square.sqrt().div_(root).add_(EPSILON), value=-size)
+        every = zip(self.parameters, self.means, self.squares, strict=True)
+        learnt = [(one, one.grad, *moments) for one, *moments in every if one.grad is not None]
+        if not learnt:
+            return
+        parameters, grads, means, squares = map(list, zip(*learnt, strict=True))
+        torch._foreach_lerp_(means, grads, 1 - beta1)
+        torch._foreach_mul_(squares, self.beta2)
+        torch._foreach_addcmul_(squares, grads, grads, value=1 - self.beta2)
+        spreads = torch._foreach_sqrt(squares)
+        torch._foreach_div_(spreads, root)
+        torch._foreach_add_(spreads, EPSILON)
+        torch._foreach_addcdiv_(parameters, means, spreads, value=-size)
 
 
 def _cosine(start: float, end: float, done: float) -> float:
