@@ -5,7 +5,7 @@ Of values x (n, value), with the weight w, mean m and covariance S of each compo
     expectation    P(k | x) ~ w_k N(x; m_k, S_k)
     maximisation   w_k = mean P(k | x)    m_k, S_k: moments of x weighted by P(k | x), S_k + ridge
 
-It starts from the values nearest to each of as many of them, which are drawn far from each other
+It starts from clusters of k-means (Lloyd 1982), whose centres are drawn far from each other first
 (k-means++, Arthur & Vassilvitskii 2007).
 """
 
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from ..parallel.threads import alone
 
+ROUNDS = 10
+"""Rounds of k-means: clusters that need not be final."""
 ITERATIONS = 50
 TOLERANCE = 1e-2
 """Gain of the mean log-likelihood, nats, below which it is good enough."""
@@ -64,8 +66,7 @@ def fit_mixture(values: Floats, components: int, ridge: float, seed: int) -> Mix
     """
     rng = np.random.default_rng(seed)
     columns = np.ascontiguousarray(values.T)
-    nearest = _distances(values, _distant(values, components, rng)).argmin(axis=1)
-    mixture = _maximised(columns, np.eye(components)[:, nearest], ridge)
+    mixture = _maximised(columns, _clusters(values, components, rng), ridge)
     before = -np.inf
     for _ in range(ITERATIONS):
         shares = mixture.logs(columns)
@@ -90,6 +91,15 @@ def _maximised(values: Floats, shares: Floats, ridge: float) -> Mixture:
         moments[number] = weighted @ values.T / counts[number]
     squares = means[:, :, np.newaxis] * means[:, np.newaxis]
     return Mixture(counts / counts.sum(), means, moments - squares + ridge * np.eye(len(values)))
+
+
+def _clusters(values: Floats, count: int, rng: np.random.Generator) -> Floats:
+    """Return 1 where a value is in a cluster, else 0, (cluster, n)."""
+    centres = _distant(values, count, rng)
+    for _ in range(ROUNDS):
+        shares = np.eye(count)[:, _distances(values, centres).argmin(axis=1)]
+        centres = shares @ values / (shares.sum(axis=1) + LEAST)[:, np.newaxis]
+    return shares
 
 
 def _distant(values: Floats, count: int, rng: np.random.Generator) -> Floats:
