@@ -1,7 +1,10 @@
 """What the anomaly map holds, and how it is compressed: ``--only`` and ``--compress``."""
 
+import json
+
 import numpy as np
 import pytest
+import rasterio
 from support.rasters import bands_of, land, plant, run, trained, write, write_labels
 from support.refusals import refused
 from support.scorers import Neighbours
@@ -74,16 +77,66 @@ def test_other_options_make_other_results(tmp_path, scene):
     assert [one.newly_written for one in results] == [True, True, True, False]
 
 
-@pytest.mark.parametrize(
-    "compress", ["lzw", "lerc", "lerc:", "lerc:0", "lerc:-1", "lerc:nan", "1e-3"]
-)
-def test_what_compresses_nothing_is_refused_before_the_work(tmp_path, scene, compress):
-    trained().save(tmp_path / "m.safetensors")
-
-    ran = run(
-        "score", scene, "-m", tmp_path / "m.safetensors", "-o", tmp_path, "--compress", compress
+def watched(folder, scene, **settings):
+    """Return words that run a watch of the folder of a scene once, and its results."""
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    (folder / "watch.toml").write_text(
+        "\n".join(["[[site]]", 'name = "a"', f'out = "{folder / "maps"}"', *lines])
+        + f'\n[site.folder]\npath = "{scene.parent}"\nstable_seconds = 0\n'
     )
+    return ["monitor", "run", folder / "watch.toml"]
 
-    refused(ran, 2, "give zstd, or lerc:E")
+
+@pytest.fixture
+def commands(tmp_path, scene):
+    """Return the words of each command that scores a scene, with options of maps, by its name."""
+    model, quick = tmp_path / "m.safetensors", tmp_path / "quick.toml"
+    trained().save(model)
+    quick.write_text("[training]\nmax_steps = 20\n")
+
+    def words(name, **options):
+        given = [word for key, value in options.items() for word in (f"--{key}", value)]
+        return {
+            "score": lambda: ["score", scene, "-m", model, "-o", tmp_path / "maps", *given],
+            "detect": lambda: ["detect", scene, "-c", quick, "-o", tmp_path / "maps", *given],
+            "monitor, model": lambda: watched(tmp_path, scene, model=str(model), **options),
+            "monitor, config": lambda: watched(
+                tmp_path, scene, config=str(quick), dates=1, **options
+            ),
+        }[name]()
+
+    return words
+
+
+every_command = pytest.mark.parametrize(
+    "command", ["score", "detect", "monitor, model", "monitor, config"]
+)
+
+
+@every_command
+def test_every_command_that_scores_chooses_engine_layers_and_compression(
+    tmp_path, commands, command
+):
+    ran = run(*commands(command, engine="numpy", only="score", compress="lerc:0.05"))
+
+    assert ran.code == 0, ran.err
+    (path,) = (tmp_path / "maps").rglob("*.anomaly.tif")
+    with rasterio.open(path) as dataset:
+        assert dataset.descriptions == ("score",)
+        assert dataset.tags()["ANOMVAE_ENGINE"] == "numpy"
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["COMPRESSION"].startswith("LERC")
+
+
+@every_command
+def test_what_compresses_nothing_is_refused_before_the_work(tmp_path, commands, command):
+    refused(run(*commands(command, compress="lzw")), 2, "give zstd, or lerc:E")
+
+    assert not (tmp_path / "maps").exists()
+
+
+@pytest.mark.parametrize("compress", ["lerc", "lerc:", "lerc:0", "lerc:-1", "lerc:nan", "1e-3"])
+def test_other_words_about_maps_are_refused(compress):
+    with pytest.raises(ConfigError, match="give zstd, or lerc:E"):
+        ScoreOptions(compress=compress)
     with pytest.raises(ConfigError, match="the layer that can stand alone is score"):
         ScoreOptions(only="kl")

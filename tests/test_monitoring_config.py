@@ -184,11 +184,12 @@ SCORED_OTHERWISE = {
     "threshold": "sigma:4",
     "dates": 9,
     "alert": {"min_area_px": 16},
+    "compress": "lerc:0.01",
     "folder": {"path": "in", "mask_pattern": "scl:{stem}_SCL.tif"},
 }
 """Keys of a site that change scores or their files."""
 SCORED_ALIKE = {
-    *("name", "out", "urls", "stac", "allow_drivers", "no_limits", "device"),
+    *("name", "out", "urls", "stac", "allow_drivers", "no_limits", "device", "engine", "only"),
     *("max_masked", "max_displacement", "grid", "area", "drift"),
 }
 

@@ -11,8 +11,10 @@ from . import options
 from .lazy import importing
 from .outcomes import ANOMALY_FOUND, result_line
 from .output import echo
+from .result_options import result_options
 
 if TYPE_CHECKING:
+    from ..mapping import ScoreOptions
     from ..stats.baselines import Method
 
 OF_A_MODEL = {
@@ -20,6 +22,7 @@ OF_A_MODEL = {
     "settings": "--set",
     "seed": "--seed",
     "device": "--device",
+    "engine": "--engine",
     "save_model": "--save-model",
 }
 """Options of a detector that is trained, by parameter."""
@@ -41,11 +44,7 @@ def _window(
 @options.scenes_arg
 @options.folder_opt
 @options.threshold_opt
-@options.min_area_opt
-@options.top_opt
-@options.p_values_opt
-@options.sensitivity_opt
-@options.explain_opt
+@result_options
 @options.dates_opt
 @click.option(
     "--save-model",
@@ -72,30 +71,26 @@ def _window(
     help="Weight of the regularisation: of local-rx, the covariance of the scene counts as so many "
     "pixels per band; of crd, lambda.  [default: 1; of crd 0.01]",
 )
-@options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
+@options.engine_opt
 @options.fitting_options
 def detect(  # noqa: PLR0913 - one argument per option
     scenes: tuple[str, ...],
     folder: str,
     rule: str | None,
-    min_area: int,
-    top: int | None,
-    p_values: bool,
-    sensitivity: bool,
-    explain: bool,
     save_model: str | None,
     method: str | None,
     window: tuple[int, int] | None,
     regularisation: float | None,
-    overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
     config: str,
     settings: tuple[str, ...],
     seed: int,
     device: str | None,
+    engine: str | None,
+    score_options: ScoreOptions,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Find the pixels of a scene that are unusual in it, or that changed between its dates.
@@ -120,20 +115,13 @@ def detect(  # noqa: PLR0913 - one argument per option
     """
     with importing():
         from ..fitting import Selection, config_for, site_of
-        from ..mapping import ScoreOptions, detect_scene, map_baseline
+        from ..mapping import detect_scene, map_baseline
+        from ..program import AUTO
 
     chosen_method = _chosen(method, window, regularisation)
     select = Selection(**chosen)
     if save_model is not None:
-        options.require_writable(save_model, overwrite, [*scenes, *select.files])
-    score_options = ScoreOptions(
-        min_area=min_area,
-        top=top,
-        p_values=p_values,
-        sensitivity=sensitivity,
-        explain=explain,
-        overwrite=overwrite,
-    )
+        options.require_writable(save_model, score_options.overwrite, [*scenes, *select.files])
     with options.progress_bar() as progress:
         if chosen_method is not None:
             result = map_baseline(
@@ -155,6 +143,7 @@ def detect(  # noqa: PLR0913 - one argument per option
                 select=select,
                 options=score_options,
                 save_model=save_model,
+                engine=engine or AUTO,
                 progress=progress,
             )
     echo(result_line(result, score_options, as_json=as_json))

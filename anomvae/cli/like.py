@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import options
+from . import options, result_options
 from .lazy import importing
 from .outcomes import ANOMALY_FOUND, result_line
 from .output import echo
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 @options.pixel_options
 @options.radiometry_opt
 @options.dates_opt
-@options.min_area_opt
-@options.top_opt
-@options.p_values_opt
-@options.overwrite_opt
+@result_options.min_area_opt
+@result_options.top_opt
+@result_options.p_values_opt
+@result_options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
 @options.device_opt

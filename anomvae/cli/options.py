@@ -145,39 +145,9 @@ threshold_opt = click.option(
         "conformal:FPR, fdr:RATE or budget:N[km2], each with +local:K or without."
     ),
 )
-min_area_opt = click.option(
-    "--min-area",
-    type=int,
-    default=1,
-    show_default=True,
-    help="Pixels of the smallest object that the objects file lists.",
-)
-top_opt = click.option(
-    "--top",
-    type=int,
-    metavar="N",
-    help="List only the N objects that lie furthest above the threshold.  [default: all]",
-)
-p_values_opt = click.option(
-    "--p-values",
-    is_flag=True,
-    help="Write a map of p-values, too; for gaussian, conformal, fdr and quantile.",
-)
-sensitivity_opt = click.option(
-    "--sensitivity",
-    is_flag=True,
-    help="Report how much of a pixel an object must fill to be found in the scene.",
-)
-explain_opt = click.option(
-    "--explain",
-    is_flag=True,
-    help="Write a map of why each pixel scores as it does, too: leading band, its residual, and "
-    "the share of each term.",
-)
 fail_on_anomaly_opt = click.option(
     "--fail-on-anomaly", is_flag=True, help="Exit with 10 if a pixel is flagged."
 )
-overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results of other settings.")
 replace_opt = click.option(
     "--overwrite", is_flag=True, help="Replace what is to be written if it exists."
 )

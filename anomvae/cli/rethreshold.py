@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import options
+from . import options, result_options
 from .outcomes import ANOMALY_FOUND, report
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Folder for the results.  [default: that of each map]",
 )
-@options.min_area_opt
-@options.top_opt
-@options.p_values_opt
-@options.overwrite_opt
+@result_options.min_area_opt
+@result_options.top_opt
+@result_options.p_values_opt
+@result_options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
 @options.access_options

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
 from .lazy import importing
 from .outcomes import ANOMALY_FOUND, report, require_in_domain
+from .result_options import result_options
+
+if TYPE_CHECKING:
+    from ..mapping import ScoreOptions
 
 
 @click.command()
@@ -19,23 +23,7 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
 @options.pixel_options
 @options.radiometry_opt
 @click.option("--tile", type=int, help="Side of a tile, pixels.  [default: by memory]")
-@options.min_area_opt
-@options.top_opt
-@options.p_values_opt
-@options.sensitivity_opt
-@options.explain_opt
-@click.option(
-    "--only",
-    type=click.Choice(["score"]),
-    help="Leave the terms of the score out of the map, which is then a quarter of the size.",
-)
-@click.option(
-    "--compress",
-    default="zstd",
-    show_default=True,
-    metavar="zstd|lerc:E",
-    help="How the map is compressed; lerc:1e-3 rounds its numbers by at most .001.",
-)
+@result_options
 @options.dates_opt
 @click.option(
     "--threads", type=int, help="Tiles scored at a time.  [default: as many as cores, at most 4]"
@@ -44,7 +32,6 @@ from .outcomes import ANOMALY_FOUND, report, require_in_domain
     "--workers", type=int, help="Processes that score, in addition to this one, which writes."
 )
 @click.option("--dask", metavar="ADDRESS|local", help="Score on the workers of a Dask cluster.")
-@options.overwrite_opt
 @click.option(
     "--strict-domain",
     is_flag=True,
@@ -61,24 +48,15 @@ def score(  # noqa: PLR0913 - one argument per option
     model: str,
     folder: str,
     rule: str | None,
-    tile: int | None,
-    min_area: int,
-    top: int | None,
-    p_values: bool,
-    sensitivity: bool,
-    explain: bool,
-    only: str | None,
-    compress: str,
     dates: str,
-    threads: int | None,
     workers: int | None,
     dask: str | None,
-    overwrite: bool,
     strict_domain: bool,
     fail_on_anomaly: bool,
     as_json: bool,
     device: str | None,
     engine: str | None,
+    score_options: ScoreOptions,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Score SCENES and write map, flags, objects, quick look and summary of each.
@@ -101,21 +79,9 @@ def score(  # noqa: PLR0913 - one argument per option
     with importing():
         from ..detector import Detector
         from ..fitting import require_compared
-        from ..mapping import ScoreOptions, score_scenes
+        from ..mapping import score_scenes
         from ..raster import Selection, scenes_of
 
-    score_options = ScoreOptions(
-        tile=tile,
-        threads=threads,
-        min_area=min_area,
-        top=top,
-        p_values=p_values,
-        sensitivity=sensitivity,
-        explain=explain,
-        only=only,
-        compress=compress,
-        overwrite=overwrite,
-    )
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device, engine=engine)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)

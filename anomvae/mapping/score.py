@@ -12,6 +12,7 @@ from ..models.plan import ModelPlan, require_one_date
 from ..objects import mean_pixel_area
 from ..parallel import Mapper, Progress, captured_warnings, quiet, serial
 from ..parallel.isolation import isolated
+from ..program import AUTO
 from ..raster import OpenScene, Scene, identify_normal
 from ..raster.radiometry import in_common_units
 from ..stats.thresholds import Rule, parse_rule
@@ -135,6 +136,7 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     select: Selection = EVERYTHING,
     options: ScoreOptions = DEFAULT,
     save_model: PathText | None = None,
+    engine: str = AUTO,
     progress: Progress = quiet,
 ) -> MapResult:
     """Fit a detector to a scene, its anomalies included, and write the scene's deliverables.
@@ -152,6 +154,8 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     save_model : path, optional
         Where the detector goes, after the deliverables; it replaces an older file.  Where the
         result is up to date, it is fitted once more.
+    engine : {"auto", "native", "numpy", "torch"}, optional
+        What computes the scores once the detector is fitted (`anomvae.program`).
 
     Returns
     -------
@@ -187,13 +191,20 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
             files.require_other(save_model)
         require_area(plan.threshold, opened)
         settings += *opened.mask_settings, *opened.conversions
-        key = CacheKey.of("", *settings, options=options, bands=opened.bands, files=inputs)
+        key = CacheKey.of(
+            "",
+            *settings,
+            options=options,
+            bands=opened.bands,
+            files=inputs,
+            engine="" if engine == AUTO else engine,
+        )
         cached = cached_result(files, key, overwrite=options.overwrite)
     if cached is not None and save_model is None:
         return cached
     from ..fitting import detect  # with torch, which a score does without
 
-    detector = detect(site, resolved, seed, progress=progress)
+    detector = detect(site, resolved, seed, progress=progress).by(engine)
     with scored(closed.name), closed.open(detector.bands) as opened:
         quicklook = quicklook_of(opened)
         begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)

@@ -17,6 +17,7 @@ from ..config.reading import put_setting, read_toml
 from ..config.table import Table
 from ..config.values import Between, Entries
 from ..errors import ConfigError, hint, listed
+from ..mapping.options import LOSSLESS, ScoreOptions
 from ..stats.thresholds import parse_rule
 from .checks import ConfigText, Count, MaskText, Name, PathText, Seconds, TimeOut, require_safe
 from .receivers import AlertsConfig, WaitConfig
@@ -71,6 +72,12 @@ class SiteConfig(Table):
     """Whether to open rasters of any size, number of bands and block size."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where to compute."""
+    engine: Literal["auto", "native", "numpy", "torch"] = "auto"
+    """What computes the scores."""
+    only: Literal["score"] | None = None
+    """``score``: the maps hold the score without its terms."""
+    compress: str = LOSSLESS
+    """How the maps are compressed: ``zstd``, or ``lerc:E``, which rounds scores by at most E."""
     folder: FolderConfig | None = None
     """Scenes from a folder ..."""
     urls: UrlsConfig | None = None
@@ -95,6 +102,7 @@ class SiteConfig(Table):
         """Require one detector, one source, and one choice of masks."""
         if self.threshold is not None:
             parse_rule(self.threshold)
+        _ = self.score_options  # which refuses what compresses nothing
         if self.model is not None and self.config is not None:
             raise ValueError(
                 f"{self.name!r} has `model` and `config`: give the model that scores its scenes, "
@@ -112,6 +120,13 @@ class SiteConfig(Table):
                 f"{', '.join(f'[site.{name}]' for name in SOURCES)}."
             )
         self._require_one_choice_of_masks()
+
+    @property
+    def score_options(self) -> ScoreOptions:
+        """Options of scoring: what lies in the scene's own folder is an earlier try."""
+        return ScoreOptions(
+            min_area=self.alert.min_area_px, only=self.only, compress=self.compress, overwrite=True
+        )
 
     @property
     def fitted_config(self) -> str:

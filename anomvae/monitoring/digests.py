@@ -26,6 +26,8 @@ def settings_digest(site: SiteConfig) -> str:
     changed += [f"radiometry={site.radiometry}"] if site.radiometry != "auto" else []
     compared = site.dates > 1  # else the grid decides about the map of the site alone
     changed += [f"grid={site.grid}"] if compared and site.grid != "warp" else []
+    error = site.score_options.max_error
+    changed += [f"max_error={error}"] if error is not None else []
     # The word of before, so that scenes in the databases of before stay known.
     threshold = (site.threshold or "").replace("sigma-clip", "clipped")
     return digest_of("monitor", threshold, mask, *changed, definition=1)

@@ -12,7 +12,7 @@ from .config import DATES, TIMESERIES, SiteConfig
 from .sources import FoundScene
 
 if TYPE_CHECKING:
-    from ..mapping import MapResult, ScoreOptions
+    from ..mapping import MapResult
     from ..raster import Access, Product, Scene
 
 Scoring = Callable[[FoundScene, Path], "MapResult"]
@@ -33,12 +33,13 @@ def _loaded(site: SiteConfig, model: str) -> Scoring:
     from ..detector import Detector
     from ..mapping import score_scenes
 
-    detector = Detector.load(model, threshold=site.threshold, device=site.device)
+    detector = Detector.load(
+        model, threshold=site.threshold, device=site.device, engine=site.engine
+    )
     _require_dates(site, compared=detector.compares_dates)
-    options = _options(site)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        (outcome,) = score_scenes(detector, [scene_at(site, found)], folder, options)
+        (outcome,) = score_scenes(detector, [scene_at(site, found)], folder, site.score_options)
         if outcome.result is None:
             raise outcome.error or AnomvaeError(f"{found.source} was not scored.")
         return outcome.result
@@ -67,19 +68,13 @@ def _fitting(site: SiteConfig) -> Scoring:
             f"{site.name!r} has dates = 1, and config = {name!r} compares dates: set dates = 2 or "
             f"more, the scene and those before it, such as {DATES}."
         )
-    options = _options(site)
 
     def score(found: FoundScene, folder: Path) -> MapResult:
-        return detect_scene(scene_at(site, found), folder, config, options=options)
+        return detect_scene(
+            scene_at(site, found), folder, config, options=site.score_options, engine=site.engine
+        )
 
     return score
-
-
-def _options(site: SiteConfig) -> ScoreOptions:
-    """Return options of scoring: what lies in the scene's own folder is an earlier try."""
-    from ..mapping import ScoreOptions
-
-    return ScoreOptions(min_area=site.alert.min_area_px, overwrite=True)
 
 
 def scene_at(site: SiteConfig, found: FoundScene) -> Scene:
