@@ -11,9 +11,9 @@ settings.load_profile("quick")  # `make test-all` asks for the other one
 pytest.register_assert_rewrite("support.family_contract")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def two():
-    """Start two worker processes."""
+    """Start two worker processes, with the first work for them."""
     from anomvae.parallel import processes
 
     with processes(2) as mapper:

@@ -89,6 +89,7 @@ def test_an_untrained_detector_finds_a_sudden_change(folder, score):
     assert np.unravel_index(np.argmax(score(block, 10)), (30, 30)) == (4, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("protocol", "flag"), [("together", ""), ("before", "--before ")])
 def test_the_section_has_a_row_for_every_detector_and_no_path(folder, tmp_path, protocol, flag):
     config = tmp_path / "quick.toml"

@@ -17,7 +17,8 @@ from benchmarks import bands
 def test_contributions_add_up_to_the_score_terms(family, noise):
     dates = 3 if compares_dates(family) else 1
     block = scene((12, 11), 6, dates, 2)
-    detector = fit_scene(block, model={"family": family}, score={"noise": noise})
+    training, score = {"max_steps": 30}, {"noise": noise}
+    detector = fit_scene(block, model={"family": family}, training=training, score=score)
     examples = detector.view.split(block, detector.view.where(block))
 
     parts, terms = detector.contributions(examples), detector.score_examples(examples)

@@ -44,9 +44,15 @@ def cluster():
         yield Cluster(client)
 
 
-@pytest.fixture(params=["two", "cluster"])
+@pytest.fixture
 def mapper(request):
     return request.getfixturevalue(request.param)
+
+
+def by(first, other):
+    """Parametrise a test by a kind of workers, and by another one where time does not matter."""
+    other = pytest.param(other, marks=pytest.mark.slow)
+    return pytest.mark.parametrize("mapper", [first, other], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def test_processes_make_the_same_files_to_the_bit(scene, tmp_path, two):
     assert same_files(here, there)
 
 
+@by("two", "cluster")
 def test_workers_make_the_same_files_though_one_is_killed(scene, tmp_path, mapper):
     trap = tmp_path / "trap"
     here = score_scene(Deadly(), scene, tmp_path / "here", TILES)
@@ -97,6 +104,7 @@ def test_workers_open_the_same_bands_and_mask(scene, tmp_path, two):
     assert same_files(here, there)
 
 
+@by("cluster", "two")
 def test_workers_share_whole_scenes_where_there_are_enough(tmp_path, mapper, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = ["a.tif", "b.tif", "missing.tif", "c.tif"]
