@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..pixels.tiling import Window
 
-STRIP_PIXELS = 2**20
+STRIP_PIXELS = 2**18
 """Pixels of a strip; labelling takes about 100 bytes a pixel where all are anomalous."""
 
 Flags = NDArray[np.bool_]

@@ -28,6 +28,8 @@ from benchmarks.faults.results import files_in, require_equal, require_tidy, req
 ROOM = 50_000_000
 REFUSED = (3, 5)
 """Codes of a run that could not write or read."""
+RAW = ("_tiff", "TIFF", "ERROR ")
+"""What lines of libtiff and of GDAL begin with."""
 
 
 def _prepare_disks(inputs: Path) -> None:
@@ -75,9 +77,12 @@ def require_refused_or_done(job: Job, ran: Ran, out: Path) -> None:
 
 
 def require_one_line(ran: Ran) -> None:
-    """Require that a failure is reported."""
+    """Require that a failure is reported, in words of anomvae alone."""
     if ran.code and "Error: " not in ran.err:
         raise FaultFound("silent", f"exit {ran.code} without an error: {ran.err[-200:]!r}")
+    raw = [line for line in ran.err.splitlines() if line.startswith(RAW)]
+    if raw:
+        raise FaultFound("traceback", f"{len(raw)} lines of a library, such as {raw[0]!r}")
 
 
 def require_finishes(job: Job, folder: Path) -> int:
