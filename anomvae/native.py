@@ -8,6 +8,7 @@ chosen when the library is loaded; another one is an argument, for tests.
 from __future__ import annotations
 
 import ctypes
+import zlib
 from collections.abc import Sequence
 from ctypes import POINTER, c_double, c_float, c_int32, c_int64, c_void_p
 from functools import cache
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 INTERFACE = 5
 """Version of the structures below."""
 FILE = Path(__file__).with_name("libanomvae.so")
+WHOLE = 0x2144DF1C
+"""CRC-32 of anything that ends with its own CRC-32, the lowest byte first."""
 LEVELS = ("portable", "AVX2", "AVX-512")
 """Sets of instructions; a processor with one has those before it."""
 LANES = 16
@@ -133,11 +136,14 @@ def load(path: Path = FILE) -> Library:
     Raises
     ------
     Missing
-        When there is none, or one that does not fit this machine or this version of anomvae.
+        When there is none, or one that is damaged or does not fit this machine or this version of
+        anomvae.
     """
     if not path.exists():
         raise Missing("is not compiled: anomvae was installed without a C++ compiler")
     try:
+        if zlib.crc32(path.read_bytes()) != WHOLE:  # half a library would end the process
+            raise Missing(f"is damaged: {path} is not what was compiled. Install anomvae again")
         functions = ctypes.CDLL(str(path))
         version = functions.anomvae_interface()
     except (OSError, AttributeError) as error:

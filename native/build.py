@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def build(folder: Path) -> Path:
             run([*compile_part, "-o", part], name)
             parts.append(part)
         run([*command, "-shared", *parts, *LINKER, "-o", LIBRARY], name)
+        with made.open("rb+") as file:  # anomvae/native.py looks whether the file is whole
+            file.write(zlib.crc32(file.read()).to_bytes(4, "little"))
         folder.mkdir(parents=True, exist_ok=True)
         moved = shutil.copy(made, folder / f".{LIBRARY}.new")
         os.replace(moved, folder / LIBRARY)  # a process may have the old one open

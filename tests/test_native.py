@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -71,10 +72,39 @@ def test_values_are_rounded_as_by_numpy(values, seed):
 def test_a_library_that_cannot_be_used_says_why(tmp_path, content):
     if content is not None:
         (tmp_path / "lib.so").write_bytes(content)
-    why = "without a C" if content is None else "cannot be loaded"
+    why = "without a C" if content is None else "is damaged"
 
     with pytest.raises(native.Missing, match=why):
         native.load(tmp_path / "lib.so")
+
+
+@compiled
+def test_a_library_that_is_whole_but_of_another_kind_says_why(tmp_path):
+    other = b"no library"
+    (tmp_path / "lib.so").write_bytes(other + zlib.crc32(other).to_bytes(4, "little"))
+
+    with pytest.raises(native.Missing, match="cannot be loaded"):
+        native.load(tmp_path / "lib.so")
+
+
+@compiled
+@pytest.mark.parametrize("damage", ["cut", "zeros", "bit"])
+def test_numpy_computes_where_the_library_is_damaged(tmp_path, damage):
+    content = bytearray(native.FILE.read_bytes())
+    half = len(content) // 2
+    if damage == "bit":
+        content[half] ^= 1
+    else:
+        content[half:] = bytes(half) if damage == "zeros" else b""
+    shutil.copytree(ROOT / "anomvae", tmp_path / "anomvae", ignore=shutil.ignore_patterns("*.so"))
+    (tmp_path / "anomvae" / native.FILE.name).write_bytes(content)
+
+    command = [sys.executable, "-m", "anomvae", "info", "--engines"]
+    done = subprocess.run(command, cwd=tmp_path, env={}, capture_output=True, text=True)
+
+    assert done.returncode == 0
+    assert "native  is damaged" in done.stdout
+    assert "takes several times as long" in done.stdout
 
 
 @pytest.mark.slow
