@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-INTERFACE = 5
+INTERFACE = 6
 """Version of the structures below."""
 FILE = Path(__file__).with_name("libanomvae.so")
 WHOLE = 0x2144DF1C

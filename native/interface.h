@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#define INTERFACE 5
+#define INTERFACE 6
 
 // A group of examples lies in planes: a plane holds one value of each, an example in each lane.
 // Whatever else is in its group, an example meets the same operations in the same order.
@@ -21,16 +21,17 @@ struct Input {  // values of examples, which become planes
 };
 
 enum Operation : int32_t {
-    DENSE,       // out = weight in + bias; of a layer with GELU both are halved
-    DENSE_ADD,   // out = out + weight in
-    GELU,        // out = gelu(2 out)
-    SCALE_ADD,   // out = out + weight * in, value by value
-    KL_NORMAL,   // out = number * sum of KL(in || N(0, 1)); in: all means, then all log sigmas
-    KL_BETWEEN,  // out = out + number * sum of KL(in || other)
-    TIMES,       // in = the normalised product of in and other, normal distributions as above
-    NEAREST,     // out = the nearest of the `others` vectors in weight; other = number * its bias
-    STUDENT,     // out = (number + 1) / 2 * sum of log(1 + in^2 / number)
-    SQUARES,     // out = number * sum of in^2
+    DENSE,           // out = weight in + bias
+    DENSE_ADD,       // out = out + weight in
+    DENSE_GELU,      // out = gelu(2 (weight in + bias)): both are halved
+    DENSE_ADD_GELU,  // out = gelu(2 (out + weight in))
+    SCALE_ADD,       // out = out + weight * in, value by value
+    KL_NORMAL,       // out = number * sum of KL(in || N(0, 1)); in: all means, then all log sigmas
+    KL_BETWEEN,      // out = out + number * sum of KL(in || other)
+    TIMES,           // in = the normalised product of in and other, normal distributions as above
+    NEAREST,         // out = the nearest of the `others` vectors in weight; other = number * its bias
+    STUDENT,         // out = (number + 1) / 2 * sum of log(1 + in^2 / number)
+    SQUARES,         // out = number * sum of in^2
 };
 
 struct Step {  // an operation on planes

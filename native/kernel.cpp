@@ -58,9 +58,11 @@ void load(const Input &in, int64_t first, int count, float *all_planes, I *valid
     for (; value < in.values; value++) {
         const Number *from = data + value * in.value_stride;
         float x[GROUP] __attribute__((aligned(64))) = {};
-        if (in.example_stride == 1)
+        if (in.example_stride == 1) {
             for (int lane = 0; lane < count; lane++) x[lane] = from[lane];
-        else
+            for (int lane = 0; lane < GROUP; lane += 64 / sizeof(Number))
+                __builtin_prefetch(from + GROUP + lane);  // so many streams are not foreseen
+        } else
             for (int lane = 0; lane < count; lane++) x[lane] = from[lane * in.example_stride];
         for (int v = 0; v < VECTORS; v++)
             planes[value * VECTORS + v] = prepared(in, value, ((V *)x)[v], valid[v]);
@@ -79,8 +81,15 @@ void load_all(const Program &program, int64_t first, int count, float *planes, I
 
 // ------------------------------------------------------------------------------------ layers
 
+// x holds x / 2, exactly: a product less for each value.
+inline V gelu(V x, const Phi &phi) {
+    V h = absolute(x);
+    return fma(h, phi(h), x);
+}
+
 // Four outputs of a layer, whose weights of an input lie side by side.  So many sums keep the
 // processor busy; with more, too many results wait to be stored at once.
+template <bool ACTIVATED>
 inline void four_outputs(const V *in, int inputs, const float *weight, const float *bias, V *out) {
     V sum[4][VECTORS];
 #pragma GCC unroll 4
@@ -95,27 +104,21 @@ inline void four_outputs(const V *in, int inputs, const float *weight, const flo
             for (int v = 0; v < VECTORS; v++) sum[o][v] = fma(w, in[v], sum[o][v]);
         }
     }
+    const Phi phi;
 #pragma GCC unroll 4
     for (int o = 0; o < 4; o++)
 #pragma GCC unroll 3
-        for (int v = 0; v < VECTORS; v++) out[o * VECTORS + v] = sum[o][v];
+        for (int v = 0; v < VECTORS; v++)
+            out[o * VECTORS + v] = ACTIVATED ? gelu(sum[o][v], phi) : sum[o][v];
 }
 
+template <bool ACTIVATED>
 void dense(const Step &step, float *planes, const float *bias) {
     const V *in = plane(planes, step.in);
     V *out = plane(planes, step.out);
     for (int o = 0; o < step.outputs; o += 4)
-        four_outputs(in, step.inputs, step.weight + (int64_t)o * step.inputs, bias ? bias + o : bias,
-                     out + o * VECTORS);
-}
-
-// x holds x / 2, exactly: a product less for each value.
-void gelu(V *x, int count) {
-    const Phi phi;
-    for (int i = 0; i < count; i++) {
-        V h = absolute(x[i]);
-        x[i] = fma(h, phi(h), x[i]);
-    }
+        four_outputs<ACTIVATED>(in, step.inputs, step.weight + (int64_t)o * step.inputs,
+                                bias ? bias + o : bias, out + o * VECTORS);
 }
 
 void scale_add(const Step &step, float *planes) {
@@ -241,9 +244,10 @@ void squares(const Step &step, float *planes) {
 
 void run_step(const Step &step, float *planes) {
     switch (step.operation) {
-        case DENSE: return dense(step, planes, step.bias);
-        case DENSE_ADD: return dense(step, planes, nullptr);
-        case GELU: return gelu(plane(planes, step.out), step.outputs * VECTORS);
+        case DENSE: return dense<false>(step, planes, step.bias);
+        case DENSE_ADD: return dense<false>(step, planes, nullptr);
+        case DENSE_GELU: return dense<true>(step, planes, step.bias);
+        case DENSE_ADD_GELU: return dense<true>(step, planes, nullptr);
         case SCALE_ADD: return scale_add(step, planes);
         case KL_NORMAL: return kl_normal(step, planes);
         case KL_BETWEEN: return kl_between(step, planes);

@@ -20,9 +20,8 @@ from .ladder import Ladder
 from .layers import Array, Layer
 from .program import Program
 
-DENSE, DENSE_ADD, GELU, SCALE_ADD, KL_NORMAL, KL_BETWEEN, TIMES, NEAREST, STUDENT, SQUARES = range(
-    10
-)
+DENSE, DENSE_ADD, DENSE_GELU, DENSE_ADD_GELU = range(4)
+SCALE_ADD, KL_NORMAL, KL_BETWEEN, TIMES, NEAREST, STUDENT, SQUARES = range(4, 11)
 """Operations, in the order of the kernel."""
 MULTIPLE = 4
 """Outputs of a layer are computed by so many, and rounded up to a multiple of it."""
@@ -161,13 +160,13 @@ class Steps:
         half = np.float32(0.5 if layer.gelu else 1)
         out, start = self._take(len(layer.bias)), 0
         for part in parts:
-            weight = layer.weight[start : start + part.size] * half
+            stop = start + part.size
             operation = DENSE_ADD if start else DENSE
-            arrays = self._packed(weight, layer.bias * half)
+            if layer.gelu and stop == len(layer.weight):
+                operation = DENSE_ADD_GELU if start else DENSE_GELU
+            arrays = self._packed(layer.weight[start:stop] * half, layer.bias * half)
             self._add(operation, part, self._whole(out), *arrays)
-            start += part.size
-        if layer.gelu:
-            self._add(GELU, out, out)
+            start = stop
         return out
 
     def _packed(self, weight: Array, bias: Array) -> tuple[Array, Array]:
