@@ -18,7 +18,7 @@ from ..program.numpy_engine import padded, rows_of
 from ..stats.rx import PIXELS_PER_BAND
 from .batches import Array, ScoreTerms, batchwise, require_bands
 from .contributions import Contributions
-from .explanation import contributions, explained_terms
+from .explanation import explained_parts, explained_terms
 from .folding import SpectraWhitening
 from .linear_shares import BandDirections
 from .state import DetectorState
@@ -78,10 +78,18 @@ class ExampleScorer(DetectorState):
 
         As `score_examples`, without local-contrast weighting.
         """
+        return self.explained(x)[0]
+
+    def explained(self, x: Examples) -> tuple[Contributions, Array]:
+        """Return the `contributions` to the scores of examples and their reconstructions.
+
+        These, (n, ..., band), are as `reconstruct` returns them; both are of one evaluation.
+        """
         program, directions = self.program, self._directions
-        return Contributions(
-            *self._batchwise(lambda batch: contributions(program, directions, batch), x)
+        *parts, means = self._batchwise(
+            lambda batch: explained_parts(program, directions, batch), x
         )
+        return Contributions(*parts), self.scaler.unscale(means)
 
     def explain_examples(
         self, x: Examples, *, codes: bool = False

@@ -29,12 +29,13 @@ class ExplainedTerms(NamedTuple):
     """Its whitened residual, (n, ...); both are NaN where no band adds anything."""
 
 
-def contributions(
+def explained_parts(
     program: Program, directions: BandDirections | None, batch: Prepared
-) -> Contributions:
-    """Return what each band and latent unit adds to the terms of examples."""
-    nll, kl, residual = program.kind.parts(program, batch, ARITHMETIC)
-    return Contributions(nll, kl, _linear_parts(program, directions, batch, residual)[1], residual)
+) -> tuple[Array, ...]:
+    """Return `Contributions` to the terms of examples, and their reconstructions, scaled units."""
+    nll, kl, residual, decoded = program.kind.parts(program, batch, ARITHMETIC)
+    linear = _linear_parts(program, directions, batch, residual)[1]
+    return (*Contributions(nll, kl, linear, residual), ARITHMETIC.dense(program.mean, decoded))
 
 
 def explained_terms(

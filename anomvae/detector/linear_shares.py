@@ -72,13 +72,14 @@ class BandDirections(NamedTuple):
         residual : array, shape (n, ..., band)
             u, in any unit.
         """
+        # Examples lie side by side in memory, whose sums over few bands are fast then.
+        whitened, residual = _unit(np.asfortranarray(whitened)), np.asfortranarray(residual)
         chosen = _candidates(residual)
-        along = np.take_along_axis(a.dense(self.along, _unit(whitened)), chosen, -1)
-        products = self.products[chosen[..., :, np.newaxis], chosen[..., np.newaxis, :]]
-        inverse = np.linalg.inv(products + RIDGE * np.eye(chosen.shape[-1]))
-        fitted = (inverse * along[..., np.newaxis, :]).sum(-1)
-        lost = np.clip((fitted * along).sum(-1), 0, 1)
-        regained = fitted**2 / np.diagonal(inverse, axis1=-2, axis2=-1)
+        along = np.moveaxis(np.take_along_axis(a.dense(self.along, whitened), chosen, -1), -1, 0)
+        inverse = self._inverse(np.ascontiguousarray(np.moveaxis(chosen, -1, 0)))
+        fitted = (inverse * along).sum(1)
+        lost = np.clip((fitted * along).sum(0), 0, 1)
+        regained = np.moveaxis(fitted, 0, -1) ** 2 / np.diagonal(inverse)
         squares = _unit(residual) ** 2
         others = squares.copy()
         np.put_along_axis(others, chosen, 0, -1)
@@ -86,6 +87,21 @@ class BandDirections(NamedTuple):
         added = np.take_along_axis(parts, chosen, -1) + shared(lost, regained, a)
         np.put_along_axis(parts, chosen, added, -1)
         return np.asarray(0.5 * (parts + shared(np.ones_like(parts[..., 0]), squares, a)))
+
+    def _inverse(self, chosen: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return G^-1 of bands C, axes (candidate, candidate, n, ...)."""
+        inverse = self.products[chosen[:, np.newaxis], chosen]
+        for band, row in enumerate(inverse):
+            row[band] += RIDGE
+        # All matrices at a time, by the SWEEP operator (Goodnight 1979, American Statistician 33).
+        change = np.empty_like(inverse)
+        for band in range(len(inverse)):
+            column = inverse[band].copy()
+            swept = column / column[band]
+            inverse -= np.multiply(column[:, np.newaxis], swept, out=change)
+            inverse[band] = inverse[:, band] = swept
+            inverse[band, band] = -1 / column[band]
+        return np.negative(inverse, out=change)
 
 
 def _candidates(residual: Array) -> NDArray[np.intp]:

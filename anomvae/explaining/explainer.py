@@ -186,7 +186,8 @@ def _sums_of(detector: Detector, opened: OpenScene, tile: Tile, mask: Mask) -> _
     count, layers = int(where.sum()), len(detector.layers)
     factor = planes[-1] if FACTOR in detector.explanation_layers else np.ones(count)
     examples = detector.view.split(block, where)
-    parts = Contributions(*map(newest, detector.contributions(examples)))
+    parts, means = detector.explained(examples)
+    parts = Contributions(*map(newest, parts))
 
     def weighted(part: NDArray[np.float32]) -> Numbers:
         return np.asarray(factor @ part)
@@ -199,7 +200,7 @@ def _sums_of(detector: Detector, opened: OpenScene, tile: Tile, mask: Mask) -> _
         np.array([plane.sum() for plane in planes[:layers]]),
         float(factor.sum()),
         total(block[where][:, : len(detector.bands)]),
-        total(newest(detector.reconstruct(examples))),
+        total(newest(means)),
         total(parts.residual),
         weighted(parts.bands),
         weighted(parts.kl),

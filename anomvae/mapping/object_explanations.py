@@ -136,7 +136,7 @@ class ObjectExplainer:
         with closing(self._batches(members, sums)) as batches:
             for batch in _joined(batches):
                 sums.add(batch)
-        return ObjectExplanations(bands, count, map(sums.explanation, range(count)))
+        return sums.explanations()
 
     def _members(self, peaks: Numbers) -> tuple[Members, int]:
         """Return the pixels of the first objects, and how many these are."""

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detector import Detector
-from ..objects import LeadingBand, ObjectExplanation
-from ..objects.explanations import LEADING
+from ..objects import ObjectExplanations
 from ..pixels.views import newest
 
 Numbers = NDArray[np.int64]
@@ -55,64 +54,65 @@ class ObjectSums:
     def add_annuli(self, owners: Numbers, spectra: NDArray[np.float32]) -> None:
         """Add pixels of annuli: their objects, and their bands, NaN = no data."""
         valid = np.isfinite(spectra).all(axis=-1)
-        owners, spectra = owners[valid], spectra[valid]
-        _add(self._around, owners, np.ones(len(owners)))
-        _add(self._annuli, owners, spectra)
+        adder = _Adder(owners[valid])
+        adder.count(self._around)
+        adder.add(self._annuli, spectra[valid])
 
     def add(self, batch: Batch) -> None:
         """Add pixels of objects."""
-        owners, detector = batch.owners, self._detector
-        parts = detector.contributions(batch.examples)
-        bands, residual, mean = map(
-            newest, (parts.bands, parts.residual, detector.reconstruct(batch.examples))
-        )
+        parts, means = self._detector.explained(batch.examples)
         terms = [newest(part).sum(-1, dtype=np.float64) for part in parts[:3]]
         alone = np.stack(terms, axis=-1)
-        factor, sum_ = np.ones(len(owners)), alone.sum(axis=-1)
+        factor, sum_ = np.ones((len(alone), 1)), alone.sum(axis=-1, keepdims=True)
         if batch.scores is not None:
-            np.divide(batch.scores, sum_, out=factor, where=sum_ > 0)
-        _add(self._pixels, owners, np.ones(len(owners)))
-        _add(self._factors, owners, factor)
-        _add(self._terms, owners, factor[:, np.newaxis] * alone)
-        _add(self._bands, owners, factor[:, np.newaxis] * bands)
-        for sums, values in (
-            (self._residuals, residual),
-            (self._spectra, batch.spectra),
-            (self._means, mean),
+            np.divide(batch.scores[:, np.newaxis], sum_, out=factor, where=sum_ > 0)
+        adder = _Adder(batch.owners)
+        adder.count(self._pixels)
+        adder.add(self._factors, factor[:, 0])
+        adder.add(self._terms, factor * alone)
+        adder.add(self._bands, factor * newest(parts.bands))
+        adder.add(self._residuals, newest(parts.residual))
+        adder.add(self._spectra, batch.spectra)
+        adder.add(self._means, newest(means))
+
+    def explanations(self) -> ObjectExplanations:
+        """Explain the objects, all of whose pixels have been added; the sums become means."""
+        total = self._terms.sum(axis=1, keepdims=True)
+        total[total == 0] = 1
+        pixels = np.maximum(1, self._pixels)[:, np.newaxis]
+        around = np.where(self._around > 0, self._around, np.nan)[:, np.newaxis]
+        for sums, divisor in (
+            *((self._terms, total), (self._bands, total), (self._residuals, pixels)),
+            *((self._spectra, pixels), (self._means, pixels), (self._annuli, around)),
         ):
-            _add(sums, owners, values)
-
-    def explanation(self, number: int) -> ObjectExplanation:
-        """Explain an object, all of whose pixels have been added."""
-        pixels, around = max(1, self._pixels[number]), self._around[number]
-        bands, total = self._detector.bands, self._terms[number].sum() or 1.0
-        shares, residuals = self._bands[number] / total, self._residuals[number] / pixels
-        leading = (
-            LeadingBand(band.name, band.wavelength, float(residuals[at]), float(shares[at]))
-            for at in np.argsort(-shares, kind="stable")[:LEADING]
-            for band in [bands.items[at]]
-            if shares[at] > 0
-        )
+            sums /= divisor
         weighted = self._detector.card.weighting is not None
-        reconstruction, kl, linear = (self._terms[number] / total).tolist()
-        return ObjectExplanation(
-            leading=tuple(leading),
-            share_reconstruction=reconstruction,
-            share_kl=kl,
-            share_linear=linear,
-            local_contrast=float(self._factors[number] / pixels) if weighted else None,
-            pixels=int(pixels),
-            spectrum=tuple((self._spectra[number] / pixels).tolist()),
-            reconstruction=tuple((self._means[number] / pixels).tolist()),
-            annulus=tuple((self._annuli[number] / around).tolist()) if around else None,
+        return ObjectExplanations(
+            bands=self._detector.bands,
+            pixels=pixels[:, 0].astype(np.int64),
+            shares=self._bands,
+            residuals=self._residuals,
+            terms=self._terms,
+            local_contrast=self._factors / pixels[:, 0] if weighted else None,
+            spectra=(self._spectra, self._means, self._annuli),
         )
 
 
-def _add(sums: Floats, owners: Numbers, values: NDArray[np.floating]) -> None:
-    """Add the values of pixels, (n, ...), to the sums of their objects, (object, ...)."""
-    if not len(owners):
-        return
-    order = np.argsort(owners, kind="stable")
-    owners = owners[order]
-    starts = np.flatnonzero(np.diff(owners, prepend=-1))
-    sums[owners[starts]] += np.add.reduceat(values[order].astype(np.float64), starts)
+class _Adder:
+    """Adds values of pixels to sums of their objects, which are numbered from 0."""
+
+    def __init__(self, owners: Numbers) -> None:
+        self._order = np.argsort(owners, kind="stable")
+        owners = owners[self._order]
+        self._starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        self._objects = owners[self._starts]
+
+    def count(self, sums: Floats) -> None:
+        """Add the number of pixels."""
+        sums[self._objects] += np.diff(self._starts, append=len(self._order))
+
+    def add(self, sums: Floats, values: NDArray[np.floating]) -> None:
+        """Add the values of pixels, (n, ...), to the sums of their objects, (object, ...)."""
+        if len(self._starts):
+            ordered = values[self._order].astype(np.float64)
+            sums[self._objects] += np.add.reduceat(ordered, self._starts)

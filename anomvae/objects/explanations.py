@@ -8,18 +8,28 @@ for the next two.  The bands of the arrays stand once in the first line of the f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..pixels.bands import Bands
+from .number_texts import shortened, texts
 
 LEADING = 3
 """Bands that are named."""
 TERMS = ("share_reconstruction", "share_kl", "share_linear")
 SPECTRA = ("spectrum", "reconstruction", "annulus")
 
+LEADER = '"band_{0}": {1}, "wavelength_{0}": {2}, "residual_{0}": {3}, "share_{0}": {4}, '
+AT_ONCE = 1024
+"""Objects that are written at a time."""
+
 Spectrum = tuple[float, ...]
+Floats = NDArray[np.float64]
 
 
 class LeadingBand(NamedTuple):
@@ -65,23 +75,6 @@ class ObjectExplanation:
     (the larger of rows and columns) that are not flagged and no nearer to another object that is
     explained.  None where there are none."""
 
-    def to_json(self) -> str:
-        """Write the properties, without the brackets."""
-        values: dict[str, Any] = {}
-        for number, band in enumerate(self.leading, start=1):
-            values[f"band_{number}"] = band.band
-            values[f"wavelength_{number}"] = band.wavelength
-            values[f"residual_{number}"] = _shortened(band.residual)
-            values[f"share_{number}"] = _shortened(band.share)
-        values |= {name: _shortened(getattr(self, name)) for name in TERMS}
-        if self.local_contrast is not None:
-            values["local_contrast"] = _shortened(self.local_contrast)
-        values["explained_px"] = self.pixels
-        for name in SPECTRA:
-            spectrum = getattr(self, name)
-            values[name] = None if spectrum is None else list(map(_shortened, spectrum))
-        return json.dumps(values)[1:-1]
-
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> ObjectExplanation | None:
         """Read the properties of a feature; None where it is not explained."""
@@ -105,18 +98,71 @@ class ObjectExplanation:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ObjectExplanations:
-    """The explanations of the strongest objects of a scene."""
+    """The explanations of the strongest objects of a scene, in order of rank.
+
+    What `ObjectExplanation` says of one; axes (object, band) unless stated otherwise.
+    """
 
     bands: Bands
     """The bands of their spectra."""
-    count: int
-    """How many there are."""
-    items: Iterable[ObjectExplanation]
-    """In order of rank."""
+    pixels: NDArray[np.int64]
+    """Pixels that each rests on, (object,)."""
+    shares: Floats
+    """What each band adds to the mean score, in [0, 1]."""
+    residuals: Floats
+    """Mean whitened residuals."""
+    terms: Floats
+    """Shares of the terms, axes (object, term)."""
+    local_contrast: Floats | None
+    """Mean factors of the local-contrast weighting, (object,); None where there is none."""
+    spectra: tuple[Floats, Floats, Floats]
+    """Mean spectra, their reconstructions, and those of annuli, NaN = none; data units."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.pixels)
+
+    def texts(self) -> Iterator[str]:
+        """Write the properties of each, without the brackets."""
+        for start in range(0, self.count, AT_ONCE):
+            yield from self._texts(slice(start, start + AT_ONCE))
+
+    def _texts(self, part: slice) -> Iterator[str]:
+        columns = dict(zip(TERMS, map(_written, self.terms[part].T), strict=True))
+        if self.local_contrast is not None:
+            columns["local_contrast"] = _written(self.local_contrast[part])
+        columns["explained_px"] = texts(self.pixels[part].tolist())
+        for name, spectra in zip(SPECTRA, self.spectra, strict=True):
+            known = ~np.isnan(spectra[part, :1])
+            written = _written(np.where(known, spectra[part], 0.0))
+            columns[name] = np.where(known[:, 0], written, "null").tolist()
+        pattern = ", ".join(f'"{name}": %s' for name in columns)
+        rests = map(pattern.__mod__, zip(*columns.values(), strict=True))
+        return map(str.__add__, self._leading(part), rests)
+
+    def _leading(self, part: slice) -> Iterator[str]:
+        """Write what says which bands lead."""
+        names = [(json.dumps(band.name), json.dumps(band.wavelength)) for band in self.bands]
+        shares = self.shares[part]
+        order = np.argsort(-shares, axis=-1, kind="stable")[:, :LEADING]
+        some = np.take_along_axis(shares, order, -1) > 0
+        of_objects = (
+            _written(np.take_along_axis(values, order, -1).ravel())
+            for values in (self.residuals[part], shares)
+        )
+        numbers = zip(order.ravel().tolist(), some.ravel().tolist(), *of_objects, strict=True)
+        for _ in order:
+            leaders = enumerate(islice(numbers, order.shape[1]), start=1)
+            yield "".join(
+                LEADER.format(number, *names[band], residual, share)
+                for number, (band, leads, residual, share) in leaders
+                if leads
+            )
 
 
-def _shortened(value: float) -> float:
-    """Round to 6 significant digits: a file holds three spectra for each object."""
-    return float(f"{value:.6g}")
+def _written(values: Floats) -> list[str]:
+    """Write with 6 significant digits: a file holds three spectra for each object."""
+    return texts(shortened(values, 6).tolist())

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .explanations import ObjectExplanation
 from .georeferencing import GeoreferencedObjects, Georeferencer
 from .labelling import FRACTION, ObjectTable
+from .number_texts import shortened, texts
 from .outlines import rings_of
 from .ranking import Listing
 
@@ -37,9 +36,9 @@ def features(
     boxes = located.boxes.round(DECIMALS)
     for properties, box, unlocated, polygons in zip(
         _properties(table, located, width, listing),
-        _texts(boxes.tolist()),
+        texts(boxes.tolist()),
         np.isnan(boxes[:, 0]).tolist(),
-        multipolygons(located, _texts(rounded_points(located))),
+        multipolygons(located, texts(rounded_points(located))),
         strict=True,
     ):
         if unlocated:
@@ -50,24 +49,16 @@ def features(
             yield f'{properties}, "bbox": {box}, "geometry": {geometry}}}'
 
 
-def _texts(values: Sequence[Any]) -> list[str]:
-    """Write numbers, or lists of as many numbers each, as JSON: all in one call, then apart."""
-    text = json.dumps(values)[1:-1]
-    if not text.startswith("["):
-        return text.split(", ")
-    return [f"[{inner}]" for inner in text[1:-1].split("], [")]
-
-
 def _list(texts: Iterable[str]) -> str:
     return f"[{', '.join(texts)}]"
 
 
-def explained_text(text: str, explanation: ObjectExplanation | None) -> str:
+def explained_text(text: str, explanation: str | None) -> str:
     """Add an explanation to the properties of a feature, from behind its rank."""
     if explanation is None:
         return text
     properties, _, rest = text.partition("}")  # properties hold numbers alone
-    return f"{properties}, {explanation.to_json()}}}{rest}"
+    return f"{properties}, {explanation}}}{rest}"
 
 
 def _properties(
@@ -89,7 +80,7 @@ def _properties(
         "centroid_y": _rounded(located.centroids[:, 1], DECIMALS),
     }
     pattern = ", ".join(f'"{name}": %s' for name in columns) + "}"
-    return map(pattern.__mod__, zip(*map(_texts, columns.values()), strict=True))
+    return map(pattern.__mod__, zip(*map(texts, columns.values()), strict=True))
 
 
 def _p_values(peaks: NDArray[np.float32], listing: Listing) -> Sequence[float | None]:
@@ -100,7 +91,8 @@ def _p_values(peaks: NDArray[np.float32], listing: Listing) -> Sequence[float | 
 
 def _shortened(values: NDArray[np.floating]) -> list[float]:
     """Round to 7 significant digits, as many as a float32 has."""
-    return [float(f"{value:.7g}") for value in values.tolist()]
+    rounded: list[float] = shortened(values.astype(np.float64), 7).tolist()
+    return rounded
 
 
 def _rounded(values: NDArray[np.float64], decimals: int) -> list[float | None]:

@@ -74,7 +74,7 @@ def write_objects(
         peaks = np.stack(np.divmod(ranked.peaks(), shape[1]), axis=-1)
         explained = None if explain is None else explain(peaks)
         write(_provenance(tags, listing, georeferencer, explained).to_json())
-        explanations = iter(() if explained is None else explained.items)
+        explanations = iter(()) if explained is None else explained.texts()
         rank = 0
         for rank, text in enumerate(ranked.in_order(), start=1):
             numbers = f'"id": {rank}, "properties": {{"id": {rank}, "rank": {rank}, '

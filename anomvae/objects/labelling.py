@@ -72,9 +72,9 @@ def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Objec
     waiting = ObjectTable(np.empty(0, OBJECT), nothing, np.empty(0, CORNER))
     edge = np.full(shape[1], -1, np.int64)
     for strip in strips:
-        both, labels = _joined(waiting, edge, strip, shape[1])
-        last = strip.top + len(labels) == shape[0]
-        edge = np.full(shape[1], -1, np.int64) if last else labels[-1]
+        both, edge = _joined(waiting, edge, strip, shape[1])
+        if strip.top + len(strip.scores) == shape[0]:
+            edge = np.full(shape[1], -1, np.int64)
         still_open = np.zeros(len(both.objects), np.bool_)
         still_open[both.parts[edge[edge >= 0]]] = True
         waiting = both.only(still_open)
@@ -85,12 +85,12 @@ def connected(strips: Iterable[Strip], shape: tuple[int, int]) -> Iterator[Objec
 def _joined(
     waiting: ObjectTable, edge: Numbers, strip: Strip, width: int
 ) -> tuple[ObjectTable, Numbers]:
-    """Join the open objects and a strip; also return the part of each of its pixels, -1 = none."""
+    """Join the open objects and a strip; also return the parts of its last row, -1 = none."""
     inner = strip.flagged[1:-1]
     numbered, count = label(inner, corners=False)
     known = len(waiting.parts)
-    raw = np.where(inner, numbered.astype(np.int64) + (known - 1), -1)
-    seam = np.vstack([edge, raw])
+    raw = np.where(inner, numbered + np.int32(known - 1), np.int32(-1))
+    seam = np.vstack([edge.astype(np.int32), raw])
     sides, corners = touching(seam)
     # Parts of one object stay in one object.
     first = np.full(len(waiting.objects), -1)
@@ -98,7 +98,6 @@ def _joined(
     same = np.stack([np.arange(known), first[waiting.parts]])
     parts = groups_of(known + count, sides)
     objects = groups_of(known + count, np.hstack([sides, corners, same]))
-    labels = np.append(parts, -1)[raw]
     of_part = np.empty(parts.max(initial=-1) + 1, np.int64)
     of_part[parts] = objects
     at = np.flatnonzero(inner)
@@ -106,7 +105,7 @@ def _joined(
     group = np.concatenate([objects[first], objects[raw.ravel()[at]]])
     outline = np.concatenate([waiting.corners, corners_of(strip, raw)])
     outline["part"] = parts[outline["part"]]
-    return ObjectTable(_merged(table, group), of_part, outline), labels
+    return ObjectTable(_merged(table, group), of_part, outline), np.append(parts, -1)[raw[-1]]
 
 
 def touching(labels: Numbers) -> tuple[Numbers, Numbers]:
@@ -140,11 +139,15 @@ def _merged(table: Table, group: Numbers) -> Table:
     """Merge the rows of each group; groups are numbered without a gap."""
     if not len(table):
         return table
-    order = np.lexsort((table["peak_at"], -table["peak"], group))
+    order = np.argsort(group, kind="stable")
     table, group = table[order], group[order]
     starts = np.flatnonzero(np.diff(group, prepend=-1))
-    merged = table[starts]  # the highest pixel comes first
+    merged = table[starts]
     for name in SUMS:
         merged[name] = np.add.reduceat(table[name], starts)
     merged["first"] = np.minimum.reduceat(table["first"], starts)
+    merged["peak"] = np.maximum.reduceat(table["peak"], starts)
+    highest = table["peak"] == np.repeat(merged["peak"], np.diff(starts, append=len(table)))
+    at = np.where(highest, table["peak_at"], np.iinfo(np.int64).max)
+    merged["peak_at"] = np.minimum.reduceat(at, starts)
     return merged

@@ -35,7 +35,8 @@ def label(flags: NDArray[np.bool_], *, corners: bool) -> tuple[NDArray[np.int32]
     array([[1, 0, 2],
            [0, 3, 0]], dtype=int32)
     """
-    rows, starts, stops = _runs(flags)
+    at = np.flatnonzero(flags)
+    rows, starts, stops = _runs(at, flags.shape[1])
     # Numbers that rise from left to right and row by row, for starts and for stops.
     wide = flags.shape[1] + 2
     reach = int(corners)
@@ -47,7 +48,7 @@ def label(flags: NDArray[np.bool_], *, corners: bool) -> tuple[NDArray[np.int32]
     lower = np.arange(len(upper)) + np.repeat(first - (np.cumsum(met) - met), met)
     group = groups_of(len(rows), np.stack([upper, lower]))
     labels = np.zeros(flags.shape, np.int32)
-    labels[flags] = np.repeat(group + 1, stops - starts)
+    labels.reshape(-1)[at] = np.repeat(group + 1, stops - starts)
     return labels, int(group.max(initial=-1)) + 1
 
 
@@ -76,10 +77,13 @@ def _followed(lowest: Numbers) -> Numbers:
         lowest = further
 
 
-def _runs(flags: NDArray[np.bool_]) -> tuple[Numbers, Numbers, Numbers]:
-    """Return row, first column and column after the last of each run, in reading order."""
-    framed = np.zeros((len(flags), flags.shape[1] + 2), np.int8)
-    framed[:, 1:-1] = flags
-    steps = np.diff(framed, axis=1)
-    rows, starts = np.nonzero(steps == 1)
-    return rows, starts, np.nonzero(steps == -1)[1]
+def _runs(at: Numbers, width: int) -> tuple[Numbers, Numbers, Numbers]:
+    """Return row, first column and column after the last of each run, in reading order.
+
+    ``at`` are the numbers of the flagged pixels of an image of ``width`` columns, ascending.
+    """
+    begins = np.diff(at, prepend=-2) > 1
+    begins |= at % width == 0
+    first = np.flatnonzero(begins)
+    rows, starts = np.divmod(at[first], width)
+    return rows, starts, starts + np.diff(first, append=len(at))

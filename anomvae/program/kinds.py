@@ -64,6 +64,8 @@ class KindParts(NamedTuple):
     """Of each latent unit to the KL term, (n, ..., unit)."""
     residual: Values
     """Whitened residuals, (n, ..., band)."""
+    decoded: Values
+    """`Program.decoded_features` of the posterior means, (n, ..., feature)."""
 
 
 class TermsAndBands(NamedTuple):
@@ -114,9 +116,10 @@ class AtMean(Kind):
     def parts(self, program: Program, batch: Prepared, a: Arithmetic) -> KindParts:
         """Return what adds up to the terms of examples."""
         code = program.encode(batch, a)
-        residual = program.whitened(batch, code, a)
+        decoded = program.decoded_features(code.z, batch.context, a)
+        residual = program.residual(batch, decoded, a)
         nll = self.reconstruction * program.nll(residual, a)
-        return KindParts(nll, program.kl_weight * self.kl * code.kl, residual)
+        return KindParts(nll, program.kl_weight * self.kl * code.kl, residual, decoded)
 
     def terms_and_bands(self, program: Program, batch: Prepared, a: Arithmetic) -> TermsAndBands:
         """Return both from one pass through the model."""
@@ -143,10 +146,11 @@ class OfCode(Kind):
     def parts(self, program: Program, batch: Prepared, a: Arithmetic) -> KindParts:
         """Return what adds up to the terms of examples; the one code of a codebook is one unit."""
         draw = program.posterior_mean(batch, a)
-        squares, residual = self._squares(program, draw, a), program.whitened(batch, draw, a)
+        decoded = program.decoded_features(draw.z, batch.context, a)
+        squares, residual = self._squares(program, draw, a), program.residual(batch, decoded, a)
         if draw.codes.shape[-1] != squares.shape[-1]:
             squares = squares.sum(-1)[..., None]
-        return KindParts(a.zeros(residual.shape), squares, residual)
+        return KindParts(a.zeros(residual.shape), squares, residual, decoded)
 
     def _squares(self, program: Program, draw: Draw, a: Arithmetic) -> Values:
         whitened = a.dense(self.whitening, program.place(draw))
@@ -178,8 +182,10 @@ class OfDraws(Kind):
         for weight, (whitened, _) in zip(weights, self._draws(program, batch, a), strict=True):
             residual = residual + weight[..., None] * whitened
             of_bands = of_bands + weight[..., None] * program.nll(whitened, a)
-        units = program.encode(batch, a).kl
-        return KindParts(shared(reconstruction, of_bands, a), shared(kl, units, a), residual)
+        code = program.encode(batch, a)
+        of_bands, units = shared(reconstruction, of_bands, a), shared(kl, code.kl, a)
+        decoded = program.decoded_features(code.z, batch.context, a)
+        return KindParts(of_bands, units, residual, decoded)
 
     def _of_draws(self, program: Program, batch: Prepared, a: Arithmetic) -> tuple[Values, Values]:
         """Return sum_b nll(w_kb) and the weighted log p - log q of each draw, (draw, n, ...)."""

@@ -161,10 +161,12 @@ class Program:
         """Return where draws lie in latent space, all levels: of a codebook, the vector."""
         return draw.codes if self.code.noise_width(self.latent) else draw.z
 
-    def decode(
-        self, z: Values, context: Values | None, a: Arithmetic, output: Layer | None = None
-    ) -> Values:
-        """Return what ``output``, or `mean`, returns for codes (..., latent), (..., band)."""
+    def decode(self, z: Values, context: Values | None, a: Arithmetic) -> Values:
+        """Return the means of p(x | z) for codes (..., latent), (..., band), scaled units."""
+        return a.dense(self.mean, self.decoded_features(z, context, a))
+
+    def decoded_features(self, z: Values, context: Values | None, a: Arithmetic) -> Values:
+        """Return what `output` and `mean` take, for codes (..., latent), (..., feature)."""
         g = z
         if context is not None and self.decoder_context:
             g = a.join(z, context)
@@ -172,11 +174,15 @@ class Program:
             g = a.dense(layer, g)
         if context is not None and self.passed:
             g = a.join(g, context[..., : self.passed])
-        return a.dense(self.mean if output is None else output, g)
+        return g
 
     def whitened(self, batch: Prepared, code: Encoded | Draw, a: Arithmetic) -> Values:
         """Return the whitened residuals of examples at their codes, (..., band)."""
-        residual = self.decode(code.z, batch.context, a, self.output)
+        return self.residual(batch, self.decoded_features(code.z, batch.context, a), a)
+
+    def residual(self, batch: Prepared, decoded: Values, a: Arithmetic) -> Values:
+        """Return the whitened residuals of examples at their `decoded_features`, (..., band)."""
+        residual = a.dense(self.output, decoded)
         if isinstance(self.whitening, Layer):
             residual += a.dense(self.whitening, batch.x)
         else:

@@ -1,0 +1,46 @@
+"""Numbers as texts of JSON: many in one call, which is several times faster than one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+TENS = np.array([float(f"1e{power}") for power in range(309)])
+"""Powers of ten, each the nearest number."""
+NEAR = 1e-6
+"""More than the error of a number of up to 9 digits."""
+
+
+def texts(values: Sequence[Any]) -> list[str]:
+    """Write numbers, or lists of as many numbers each, as JSON: all in one call, then apart."""
+    text = json.dumps(values)[1:-1]
+    if not text.startswith("["):
+        return text.split(", ")
+    return [f"[{inner}]" for inner in text[1:-1].split("], [")]
+
+
+def shortened(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Round to significant digits, so that a number is written in as many.
+
+    Examples
+    --------
+    >>> shortened(np.array([0.0, -0.0123456789, 1234567.8]), 3).tolist()
+    [0.0, -0.0123, 1230000.0]
+    """
+    magnitude, result = np.abs(values), values.copy()
+    known = (magnitude > 0) & (magnitude < np.inf)
+    power = digits - 1 - np.floor(np.log10(magnitude, where=known, out=np.zeros_like(values)))
+    scale = TENS[np.minimum(np.abs(power), len(TENS) - 1).astype(np.int64)]
+    with np.errstate(all="ignore"):  # in the branch that is not taken
+        places = np.where(power >= 0, values * scale, values / scale)
+        whole = np.rint(places)
+        rounded = np.where(power >= 0, whole / scale, whole * scale)
+        middle = known & (np.abs(np.abs(places - whole) - 0.5) < NEAR)
+    result[known] = rounded[known]
+    # Products are rounded: which side of the middle such a number lies on, its digits tell.
+    result[middle] = [float(f"{value:.{digits}g}") for value in values[middle].tolist()]
+    return result
