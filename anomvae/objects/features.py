@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,9 @@ from .ranking import Listing
 DECIMALS = 7
 """Of coordinates: a centimetre in degrees."""
 
-Point = TypeVar("Point")
-Rings = list[list[list[Point]]]
-"""Polygons, each an outline and its holes."""
+Ring = list[list[float]]
+Polygons = list[list[Ring]]
+"""Each an outline and its holes."""
 
 
 def features(
@@ -34,23 +33,18 @@ def features(
     rings = rings_of(table.corners, table.parts)
     located = georeferencer.locate(rings, sums / rows["area"][:, np.newaxis] + 0.5)
     boxes = located.boxes.round(DECIMALS)
-    for properties, box, unlocated, polygons in zip(
+    for properties, box, unlocated, coordinates in zip(
         _properties(table, located, width, listing),
         texts(boxes.tolist()),
         np.isnan(boxes[:, 0]).tolist(),
-        multipolygons(located, texts(rounded_points(located))),
+        texts(list(multipolygons(located))),
         strict=True,
     ):
         if unlocated:
             yield f'{properties}, "geometry": null}}'
         else:
-            coordinates = _list(_list(map(_list, rings)) for rings in polygons)
             geometry = f'{{"type": "MultiPolygon", "coordinates": {coordinates}}}'
             yield f'{properties}, "bbox": {box}, "geometry": {geometry}}}'
-
-
-def _list(texts: Iterable[str]) -> str:
-    return f"[{', '.join(texts)}]"
 
 
 def explained_text(text: str, explanation: str | None) -> str:
@@ -99,22 +93,17 @@ def _rounded(values: NDArray[np.float64], decimals: int) -> list[float | None]:
     return [None if value != value else value for value in values.round(decimals).tolist()]
 
 
-def rounded_points(located: GeoreferencedObjects) -> list[list[float]]:
-    """Return the points of all rings, as files have them."""
-    points: list[list[float]] = located.rings.points.round(DECIMALS).tolist()
-    return points
-
-
-def multipolygons(located: GeoreferencedObjects, points: list[Point]) -> Iterator[Rings[Point]]:
+def multipolygons(located: GeoreferencedObjects) -> Iterator[Polygons]:
     """Group the rings of each object into polygons: outlines counter-clockwise, holes clockwise.
 
-    ``points`` are those of all rings, in any form.
+    Points are rounded as files have them.
     """
+    points: Ring = located.rings.points.round(DECIMALS).tolist()
     rings = located.rings
     bounds = zip(rings.holes.tolist(), rings.starts.tolist(), rings.stops.tolist(), strict=True)
     counts = np.diff(rings.first, append=len(rings.starts)).tolist()
     for count, turn in zip(counts, located.clockwise.tolist(), strict=True):
-        polygons: Rings[Point] = []
+        polygons: Polygons = []
         for hole, start, stop in islice(bounds, count):
             ring = points[start:stop]
             ring = [ring[0], *reversed(ring[1:]), ring[0]] if turn else [*ring, ring[0]]

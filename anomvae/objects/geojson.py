@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from .features import explained_text, features
 from .georeferencing import Georeferencer, georeferencer_of
 from .items import DEGREES, PIXELS, Provenance
 from .labelling import connected
-from .ranking import Listing, RankedTexts
+from .ranking import AT_ONCE, Listing, RankedTexts
 from .strips import ScoredTile, strips_of
 
 Explain = Callable[[NDArray[np.int64]], ObjectExplanations]
@@ -74,14 +75,19 @@ def write_objects(
         peaks = np.stack(np.divmod(ranked.peaks(), shape[1]), axis=-1)
         explained = None if explain is None else explain(peaks)
         write(_provenance(tags, listing, georeferencer, explained).to_json())
-        explanations = iter(()) if explained is None else explained.texts()
-        rank = 0
-        for rank, text in enumerate(ranked.in_order(), start=1):
-            numbers = f'"id": {rank}, "properties": {{"id": {rank}, "rank": {rank}, '
-            text = explained_text(text, next(explanations, None))
-            write(f'{"," if rank > 1 else ""}\n{{"type": "Feature", {numbers}{text}')
+        lines = _lines(ranked.in_order(), iter(()) if explained is None else explained.texts())
+        while some := "".join(islice(lines, AT_ONCE)):
+            write(some)
         write("\n]}\n")
-        return rank
+        return len(peaks)
+
+
+def _lines(texts: Iterator[str], explanations: Iterator[str]) -> Iterator[str]:
+    """Write the features of objects in order of rank, each from behind the one before."""
+    for rank, (text, explanation) in enumerate(zip_longest(texts, explanations), start=1):
+        numbers = f'"id": {rank}, "properties": {{"id": {rank}, "rank": {rank}, '
+        rest = explained_text(text, explanation)
+        yield f'{"," if rank > 1 else ""}\n{{"type": "Feature", {numbers}{rest}'
 
 
 @contextmanager

@@ -16,11 +16,18 @@ NEAR = 1e-6
 
 
 def texts(values: Sequence[Any]) -> list[str]:
-    """Write numbers, or lists of as many numbers each, as JSON: all in one call, then apart."""
-    text = json.dumps(values)[1:-1]
-    if not text.startswith("["):
-        return text.split(", ")
-    return [f"[{inner}]" for inner in text[1:-1].split("], [")]
+    """Write numbers, or lists, not empty and as deep, of numbers as JSON: in one call, then apart.
+
+    Examples
+    --------
+    >>> texts([[[1, 2], [3]], [[4]]])
+    ['[[1, 2], [3]]', '[[4]]']
+    """
+    text = json.dumps(values, check_circular=False)[1:-1]
+    depth = len(text) - len(text.lstrip("["))
+    begin, end = "[" * depth, "]" * depth
+    parts = text[depth : len(text) - depth].split(f"{end}, {begin}")
+    return [f"{begin}{part}{end}" for part in parts] if depth else parts
 
 
 def shortened(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,8 @@ from .labelling import ObjectTable, Table
 PValues = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """Returns the p-value of each score, in [0, 1]."""
 
+AT_ONCE = 64
+"""Texts that are written or read at a time."""
 PLACE = np.dtype(
     [
         ("peak", np.float32),  # the highest score
@@ -71,13 +74,15 @@ class RankedTexts:
         """Add objects and their texts; with a limit, only those among the strongest so far."""
         if self._top is not None:
             table = self._strongest(table, self._top)
-        places = _places_of(table)
-        for number, text in enumerate(texts_of(table)):
-            content = text.encode()
+        places, sizes, texts = _places_of(table), list[int](), texts_of(table)
+        while contents := [text.encode() for text in islice(texts, AT_ONCE)]:
             with writing(self._folder):
-                self._file.write(content)
-            places["start"][number], places["size"][number] = self._end, len(content)
-            self._end += len(content)
+                self._file.write(b"".join(contents))
+            sizes += map(len, contents)
+        places["size"] = sizes
+        ends = self._end + np.cumsum(places["size"])
+        places["start"] = ends - places["size"]
+        self._end = int(ends[-1]) if len(ends) else self._end
         self._places.append(places)
 
     def peaks(self) -> NDArray[np.int64]:
@@ -88,11 +93,16 @@ class RankedTexts:
     def in_order(self) -> Iterator[str]:
         """Yield the texts in order of rank; no objects are added afterwards."""
         places = self._all()
-        for place in _order(places):
+        order = _order(places)
+        for first in range(0, len(order), AT_ONCE):
+            some = places[order[first : first + AT_ONCE]]
             with writing(self._folder):  # what was added may not be on disk yet
-                self._file.seek(places["start"][place])
-                text = self._file.read(places["size"][place]).decode()
-            yield text
+                texts = list(map(self._text, some["start"].tolist(), some["size"].tolist()))
+            yield from texts
+
+    def _text(self, start: int, size: int) -> str:
+        self._file.seek(start)
+        return self._file.read(size).decode()
 
     def _all(self) -> Table:
         self._places = [np.concatenate(self._places)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...mapping.flagging import WINDOW
 from ...objects import ScoredTile
-from ...objects.features import DECIMALS, multipolygons, rounded_points
+from ...objects.features import DECIMALS, multipolygons
 from ...objects.georeferencing import Georeferencer, georeferencer_of
 from ...objects.labelling import ObjectTable, connected
 from ...objects.outlines import rings_of
@@ -176,7 +176,7 @@ def _add_outlines(
         rows["peak"].tolist(),  # all pixels of an object have one number
         located.areas.tolist(),
         located.boxes.round(DECIMALS).tolist(),
-        multipolygons(located, rounded_points(located)),
+        multipolygons(located),
         strict=True,
     )
     for number, area, box, polygons in parts:
