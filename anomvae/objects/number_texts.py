@@ -31,7 +31,7 @@ def texts(values: Sequence[Any]) -> list[str]:
 
 
 def shortened(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
-    """Round to significant digits, so that a number is written in as many.
+    """Round to significant digits, so that a number is written in as many; fewer below 1e-290.
 
     Examples
     --------
@@ -48,6 +48,6 @@ def shortened(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
         rounded = np.where(power >= 0, whole / scale, whole * scale)
         middle = known & (np.abs(np.abs(places - whole) - 0.5) < NEAR)
     result[known] = rounded[known]
-    # Products are rounded: which side of the middle such a number lies on, its digits tell.
+    # Products are rounded: near the middle of two numbers, digits decide.
     result[middle] = [float(f"{value:.{digits}g}") for value in values[middle].tolist()]
     return result
