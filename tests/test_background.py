@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support import families
 from support.family_contract import compares_dates
 from support.spectra import fit, fit_scene, scene, spectra
 
 from anomvae.detector import Detector
 from anomvae.detector.state import to_model_file
-from anomvae.models.families import FAMILIES
 from anomvae.stats.background import fit_background
 from anomvae.stats.rx import fit_robust_rx
 
@@ -17,7 +17,7 @@ SHORT = {"max_steps": 2}
 
 
 @pytest.mark.parametrize("linear", [0, "auto"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families.rows())
 def test_the_file_of_every_family_keeps_the_covariance_of_training_once(family, linear, tmp_path):
     block = scene((12, 11), 6, 3 if compares_dates(family) else 1, 2)
     score = {"linear": linear}

@@ -94,7 +94,7 @@ def test_the_shell_and_python_give_the_same_bytes(tmp_path, scene):
 
 @pytest.mark.parametrize("command", ["score", "detect"])
 def test_min_area_is_the_smallest_listed_object(tmp_path, scene, model, command):
-    options = (command, scene, *(("-m", model) if command == "score" else ()))
+    options = (command, scene, *(("-m", model) if command == "score" else SHORT))
 
     every = json.loads(run(*options, "-o", tmp_path / "a", "--json").out)
     large = json.loads(run(*options, "-o", tmp_path / "b", "--json", "--min-area", "1000").out)
@@ -110,7 +110,7 @@ def test_the_line_names_objects_as_listed_where_an_option_limits_them(
     tmp_path, scene, model, command
 ):
     options = (command, scene, "-o", tmp_path / "out", "--overwrite")
-    options += ("-m", model) if command == "score" else ()
+    options += ("-m", model) if command == "score" else SHORT
 
     lines = [run(*options, *more).out for more in ((), ("--top", "1"), ("--min-area", "1000"))]
 
@@ -127,7 +127,7 @@ def _without_annulus(item):
 @pytest.mark.parametrize("command", ["score", "detect"])
 def test_top_is_the_number_of_listed_objects(tmp_path, scene, model, command):
     options = (command, scene, "--threshold", "mad:1")
-    options += ("-m", model) if command == "score" else ()
+    options += ("-m", model) if command == "score" else SHORT
 
     every = json.loads(run(*options, "-o", tmp_path / "a", "--json").out)
     first = json.loads(run(*options, "-o", tmp_path / "b", "--json", "--top", "2").out)
@@ -194,7 +194,7 @@ def test_a_refitted_threshold_goes_to_another_file(tmp_path, scene, model):
 
 @pytest.mark.parametrize("command", ["score", "detect"])
 def test_anomalies_decide_the_exit_code_only_on_request(tmp_path, scene, model, command):
-    options = ("-m", model) if command == "score" else ()
+    options = ("-m", model) if command == "score" else SHORT
 
     quiet = run(command, scene, *options, "-o", tmp_path / "a")
     loud = run(command, scene, *options, "-o", tmp_path / "b", "--fail-on-anomaly")

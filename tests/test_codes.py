@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from support import families
 from support.family_contract import block_for, fitted
 
 from anomvae.errors import ConfigError
-from anomvae.models.families import FAMILIES
 
-pytestmark = pytest.mark.parametrize("family", FAMILIES)
+pytestmark = pytest.mark.parametrize("family", families.rows())
 
 
 def examples_of(detector, family, shape=(30, 50)):

@@ -2,18 +2,18 @@
 
 import numpy as np
 import pytest
+from support import families
 from support.family_contract import compares_dates
 from support.spectra import fit_scene, scene
 
 from anomvae.detector.linear_shares import BandDirections
-from anomvae.models.families import FAMILIES
 from anomvae.program import Arithmetic
 from anomvae.stats.background import Background
 from benchmarks import bands
 
 
 @pytest.mark.parametrize("noise", ["band", "covariance"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families.rows())
 def test_contributions_add_up_to_the_score_terms(family, noise):
     dates = 3 if compares_dates(family) else 1
     block = scene((12, 11), 6, dates, 2)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+from support import families
 from support.family_contract import compares_dates
 from support.rasters import BANDS, bands_of, land, plant, run, trained, write
 from support.refusals import refused
@@ -15,8 +16,6 @@ from support.spectra import fit_scene, scene
 from anomvae.errors import ConfigError
 from anomvae.mapping import ScoreOptions, score_scene
 from anomvae.mapping.rethresholding import rethreshold
-from anomvae.models.families import FAMILIES
-from anomvae.parallel import processes
 from anomvae.stats.noise import Noise
 from anomvae.stats.scores import NormalScores
 from anomvae.stats.thresholds import parse_rule
@@ -43,7 +42,7 @@ def expected_of(detector, block):
     return [view.join(layer.astype("float32"), where)[-1] for layer in layers]
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "small-objects"])
+@pytest.mark.parametrize("family", [*families.rows(), "small-objects"])
 def test_the_explanation_is_that_of_the_contributions_of_every_pixel(family, tmp_path):
     block = scene((26, 25), 6, 3 if compares_dates(family) else 1, 2)
     block[:, 3, 4] = np.nan
@@ -77,14 +76,13 @@ def test_shares_add_up_to_1_where_there_are_data_and_nowhere_else(tmp_path):
     assert explained[2:][:, np.isfinite(score)].min() >= 0
 
 
-def test_the_explanation_is_the_same_for_any_tile_and_worker(tmp_path):
+def test_the_explanation_is_the_same_for_any_tile_and_worker(tmp_path, two):
     path, detector = write(tmp_path / "scene.tif", plant(land(seed=1))), trained("small-objects")
     tiles = ScoreOptions(explain=True, tile=13, threads=2)
 
     whole = score_scene(detector, path, tmp_path / "whole", EXPLAIN).files
     parts = score_scene(detector, path, tmp_path / "parts", tiles).files
-    with processes(1) as mapper:
-        away = score_scene(detector, path, tmp_path / "away", tiles, mapper=mapper).files
+    away = score_scene(detector, path, tmp_path / "away", tiles, mapper=two).files
 
     assert whole.explanation.read_bytes() == parts.explanation.read_bytes()
     assert whole.explanation.read_bytes() == away.explanation.read_bytes()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rasterio.warp import transform
+from support import families
 from support.family_contract import compares_dates
 from support.rasters import BANDS, QUICK, bands_of, land, plant, run, trained, write
 from support.refusals import refused
@@ -18,7 +19,6 @@ from anomvae.errors import ConfigError, FileError, GridMismatch
 from anomvae.explaining import explain
 from anomvae.figures.explanation import explanation_figure
 from anomvae.mapping import ScoreOptions, score_scene
-from anomvae.models.families import FAMILIES
 from anomvae.objects import read_objects
 from anomvae.stats.noise import Noise
 from anomvae.stats.scores import NormalScores
@@ -46,7 +46,7 @@ def on_disk(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families.rows())
 def test_contributions_add_up_to_the_score_in_the_map(family, tmp_path):
     block = scene((26, 25), 6, 3 if compares_dates(family) else 1, 2)
     tables = {"model": {"family": family}, "training": {"max_steps": 40}}

@@ -2,7 +2,9 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -48,6 +50,13 @@ def near(pixels, radius=7):
 @pytest.fixture
 def scene(tmp_path):
     return write(tmp_path / "scene.tif", land((64, 64), seed=1))
+
+
+@cache
+def learnt():
+    """Train shortly on what the scene of the tests is; once for all tests of a process."""
+    with TemporaryDirectory() as folder:
+        return train([write(Path(folder) / "scene.tif", land((64, 64), seed=1))], SHORT)
 
 
 @either
@@ -237,7 +246,7 @@ def test_32_valid_pixels_are_needed(tmp_path, valid, config):
 
 
 def test_a_threshold_is_refitted_and_nothing_else(tmp_path, scene):
-    detector = train([scene], SHORT)
+    detector = learnt()
     other = write(tmp_path / "other.tif", land((64, 64), seed=5))
 
     refitted = refit_threshold(detector, [other], "quantile:0.01")
@@ -276,7 +285,7 @@ def test_few_normal_pixels_are_refitted_by_the_rule_that_takes_them(tmp_path, sc
 
 
 def test_a_refitted_threshold_has_its_rate_with_an_interval_over_blocks(tmp_path, scene):
-    detector = train([scene], SHORT)
+    detector = learnt()
     other = write(tmp_path / "other.tif", land((64, 64), seed=5))
 
     refitted = refit_threshold(detector, [other], "quantile:0.01")
@@ -288,7 +297,7 @@ def test_a_refitted_threshold_has_its_rate_with_an_interval_over_blocks(tmp_path
 
 
 def test_a_scene_with_the_name_of_a_training_scene_is_refitted_as_learnt(tmp_path, scene, caplog):
-    detector = train([scene], SHORT)
+    detector = learnt()
     other = write(tmp_path / "other.tif", land((40, 40), seed=5))
 
     both = refit_threshold(detector, [scene, other], "quantile:0.01")
@@ -302,7 +311,7 @@ def test_a_scene_with_the_name_of_a_training_scene_is_refitted_as_learnt(tmp_pat
 
 
 def test_a_threshold_chosen_from_kept_scores_has_a_rate_without_an_interval(tmp_path, scene):
-    trained = train([scene], SHORT)
+    trained = learnt()
     trained.save(tmp_path / "m.safetensors")
 
     same = anomvae.load(tmp_path / "m.safetensors")
@@ -320,7 +329,7 @@ def test_a_threshold_is_not_refitted_on_other_bands(tmp_path, scene):
     other = write(tmp_path / "other.tif", land(bands=3))
 
     with pytest.raises(BandMismatch, match=r"other\.tif has 3 bands"):
-        refit_threshold(train([scene], SHORT), [other], "sigma:3")
+        refit_threshold(learnt(), [other], "sigma:3")
 
 
 @pytest.mark.parametrize("config", ["default", "small-objects"])
@@ -379,7 +388,7 @@ def test_hundreds_of_scenes_are_not_open_at_once(tmp_path):
 def test_a_normal_area_in_a_single_block_is_still_learnt(tmp_path, scene):
     mask = raster(tmp_path, (slice(0, 8), slice(0, 8)))
 
-    for seed in range(12):
+    for seed in range(6):
         detector = train([scene], SHORT, seed, select=Selection(normal=[mask]))
         assert detector.card.training.pixels == 64
         assert not detector.threshold.held_out
@@ -401,7 +410,7 @@ def test_pixels_that_lack_a_band_are_not_counted_as_valid(tmp_path):
 def test_a_scene_without_the_nodata_value_of_training_is_reported(tmp_path, scene, caplog):
     other = write(tmp_path / "other.tif", land(), nodata=None)
 
-    anomvae.score_scene(train([scene], SHORT), other, tmp_path / "out")
+    anomvae.score_scene(learnt(), other, tmp_path / "out")
 
     assert "other.tif has no nodata value" in caplog.text
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support import families
 from support.family_contract import block_for, compares_dates, fitted
 from support.rasters import run
 from support.refusals import refused
@@ -11,7 +12,7 @@ from anomvae.errors import ConfigError
 from anomvae.explaining import SpectraTable
 from anomvae.models.families import FAMILIES
 
-every_family = pytest.mark.parametrize("family", FAMILIES)
+every_family = pytest.mark.parametrize("family", families.rows())
 
 
 def picked(family, seed=2):

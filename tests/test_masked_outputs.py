@@ -13,7 +13,6 @@ from anomvae.errors import NotEnoughPixels, OutputExists
 from anomvae.evaluation import evaluate, evaluate_detector
 from anomvae.fitting import Selection, train
 from anomvae.mapping import ScoreOptions, detect_scene, read_summary, rethreshold, score_scene
-from anomvae.parallel import processes
 from anomvae.raster import Scene
 
 SHAPE = (40, 48)
@@ -75,16 +74,13 @@ def test_a_summary_of_before_is_read(scene, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["tiles", "threads", "processes"])
-def test_no_tile_thread_or_worker_moves_a_masked_pixel(scene, scl, tmp_path, how):
+def test_no_tile_thread_or_worker_moves_a_masked_pixel(scene, scl, tmp_path, how, request):
     closed = masked_scene(scene, scl, mask_dilate=2)
     whole = score_scene(Neighbours(), closed, tmp_path / "whole")
     options = ScoreOptions(tile=7, threads=3 if how == "threads" else 1)
 
-    if how == "processes":
-        with processes(1) as mapper:
-            other = score_scene(Neighbours(), closed, tmp_path / how, options, mapper=mapper)
-    else:
-        other = score_scene(Neighbours(), closed, tmp_path / how, options)
+    where = {"mapper": request.getfixturevalue("two")} if how == "processes" else {}
+    other = score_scene(Neighbours(), closed, tmp_path / how, options, **where)
 
     assert other.masked == whole.masked > CLOUD.sum() - 10
     np.testing.assert_array_equal(bands_of(other.files.flags), bands_of(whole.files.flags))

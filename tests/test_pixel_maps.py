@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from rio_cogeo import cog_validate
+from support import families
 from support.family_contract import block_for, fitted
 from support.rasters import bands_of, write
 
@@ -18,7 +19,7 @@ from anomvae.models.families import FAMILIES
 from anomvae.pixels.bands import Band, Bands
 from anomvae.raster import Scene
 
-families = pytest.mark.parametrize("family", FAMILIES)
+every_family = pytest.mark.parametrize("family", families.rows())
 DRAWN = [name for name in FAMILIES if name not in {"ae", "vq-vae"}]
 SHAPE = (41, 37)
 
@@ -50,7 +51,7 @@ def expected(family, of):
     return np.stack(joined)
 
 
-@families
+@every_family
 def test_an_embedding_holds_the_posterior_mean_of_each_pixel(family, scene, tmp_path):
     detector, path = fitted(family), tmp_path / "codes.tif"
 
@@ -76,7 +77,7 @@ def test_an_embedding_holds_the_posterior_mean_of_each_pixel(family, scene, tmp_
     assert cog_validate(path)[0]
 
 
-@families
+@every_family
 def test_a_map_is_the_same_from_tiles_of_any_size(family, scene, tmp_path):
     detector, how = fitted(family), "sample" if family in DRAWN else "mean"
 
@@ -90,7 +91,7 @@ def test_a_map_is_the_same_from_tiles_of_any_size(family, scene, tmp_path):
     assert maps[0] == maps[1]
 
 
-@families
+@every_family
 def test_a_reconstruction_and_its_residual_add_up_to_the_scene(family, scene, tmp_path):
     detector = fitted(family)
 

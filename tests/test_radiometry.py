@@ -12,7 +12,6 @@ from support.scene_files import make
 from anomvae import Scene, Selection, refit_threshold, score_scene, train
 from anomvae.config import resolve_config
 from anomvae.mapping import ScoreOptions, read_summary
-from anomvae.parallel import processes
 from anomvae.pixels.storage import Storage
 from anomvae.pixels.tiling import whole
 from anomvae.raster import open_raster
@@ -198,13 +197,12 @@ def test_counts_without_a_scale_are_scored_by_a_model_of_reflectance(tmp_path, d
 
 
 def test_workers_convert_like_this_process_and_as_stored_switches_it_off(
-    tmp_path, detector, ground
+    tmp_path, detector, ground, two
 ):
     bare = written(tmp_path / "bare.tif", ground[1], 1e-4, tags=(1.0, 0.0))
     here = score_scene(detector, bare, tmp_path / "a")
 
-    with processes(1) as mapper:
-        there = score_scene(detector, bare, tmp_path / "b", ScoreOptions(tile=20), mapper=mapper)
+    there = score_scene(detector, bare, tmp_path / "b", ScoreOptions(tile=20), mapper=two)
     raw = score_scene(detector, Scene.of(bare, radiometry="as-stored"), tmp_path / "c")
 
     np.testing.assert_array_equal(flags_of(here), flags_of(there))

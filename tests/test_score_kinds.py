@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from support.families import TRAINED_OTHERWISE
 from support.model_mutants import mutants
 from support.spectra import fit_scene, plan_of, scene
 
@@ -18,7 +19,11 @@ from anomvae.stats.score_kind import parse_kind
 
 KINDS = ("elbo", "reconstruction", "kl", "iwae:3", "latent")
 REFUSED = {("ae", "kl"), ("ae", "iwae:3"), ("vq-vae", "iwae:3")}
-EVERY = [(family, kind) for family in FAMILIES for kind in KINDS if (family, kind) not in REFUSED]
+ALL = [(family, kind) for family in FAMILIES for kind in KINDS if (family, kind) not in REFUSED]
+EVERY = [
+    pytest.param(*row, marks=pytest.mark.slow) if row[0] in TRAINED_OTHERWISE else row
+    for row in ALL
+]
 
 
 def block_for(family, shape=(11, 9)):

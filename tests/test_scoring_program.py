@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import families
 from support.imports import loaded
 from support.model_terms import examples_of, expected_terms
 from support.programs import Drawing, dense_programs, exact_terms
@@ -45,7 +46,7 @@ def terms_of(detector, x):
     return np.stack(detector.score_examples(x)[:3])
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families.rows())
 @pytest.mark.parametrize("noise", ["unit", "band", "covariance"])
 def test_terms_of_every_family_are_those_of_its_parts(family, noise):
     detector = fitted(family, noise)
@@ -175,7 +176,7 @@ def test_an_example_has_the_same_bits_whatever_its_neighbours_and_the_threads_of
     assert few.tobytes() == together[:, 7:9].tobytes()
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families.rows())
 @pytest.mark.parametrize(
     "sizes",
     [

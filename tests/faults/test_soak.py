@@ -62,7 +62,7 @@ def inputs(tmp_path_factory):
 def test_a_fault_in_the_input_is_refused_or_gives_the_right_result(name, part, inputs):
     (kind,) = selected(name)
     attempt = kind.begin(inputs(kind))
-    first = range(max(1, TRIES[name] // 5))
+    first = range(max(1, TRIES[name] // 8))
     numbers = first if part == "first" else range(len(first), TRIES[name])
 
     tries = [make_try(kind, attempt, SEED, number) for number in numbers]
