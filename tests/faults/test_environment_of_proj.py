@@ -42,9 +42,15 @@ def last_line(done):
     return done.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("variable", ["PROJ_DATA", "PROJ_LIB"])
-@pytest.mark.parametrize("kind", ["empty", "older"])
-@pytest.mark.parametrize("crs", ["EPSG:2193", "EPSG:32633"])
+@pytest.mark.parametrize(
+    ("variable", "kind", "crs"),
+    [
+        ("PROJ_DATA", "empty", "EPSG:2193"),
+        ("PROJ_DATA", "older", "EPSG:32633"),
+        ("PROJ_LIB", "older", "EPSG:2193"),
+        ("PROJ_LIB", "empty", "EPSG:32633"),
+    ],
+)
 def test_a_scene_is_refused_with_the_name_of_the_variable(tmp_path, variable, kind, crs):
     folder = foreign(tmp_path / "proj", kind)
     scene = write(tmp_path / "scene.tif", land(), crs=crs)
