@@ -13,6 +13,7 @@ from anomvae.pixels.bands import unnamed_bands
 from anomvae.pixels.stored_block import Stored
 from anomvae.program import Codebook
 from anomvae.program.native_engine import NativeEngine
+from anomvae.program.native_patches import NativePatchEngine
 from anomvae.raster.values import physical_values
 
 LIBRARY = native.library()
@@ -57,6 +58,42 @@ def test_bits_depend_neither_on_neighbours_nor_on_the_layout(level, program, dat
     for other in (planar, packed["x"]):
         np.testing.assert_array_equal(engine.terms(other, features, code=False)[:3], whole)
     assert np.isfinite(np.delete(whole, missing, axis=1)).all()
+
+
+@every_level
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    windows=st.sampled_from([(3, 0), (3, 1), (5, 1), (5, 3), (7, 3), (7, 5), (9, 1)]),
+    bands=st.integers(1, 9),
+    features=st.integers(0, 3),
+    data=st.data(),
+)
+def test_patches_have_the_terms_of_float64_whichever_pixels_lack_data(
+    level, windows, bands, features, data
+):
+    drawing, (side, _) = Drawing(data.draw(st.integers(0, 2**16))), windows
+    choices = {"linear": None} if data.draw(st.booleans()) else {}
+    if data.draw(st.booleans()):
+        choices["whitening"] = drawing.layer(bands, bands)
+    in_decoder = data.draw(st.booleans())
+    program = drawing.of_patches(bands, *windows, features, decoder_context=in_decoder, **choices)
+    given = drawing.rng.normal(size=(40, features)).astype(np.float32) if features else None
+    x = program.centre + 3 * drawing.rng.normal(size=(40, side, side, bands))
+    x = x.astype(np.float32)
+    x[::5, 0, -1, -1] = np.nan
+    x[7, np.arange(side) != side // 2] = np.nan
+    engine = NativePatchEngine(program, level)
+
+    terms = engine.terms(x, given, code=True)
+    start = data.draw(st.integers(0, 39))
+    part = slice(start, data.draw(st.integers(start + 1, 40)))
+    of_part = engine.terms(x[part], None if given is None else given[part], code=False)
+
+    exact = exact_terms(program, x, given)
+    total, of_float64 = (np.sum(each[:3], axis=0) for each in (terms, exact))
+    assert (np.abs(total - of_float64) <= 2e-6 * np.maximum(of_float64, 1)).all()
+    np.testing.assert_allclose(terms.code, exact.code, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(of_part[:3], np.stack(terms[:3])[:, part])
 
 
 @every_level

@@ -83,8 +83,8 @@ class EngineRow:
 def _native_lack(program: Program, device: str) -> str:
     if device != "cpu":
         return "has no GPU"
-    if not program.dense:
-        return "runs no program with dates, neighbours or draws"
+    if not (program.dense or program.of_patches):
+        return "runs no program with dates or draws"
     if not isinstance(program.code, Point | Normal | Ladder | Codebook):
         return f"has no steps for the code {type(program.code).__name__}"
     return native.missing()
@@ -92,8 +92,9 @@ def _native_lack(program: Program, device: str) -> str:
 
 def _native(program: Program, device: str) -> Engine:
     from .native_engine import NativeEngine
+    from .native_patches import NativePatchEngine
 
-    return NativeEngine(program)
+    return NativeEngine(program) if program.dense else NativePatchEngine(program)
 
 
 def _numpy(program: Program, device: str) -> Engine:

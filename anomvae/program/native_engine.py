@@ -26,11 +26,15 @@ class NativeEngine:
 
     rows = ROWS
 
-    def __init__(self, program: Program, level: int | None = None) -> None:
-        """Translate a program; ``level``: see `anomvae.native.instructions`."""
+    def __init__(
+        self, program: Program, level: int | None = None, steps: Steps | None = None
+    ) -> None:
+        """Translate a program, or take its steps; ``level``: see `anomvae.native.instructions`."""
         self.program = program
         self.level = instructions(level).level
-        self._steps = Steps(program)
+        self._steps = Steps(program) if steps is None else steps
+        limits = program.centre, program.farthest
+        self._limits = [np.tile(each, self._steps.pixels) for each in limits]
 
     def terms(self, x: Array, features: Array | None, *, code: bool) -> ProgramTerms:
         """Return the terms of examples, see `anomvae.program.engine.Engine`.
@@ -58,7 +62,7 @@ class NativeEngine:
         program, planes = self.program, self._steps.terms
         terms = np.zeros((3, len(x)), np.float32)
         codes = np.empty((len(x), program.latent if code else 0), np.float32)
-        inputs = [Values.of(x, program.centre, program.farthest, stored)]
+        inputs = [Values.of(x, *self._limits, stored)]
         if features is not None:
             inputs.append(Values.of(features))
         outputs = [

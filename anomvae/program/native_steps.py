@@ -49,8 +49,9 @@ class Steps:
     """The steps of a program."""
 
     def __init__(self, program: Program) -> None:
-        """Translate a dense program."""
-        self.planes = self._inputs = program.bands + program.features
+        """Translate a program of examples of one pixel."""
+        self.pixels = self._pixels(program)
+        self.planes = self._inputs = self.pixels * program.bands + program.features
         self._list: list[Step] = []
         self._arrays: list[NDArray[Any]] = []  # that steps point to
         self._taken: set[Planes] = set()
@@ -60,22 +61,31 @@ class Steps:
     def _terms(self, program: Program) -> TermPlanes:
         if not isinstance(program.kind, AtMean):
             raise TypeError(f"{type(program.kind).__name__} cannot be translated into steps.")
-        x, context = Planes(0, program.bands), Planes(program.bands, program.features)
-        h = self._layers(program.encoder, Planes(0, program.bands + program.features))
+        x, *context = self._split(program)
+        h = self._layers(program.encoder, *_joined(x, *context))
         kl = self._take(1)
         z = self._code(program.code, h, kl, program.kl_weight)
         self._drop(h)
-        nll = self._nll(program, x, z, context) if program.kind.reconstruction else None
+        nll = self._nll(program, x, z, *context) if program.kind.reconstruction else None
         has_kl = program.kind.kl and not isinstance(program.code, Point)
         linear = None if program.linear is None else self._distance(program.linear, x)
         return TermPlanes(nll, kl if has_kl else None, linear, z)
 
-    def _nll(self, program: Program, x: Planes, z: Planes, context: Planes) -> Planes:
+    def _pixels(self, program: Program) -> int:
+        """Return the pixels of an example."""
+        return 1
+
+    def _split(self, program: Program) -> tuple[Planes, ...]:
+        """Return the planes of the pixel to reconstruct, then those of its context."""
+        context = Planes(program.bands, program.features)
+        return (Planes(0, program.bands), *([context] if context.size else []))
+
+    def _nll(self, program: Program, x: Planes, z: Planes, *context: Planes) -> Planes:
         output, factor = program.output, program.whitening
         if isinstance(factor, Layer):
             output = Layer(output.weight, output.bias + factor.bias)
-        parts = (z, context) if program.decoder_context and context.size else (z,)
-        residual = self._layers((*program.decoder, output), *parts)
+        parts = context if program.decoder_context else ()
+        residual = self._layers((*program.decoder, output), z, *parts)
         if isinstance(factor, Layer):
             arrays = self._packed(factor.weight, factor.bias)
             self._add(DENSE_ADD, x, self._whole(residual), *arrays)
@@ -172,8 +182,9 @@ class Steps:
     def _packed(self, weight: Array, bias: Array) -> tuple[Array, Array]:
         """Return arrays as the kernel reads them: weights are (group of outputs, input, 4)."""
         more = -len(bias) % MULTIPLE
-        groups = np.pad(weight, ((0, 0), (0, more))).reshape(len(weight), -1, MULTIPLE)
-        return groups.swapaxes(0, 1), np.pad(bias, (0, more))
+        padded, bias = np.pad(weight, ((0, 0), (0, more))), np.pad(bias, (0, more))
+        groups = padded.reshape(len(weight), len(bias) // MULTIPLE, MULTIPLE)
+        return np.ascontiguousarray(groups.swapaxes(0, 1)), bias
 
     def _whole(self, planes: Planes) -> Planes:
         return planes._replace(size=-(-planes.size // MULTIPLE) * MULTIPLE)
@@ -210,3 +221,10 @@ class Steps:
         pointers = [*map(address, kept), None, None][:2]
         step = Step(*pointers, number, operation, *taken, *out, other.first, others)
         self._list.append(step)
+
+
+def _joined(first: Planes, *others: Planes) -> tuple[Planes, ...]:
+    """Make one of planes that follow each other: they are one step."""
+    if others and others[0].first == first.first + first.size:
+        return _joined(Planes(first.first, first.size + others[0].size), *others[1:])
+    return (first, *(_joined(*others) if others else ()))

@@ -33,7 +33,7 @@ from typing import NamedTuple
 
 from .arithmetic import Arithmetic, Values
 from .codes import Code, Draw, Encoded
-from .contexts import ContextNetwork
+from .contexts import ContextNetwork, Convolution
 from .kinds import LARGEST_TERM, AtMean, Kind
 from .layers import Array, Layer, widest
 
@@ -119,6 +119,11 @@ class Program:
     def dense(self) -> bool:
         """Whether an example is a spectrum, and the terms are those of the default kind."""
         return self.context is None and isinstance(self.kind, AtMean)
+
+    @property
+    def of_patches(self) -> bool:
+        """Whether an example is a patch, and the terms are those of the default kind."""
+        return isinstance(self.context, Convolution) and isinstance(self.kind, AtMean)
 
     @property
     def widest(self) -> int:

@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from anomvae.program import AtMean, Codebook, Ladder, Layer, Normal, Point, Program, ProgramTerms
 from anomvae.program.arithmetic import Arithmetic
+from anomvae.program.contexts import KERNEL, WIDTH, Convolution
 
 CODES = ("normal", "point", "ladder", "codebook")
 
@@ -100,6 +101,20 @@ class Drawing:
             "kind": AtMean(),
         }
         return Program(**fields | choices)
+
+    def of_patches(self, bands, side, guard, features=0, **choices):
+        """Draw a program of patches, whose context network has features of its own."""
+        distance = np.abs(np.arange(side) - side // 2)
+        spans = max(0, min(2, side // 2 - guard // 2))
+        network = Convolution(
+            self.layer(bands, WIDTH),
+            self.rng.normal(size=WIDTH).astype(np.float32),
+            tuple(self.layer(KERNEL**2 * WIDTH, WIDTH, gelu=True) for _ in range(spans)),
+            self.layer(WIDTH, WIDTH, gelu=True),
+            np.maximum(distance[:, np.newaxis], distance) <= (guard - 1) // 2,
+        )
+        std = self.rng.uniform(0.5, 2, bands).astype(np.float32)
+        return self.program(bands, features=WIDTH + features, context=network, std=std, **choices)
 
 
 @st.composite
