@@ -30,13 +30,21 @@ inline V prepared(const Input &in, int value, V x, I &valid) {
     return larger(smaller(x - in.centre[value], far), -far);
 }
 
+// Asks for numbers of the next group, which come while this one is computed.
+template <class Number>
+inline void fetch(const Number *from, int count) {
+    for (int i = 0; i < count; i += 64 / sizeof(Number)) __builtin_prefetch(from + i);
+}
+
 // Prepares values that lie side by side in an example, 4 of each at once; returns how many.
-int transpose(const Input &in, const float *data, V *planes, I *valid) {
+template <class Number>
+int transpose(const Input &in, const Number *data, V *planes, I *valid) {
     const int64_t stride = in.example_stride;
     int value = 0;
     for (; value + 4 <= in.values; value += 4)
         for (int v = 0; v < VECTORS; v++) {
-            const float *from = data + v * LANES * stride + value;
+            const Number *from = data + v * LANES * stride + value;
+            fetch(data + GROUP * stride + (value * VECTORS + 4 * v) * LANES, 4 * LANES);
             V a = quarter(from, stride), b = quarter(from + stride, stride);
             V c = quarter(from + 2 * stride, stride), d = quarter(from + 3 * stride, stride);
             V ab = low_pairs(a, b), cd = low_pairs(c, d), AB = high_pairs(a, b), CD = high_pairs(c, d);
@@ -48,9 +56,6 @@ int transpose(const Input &in, const float *data, V *planes, I *valid) {
 }
 
 template <class Number>
-int transpose(const Input &, const Number *, V *, I *) { return 0; }
-
-template <class Number>
 void load(const Input &in, int64_t first, int count, float *all_planes, I *valid) {
     const Number *data = (const Number *)in.data + first * in.example_stride;
     V *planes = plane(all_planes, in.plane);
@@ -60,8 +65,7 @@ void load(const Input &in, int64_t first, int count, float *all_planes, I *valid
         float x[GROUP] __attribute__((aligned(64))) = {};
         if (in.example_stride == 1) {
             for (int lane = 0; lane < count; lane++) x[lane] = from[lane];
-            for (int lane = 0; lane < GROUP; lane += 64 / sizeof(Number))
-                __builtin_prefetch(from + GROUP + lane);  // so many streams are not foreseen
+            fetch(from + GROUP, GROUP);
         } else
             for (int lane = 0; lane < count; lane++) x[lane] = from[lane * in.example_stride];
         for (int v = 0; v < VECTORS; v++)
@@ -77,6 +81,12 @@ void load_all(const Program &program, int64_t first, int count, float *planes, I
         if (in.type == UINT16) load<uint16_t>(in, first, count, planes, valid);
         if (in.type == INT16) load<int16_t>(in, first, count, planes, valid);
     }
+}
+
+bool any(const I *valid) {
+    int32_t found = 0;
+    for (int lane = 0; lane < GROUP; lane++) found |= ((const int32_t *)valid)[lane];
+    return found;
 }
 
 // ------------------------------------------------------------------------------------ layers
@@ -325,7 +335,8 @@ extern "C" void LEVEL(run)(const Program &program, int64_t examples, float *plan
     for (int64_t first = 0; first < examples; first += GROUP) {
         int count = examples - first < GROUP ? (int)(examples - first) : GROUP;
         load_all(program, first, count, planes, valid);
-        for (int i = 0; i < program.step_count; i++) run_step(program.steps[i], planes);
+        const int steps = any(valid) ? program.step_count : 0;
+        for (int i = 0; i < steps; i++) run_step(program.steps[i], planes);
         for (int i = 0; i < program.output_count; i++)
             store(program.outputs[i], first, count, planes, valid);
     }

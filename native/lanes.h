@@ -34,17 +34,28 @@ constexpr float ROUND = 12582912.f;  // 1.5 2^23: a number below 2^22 beside it 
 inline V all(float x) { return x - V{}; }
 inline V absolute(V x) { return (V)((I)x & 0x7fffffff); }
 
+#if defined(LEVEL_AVX512) || defined(LEVEL_AVX2)
+inline __m128 four(const float *x) { return _mm_loadu_ps(x); }
+inline __m128 four(const uint16_t *x) {
+    return _mm_cvtepi32_ps(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)x)));
+}
+inline __m128 four(const int16_t *x) {
+    return _mm_cvtepi32_ps(_mm_cvtepi16_epi32(_mm_loadl_epi64((const __m128i *)x)));
+}
+#endif
+
 #if defined(LEVEL_AVX512)
 inline V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 inline V smaller(V a, V b) { return _mm512_min_ps(a, b); }
 inline V larger(V a, V b) { return _mm512_max_ps(a, b); }
 
 // Values 0 to 3 of examples 0, 4, 8 and 12.
-inline V quarter(const float *x, int64_t stride) {
-    V v = _mm512_castps128_ps512(_mm_loadu_ps(x));
-    v = _mm512_insertf32x4(v, _mm_loadu_ps(x + 4 * stride), 1);
-    v = _mm512_insertf32x4(v, _mm_loadu_ps(x + 8 * stride), 2);
-    return _mm512_insertf32x4(v, _mm_loadu_ps(x + 12 * stride), 3);
+template <class Number>
+inline V quarter(const Number *x, int64_t stride) {
+    V v = _mm512_castps128_ps512(four(x));
+    v = _mm512_insertf32x4(v, four(x + 4 * stride), 1);
+    v = _mm512_insertf32x4(v, four(x + 8 * stride), 2);
+    return _mm512_insertf32x4(v, four(x + 12 * stride), 3);
 }
 inline V low_pairs(V a, V b) { return _mm512_unpacklo_ps(a, b); }
 inline V high_pairs(V a, V b) { return _mm512_unpackhi_ps(a, b); }
@@ -74,9 +85,9 @@ inline V smaller(V a, V b) { return _mm256_min_ps(a, b); }
 inline V larger(V a, V b) { return _mm256_max_ps(a, b); }
 
 // Values 0 to 3 of examples 0 and 4.
-inline V quarter(const float *x, int64_t stride) {
-    V v = _mm256_castps128_ps256(_mm_loadu_ps(x));
-    return _mm256_insertf128_ps(v, _mm_loadu_ps(x + 4 * stride), 1);
+template <class Number>
+inline V quarter(const Number *x, int64_t stride) {
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(four(x)), four(x + 4 * stride), 1);
 }
 inline V low_pairs(V a, V b) { return _mm256_unpacklo_ps(a, b); }
 inline V high_pairs(V a, V b) { return _mm256_unpackhi_ps(a, b); }
@@ -104,10 +115,9 @@ inline V smaller(V a, V b) { return a < b ? a : b; }
 inline V larger(V a, V b) { return a > b ? a : b; }
 
 // Values 0 to 3 of an example.
-inline V quarter(const float *x, int64_t) {
-    V v;
-    __builtin_memcpy(&v, x, sizeof v);
-    return v;
+template <class Number>
+inline V quarter(const Number *x, int64_t) {
+    return V{(float)x[0], (float)x[1], (float)x[2], (float)x[3]};
 }
 inline V low_pairs(V a, V b) { return V{a[0], b[0], a[1], b[1]}; }
 inline V high_pairs(V a, V b) { return V{a[2], b[2], a[3], b[3]}; }

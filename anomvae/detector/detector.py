@@ -30,7 +30,7 @@ from ..errors import ConfigError, NotFinite, listed
 from ..files import PathText, write_atomically
 from ..notebooks import html_table, short
 from ..parallel.isolation import isolated
-from ..pixels.stored_block import StoredBlock
+from ..pixels.stored_block import Numbers, StoredBlock
 from ..pixels.views import Block, Examples, Mask, Spectra
 from ..program import StoredEngine, engine_name
 from ..stats.held_out import HeldOutRate
@@ -109,6 +109,9 @@ class Detector(Generator):
         >>> scores.total.shape, bool((scores.total == total).all())
         ((1, 2, 3), True)
         """
+        if self.takes_numbers:
+            require_bands(block, self.bands)
+            return self._of_pixels(block, self.score_examples(_spectra(block)))
         where, examples = self._split(block)
         return self._weighted(where, self.score_examples(examples, codes=self._weights))[0]
 
@@ -128,8 +131,10 @@ class Detector(Generator):
         if not (self.takes_numbers and isinstance(engine, StoredEngine)):
             return self.score(np.asarray(block))
         require_bands(block.numbers, self.bands)
-        numbers = block.numbers.reshape(-1, len(self.bands))
-        terms = stored_terms(engine, numbers, block.stored)
+        return self._of_pixels(block, stored_terms(engine, _spectra(block.numbers), block.stored))
+
+    def _of_pixels(self, block: Block | StoredBlock, terms: ScoreTerms) -> Scores:
+        """Return the scores of terms of all pixels of a block, which are NaN without data."""
         scores = Scores.of(*(term.reshape(block.shape[:-1]) for term in terms[:3]))
         lost = ~np.isfinite(scores.total)
         if lost.any():
@@ -288,6 +293,11 @@ def _log_part(rule: Rule, scores: NormalScores | None) -> None:
         part = 0 if scores.held_out is None else scores.held_out.count
         text = "%s is chosen from %d of %d normal pixels; `anomvae train --threshold %s` from all"
         log.info(text, rule, part, scores.all.count, rule)
+
+
+def _spectra(block: Numbers) -> Numbers:
+    """Return the pixels of a block one after the other, (n, band)."""
+    return block.reshape(-1, block.shape[-1])
 
 
 def _require_finite(total: Array, where: Mask) -> None:
