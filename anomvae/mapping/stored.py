@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..files import writing
 from ..pixels.tiling import Window, shape_of
 
-MEMORY_BYTES = 64 * 2**20
+MEMORY_BYTES = 8 * 2**20
 """The numbers of a small scene are kept in memory, those of a larger one in a temporary file."""
 
 Number = TypeVar("Number", np.float32, np.float64, np.bool_, np.int32)

@@ -51,13 +51,15 @@ def strips_of(
     rows = max(1, pixels // width)
     edge = np.zeros((1, width), np.bool_)
     above, flagged, scores, top = edge, edge[:0], np.empty((0, width), np.float32), 0
-    for more, values in _whole_rows(tiles, width):
+    for more, values in _cut(_whole_rows(tiles, width), rows):
         flagged, scores = np.concatenate([flagged, more]), np.concatenate([scores, values])
-        # The last row waits for the row below it.
-        yield from _cut(Strip(top, np.concatenate([above, flagged]), scores[:-1]), rows)
-        top += len(flagged) - 1
-        above, flagged, scores = np.concatenate([above, flagged])[-2:-1], flagged[-1:], scores[-1:]
-    yield from _cut(Strip(top, np.concatenate([above, flagged, edge]), scores), rows)
+        around, whole = np.concatenate([above, flagged]), len(scores) - 1
+        if whole:  # the last row waits for the row below it
+            yield Strip(top, around, scores[:whole])
+        top += whole
+        above, flagged, scores = around[-2:-1], flagged[whole:], scores[whole:]
+    if len(scores):
+        yield Strip(top, np.concatenate([above, flagged, edge]), scores)
 
 
 def _whole_rows(tiles: Iterable[ScoredTile], width: int) -> Iterator[tuple[Flags, Values]]:
@@ -72,7 +74,7 @@ def _whole_rows(tiles: Iterable[ScoredTile], width: int) -> Iterator[tuple[Flags
             yield flagged, scores
 
 
-def _cut(strip: Strip, rows: int) -> Iterator[Strip]:
-    for first in range(0, len(strip.scores), rows):
-        scores = strip.scores[first : first + rows]
-        yield Strip(strip.top + first, strip.flagged[first : first + len(scores) + 2], scores)
+def _cut(parts: Iterable[tuple[Flags, Values]], rows: int) -> Iterator[tuple[Flags, Values]]:
+    for flagged, scores in parts:
+        for first in range(0, len(scores), rows):
+            yield flagged[first : first + rows], scores[first : first + rows]
