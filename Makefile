@@ -22,8 +22,8 @@ demo: $(READY)  ## the main job on the sample scenes, end to end
 test: $(READY)  ## the test suite but for slow tests: under five minutes on two cores
 	$(TESTS) -m "not slow"
 
-test-all: $(READY)  ## the whole test suite, with more examples of each property
-	$(TESTS) --hypothesis-profile thorough
+test-all: $(READY)  ## the whole test suite
+	$(TESTS)
 
 check: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
