@@ -1,6 +1,7 @@
 """Pixels near anomalies are kept while a scene is scored, to be explained without a second read."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter
@@ -12,10 +13,20 @@ from anomvae.pixels.tiling import tiles
 sides = st.integers(1, 24)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_tiles():
+    """Keep all pixels of small tiles, most of which lie at their sides."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_pixels, "MOST_SHARE", 1)
+        yield
+
+
 def filled(store, block, scores, size, nearness, halo=0):
     for tile in tiles(scores.shape, size, halo):
         read = block[(slice(None), *tile.read)]
-        store.add(tile.keep, nearness.pixels(tile, read, scores[tile.keep]))
+        pixels = nearness.pixels(tile, read, scores[tile.keep])
+        if pixels is not None:
+            store.add(tile.keep, pixels)
 
 
 @given(
@@ -48,15 +59,20 @@ def test_what_lies_near_anomalies_is_kept_whatever_the_tiles(
 def test_what_was_not_kept_is_read_again(tmp_path, monkeypatch):
     block, scores = np.ones((1, 40, 40, 3), np.float32), np.zeros((40, 40), np.float32)
     scores[20, 20] = 2
-    whole, nothing = (slice(0, 40), slice(0, 40)), Nearness(np.nan, 0)
+    whole, near, nothing = (slice(0, 40), slice(0, 40)), Nearness(1, 5), Nearness(np.nan, 0)
     needed = scores > 1
 
-    for nearness, most in ((Nearness(1, 5), 2**30), (nothing, 2**30), (Nearness(1, 5), 100)):
-        monkeypatch.setattr(near_pixels, "MOST_BYTES", most)
+    def is_kept(nearness=near, **limits):
+        for name, limit in limits.items():
+            monkeypatch.setattr(near_pixels, name, limit)
         with near_store(tmp_path) as store:
             filled(store, block, scores, (40, 40), nearness)
-            kept = nearness.reach == 5 and most > 100
-            assert (store.read(whole, needed) is not None) == kept
+            return store.read(whole, needed) is not None
+
+    assert is_kept()
+    assert not is_kept(nothing)
+    assert not is_kept(MOST_SHARE=0.3)
+    assert not is_kept(MOST_SHARE=1, MOST_BYTES=100)
 
 
 @given(shape=st.tuples(sides, sides), reach=st.integers(0, 30), seed=st.integers(0, 2**32))

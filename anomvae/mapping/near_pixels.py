@@ -3,7 +3,7 @@
 Decoding a file costs more than all else of an explanation.  So what an explanation needs waits in a
 temporary file: the values of pixels near scores above the threshold of the detector, and of those
 at the sides of tiles, because what lies beyond is in another tile.  Whatever is not there is read
-from the scene once more: of thresholds that the scene chooses, and of very many pixels.
+from the scene once more: of thresholds that the scene chooses, and where very many pixels are near.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from ..pixels.views import Block, Mask
 
 MOST_BYTES = 2**30
 """Of the temporary file."""
+MOST_SHARE = 0.5
+"""Of the pixels of a tile: where more are near, none are kept, to save memory and disk."""
 
 
 class NearPixels(NamedTuple):
@@ -54,11 +56,13 @@ class Nearness:
 
     def pixels(
         self, tile: Tile, block: Block | StoredBlock, scores: NDArray[np.float32]
-    ) -> NearPixels:
+    ) -> NearPixels | None:
         """Return the pixels of a tile that are kept, given the scores of its kept pixels."""
         where, reach = widened(scores > self.threshold, self.reach), self.reach
         for rows in (where, where.T):
             rows[:reach] = rows[max(0, len(rows) - reach) :] = True
+        if np.count_nonzero(where) > MOST_SHARE * where.size:
+            return None
         return NearPixels(where, pixels_at(block[(slice(None), *tile.inner)], where))
 
 
