@@ -79,12 +79,15 @@ def test_numbers_of_a_file_give_the_scores_of_their_values(
     assert np.isfinite(tiled[3]).sum() > 1900
 
 
-@pytest.mark.parametrize("config", ["default", "small-objects"])
 @pytest.mark.parametrize(
-    ("shape", "layout"),
+    ("config", "shape", "layout"),
     [
-        *(((60, 50), STRIPS), ((200, 1), STRIPS), ((1, 200), STRIPS)),
-        *(((200, 1), TILED), ((1, 1), TILED)),
+        ("small-objects", (60, 50), STRIPS),
+        ("small-objects", (200, 1), TILED),
+        ("small-objects", (1, 1), TILED),
+        ("default", (200, 1), STRIPS),
+        ("default", (1, 200), STRIPS),
+        ("default", (60, 50), TILED),
     ],
 )
 def test_a_scene_of_any_shape_gives_the_same_files_from_tiles_of_any_size(
