@@ -141,6 +141,8 @@ class _RemoteWork(NamedTuple):
     scene: Scene
     grid: Grid
     quicklook: QuickLookSpec
+    size: tuple[int, int]
+    """Rows and columns of a tile."""
 
 
 @lru_cache(maxsize=16)
@@ -161,6 +163,7 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
                     f"{opened.name} is another raster on this machine than where the work comes "
                     f"from. Give all machines the same file under this name."
                 )
+            _shrink_cache(detector, opened, work.size)
             kept = stack.pop_all()
     except RasterError as error:
         raise RasterError(
@@ -205,8 +208,12 @@ def shrink_cache(detector: Scorer, opened: OpenScene, options: MapOptions) -> No
 
     To be called before the scene is read.
     """
+    _shrink_cache(detector, opened, plan_tiles(detector, opened, options).tile)
+
+
+def _shrink_cache(detector: Scorer | TileLayers, opened: OpenScene, size: tuple[int, int]) -> None:
     if not detector.radius:
-        opened.shrink_cache(plan_tiles(detector, opened, options).tile)
+        opened.shrink_cache(size)
 
 
 def adapted_scorer(detector: Scorer, opened: OpenScene) -> Scorer:
@@ -251,7 +258,8 @@ def score_tiles(
     plan = plan_tiles(detector, opened, options)
     windows = tiles(opened.grid.shape, plan.tile, detector.radius)
     if mapper.workers:
-        work = _RemoteWork(detector, opened.scene.absolute(), opened.grid, quicklook)
+        scene = opened.scene.absolute()
+        work = _RemoteWork(detector, scene, opened.grid, quicklook, plan.tile)
         scored = _in_workers(RemoteTask(pickle.dumps(work)), windows, mapper)
     else:
         scored = _in_threads(
