@@ -1,6 +1,6 @@
 """A season of monitoring: scenes arrive, the monitor makes a pass, and some passes are killed.
 
-Every pass is a separate process, forked from one that has only loaded torch: a kill hits the pass
+Every pass is a separate process, forked from one that has only loaded modules: a kill hits the pass
 and not its imports, and the fork loses no thread.
 """
 
@@ -40,6 +40,8 @@ STABLE = 600.0
 """Time without a change of a file before it is read, s."""
 SMALLEST = 12
 """Minimum pixels of an object in an alert; the lasting change has 25 without clouds."""
+PRELOADED = ("anomvae.detector", "anomvae.mapping.batch", "anomvae.mapping.drawing")
+"""Modules that a pass would load otherwise; it needs no torch."""
 TIMEOUT = 120.0
 """Of a pass, s."""
 VOLATILE = {"tries", "started", "finished", "next_try", "seconds"}
@@ -151,7 +153,7 @@ class Nights:
 
     config: MonitorConfig
     context: ForkServerContext
-    """Forks a process that has torch loaded and no threads."""
+    """Forks a process that has modules loaded and no threads."""
     passes: int = 0
     """Completed passes."""
     kills: int = 0
@@ -160,7 +162,7 @@ class Nights:
     def run(self, now: datetime, *, kill_after: float | None = None) -> float:
         """Make a pass, kill it after ``kill_after`` seconds if given; return its duration, s."""
         start = time.perf_counter()
-        process = self.context.Process(target=one_pass, args=(self.config, now))
+        process = self.context.Process(target=silent_pass, args=(self.config, now))
         process.start()
         if kill_after is not None:
             time.sleep(kill_after)
@@ -172,14 +174,6 @@ class Nights:
         self.kills += process.exitcode != 0
         self.passes += process.exitcode == 0
         return time.perf_counter() - start
-
-
-def one_pass(config: MonitorConfig, now: datetime) -> None:
-    """Make a pass, silently."""
-    import torch
-
-    torch.set_num_threads(1)
-    silent_pass(config, now)
 
 
 def silent_pass(config: MonitorConfig, now: datetime) -> Pass:
@@ -200,7 +194,7 @@ def play(root: Path, season: Season, seed: int, kills: int = 0) -> Outcome:
     with hooked(calls) as url:
         config = monitor_config(root, season, url)
         context = get_context("forkserver")
-        context.set_forkserver_preload(["anomvae.mapping", "matplotlib.backends.backend_agg"])
+        context.set_forkserver_preload(["benchmarks.nights", *PRELOADED])
         nights = Nights(config, context)
         seconds = _run_season(nights, root, season, seed, kills)
     return Outcome(
