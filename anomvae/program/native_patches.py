@@ -19,8 +19,8 @@ from .program import Program, ProgramTerms
 
 CONVOLUTION = DENSE, DENSE_ADD, DENSE_ADD_GELU
 """Operations of the rows of three pixels, from the top."""
-VALUES = 2**22
-"""Values of the patches of a call, 16 MiB."""
+VALUES = 2**19
+"""Values of the patches of a call, 2 MiB."""
 
 
 class PatchSteps(Steps):
