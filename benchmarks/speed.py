@@ -57,13 +57,14 @@ TRAINED_ON = inputs.Scene(12, 1)
 
 
 def measure_files(bench: Bench) -> None:
-    """Measure reading, and reading by plain GDAL, in turns."""
+    """Measure reading as scoring reads, reading of values, and reading by plain GDAL, in turns."""
     for scene in bench.scenes:
         path = scene.made(bench.folder)
         detector = Detector.load(bench.model(scene.bands))
-        works = [partial(_gdal, path), partial(_read, path, detector)]
+        readers = (partial(_read, path, detector, numbers=numbers) for numbers in (True, False))
+        works = [partial(_gdal, path), *readers]
         usages = stopwatch.in_turns(works, 1, bench.repeats)
-        for name, usage in zip(("GDAL read", "read"), usages, strict=True):
+        for name, usage in zip(("GDAL read", "read", "read of values"), usages, strict=True):
             bench.add(name, scene, scene.pixels, usage)
 
 
@@ -76,10 +77,13 @@ def _gdal(path: Path) -> None:
             dataset.read(window=window)
 
 
-def _read(path: Path, detector: Detector) -> None:
+def _read(path: Path, detector: Detector, *, numbers: bool) -> None:
+    """Read a scene tile by tile, as numbers of the file where the detector takes these."""
+    numbers &= detector.takes_numbers
     with Scene.of(path).open() as opened:
         for tile in tiles(opened.grid.shape, plan_tiles(detector, opened, ScoreOptions()).tile):
-            opened.read(tile.read)
+            if not numbers or opened.read_numbers(tile.read) is None:
+                opened.read(tile.read)
 
 
 def measure_writing(bench: Bench) -> None:

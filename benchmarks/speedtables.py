@@ -141,6 +141,7 @@ class Timings:
 
 CPU_RATIOS = (
     ("read", "GDAL read"),
+    ("read", "read of values"),
     ("write", "write, blocks alone"),
     ("write, plain first", "write, blocks alone"),
     ("score", TORCH),
