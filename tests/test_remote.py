@@ -80,7 +80,7 @@ def test_a_lasting_failure_ends_with_3_and_leaves_nothing(folder, troubles):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("product", [str, stacked])
+@pytest.mark.parametrize("product", [str, pytest.param(stacked, marks=pytest.mark.slow)])
 def test_a_server_that_stalls_is_abandoned(folder, monkeypatch, product):
     for setting, value in {"LOW_SPEED_TIME": "1", "MAX_RETRY": "0"}.items():
         monkeypatch.setitem(NETWORK, f"GDAL_HTTP_{setting}", value)
