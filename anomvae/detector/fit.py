@@ -22,6 +22,7 @@ from ..models.assembly import weights_of
 from ..models.families import Sizes
 from ..models.plan import ModelPlan
 from ..parallel import Progress, forked, isolated, quiet
+from ..parallel.threads import alone
 from ..parallel.torch_isolation import torch_threads
 from ..pixels.annulus import Annulus
 from ..pixels.bands import Bands
@@ -91,8 +92,8 @@ def fit_detector(
     ConfigError
         When the device is missing, or training diverges.
     """
-    # Threads of torch wait busily for each other, and their number changes the bits.
-    with torch_threads(1 if forked() else plan.training.threads):
+    # Threads of torch and BLAS wait busily for each other, and their number changes the bits.
+    with alone(), torch_threads(1 if forked() else plan.training.threads):
         return _fit(sample, bands, plan, seed, fewest, context, progress)
 
 
@@ -185,6 +186,7 @@ def _log_gaps(names: Sequence[str], scaled: Tensor, plan: ModelPlan) -> None:
 
 
 @isolated()
+@alone()
 def fit_surroundings(
     sample: Sample, bands: Bands, plan: ModelPlan, fewest: int, covariates: Covariates = ()
 ) -> Context | None:

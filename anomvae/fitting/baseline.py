@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NotEnoughPixels
+from ..parallel.threads import alone
 from ..pixels.bands import Bands
 from ..pixels.covariates import Covariates
 from ..pixels.tiling import Tile, fitting_size, tiles
@@ -74,6 +75,7 @@ class BaselineScorer:
         return (scores,)
 
 
+@alone()
 def fit_baseline(opened: OpenScene, method: Method, rule: Rule) -> BaselineScorer:
     """Fit a baseline to a scene, to all of its bands, each of which has data.
 
