@@ -167,7 +167,7 @@ def _chosen(
     given = [option for parameter, option in OF_A_MODEL.items() if _given(parameter)]
     if given:
         raise click.UsageError(
-            f"{', '.join(given)} choose how a detector is trained, and --method {name} trains "
+            f"{', '.join(given)} are about a detector that is trained, and --method {name} trains "
             f"none. Leave out one or the other."
         )
     return Method.of(name, window, regularisation)
