@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -118,6 +118,7 @@ class NearStore:
         with writing(self._folder):
             for content in (np.packbits(pixels.where), np.ascontiguousarray(pixels.values)):
                 self._end += self._file.write(content.data)
+            self._file.flush()  # here, where an error has the name of the folder
 
     def read(self, window: Window, needed: Mask) -> NDArray[np.float32] | None:
         """Return the values of pixels of a window, axes (pixel, time, value).
@@ -161,8 +162,12 @@ class NearStore:
 @contextmanager
 def near_store(folder: Path) -> Iterator[NearStore]:
     """Keep pixels in a temporary file of a folder for as long as the context is open."""
-    with tempfile.TemporaryFile(dir=folder) as file:
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+    try:
         yield NearStore(file, folder)
+    finally:
+        with suppress(OSError):  # closing tries again to write what a full disk did not take
+            file.close()
 
 
 def _overlap(one: slice, other: slice) -> slice:
