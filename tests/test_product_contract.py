@@ -92,7 +92,14 @@ def test_the_score_map_is_that_of_a_plain_raster(writer, tmp_path):
         np.testing.assert_allclose(scored, reference, rtol=1e-6, atol=1e-6)
 
 
-@writers
+@pytest.mark.parametrize(
+    "writer",
+    [
+        writer if number % 4 == 0 else pytest.param(writer, marks=pytest.mark.slow)
+        for number, writer in enumerate(WRITERS)  # what differs is tested above for each
+    ],
+    ids=lambda writer: writer.kind,
+)
 def test_objects_are_found_and_clouds_and_shadows_are_never_flagged(writer, tmp_path):
     cube = writer.cube()
     path = writer.write(cube, tmp_path)
