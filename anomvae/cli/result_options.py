@@ -58,7 +58,7 @@ overwrite_opt = click.option("--overwrite", is_flag=True, help="Replace results 
 def result_options(command: Command) -> Command:
     """Add the options of every command that scores; it takes them as ``score_options``.
 
-    So it takes others of its own that are fields of `ScoreOptions`, too.
+    Options of the command itself that are fields of `ScoreOptions`, such as ``--tile``, are in it.
     """
 
     @wraps(command)

@@ -81,11 +81,13 @@ class ObjectSums:
         total[total == 0] = 1
         pixels = np.maximum(1, self._pixels)[:, np.newaxis]
         around = np.where(self._around > 0, self._around, np.nan)[:, np.newaxis]
-        for sums, divisor in (
-            *((self._terms, total), (self._bands, total), (self._residuals, pixels)),
-            *((self._spectra, pixels), (self._means, pixels), (self._annuli, around)),
+        for divisor, every in (
+            (total, (self._terms, self._bands)),
+            (pixels, (self._residuals, self._spectra, self._means)),
+            (around, (self._annuli,)),
         ):
-            sums /= divisor
+            for sums in every:
+                sums /= divisor
         weighted = self._detector.card.weighting is not None
         return ObjectExplanations(
             bands=self._detector.bands,

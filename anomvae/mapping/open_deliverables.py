@@ -156,7 +156,7 @@ class OpenDeliverables:
         ):
             layers = slice(len(names)), slice(len(detector.layers), None)
             write = TileWriter(
-                *(scores, explanation, *layers, masked, statistics, self.quicklook, near)
+                scores, explanation, *layers, masked, statistics, self.quicklook, near
             )
             with closing(tiles), closing(ahead(write, tiles)) as written:
                 for keep in written:

@@ -28,7 +28,7 @@ from .provenance import named_engine
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult
 from .scorer import Scorer
-from .tiles import adapted_scorer, in_units_of_training, score_tiles, shrink_cache
+from .tiles import adapted_scorer, in_units_of_training, plan_tiles, score_tiles, shrink_cache
 
 DEFAULT = ScoreOptions()
 
@@ -98,7 +98,7 @@ def score_scene(
     with scored(closed.name):
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as stored:
-            shrink_cache(detector, stored, options)
+            shrink_cache(detector, stored, plan_tiles(detector, stored, options).tile)
             opened = in_units_of_training(detector, stored)
             stem = f"{opened.stem}.{kind}" if kind else opened.stem
             files = Deliverables(Path(folder), stem)
@@ -237,9 +237,7 @@ def deliver(
             return out
         adapted = adapted_scorer(detector, opened)
         explained = ExplainedLayers.of(adapted) if out.options.explain else None
-        near = nearness_of(adapted)
-        tiles = score_tiles(
-            *(explained or adapted, opened, out.quicklook.spec, out.options, mapper, near)
-        )
+        scorer, spec, near = explained or adapted, out.quicklook.spec, nearness_of(adapted)
+        tiles = score_tiles(scorer, opened, spec, out.options, mapper, near)
         names = () if explained is None else explained.detector.explanation_layers
         return out.write(detector, opened, tiles, adapted, names)

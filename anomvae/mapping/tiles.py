@@ -163,7 +163,7 @@ def _opened_task(content: bytes, thread: int) -> tuple[TileTask, ExitStack]:
                     f"{opened.name} is another raster on this machine than where the work comes "
                     f"from. Give all machines the same file under this name."
                 )
-            _shrink_cache(detector, opened, work.size)
+            shrink_cache(detector, opened, work.size)
             kept = stack.pop_all()
     except RasterError as error:
         raise RasterError(
@@ -203,15 +203,11 @@ def plan_tiles(detector: Scorer | TileLayers, opened: OpenScene, options: MapOpt
     return TilePlan(size, 1 if on_gpu else max(1, most))
 
 
-def shrink_cache(detector: Scorer, opened: OpenScene, options: MapOptions) -> None:
-    """Shrink GDAL's cache if no two tiles share a block: memory that is freed later is scattered.
+def shrink_cache(detector: Scorer | TileLayers, opened: OpenScene, size: tuple[int, int]) -> None:
+    """Shrink GDAL's cache if no two tiles of a size, (rows, cols), share a block of a file.
 
-    To be called before the scene is read.
+    To be called before the scene is read: memory that is freed later is scattered.
     """
-    _shrink_cache(detector, opened, plan_tiles(detector, opened, options).tile)
-
-
-def _shrink_cache(detector: Scorer | TileLayers, opened: OpenScene, size: tuple[int, int]) -> None:
     if not detector.radius:
         opened.shrink_cache(size)
 

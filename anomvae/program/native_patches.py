@@ -21,6 +21,8 @@ CONVOLUTION = DENSE, DENSE_ADD, DENSE_ADD_GELU
 """Operations of the rows of three pixels, from the top."""
 VALUES = 2**19
 """Values of the patches of a call, 2 MiB."""
+_HALF = np.float32(0.5)
+"""The kernel's GELU takes the halves of values."""
 
 
 class PatchSteps(Steps):
@@ -94,10 +96,6 @@ class NativePatchEngine:
             for term, values in zip(terms[: 4 if code else 3], found, strict=False):
                 term[some] = values
         return terms
-
-
-_HALF = np.float32(0.5)
-"""The kernel's GELU takes the halves of values."""
 
 
 def _network(program: Program) -> Convolution:

@@ -1,7 +1,7 @@
 """Settings and errors of every call into GDAL: a bounded cache, and one-line errors of one type.
 
 Settings of the user, in the environment or by `rasterio.Env`, take precedence over those of this
-module, except for the size of the cache.
+module, except for the size of the cache.  Errors that libtiff prints by itself are silenced.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ GDAL_ERRORS = (RasterioError, CRSError, CPLE_BaseError, SystemError, UnicodeEnco
 def session(*, remote: bool = False) -> Iterator[None]:
     """Call GDAL with a bounded cache, from any thread."""
     threads = {"GDAL_NUM_THREADS": "1"} if forked() else {}
-    # GDAL has one cache for all threads.
+    # GDAL has one cache for all threads: each sets the same size.
     options = {"GDAL_CACHEMAX": _cache_size()} | threads | (_network() if remote else {})
     # rasterio casts a nodata value of float64 to float32.
     with rasterio.Env(**options), np.errstate(over="ignore"):

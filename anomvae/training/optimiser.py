@@ -68,6 +68,7 @@ class Adam:
         learnt = [(one, one.grad, *moments) for one, *moments in every if one.grad is not None]
         if not learnt:
             return
+        # One call for all parameters: each takes longer to begin than to compute.
         parameters, grads, means, squares = map(list, zip(*learnt, strict=True))
         torch._foreach_lerp_(means, grads, 1 - beta1)
         torch._foreach_mul_(squares, self.beta2)
