@@ -14,7 +14,6 @@ from anomvae.config import resolve_config
 from anomvae.errors import ConfigError
 from anomvae.mapping import ScoreOptions, detect_scene, score_scene
 from anomvae.objects import read_objects
-from anomvae.parallel import processes
 from anomvae.stats.thresholds import Threshold, parse_rule
 
 P_VALUES = ScoreOptions(p_values=True)
@@ -31,7 +30,7 @@ RULES = ["sigma:3+local:2", "budget:40", "fdr:0.2", "budget:1 km2+local:1.5"]
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_tiles_and_workers_move_no_flag(scene, tmp_path, rule):
+def test_tiles_move_no_flag(scene, tmp_path, rule):
     detector = ruled(rule)
     results = [
         score_scene(detector, scene, tmp_path / str(tile), ScoreOptions(tile=tile))
@@ -41,14 +40,11 @@ def test_tiles_and_workers_move_no_flag(scene, tmp_path, rule):
     assert all(same_files(result, results[-1]) for result in results)
 
 
-@pytest.mark.slow
-def test_processes_move_no_flag(scene, tmp_path):
-    here = score_scene(ruled("budget:40+local:2"), scene, tmp_path / "here")
-    with processes(2) as mapper:
-        options = ScoreOptions(tile=16)
-        there = score_scene(
-            ruled("budget:40+local:2"), scene, tmp_path / "there", options, mapper=mapper
-        )
+def test_processes_move_no_flag(scene, tmp_path, two):
+    detector = ruled("budget:40+local:2")
+
+    here = score_scene(detector, scene, tmp_path / "here")
+    there = score_scene(detector, scene, tmp_path / "there", ScoreOptions(tile=16), mapper=two)
 
     assert same_files(here, there)
 

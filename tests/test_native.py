@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,20 @@ def test_numpy_computes_where_the_library_is_damaged(tmp_path, damage):
     assert done.returncode == 0
     assert "native  is damaged" in done.stdout
     assert "takes several times as long" in done.stdout
+
+
+def test_without_a_compiler_the_wheel_is_one_of_python_alone(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.syspath_prepend(ROOT)
+    hook = import_module("hatch_build").NativeHook(str(ROOT), {}, None, None, tmp_path, "wheel")
+    wheel = {"force_include": {}}
+
+    hook.initialize("standard", wheel)
+    hook.finalize("standard", wheel, "")
+
+    assert wheel == {"force_include": {}}
+    assert "slower, by numpy alone: no C++ compiler" in "".join(capfd.readouterr())
 
 
 @pytest.mark.slow

@@ -118,9 +118,11 @@ def test_the_items_of_a_dying_process_are_done_by_another(two, tmp_path):
 
 
 @needs_sigkill
-@pytest.mark.slow
-def test_an_item_that_kills_every_process_is_given_up():
-    with processes(1) as one, pytest.raises(WorkersLost, match=f"^.*started {TRIES} times.*$"):
+@pytest.mark.parametrize("tries", [1, pytest.param(TRIES, marks=pytest.mark.slow)])
+def test_an_item_that_kills_every_process_is_given_up(monkeypatch, tries):
+    monkeypatch.setattr("anomvae.parallel.mapper.TRIES", tries)
+
+    with processes(1) as one, pytest.raises(WorkersLost, match=f"^.*started {tries} times.*$"):
         list(one(die, range(3)))
 
 
