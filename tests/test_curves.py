@@ -138,6 +138,7 @@ def test_the_command_draws_the_curves_of_a_map(files, tmp_path):
         ("--method rx --config default", "--config"),
         ("--method rx --set model.latent=3 --seed 1", "--set, --seed"),
         ("--method crd --save-model m.safetensors", "--save-model"),
+        ("--method rx --engine numpy", "--engine"),
         ("--method rx --device cpu", "--device"),
         ("--window 21,7", "no --method"),
         ("--regularisation 1", "no --method"),

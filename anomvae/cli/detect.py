@@ -167,8 +167,8 @@ def _chosen(
     given = [option for parameter, option in OF_A_MODEL.items() if _given(parameter)]
     if given:
         raise click.UsageError(
-            f"{', '.join(given)} are about a detector that is trained, and --method {name} trains "
-            f"none. Leave out one or the other."
+            f"--method {name} trains no detector. Leave it out, or what is about one: "
+            f"{', '.join(given)}."
         )
     return Method.of(name, window, regularisation)
 
