@@ -62,17 +62,19 @@ def test_what_was_not_kept_is_read_again(tmp_path, monkeypatch):
     whole, near, nothing = (slice(0, 40), slice(0, 40)), Nearness(1, 5), Nearness(np.nan, 0)
     needed = scores > 1
 
-    def is_kept(nearness=near, **limits):
-        for name, limit in limits.items():
-            monkeypatch.setattr(near_pixels, name, limit)
-        with near_store(tmp_path) as store:
+    def is_kept(nearness=near, needed=needed, **limits):
+        with monkeypatch.context() as patch, near_store(tmp_path) as store:
+            for name, limit in limits.items():
+                patch.setattr(near_pixels, name, limit)
             filled(store, block, scores, (40, 40), nearness)
             return store.read(whole, needed) is not None
 
     assert is_kept()
+    assert is_kept(needed=scores > 9)
+    assert not is_kept(needed=scores > 9, MOST_BYTES=0)  # the shape of pixels is unknown
     assert not is_kept(nothing)
     assert not is_kept(MOST_SHARE=0.3)
-    assert not is_kept(MOST_SHARE=1, MOST_BYTES=100)
+    assert not is_kept(MOST_BYTES=100)
 
 
 @given(shape=st.tuples(sides, sides), reach=st.integers(0, 30), seed=st.integers(0, 2**32))

@@ -123,8 +123,10 @@ class NearStore:
     def read(self, window: Window, needed: Mask) -> NDArray[np.float32] | None:
         """Return the values of pixels of a window, axes (pixel, time, value).
 
-        None where any of those ``needed``, axes (row, col), is not kept.
+        None where any of those ``needed``, axes (row, col), is not kept, and where nothing is.
         """
+        if not self._tiles:
+            return None
         numbers = np.cumsum(needed, dtype=np.int32).reshape(needed.shape)  # from 1 on
         values = np.empty((int(numbers[-1, -1]), *self._shape), np.float32)
         found = 0
