@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from .errors import AnomvaeError, LockHeld, NotWritten
 from .names import fitted
@@ -247,6 +247,16 @@ def writing(path: Path) -> Iterator[None]:
         else:
             why = f"{error.strerror or error}. Choose a place that is writable and has free space."
         raise NotWritten(f"{path} cannot be written: {why}") from error
+
+
+@contextmanager
+def ended(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """Close a temporary file at the end, whose content was flushed as it was written."""
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # closing tries again to write what a full disk did not take
+            file.close()
 
 
 @contextmanager

@@ -1,13 +1,18 @@
 """Pixels near anomalies are kept while a scene is scored, to be explained without a second read."""
 
+import resource
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import maximum_filter
 
+from anomvae.errors import NotWritten
 from anomvae.mapping import near_pixels
-from anomvae.mapping.near_pixels import Nearness, near_store, widened
+from anomvae.mapping import stored as stored_scores
+from anomvae.mapping.near_pixels import Nearness, NearPixels, near_store, widened
+from anomvae.mapping.stored import stored
 from anomvae.pixels.tiling import tiles
 
 sides = st.integers(1, 24)
@@ -75,6 +80,28 @@ def test_what_was_not_kept_is_read_again(tmp_path, monkeypatch):
     assert not is_kept(nothing)
     assert not is_kept(MOST_SHARE=0.3)
     assert not is_kept(MOST_BYTES=100)
+
+
+def keep_pixels(folder, window):
+    with near_store(folder) as store:
+        store.add(window, NearPixels(np.ones((20, 10), np.bool_), np.ones((200, 1, 3), np.float32)))
+
+
+def keep_scores(folder, window):
+    with stored((20, 10), np.float32, folder) as scores:
+        scores.write(window, np.ones((20, 10), np.float32))
+
+
+@pytest.mark.parametrize("keep", [keep_pixels, keep_scores])
+def test_a_full_disk_is_reported_where_few_numbers_are_written(tmp_path, monkeypatch, keep):
+    monkeypatch.setattr(stored_scores, "MEMORY_BYTES", 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        with pytest.raises(NotWritten, match="free space"):
+            keep(tmp_path, (slice(0, 20), slice(0, 10)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @given(shape=st.tuples(sides, sides), reach=st.integers(0, 30), seed=st.integers(0, 2**32))

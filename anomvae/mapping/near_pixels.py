@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -19,7 +19,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import writing
+from ..files import ended, writing
 from ..objects.surroundings import FARTHEST
 from ..pixels.stored_block import StoredBlock
 from ..pixels.tiling import Tile, Window, shape_of
@@ -164,12 +164,8 @@ class NearStore:
 @contextmanager
 def near_store(folder: Path) -> Iterator[NearStore]:
     """Keep pixels in a temporary file of a folder for as long as the context is open."""
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
-    try:
+    with ended(tempfile.TemporaryFile(dir=folder)) as file:
         yield NearStore(file, folder)
-    finally:
-        with suppress(OSError):  # closing tries again to write what a full disk did not take
-            file.close()
 
 
 def _overlap(one: slice, other: slice) -> slice:

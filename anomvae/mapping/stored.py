@@ -14,7 +14,7 @@ from typing import IO, Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import writing
+from ..files import ended, writing
 from ..pixels.tiling import Window, shape_of
 
 MEMORY_BYTES = 8 * 2**20
@@ -41,6 +41,7 @@ class StoredScores(Generic[Number]):
         with writing(self._folder):
             for line, _ in zip(scores.astype(self._kind), self._lines(window), strict=True):
                 self._file.write(line.tobytes())
+            self._file.flush()
 
     def read(self, window: Window) -> NDArray[Number]:
         """Return the scores of a window, all of which has been written."""
@@ -64,5 +65,5 @@ def stored(
     The temporary file of many is in ``folder``, by default that of the system (``TMPDIR``).
     """
     place = Path(tempfile.gettempdir()) if folder is None else folder
-    with tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES, dir=str(place)) as file:
+    with ended(tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES, dir=str(place))) as file:
         yield StoredScores(file, shape[1], kind, place)
