@@ -7,6 +7,7 @@ pixels are hidden (`anomvae.program.contexts.Convolution`).  Other patches are c
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -86,7 +87,7 @@ class NativePatchEngine:
 
     def terms(self, x: Array, features: Array | None, *, code: bool) -> ProgramTerms:
         """Return the terms of examples, see `anomvae.program.engine.Engine`."""
-        flat = x.reshape(len(x), -1)
+        flat = x.reshape(len(x), prod(x.shape[1:]))
         terms = self._native.terms(flat, features, code=code)
         (lacking,) = np.nonzero(~np.isfinite(flat).all(axis=1))
         for start in range(0, len(lacking), self._numpy.rows):
