@@ -91,6 +91,8 @@ def test_numbers_of_a_file_are_read_where_they_state_their_values(tmp_path, dtyp
     if numbers is not None:
         assert numbers.numbers.dtype == dtype
         np.testing.assert_array_equal(np.asarray(numbers)[0], block)
+        for rows in (slice(0), slice(1)):  # of no pixels, too
+            np.testing.assert_array_equal(np.asarray(numbers[:, rows])[0], block[rows])
 
 
 @in_folder

@@ -112,7 +112,7 @@ def physical_values(
     stored = stored.astype(_number(types), copy=False)
     radiometry = _radiometry(bands, types, nodata)
     block = np.empty(stored.shape, np.float32) if stored.dtype != np.float32 else stored
-    rows = max(1, CHUNK // max(1, stored[0].size))
+    rows = max(1, CHUNK * len(stored) // max(1, stored.size))
     for row in range(0, len(block), rows):
         radiometry.fill(block[row : row + rows], stored[row : row + rows])
     return block
