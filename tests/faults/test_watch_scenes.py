@@ -276,7 +276,9 @@ def test_a_pattern_that_is_none_is_a_problem_of_its_site(tmp_path):
     assert isinstance(watch(tmp_path), MonitorConfig)
 
 
-@pytest.mark.parametrize(("troubles", "read"), [((), 5), (("drop:1-",), 3)])
+@pytest.mark.parametrize(
+    ("troubles", "read"), [((), 5), pytest.param(("drop:1-",), 3, marks=pytest.mark.slow)]
+)
 def test_a_server_that_answers_is_reached_whatever_files_it_lacks(tmp_path, troubles, read):
     (tmp_path / "srv").mkdir()
     names = [f"{number}.tif" for number in range(5)]
