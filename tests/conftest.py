@@ -1,6 +1,7 @@
-"""What every test shares: no deadlines, and one torch thread."""
+"""What every test shares: no deadlines, one torch thread, and the same random numbers of torch."""
 
 import logging
+import os
 
 import pytest
 from hypothesis import settings
@@ -8,6 +9,11 @@ from hypothesis import settings
 settings.register_profile("any-load", deadline=None)
 settings.load_profile("any-load")
 pytest.register_assert_rewrite("support.family_contract")
+
+
+def pytest_xdist_auto_num_workers():
+    """Start a process more than there are cores: tests wait for disks, servers and processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +31,14 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_draws():
+    """Begin with the same random numbers of torch; pytest-randomly does so for the others."""
+    import torch
+
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -167,7 +167,8 @@ def test_the_code_of_the_scoring_program_is_that_of_the_bottleneck(family):
     assert encoded.kl.sum(-1) == pytest.approx(expected.kl.numpy(), rel=1e-4, abs=1e-5)
     assert draw.codes.shape[-1] == len(row.code.code_names(3))
     for ours, theirs in zip(draw, drawn, strict=True):
-        assert ours == pytest.approx(theirs.numpy(), rel=1e-4, abs=1e-4)
+        # a log ratio is a small difference of large sums
+        assert ours == pytest.approx(theirs.numpy(), rel=1e-4, abs=1e-3)
 
 
 @pytest.mark.parametrize("part", BOTTLENECKS)

@@ -119,7 +119,6 @@ def test_dates_that_do_not_meet_are_answered():
 
 def network_of(series):
     """Fit the network of the family to series, in place of the examples of a detector."""
-    torch.manual_seed(0)  # of what the decoder adds at first
     model = family_named("change").build(Sizes(BANDS, 1, (8,), dates=DATES)).eval()
     model.context_network.fit(torch.from_numpy(series.astype(np.float32)))
     return model
