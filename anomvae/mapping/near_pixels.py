@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ..files import ended, writing
 from ..objects.surroundings import FARTHEST
 from ..pixels.stored_block import StoredBlock
-from ..pixels.tiling import Tile, Window, shape_of
+from ..pixels.tiling import Tile, Window, common, shape_of, within
 from ..pixels.views import Block, Mask
 
 MOST_BYTES = 2**30
@@ -133,10 +133,10 @@ class NearStore:
         first = bisect_right(self._tiles, window[0].start, key=lambda tile: tile.keep[0].stop)
         last = bisect_left(self._tiles, window[0].stop, key=lambda tile: tile.keep[0].start)
         for tile in self._tiles[first:last]:  # in order of their rows
-            both = [_overlap(*parts) for parts in zip(tile.keep, window, strict=True)]
+            both = common(tile.keep, window)
             if all(part.start < part.stop for part in both):
-                inside = tuple(map(_moved, both, window))
-                where, kept = self._part(tile, (both[0], both[1]))
+                inside = within(both, window)
+                where, kept = self._part(tile, both)
                 wanted = needed[inside]
                 values[numbers[inside][where & wanted] - 1] = kept[wanted[where]]
                 found += int(np.count_nonzero(where & wanted))
@@ -144,21 +144,21 @@ class NearStore:
 
     def _part(self, tile: _KeptTile, part: Window) -> tuple[Mask, NDArray[np.float32]]:
         """Return the pixels in a part of a tile, and their values."""
-        shape, (rows, cols) = shape_of(tile.keep), map(_moved, part, tile.keep)
+        shape, (rows, cols) = shape_of(tile.keep), within(part, tile.keep)
         size = -(-shape[0] * shape[1] // 8)
         self._file.seek(tile.start)
         bits = np.frombuffer(self._file.read(size), np.uint8)
         where = np.unpackbits(bits, count=shape[0] * shape[1]).view(np.bool_).reshape(shape)
-        before, within = (int(np.count_nonzero(where[: rows.start])), where[rows])
+        before, inside = (int(np.count_nonzero(where[: rows.start])), where[rows])
         bytes_each = 4 * self._shape[0] * self._shape[1]
         self._file.seek(tile.start + size + before * bytes_each)
-        content = self._file.read(int(np.count_nonzero(within)) * bytes_each)
+        content = self._file.read(int(np.count_nonzero(inside)) * bytes_each)
         values = np.frombuffer(content, np.float32).reshape(-1, *self._shape)
         if shape_of(part)[1] < shape[1]:
-            chosen = np.zeros_like(within)
-            chosen[:, cols] = within[:, cols]
-            values = values[chosen[within]]
-        return within[:, cols], values
+            chosen = np.zeros_like(inside)
+            chosen[:, cols] = inside[:, cols]
+            values = values[chosen[inside]]
+        return inside[:, cols], values
 
 
 @contextmanager
@@ -166,11 +166,3 @@ def near_store(folder: Path) -> Iterator[NearStore]:
     """Keep pixels in a temporary file of a folder for as long as the context is open."""
     with ended(tempfile.TemporaryFile(dir=folder)) as file:
         yield NearStore(file, folder)
-
-
-def _overlap(one: slice, other: slice) -> slice:
-    return slice(max(one.start, other.start), min(one.stop, other.stop))
-
-
-def _moved(part: slice, origin: slice) -> slice:
-    return slice(part.start - origin.start, part.stop - origin.start)

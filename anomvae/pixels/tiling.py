@@ -36,11 +36,7 @@ class Tile:
     @property
     def inner(self) -> Window:
         """``keep`` as a window of the array that is read."""
-        rows, cols = (
-            slice(keep.start - read.start, keep.stop - read.start)
-            for keep, read in zip(self.keep, self.read, strict=True)
-        )
-        return rows, cols
+        return within(self.keep, self.read)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -51,6 +47,23 @@ class Tile:
 def shape_of(window: Window) -> tuple[int, int]:
     """Return rows and columns of a window."""
     rows, cols = (part.stop - part.start for part in window)
+    return rows, cols
+
+
+def common(one: Window, other: Window) -> Window:
+    """Return what is in both windows; a part that ends before it begins: nothing."""
+    rows, cols = (
+        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return rows, cols
+
+
+def within(part: Window, outer: Window) -> Window:
+    """Return a part of a window as a window of the array of ``outer``."""
+    rows, cols = (
+        slice(inner.start - around.start, inner.stop - around.start)
+        for inner, around in zip(part, outer, strict=True)
+    )
     return rows, cols
 
 

@@ -12,7 +12,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.io import DatasetWriter
 
-from ..pixels.tiling import Window, shape_of
+from ..pixels.tiling import Window, common, shape_of, within
 from .block_file import PLACED, STORED
 from .layout import Layout
 from .pyramid import Block, blocks_of, window_of
@@ -53,12 +53,8 @@ class Assembly:
         """Yield the blocks that a window completes."""
         for block in self._touched(window):
             place = window_of(block, self._shape, self._side)
-            part = _common(window, place)
-            rows, cols = (
-                slice(inner.start - outer.start, inner.stop - outer.start)
-                for inner, outer in zip(part, window, strict=True)
-            )
-            given = values[:, rows, cols]
+            part = common(window, place)
+            given = values[(slice(None), *within(part, window))]
             if part == place:
                 yield self._done(block, place, given.__getitem__)
             elif self._completed_by(block, part, given):
@@ -120,13 +116,6 @@ class Assembly:
                 **PLACED,
             )
         return self._dataset
-
-
-def _common(one: Window, other: Window) -> Window:
-    rows, cols = (
-        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
-    )
-    return rows, cols
 
 
 def _pixels(window: Window) -> int:
