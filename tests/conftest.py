@@ -11,6 +11,7 @@ settings.load_profile("any-load")
 pytest.register_assert_rewrite("support.family_contract")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Start a process more than there are cores: tests wait for disks, servers and processes."""
     return (os.cpu_count() or 1) + 1
