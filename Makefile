@@ -13,7 +13,7 @@ $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 	@echo "Installing into $(VENV) (once; a few minutes) ..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable ".[dev,products,vector,dask,stac,alerts,onnx]"
+		--constraint constraints.txt --editable ".[dev,products,vector,dask,stac,alerts,onnx,xarray,docs]"
 	@touch $(READY)
 
 demo: $(READY)  ## the main job on the sample scenes, end to end

@@ -1,0 +1,1 @@
+"""Results of scenes as one self-contained page."""
