@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 TESTS := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo test test-all check lowest newest wheel sbom samples bench clean
+.PHONY: demo test test-all check docs lowest newest wheel sbom samples bench clean
 
 $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 	@echo "Installing into $(VENV) (once; a few minutes) ..."
@@ -30,6 +30,9 @@ check: $(READY)  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
 
+docs: $(READY)  ## the documentation site in site/, which opens from disk: notebooks run, links checked
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
 lowest newest:  ## quick tests with the lowest versions declared, or the newest; KEEP=torch: as pinned
 	PYTHON=$(PYTHON) .ci/versions $@ $(KEEP)
 
@@ -49,4 +52,4 @@ bench: $(READY)  ## accuracy on labelled scenes: make bench SCENES=DIR OPTIONS="
 	$(BIN)/python benchmarks/accuracy.py --scenes $(SCENES) $(OPTIONS)
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest demo anomvae.cdx.json
+	rm -rf $(VENV) .venv-lowest .venv-newest demo site anomvae.cdx.json

@@ -1,4 +1,4 @@
-"""Every command and example of the README, of the tutorial and of the guide to watches runs."""
+"""Every command and example of the README, and of the pages that go step by step, runs."""
 
 import re
 import shlex
@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support import docs
+from support.docs import calls
 from support.rasters import SAMPLES, run
 
 from anomvae.monitoring.config import read_monitoring
@@ -14,7 +16,8 @@ from anomvae.monitoring.config import read_monitoring
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WRITTEN = {
-    "README.md": ("maps/scene_b.anomaly.tif", "metrics.json", "out/scene_a.json"),
+    "README.md": ("report.html", "maps/scene_b.anomaly.tif", "why.png", "out/scene_a.json"),
+    "docs/how-to/everyday.md": ("metrics.json", "classic/scene_b.json", "few/scene_b.pvalues.tif"),
     "docs/monitoring.md": ("watch/maps/fields.persistence.tif", "watch/alerts.geojson"),
     "docs/tutorial.md": ("why.png", "like/scene_a.like.json", "notebook/scene_b.like.json"),
 }
@@ -26,13 +29,7 @@ pages = pytest.mark.parametrize("page", WRITTEN)
 
 def blocks(page):
     """Return kind and text of each block of a page, in order."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(r"^```(\w+)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-
-
-def calls(text):
-    """Return every line of a console that is typed, in order."""
-    return re.findall(r"^\$ (.*)$", text, re.MULTILINE)
+    return docs.blocks(docs.page(page))
 
 
 def commands(text, program):
@@ -87,4 +84,5 @@ def test_every_make_target_is_there():
 def test_every_link_leads_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!http)([^)#]+)", text):
-        assert ((ROOT / page).parent / link).exists(), link
+        target = ((ROOT / page).parent / link).resolve()
+        assert target.exists() or target in docs.generated(), link
