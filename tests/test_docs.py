@@ -6,9 +6,12 @@ import re
 import click
 import pytest
 from PIL import Image
-from support.docs import DOCS, generated, hook, page
+from support.docs import DOCS, ROOT, commands_in, generated, hook, page
+
+from anomvae.cli import main
 
 MKDOCS = page("mkdocs.yml")
+PAGES = sorted({*DOCS.rglob("*.md"), ROOT / "README.md"} - {*(DOCS / "decisions").glob("*")})
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 
 
@@ -73,6 +76,17 @@ def test_every_page_is_in_the_navigation():
     unlisted = {name for name in written if name.startswith("decisions/")}
 
     assert not sorted(name for name in written - unlisted if f" {name}\n" not in MKDOCS)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_of_a_page_is_one_of_the_program(path):
+    for arguments in commands_in(path.read_text(encoding="utf-8")):
+        command, ctx, rest = main, click.Context(main, info_name="anomvae"), arguments
+        while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+            command, rest = command.get_command(ctx, rest[0]), rest[1:]
+            assert command is not None, arguments
+            ctx = click.Context(command, parent=ctx)
+        command.make_parser(ctx).parse_args(list(rest))  # an option that is none, or lacks a value
 
 
 def test_every_decision_is_listed():

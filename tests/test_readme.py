@@ -19,7 +19,12 @@ WRITTEN = {
     "README.md": ("report.html", "maps/scene_b.anomaly.tif", "why.png", "out/scene_a.json"),
     "docs/how-to/everyday.md": ("metrics.json", "classic/scene_b.json", "few/scene_b.pvalues.tif"),
     "docs/monitoring.md": ("watch/maps/fields.persistence.tif", "watch/alerts.geojson"),
-    "docs/tutorial.md": ("why.png", "like/scene_a.like.json", "notebook/scene_b.like.json"),
+    "docs/tutorial.md": (
+        "why.png",
+        "like/scene_a.like.json",
+        "report.html",
+        "notebook/scene_b.like.json",
+    ),
 }
 """Some of what the commands and examples of each page write."""
 SHELL = {"cp", "mkdir"}

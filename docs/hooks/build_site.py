@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,20 @@ import outside
 import results
 import settings
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 NOTEBOOKS = "ANOMVAE_DOCS_NOTEBOOKS"
 """Variable of the environment: ``skip`` builds without running notebooks, while writing pages."""
 HOME, DECISIONS = "index.md", "decisions/index.md"
 SERVED = re.compile(r'"https://unpkg\.com/[^"]*"')
+ADDRESS = r"[\"']?(https?://[^\"'\s)>]+)"
+FETCHING = {
+    ".html": re.compile(rf"(?:\bsrc=|<link[^>]*\bhref=){ADDRESS}"),
+    ".css": re.compile(rf"(?:url\(|@import )\s*{ADDRESS}"),
+    ".js": re.compile(rf"(?:fetch\(|import\(|importScripts\(|\.src\s*=){ADDRESS}"),
+}
+"""What makes a browser fetch, by the suffix of a file."""
 COMMANDS = "All commands"
 """Entry of the navigation that becomes the pages of commands."""
 
@@ -91,3 +100,15 @@ def on_post_build(config: MkDocsConfig) -> None:
     for script in Path(config.site_dir, "assets", "javascripts").glob("bundle.*.js"):
         text = script.read_text(encoding="utf-8")
         script.write_text(SERVED.sub('"data:,"', text), encoding="utf-8")
+    found = sorted(fetched(Path(config.site_dir)))
+    if found:
+        raise PluginError(f"The site would fetch {', '.join(found)}. Ship what it needs.")
+
+
+def fetched(site: Path) -> Iterator[str]:
+    """Yield the addresses of servers that pages, styles and scripts of a site would fetch."""
+    for path in site.rglob("*"):
+        fetching = FETCHING.get(path.suffix)
+        if fetching is not None:
+            for met in fetching.finditer(path.read_text(encoding="utf-8")):
+                yield f"{met.group(1)} ({path.relative_to(site)})"

@@ -1,12 +1,16 @@
 """The documentation: its pages, what they quote, and the modules that make parts of the site."""
 
 import re
+import shlex
 import sys
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
+SHELL = {"|", ";", "&&", ">"}
+"""What ends a command."""
 
 
 def page(name):
@@ -30,6 +34,17 @@ def blocks(text):
 def calls(text):
     """Return every line of a console that is typed, in order."""
     return re.findall(r"^\$ (.*)$", text, re.MULTILINE)
+
+
+def commands_in(text):
+    """Return the arguments of each call of anomvae in the blocks of code of a page."""
+    for kind, code in blocks(text):
+        prompt = {"console": r"\$ ", "sh": "", "text": ""}.get(kind)
+        if prompt is None:
+            continue
+        for call in re.findall(rf"^{prompt}anomvae (.*)$", code.replace("\\\n", " "), re.MULTILINE):
+            words = shlex.split(call, comments=True)
+            yield list(takewhile(lambda word: word not in SHELL, words))
 
 
 def generated():
