@@ -168,11 +168,11 @@ def test_values_of_dataclasses_and_numbers_are_shown():
         scene: str
 
     text = pages.rendering.environment(demo_pages.__name__).from_string(
-        "{{ run.scene }}|{{ none }}|{{ 1234567|count }}|{{ 0.00123456|figure }}|"
+        "{{ run.scene }}|{{ absent }}|{{ 1234567|count }}|{{ 0.00123456|figure }}|"
         "{{ 0.0012|percent }}"
     )
 
-    assert text.render(run=Run("a<b\u202e"), none=None) == (
+    assert text.render(run=Run("a<b\u202e"), absent=None) == (
         "a&lt;b\\u202e|\N{EN DASH}|1,234,567|0.001235|0.12 %"
     )
 
