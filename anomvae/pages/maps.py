@@ -17,7 +17,7 @@ Affine = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageLayer:
     """A layer that is only looked at."""
 
     name: str
@@ -84,7 +84,7 @@ class Classes:
     kind: Literal["classes"] = field(default="classes", init=False)
 
 
-Layer = Picture | Scores | Classes
+Layer = ImageLayer | Scores | Classes
 
 
 @dataclass(frozen=True)
