@@ -90,6 +90,45 @@ def test_the_read_out_says_when_a_cell_covers_several_pixels(browser, tmp_path):
     assert page.errors() == []
 
 
+def test_parts_of_a_layer_share_a_switch_and_the_finest_is_read(browser, tmp_path):
+    of = np.nan_to_num(demo_pages.scores())
+    box = (20, 30, 26, 37)
+    crop = of[box[0] : box[2], box[1] : box[3]]
+    classes = pages.flag_classes()
+    coarse = demo_pages.halved(of)
+    layers = (
+        pages.score_layer("Score", coarse, limits=(0, 130)),
+        pages.score_layer("Score", crop, box=box, limits=(0, 130)),
+        pages.class_layer("Flags", (coarse > 10).astype("u1"), classes, follows="Score"),
+        pages.class_layer("Flags", (crop > 10).astype("u1"), classes, follows="Score", box=box),
+    )
+    viewer = pages.Viewer(demo_pages.ROWS, demo_pages.COLUMNS, layers, threshold=10.0)
+    whole = demo_pages.page()
+    widgets = {**whole.widgets, "map": viewer}
+    path = tmp_path / "page.html"
+    path.write_bytes(
+        pages.render(pages.Page("a", whole.room, whole.template, whole.values, widgets))
+    )
+
+    page = browser.open(path)
+    page.hover("#map .frame", *at(page, 22, 32))
+
+    assert len(page.all("#map .layer")) == 2
+    assert re.search(r"Score 42(\.0\d)? nats · Flags anomalous$", page.text("#map .readout"))
+    page.script("anomvae.widget('map').setThreshold(44)")
+    crops = page.script(f"return {MAP}.layers[3].layer.levels[0].cells.reduce((n, v) => n + v)")
+    assert crops == (crop > 44).sum()
+    assert page.errors() == []
+
+
+def test_a_scale_bar_has_a_round_length(page):
+    metres = page.text("#map .scale-text")
+    width = page.script("return document.querySelector('#map .scale-bar').getBBox().width")
+
+    assert re.fullmatch(r"[125]0* m", metres)
+    assert width == pytest.approx(float(metres[:-2]) / 3.5 * view(page)[2], abs=2)
+
+
 def test_a_layer_is_switched_off_and_fades(page):
     x, y = at(page, 22, 32)
     strong = colour(page, x, y)
@@ -182,6 +221,15 @@ def test_a_click_on_an_object_selects_its_row_and_its_panel(page):
     assert page.script("return document.querySelector('tr[aria-current]').dataset.id") == "2"
     assert page.all("article[data-object='2']")[0].is_displayed()
     assert not page.all("article[data-object='1']")[0].is_displayed()
+
+
+def test_an_object_without_a_panel_shows_the_one_of_all_others(page):
+    assert not page.one("p[data-object='']").is_displayed()
+
+    page.click("#objects tr[data-id='3']")
+
+    assert page.one("p[data-object='']").is_displayed()
+    assert not page.one("article[data-object='1']").is_displayed()
 
 
 @pytest.mark.parametrize("way", ["click", "enter"])
