@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 TESTS := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo test test-all check docs lowest newest wheel sbom samples bench clean
+.PHONY: demo test test-all check docs browser lowest newest wheel sbom samples bench clean
 
 $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 	@echo "Installing into $(VENV) (once; a few minutes) ..."
@@ -32,6 +32,9 @@ check: $(READY)  ## style and types
 
 docs: $(READY)  ## the documentation site in site/, which opens from disk: notebooks run, links checked
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+
+browser:  ## Chromium for the tests of pages, which are skipped without
+	.ci/browser
 
 lowest newest:  ## quick tests with the lowest versions declared, or the newest; KEEP=torch: as pinned
 	PYTHON=$(PYTHON) .ci/versions $@ $(KEEP)
