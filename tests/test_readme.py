@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WRITTEN = {
     "README.md": ("report.html", "maps/scene_b.anomaly.tif", "why.png", "out/scene_a.json"),
-    "docs/how-to/everyday.md": ("metrics.json", "classic/scene_b.json", "few/scene_b.pvalues.tif"),
+    "docs/how-to/everyday.md": ("metrics.json", "classic/scene_b.json", "few/scene_b.json"),
     "docs/monitoring.md": ("watch/maps/fields.persistence.tif", "watch/alerts.geojson"),
     "docs/tutorial.md": (
         "why.png",
