@@ -21,7 +21,8 @@ GROUPS = {
     "Scenes": "Scene Selection Access Limits",
     "Objects, and why": "read_objects Objects AnomalyObject explain Explanation find_like "
     "PixelTarget ObjectTarget SpectrumTarget SpectraTable",
-    "Evaluation": "evaluate evaluate_detector Evaluation",
+    "Evaluation": "evaluate evaluate_detector compare EvaluateOptions Evaluation Comparison",
+    "Pages, figures, cards": "report Report map_figure object_figure model_card ModelCard",
     "Arrays": "detect_array score_array ArrayResult VAEDetector RXDetector",
     "Layers and spectra of a model": "embed_scene reconstruct_scene generate interpolate "
     "MapOptions PixelMap",
