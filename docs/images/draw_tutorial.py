@@ -19,7 +19,7 @@ PICTURES = {
     "like/scene_a.like.png": "tutorial_like.png",
     "units.png": "tutorial_units.png",
 }
-WIDTH = 1300
+WIDTH = 1400
 """Of a picture in the page, at most, pixels."""
 
 
@@ -42,7 +42,7 @@ def _keep_small(drawn: Path, kept: Path) -> None:
         return
     size = (WIDTH, round(picture.height * WIDTH / picture.width))
     small = picture.resize(size, Image.Resampling.LANCZOS)
-    small.quantize(96, dither=Image.Dither.NONE).save(kept, optimize=True)
+    small.quantize(256, dither=Image.Dither.NONE).save(kept, optimize=True)
 
 
 if __name__ == "__main__":
