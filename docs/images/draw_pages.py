@@ -11,14 +11,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+from selenium.webdriver import Chrome, ChromeOptions
 
 HERE = Path(__file__).parent
-BROWSER = ("chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
-MILLISECONDS = 8000
+FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
+SECONDS = 3
 """Time that a page has to draw itself."""
 WIDTH = 1100
 """Of a picture, pixels."""
@@ -65,19 +67,19 @@ def _run(call: str, folder: Path) -> None:
 
 def _photograph(folder: Path, shot: Shot, kept: Path) -> None:
     """Open a page, and keep a small picture of it, with few colours."""
+    options = ChromeOptions()
+    for flag in (*FLAGS, f"--window-size={shot.width},{shot.height}"):
+        options.add_argument(flag)
     drawn = folder / kept.name
-    options = (
-        f"--user-data-dir={folder / 'profile'}",
-        f"--window-size={shot.width},{shot.height}",
-        f"--virtual-time-budget={MILLISECONDS}",
-        f"--screenshot={drawn}",
-    )
-    subprocess.run([*BROWSER, *options, (folder / shot.page).as_uri()], check=True)
+    with Chrome(options) as browser:
+        browser.get((folder / shot.page).as_uri())
+        time.sleep(SECONDS)
+        browser.save_screenshot(str(drawn))
     picture = Image.open(drawn).convert("RGB")
     small = picture.resize(
         (WIDTH, round(WIDTH * shot.height / shot.width)), Image.Resampling.LANCZOS
     )
-    small.quantize(128, dither=Image.Dither.NONE).save(kept, optimize=True)
+    small.quantize(256, dither=Image.Dither.NONE).save(kept, optimize=True)
 
 
 if __name__ == "__main__":
