@@ -76,9 +76,8 @@ def _photograph(folder: Path, shot: Shot, kept: Path) -> None:
         time.sleep(SECONDS)
         browser.save_screenshot(str(drawn))
     picture = Image.open(drawn).convert("RGB")
-    small = picture.resize(
-        (WIDTH, round(WIDTH * shot.height / shot.width)), Image.Resampling.LANCZOS
-    )
+    size = (WIDTH, round(WIDTH * picture.height / picture.width))
+    small = picture.resize(size, Image.Resampling.LANCZOS)
     small.quantize(256, dither=Image.Dither.NONE).save(kept, optimize=True)
 
 
