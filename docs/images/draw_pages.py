@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 HERE = Path(__file__).parent
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")
@@ -68,10 +68,12 @@ def _run(call: str, folder: Path) -> None:
 def _photograph(folder: Path, shot: Shot, kept: Path) -> None:
     """Open a page, and keep a small picture of it, with few colours."""
     options = ChromeOptions()
+    options.binary_location = shutil.which("chromium") or "chromium"
     for flag in (*FLAGS, f"--window-size={shot.width},{shot.height}"):
         options.add_argument(flag)
     drawn = folder / kept.name
-    with Chrome(options) as browser:
+    driver = ChromeService(shutil.which("chromedriver"))  # named, so that selenium fetches none
+    with Chrome(options, driver) as browser:
         browser.get((folder / shot.page).as_uri())
         time.sleep(SECONDS)
         browser.save_screenshot(str(drawn))
