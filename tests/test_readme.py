@@ -18,7 +18,11 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WRITTEN = {
     "README.md": ("report.html", "maps/scene_b.anomaly.tif", "why.png", "out/scene_a.json"),
     "docs/how-to/everyday.md": ("metrics.json", "classic/scene_b.json", "few/scene_b.json"),
-    "docs/monitoring.md": ("watch/maps/fields.persistence.tif", "watch/alerts.geojson"),
+    "docs/monitoring.md": (
+        "watch/maps/fields.persistence.tif",
+        "watch/alerts.geojson",
+        "pages/index.html",
+    ),
     "docs/tutorial.md": (
         "why.png",
         "like/scene_a.like.json",
