@@ -481,6 +481,58 @@ def test_a_site_works_from_files_and_fetches_further_rows(browser, tmp_path):
     assert page.errors() == []
 
 
+def odd_widgets():
+    """Widgets of little data, or of numbers at the edges of what charts can show."""
+    nothing, one = pages.Axis("x"), np.array([1.0])
+    line = pages.Line("a", one, one)
+    holes = pages.Line("b", [1, None, 3], [np.nan, 2.0, None], low=[0, 1, 2], high=[1, 2, 3])
+    whole = demo_pages.page().widgets
+    return whole | {
+        "map": pages.Viewer(1, 100_000, (), objects=(pages.MapObject("1", ()),), threshold=1.0),
+        "scores": pages.Histogram("Empty", [0.0, 1.0], [0], 3.0),
+        "objects": pages.Table("Empty", (pages.Column("a", "A", choices=True),), [], []),
+        "spectrum-1": pages.Spectra("Empty", (), nothing, nothing),
+        "spectrum-2": pages.Spectra("Holes", (line, holes), nothing, nothing, [None]),
+        "roc": pages.LineChart("One", (line,), pages.Axis("x", log=True), nothing),
+        "timeline": pages.Timeline("Empty", (), nothing),
+        "runs": pages.Table("One", (pages.Column("a", "A", "number"),), [[None], ["a"], [np.nan]]),
+    }
+
+
+@pytest.mark.parametrize("width", [380, 1200])
+def test_little_data_and_odd_numbers_make_no_error(browser, tmp_path, width):
+    whole = demo_pages.page()
+    odd = pages.Page("Odd", whole.room, whole.template, whole.values, odd_widgets())
+    (tmp_path / "page.html").write_bytes(pages.render(odd))
+
+    page = browser.open(tmp_path / "page.html", width=width)
+
+    for chart in page.all("svg.plot"):
+        page.script("arguments[0].dispatchEvent(new PointerEvent('pointermove'))", chart)
+    page.keys("#map .frame", "n", "+", "ENTER", "0")
+    page.keys("#runs th button", "ENTER")
+    page.frame()
+    assert page.text("#timeline .plot-holder") == "No data."
+    assert cells(page, "#objects", 0) == ["No rows."]
+    assert page.errors() == []
+    assert not page.is_wider_than_window()
+
+
+def test_scores_below_zero_and_a_threshold_beyond_all_are_shown(browser, tmp_path):
+    whole = demo_pages.page()
+    of = pages.Histogram("Scores", [-2.0, -1.0, 0.0, 1.0], [3, 2, 1], 7.0, 0, "", "linear")
+    widgets = whole.widgets | {"scores": of}
+    page = pages.Page("Odd", whole.room, whole.template, whole.values, widgets)
+    (tmp_path / "page.html").write_bytes(pages.render(page))
+
+    opened = browser.open(tmp_path / "page.html")
+    assert opened.text("#scores .share") == "Threshold 7: 0 of 6 pixels flagged (0 %)"
+    opened.keys("#scores .handle", "HOME")
+
+    assert opened.text("#scores .share") == "Threshold -2: 6 of 6 pixels flagged (100 %)"
+    assert opened.errors() == []
+
+
 def test_a_layer_whose_file_is_gone_says_so(browser, tmp_path):
     viewer = pages.Viewer(10, 10, (pages.ImageLayer("Scene", "gone.png"),), "Gone")
     whole = demo_pages.page()

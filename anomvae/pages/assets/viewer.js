@@ -13,7 +13,7 @@
     constructor(element, data) {
       Object.assign(this, { element, data, layers: [], selected: null, reading: null, keyboard: false, pointers: new Map() });
       this.original = this.threshold = data.threshold;
-      this.objects = data.objects.map(bounded);
+      this.objects = data.objects.map(bounded).filter(({ box }) => box.every(isNumber));
       this.redraw = framed(() => this.paint());
       this.build();
       this.listen();
