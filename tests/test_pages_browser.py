@@ -426,6 +426,20 @@ def test_a_map_follows_the_width_of_the_window(page):
     assert page.script("return document.querySelector('#map canvas').width") == frame
 
 
+def test_outlines_stay_on_the_map_when_the_window_becomes_lower(page):
+    before = page.script(f"return {MAP}.height")
+
+    page.resize(1200, 500)
+
+    page.wait(lambda: page.script(f"return {MAP}.height") < before, "the map is laid out anew")
+    page.frame()
+    canvas, frame = (page.one(f"#map {name}").size for name in ("canvas", ".frame"))
+    assert page.script("return document.querySelector('#map canvas').height") == frame["height"]
+    assert canvas == frame
+    viewbox = page.one("#map .overlay").get_attribute("viewBox")
+    assert viewbox == f"0 0 {frame['width']} {frame['height']}"
+
+
 def test_hostile_names_are_shown_as_text(browser, tmp_path):
     path = tmp_path / "page.html"
     path.write_bytes(pages.render(demo_pages.page(demo_pages.HOSTILE)))

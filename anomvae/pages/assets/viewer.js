@@ -17,7 +17,7 @@
       this.redraw = framed(() => this.paint());
       this.build();
       this.listen();
-      anomvae.onWidth(this.frame, () => this.resize());
+      anomvae.onSize(this.frame, () => this.resize());
       Promise.all(data.layers.map((layer) => this.add(layer))).then(() => this.decoded());
     }
 
