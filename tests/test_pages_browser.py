@@ -433,8 +433,10 @@ def test_outlines_stay_on_the_map_when_the_window_becomes_lower(page):
 
     page.wait(lambda: page.script(f"return {MAP}.height") < before, "the map is laid out anew")
     page.frame()
-    canvas, frame = (page.one(f"#map {name}").size for name in ("canvas", ".frame"))
-    assert page.script("return document.querySelector('#map canvas').height") == frame["height"]
+    canvas, frame = (page.one(f"#map {name}").size for name in (".frame canvas", ".frame"))
+    assert (
+        page.script("return document.querySelector('#map .frame canvas').height") == frame["height"]
+    )
     assert canvas == frame
     viewbox = page.one("#map .overlay").get_attribute("viewBox")
     assert viewbox == f"0 0 {frame['width']} {frame['height']}"
