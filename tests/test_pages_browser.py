@@ -438,7 +438,7 @@ def test_outlines_stay_on_the_map_when_the_window_becomes_lower(page):
         page.script("return document.querySelector('#map .frame canvas').height") == frame["height"]
     )
     assert canvas == frame
-    viewbox = page.one("#map .overlay").get_attribute("viewBox")
+    viewbox = page.script("return document.querySelector('.overlay').getAttribute('viewBox')")
     assert viewbox == f"0 0 {frame['width']} {frame['height']}"
 
 
