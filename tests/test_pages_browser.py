@@ -4,7 +4,9 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import demo_pages
+from support.browser import started
 
 from anomvae import pages
 
@@ -477,24 +479,45 @@ def test_a_site_works_from_files_and_fetches_further_rows(browser, tmp_path):
     whole = demo_pages.page()
     table = whole.widgets["runs"]
     more = ("runs-2023.js", "runs-2022.js")
-    widgets = {
-        **whole.widgets,
-        "runs": pages.Table(table.name, table.columns, table.rows, more=more),
-    }
+    columns = (*table.columns, pages.Column("look", "Look", "picture"))
+    rows = [[*row, "look.png"] for row in table.rows]
+    viewer = pages.Viewer(10, 10, (pages.ImageLayer("Look", "look.png"),))
+    runs = pages.Table(table.name, columns, rows, more=more)
+    widgets = {**whole.widgets, "map": viewer, "runs": runs}
     site = pages.Page("Site", whole.room, whole.template, whole.values, widgets)
     assets = pages.write_assets(tmp_path / "assets").at("../assets/")
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "index.html").write_bytes(pages.render(site, assets))
     for year in (2023, 2022):
-        rows = [[f"{year}-05-{day:02}", ["run", "#run"], "normal"] for day in range(1, 31)]
+        days = [f"{year}-05-{day:02}" for day in range(1, 31)]
+        rows = [[day, ["run", "#run"], "normal", "look.png"] for day in days]
         path = tmp_path / "site" / f"runs-{year}.js"
         path.write_bytes(pages.rows_script("runs", rows))
 
+    Image.fromarray(demo_pages.scene()).save(tmp_path / "site" / "look.png")
+
     page = browser.open(tmp_path / "site" / "index.html")
+    assert page.text("#map .layer") == "Look100 %"
     page.keys("#runs input[type=search]", *"2022-05-30")
 
     page.wait(lambda: cells(page, "#runs", 0) == ["2022-05-30"], "further rows come")
+    looks = "return document.querySelector('#runs td img').naturalWidth"
+    page.wait(
+        lambda: page.script(looks) == demo_pages.COLUMNS, "pictures beside the page are shown"
+    )
     assert page.errors() == []
+
+
+@pytest.mark.parametrize(("needed", "outcome"), [("", "skipped"), ("required", "failed")])
+def test_tests_of_pages_are_skipped_without_chromium_unless_it_is_required(
+    monkeypatch, tmp_path, needed, outcome
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ANOMVAE_BROWSER", needed)
+    expected = pytest.skip.Exception if outcome == "skipped" else AssertionError
+
+    with pytest.raises(expected, match=r"Run \.ci/browser"), started(tmp_path):
+        pass
 
 
 def odd_widgets():
