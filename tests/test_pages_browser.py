@@ -79,6 +79,12 @@ def test_charts_are_read_by_mouse_and_by_keys(page):
     assert page.text("#timeline .readout").startswith("2024-01-06 · annulus 0.24 % · normal")
 
 
+def test_a_point_of_a_timeline_leads_to_its_page(page):
+    page.keys("#timeline svg.plot", "HOME", "ENTER")
+
+    page.wait(lambda: page.script("return location.hash") == "#run", "the page of the point opens")
+
+
 def test_charts_have_names_and_data_as_a_table(page):
     for name in ("scores", "roc", "spectrum-1", "timeline"):
         assert page.one(f"#{name} svg.plot").get_attribute("aria-label")

@@ -211,11 +211,13 @@ def test_an_object_without_a_panel_shows_the_one_of_all_others(page):
 def test_a_row_zooms_to_its_object(page, way):
     row = "#objects tr[data-id='2']"
 
+    assert page.text("#objects a") == "To the map"
     page.click(row) if way == "click" else page.keys(row, "ENTER")
 
     place, scale = view(page)[:2], view(page)[2]
     assert place == pytest.approx([73, 102])
     assert scale > 10
+    assert page.text("#objects a[href='#map']") == "Object 2 on the map"
     assert len(page.all("#map .overlay path.selected")) == 2
     assert "object 2" in page.text("#map .readout")
 
