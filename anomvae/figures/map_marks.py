@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,12 @@ OUTLINE = "#FFE100"
 FLAG = "#D61A1C"
 SMALL = 5.5
 """Size of letters in keys, and of numbers, points."""
-RING = 1.1
-"""Radius of the circle around an object that is too small to be seen, mm."""
+TINY, RING = 1.6, 1.2
+"""Size of an object too small to be outlined, and radius of the circle around it, mm."""
+LINE, EDGE = 0.5, 0.5
+"""Width of an outline, and of the dark line around it, points."""
+APART = (4.5, 5.5, 6.5, 8.0, 12.0)
+"""Spaces between labels of the colour bar, mm, the first that suffices counts."""
 SHARE = 0.45
 """Of a key that the scale bar fills at most."""
 
@@ -51,7 +56,7 @@ def draw_outlines(
     for outline in outlines:
         box, is_small = _box_of(outline, (left, top), scale)
         boxes.append(box)
-        width = 1.0 if outline.item.id == strong else 0.6
+        width = 2 * LINE if outline.item.id == strong else LINE
         if outline.whole and not is_small:
             _draw_rings(axes, outline, width)
         elif is_small:
@@ -86,7 +91,7 @@ def _box_of(
         (cols.stop - origin[0]) * scale[0],
         (rows.stop - origin[1]) * scale[1],
     )
-    is_small = max(box[2] - box[0], box[3] - box[1]) < RING
+    is_small = max(box[2] - box[0], box[3] - box[1]) < TINY
     if not is_small:
         return box, False
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
@@ -103,7 +108,7 @@ def _draw_rings(axes: Axes, outline: ObjectOutline, width: float) -> None:
         points.append(closed)
         codes.append(code)
     path = Path(np.concatenate(points), np.concatenate(codes))
-    for colour, extra in (("black", 0.6), (OUTLINE, 0.0)):
+    for colour, extra in (("black", EDGE), (OUTLINE, 0.0)):
         style: Style = {"facecolor": "none", "edgecolor": colour, "joinstyle": "miter"}
         axes.add_patch(PathPatch(path, linewidth=width + extra, **style))
 
@@ -115,7 +120,7 @@ def _draw_circle(
     rows, cols = outline.window
     middle = (cols.start + cols.stop) / 2, (rows.start + rows.stop) / 2
     size = 2 * RING / scale[0], 2 * RING / scale[1]
-    for colour, extra in (("black", 0.6), (OUTLINE, 0.0)):
+    for colour, extra in (("black", EDGE), (OUTLINE, 0.0)):
         style: Style = {
             "facecolor": "none",
             "edgecolor": colour,
@@ -192,7 +197,7 @@ def draw_colours(key: Axes, scale: LogScale, threshold: Threshold) -> None:
 
     for tick in scale.small_ticks():
         key.plot([x_of(tick)] * 2, [top + height, top + height + 0.45], **line)
-    for tick in scale.ticks(6.5 / width):
+    for tick in _ticks_of(scale, width):
         key.plot([x_of(tick)] * 2, [top + height, top + height + 0.8], **line)
         half = text_width(tick_label(tick), SMALL) / 2
         x = min(max(x_of(tick), half - 1.5), width - half + 1.5)
@@ -205,6 +210,19 @@ def draw_colours(key: Axes, scale: LogScale, threshold: Threshold) -> None:
     half = text_width(text, SMALL) / 2
     x = min(max(x, half), width - half) if 2 * half < width else width / 2
     key.text(x, top - 1.2, text, fontsize=SMALL, ha="center", va="bottom", parse_math=False)
+
+
+def _ticks_of(scale: LogScale, width: float) -> list[float]:
+    """Return the ticks of a colour bar of a width, mm, whose labels do not overlap."""
+    ticks: list[float] = []
+    for apart in APART:
+        ticks = scale.ticks(apart / width)
+        widths = [text_width(tick_label(tick), SMALL) for tick in ticks]
+        steps = np.diff([float(scale.place(tick)) * width for tick in ticks])
+        needed = [(one + other) / 2 + 1.0 for one, other in pairwise(widths)]
+        if (steps >= needed).all():
+            break
+    return ticks
 
 
 def draw_classes(key: Axes, classes: Sequence[tuple[str, str]]) -> None:

@@ -18,16 +18,26 @@ from ..mapping.result import MapResult
 from ..pixels.flag_classes import ANOMALOUS, MASKED
 from ..pixels.flag_classes import NO_DATA as MISSING
 from ..pixels.tiling import Window, shape_of
-from .map_coordinates import MapCoordinates
+from .map_coordinates import MapCoordinates, Side
 from .map_marks import FLAG, draw_classes, draw_colours, draw_outlines, draw_scale
-from .print_sheet import INCH, PrintSheet
+from .print_sheet import INCH, PrintSheet, text_width
 
-LEFT, RIGHT, GAP = 9.0, 3.0, 3.5
-"""Margins of the panels, and the space between two, mm."""
-HEAD, TICKS, KEY = 4.4, 6.6, 10.0
-"""Heights of a heading, of coordinates, and of a key, mm."""
+LEFT, WIDE_LEFT, RIGHT, GAP = 9.0, 13.0, 3.0, 3.5
+"""Margins of the panels, the left one also for upright numbers, and the space between two, mm."""
+HEAD, TICKS, MARKS, KEY = 4.4, 6.6, 1.6, 10.0
+"""Heights of a heading, of coordinates, of their ticks alone, and of a key, mm."""
+UPRIGHT = 16.0
+"""Maps that are less high have upright numbers at their left, mm."""
+WIDEST_KEY = 60.0
+"""mm."""
+BEYOND = 2.0
+"""How far a number may reach beyond its map, mm."""
 TALLEST, FLATTEST, NARROWEST = 170.0, 5.0, 5.0
 """Limits of a map, mm; beyond them its pixels are not drawn in their true shape."""
+TALLEST_STACK = 190.0
+"""Height of all maps together where they stand one above the other, mm."""
+LEAST_ROOM = 40.0
+"""Width for a map and its key beside others, mm."""
 STACKED_FROM = 2.2
 """Panels of a map so many times as wide as high stand one above the other."""
 SHEARED = 5.0
@@ -35,7 +45,7 @@ SHEARED = 5.0
 HEADING, LABEL, TICK = 8.0, 6.5, 6.0
 """Sizes of letters, points."""
 MASK = "#96AAC8"
-LABEL_ROOM = 13.0
+LABEL_ROOM = 12.0
 """Space for a label of a coordinate, mm."""
 
 Array = NDArray[np.float32]
@@ -63,20 +73,33 @@ class PanelLayout:
         ``aspect`` is how many times as high as wide a pixel is.
         """
         ratio = shape[0] * aspect / shape[1]
-        stacked = ratio * STACKED_FROM < 1
-        beside = 1 if stacked else count
-        room = (width - LEFT - RIGHT - (beside - 1) * GAP) / beside
+        room = (width - LEFT - RIGHT - (count - 1) * GAP) / count
+        if ratio * STACKED_FROM < 1 or room < LEAST_ROOM:
+            return cls._stacked(width, top, ratio, count)
         height = min(TALLEST, max(FLATTEST, room * ratio))
         across = min(room, max(NARROWEST, height / ratio))
-        step = HEAD + height + TICKS + KEY
-        places = tuple(
-            (LEFT, top + HEAD + number * step)
-            if stacked
-            else (LEFT + number * (room + GAP) + (room - across) / 2, top + HEAD)
-            for number in range(count)
-        )
-        end = top + step * (count if stacked else 1)
-        return cls(places, (across, height), room, end)
+        first = LEFT + (room - across) / 2
+        places = tuple((first + number * (room + GAP), top + HEAD) for number in range(count))
+        return cls(places, (across, height), room, top + HEAD + height + TICKS + KEY)
+
+    @classmethod
+    def _stacked(cls, width: float, top: float, ratio: float, count: int) -> PanelLayout:
+        room = width - WIDE_LEFT - RIGHT
+        height = min(TALLEST_STACK / count, max(FLATTEST, room * ratio))
+        across = min(room, max(NARROWEST, height / ratio))
+        left = LEFT if height >= UPRIGHT else WIDE_LEFT
+        step = HEAD + height + MARKS + KEY
+        places = tuple((left, top + HEAD + number * step) for number in range(count))
+        return cls(places, (across, height), room, places[-1][1] + height + TICKS + KEY)
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether maps stand one above the other."""
+        return self.places[0][1] != self.places[-1][1]
+
+    def ticks_below(self, number: int) -> bool:
+        """Whether coordinates are written below a map."""
+        return not self.is_stacked or number == len(self.places) - 1
 
     def scale(self, shape: tuple[int, int]) -> tuple[float, float]:
         """Return the width of a column and the height of a row, mm."""
@@ -146,10 +169,43 @@ class MapPanels:
         axes.set(xlim=(cols.start, cols.stop), ylim=(rows.stop, rows.start))
         for line in coordinates.lines:
             axes.plot(*line.T, color="white", linewidth=0.3, alpha=0.6, scalex=False, scaley=False)
-        _label(axes, coordinates, first=left == self.layout.places[0][0])
+        self._label(axes, coordinates, number)
         middle = left + width / 2
         self.sheet.text(middle, top - HEAD + 0.4, heading, HEADING, ha="center")
         return axes
+
+    def _label(self, axes: Axes, coordinates: MapCoordinates, number: int) -> None:
+        """Write coordinates below a map, and left of it where no other map is."""
+        axes.tick_params(labelsize=TICK, length=1.6, width=0.4, pad=1.2)
+        for spine in axes.spines.values():
+            spine.set_visible(True)
+            spine.set_linewidth(0.5)
+        layout, bottom, left = self.layout, coordinates.bottom, coordinates.left
+        upright = layout.size[1] < UPRIGHT
+        free = 0.0 if layout.is_stacked else (layout.room - layout.size[0] + GAP) / 2
+        beyond = max(BEYOND, free)
+        names = self._fitting(bottom, 0, beyond) if layout.ticks_below(number) else ()
+        axes.set_xticks(bottom.places, names or [""] * len(bottom.places))
+        if names:
+            name = f"{bottom.label}, at the left {left.label.lower()}" if upright else bottom.label
+            axes.set_xlabel(name, fontsize=LABEL, labelpad=1.0)
+        if number and not layout.is_stacked:
+            axes.set_yticks(left.places, [""] * len(left.places))
+        elif upright:
+            axes.set_yticks(left.places, left.labels)
+        else:
+            axes.set_yticks(left.places, self._fitting(left, 1, BEYOND), rotation=90, va="center")
+            axes.set_ylabel(left.label, fontsize=LABEL, labelpad=1.5)
+
+    def _fitting(self, side: Side, axis: int, beyond: float) -> list[str]:
+        """Return the labels of a side, empty where they reach too far beyond the map."""
+        size, step = self.layout.size[axis], self._scale[axis]
+        start = self.images.window[1 - axis].start
+        texts = []
+        for place, text in zip(side.places, side.labels, strict=True):
+            at, half = (place - start) * step, text_width(text, TICK) / 2
+            texts.append(text if -beyond <= at - half and at + half <= size + beyond else "")
+        return texts
 
     def _flags(self) -> Array:
         """Return the flags in red over a pale picture, with masked and missing pixels."""
@@ -179,10 +235,9 @@ class MapPanels:
 
     def _key(self, number: int) -> Axes:
         (left, top), (width, height) = self.layout.places[number], self.layout.size
-        room = min(self.layout.room, 60.0)
-        first = left + (width - self.layout.room) / 2 if self.layout.room < 60.0 else left
-        inset = 2.5
-        below = top + height + TICKS
+        room, inset = min(self.layout.room, WIDEST_KEY), 2.5
+        first = left if self.layout.is_stacked else left + (width - room) / 2
+        below = top + height + (TICKS if self.layout.ticks_below(number) else MARKS)
         return self.sheet.ruled(first + inset, below, room - 2 * inset, KEY)
 
     def _classes(self) -> list[tuple[str, str]]:
@@ -201,22 +256,6 @@ class MapPanels:
         if result.missing:
             texts.append((str(NO_DATA[0]), f"no data: {result.missing:,} pixels"))
         return texts
-
-
-def _label(axes: Axes, coordinates: MapCoordinates, *, first: bool) -> None:
-    """Write coordinates below a map, and left of the first."""
-    axes.tick_params(labelsize=TICK, length=1.6, width=0.4, pad=1.2)
-    for spine in axes.spines.values():
-        spine.set_visible(True)
-        spine.set_linewidth(0.5)
-    bottom, left = coordinates.bottom, coordinates.left
-    axes.set_xticks(bottom.places, bottom.labels)
-    axes.set_xlabel(bottom.label, fontsize=LABEL, labelpad=1.0)
-    if first:
-        axes.set_yticks(left.places, left.labels, rotation=90, va="center")
-        axes.set_ylabel(left.label, fontsize=LABEL, labelpad=1.5)
-    else:
-        axes.set_yticks(left.places, [""] * len(left.places))
 
 
 def _enlarged(image: Array, side: int) -> NDArray[np.uint8]:

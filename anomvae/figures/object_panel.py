@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 
@@ -15,7 +17,7 @@ from ..pixels.band import Band
 from ..pixels.bands import Bands
 from ..pixels.picture_bands import band_label
 from .axes import SpectrumAxis
-from .print_sheet import PrintSheet, line_height
+from .print_sheet import PrintSheet, broken, line_height
 
 SPECTRUM = 52.0
 """Height of the spectrum with its labels, mm."""
@@ -23,6 +25,8 @@ FACTS = 54.0
 """Width of the facts, mm."""
 SIDE, FOOT, HEAD = 15.0, 9.5, 6.0
 """Left of the spectrum, below it and above it, mm."""
+LEFT, COLUMNS = 9.0, 3
+"""Left of facts without a spectrum, mm, and their columns."""
 FACT = 6.5
 """Size of letters, points."""
 
@@ -41,26 +45,25 @@ class ObjectPanel:
     @property
     def height(self) -> float:
         """Height of the panel, mm."""
-        if self.item.explanation is not None:
-            return max(SPECTRUM, self._facts_height)
-        return self._facts_height
-
-    @property
-    def _facts_height(self) -> float:
-        return line_height(FACT) * (len(self.facts) + 1)
+        if self.item.explanation is None:
+            return line_height(FACT) * (-(-len(self.facts) // COLUMNS) + 1)
+        return max(SPECTRUM, line_height(FACT) * (len(self.facts) + 1))
 
     def draw(self, sheet: PrintSheet, top: float) -> None:
         """Draw it below a place, mm."""
-        explanation = self.item.explanation
-        left = SIDE
-        if explanation is not None:
-            width = max(20.0, sheet.width - SIDE - FACTS - 4)
-            axes = sheet.axes(SIDE, top + HEAD, width, self.height - HEAD - FOOT)
-            self._draw_spectrum(axes, explanation)
-            left = SIDE + width + 4
+        explanation, step = self.item.explanation, line_height(FACT)
+        if explanation is None:
+            width = (sheet.width - LEFT) / COLUMNS
+            lines = -(-len(self.facts) // COLUMNS)
+            for number, line in enumerate(self.facts):
+                column, row = divmod(number, lines)
+                sheet.text(LEFT + column * width, top + 1 + row * step, line, FACT)
+            return
+        width = max(20.0, sheet.width - SIDE - FACTS - 4)
+        axes = sheet.axes(SIDE, top + HEAD, width, self.height - HEAD - FOOT)
+        self._draw_spectrum(axes, explanation)
         for number, line in enumerate(self.facts):
-            at = top + 1 + number * line_height(FACT)
-            sheet.text(left, at, line, FACT)
+            sheet.text(SIDE + width + 4, top + 1 + number * step, line, FACT)
 
     @property
     def facts(self) -> list[str]:
@@ -77,8 +80,10 @@ class ObjectPanel:
         if item.p is not None:
             lines.append(f"p-value {item.p:.2g}")
         if item.explanation is None:
-            return [*lines, "Its spectrum is not in the objects file."]
-        return [*lines, "", *_reasons(item.explanation)]
+            lines.append("Its spectrum is not in the objects file.")
+        else:
+            lines += ["", *_reasons(item.explanation)]
+        return [part for line in lines for part in broken(line, FACTS, FACT, "    ") or [""]]
 
     def _place(self) -> list[str]:
         row, col = self.item.peak
@@ -95,19 +100,7 @@ class ObjectPanel:
         pairs = zip(about.bands, about.wavelengths, strict=True)
         items = [Band(at, name, nm) for at, (name, nm) in enumerate(pairs, start=1)]
         axis = SpectrumAxis.of(Bands(tuple(items), len(items), named=True))
-        names = [band.name for band in items]
-        for number, leading in enumerate(explanation.leading, start=1):
-            at = float(axis.positions[names.index(leading.band)])
-            axes.axvline(at, color="0.6", linewidth=0.5, zorder=0)
-            axes.text(
-                at,
-                1.01,
-                str(number),
-                transform=axes.get_xaxis_transform(),
-                fontsize=FACT,
-                ha="center",
-                va="bottom",
-            )
+        _mark(axes, axis, [band.name for band in items], explanation)
         drawn = (
             ("object", explanation.spectrum),
             ("reconstruction", explanation.reconstruction),
@@ -130,6 +123,29 @@ class ObjectPanel:
         )
 
 
+def _mark(
+    axes: Axes, axis: SpectrumAxis, names: Sequence[str], explanation: ObjectExplanation
+) -> None:
+    """Mark the bands that lead, with their numbers above, which do not overlap."""
+    places = [float(axis.positions[names.index(each.band)]) for each in explanation.leading]
+    apart = 0.015 * (float(axis.positions.max() - axis.positions.min()) or 1.0)
+    shown, order = list(places), sorted(range(len(places)), key=places.__getitem__)
+    for before, after in pairwise(order):
+        shown[after] = max(shown[after], shown[before] + apart)
+    shift = sum(shown) / len(shown) - sum(places) / len(places) if shown else 0.0
+    for number, (place, at) in enumerate(zip(places, shown, strict=True), start=1):
+        axes.axvline(place, color="0.6", linewidth=0.5, zorder=0)
+        axes.text(
+            at - shift,
+            1.01,
+            str(number),
+            transform=axes.get_xaxis_transform(),
+            fontsize=FACT,
+            ha="center",
+            va="bottom",
+        )
+
+
 def _reasons(explanation: ObjectExplanation) -> list[str]:
     """Return why an object is unusual, a line each."""
     lines = []
@@ -146,7 +162,7 @@ def _reasons(explanation: ObjectExplanation) -> list[str]:
         ("KL", explanation.share_kl),
         ("linear", explanation.share_linear),
     )
-    shares = ", ".join(f"{name} {share:.0%}" for name, share in terms if share)
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in terms if share >= 0.005)
     lines.append(f"Terms: {shares}")
     if explanation.local_contrast is not None:
         lines.append(f"Local contrast: times {explanation.local_contrast:.3g}")

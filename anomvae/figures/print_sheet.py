@@ -69,7 +69,7 @@ def line_height(size: float) -> float:
     return LINE * size * POINT
 
 
-def broken(text: str, width: float, size: float) -> list[str]:
-    """Break a text into lines of a width, mm."""
+def broken(text: str, width: float, size: float, indent: str = "") -> list[str]:
+    """Break a text into lines of a width, mm; all but the first are indented."""
     letters = max(8, int(width / (LETTER * size * POINT)))
-    return textwrap.wrap(printable(text), letters)
+    return textwrap.wrap(printable(text), letters, subsequent_indent=indent)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..errors import ConfigError
 from ..files import PathText
-from ..mapping.crop import around
+from ..mapping.crop import square_around
 from ..mapping.finished import finished
 from ..mapping.location import Location
 from ..mapping.map_images import ShownScene, read_images, require_maps, scene_to_show
@@ -163,7 +163,7 @@ def object_figure(
     require_objects(result.files, result.files.stem)
     provenance, item = read_object(result.files.objects, number)
     (own,) = outlines_of(result.files, Objects(provenance, (item,)), access)
-    part = around(own.window, where.grid.shape)
+    part = square_around(own.window, where.grid.shape)
     outlines = (own, *_neighbours(result, number, part, access))
     shown = scene_to_show(result, where, scene, is_whole=False)
     place, layout = _placed(where, part, shown, size)
@@ -229,8 +229,9 @@ def _of_objects(count: int, objects: int) -> str:
 def _of_place(where: Georeference, place: Location | None) -> str:
     if place is None:
         return "The map is not located on Earth: coordinates are those of pixels."
-    true = "" if place.ground.north is None else "; N: true north"
-    return f"{system_of(where)}. Scale: in the middle, on the ground{true}."
+    north = "" if place.ground.north is None else " and true north (N)"
+    verb = "hold" if north else "holds"
+    return f"{system_of(where)}. Scale bar{north} {verb} for the middle of the map."
 
 
 def _without(left_out: int) -> str:

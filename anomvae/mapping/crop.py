@@ -31,6 +31,26 @@ def around(place: Window, shape: tuple[int, int]) -> Window:
     return rows, cols
 
 
+def square_around(place: Window, shape: tuple[int, int]) -> Window:
+    """Return a window that shows a place and what is around it, square where the scene allows.
+
+    Examples
+    --------
+    >>> square_around((slice(100, 104), slice(0, 80)), (500, 300))
+    (slice(22, 182, None), slice(0, 160, None))
+    """
+    longest = max(shape_of(place))
+    side = longest + 2 * max(MARGIN, longest // 2)
+    starts = [
+        max(0, min((part.start + part.stop - side) // 2, length - side))
+        for part, length in zip(place, shape, strict=True)
+    ]
+    rows, cols = (
+        slice(start, min(length, start + side)) for start, length in zip(starts, shape, strict=True)
+    )
+    return rows, cols
+
+
 def crop(scene: Scene | None, files: Deliverables, place: Window, title: str) -> bytes | None:
     """Draw a place of a scored scene and what is around it, as a PNG like the quick look.
 
