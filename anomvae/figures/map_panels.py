@@ -34,8 +34,8 @@ BEYOND = 2.0
 """How far a number may reach beyond its map, mm."""
 TALLEST, FLATTEST, NARROWEST = 170.0, 5.0, 5.0
 """Limits of a map, mm; beyond them its pixels are not drawn in their true shape."""
-TALLEST_STACK = 190.0
-"""Height of all maps together where they stand one above the other, mm."""
+STACK, SHORT_STACK = 190.0, 110.0
+"""Height of all maps together where they stand one above the other, and above a spectrum, mm."""
 LEAST_ROOM = 40.0
 """Width for a map and its key beside others, mm."""
 STACKED_FROM = 2.2
@@ -66,16 +66,16 @@ class PanelLayout:
 
     @classmethod
     def of(
-        cls, width: float, top: float, shape: tuple[int, int], aspect: float, count: int
+        cls, width: float, top: float, ratio: float, count: int, stack: float = STACK
     ) -> PanelLayout:
-        """Place maps of a shape (rows, cols) on a page of a width, below a place.
+        """Place maps on a page of a width, below a place.
 
-        ``aspect`` is how many times as high as wide a pixel is.
+        ``ratio`` is how many times as high as wide they are, ``stack`` the largest height of all
+        together where they stand one above the other.
         """
-        ratio = shape[0] * aspect / shape[1]
         room = (width - LEFT - RIGHT - (count - 1) * GAP) / count
         if ratio * STACKED_FROM < 1 or room < LEAST_ROOM:
-            return cls._stacked(width, top, ratio, count)
+            return cls._stacked(width, top, ratio, count, stack)
         height = min(TALLEST, max(FLATTEST, room * ratio))
         across = min(room, max(NARROWEST, height / ratio))
         first = LEFT + (room - across) / 2
@@ -83,9 +83,11 @@ class PanelLayout:
         return cls(places, (across, height), room, top + HEAD + height + TICKS + KEY)
 
     @classmethod
-    def _stacked(cls, width: float, top: float, ratio: float, count: int) -> PanelLayout:
+    def _stacked(
+        cls, width: float, top: float, ratio: float, count: int, stack: float
+    ) -> PanelLayout:
         room = width - WIDE_LEFT - RIGHT
-        height = min(TALLEST_STACK / count, max(FLATTEST, room * ratio))
+        height = min(stack / count, max(FLATTEST, room * ratio))
         across = min(room, max(NARROWEST, height / ratio))
         left = LEFT if height >= UPRIGHT else WIDE_LEFT
         step = HEAD + height + MARKS + KEY

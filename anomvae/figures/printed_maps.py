@@ -23,7 +23,7 @@ from ..raster import Access, Georeference, Scene, open_map
 from ..raster.access import DEFAULT
 from .axes import styled
 from .map_coordinates import system_of
-from .map_panels import LEFT, RIGHT, MapPanels, PanelLayout, aspect_of
+from .map_panels import LEFT, RIGHT, SHORT_STACK, STACK, MapPanels, PanelLayout, aspect_of
 from .object_panel import ObjectPanel
 from .print_sheet import PrintSheet, broken, line_height
 
@@ -31,7 +31,7 @@ TITLE, NOTE = 9.0, 6.0
 """Sizes of letters, points."""
 TOP = 6.0
 """Where panels begin below the title, mm."""
-WIDTHS, DPIS = (60.0, 1000.0), (30.0, 2400.0)
+WIDTHS, DPIS = (80.0, 1000.0), (30.0, 2400.0)
 """Least and largest width of a figure, mm, and dots per inch."""
 LARGEST = 400_000_000
 """Dots of a figure at most."""
@@ -171,7 +171,7 @@ def object_figure(
         result, part, shown, side=layout.side(size.dpi), access=access, progress=progress
     )
     notes = [_of_scene(shown), _of_place(where, place)]
-    panel = ObjectPanel(result, provenance, item)
+    panel = ObjectPanel(result, provenance, item, size.width)
     bottom = layout.bottom + panel.height
     sheet = PrintSheet.of(size.width, bottom + _height(notes, size), size.dpi)
     left_out = MapPanels(sheet, layout, images, result, place).draw(outlines, number)
@@ -195,9 +195,11 @@ def _placed(
     where: Georeference, part: Window, shown: ShownScene, size: Print
 ) -> tuple[Location | None, PanelLayout]:
     """Return where a part of a map lies on Earth, and its panels on the page."""
-    place = Location.of(where, part)
+    place, shape = Location.of(where, part), shape_of(part)
     count = 3 if shown.is_there else 2
-    return place, PanelLayout.of(size.width, TOP, shape_of(part), aspect_of(place), count)
+    ratio = shape[0] * aspect_of(place) / shape[1]
+    stack = STACK if shape == where.grid.shape else SHORT_STACK
+    return place, PanelLayout.of(size.width, TOP, ratio, count, stack)
 
 
 def _neighbours(
