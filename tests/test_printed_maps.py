@@ -315,8 +315,11 @@ def test_a_scene_that_has_gone_is_shown_as_in_the_quick_look(result, tmp_path):
     assert "quick look" not in " ".join(texts_of(given))
     titles = [{"Scene", "Flags"} & set(texts_of(figure)) for figure in (whole, crop, given, bare)]
     assert titles == [{"Scene", "Flags"}, {"Flags"}, {"Scene", "Flags"}, {"Flags"}]
-    for figure in (whole, crop, bare):
+    for figure in (whole, crop, bare, anomvae.map_figure(folder, size=Print(85))):
         require_apart(figure)
+    bar, metres = bar_of(bare)
+    width, columns = width_of_map(bare)
+    assert bar * columns * 10 / width == pytest.approx(metres, rel=0.01)
 
 
 def test_a_scene_on_another_grid_is_refused(result, tmp_path):

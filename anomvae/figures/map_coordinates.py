@@ -93,7 +93,8 @@ class _Kind:
         if self.compass:
             wrapped = (value + 180) % 360 - 180 if self.compass == "EW" else value
             return angle_text(wrapped, self.compass, decimals)
-        return f"{value + 0.0:,.{decimals}f}".replace(",", THIN_SPACE)
+        text = f"{value + 0.0:,.{decimals}f}".replace(",", THIN_SPACE)
+        return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _kinds(where: Georeference) -> dict[str, _Kind]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 HERE = Path(__file__).parent
 PICTURES = {
+    "maps/scene_a.png": "scene_a.png",
     "why.png": "tutorial_why.png",
     "like/scene_a.like.png": "tutorial_like.png",
     "units.png": "tutorial_units.png",
