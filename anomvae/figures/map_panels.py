@@ -52,8 +52,6 @@ SHEARED = 5.0
 HEADING, LABEL, TICK = 8.0, 6.5, 6.0
 """Sizes of letters, points."""
 MASK = "#96AAC8"
-LABEL_ROOM = 12.0
-"""Space for a label of a coordinate, mm."""
 
 Array = NDArray[np.float32]
 
@@ -170,8 +168,7 @@ class MapPanels:
         return self._reach > 0 and bool((self.images.classes == ANOMALOUS).any())
 
     def _coordinates(self) -> MapCoordinates:
-        apart = LABEL_ROOM / self._scale[0], LABEL_ROOM / self._scale[1]
-        return MapCoordinates.of(self.images.georeference, self.images.window, apart)
+        return MapCoordinates.of(self.images.georeference, self.images.window, self._scale, TICK)
 
     def _panel(self, number: int, heading: str, image: Array, coordinates: MapCoordinates) -> Axes:
         (left, top), (width, height) = self.layout.places[number], self.layout.size
