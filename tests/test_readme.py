@@ -18,6 +18,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WRITTEN = {
     "README.md": ("report.html", "maps/scene_b.anomaly.tif", "why.png", "out/scene_a.json"),
     "docs/how-to/everyday.md": ("metrics.json", "classic/scene_b.json", "few/scene_b.json"),
+    "docs/figures.md": ("scene.png", "object2.svg", "harbour.pdf"),
     "docs/monitoring.md": (
         "watch/maps/fields.persistence.tif",
         "watch/alerts.geojson",
