@@ -38,8 +38,8 @@ class Shot:
 
 
 SHOTS = {
-    "report.png": Shot("report.html", 1300, 1130),
-    "watch.png": Shot("pages/sites/fields/index.html", 1300, 1130),
+    "report.png": Shot("report.html", 1300, 1260),
+    "watch.png": Shot("pages/sites/fields/index.html", 1300, 1400),
 }
 
 
@@ -80,7 +80,7 @@ def _photograph(folder: Path, shot: Shot, kept: Path) -> None:
     picture = Image.open(drawn).convert("RGB")
     size = (WIDTH, round(WIDTH * picture.height / picture.width))
     small = picture.resize(size, Image.Resampling.LANCZOS)
-    small.quantize(256, dither=Image.Dither.NONE).save(kept, optimize=True)
+    small.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(kept, optimize=True)
 
 
 if __name__ == "__main__":
