@@ -100,7 +100,7 @@ def markdown_text(text: str, *, code: bool = False) -> str:
 
     Examples
     --------
-    >>> print(markdown_text("a|b <i> `c`\n"), markdown_text("see `anomvae like`", code=True))
+    >>> print(markdown_text("a|b <i> `c`"), markdown_text("see `anomvae like`", code=True))
     a\|b &lt;i&gt; \`c\` see `anomvae like`
     """
     if code:

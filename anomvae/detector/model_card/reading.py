@@ -61,7 +61,7 @@ def model_card(model: PathText | Detector) -> ModelCard:
     >>> X = np.random.default_rng(0).normal(size=(500, 6)).astype("float32")
     >>> card = model_card(VAEDetector(max_steps=20, random_state=0).fit(X).detector_)
     >>> card.architecture.family, card.data.examples, card.markdown.splitlines()[2]
-    ('vae', 500, '## What it is for')
+    ('vae', 400, '## What it is for')
     """
     if isinstance(model, Detector):
         return _card_of(model, None)
