@@ -11,7 +11,7 @@ are computed when they are needed; workers need no torch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,25 +95,21 @@ class Anomvae:
         """
         loaded = _detector(detector)
         axes = axes_of(self._array)
-        if axes.time is not None and not loaded.compares_dates:
-            dates = (
-                self._array.isel({axes.time: one}) for one in range(self._array.sizes[axes.time])
+        if _each_date_alone(axes, loaded):
+            return self._of_each_date(
+                axes, lambda one: one.score(loaded, nodata=nodata, radiometry=radiometry)
             )
-            scores = [
-                one.anomvae.score(loaded, nodata=nodata, radiometry=radiometry) for one in dates
-            ]
-            return xarray.concat(scores, axes.time, combine_attrs="override")
-        closed = self._scene(axes, nodata, radiometry)
-        if not _is_lazy(self._array):
-            return dataset_of(
-                self._array, axes, loaded, _terms(_in_memory(loaded, closed, radiometry))
-            )
-        from .mapping.lazy_scores import lazy_layers
-
+        closed = self._scene(axes, nodata, radiometry, to_score=True)
         loaded.require_dates(len(closed.dates))
-        with closed.open(loaded.bands, loaded.covariates) as opened:
-            layers = lazy_layers(loaded, opened, self._numbers(axes))
-        return dataset_of(self._array, axes, loaded, dict(zip(loaded.layers, layers, strict=True)))
+        if self._array.chunks is None:
+            layers = _terms(_in_memory(loaded, closed))
+        else:
+            from .mapping.lazy_scores import lazy_layers
+
+            with closed.open(loaded.bands, loaded.covariates) as opened:
+                planes = lazy_layers(loaded, opened, self._numbers(axes))
+            layers = dict(zip(loaded.layers, planes, strict=True))
+        return dataset_of(self._array, axes, loaded, layers)
 
     def flags(
         self,
@@ -129,28 +125,23 @@ class Anomvae:
         whole of it, compute the scores when this is called.  Parameters and errors are those of
         `score`.
         """
-        from .mapping.arrays import decided_scores
-
         loaded = _detector(detector)
-        scores = self.score(loaded, nodata=nodata, radiometry=radiometry)["score"]
         axes, threshold = axes_of(self._array), loaded.threshold
-        if axes.time in scores.dims:
-            alone = [
-                self._array.isel({axes.time: one}).anomvae.flags(
-                    loaded, nodata=nodata, radiometry=radiometry
-                )
-                for one in range(scores.sizes[axes.time])
-            ]
-            return xarray.concat(alone, axes.time, combine_attrs="override")
-        if _known(threshold):
-            values = classes_of(scores.data, scores.data > np.float32(threshold.value))
+        if _each_date_alone(axes, loaded):
+            return self._of_each_date(
+                axes, lambda one: one.flags(loaded, nodata=nodata, radiometry=radiometry)
+            )
+        scores = self.score(loaded, nodata=nodata, radiometry=radiometry)["score"]
+        scores = scores.transpose(axes.row, axes.col)
+        if _is_known(threshold):
+            anomalous = scores.data > np.float32(threshold.value)
         else:
-            where = self._where(axes)
-            plane = scores.transpose(axes.row, axes.col).values
-            flagged, threshold = decided_scores(loaded, plane, where)
-            found = scores.copy(data=flagged if scores.dims[0] == axes.row else flagged.T)
-            values = classes_of(scores.values, found.values)
-        return flagged(self._array, scores.copy(data=values), loaded.id, threshold)
+            from .mapping.arrays import decided_scores
+
+            scores = scores.compute()
+            anomalous, threshold = decided_scores(loaded, scores.values, self._where(axes))
+        classes = scores.copy(data=classes_of(scores.data, anomalous))
+        return flagged(self._array, classes, loaded.id, threshold)
 
     def fit(
         self,
@@ -194,14 +185,28 @@ class Anomvae:
         found = dataset_of(self._array, axes, detector, _terms(result), result.threshold)
         scores = found["score"].transpose(axes.row, axes.col)
         flags = scores.copy(data=classes_of(scores.values, result.flags))
-        flags = flags.transpose(*found["score"].dims)
         return found.assign(flags=flagged(self._array, flags, detector.id, result.threshold))
 
-    def _scene(self, axes: Axes, nodata: float | Sequence[float] | None, radiometry: str) -> Scene:
+    def _of_each_date(self, axes: Axes, compute: Callable[[Anomvae], Any]) -> Any:  # noqa: ANN401
+        """Return what is computed of each date alone, along the axis of time."""
+        dates = range(self._array.sizes[axes.time])
+        found = [compute(self._array.isel({axes.time: one}).anomvae) for one in dates]
+        return xarray.concat(found, axes.time, combine_attrs="override")
+
+    def _scene(
+        self,
+        axes: Axes,
+        nodata: float | Sequence[float] | None,
+        radiometry: str,
+        *,
+        to_score: bool = False,
+    ) -> Scene:
         """Return the array as a closed scene."""
         bands, where = bands_of(self._array, axes), self._where(axes)
+        if to_score and self._array.dtype.kind == "f" and bands.items[0].nodata is None:
+            bands = bands.with_nodata(np.nan)  # as xarray has it, whatever training had
         ordered = self._array.transpose(*axes.order)
-        name = str(self._array.name or "the array")
+        name = _name(self._array)
         dates = [ordered]
         if axes.time is not None:
             _require_ascending(ordered[axes.time])
@@ -229,8 +234,16 @@ def _detector(detector: Detector | PathText) -> Detector:
     return detector if isinstance(detector, Detector) else Detector.load(detector)
 
 
-def _is_lazy(array: xarray.DataArray) -> bool:
-    return array.chunks is not None
+def _name(array: xarray.DataArray) -> str:
+    """Return the name of an array in messages; Dask's own name says nothing."""
+    given = array.name
+    # The data of an array without chunks may be a file, which this would read.
+    unnamed = given is None or (array.chunks is not None and given == array.data.name)
+    return "the array" if unnamed else str(given)
+
+
+def _each_date_alone(axes: Axes, detector: Detector) -> bool:
+    return axes.time is not None and not detector.compares_dates
 
 
 def _block(array: xarray.DataArray) -> tuple[int, int]:
@@ -240,12 +253,11 @@ def _block(array: xarray.DataArray) -> tuple[int, int]:
     return max(array.chunks[1]), max(array.chunks[2])
 
 
-def _in_memory(detector: Detector, closed: Scene, radiometry: str) -> ArrayResult:
+def _in_memory(detector: Detector, closed: Scene) -> ArrayResult:
     """Score a scene as ``anomvae score`` does, and keep the result in memory."""
     from .mapping.arrays import score_in_memory
     from .mapping.tiles import in_units_of_training
 
-    detector.require_dates(len(closed.dates))
     with closed.open(detector.bands, detector.covariates) as opened:
         closed = in_units_of_training(detector, opened).scene
     return score_in_memory(detector, closed)
@@ -266,7 +278,7 @@ def _terms(result: ArrayResult) -> dict[str, Any]:
     return dict(zip(LAYERS, result.terms, strict=True))
 
 
-def _known(threshold: Threshold) -> bool:
+def _is_known(threshold: Threshold) -> bool:
     """Return whether a threshold flags a pixel by its score alone, and is chosen."""
     from .stats.rule_text import condition_of
 

@@ -64,7 +64,7 @@ def flagged(array: DataArray, flags: DataArray, identity: str, threshold: Thresh
         "flag_values": np.array([NORMAL, ANOMALOUS, NO_DATA], np.uint8),
         "flag_meanings": "normal anomalous no_data",
     }
-    found = flags.rename("flags")
+    found = flags.rename("flags").transpose(*(dim for dim in array.dims if dim in flags.dims))
     found.attrs = _kept(array) | _provenance(identity, threshold) | about
     found.encoding = {"_FillValue": np.uint8(NO_DATA), **_mapping(array)}
     return found

@@ -159,10 +159,11 @@ def _with_noise(detector: Detector, prepared: Any, numbers: Any, chunks: Chunks)
         return prepared
     halo = detector.view.radius
     blocks = _with_halo(numbers, halo).to_delayed()[0, 0]
-    sample = delayed(_sample_chunk, pure=False, traverse=False)
+    sample: Any = delayed(_sample_chunk, pure=False, traverse=False)
     parts = [
-        sample(prepared, block, chunks.tile(*place, halo))
-        for place, block in np.ndenumerate(blocks)
+        sample(prepared, block, chunks.tile(row, col, halo))
+        for row, beside in enumerate(blocks)
+        for col, block in enumerate(beside)
     ]
     return delayed(_fit_noise, pure=False)(prepared, parts)
 
