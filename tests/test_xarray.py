@@ -1,8 +1,11 @@
 """``da.anomvae``: DataArrays have the scores of their files, to the bit, and stay lazy."""
 
 import pickle
+import re
+import shutil
 import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +30,7 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:Use `@` matmul:PendingDeprecati
 
 NAMES = [f"B{number}" for number in range(1, 7)]
 STORED = {"scales": [1e-4] * 6, "names": NAMES, "nodata": 0}
+CONFIG = resolve_config("default", QUICK).config
 CHUNKS = [None, {"y": 17, "x": 20}, {"band": 1, "y": 40, "x": 5}]
 SCENE_NOISE = ("score.noise=scene",)
 SPATIAL = ("model.family=spatial", "model.patch=[5, 3]")
@@ -36,7 +40,6 @@ SPATIAL = ("model.family=spatial", "model.patch=[5, 3]")
 def fitted(config="default", settings=(), threshold=None):
     """Fit a detector of a kind; once for all tests of a process."""
     import tempfile
-    from pathlib import Path
 
     if not settings and threshold is None:
         return trained(config)
@@ -388,7 +391,7 @@ def test_changes_are_detected_in_an_array_of_dates(dates, tmp_path):
 
 @pytest.mark.parametrize("chunks", CHUNKS[:2])
 def test_what_is_detected_in_an_array_is_that_of_its_file(scenes, tmp_path, chunks):
-    config, path = resolve_config("default", QUICK).config, scenes["uint16"]
+    config, path = CONFIG, scenes["uint16"]
 
     found = opened(path, chunks).anomvae.detect(config, seed=3)
 
@@ -397,6 +400,25 @@ def test_what_is_detected_in_an_array_is_that_of_its_file(scenes, tmp_path, chun
     np.testing.assert_array_equal(found.flags.values, bands_of(files.flags)[0])
     fit = opened(path, chunks).anomvae.fit(config, seed=3)
     assert found.attrs["anomvae_model"] == fit.id
+
+
+# The page
+
+
+def test_the_examples_of_the_page_run(scenes, tmp_path, monkeypatch):
+    page = (Path(anomvae.__file__).parent.parent / "docs" / "xarray.md").read_text("utf-8")
+    first, second = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    fitted().save(tmp_path / "model.safetensors")
+    shutil.copy(scenes["uint16"], tmp_path / "scene.tif")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+
+    exec(first, names)
+    exec(second.replace("seed=0", "QUICK, seed=0"), names | {"QUICK": CONFIG}, names)
+
+    assert (tmp_path / "score.tif").is_file()
+    assert int((names["flags"] == 1).sum()) == int(names["strongest"].notnull().sum())
+    assert names["found"].attrs["anomvae_model"] == names["detector"].id
 
 
 # Errors
