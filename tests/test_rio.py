@@ -178,14 +178,14 @@ def test_rio_runs_our_commands_once_anomvae_is_installed(installed, files):
     assert (installed.parent / "maps" / "scene.anomaly.tif").is_file()
 
 
+@pytest.mark.slow
 def test_rio_goes_on_where_torch_is_missing(installed, files):
     (installed / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')")
 
-    listed = rio_process(installed, "--help")
     scored = rio_process(installed, "anomvae", "score", files[1], "-m", files[0], "-o", "maps")
     detected = rio_process(installed, "anomvae", "detect", files[1], "-o", "own")
 
-    assert (listed.returncode, scored.returncode, detected.returncode) == (0, 0, 3)
+    assert (scored.returncode, detected.returncode) == (0, 3)
     assert "detect needs torch, which is not installed here" in detected.stderr
 
 

@@ -4,13 +4,13 @@ import pickle
 import re
 import shutil
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imports import loaded as packages_after
 from support.rasters import NODATA, QUICK, bands_of, land, plant, trained, write
@@ -19,6 +19,7 @@ from support.scene_files import in_folder, is_sentence
 import anomvae
 from anomvae.config import resolve_config
 from anomvae.errors import BandMismatch, ConfigError, CovariateMismatch
+from anomvae.pixels.tiling import fitting_size
 
 xarray = pytest.importorskip("xarray")
 rioxarray = pytest.importorskip("rioxarray")
@@ -37,14 +38,14 @@ SPATIAL = ("model.family=spatial", "model.patch=[5, 3]")
 
 
 @cache
-def fitted(config="default", settings=(), threshold=None):
+def fitted(config="default", changes=(), threshold=None):
     """Fit a detector of a kind; once for all tests of a process."""
     import tempfile
 
-    if not settings and threshold is None:
+    if not changes and threshold is None:
         return trained(config)
     rule = () if threshold is None else (f"threshold={threshold}",)
-    resolved = resolve_config(config, (*QUICK, *settings, *rule)).config
+    resolved = resolve_config(config, (*QUICK, *changes, *rule)).config
     with tempfile.TemporaryDirectory() as folder:
         return anomvae.train([write(Path(folder) / "normal.tif", land())], resolved)
 
@@ -93,22 +94,22 @@ def test_an_array_has_the_scores_and_flags_of_its_file(scenes, tmp_path, kind, c
     assert_same(opened(scenes[kind], chunks), fitted(), scenes[kind], tmp_path)
 
 
-@pytest.mark.parametrize("chunks", CHUNKS[1:])
+@pytest.mark.parametrize("chunks", CHUNKS[1:2])
 @pytest.mark.parametrize(
-    ("config", "settings"),
+    ("config", "changes"),
     [
         ("default", SCENE_NOISE),
         ("small-objects", ()),
         ("small-objects", SCENE_NOISE),
-        ("default", SPATIAL),
-        ("default", ("score.kind=iwae:4",)),
+        pytest.param("default", SPATIAL, marks=pytest.mark.slow),
+        pytest.param("default", ("score.kind=iwae:4",), marks=pytest.mark.slow),
     ],
 )
 def test_what_looks_around_or_at_the_whole_scene_is_the_same(
-    scenes, tmp_path, config, settings, chunks
+    scenes, tmp_path, config, changes, chunks
 ):
     assert_same(
-        opened(scenes["uint16"], chunks), fitted(config, settings), scenes["uint16"], tmp_path
+        opened(scenes["uint16"], chunks), fitted(config, changes), scenes["uint16"], tmp_path
     )
 
 
@@ -127,7 +128,7 @@ def test_a_rule_of_the_scene_flags_the_same(scenes, tmp_path, rule, chunks):
     order=st.permutations(("band", "y", "x")),
     kind=st.sampled_from(["small-objects", "noise"]),
 )
-@in_folder
+@settings(in_folder, max_examples=8)
 def test_scores_are_the_same_for_any_chunks_and_order(scenes, rows, cols, bands, order, kind):
     detector = (
         fitted("small-objects") if kind == "small-objects" else fitted("default", SCENE_NOISE)
@@ -202,13 +203,24 @@ class Untouched:
         raise AssertionError("numbers were read")
 
 
-@pytest.mark.parametrize(("config", "settings"), [("default", ()), ("small-objects", SCENE_NOISE)])
-def test_nothing_is_read_when_scores_are_asked_for(config, settings):
+def test_tiles_inside_of_a_chunk_do_not_show(scenes, monkeypatch):
+    detector, array = fitted("small-objects", SCENE_NOISE), opened(scenes["uint16"], {"x": 31})
+    whole = layers_of(array.anomvae.score(detector))
+
+    cut_up = partial(fitting_size, budget=4 * 6 * 60)
+    monkeypatch.setattr("anomvae.mapping.lazy_scores.fitting_size", cut_up)
+    found = layers_of(array.anomvae.score(detector))
+
+    np.testing.assert_array_equal(found, whole)
+
+
+@pytest.mark.parametrize(("config", "changes"), [("default", ()), ("small-objects", SCENE_NOISE)])
+def test_nothing_is_read_when_scores_are_asked_for(config, changes):
     import dask.array
 
     numbers = dask.array.from_array(Untouched(), chunks=(6, 500, 500), meta=np.empty((0, 0, 0)))
     array = xarray.DataArray(numbers, dims=("band", "y", "x"))
-    detector = fitted(config, settings)
+    detector = fitted(config, changes)
 
     found = array.anomvae.score(detector)
 
@@ -350,6 +362,7 @@ def dates(tmp_path_factory):
 
 
 @pytest.mark.parametrize("chunks", [None, {"time": 1, "y": 17, "x": 20}])
+@pytest.mark.slow
 def test_a_family_that_compares_dates_scores_the_newest(dates, tmp_path, chunks):
     paths, array = dates
     config = resolve_config("sequential", QUICK).config

@@ -12,7 +12,7 @@ reads the numbers again, so that no chunk waits in memory for the last one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from ..detector.scene_noise import (
     with_noise_of,
 )
 from ..parallel.threads import alone
-from ..pixels.tiling import Tile, tile_at
+from ..pixels.tiling import Tile, fitting_size, tile_at, tiles, within
 from ..raster import OpenScene
 from ..raster.products.data_array import with_pieces, without_numbers
 from ..raster.radiometry import is_stated, sampled_windows
@@ -196,8 +196,24 @@ def _score_chunk(
 ) -> NDArray[np.float32]:
     """Return the layers of a chunk, given its numbers with their halo."""
     *_, row, col = block_info[0]["chunk-location"]
-    tile = chunks_of.tile(row, col, halo)
-    opened = with_pieces(prepared.opened, [(tile.read, numbers)])
+    chunk, opened = chunks_of.tile(row, col, halo), prepared.opened
+    reading = with_pieces(opened, [(chunk.read, numbers)])
+    layers = np.empty((len(prepared.detector.layers), *chunk.shape), np.float32)
     with alone():
-        layers = layers_of(prepared.detector, tile, opened.read(tile.read))
-    return np.stack([layer[-1] for layer in layers])
+        for tile in _tiles_in(chunk, opened, halo):
+            parts = layers_of(prepared.detector, tile, reading.read(tile.read))
+            for layer, part in zip(layers, parts, strict=True):
+                layer[within(tile.keep, chunk.keep)] = part[-1]
+    return layers
+
+
+def _tiles_in(chunk: Tile, opened: OpenScene, halo: int) -> Iterator[Tile]:
+    """Cut a chunk into tiles of bounded bytes: what is computed of one takes many times as much."""
+    rows, cols = chunk.keep
+    size = fitting_size(chunk.shape, (1, 1), opened.values_per_pixel)
+    for part in tiles(chunk.shape, size):
+        keep = tuple(
+            slice(start + one.start, start + one.stop)
+            for start, one in zip((rows.start, cols.start), part.keep, strict=True)
+        )
+        yield tile_at((keep[0], keep[1]), opened.grid.shape, halo)
