@@ -1,8 +1,11 @@
 """Scores of DataArrays of xarray: ``import anomvae.xarray`` gives them ``da.anomvae``.
 
->>> import anomvae.xarray                                                   # doctest: +SKIP
->>> da = rioxarray.open_rasterio("scene.tif", chunks={"x": 1024, "y": 1024})  # doctest: +SKIP
->>> da.anomvae.score(detector).score.rio.to_raster("score.tif")             # doctest: +SKIP
+>>> from anomvae import VAEDetector
+>>> pixels = np.random.default_rng(0).normal(size=(20, 25, 6)).astype("float32")
+>>> detector = VAEDetector(max_steps=20, random_state=0).fit(pixels.reshape(-1, 6)).detector_
+>>> found = xarray.DataArray(pixels, dims=("y", "x", "band")).anomvae.score(detector)
+>>> found.score.dims, found.score.shape
+(('y', 'x'), (20, 25))
 
 An array has the dimensions band, y, x, or time, band, y, x, in any order.  Scores are, to the bit,
 those of ``anomvae score`` for the same numbers in a file.  Where the array has chunks of Dask they
