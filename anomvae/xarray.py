@@ -21,7 +21,7 @@ import numpy as np
 
 from .errors import ConfigError
 from .mapping.labelled_arrays import classes_of, dataset_of, flagged
-from .raster.data_array_bands import Axes, axes_of, bands_of
+from .raster.data_array_bands import Axes, axes_of, bands_of, unit_of_values
 from .raster.georeference import Georeference
 from .raster.products.data_array import DataArrayProduct, LazyNumbers
 from .raster.scene import Scene
@@ -214,8 +214,10 @@ class Anomvae:
         if axes.time is not None:
             _require_ascending(ordered[axes.time])
             dates = list(ordered)
+        unit = unit_of_values(self._array)
         products = [
-            DataArrayProduct(name, LazyNumbers(date, _block(date)), bands, where) for date in dates
+            DataArrayProduct(name, LazyNumbers(date, _block(date)), bands, where, unit)
+            for date in dates
         ]
         return Scene.of(products, nodata=_numbers(nodata), radiometry=radiometry)
 

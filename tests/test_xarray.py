@@ -4,6 +4,7 @@ import pickle
 import re
 import shutil
 import sys
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.imports import loaded as packages_after
 from support.rasters import NODATA, QUICK, bands_of, land, plant, trained, write
-from support.scene_files import in_folder, is_sentence
+from support.scene_files import in_folder, is_sentence, make
 
 import anomvae
 from anomvae.config import resolve_config
@@ -256,6 +257,27 @@ def test_a_part_of_the_scores_reads_a_part_of_the_array(scenes):
     assert set(read) == {(0, 1, 1)}
 
 
+def test_no_chunk_waits_for_the_noise_of_the_scene():
+    import dask.array
+
+    read = []
+
+    def block(block_info=None):
+        place = block_info[None]["chunk-location"][1:]
+        read.append(place)
+        values = np.random.default_rng(place).normal(0.3, 0.05, (6, 50, 50))
+        return values.astype(np.float32)
+
+    numbers = dask.array.map_blocks(block, chunks=((6,), (50,) * 4, (50,) * 4), dtype="float32")
+    array = xarray.DataArray(numbers, dims=("band", "y", "x"))
+    found = array.anomvae.score(fitted("default", SCENE_NOISE), radiometry="as-stored")
+
+    found.score.sum().compute(scheduler="sync")
+
+    assert len(read) == 32
+    assert len(set(read[:16])) == len(set(read[16:])) == 16  # all for the noise, then all again
+
+
 def test_workers_score_without_torch(scenes):
     found = opened(scenes["uint16"], {"y": 20, "x": 48}).anomvae.score(fitted()).score
     checked = found.data.map_blocks(without_torch, dtype="float32")
@@ -331,6 +353,41 @@ def test_names_and_wavelengths_of_an_array_are_its_bands():
     assert coordinate.anomvae.bands.names == ("red", "green", "blue")
     assert [band.wavelength for band in spectral.anomvae.bands] == [450, 550, 650]
     assert not xarray.DataArray(values, dims=("band", "y", "x")).anomvae.bands.named
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_a_cube_of_envi_has_the_bands_and_values_of_its_file(tmp_path):
+    path = envi_cube(tmp_path)
+    array = opened(path, {"y": 9})
+
+    bands = array.anomvae.bands
+
+    with anomvae.Scene.of(path).open() as scene:
+        own = scene.newest.dataset.bands
+    assert [replace(one, bad="") for one in bands] == [replace(one, bad="") for one in own]
+    assert [bool(band.bad) for band in bands] == [False] * 5 + [True]
+    assert [bool(band.bad) for band in array[3:].anomvae.bands] == [False, False, True]
+    config = resolve_config("default", QUICK).config
+    assert_same(array, anomvae.train([path], config), path, tmp_path)
+    found = array.anomvae.detect(config)
+    files = anomvae.detect_scene(path, tmp_path / "detected", config).files
+    np.testing.assert_array_equal(layers_of(found), bands_of(files.scores))
+
+
+def envi_cube(folder):
+    """Write a cube with wavelengths, a list of bad bands and a reflectance scale factor."""
+    path = make(folder / "cube.img", in_numbers(land(seed=1)), driver="ENVI")
+    header = folder / "cube.hdr"
+    items = {
+        "wavelength": "{450, 500, 550, 600, 650, 1400}",
+        "wavelength units": "Nanometers",
+        "fwhm": "{10, 10, 10, 10, 10, 20}",
+        "bbl": "{1, 1, 1, 1, 1, 0}",
+        "reflectance scale factor": "10000",
+    }
+    text = header.read_text().partition("band names")[0]
+    header.write_text(text + "".join(f"{name} = {value}\n" for name, value in items.items()))
+    return path
 
 
 def test_bands_are_found_by_name_in_another_order(scenes, tmp_path):

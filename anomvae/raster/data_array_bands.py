@@ -1,5 +1,6 @@
 """What a DataArray of xarray states about its axes and bands, as rioxarray and CF name it.
 
+What GDAL keeps of an ENVI header (``bbl``, ``reflectance scale factor``) counts as in a file.
 Values may be stored numbers: ``scale_factor`` and ``add_offset`` (of each band: ``scales`` and
 ``offsets``), ``_FillValue`` and ``missing_value`` count where they are still attributes; what has
 decoded the values has removed them.
@@ -17,7 +18,8 @@ import numpy as np
 from ..errors import ConfigError
 from ..names import one_line
 from ..pixels.bands import Band, Bands
-from ..pixels.wavelengths import Unit, guessed_unit, nanometres, unit_of
+from ..pixels.wavelengths import Unit, guessed_unit, nanometres, number_of, unit_of
+from .envi_header import ENVI, EnviHeader
 
 TIME = ("time", "date", "dates", "t")
 BAND = ("band", "bands", "wavelength", "wavelengths", "channel", "channels", "spectral")
@@ -95,14 +97,13 @@ def bands_of(array: Any, axes: Axes) -> Bands:  # noqa: ANN401 - a DataArray
     named = all(names) and len(set(names)) == count
     centres = _centres(array, axes.band, names)
     widths = _widths(array, axes.band, centres)
-    scales = _numbers(array, ("scale_factor", "scales"), 1.0, count)
-    offsets = _numbers(array, ("add_offset", "offsets"), 0.0, count)
+    scales, offsets = _scales(array, count)
     if 0 in scales or not all(map(math.isfinite, (*scales, *offsets))):
         raise ConfigError(
             "The array has a scale of 0, or a scale or an offset that is no number, so its values "
             "are unknown. Correct its attributes scale_factor and add_offset."
         )
-    nodata, bad = _nodata(array), _bad(array, axes.band, count)
+    nodata, bad = _nodata(array), _bad(array, axes.band)
     items = tuple(
         Band(
             number + 1,
@@ -193,6 +194,40 @@ def _nodata(array: Any) -> float | None:  # noqa: ANN401 - a DataArray
     return None
 
 
-def _bad(array: Any, dim: Hashable, count: int) -> list[bool]:  # noqa: ANN401 - a DataArray
-    given = _of_bands(array, dim, ("bbl",))
-    return [False] * count if given is None else [bool(value == 0) for value in given.values]
+def _bad(array: Any, dim: Hashable) -> list[bool]:  # noqa: ANN401 - a DataArray
+    """Return whether each band is 0 in a list of bad bands: a coordinate, or of an ENVI header."""
+    given, count = _of_bands(array, dim, ("bbl",)), array.sizes[dim]
+    if given is not None:
+        return [bool(value == 0) for value in given.values]
+    header = _envi(array, count)
+    numbers = array.coords[dim].values if dim in array.coords else np.arange(1, count + 1)
+    if numbers.dtype.kind not in "iu":
+        return [False] * count
+    return [0 < number <= header.count and header.is_bad(int(number)) for number in numbers]
+
+
+def _envi(array: Any, count: int) -> EnviHeader:  # noqa: ANN401 - a DataArray
+    """Return the ENVI header that the attributes hold; empty where they hold none.
+
+    It is that of the whole file, of which the array may have some bands only.
+    """
+    items = {str(name).casefold(): str(value) for name, value in array.attrs.items()}
+    if not items.get("file_type", "").startswith(ENVI):
+        return EnviHeader({}, count)
+    whole = number_of(items.get("bands", ""))
+    return EnviHeader(items, count if whole is None else int(whole))
+
+
+def _scales(array: Any, count: int) -> tuple[list[float], list[float]]:  # noqa: ANN401 - a DataArray
+    """Return scale and offset of each band; those of an ENVI header as in a file."""
+    factor = _envi(array, count).reflectance_factor
+    if factor is not None:
+        return [1 / factor] * count, [0.0] * count
+    scales = _numbers(array, ("scale_factor", "scales"), 1.0, count)
+    return scales, _numbers(array, ("add_offset", "offsets"), 0.0, count)
+
+
+def unit_of_values(array: Any) -> str:  # noqa: ANN401 - a DataArray
+    """Return the unit of the values, as an ENVI header states it; empty: unknown."""
+    header = _envi(array, 1)
+    return "reflectance" if header.reflectance_factor is not None else header.text("data_units")

@@ -18,6 +18,7 @@ from ..array_dataset import ArrayDataset, StoredArray
 from ..dataset import Dataset
 from ..georeference import Georeference
 from ..open_scene import OpenDate, OpenScene
+from ..product_facts import ProductFacts
 from .product import Product
 
 
@@ -95,6 +96,8 @@ class DataArrayProduct(Product):
     """Description of its bands."""
     where: Georeference
     """What locates its pixels."""
+    unit: str = ""
+    """Unit of its values; empty: unknown."""
 
     def __post_init__(self) -> None:
         """Refuse an array of no pixels, or of other than real numbers."""
@@ -123,7 +126,15 @@ class DataArrayProduct(Product):
     @contextmanager
     def open(self, access: Access = DEFAULT) -> Iterator[Dataset]:
         """Open the array."""
-        yield ArrayDataset(self.name, self.where.grid, self.bands, self.numbers, self.where, ())
+        yield ArrayDataset(
+            self.name,
+            self.where.grid,
+            self.bands,
+            self.numbers,
+            self.where,
+            (),
+            facts=ProductFacts("DataArray", unit=self.unit),
+        )
 
 
 def with_numbers(opened: OpenScene, numbers: Sequence[StoredArray]) -> OpenScene:
