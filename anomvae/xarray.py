@@ -21,6 +21,7 @@ import numpy as np
 
 from .errors import ConfigError
 from .mapping.labelled_arrays import classes_of, dataset_of, flagged
+from .names import one_line
 from .raster.data_array_bands import Axes, axes_of, bands_of, unit_of_values
 from .raster.georeference import Georeference
 from .raster.products.data_array import DataArrayProduct, LazyNumbers
@@ -244,7 +245,7 @@ def _name(array: xarray.DataArray) -> str:
     given = array.name
     # The data of an array without chunks may be a file, which this would read.
     unnamed = given is None or (array.chunks is not None and given == array.data.name)
-    return "the array" if unnamed else str(given)
+    return "the array" if unnamed else one_line(str(given))
 
 
 def _each_date_alone(axes: Axes, detector: Detector) -> bool:
