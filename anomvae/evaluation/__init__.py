@@ -5,6 +5,8 @@ to the evaluated scene itself (`beside`).
 """
 
 from ..stats.baselines import BASELINES
-from .measure import Evaluation, evaluate, evaluate_detector
+from .evaluation import Evaluation
+from .measure import evaluate, evaluate_detector
+from .options import EvaluateOptions
 
-__all__ = ["BASELINES", "Evaluation", "evaluate", "evaluate_detector"]
+__all__ = ["BASELINES", "EvaluateOptions", "Evaluation", "evaluate", "evaluate_detector"]
