@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .detector import Detector, Encoding, Scores
     from .errors import AnomvaeError
-    from .evaluation import Evaluation, evaluate, evaluate_detector
+    from .evaluation import (
+        Comparison,
+        EvaluateOptions,
+        Evaluation,
+        compare,
+        evaluate,
+        evaluate_detector,
+    )
     from .evaluation.estimators import RXDetector, VAEDetector
     from .explaining import (
         Explanation,
@@ -55,8 +62,10 @@ __all__ = [
     "AnomalyObject",
     "AnomvaeError",
     "ArrayResult",
+    "Comparison",
     "Detector",
     "Encoding",
+    "EvaluateOptions",
     "Evaluation",
     "Explanation",
     "Limits",
@@ -75,6 +84,7 @@ __all__ = [
     "SpectrumTarget",
     "VAEDetector",
     "__version__",
+    "compare",
     "detect",
     "detect_array",
     "detect_scene",
@@ -124,7 +134,10 @@ __getattr__ = lazily(
     {
         "detector": ("Detector", "Encoding", "Scores"),
         "errors": ("AnomvaeError",),
-        "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
+        "evaluation": (
+            *("Comparison", "EvaluateOptions", "Evaluation"),
+            *("compare", "evaluate", "evaluate_detector"),
+        ),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "explaining": (
             *("Explanation", "ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),

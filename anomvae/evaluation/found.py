@@ -52,6 +52,18 @@ class ObjectPlaces:
     """Whether it is found, or true."""
 
 
+@dataclass(frozen=True, eq=False)
+class ObjectMap:
+    """Where the objects of a scene are."""
+
+    shape: tuple[int, int]
+    """Rows and columns of the scene."""
+    labelled: ObjectPlaces
+    """Objects of the labels."""
+    flagged: ObjectPlaces
+    """Flagged objects."""
+
+
 @dataclass(frozen=True)
 class ObjectMetrics:
     """Precision and recall of objects."""
@@ -70,10 +82,8 @@ class ObjectMetrics:
     """Pairs whose intersection over union exceeds 0.5."""
     mean_overlap: float = NAN
     """Mean share of a labelled object that is flagged."""
-    places: tuple[ObjectPlaces, ObjectPlaces] | None = field(
-        default=None, repr=False, compare=False
-    )
-    """The labelled and the flagged objects."""
+    places: ObjectMap | None = field(default=None, repr=False, compare=False)
+    """Where they are."""
 
     @property
     def recall(self) -> float:
@@ -154,7 +164,7 @@ def count_objects(strips: Iterable[Codes], width: int, overlap: float) -> Object
         met, pixels = np.unique(np.stack([one[both], other[both]]), axis=1, return_counts=True)
         pairs.append(np.vstack([met, pixels[np.newaxis]]).astype(np.int64))
         top += len(codes)
-    return _compared(labelled.finish(), flagged.finish(), np.hstack(pairs), overlap)
+    return _compared(labelled.finish(), flagged.finish(), np.hstack(pairs), overlap, (top, width))
 
 
 def _cut(strips: Iterable[Codes], width: int) -> Iterable[Codes]:
@@ -169,6 +179,7 @@ def _compared(
     flagged: tuple[NDArray[np.int32], Numbers],
     pairs: Numbers,
     overlap: float,
+    shape: tuple[int, int],
 ) -> ObjectMetrics:
     (group, own), (other_group, other) = labelled, flagged
     places = _places(own, overlap), _places(other, overlap)
@@ -186,7 +197,7 @@ def _compared(
         true=int(places[1].hit.sum()),
         matched=int((shared > IOU * union).sum()),
         mean_overlap=float((own[1] / own[0].clip(1))[counted].mean()) if counted.any() else NAN,
-        places=places,
+        places=ObjectMap(shape, *places),
     )
 
 

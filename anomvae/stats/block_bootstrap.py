@@ -281,6 +281,12 @@ def draw(
     return Draws(intervals, estimates, moved)
 
 
+def interval_of_mean(values: Rates, draws: int, seed: int) -> Interval | None:
+    """Return the interval of the mean of independent values, at least 2; None where all agree."""
+    drawn = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    return _interval(values[drawn].mean(axis=1), len(values))
+
+
 def _too_few(side: int, normal: int, anomalous: int) -> str:
     for name, blocks in (("anomalous", anomalous), ("normal", normal)):
         if blocks < FEWEST:

@@ -1,0 +1,139 @@
+"""Which maps are compared on which scene, and what they are called: by the names of files alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigError, FileError, listed
+from ..mapping.deliverables import MAP_END
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".tif", ".tiff")
+LABELS = ("{}", "{}_labels", "{}.labels", "{}-labels", "{}/labels")
+"""Names of the labels of a scene of this stem, without suffix, the first one that exists."""
+
+
+@dataclass(frozen=True)
+class ComparedScene:
+    """Maps of one scene, and its labels."""
+
+    stem: str
+    """Stem of the maps."""
+    maps: tuple[Path, ...]
+    """A map of each contestant, in their order."""
+    labels: Path
+    """The labels."""
+
+
+def stem_of(path: Path) -> str:
+    """Return the stem of a map.
+
+    Examples
+    --------
+    >>> stem_of(Path("out/bay.anomaly.tif")), stem_of(Path("bay.2024.tif"))
+    ('bay', 'bay.2024')
+    """
+    return path.name.removesuffix(MAP_END) if path.name.endswith(MAP_END) else path.stem
+
+
+def scenes_to_compare(maps: Sequence[Path], labels: Path) -> list[ComparedScene]:
+    """Pair maps, or folders of them, with labels.
+
+    Raises
+    ------
+    ConfigError
+        If maps and folders are mixed, or folders are given with one file of labels.
+    FileError
+        If a folder holds no map, or no scene has labels and a map in every folder.
+    """
+    folders = [path.is_dir() for path in maps]
+    if not any(folders):
+        stem = stem_of(maps[0])
+        found = _labels_of(stem, labels) if labels.is_dir() else labels
+        if found is None:
+            raise FileError(_no_labels([stem], labels))
+        return [ComparedScene(stem, tuple(maps), found)]
+    if not all(folders):
+        raise ConfigError(
+            f"{maps[folders.index(False)]} is no folder, but {maps[folders.index(True)]} is one. "
+            f"Compare maps of one scene, or folders of maps."
+        )
+    if not labels.is_dir():
+        raise ConfigError(
+            f"{labels} is no folder, but folders of maps are compared. Give the folder that holds "
+            f"the labels of each scene, called <stem>.tif or <stem>_labels.tif."
+        )
+    return _in_all(maps, labels)
+
+
+def _in_all(folders: Sequence[Path], labels: Path) -> list[ComparedScene]:
+    inside = [_maps_in(folder) for folder in folders]
+    stems = list(dict.fromkeys(stem for maps in inside for stem in maps))
+    shared = [stem for stem in stems if all(stem in maps for maps in inside)]
+    if not shared:
+        raise FileError(
+            f"No scene has a map in each of {listed(list(map(str, folders)), 4)}: the first one "
+            f"holds {listed(list(inside[0]), 4)}. Maps of one scene have one name."
+        )
+    found = {stem: _labels_of(stem, labels) for stem in shared}
+    result = [
+        ComparedScene(stem, tuple(maps[stem] for maps in inside), path)
+        for stem, path in found.items()
+        if path is not None
+    ]
+    if not result:
+        raise FileError(_no_labels(shared, labels))
+    for what, names in (
+        ("have no map in some folder", [stem for stem in stems if stem not in shared]),
+        (f"have no labels in {labels}", [stem for stem, path in found.items() if path is None]),
+    ):
+        if names:
+            log.warning("%d scenes %s and are left out: %s", len(names), what, listed(names))
+    return result
+
+
+def _maps_in(folder: Path) -> dict[str, Path]:
+    """Return the maps of a folder by stem: its anomaly maps, or else all its GeoTIFFs."""
+    every = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    maps = [path for path in every if path.name.endswith(MAP_END)] or every
+    if not maps:
+        raise FileError(f"{folder} holds no map (.tif). Give a folder of maps.")
+    return {stem_of(path): path for path in maps}
+
+
+def _labels_of(stem: str, folder: Path) -> Path | None:
+    candidates = (folder / f"{name.format(stem)}{suffix}" for name in LABELS for suffix in SUFFIXES)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _no_labels(stems: Sequence[str], folder: Path) -> str:
+    return (
+        f"{folder} holds no labels of {listed(stems, 4)}. Call them <stem>.tif or "
+        f"<stem>_labels.tif."
+    )
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Return a short name for each of several maps or folders, no two the same.
+
+    Examples
+    --------
+    >>> names_of([Path("a/bay.anomaly.tif"), Path("b/bay.anomaly.tif")])
+    ['a', 'b']
+    >>> names_of([Path("vae.tif"), Path("rx.tif")])
+    ['vae', 'rx']
+    """
+    parts = [(*path.absolute().parts[1:-1], stem_of(path)) for path in paths]
+    # What all end in tells nothing apart.
+    while len({part[-1] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
+        parts = [part[:-1] for part in parts]
+    longest = max(map(len, parts))
+    for length in range(1, longest + 1):
+        names = ["/".join(part[-length:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} ({number})" for number, name in enumerate(names, 1)]
