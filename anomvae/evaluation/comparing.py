@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -94,10 +93,10 @@ def compare(
     >>> list(comparison.summaries)
     ['rx', 'pca']
     """
-    paths = [Path(as_path(each.path if isinstance(each, MapResult) else each)) for each in maps]
+    paths = [as_path(each.path if isinstance(each, MapResult) else each) for each in maps]
     names = names_of(paths)
     how = _How(names, select, options, progress)
-    scenes = scenes_to_compare(paths, Path(as_path(labels)))
+    scenes = scenes_to_compare(paths, as_path(labels))
     return Comparison.of(tuple(how.measured(scene) for scene in scenes), options)
 
 
@@ -116,7 +115,7 @@ class _How:
             maps = [
                 files.enter_context(open_scores(path, self.select.access)) for path in scene.maps
             ]
-            first, title = maps[0], str(scene.maps[0])
+            first, title = maps[0], maps[0].dataset.name
             for other in maps[1:]:
                 first.grid.require_same(other.grid, title, other.dataset.name)
             truth = files.enter_context(

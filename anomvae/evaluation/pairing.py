@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ConfigError, FileError, listed
+from ..errors import ConfigError, FileError, RasterError, listed
 from ..mapping.deliverables import MAP_END
 
 log = logging.getLogger(__name__)
@@ -23,24 +23,25 @@ class ComparedScene:
 
     stem: str
     """Stem of the maps."""
-    maps: tuple[Path, ...]
-    """A map of each contestant, in their order."""
-    labels: Path
+    maps: tuple[str, ...]
+    """A map of each contestant, in their order: a path, or what else GDAL opens by name."""
+    labels: str
     """The labels."""
 
 
-def stem_of(path: Path) -> str:
+def stem_of(name: str) -> str:
     """Return the stem of a map.
 
     Examples
     --------
-    >>> stem_of(Path("out/bay.anomaly.tif")), stem_of(Path("bay.2024.tif"))
+    >>> stem_of("out/bay.anomaly.tif"), stem_of("bay.2024.tif")
     ('bay', 'bay.2024')
     """
+    path = Path(name)
     return path.name.removesuffix(MAP_END) if path.name.endswith(MAP_END) else path.stem
 
 
-def scenes_to_compare(maps: Sequence[Path], labels: Path) -> list[ComparedScene]:
+def scenes_to_compare(maps: Sequence[str], labels: str) -> list[ComparedScene]:
     """Pair maps, or folders of them, with labels.
 
     Raises
@@ -49,25 +50,37 @@ def scenes_to_compare(maps: Sequence[Path], labels: Path) -> list[ComparedScene]
         If maps and folders are mixed, or folders are given with one file of labels.
     FileError
         If a folder holds no map, or no scene has labels and a map in every folder.
+    RasterError
+        If a map does not exist, and its labels are looked for in a folder.
     """
-    folders = [path.is_dir() for path in maps]
+    folders, several = [Path(path).is_dir() for path in maps], Path(labels).is_dir()
     if not any(folders):
-        stem = stem_of(maps[0])
-        found = _labels_of(stem, labels) if labels.is_dir() else labels
-        if found is None:
-            raise FileError(_no_labels([stem], labels))
-        return [ComparedScene(stem, tuple(maps), found)]
+        if not several:
+            return [ComparedScene(stem_of(maps[0]), tuple(maps), labels)]
+        return [_labelled(tuple(maps), Path(labels))]
     if not all(folders):
         raise ConfigError(
             f"{maps[folders.index(False)]} is no folder, but {maps[folders.index(True)]} is one. "
             f"Compare maps of one scene, or folders of maps."
         )
-    if not labels.is_dir():
+    if not several:
         raise ConfigError(
             f"{labels} is no folder, but folders of maps are compared. Give the folder that holds "
             f"the labels of each scene, called <stem>.tif or <stem>_labels.tif."
         )
-    return _in_all(maps, labels)
+    return _in_all(list(map(Path, maps)), Path(labels))
+
+
+def _labelled(maps: tuple[str, ...], folder: Path) -> ComparedScene:
+    """Find the labels of maps of one scene in a folder."""
+    for path in maps:
+        if not Path(path).exists():
+            raise RasterError(f"{path} does not exist. Check the path.")
+    stem = stem_of(maps[0])
+    found = _labels_of(stem, folder)
+    if found is None:
+        raise FileError(_no_labels([stem], folder))
+    return ComparedScene(stem, maps, str(found))
 
 
 def _in_all(folders: Sequence[Path], labels: Path) -> list[ComparedScene]:
@@ -81,7 +94,7 @@ def _in_all(folders: Sequence[Path], labels: Path) -> list[ComparedScene]:
         )
     found = {stem: _labels_of(stem, labels) for stem in shared}
     result = [
-        ComparedScene(stem, tuple(maps[stem] for maps in inside), path)
+        ComparedScene(stem, tuple(str(maps[stem]) for maps in inside), str(path))
         for stem, path in found.items()
         if path is not None
     ]
@@ -102,7 +115,7 @@ def _maps_in(folder: Path) -> dict[str, Path]:
     maps = [path for path in every if path.name.endswith(MAP_END)] or every
     if not maps:
         raise FileError(f"{folder} holds no map (.tif). Give a folder of maps.")
-    return {stem_of(path): path for path in maps}
+    return {stem_of(str(path)): path for path in maps}
 
 
 def _labels_of(stem: str, folder: Path) -> Path | None:
@@ -117,17 +130,17 @@ def _no_labels(stems: Sequence[str], folder: Path) -> str:
     )
 
 
-def names_of(paths: Sequence[Path]) -> list[str]:
+def names_of(paths: Sequence[str]) -> list[str]:
     """Return a short name for each of several maps or folders, no two the same.
 
     Examples
     --------
-    >>> names_of([Path("a/bay.anomaly.tif"), Path("b/bay.anomaly.tif")])
+    >>> names_of(["a/bay.anomaly.tif", "b/bay.anomaly.tif"])
     ['a', 'b']
-    >>> names_of([Path("vae.tif"), Path("rx.tif")])
+    >>> names_of(["vae.tif", "rx.tif"])
     ['vae', 'rx']
     """
-    parts = [(*path.absolute().parts[1:-1], stem_of(path)) for path in paths]
+    parts = [(*Path(path).absolute().parts[1:-1], stem_of(path)) for path in paths]
     # What all end in tells nothing apart.
     while len({part[-1] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
         parts = [part[:-1] for part in parts]

@@ -301,7 +301,7 @@ def _flat(row: dict[str, object]) -> Iterator[tuple[str, object]]:
     for name, value in row.items():
         if isinstance(value, dict):
             yield from ((f"{name}_{inner}", each) for inner, each in _flat(value))
-        else:
+        elif value is not None:
             yield name, value
 
 

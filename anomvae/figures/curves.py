@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ..stats.block_bootstrap import Intervals
     from ..stats.roc3d import TauCurve
 
-HEIGHT, ENTRY = 2.6, 0.16
+HEIGHT, ENTRY = 2.9, 0.16
 """Height of a row of axes, and of a line of a legend, inches."""
 COLUMNS = 2
 """Columns of a legend."""
-BANDS = 3
+BANDS = 2
 """Intervals are drawn of so many curves: more hide each other."""
 
 
@@ -32,7 +32,7 @@ def curves_figure(evaluation: Evaluation) -> Figure:
 
     The false-alarm rate is logarithmic, from one normal pixel to all: maps are used at its low end.
     The dotted lines are what random scores reach, and the shades the 95 % intervals of the first
-    three detectors.  The lower axes show both rates against the normalised threshold, where there
+    two detectors.  The lower axes show both rates against the normalised threshold, where there
     is a 3D ROC.
 
     Raises
@@ -96,9 +96,7 @@ def _draw_band(axes: Axes, kind: int, intervals: Intervals | None) -> None:
     if intervals is None or intervals.band is None or kind >= BANDS:
         return
     band, colour = intervals.band, line_style(kind)["color"]
-    axes.fill_between(
-        band.false_alarms, band.low, band.high, step="post", color=colour, alpha=0.15, linewidth=0
-    )
+    axes.fill_between(band.false_alarms, band.low, band.high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _draw_taus(

@@ -23,8 +23,8 @@ COLUMNS, MOST = 3, 9
 """Panels side by side, and in all."""
 AREA = (9.0, 400.0)
 """Smallest and largest area of a marker, square points."""
-MARGIN = 0.5
-"""Height of a title and of the legend, inches."""
+BESIDE, ABOVE, LEGEND = 0.6, 0.7, 0.3
+"""Width of the labels of a panel, height of its title and labels, and of the legend, inches."""
 
 
 @styled()
@@ -51,8 +51,8 @@ def found_figure(evaluation: Evaluation) -> Figure:
     across = min(COLUMNS, max(2, len(known)))
     down = math.ceil(len(known) / across)
     # Of a long scene the panel is narrow; of a wide one it is low.
-    high = min(PAGE / across * rows / cols, 5.0)
-    figure = Figure(figsize=(PAGE, down * (high + MARGIN) + MARGIN))
+    high = min((PAGE / across - BESIDE) * rows / cols, 5.0)
+    figure = Figure(figsize=(PAGE, down * (high + ABOVE) + LEGEND))
     for number, (name, places) in enumerate(known, 1):
         axes = figure.add_subplot(down, across, number)
         _draw(axes, places, points=72 * high / rows)
@@ -71,7 +71,7 @@ def _draw(axes: Axes, places: ObjectMap, points: float) -> None:
     rows, cols = places.shape
     labelled, flagged = places.labelled, places.flagged
     for label, objects, which, style in (
-        ("false", flagged, ~flagged.hit, {"marker": "x", "color": COLOURS[4], "linewidths": 0.7}),
+        ("false", flagged, ~flagged.hit, {"marker": "x", "color": COLOURS[0], "linewidths": 0.7}),
         ("found", labelled, labelled.hit, {"marker": "o", "color": COLOURS[2]}),
         (
             "missed",

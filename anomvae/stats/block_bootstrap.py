@@ -50,7 +50,7 @@ SMALLEST_SIDE, PER_SIDE = 16, 32
 """Side of a block by default: the longer side of a scene over 32, at least 16 pixels."""
 TOGETHER = 100
 """Draws that are measured together."""
-BAND_POINTS = 80
+BAND_POINTS = 160
 
 
 @dataclass(frozen=True)
