@@ -55,6 +55,7 @@ class CurveCollector:
     def __post_init__(self) -> None:
         """Begin above all scores."""
         self._kept = [np.zeros((2, 1), np.int64)]
+        self._before = np.zeros(2, np.int64)
         half = self.points // 2 - 1
         self._detected = np.linspace(0, self.anomalous, half)
         self._alarms = np.geomspace(1, self.normal, half)
@@ -63,21 +64,29 @@ class CurveCollector:
         """Add FP and TP at each rank of a range, from its highest score down."""
         if not len(false):
             return
-        before = self._kept[-1][:, -1]
+        before, self._before = self._before, np.array([false[-1], true[-1]])
         steps = np.flatnonzero(np.diff(false + true, prepend=before.sum()) > 0)
         false, true = false[steps], true[steps]
-        if len(false) >= self.points:
-            wanted = [
-                np.searchsorted(values, targets[(targets > first) & (targets <= values[-1])])
-                for values, targets, first in (
-                    (true, self._detected, before[1]),
-                    (false, self._alarms, before[0]),
-                )
-            ]
-            kept = np.unique(np.concatenate([*wanted, [len(false) - 1]]))
-            false, true = false[kept], true[kept]
+        ends = len(false) > 0 and (false[-1], true[-1]) == (self.normal, self.anomalous)
+        if len(false) >= self.points or before.any() or not ends:
+            false, true = self._thinned(false, true, before, ends=ends)
         if len(false):
             self._kept.append(np.stack([false, true]))
+
+    def _thinned(
+        self, false: Numbers, true: Numbers, before: Numbers, *, ends: bool
+    ) -> tuple[Numbers, Numbers]:
+        """Keep the points that are wanted of a range, and the last one of all."""
+        kept = [np.array([len(false) - 1] if ends else [], np.int64)]
+        for values, targets, first in (
+            (true, self._detected, before[1]),
+            (false, self._alarms, before[0]),
+        ):
+            reached = values[-1] if len(values) else first
+            inside = targets[(targets > first) & (targets <= reached)]
+            kept.append(np.searchsorted(values, inside))
+        some = np.unique(np.concatenate(kept))
+        return false[some], true[some]
 
     def curve(self) -> Curve:
         """Return the curve of all that was added."""
