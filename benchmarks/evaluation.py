@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -72,12 +73,16 @@ def parts(side: int, rng: np.random.Generator) -> Iterator[tuple[Window, np.ndar
 def measured(folder: Path, side: int) -> Iterator[tuple[str, Usage]]:
     """Measure the commands."""
     one, two, labels = write_inputs(folder, side)
-    commands = {
+    commands: dict[str, tuple[str | Path, ...]] = {
         "evaluate MAP": ("evaluate", one, one, "--labels", labels, "--baselines", "none"),
         "evaluate --compare MAP MAP": ("evaluate", "--compare", one, two, "--labels", labels),
     }
     for name, words in commands.items():
-        yield name, of_command(lambda _, words=words: words, repeats=1)
+        yield name, of_command(partial(_same, words), repeats=1)
+
+
+def _same(words: Sequence[str | Path], _: int) -> Sequence[str | Path]:
+    return words
 
 
 @click.command()

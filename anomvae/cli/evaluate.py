@@ -121,8 +121,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
 
     select = Selection(**chosen)
     _require_fitting(paths, model, comparing, baselines, threshold, select)
-    if comparing and (curves or picture) and any(map(os.path.isdir, paths)):
-        raise click.UsageError("--curves and --objects draw one scene. Compare its maps, not DIR.")
+    _require_one_scene(paths, comparing, curves or picture)
     how = EvaluateOptions(overlap=overlap, block=block, seed=seed, tau=tau)
     if out is not None:
         require_suffix(out)
@@ -159,24 +158,31 @@ def _require_fitting(
     threshold: str | None,
     select: Selection,
 ) -> None:
-    """Require that the options fit together."""
+    """Require that the options fit together; raise `ConfigError` where they do not."""
+    from ..errors import ConfigError
+
     if comparing:
         given = {"-m": model, "--baselines": baselines, "--threshold": threshold}
         for name, value in given.items():
             if value is not None:
-                raise click.UsageError(
-                    f"{name} is not for --compare. Make a map first, and compare it."
-                )
+                raise ConfigError(f"{name} is not for --compare. Make a map first, and compare it.")
         if len(paths) < 2:
-            raise click.UsageError("--compare needs two or more MAP or DIR.")
+            raise ConfigError("--compare needs two or more MAP or DIR.")
     elif len(paths) > 2:
-        raise click.UsageError(
+        raise ConfigError(
             "Give SCENE and MAP, or SCENE and a model (-m); several maps with --compare."
         )
     elif (len(paths) == 1) == (model is None):
-        raise click.UsageError("Give either a MAP or a model (-m), not both or neither.")
+        raise ConfigError("Give either a MAP or a model (-m), not both or neither.")
     if select.covariates and model is None:
-        raise click.UsageError("--covariates are for a model (-m); a MAP was made with them.")
+        raise ConfigError("--covariates are for a model (-m); a MAP was made with them.")
+
+
+def _require_one_scene(paths: tuple[str, ...], comparing: bool, picture: str | None) -> None:
+    from ..errors import ConfigError
+
+    if comparing and picture and any(map(os.path.isdir, paths)):
+        raise ConfigError("--curves and --objects draw one scene. Compare its maps, not DIR.")
 
 
 def _names(baselines: str | None) -> list[str]:

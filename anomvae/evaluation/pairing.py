@@ -140,13 +140,27 @@ def names_of(paths: Sequence[str]) -> list[str]:
     >>> names_of(["vae.tif", "rx.tif"])
     ['vae', 'rx']
     """
+    distinct = list(dict.fromkeys(paths))
+    short = dict(zip(distinct, _short(distinct), strict=True))
+    names = [short[path] for path in paths]
+    times = [names[:number].count(name) for number, name in enumerate(names)]
+    return [
+        f"{name} ({time + 1})" if time else name for name, time in zip(names, times, strict=True)
+    ]
+
+
+def _inner(part: tuple[str, ...]) -> bool:
+    return len(part) > 1
+
+
+def _short(paths: Sequence[str]) -> list[str]:
+    """Return the last parts of different paths that differ."""
     parts = [(*Path(path).absolute().parts[1:-1], stem_of(path)) for path in paths]
     # What all end in tells nothing apart.
-    while len({part[-1] for part in parts}) == 1 and all(len(part) > 1 for part in parts):
+    while len({part[-1] for part in parts}) < min(2, len(parts)) and all(map(_inner, parts)):
         parts = [part[:-1] for part in parts]
-    longest = max(map(len, parts))
-    for length in range(1, longest + 1):
+    for length in range(1, max(map(len, parts)) + 1):
         names = ["/".join(part[-length:]) for part in parts]
         if len(set(names)) == len(names):
             return names
-    return [f"{name} ({number})" for number, name in enumerate(names, 1)]
+    return list(paths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..files import PathText, write_atomically
 from ..names import one_line, spreadsheet_text
-from ..stats.block_bootstrap import Interval
+from ..stats.block_bootstrap import Difference, Interval
 from .comparison import Comparison
 from .evaluation import Evaluation
 
 SUFFIXES = (".json", ".csv", ".md")
+WIDTH = 80
+"""Columns of a table of text."""
 LONGEST_NAME = 24
 """Characters of a name in a table of text."""
 METRICS = {
@@ -25,7 +28,7 @@ METRICS = {
     "tpr_at_fpr_1e2": "TPR@1e-2",
     "tpr_at_fpr_1e3": "TPR@1e-3",
     "best_f1": "best F1",
-    "precision": "precision",
+    "precision": "prec.",
     "recall": "recall",
     "f1": "F1",
 }
@@ -70,7 +73,9 @@ class Table:
             ).rstrip()
             for row in cells
         ]
-        return "\n".join([*([self.title] if self.title else []), *lines, *self.notes])
+        texts = [textwrap.fill(text, WIDTH) for text in self.notes]
+        title = [textwrap.fill(self.title, WIDTH)] if self.title else []
+        return "\n".join([*title, *lines, *texts])
 
     def to_markdown(self) -> str:
         """Return a table of Markdown."""
@@ -146,7 +151,8 @@ def tables_of(result: Evaluation | Comparison) -> list[Table]:
     if isinstance(result, Evaluation):
         return list(_of_scene(result))
     if len(result.scenes) == 1:
-        return [_one_scene(result), *list(_of_scene(result.scenes[0]))]
+        rest = [table for table in _of_scene(result.scenes[0]) if "AUC - first" not in table.header]
+        return [_one_scene(result), *rest]
     return [_several_scenes(result), _areas(result)]
 
 
@@ -173,37 +179,46 @@ def _of_scene(scene: Evaluation) -> Iterator[Table]:
 
 
 def _intervals(scene: Evaluation) -> Table:
-    first = next(iter(scene.intervals.values()))
-    noun = "block" if first.blocks == 1 else "blocks"
-    reasons = {each.reason: name for name, each in scene.intervals.items() if each.reason}
-    whole = len(set(reasons)) == 1 and all(each.reason for each in scene.intervals.values())
-    notes = [
-        f"no interval: {reason}" if whole else f"no interval of {name}: {reason}"
-        for reason, name in reasons.items()
-    ]
     apart = scene.differences
     return Table(
-        f"95 % intervals, by {first.draws} draws of {first.blocks} {noun} of {first.side} x "
-        f"{first.side} pixels (seed {first.seed})",
+        f"95 % intervals, by {_draws(scene)}",
         ("", "ROC AUC", "AP", *(["AUC - first", "interval"] if apart else [])),
         [
             (
                 name,
                 _between(each.roc_auc),
                 _between(each.average_precision),
-                *(
-                    [
-                        _number(apart[name].roc_auc, sign=True) if name in apart else "",
-                        _between(apart[name].roc_auc_interval, sign=True) if name in apart else "",
-                    ]
-                    if apart
-                    else []
-                ),
+                *(_apart(apart.get(name)) if apart else ()),
             )
             for name, each in scene.intervals.items()
         ],
-        notes,
+        _missing_intervals(scene),
     )
+
+
+def _draws(scene: Evaluation) -> str:
+    """Return how the intervals of a scene were drawn."""
+    first = next(iter(scene.intervals.values()))
+    noun = "block" if first.blocks == 1 else "blocks"
+    return (
+        f"{first.draws} draws of {first.blocks} {noun} of {first.side} x {first.side} pixels "
+        f"(seed {first.seed})"
+    )
+
+
+def _missing_intervals(scene: Evaluation) -> list[str]:
+    """Return why there are no intervals, once where the reason is the same for all."""
+    reasons = {name: each.reason for name, each in scene.intervals.items()}
+    if len(set(reasons.values())) == 1:
+        return [f"no interval: {reason}" for reason in set(reasons.values()) if reason]
+    return [f"no interval of {name}: {reason}" for name, reason in reasons.items() if reason]
+
+
+def _apart(difference: Difference | None) -> Cells:
+    if difference is None:
+        return "", ""
+    interval = _between(difference.roc_auc_interval, sign=True)
+    return _number(difference.roc_auc, sign=True), interval
 
 
 def _objects(scene: Evaluation) -> Table:
@@ -244,9 +259,10 @@ def _roc3d(scene: Evaluation) -> Table:
 
 def _one_scene(result: Comparison) -> Table:
     scene = result.scenes[0]
+    by = f", 95 % intervals by {_draws(scene)}" if scene.intervals else ""
     return Table(
-        f"{scene.scene}: differences of the ROC AUC to {next(iter(scene.rows))}",
-        ("", "ROC AUC", "95 % interval", "AP", "F1", "difference", "95 % interval"),
+        f"{scene.scene}: difference of the ROC AUC to {next(iter(scene.rows))}{by}",
+        ("", "ROC AUC", "interval", "AP", "F1", "difference", "interval"),
         [
             (
                 name,
@@ -254,11 +270,11 @@ def _one_scene(result: Comparison) -> Table:
                 _between(scene.intervals[name].roc_auc if name in scene.intervals else None),
                 _number(row.average_precision),
                 _number(row.f1),
-                _number(result.summaries[name].difference, sign=True) if number else "",
-                _between(result.summaries[name].interval, sign=True) if number else "",
+                *_apart(scene.differences.get(name)),
             )
-            for number, (name, row) in enumerate(scene.rows.items())
+            for name, row in scene.rows.items()
         ],
+        _missing_intervals(scene),
     )
 
 
