@@ -156,7 +156,7 @@ def _inner(part: tuple[str, ...]) -> bool:
 def _short(paths: Sequence[str]) -> list[str]:
     """Return the last parts of different paths that differ."""
     parts = [(*Path(path).absolute().parts[1:-1], stem_of(path)) for path in paths]
-    # What all end in tells nothing apart.
+    # What all end in does not part them.
     while len({part[-1] for part in parts}) < min(2, len(parts)) and all(map(_inner, parts)):
         parts = [part[:-1] for part in parts]
     for length in range(1, max(map(len, parts)) + 1):

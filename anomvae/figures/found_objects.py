@@ -23,6 +23,7 @@ COLUMNS, MOST = 3, 9
 """Panels side by side, and in all."""
 AREA = (9.0, 400.0)
 """Smallest and largest area of a marker, square points."""
+LEGEND_AREA = 20.0
 BESIDE, ABOVE, LEGEND = 0.6, 0.7, 0.3
 """Width of the labels of a panel, height of its title and labels, and of the legend, inches."""
 
@@ -84,10 +85,10 @@ def _draw(axes: Axes, places: ObjectMap, points: float) -> None:
             objects.cols[which] + 0.5,
             objects.rows[which] + 0.5,
             s=_areas(objects, points)[which],
-            label=label,
             rasterized=True,  # there may be a million
             **style,
         )
+        axes.scatter([], [], s=LEGEND_AREA, label=label, **style)
     axes.set(xlim=(0, cols), ylim=(rows, 0), aspect="equal", xlabel="Column", ylabel="Row")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True))

@@ -36,7 +36,7 @@ from .ranks import BinCounts, Ranker, add_counts, lowest_of_bins
 
 Numbers = NDArray[np.int64]
 Rates = NDArray[np.float64]
-Parts = Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]]
+Windows = Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]]
 """Windows with their labels and scores."""
 
 LEVEL = 0.95
@@ -177,7 +177,7 @@ class BlockCounts:
         return np.asarray(self.counts.any(axis=(1, 2)))
 
 
-def count_blocks(parts: Parts, edges: NDArray[np.floating], grid: BlockGrid) -> BlockCounts:
+def count_blocks(parts: Windows, edges: NDArray[np.floating], grid: BlockGrid) -> BlockCounts:
     """Count the pixels at each rank in each block, reading the stream once.
 
     ``edges`` are distinct scores of anomalous pixels, ascending; of many, some are used.
