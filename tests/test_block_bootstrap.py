@@ -33,7 +33,7 @@ def scene(seed, side=96, gain=2.0, objects=24, reach=3.0, own=0.6):
     return labels, scores.astype("float32")
 
 
-def drawn(labels, scores, side=None, seed=0, draws=1000, window=(64, 64)):
+def drawn(labels, scores, side=None, seed=0, draws=1000, window=(64, 64), first=None):
     """Draw blocks of a scene that is read in windows."""
     grid, metrics = BlockGrid.of(labels.shape, side), measure(labels, scores)
     parts = [
@@ -42,7 +42,7 @@ def drawn(labels, scores, side=None, seed=0, draws=1000, window=(64, 64)):
     bins = count_bins(lambda: ((labels, scores) for _, labels, scores in parts))
     counted = count_blocks(parts, edges_of(bins), grid)
     estimates = metrics.roc_auc, metrics.average_precision
-    return draw(counted, estimates, draws, seed, bins.normal)
+    return draw(counted, estimates, draws, seed, first)
 
 
 def ends(interval):
@@ -114,6 +114,22 @@ def test_a_difference_is_measured_on_the_same_draws():
     paired = apart.roc_auc_interval.high - apart.roc_auc_interval.low
     alone = first.intervals.roc_auc
     assert paired < 0.5 * (alone.high - alone.low)
+
+
+def test_a_map_without_scores_in_some_blocks_is_drawn_as_the_first_one_is():
+    labels, scores = scene(4)
+    fewer = scores.copy()
+    fewer[:32, :32] = np.nan
+
+    first = drawn(labels, scores)
+    second = drawn(labels, fewer, first=first)
+
+    weights = np.random.default_rng(0).multinomial(36, np.full(36, 1 / 36), size=1000)[5]
+    blocks = BlockGrid((96, 96), 16).numbers((slice(0, 96), slice(0, 96)))
+    times = weights[blocks].ravel()
+    repeated = measure(np.repeat(labels.ravel(), times), np.repeat(fewer.ravel(), times))
+    assert second.values[0, 5] == pytest.approx(repeated.roc_auc)
+    assert np.array_equal(second.used, first.used)
 
 
 @pytest.mark.parametrize("objects", [1, 2])

@@ -38,8 +38,16 @@ class Row:
         return None if self.drawn is None else self.drawn.intervals
 
 
-def measured_row(ours: LabelledMap, flagger: Flagger | None, options: EvaluateOptions) -> Row:
-    """Measure a map; it is read four times, and memory does not grow with it."""
+def measured_row(
+    ours: LabelledMap,
+    flagger: Flagger | None,
+    options: EvaluateOptions,
+    first: Row | None = None,
+) -> Row:
+    """Measure a map; it is read four times, and memory does not grow with it.
+
+    ``first`` is the row that this one is compared with, of the same pixels.
+    """
     bins, taus = _counted(ours, options)
     measured = measure_ranks(lambda: ours.pairs("rank"), bins)
     metrics, objects = measured.metrics, None
@@ -52,7 +60,7 @@ def measured_row(ours: LabelledMap, flagger: Flagger | None, options: EvaluateOp
         measured.curve,
         taus.measures(bins, metrics.roc_auc),
         objects,
-        _drawn(ours, bins, metrics, options),
+        _drawn(ours, bins, metrics, options, None if first is None else first.drawn),
     )
 
 
@@ -65,14 +73,18 @@ def _counted(ours: LabelledMap, options: EvaluateOptions) -> tuple[BinCounts, Ta
 
 
 def _drawn(
-    ours: LabelledMap, bins: BinCounts, metrics: Metrics, options: EvaluateOptions
+    ours: LabelledMap,
+    bins: BinCounts,
+    metrics: Metrics,
+    options: EvaluateOptions,
+    first: Draws | None,
 ) -> Draws | None:
     if bins.of_one_class or not options.draws:
         return None
     grid = BlockGrid.of(ours.shape, options.block)
     counts = count_blocks(ours.parts("resample"), edges_of(bins), grid)
     estimates = metrics.roc_auc, metrics.average_precision
-    return draw(counts, estimates, options.draws, options.seed, bins.normal)
+    return draw(counts, estimates, options.draws, options.seed, first)
 
 
 class _Confusion:

@@ -218,6 +218,8 @@ class Draws:
     """What they give."""
     estimates: tuple[float, float]
     """Area under the ROC and average precision of all pixels."""
+    used: NDArray[np.bool_]
+    """The blocks that are drawn."""
     values: Rates | None = None
     """The same of each draw, axes (metric, draw); None where there are too few blocks."""
 
@@ -232,7 +234,11 @@ class Draws:
 
 
 def draw(
-    counted: BlockCounts, estimates: tuple[float, float], draws: int, seed: int, normal: int
+    counted: BlockCounts,
+    estimates: tuple[float, float],
+    draws: int,
+    seed: int,
+    first: Draws | None = None,
 ) -> Draws:
     """Draw blocks with replacement, and measure each draw.
 
@@ -243,24 +249,25 @@ def draw(
     estimates : tuple of float
         Area under the ROC and average precision of all pixels.
     draws, seed : int
-        How many draws, and their seed: the same blocks are drawn for any map of these pixels.
-    normal : int
-        Number of normal pixels: the band begins at a false-alarm rate of one of them.
+        How many draws, and their seed.
+    first : Draws, optional
+        Those of the map that this one is compared with: the same blocks are drawn.
     """
-    counts = counted.counts[counted.used]
+    used = counted.used if first is None else first.used
+    counts = counted.counts[used]
     held = counts.any(axis=2).sum(axis=0)
     known = Intervals(counted.grid.side, len(counts), int(held[1]), draws, seed)
     reason = _too_few(counted.grid.side, *held.tolist())
     if reason:
-        return Draws(replace(known, reason=reason), estimates)
-    rates = np.geomspace(max(1 / normal, 1e-6), 1, BAND_POINTS)
+        return Draws(replace(known, reason=reason), estimates, used)
+    rates = np.geomspace(max(1 / counts[:, 0].sum(), 1e-6), 1, BAND_POINTS)
     drawn = np.random.default_rng(seed).multinomial(
         len(counts), np.full(len(counts), 1 / len(counts)), size=draws
     )
     normal_counts, anomalous_counts = (counts[:, kind].astype(np.float64) for kind in (0, 1))
     values, bands = [], []
-    for first in range(0, draws, TOGETHER):
-        weights = drawn[first : first + TOGETHER].astype(np.float64)
+    for start in range(0, draws, TOGETHER):
+        weights = drawn[start : start + TOGETHER].astype(np.float64)
         metrics, band = _measured(weights @ normal_counts, weights @ anomalous_counts, rates)
         values.append(metrics)
         bands.append(band)
@@ -278,7 +285,7 @@ def draw(
         reason="every draw of blocks gives the same value" if missing else "",
         band=RocBand(rates, low, high),
     )
-    return Draws(intervals, estimates, moved)
+    return Draws(intervals, estimates, used, moved)
 
 
 def interval_of_mean(values: Rates, draws: int, seed: int) -> Interval | None:
