@@ -12,7 +12,7 @@ from support.refusals import refused
 import anomvae
 from anomvae.errors import GridMismatch
 from anomvae.evaluation import EvaluateOptions, compare, evaluate
-from anomvae.evaluation.tables import to_csv, to_markdown, to_text
+from anomvae.evaluation.writing import to_csv, to_markdown, to_text
 from anomvae.raster import Selection
 
 SHAPE = (40, 48)

@@ -10,8 +10,8 @@ from ..addresses import displayed
 from ..documents import to_json
 from ..files import PathText
 from ..notebooks import html_table, short
-from ..stats.block_bootstrap import Difference, Intervals
 from ..stats.curves import Curve
+from ..stats.intervals import Difference, Intervals
 from ..stats.metrics import Metrics, table
 from ..stats.roc3d import Roc3D
 from .found import ObjectMetrics

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..stats.block_bootstrap import BlockGrid, Draws, Intervals, count_blocks, draw, edges_of
+from ..stats.block_bootstrap import BlockGrid, Draws, count_blocks, draw, edges_of
 from ..stats.curves import Curve
+from ..stats.intervals import Intervals
 from ..stats.metrics import Metrics, measure_ranks
 from ..stats.ranks import BinCounter, BinCounts, valid_parts
 from ..stats.roc3d import Roc3D, TauSums

@@ -25,13 +25,14 @@ block hard for both cancels.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..pixels.tiling import Window
+from .intervals import LEVEL, Difference, Interval, Intervals, RocBand
 from .ranks import BinCounts, Ranker, add_counts, lowest_of_bins
 
 Numbers = NDArray[np.int64]
@@ -39,7 +40,6 @@ Rates = NDArray[np.float64]
 Windows = Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]]
 """Windows with their labels and scores."""
 
-LEVEL = 0.95
 DRAWS = 1000
 FEWEST = 5
 """Blocks that must hold anomalous pixels, and normal ones."""
@@ -51,66 +51,6 @@ SMALLEST_SIDE, PER_SIDE = 16, 32
 TOGETHER = 100
 """Draws that are measured together."""
 BAND_POINTS = 160
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval."""
-
-    low: float
-    """Its lower end."""
-    high: float
-    """Its upper end."""
-
-
-@dataclass(frozen=True, eq=False)
-class RocBand:
-    """Intervals of the detection rate at false-alarm rates, each for itself."""
-
-    false_alarms: Rates
-    """The false-alarm rates, ascending, shape (n,)."""
-    low: Rates
-    """Lower ends, shape (n,)."""
-    high: Rates
-    """Upper ends, shape (n,)."""
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """95 % intervals of a map's metrics, or why there are none."""
-
-    side: int
-    """Side of the blocks, pixels."""
-    blocks: int
-    """Blocks that hold labelled pixels."""
-    anomalous_blocks: int
-    """Those among them that hold anomalous ones."""
-    draws: int
-    """Draws of the bootstrap."""
-    seed: int
-    """Its seed."""
-    roc_auc: Interval | None = None
-    """Of the area under the ROC."""
-    average_precision: Interval | None = None
-    """Of the average precision."""
-    reason: str = ""
-    """Why an interval is missing."""
-    band: RocBand | None = field(default=None, repr=False, compare=False)
-    """Of the ROC."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How a map differs from the first one, on the same pixels and the same draws of blocks."""
-
-    roc_auc: float
-    """Difference of the areas under the ROC."""
-    average_precision: float
-    """Difference of the average precisions."""
-    roc_auc_interval: Interval | None = None
-    """95 % interval of ``roc_auc``; None where there are too few blocks."""
-    average_precision_interval: Interval | None = None
-    """95 % interval of ``average_precision``; None where there are too few blocks."""
 
 
 @dataclass(frozen=True)
