@@ -56,13 +56,12 @@ def measured_row(
         counter = _Confusion(ours.codes(flagger))
         objects = count_objects(counter, ours.shape[1], options.overlap)
         metrics = metrics.at(flagger.threshold, counter.counts)
-    return Row(
-        metrics,
-        measured.curve,
-        taus.measures(bins, metrics.roc_auc),
-        objects,
-        _drawn(ours, bins, metrics, options, None if first is None else first.drawn),
-    )
+    drawn = None
+    if options.draws and not bins.of_one_class:
+        before = None if first is None else first.drawn
+        drawn = _drawn(ours, bins, metrics, options, before, objects)
+    roc3d = taus.measures(bins, metrics.roc_auc)
+    return Row(metrics, measured.curve, roc3d, objects, drawn)
 
 
 def _counted(ours: LabelledMap, options: EvaluateOptions) -> tuple[BinCounts, TauSums]:
@@ -79,13 +78,18 @@ def _drawn(
     metrics: Metrics,
     options: EvaluateOptions,
     first: Draws | None,
-) -> Draws | None:
-    if bins.of_one_class or not options.draws:
-        return None
+    objects: ObjectMetrics | None,
+) -> Draws:
+    """Draw blocks; without a threshold the objects of the labels are counted for it."""
+    if objects is None:
+        nothing = Flagger(np.inf, lambda tile, scores: np.zeros(tile.shape, np.bool_))
+        objects = count_objects(ours.codes(nothing), ours.shape[1], options.overlap)
     grid = BlockGrid.of(ours.shape, options.block)
     counts = count_blocks(ours.parts("resample"), edges_of(bins), grid)
     estimates = metrics.roc_auc, metrics.average_precision
-    return draw(counts, estimates, options.draws, options.seed, first)
+    return draw(
+        counts, estimates, options.draws, options.seed, objects=objects.labelled, first=first
+    )
 
 
 class _Confusion:

@@ -15,8 +15,9 @@ the levels are those of the expanded percentile interval (Hesterberg 2015)::
 
     Phi(-sqrt(m / (m - 1)) t),   t = the 97.5 % quantile of Student's t with m - 1 degrees
 
-with ``m`` the number of blocks that hold anomalous pixels.  Below `FEWEST` such blocks, or such
-with normal ones, there is no interval; nor where every draw gives one value.
+with ``m`` the number of blocks that hold anomalous pixels, or of objects of the labels where these
+are fewer: a large one lies in several blocks.  Below `FEWEST` of either, or of blocks with normal
+pixels, there is no interval; nor where every draw gives one value.
 
 The difference of two maps is measured on the same draws of the same blocks, so that what makes a
 block hard for both cancels.
@@ -42,7 +43,7 @@ Windows = Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]]
 
 DRAWS = 1000
 FEWEST = 5
-"""Blocks that must hold anomalous pixels, and normal ones."""
+"""Blocks that must hold anomalous pixels, and normal ones; and objects of the labels."""
 MOST_BLOCKS = 4096
 MAX_EDGES = 1024
 """Scores of anomalous pixels among which blocks are ranked."""
@@ -169,7 +170,7 @@ class Draws:
         if self.values is None or first.values is None:
             return Difference(auc, precision)
         apart = self.values - first.values
-        ends = (_interval(each, self.intervals.anomalous_blocks) for each in apart)
+        ends = (_interval(each, self.intervals.independent) for each in apart)
         return Difference(auc, precision, *ends)
 
 
@@ -178,6 +179,8 @@ def draw(
     estimates: tuple[float, float],
     draws: int,
     seed: int,
+    *,
+    objects: int,
     first: Draws | None = None,
 ) -> Draws:
     """Draw blocks with replacement, and measure each draw.
@@ -190,14 +193,16 @@ def draw(
         Area under the ROC and average precision of all pixels.
     draws, seed : int
         How many draws, and their seed.
+    objects : int
+        Number of objects of the labels.
     first : Draws, optional
         Those of the map that this one is compared with: the same blocks are drawn.
     """
     used = counted.used if first is None else first.used
     counts = counted.counts[used]
     held = counts.any(axis=2).sum(axis=0)
-    known = Intervals(counted.grid.side, len(counts), int(held[1]), draws, seed)
-    reason = _too_few(counted.grid.side, *held.tolist())
+    known = Intervals(counted.grid.side, len(counts), int(held[1]), objects, draws, seed)
+    reason = _too_few(known, int(held[0]))
     if reason:
         return Draws(replace(known, reason=reason), estimates, used)
     rates = np.geomspace(max(1 / counts[:, 0].sum(), 1e-6), 1, BAND_POINTS)
@@ -215,8 +220,8 @@ def draw(
     coarse, _ = _measured(every @ normal_counts, every @ anomalous_counts, rates)
     moved = np.hstack(values) + (np.array(estimates)[:, np.newaxis] - coarse)
     moved = np.clip(moved, 0, 1)
-    auc, precision = (_interval(each, int(held[1])) for each in moved)
-    low, high = _quantiles(np.vstack(bands), int(held[1]))
+    auc, precision = (_interval(each, known.independent) for each in moved)
+    low, high = _quantiles(np.vstack(bands), known.independent)
     missing = auc is None or precision is None
     intervals = replace(
         known,
@@ -234,13 +239,17 @@ def interval_of_mean(values: Rates, draws: int, seed: int) -> Interval | None:
     return _interval(values[drawn].mean(axis=1), len(values))
 
 
-def _too_few(side: int, normal: int, anomalous: int) -> str:
-    for name, blocks in (("anomalous", anomalous), ("normal", normal)):
+def _too_few(known: Intervals, normal: int) -> str:
+    """Return why blocks give no interval; empty if they do."""
+    if known.objects < FEWEST:
+        noun = "object" if known.objects == 1 else "objects"
+        return f"the labels mark {known.objects} {noun}, and an interval needs {FEWEST}"
+    for name, blocks in (("anomalous", known.anomalous_blocks), ("normal", normal)):
         if blocks < FEWEST:
             noun = "block" if blocks == 1 else "blocks"
             return (
-                f"the {name} pixels lie in {blocks} {noun} of {side} x {side} pixels, and an "
-                f"interval needs {FEWEST}"
+                f"the {name} pixels lie in {blocks} {noun} of {known.side} x {known.side} pixels, "
+                f"and an interval needs {FEWEST}"
             )
     return ""
 

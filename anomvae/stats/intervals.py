@@ -44,6 +44,8 @@ class Intervals:
     """Blocks that hold labelled pixels."""
     anomalous_blocks: int
     """Those among them that hold anomalous ones."""
+    objects: int
+    """Objects of the labels: one that lies in several blocks is no more than one."""
     draws: int
     """Draws of the bootstrap."""
     seed: int
@@ -56,6 +58,11 @@ class Intervals:
     """Why an interval is missing."""
     band: RocBand | None = field(default=None, repr=False, compare=False)
     """Of the ROC."""
+
+    @property
+    def independent(self) -> int:
+        """Independent draws of anomalous pixels: blocks that hold some, or objects if fewer."""
+        return min(self.anomalous_blocks, self.objects)
 
 
 @dataclass(frozen=True)
