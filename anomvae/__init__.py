@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .detector import Detector, Encoding, Scores
+    from .detector.model_card import ModelCard, model_card
     from .errors import AnomvaeError
-    from .evaluation import Evaluation, evaluate, evaluate_detector
+    from .evaluation import (
+        Comparison,
+        EvaluateOptions,
+        Evaluation,
+        compare,
+        evaluate,
+        evaluate_detector,
+    )
     from .evaluation.estimators import RXDetector, VAEDetector
     from .explaining import (
         Explanation,
@@ -56,13 +64,16 @@ __all__ = [
     "AnomalyObject",
     "AnomvaeError",
     "ArrayResult",
+    "Comparison",
     "Detector",
     "Encoding",
+    "EvaluateOptions",
     "Evaluation",
     "Explanation",
     "Limits",
     "MapOptions",
     "MapResult",
+    "ModelCard",
     "ObjectTarget",
     "Objects",
     "PixelMap",
@@ -76,6 +87,7 @@ __all__ = [
     "SpectrumTarget",
     "VAEDetector",
     "__version__",
+    "compare",
     "detect",
     "detect_array",
     "detect_scene",
@@ -90,6 +102,7 @@ __all__ = [
     "map_baseline",
     "map_figure",
     "object_figure",
+    "model_card",
     "read_objects",
     "reconstruct_scene",
     "refit_threshold",
@@ -126,8 +139,12 @@ __getattr__ = lazily(
     __name__,
     {
         "detector": ("Detector", "Encoding", "Scores"),
+        "detector.model_card": ("ModelCard", "model_card"),
         "errors": ("AnomvaeError",),
-        "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
+        "evaluation": (
+            *("Comparison", "EvaluateOptions", "Evaluation"),
+            *("compare", "evaluate", "evaluate_detector"),
+        ),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "explaining": (
             *("Explanation", "ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
