@@ -32,6 +32,7 @@ TORCH_FREE = [
         "figures.printed_maps",
         "mapping.rethresholding",
         "monitoring",
+        "pages",
         "testing.simulate",
     ),
 ]
