@@ -14,12 +14,12 @@ from .items import (
     Objects,
     Provenance,
     objects_digest,
-    read_first_objects,
     read_object,
     read_objects,
     read_strongest_objects,
 )
 from .membership import Membership, pixels_of, pixels_of_small
+from .outlines import rings_of_mask
 from .ranking import Listing
 from .strips import ScoredTile
 
@@ -38,9 +38,9 @@ __all__ = [
     "objects_digest",
     "pixels_of",
     "pixels_of_small",
-    "read_first_objects",
     "read_object",
     "read_objects",
     "read_strongest_objects",
+    "rings_of_mask",
     "write_objects",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from heapq import nlargest
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,8 @@ DEGREES = "longitude, latitude (WGS 84)"
 FEATURE = '{"type": "Feature", '
 ID = '"id": '
 PROPERTIES = '"properties": '
+RANK = '"rank": 1, '
+"""In the first feature of a file in order of rank."""
 PIXELS = "column, row of the scene (pixels, from its top left corner; not degrees)"
 
 Ring = tuple[tuple[float, float], ...]
@@ -177,25 +179,13 @@ def read_strongest_objects(path: PathText, count: int) -> Objects:
         If the file cannot be read, or is no objects file.
     """
     with _opened(path) as (provenance, features):
-        strongest = nlargest(count, features, key=_score_max)
+        first = next(features, None)
+        everything = () if first is None else chain((first,), features)
+        if first is not None and RANK in first:
+            strongest = list(islice(everything, count))
+        else:
+            strongest = nlargest(count, everything, key=_score_max)
         return Objects(provenance, tuple(map(_item, strongest)))
-
-
-def read_first_objects(path: PathText, count: int) -> Objects:
-    """Read the objects of the first ranks; a file that lists them by rank is read no further.
-
-    So it is not noticed where the rest of it is cut short.  Files of earlier versions are read as
-    `read_strongest_objects` does.
-
-    Raises
-    ------
-    FileError
-        If what is read of the file is no objects file.
-    """
-    with _opened(path) as (provenance, features):
-        items = tuple(map(_item, islice(features, count)))
-    ranked = all(item.rank == number for number, item in enumerate(items, start=1))
-    return Objects(provenance, items) if ranked else read_strongest_objects(path, count)
 
 
 def read_object(path: PathText, number: int) -> tuple[Provenance, AnomalyObject]:
