@@ -86,16 +86,16 @@ def _read(opened: OpenScene, grid: CellGrid, progress: Progress) -> ScenePicture
     chosen = picture_bands(opened.bands, dataset.facts.picture)
     items = [opened.bands.items[position] for position in chosen.positions]
     single = dict.fromkeys(items)
-    bands, places = opened.bands.keep(list(single)), [list(single).index(item) for item in items]
+    bands, colours = opened.bands.keep(list(single)), [list(single).index(item) for item in items]
     image = np.full((*grid.cells, 3), np.nan, np.float32)
     rows, cols = grid.middles()
     for window in _windows(opened, grid, len(single)):
         inner = [
-            np.flatnonzero((places >= part.start) & (places < part.stop))
-            for places, part in zip((rows, cols), window, strict=True)
+            np.flatnonzero((middles >= part.start) & (middles < part.stop))
+            for middles, part in zip((rows, cols), window, strict=True)
         ]
         if all(len(part) for part in inner):
-            values = dataset.read(bands, window)[..., places]
+            values = dataset.read(bands, window)[..., colours]
             picked = np.ix_(rows[inner[0]] - window[0].start, cols[inner[1]] - window[1].start)
             image[np.ix_(*inner)] = values[picked]
         progress("picture", window[0].stop, grid.shape[0])
