@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("results", metavar="DIR|MAP...", nargs=-1, required=True)
 @click.option(
-    "-o", "--out", required=True, metavar="FILE.html", help="Page to write; one of ours is replaced."
+    "-o",
+    "--out",
+    required=True,
+    metavar="FILE.html",
+    help="Page to write, or to make anew.",
 )
 @click.option("--labels", metavar="FILE", help="Labels of the only scene: metrics and curves.")
 @click.option(
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     default="rx",
     show_default=True,
     metavar="NAMES|none",
-    help="Baselines beside the scores where there are labels: rx, rrx, local-rx, crd, pca, iforest.",
+    help="Baselines to measure by the labels, too: rx, rrx, local-rx, crd, pca, iforest.",
 )
 @click.option(
     "-m", "--model", metavar="FILE", help="The model that scored the scenes: its card and training."

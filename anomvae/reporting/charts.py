@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..objects import ObjectExplanation
-from ..pages import Axis, Histogram, Line, LineChart, Mark, Spectra
+from ..pages import Axis, Histogram, Line, LineChart, Spectra
 from ..stats.curves import Curve
 from ..stats.sensitivity import Sensitivity
 from .map_view import unit_of
@@ -16,8 +17,11 @@ from .model import TrainingCourse
 from .objects import ListedObject
 from .scene_report import SceneReport
 
+Numbers = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
 STEPS = Axis("optimiser step", low=0)
-FEWEST_ALARMS = 1e-5
+FEWEST_ALARMS = 1e-6
 """Least false-alarm rate that a curve shows on its logarithmic axis."""
 
 
@@ -51,13 +55,13 @@ def spectra(report: SceneReport, listed: ListedObject) -> Spectra | None:
         for name, values, dashed in _lines(why)
         if len(values) == len(waves)
     ]
-    places = {band: place for band, place in zip(about.bands, waves, strict=True)}
+    places = dict(zip(about.bands, waves, strict=True))
     leading = [band for band in why.leading if band.band in places]
     return Spectra(
         f"Spectra of object {listed.item.id}",
         tuple(lines),
         Axis("wavelength", "nm") if known else Axis("band"),
-        Axis("value in the data's own unit"),
+        Axis("value, in the unit of the data"),
         shares=[band.share for band in leading] or None,
         share_name="share of the score",
         share_x=[float(places[band.band]) for band in leading] or None,
@@ -71,7 +75,7 @@ def _lines(why: ObjectExplanation) -> Iterator[tuple[str, tuple[float, ...], boo
         yield "surroundings", why.annulus, False
 
 
-def _positions(waves: tuple[float | None, ...], bands: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _positions(waves: tuple[float | None, ...], bands: int) -> Numbers:
     """Return wavelengths where all are known, else the numbers of the bands, from 1."""
     known = [wave for wave in waves if wave is not None]
     return np.array(known) if len(known) == bands else np.arange(1.0, bands + 1)
@@ -81,9 +85,11 @@ def curves(measured: MeasuredScene) -> Mapping[str, LineChart]:
     """Return ROC and precision-recall curves, by ``roc`` and ``pr``; none without curves."""
     if not measured.curves:
         return {}
-    roc = [Line(name, *_roc(curve)) for name, curve in measured.curves.items()]
-    recall = [
-        Line(name, curve.detected, curve.precision) for name, curve in measured.curves.items()
+    least = min(_fewest_alarms(curve) for curve in measured.curves.values())
+    roc = [Line(name, *_roc(curve, least)) for name, curve in measured.curves.items()]
+    recall = [  # the first point lies above all scores, where no precision is known
+        Line(name, _short(curve.detected[1:]), _short(curve.precision[1:]))
+        for name, curve in measured.curves.items()
     ]
     share = Axis("recall: share of labelled anomalies found", low=0, high=1)
     found = Axis("detection rate", low=0, high=1)
@@ -91,7 +97,7 @@ def curves(measured: MeasuredScene) -> Mapping[str, LineChart]:
         "roc": LineChart(
             "Detections against false alarms (ROC)",
             tuple(roc),
-            Axis("false-alarm rate", log=True, low=FEWEST_ALARMS, high=1),
+            Axis("false-alarm rate", log=True, low=least, high=1),
             found,
         ),
         "pr": LineChart(
@@ -100,11 +106,21 @@ def curves(measured: MeasuredScene) -> Mapping[str, LineChart]:
     }
 
 
-def _roc(curve: Curve) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float64]], ...]:
-    kept = curve.false_alarms > 0
-    first = max(0, int(np.argmax(kept)) - 1)
-    alarms = np.maximum(curve.false_alarms[first:], FEWEST_ALARMS)
-    return alarms, curve.detected[first:]
+def _fewest_alarms(curve: Curve) -> float:
+    """Return the power of ten below the first false alarms of a curve."""
+    some = curve.false_alarms[curve.false_alarms > 0]
+    return float(max(FEWEST_ALARMS, 10 ** np.floor(np.log10(some[0])))) if len(some) else 0.1
+
+
+def _roc(curve: Curve, least: float) -> tuple[Floats, Floats]:
+    first = max(0, int(np.argmax(curve.false_alarms > 0)) - 1)
+    alarms = np.maximum(curve.false_alarms[first:], least)
+    return _short(alarms), _short(curve.detected[first:])
+
+
+def _short(values: Numbers) -> Floats:
+    """Return values as they take fewer digits on a page."""
+    return values.astype(np.float32)
 
 
 def sensitivity_chart(measured: Sensitivity) -> LineChart:
@@ -123,30 +139,26 @@ def sensitivity_chart(measured: Sensitivity) -> LineChart:
 def course_charts(course: TrainingCourse, held_out: float | None) -> Mapping[str, LineChart]:
     """Return the course of a training, by names of its parts."""
     unit = Axis("per pixel", "nats")
-    marks: tuple[Mark, ...] = ()
     if course.kl is None or course.reconstruction is None:
-        return {"loss": _course("Loss", course, {"loss": course.loss}, unit, marks)}
+        return {"loss": _course("Loss", course, {"loss": course.loss}, unit)}
     elbo = {"ELBO": -course.reconstruction - course.kl}
     if held_out is not None:
         elbo["held-out pixels, at the end"] = np.full(len(course.steps), held_out)
     return {
-        "elbo": _course("Evidence lower bound (higher is better)", course, elbo, unit, marks),
-        "error": _course(
-            "Reconstruction error", course, {"error": course.reconstruction}, unit, marks
-        ),
-        "kl": _course("KL divergence", course, {"KL": course.kl}, unit, marks),
+        "elbo": _course("Evidence lower bound (higher is better)", course, elbo, unit),
+        "error": _course("Reconstruction error", course, {"error": course.reconstruction}, unit),
+        "kl": _course("KL divergence", course, {"KL": course.kl}, unit),
     }
 
 
 def _course(
     name: str,
     course: TrainingCourse,
-    values: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]],
+    values: Mapping[str, Numbers],
     y: Axis,
-    marks: tuple[Mark, ...],
 ) -> LineChart:
     lines = (
         Line(label, course.steps, each, dashed="held-out" in label)
         for label, each in values.items()
     )
-    return LineChart(name, tuple(lines), STEPS, y, marks=marks)
+    return LineChart(name, tuple(lines), STEPS, y)

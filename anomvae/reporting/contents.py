@@ -10,7 +10,6 @@ from ..pages import Column, Table, Widget
 from ..stats.domain import InDomain
 from .charts import course_charts
 from .facts import Fact, model_facts
-from .findings import findings
 from .map_view import thumbnail
 from .model import ReportModel, course_of
 from .results import Results
@@ -22,7 +21,11 @@ THUMBNAIL = 96
 """Cells of the longer side of a small picture."""
 DETAILED = 100
 """Scenes that are shown in detail; others are in the overview alone."""
-OUTCOMES = {InDomain.YES: "as trained", InDomain.DOUBTFUL: "doubtful", InDomain.NO: "not as trained"}
+OUTCOMES = {
+    InDomain.YES: "fits",
+    InDomain.DOUBTFUL: "doubtful",
+    InDomain.NO: "does not fit",
+}
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ def _summary(rows: Sequence[OverviewRow]) -> Iterator[str]:
     if most.flagged:
         part = 100 * most.flagged / max(1, most.valid)
         yield f"The largest share, {part:.2g} %, is flagged in {most.name}."
-    doubtful = [row.name for row in rows if row.verdict in {"doubtful", "not as trained"}]
+    doubtful = [row.name for row in rows if row.verdict in {"doubtful", "does not fit"}]
     if doubtful:
         yield f"Look twice at {counted(len(doubtful), 'scene')} that may not fit the model."
     empty = sum(not row.valid for row in rows)

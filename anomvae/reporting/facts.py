@@ -87,8 +87,7 @@ def _files(report: SceneReport) -> Iterator[Fact]:
     if result.radiometry:
         yield "radiometry", "; ".join(result.radiometry)
     yield "digests", f"settings {result.settings}, input {result.input}, result {result.digest}"
-    for name, text in sorted(_other_tags(maps)):
-        yield name, text
+    yield from sorted(_other_tags(maps))
 
 
 def _other_tags(maps: SceneMaps | None) -> Iterator[Fact]:
@@ -101,7 +100,12 @@ def _other_tags(maps: SceneMaps | None) -> Iterator[Fact]:
 
 def model_facts(model: ReportModel) -> list[Fact]:
     """Return what a model is, and how it was fitted."""
-    return [("file", model.name), ("identity", model.id), *_structure(model.card), *_fit(model.card)]
+    return [
+        ("file", model.name),
+        ("identity", model.id),
+        *_structure(model.card),
+        *_fit(model.card),
+    ]
 
 
 def _structure(card: Card) -> Iterator[Fact]:

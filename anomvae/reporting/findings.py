@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..objects import AnomalyObject, LeadingBand
@@ -104,7 +103,7 @@ def _verdict(report: SceneReport) -> tuple[str, str, tuple[str, ...]]:
     level = LEVEL[verdict.in_domain]
     if verdict.in_domain is InDomain.YES:
         text = (
-            "The model was fitted to this scene itself, and nothing speaks against its scores."
+            "The model was fitted to this scene itself, and there is no doubt about its scores."
             if scene.fitted_to_itself
             else "The scene looks like those that the model was trained on."
         )
@@ -118,10 +117,3 @@ def _verdict(report: SceneReport) -> tuple[str, str, tuple[str, ...]]:
 def sentence(clause: str) -> str:
     """Return a clause as a sentence."""
     return f"{clause[:1].upper()}{clause[1:]}." if clause else ""
-
-
-def meaning(report: SceneReport) -> Iterator[str]:
-    """Yield sentences that state what a score is, and how to read the threshold."""
-    score = "" if report.maps is None else report.maps.tags.get("ANOMVAE_SCORE", "")
-    if score:
-        yield f"{sentence(score)}"

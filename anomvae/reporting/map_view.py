@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pages import Classes, Layer, MapObject, Picture, Viewer, class_layer, flag_classes
+from ..pages import Classes, MapObject, Picture, Viewer, class_layer, flag_classes, score_layer
 from ..pages import picture as picture_uri
-from ..pages import score_layer
+from ..pages.maps import Layer
 from ..pixels.flag_classes import ANOMALOUS, NO_DATA
 from ..pixels.grid import IDENTITY
 from .findings import place_of

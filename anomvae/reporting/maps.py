@@ -135,7 +135,9 @@ def _classes(flags: Scores) -> Classes:
 def _opened(scene: ScoredScene, access: Access) -> Iterator[OpenMaps | None]:
     files = scene.files
     with ExitStack() as stack:
-        scores = stack.enter_context(open_map(files.scores, access)) if _there(files.scores) else None
+        scores = (
+            stack.enter_context(open_map(files.scores, access)) if _there(files.scores) else None
+        )
         flags = None
         if _there(files.flags):
             flags = stack.enter_context(open_raster(files.flags, access=access))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from ..parallel import Progress, quiet
 from ..raster import Access
 from ..raster.access import DEFAULT
 from .cells import SIDE
-from .contents import Contents, contents_of
-from .model import ReportModel, read_model_of
+from .contents import contents_of
+from .model import read_model_of
 from .objects import LISTED
 from .output import require_replaceable
 from .results import Results, ScoredScene, find_results
@@ -115,7 +116,7 @@ def report(  # noqa: PLR0913 - one argument per option
     >>> page.scenes, page.headline.partition(" (")[0]
     (('scene_a',), '57 of 9,216 pixels')
     """
-    names = [results] if isinstance(results, str | Path) else list(results)  # type: ignore[list-item]
+    names = [results] if isinstance(results, str | os.PathLike) else list(results)
     found = find_results(names, model_id)
     _require_one_scene(found, labels)
     read = [each.result.scene for each in found.scenes]

@@ -76,7 +76,9 @@ def _unchanged(scene: ScoredScene, opened: OpenScene) -> bool:
     if digest_of(opened.bands.digested, *map(repr, files)) == scene.result.input:
         return True
     scored = min(
-        path.stat().st_mtime_ns for path in (scene.files.scores, scene.files.summary) if path.exists()
+        path.stat().st_mtime_ns
+        for path in (scene.files.scores, scene.files.summary)
+        if path.exists()
     )
     return all(file.mtime_ns is None or file.mtime_ns <= scored for file in files)
 

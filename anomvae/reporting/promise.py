@@ -8,7 +8,7 @@ from ..stats.held_out import HeldOutRate
 from ..stats.rule_text import parts_of
 from ..stats.thresholds import Threshold
 from .scene_report import SceneReport
-from .words import counted, number, share
+from .words import NONE, counted, number, share
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,11 @@ def rates(report: SceneReport, held_out: HeldOutRate | None, known: bool) -> tup
             if known
             else "The model file has it: make the report with --model."
         )
-        found.append(Rate("measured on held-out pixels", "–", note))
+        found.append(Rate("measured on held-out pixels", NONE, note))
     of = counted(result.valid, "pixel")
-    found.append(Rate("flagged in this scene", share(report.flagged_share), f"Of {of} with a score."))
+    found.append(
+        Rate("flagged in this scene", share(report.flagged_share), f"Of {of} with a score.")
+    )
     return tuple(found)
 
 
@@ -55,7 +57,7 @@ def _promised(threshold: Threshold) -> Rate:
     promise = threshold.promise
     if promise is None:
         note = f"The rule {threshold.rule} promises no rate of normal pixels."
-        return Rate("promised by the rule", "–", note)
+        return Rate("promised by the rule", NONE, note)
     note = f"Of normal pixels, by the rule {threshold.rule}: these are false alarms."
     return Rate("promised by the rule", share(promise), note)
 

@@ -107,7 +107,7 @@ def _bin_of(scores: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the bin of each score; larger scores have the same bin or a later one."""
     bits = scores.view(np.int32)
     ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)
-    return (ordered >> BITS).astype(np.int64) + BINS // 2
+    return np.asarray((ordered >> BITS).astype(np.int64) + BINS // 2)
 
 
 def _upper_of(bins: NDArray[np.int64]) -> NDArray[np.float64]:

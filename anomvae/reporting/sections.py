@@ -17,7 +17,7 @@ from .measured import MeasuredScene
 from .objects import ListedObject
 from .promise import Rate, rates, threshold_text
 from .scene_report import SceneReport
-from .words import area, counted, number
+from .words import NONE, area, counted, number
 
 LARGEST_PICTURE = 1_500_000
 """Bytes of a quick look that a page holds."""
@@ -123,7 +123,11 @@ def objects_table(report: SceneReport) -> Table:
         Column("row", "row", "number", digits=9),
         Column("col", "column", "number", digits=9),
         *([Column("place", "place", "text")] if located else []),
-        *([Column("bands", "leading bands", "text")] if explained else []),
+        *(
+            [Column("band", "leading band", "text"), Column("residual", "residual", "number")]
+            if explained
+            else []
+        ),
     ]
     keys = {column.key for column in columns}
     return Table(
@@ -131,7 +135,7 @@ def objects_table(report: SceneReport) -> Table:
         tuple(columns),
         [_row(report, one, keys) for one in listed],
         ids=[str(one.item.id) for one in listed],
-        page=25,
+        page=10,
         total=report.objects.total,
         note=_objects_note(report),
     )
@@ -139,8 +143,7 @@ def objects_table(report: SceneReport) -> Table:
 
 def _row(report: SceneReport, listed: ListedObject, keys: set[str]) -> list[object]:
     item = listed.item
-    why = item.explanation
-    leading = () if why is None else why.leading
+    leading = () if item.explanation is None else item.explanation.leading[:1]
     cells: dict[str, object] = {
         "rank": item.rank or item.id,
         "score": item.score_max,
@@ -150,9 +153,8 @@ def _row(report: SceneReport, listed: ListedObject, keys: set[str]) -> list[obje
         "row": item.peak[0],
         "col": item.peak[1],
         "place": centre_of(report, item),
-        "bands": ", ".join(
-            f"{band_label(one.band, one.wavelength)} {one.residual:+.1f}" for one in leading
-        ),
+        "band": band_label(leading[0].band, leading[0].wavelength) if leading else "",
+        "residual": leading[0].residual if leading else None,
     }
     return [value for key, value in cells.items() if key in keys]
 
@@ -170,7 +172,10 @@ def _panel(
     item, chart = listed.item, f"{prefix}-spectrum-{listed.item.id}"
     size = counted(item.area_px, "pixel") + (f", {area(item.area_m2)}" if item.area_m2 else "")
     above = f", {number(item.margin)} above the threshold" if item.margin is not None else ""
-    lines = [f"{size}, at {place_of(report, item)}.", f"Scores up to {number(item.score_max)}{above}."]
+    lines = [
+        f"{size}, at {place_of(report, item)}.",
+        f"Scores up to {number(item.score_max)}{above}.",
+    ]
     if item.p is not None:
         lines.append(f"The chance of such a score in a normal pixel is {number(item.p)}.")
     why = item.explanation
@@ -179,7 +184,9 @@ def _panel(
         return ObjectPanel(str(item.id), f"Object {item.id}", tuple(lines), "", ())
     parts = {"reconstruction": why.share_reconstruction, "code (KL)": why.share_kl}
     parts |= {"linear term": why.share_linear} if why.share_linear else {}
-    lines.append("Its score comes from: " + ", ".join(f"{n} {v:.0%}" for n, v in parts.items()) + ".")
+    lines.append(
+        "Its score comes from: " + ", ".join(f"{n} {v:.0%}" for n, v in parts.items()) + "."
+    )
     if why.annulus is None:
         lines.append("No normal pixels surround it.")
     leading = tuple(
@@ -205,7 +212,7 @@ def _sensitivity(report: SceneReport) -> str:
 
 def _metrics(measured: MeasuredScene) -> list[tuple[str, ...]]:
     def text(value: float) -> str:
-        return "–" if value != value else f"{value:.3f}"
+        return NONE if value != value else f"{value:.3f}"
 
     names = ("roc_auc", "average_precision", "tpr_at_fpr_1e2", "precision", "recall", "f1")
     return [

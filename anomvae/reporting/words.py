@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+NONE = "\N{EN DASH}"
+"""Stands for a number that is not known."""
 HECTARE, KM2 = 1e4, 1e6  # m2
 
 
@@ -41,7 +43,7 @@ def number(value: float) -> str:
     ('12.35', '1,271', '0.0001235')
     """
     if not math.isfinite(value):
-        return "–"
+        return NONE
     if abs(value) >= 1000:
         return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3e}"
     return f"{value:.4g}"
