@@ -41,17 +41,20 @@ const anomvaeControls = (() => {
       type: "checkbox", ".checked": state.shown,
       onchange: (event) => { state.shown = event.target.checked; changed(); },
     });
+    const words = () => `${Math.round(100 * state.opacity)} %`;
+    const share = make("output", { "aria-hidden": "true", title: "opacity" }, words());
     const opacity = make("input", {
       type: "range", min: 0, max: 100, step: 1, ".value": Math.round(100 * state.opacity),
-      "aria-label": `Opacity of ${data.name}`, "aria-valuetext": `${Math.round(100 * state.opacity)} %`,
-      oninput: (event) => {
-        state.opacity = event.target.value / 100;
-        event.target.setAttribute("aria-valuetext", `${event.target.value} %`);
+      "aria-label": `Opacity of ${data.name}`, "aria-valuetext": words(), title: "opacity",
+      oninput: () => {
+        state.opacity = opacity.value / 100;
+        share.textContent = words();
+        opacity.setAttribute("aria-valuetext", words());
         changed();
       },
     });
     return make("li", { class: "layer" },
-      make("label", { class: "layer-name" }, shown, make("span", { dir: "auto" }, data.name)), opacity, legend(data));
+      make("label", { class: "layer-name" }, shown, make("span", { dir: "auto" }, data.name), share), opacity, legend(data));
   }
 
   /** A slider of the threshold on the scale of a layer of scores. */

@@ -33,6 +33,7 @@
       this.frame = make("div", {
         class: `frame ${this.data.height}`, tabindex: 0, role: "application", "aria-label": this.data.name, "aria-description": HELP,
       }, this.canvas, this.overlay);
+      this.frame.style.aspectRatio = `${this.data.columns} / ${this.data.rows}`;
       const objects = this.objects.length ? [
         control("before", "Previous object", () => this.step(-1)), control("next", "Next object", () => this.step(1))] : [];
       this.buttons = make("div", { class: "buttons", role: "group", "aria-label": `Zoom of ${this.data.name}` },

@@ -77,7 +77,7 @@ def histogram():
     known = of[np.isfinite(of)]
     edges = np.expm1(np.linspace(0, np.log1p(known.max()), 513))
     counts = np.histogram(known, edges)[0]
-    return pages.Histogram("Scores", edges, counts, THRESHOLD, int((flags(of) == 1).sum()))
+    return pages.Histogram("Pixels by score", edges, counts, THRESHOLD, int((flags(of) == 1).sum()))
 
 
 def spectra(names):
