@@ -60,7 +60,7 @@ def spectra(report: SceneReport, listed: ListedObject) -> Spectra | None:
     return Spectra(
         f"Spectra of object {listed.item.id}",
         tuple(lines),
-        Axis("wavelength", "nm") if known else Axis("band"),
+        Axis("wavelength", "nm") if known else Axis("band", low=0.5, high=len(waves) + 0.5),
         Axis("value, in the unit of the data"),
         shares=[band.share for band in leading] or None,
         share_name="share of the score",

@@ -17,7 +17,7 @@ from .scene_report import SceneReport
 from .sections import SceneSection, section_of
 from .words import counted
 
-THUMBNAIL = 96
+THUMBNAIL = 72
 """Cells of the longer side of a small picture."""
 DETAILED = 100
 """Scenes that are shown in detail; others are in the overview alone."""

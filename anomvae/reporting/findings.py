@@ -80,17 +80,17 @@ def place_of(report: SceneReport, item: AnomalyObject) -> str:
     Longitudes across the 180th meridian continue beyond it in the file.
     """
     pixel = f"row {item.peak[0]:,}, column {item.peak[1]:,}"
-    place = centre_of(report, item)
-    return f"{place} ({pixel})" if place else pixel
+    place = longitude_latitude(report, item)
+    return pixel if place is None else f"{degrees(*place)} ({pixel})"
 
 
-def centre_of(report: SceneReport, item: AnomalyObject) -> str:
-    """Return the centre of an object on Earth; empty where it is not known."""
+def longitude_latitude(report: SceneReport, item: AnomalyObject) -> tuple[float, float] | None:
+    """Return the centre of an object on Earth, degrees; None where it is not known."""
     about = report.objects.provenance
     if about is None or about.coordinates != DEGREES or item.centroid is None:
-        return ""
+        return None
     longitude, latitude = item.centroid
-    return degrees((longitude + 180) % 360 - 180, latitude)
+    return (longitude + 180) % 360 - 180, latitude
 
 
 def _verdict(report: SceneReport) -> tuple[str, str, tuple[str, ...]]:

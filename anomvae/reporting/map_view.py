@@ -19,7 +19,7 @@ from .scene_report import SceneReport
 from .words import counted, number
 
 SCORE, FLAGS, SCENE = "Score", "Flags", "Scene"
-STEPS = 4095
+STEPS = 2047
 """Steps of a score on a page, even in log(1 + score): a picture of fewer is much smaller."""
 SHARP = 400_000
 """Cells up to which the picture of a scene is kept as it is; a larger one is a JPEG."""

@@ -11,7 +11,7 @@ from ..pixels.picture_bands import band_label
 from ..stats.held_out import HeldOutRate
 from .charts import curves, histogram, sensitivity_chart, spectra
 from .facts import Fact, scene_facts
-from .findings import Findings, centre_of, findings, place_of
+from .findings import Findings, findings, longitude_latitude, place_of
 from .map_view import map_view, unit_of
 from .measured import MeasuredScene
 from .objects import ListedObject
@@ -116,13 +116,20 @@ def objects_table(report: SceneReport) -> Table:
     measured = any(one.item.area_m2 is not None for one in listed)
     columns = [
         Column("rank", "rank", "number"),
-        Column("score", "highest score", "number"),
-        Column("mean", "mean score", "number"),
+        Column("score", "score", "number"),
+        Column("mean", "mean", "number"),
         Column("pixels", "pixels", "number", digits=9),
         *([Column("area", "area", "number", unit="m²")] if measured else []),
         Column("row", "row", "number", digits=9),
         Column("col", "column", "number", digits=9),
-        *([Column("place", "place", "text")] if located else []),
+        *(
+            [
+                Column("lat", "latitude", "number", unit="°", digits=8),
+                Column("lon", "longitude", "number", unit="°", digits=8),
+            ]
+            if located
+            else []
+        ),
         *(
             [Column("band", "leading band", "text"), Column("residual", "residual", "number")]
             if explained
@@ -143,6 +150,7 @@ def objects_table(report: SceneReport) -> Table:
 
 def _row(report: SceneReport, listed: ListedObject, keys: set[str]) -> list[object]:
     item = listed.item
+    place = longitude_latitude(report, item)
     leading = () if item.explanation is None else item.explanation.leading[:1]
     cells: dict[str, object] = {
         "rank": item.rank or item.id,
@@ -152,7 +160,8 @@ def _row(report: SceneReport, listed: ListedObject, keys: set[str]) -> list[obje
         "area": item.area_m2,
         "row": item.peak[0],
         "col": item.peak[1],
-        "place": centre_of(report, item),
+        "lat": None if place is None else round(place[1], 5),
+        "lon": None if place is None else round(place[0], 5),
         "band": band_label(leading[0].band, leading[0].wavelength) if leading else "",
         "residual": leading[0].residual if leading else None,
     }
