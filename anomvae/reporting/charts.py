@@ -138,7 +138,7 @@ def sensitivity_chart(measured: Sensitivity) -> LineChart:
 
 def course_charts(course: TrainingCourse, held_out: float | None) -> Mapping[str, LineChart]:
     """Return the course of a training, by names of its parts."""
-    unit = Axis("per pixel", "nats")
+    unit = Axis("nats per pixel")
     if course.kl is None or course.reconstruction is None:
         return {"loss": _course("Loss", course, {"loss": course.loss}, unit)}
     elbo = {"ELBO": -course.reconstruction - course.kl}

@@ -124,7 +124,8 @@ def _fit(card: Card) -> Iterator[Fact]:
     scenes = ", ".join(training.scenes[:5]) + (", ..." if len(training.scenes) > 5 else "")
     yield "trained on", scenes or "arrays"
     yield "normal pixels", counted(training.pixels, "pixel")
-    yield "steps", f"{training.steps:,} of {training.batch_size:,} pixels, seed {training.seed}"
+    batches = f"batches of {training.batch_size:,} pixels"
+    yield "steps", f"{training.steps:,}, {batches}, seed {training.seed}"
     if training.elbo is not None:
         yield "held-out ELBO", f"{number(training.elbo)} nats per pixel"
     yield "written by", f"anomvae {card.anomvae}, torch {card.torch}"

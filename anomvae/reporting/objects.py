@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import FileError
+from ..errors import AnomvaeError, FileError
 from ..mapping.object_outlines import outlines_of
 from ..objects import AnomalyObject, Objects, Provenance, pixels_of, read_strongest_objects
 from ..objects.outlines import rings_of_mask
@@ -102,8 +103,9 @@ def _traced(
     in_cells = [item for item in strongest if maps.grid.side == 1 or item.area_px > LARGE]
     rings = {item.id: tuple(_of_cells(item, maps.classes, maps.grid.side)) for item in in_cells}
     others = replace(objects, items=tuple(item for item in strongest if item.id not in rings))
-    for outline in outlines_of(scene.files, others, access) if others.items else ():
-        rings[outline.item.id] = tuple(map(_ring, outline.rings))
+    with suppress(AnomvaeError):  # flags that were changed since
+        for outline in outlines_of(scene.files, others, access) if others.items else ():
+            rings[outline.item.id] = tuple(map(_ring, outline.rings))
     return rings
 
 

@@ -17,6 +17,8 @@ BITS = 13
 BINS = 2 ** (32 - BITS)
 BARS = 256
 """Bins of a histogram, about."""
+LEAST = -0.999
+"""The lowest score whose logarithm of 1 + score is an even place; those below share a bin."""
 LOW_SHARE = 1e-4
 """Share of the scores that may lie below the histogram's even bins, in its first one."""
 
@@ -74,7 +76,7 @@ class ScoreCounts:
         uppers, counts = self._parted(np.minimum(uppers, self.high), counts)
         below = np.cumsum(counts)
         lowest = uppers[np.searchsorted(below, LOW_SHARE * below[-1])]
-        start = min(max(self.low, -0.999), float(lowest))
+        start = max(float(lowest), LEAST)
         wanted = np.expm1(np.linspace(np.log1p(start), np.log1p(max(self.high, start)), most + 1))
         cuts = np.unique(np.append(np.searchsorted(uppers, wanted[1:-1], "right"), len(uppers)))
         edge = np.flatnonzero(uppers == self.threshold)
