@@ -1,4 +1,4 @@
-"""Results become one page: what it holds, what it states where files are gone, and what is refused."""
+"""Results become one page: what it holds, what it states of gone files, what is refused."""
 
 import json
 import re
@@ -317,7 +317,8 @@ def test_a_folder_without_results_is_refused(tmp_path):
     done = run("report", tmp_path / "empty", "-o", tmp_path / "report.html")
 
     assert done.code == 3
-    assert done.err.startswith("Error:") and done.err.count("\n") == 1
+    assert done.err.startswith("Error:")
+    assert done.err.count("\n") == 1
     assert "holds no results" in done.err
 
 
@@ -331,7 +332,8 @@ def test_results_of_two_models_are_refused_unless_one_is_chosen(own, tmp_path):
     chosen = anomvae.report(own / "out", tmp_path / "report.html", model_id="01234")
 
     assert done.code == 2
-    assert "results of 2 models" in done.err and "--model-id" in done.err
+    assert "results of 2 models" in done.err
+    assert "--model-id" in done.err
     assert chosen.scenes == ("other",)
     with pytest.raises(ConfigError, match="No results are of the model f00"):
         anomvae.report(own / "out", tmp_path / "report.html", model_id="f00")
@@ -354,7 +356,7 @@ def test_labels_on_another_grid_are_refused(one, tmp_path):
     with pytest.raises(GridMismatch):
         page_of(one / "out", tmp_path, labels=labels)
     done = run("report", one / "out", "-o", tmp_path / "r.html", "--labels", labels)
-    assert done.code == 4 and done.err.count("\n") == 1
+    assert (done.code, done.err.count("\n")) == (4, 1)
     assert not (tmp_path / "r.html").exists()
 
 
@@ -434,5 +436,5 @@ def test_the_command_prints_the_page_and_loads_no_torch(one, tmp_path):
     assert done.code == 0
     assert done.out.startswith(f"{path}  ")
     assert path.stat().st_size < 1_000_000
-    assert "torch" not in found and "matplotlib" not in found
+    assert not found & {"torch", "matplotlib"}
     assert "pandas" not in after("report", one / "out", "-o", path)

@@ -114,7 +114,7 @@ def report(  # noqa: PLR0913 - one argument per option
     ...     result = map_baseline(shipped("data_samples") / "scene_a.tif", folder, "rx")
     ...     page = report(folder, f"{folder}/report.html")
     >>> page.scenes, page.headline.partition(" (")[0]
-    (('scene_a',), '57 of 9,216 pixels')
+    (('scene_a',), '189 of 8,707 pixels')
     """
     names = [results] if isinstance(results, str | os.PathLike) else list(results)
     found = find_results(names, model_id)

@@ -25,7 +25,7 @@ def share(part: float) -> str:
 
     Examples
     --------
-    >>> share(0.0265), share(0.37), share(0.0000123), share(0.0)
+    >>> share(0.0266), share(0.37), share(0.0000123), share(0.0)
     ('2.7 %', '37 %', '0.0012 %', '0 %')
     """
     percent = 100 * part

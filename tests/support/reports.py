@@ -5,16 +5,14 @@ import re
 import shutil
 
 import anomvae
-from anomvae.mapping import ScoreOptions
-
 from .rasters import land, plant, trained, write, write_labels
 
 
-def scored(folder, *names, options=ScoreOptions()):
+def scored(folder, *names):
     """Score small scenes of these names, by one model; return the folder of the results."""
     for seed, name in enumerate(names, start=1):
         path = write(folder / f"{name}.tif", plant(land(seed=seed)))
-        anomvae.score_scene(trained(), path, folder / "out", options)
+        anomvae.score_scene(trained(), path, folder / "out")
     write_labels(folder / "labels.tif")
     trained().save(folder / "model.safetensors")
     return folder / "out"
