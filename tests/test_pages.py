@@ -168,11 +168,11 @@ def test_values_of_dataclasses_and_numbers_are_shown():
         scene: str
 
     text = pages.rendering.environment(demo_pages.__name__).from_string(
-        "{{ run.scene }}|{{ none }}|{{ 1234567|count }}|{{ 0.00123456|figure }}|"
+        "{{ run.scene }}|{{ absent }}|{{ 1234567|count }}|{{ 0.00123456|figure }}|"
         "{{ 0.0012|percent }}"
     )
 
-    assert text.render(run=Run("a<b\u202e"), none=None) == (
+    assert text.render(run=Run("a<b\u202e"), absent=None) == (
         "a&lt;b\\u202e|\N{EN DASH}|1,234,567|0.001235|0.12 %"
     )
 
@@ -188,14 +188,15 @@ def test_numbers_that_are_missing_are_a_dash():
         st.floats(0, 1e6, allow_subnormal=False) | st.just(float("nan")), min_size=1, max_size=30
     ),
     st.sampled_from(["log1p", "linear"]),
+    st.sampled_from([254, 1022, 65_534]),
 )
-def test_scores_come_back_from_a_layer_within_half_a_step(values, scale):
-    layer = pages.score_layer("Score", np.array([values]), scale=scale)
+def test_scores_come_back_from_a_layer_within_half_a_step(values, scale, levels):
+    layer = pages.score_layer("Score", np.array([values]), scale=scale, levels=levels)
 
     stored = pixels(layer.source).astype(int)
     steps = stored[0, :, 0] * 256 + stored[0, :, 1]
     t, back = (np.log1p, np.expm1) if scale == "log1p" else (np.float64, np.float64)
-    step = (t(layer.high) - t(layer.low)) / 65534
+    step = (t(layer.high) - t(layer.low)) / levels
     known = np.isfinite(values)
     assert (steps > 0).tolist() == known.tolist()
     read = t(layer.low) + (steps - 1) * step

@@ -434,7 +434,7 @@ def test_a_site_works_from_files_and_fetches_further_rows(browser, tmp_path):
 
 
 def test_a_layer_whose_file_is_gone_says_so(browser, tmp_path):
-    viewer = pages.Viewer(10, 10, (pages.Picture("Scene", "gone.png"),), "Gone")
+    viewer = pages.Viewer(10, 10, (pages.ImageLayer("Scene", "gone.png"),), "Gone")
     whole = demo_pages.page()
     page = pages.Page(
         "Gone", whole.room, whole.template, whole.values, {**whole.widgets, "map": viewer}

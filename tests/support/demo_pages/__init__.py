@@ -57,7 +57,7 @@ def map_of(names):
         ROWS,
         COLUMNS,
         (
-            pages.Picture(names[0], pages.picture(scene())),
+            pages.ImageLayer(names[0], pages.picture(scene())),
             pages.score_layer("Score", of),
             pages.class_layer("Flags", flags(of), pages.flag_classes(), follows="Score"),
             pages.class_layer(
