@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pages import Classes, MapObject, Picture, Viewer, class_layer, flag_classes, score_layer
+from ..pages import Classes, ImageLayer, MapObject, Viewer, class_layer, flag_classes, score_layer
 from ..pages import picture as picture_uri
 from ..pages.maps import Layer
 from ..pixels.flag_classes import ANOMALOUS, NO_DATA
@@ -19,7 +19,7 @@ from .scene_report import SceneReport
 from .words import counted, number
 
 SCORE, FLAGS, SCENE = "Score", "Flags", "Scene"
-STEPS = 2047
+LEVELS = 1022
 """Steps of a score on a page, even in log(1 + score): a picture of fewer is much smaller."""
 SHARP = 400_000
 """Cells up to which the picture of a scene is kept as it is; a larger one is a JPEG."""
@@ -56,10 +56,10 @@ def unit_of(report: SceneReport) -> str:
 
 def _layers(report: SceneReport, maps: SceneMaps) -> Iterator[Layer]:
     if report.picture.image is not None:
-        yield Picture(SCENE, picture_source(report.picture))
+        yield ImageLayer(SCENE, picture_source(report.picture))
     if maps.scores is not None:
         shown = report.picture.image is None
-        yield score_layer(SCORE, _stepped(maps.scores), unit=unit_of(report), shown=shown)
+        yield score_layer(SCORE, maps.scores, unit=unit_of(report), shown=shown, levels=LEVELS)
     if maps.classes is not None:
         yield _flags(maps)
 
@@ -82,16 +82,6 @@ def picture_source(picture: ScenePicture) -> str:
 def on_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return colours (row, col, 3), grey where an image (row, col, 4) is transparent."""
     return np.where(image[..., 3:] > 0, image[..., :3], np.uint8(GREY))
-
-
-def _stepped(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Round scores to even steps of their logarithm, from the lowest to the highest."""
-    logs = np.log1p(np.maximum(scores, 0).astype(np.float64))
-    known = logs[np.isfinite(logs)]
-    if not known.size or known.max() == known.min():
-        return scores.astype(np.float64)
-    low, span = known.min(), known.max() - known.min()
-    return np.asarray(np.expm1(low + np.rint((logs - low) / span * STEPS) / STEPS * span))
 
 
 def _objects(report: SceneReport) -> Iterator[MapObject]:

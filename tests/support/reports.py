@@ -5,6 +5,7 @@ import re
 import shutil
 
 import anomvae
+
 from .rasters import land, plant, trained, write, write_labels
 
 
