@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .. import __version__
+from ..detector.model_card import ModelCard, Section
 from ..pages import Column, Table, Widget
 from ..stats.domain import InDomain
 from .charts import course_charts
 from .facts import Fact, model_facts
+from .findings import sentence
 from .map_view import thumbnail
-from .model import ReportModel, course_of
+from .model import course_of
 from .results import Results
 from .scene_report import SceneReport
 from .sections import SceneSection, section_of
@@ -33,10 +35,12 @@ class ModelSection:
     """What a page shows of the model."""
 
     facts: Sequence[Fact]
+    doubt: str
+    """Why the promise of its threshold is contradicted; empty where it is not."""
     charts: tuple[str, ...]
     """Ids of the charts of its training."""
-    rate: str
-    """What was measured of its threshold on held-out pixels, against its promise."""
+    card: Sequence[Section]
+    """The whole card."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,13 @@ class OverviewRow:
 
 
 def contents_of(
-    found: Results, reports: Iterable[SceneReport], model: ReportModel | None, panels: int
+    found: Results, reports: Iterable[SceneReport], model: ModelCard | None, panels: int
 ) -> Contents:
     """Put together the contents of a page; ``reports`` are taken one by one."""
     several = len(found.scenes) > 1
     sections, rows = [], []
-    held_out = None if model is None else model.card.held_out
+    threshold = None if model is None else model.threshold
+    held_out = None if threshold is None else threshold.measured
     for number, report in enumerate(reports, start=1):
         detailed = number <= DETAILED
         if several:
@@ -184,10 +189,8 @@ def _notes(found: Results, detailed: int) -> Iterator[str]:
         yield f"{counted(more, 'scene')} of {len(found.scenes):,} are in the overview alone."
 
 
-def _model_section(model: ReportModel) -> tuple[ModelSection, dict[str, Widget]]:
-    card = model.card
-    charts = course_charts(course_of(card), card.training.elbo)
+def _model_section(card: ModelCard) -> tuple[ModelSection, dict[str, Widget]]:
+    charts = course_charts(course_of(card.fitting), card.fitting.elbo)
     widgets: dict[str, Widget] = {f"training-{name}": chart for name, chart in charts.items()}
-    promise = None if card.threshold is None else card.threshold.promise
-    doubt = "" if card.held_out is None else card.held_out.doubt(promise)
-    return ModelSection(model_facts(model), tuple(widgets), doubt), widgets
+    doubt = "" if card.threshold is None else sentence(card.threshold.doubt)
+    return ModelSection(model_facts(card), doubt, tuple(widgets), card.sections), widgets

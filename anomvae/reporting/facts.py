@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..addresses import displayed
-from ..detector.card import Card
+from ..detector.model_card import ModelCard
 from .maps import SceneMaps
-from .model import ReportModel
 from .scene_report import SceneReport
 from .words import counted, number, share
 
@@ -98,34 +97,17 @@ def _other_tags(maps: SceneMaps | None) -> Iterator[Fact]:
             yield f"tag {name[:LONGEST]}", text[:LONGEST] + ("..." if len(text) > LONGEST else "")
 
 
-def model_facts(model: ReportModel) -> list[Fact]:
-    """Return what a model is, and how it was fitted."""
+def model_facts(card: ModelCard) -> list[Fact]:
+    """Return what a model is, in short; its card has the rest."""
+    model, data, fitting = card.architecture, card.data, card.fitting
+    scenes = ", ".join(data.scenes[:5]) + (", ..." if len(data.scenes) > 5 else "")
+    batches = f"batches of {fitting.batch_size:,} pixels"
     return [
-        ("file", model.name),
-        ("identity", model.id),
-        *_structure(model.card),
-        *_fit(model.card),
+        ("name", card.name or card.id),
+        ("identity", card.id),
+        ("family", f"{model.family}, {model.bands} bands, {model.latent} latent units"),
+        ("score", card.score.meaning),
+        ("trained on", f"{scenes or 'arrays'}: {counted(data.examples, 'pixel')}"),
+        ("steps", f"{fitting.steps:,}, {batches}, seed {fitting.seed}"),
+        ("written by", f"anomvae {card.anomvae}, torch {card.torch}"),
     ]
-
-
-def _structure(card: Card) -> Iterator[Fact]:
-    yield "family", card.family
-    yield "bands", card.bands.summary
-    yield "latent units", str(card.latent)
-    yield "hidden layers", " - ".join(map(str, card.hidden))
-    yield "likelihood", f"{card.likelihood}; noise when scoring: {card.noise}"
-    yield "score measures", card.kind
-    if card.linear_weight:
-        yield "linear term", f"weight {card.linear_weight:g}"
-
-
-def _fit(card: Card) -> Iterator[Fact]:
-    training = card.training
-    scenes = ", ".join(training.scenes[:5]) + (", ..." if len(training.scenes) > 5 else "")
-    yield "trained on", scenes or "arrays"
-    yield "normal pixels", counted(training.pixels, "pixel")
-    batches = f"batches of {training.batch_size:,} pixels"
-    yield "steps", f"{training.steps:,}, {batches}, seed {training.seed}"
-    if training.elbo is not None:
-        yield "held-out ELBO", f"{number(training.elbo)} nats per pixel"
-    yield "written by", f"anomvae {card.anomvae}, torch {card.torch}"

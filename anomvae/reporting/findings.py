@@ -103,7 +103,7 @@ def _verdict(report: SceneReport) -> tuple[str, str, tuple[str, ...]]:
     level = LEVEL[verdict.in_domain]
     if verdict.in_domain is InDomain.YES:
         text = (
-            "The model was fitted to this scene itself, and there is no doubt about its scores."
+            "The model was fitted to this scene itself; nothing about the scene raised a doubt."
             if scene.fitted_to_itself
             else "The scene looks like those that the model was trained on."
         )

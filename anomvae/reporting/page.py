@@ -17,7 +17,7 @@ from ..raster import Access
 from ..raster.access import DEFAULT
 from .cells import SIDE
 from .contents import contents_of
-from .model import read_model_of
+from .model import card_of
 from .objects import LISTED
 from .output import require_replaceable
 from .results import Results, ScoredScene, find_results
@@ -123,7 +123,7 @@ def report(  # noqa: PLR0913 - one argument per option
     read += [as_path(path) for path in (labels, model) if path is not None]
     own = [path for each in found.scenes for path in each.files.all]
     require_replaceable(out, read, own, overwrite=overwrite)
-    described = None if model is None else read_model_of(model, found.scenes)
+    described = None if model is None else card_of(model, found.scenes)
     gathered = _gathered(found.scenes, labels, baselines, access, progress)
     contents = contents_of(found, gathered, described, panels_of(len(found.scenes)))
     page = Page(
