@@ -90,6 +90,45 @@ def test_the_read_out_says_when_a_cell_covers_several_pixels(browser, tmp_path):
     assert page.errors() == []
 
 
+def test_parts_of_a_layer_share_a_switch_and_the_finest_is_read(browser, tmp_path):
+    of = np.nan_to_num(demo_pages.scores())
+    box = (20, 30, 26, 37)
+    crop = of[box[0] : box[2], box[1] : box[3]]
+    classes = pages.flag_classes()
+    coarse = demo_pages.halved(of)
+    layers = (
+        pages.score_layer("Score", coarse, limits=(0, 130)),
+        pages.score_layer("Score", crop, box=box, limits=(0, 130)),
+        pages.class_layer("Flags", (coarse > 10).astype("u1"), classes, follows="Score"),
+        pages.class_layer("Flags", (crop > 10).astype("u1"), classes, follows="Score", box=box),
+    )
+    viewer = pages.Viewer(demo_pages.ROWS, demo_pages.COLUMNS, layers, threshold=10.0)
+    whole = demo_pages.page()
+    widgets = {**whole.widgets, "map": viewer}
+    path = tmp_path / "page.html"
+    path.write_bytes(
+        pages.render(pages.Page("a", whole.room, whole.template, whole.values, widgets))
+    )
+
+    page = browser.open(path)
+    page.hover("#map .frame", *at(page, 22, 32))
+
+    assert len(page.all("#map .layer")) == 2
+    assert re.search(r"Score 42(\.0\d)? nats · Flags anomalous$", page.text("#map .readout"))
+    page.script("anomvae.widget('map').setThreshold(44)")
+    crops = page.script(f"return {MAP}.layers[3].layer.levels[0].cells.reduce((n, v) => n + v)")
+    assert crops == (crop > 44).sum()
+    assert page.errors() == []
+
+
+def test_a_scale_bar_has_a_round_length(page):
+    metres = page.text("#map .scale-text")
+    width = page.script("return document.querySelector('#map .scale-bar').getBBox().width")
+
+    assert re.fullmatch(r"[125]0* m", metres)
+    assert width == pytest.approx(float(metres[:-2]) / 3.5 * view(page)[2], abs=2)
+
+
 def test_a_layer_is_switched_off_and_fades(page):
     x, y = at(page, 22, 32)
     strong = colour(page, x, y)
@@ -182,6 +221,15 @@ def test_a_click_on_an_object_selects_its_row_and_its_panel(page):
     assert page.script("return document.querySelector('tr[aria-current]').dataset.id") == "2"
     assert page.all("article[data-object='2']")[0].is_displayed()
     assert not page.all("article[data-object='1']")[0].is_displayed()
+
+
+def test_an_object_without_a_panel_shows_the_one_of_all_others(page):
+    assert not page.one("p[data-object='']").is_displayed()
+
+    page.click("#objects tr[data-id='3']")
+
+    assert page.one("p[data-object='']").is_displayed()
+    assert not page.one("article[data-object='1']").is_displayed()
 
 
 @pytest.mark.parametrize("way", ["click", "enter"])
@@ -378,6 +426,20 @@ def test_a_map_follows_the_width_of_the_window(page):
     assert page.script("return document.querySelector('#map canvas').width") == frame
 
 
+def test_outlines_stay_on_the_map_when_the_window_becomes_lower(page):
+    before = page.script(f"return {MAP}.height")
+
+    page.resize(1200, 500)
+
+    page.wait(lambda: page.script(f"return {MAP}.height") < before, "the map is laid out anew")
+    page.frame()
+    canvas, frame = (page.one(f"#map {name}").size for name in ("canvas", ".frame"))
+    assert page.script("return document.querySelector('#map canvas').height") == frame["height"]
+    assert canvas == frame
+    viewbox = page.one("#map .overlay").get_attribute("viewBox")
+    assert viewbox == f"0 0 {frame['width']} {frame['height']}"
+
+
 def test_hostile_names_are_shown_as_text(browser, tmp_path):
     path = tmp_path / "page.html"
     path.write_bytes(pages.render(demo_pages.page(demo_pages.HOSTILE)))
@@ -431,6 +493,58 @@ def test_a_site_works_from_files_and_fetches_further_rows(browser, tmp_path):
 
     page.wait(lambda: cells(page, "#runs", 0) == ["2022-05-30"], "further rows come")
     assert page.errors() == []
+
+
+def odd_widgets():
+    """Widgets of little data, or of numbers at the edges of what charts can show."""
+    nothing, one = pages.Axis("x"), np.array([1.0])
+    line = pages.Line("a", one, one)
+    holes = pages.Line("b", [1, None, 3], [np.nan, 2.0, None], low=[0, 1, 2], high=[1, 2, 3])
+    whole = demo_pages.page().widgets
+    return whole | {
+        "map": pages.Viewer(1, 100_000, (), objects=(pages.MapObject("1", ()),), threshold=1.0),
+        "scores": pages.Histogram("Empty", [0.0, 1.0], [0], 3.0),
+        "objects": pages.Table("Empty", (pages.Column("a", "A", choices=True),), [], []),
+        "spectrum-1": pages.Spectra("Empty", (), nothing, nothing),
+        "spectrum-2": pages.Spectra("Holes", (line, holes), nothing, nothing, [None]),
+        "roc": pages.LineChart("One", (line,), pages.Axis("x", log=True), nothing),
+        "timeline": pages.Timeline("Empty", (), nothing),
+        "runs": pages.Table("One", (pages.Column("a", "A", "number"),), [[None], ["a"], [np.nan]]),
+    }
+
+
+@pytest.mark.parametrize("width", [380, 1200])
+def test_little_data_and_odd_numbers_make_no_error(browser, tmp_path, width):
+    whole = demo_pages.page()
+    odd = pages.Page("Odd", whole.room, whole.template, whole.values, odd_widgets())
+    (tmp_path / "page.html").write_bytes(pages.render(odd))
+
+    page = browser.open(tmp_path / "page.html", width=width)
+
+    for chart in page.all("svg.plot"):
+        page.script("arguments[0].dispatchEvent(new PointerEvent('pointermove'))", chart)
+    page.keys("#map .frame", "n", "+", "ENTER", "0")
+    page.keys("#runs th button", "ENTER")
+    page.frame()
+    assert page.text("#timeline .plot-holder") == "No data."
+    assert cells(page, "#objects", 0) == ["No rows."]
+    assert page.errors() == []
+    assert not page.is_wider_than_window()
+
+
+def test_scores_below_zero_and_a_threshold_beyond_all_are_shown(browser, tmp_path):
+    whole = demo_pages.page()
+    of = pages.Histogram("Scores", [-2.0, -1.0, 0.0, 1.0], [3, 2, 1], 7.0, 0, "", "linear")
+    widgets = whole.widgets | {"scores": of}
+    page = pages.Page("Odd", whole.room, whole.template, whole.values, widgets)
+    (tmp_path / "page.html").write_bytes(pages.render(page))
+
+    opened = browser.open(tmp_path / "page.html")
+    assert opened.text("#scores .share") == "Threshold 7: 0 of 6 pixels flagged (0 %)"
+    opened.keys("#scores .handle", "HOME")
+
+    assert opened.text("#scores .share") == "Threshold -2: 6 of 6 pixels flagged (100 %)"
+    assert opened.errors() == []
 
 
 def test_a_layer_whose_file_is_gone_says_so(browser, tmp_path):

@@ -100,7 +100,11 @@ class MapObject:
 
 @dataclass(frozen=True)
 class Viewer:
-    """A map with zoom, pan, layers, a pixel read-out and objects."""
+    """A map with zoom, pan, layers, a pixel read-out and objects.
+
+    Layers of one name are parts of one layer, such as an overview and crops at full resolution:
+    they share a switch, and the one on top is read out.
+    """
 
     rows: int
     columns: int
@@ -113,3 +117,5 @@ class Viewer:
     threshold: float | None = None
     """That of the first layer of scores."""
     height: Literal["tall", "low"] = "tall"
+    unit: str = ""
+    """Of coordinates; ``m`` draws a scale bar."""

@@ -143,14 +143,14 @@ const anomvaeAxes = (() => {
 
   /** A chart: a caption, a drawing that follows the width, what the reader reads, the data. */
   class Chart {
-    constructor(element, data, { high, role, unit }) {
-      Object.assign(this, { element, data, high });
+    constructor(element, data, { high, role, empty }) {
+      Object.assign(this, { element, data, high, empty });
       this.svg = draw("svg", { role: role || "img", "aria-label": data.name, class: "plot" });
       this.holder = make("div", { class: "plot-holder" }, this.svg);
       element.setAttribute("aria-label", data.name);
       element.append(make("figcaption", { dir: "auto" }, data.name), this.holder);
-      this.unit = unit;
-      anomvae.onWidth(this.holder, (width) => this.resize(width));
+      if (empty) this.holder.replaceChildren(make("p", { class: "quiet" }, "No data."));
+      if (!empty) anomvae.onWidth(this.holder, (width) => this.resize(width));
     }
 
     resize(width) {
@@ -191,6 +191,7 @@ const anomvaeAxes = (() => {
 
     /** Read values by pointing, or by the arrow keys: `reader.words(i)` of the stop at `xs[i]`. */
     read(reader) {
+      if (this.empty) return;
       this.reader = reader;
       this.output = make("output", { class: "readout", "aria-live": "off" });
       this.element.append(this.output);
@@ -208,6 +209,7 @@ const anomvaeAxes = (() => {
     }
 
     nearest(x) {
+      if (!this.x) return 0;
       const { xs } = this.reader, value = this.x.value(x);
       let low = 0, high = xs.length - 1;
       while (high - low > 1) {
@@ -228,6 +230,7 @@ const anomvaeAxes = (() => {
     }
 
     stop(index) {
+      if (!this.x || !this.reader.xs.length) return;
       this.stopped = index;
       this.output.textContent = this.reader.words(index);
       this.paintStop();

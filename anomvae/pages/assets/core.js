@@ -78,12 +78,22 @@ const anomvae = (() => {
     }).observe(element);
   }
 
+  /** Call back whenever an element becomes wider, narrower, higher or lower. */
+  function onSize(element, callback) {
+    let size = "";
+    new ResizeObserver(() => {
+      const now = `${element.clientWidth} ${element.clientHeight}`;
+      if (element.clientWidth > 0 && now !== size) { size = now; callback(); }
+    }).observe(element);
+  }
+
   const elementsOf = (id) => document.querySelectorAll(`[data-viewer="${CSS.escape(id)}"]`);
 
-  /** Show the panels of one object; of the first panel where the object has none of its own. */
+  /** Show the panels of one object, at first of the first; `data-object=""` is that of all others. */
   function showPanels(viewer, id) {
     const panels = [...elementsOf(viewer)].filter((panel) => panel.dataset.object !== undefined);
-    const chosen = panels.some((panel) => panel.dataset.object === id) ? id : id === null ? panels[0]?.dataset.object : null;
+    const wanted = id === null ? panels[0]?.dataset.object : id;
+    const chosen = panels.some((panel) => panel.dataset.object === wanted) ? wanted : "";
     for (const panel of panels) panel.hidden = panel.dataset.object !== chosen;
   }
 
@@ -133,7 +143,7 @@ const anomvae = (() => {
 
   return {
     make, draw, group, isNumber, figure, count, percent, withUnit, safeAddress, safePicture,
-    announce, framed, onWidth, start,
+    announce, framed, onWidth, onSize, start,
     define: (kind, build) => { kinds[kind] = build; },
     widget: (id) => widgets[id],
     addRows: (id, rows) => {
