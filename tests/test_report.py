@@ -97,6 +97,29 @@ def test_a_cell_shows_its_largest_score_and_any_anomalous_pixel(one, side):
         assert (maps.classes[row, col] == 1) == (flags[part] == 1).any()
 
 
+def test_the_strongest_objects_are_shown_at_full_resolution_where_the_map_has_cells(one):
+    from anomvae.parallel import quiet
+    from anomvae.reporting.map_view import map_view
+    from anomvae.reporting.results import find_results
+    from anomvae.reporting.scene_report import Detail, gather
+
+    (scene,) = find_results([one / "out"]).scenes
+    scores = bands_of(one / "out" / "bay.anomaly.tif")[0]
+    report = gather(scene, detail=Detail(side=7, close_ups=1), progress=quiet)
+
+    (near,) = report.close_ups
+    names = [(layer.name, layer.box) for layer in map_view(report).layers]
+
+    peak = report.objects.listed[0].item.peak
+    assert all(part.start <= at < part.stop for part, at in zip(near.window, peak, strict=True))
+    np.testing.assert_equal(near.scores, scores[near.window])
+    assert report.picture.parts[0].shape == (*near.scores.shape, 4)
+    (rows, cols), side = near.window, report.maps.grid.side
+    assert (rows.start % side, cols.start % side) == (0, 0)
+    assert names.count(("Score", (rows.start, cols.start, rows.stop, cols.stop))) == 1
+    assert [name for name, _ in names] == ["Scene"] * 2 + ["Score"] * 2 + ["Flags"] * 2
+
+
 def test_the_histogram_is_exact_at_the_threshold(one, tmp_path):
     scores = bands_of(one / "out" / "bay.anomaly.tif")[0]
     made = widgets_of(page_of(one / "out", tmp_path))["s1-scores"]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..pages import Classes, ImageLayer, MapObject, Viewer, class_layer, flag_classes, score_layer
 from ..pages import picture as picture_uri
-from ..pages.maps import Layer
-from ..pixels.flag_classes import ANOMALOUS, NO_DATA
+from ..pages.maps import Box, Layer
+from ..pixels.flag_classes import ANOMALOUS, NO_DATA, NORMAL
 from ..pixels.grid import IDENTITY
+from ..pixels.tiling import Window
 from .findings import place_of
-from .maps import SceneMaps
-from .picture import ScenePicture
+from .maps import Classes as Flags
+from .maps import SceneMaps, Scores
 from .scene_report import SceneReport
 from .words import counted, number
+
+Cells = TypeVar("Cells", NDArray[np.float32], NDArray[np.uint8])
 
 SCORE, FLAGS, SCENE = "Score", "Flags", "Scene"
 LEVELS = 1022
@@ -45,6 +51,7 @@ def map_view(report: SceneReport) -> Viewer | None:
         affine=grid.transform if located else None,
         crs=_crs(maps) if located else None,
         threshold=report.scene.result.threshold.value,
+        unit="m" if maps.where.in_metres else "",
     )
 
 
@@ -55,25 +62,69 @@ def unit_of(report: SceneReport) -> str:
 
 
 def _layers(report: SceneReport, maps: SceneMaps) -> Iterator[Layer]:
+    """Yield the layers, each with its parts at full resolution behind it."""
+    whole = _whole(maps)
     if report.picture.image is not None:
-        yield ImageLayer(SCENE, picture_source(report.picture))
+        yield ImageLayer(SCENE, picture_source(report.picture.image), box=whole)
+        for near, part in zip(report.close_ups, report.picture.parts, strict=True):
+            yield ImageLayer(SCENE, picture_uri(part), box=_box(near.window))
     if maps.scores is not None:
-        shown = report.picture.image is None
-        yield score_layer(SCORE, maps.scores, unit=unit_of(report), shown=shown, levels=LEVELS)
+        yield from _scores(report, maps.scores, whole)
     if maps.classes is not None:
-        yield _flags(maps)
+        yield _flags(report, _without(maps.classes, report, NORMAL), whole)
+        for near in report.close_ups:
+            if near.classes is not None:
+                yield _flags(report, near.classes, _box(near.window))
 
 
-def _flags(maps: SceneMaps) -> Classes:
-    follows = None if maps.scores is None else SCORE
-    assert maps.classes is not None
-    return class_layer(FLAGS, maps.classes, flag_classes(), follows=follows)
+def _scores(report: SceneReport, scores: Scores, whole: Box | None) -> Iterator[Layer]:
+    near = [one for one in report.close_ups if one.scores is not None]
+    every = [scores.ravel(), *(one.scores.ravel() for one in near if one.scores is not None)]
+    known = np.concatenate(every)
+    known = known[np.isfinite(known)]
+    low, high = (max(0.0, float(end(known))) for end in (np.min, np.max)) if known.size else (0, 1)
+    layer = partial(
+        score_layer,
+        SCORE,
+        unit=unit_of(report),
+        shown=report.picture.image is None,
+        levels=LEVELS,
+        limits=(low, high if high > low else low + 1),
+    )
+    yield layer(_without(scores, report, math.nan), box=whole)
+    for one in near:
+        if one.scores is not None:
+            yield layer(one.scores, box=_box(one.window))
 
 
-def picture_source(picture: ScenePicture) -> str:
-    """Return the picture of a scene as an address that holds it."""
-    image = picture.image
-    assert image is not None
+def _flags(report: SceneReport, classes: Flags, box: Box | None) -> Classes:
+    there = report.maps is not None and report.maps.scores is not None
+    return class_layer(FLAGS, classes, flag_classes(), follows=SCORE if there else None, box=box)
+
+
+def _without(cells: Cells, report: SceneReport, value: float) -> Cells:
+    """Return cells, with a value where they are shown at full resolution: these are transparent."""
+    if not report.close_ups or report.maps is None:
+        return cells
+    result = cells.copy()
+    for near in report.close_ups:
+        np.copyto(result[report.maps.grid.part(near.window)[0]], value)
+    return result
+
+
+def _whole(maps: SceneMaps) -> Box | None:
+    """Return what the cells cover, which may be more than the scene."""
+    side = maps.grid.side
+    return None if side == 1 else (0, 0, maps.grid.cells[0] * side, maps.grid.cells[1] * side)
+
+
+def _box(window: Window) -> Box:
+    rows, cols = window
+    return rows.start, cols.start, rows.stop, cols.stop
+
+
+def picture_source(image: NDArray[np.uint8]) -> str:
+    """Return the picture of a scene (row, col, 4) as an address that holds it."""
     if image.shape[0] * image.shape[1] <= SHARP:
         return picture_uri(image)
     return picture_uri(on_grey(image), quality=QUALITY)

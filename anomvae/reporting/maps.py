@@ -7,7 +7,7 @@ are (row, col); NaN is no data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,6 +123,28 @@ def read_maps(
             tags=opened.tags,
             flags_digest=opened.flags_digest,
         )
+
+
+@dataclass(frozen=True, eq=False)
+class CloseUp:
+    """A window of the maps of a scene at full resolution."""
+
+    window: Window
+    """Its rows and columns."""
+    scores: Scores | None
+    """Scores; None where the anomaly map is gone."""
+    classes: Classes | None
+    """Classes; None where the flags are gone."""
+
+
+def read_close_ups(
+    scene: ScoredScene, windows: Sequence[Window], access: Access = DEFAULT
+) -> tuple[CloseUp, ...]:
+    """Read windows of the maps of a scene; raises as `read_maps` does."""
+    if not windows:
+        return ()
+    with _opened(scene, access) as opened:
+        return () if opened is None else tuple(CloseUp(*opened.read(one)) for one in windows)
 
 
 def _classes(flags: Scores) -> Classes:

@@ -176,10 +176,10 @@ def detail_of(scenes: int) -> Detail:
     Examples
     --------
     >>> detail_of(1), detail_of(9)
-    (Detail(side=1000, objects=2000), Detail(side=333, objects=222))
+    (Detail(side=1000, objects=2000, close_ups=20), Detail(side=333, objects=222, close_ups=3))
     """
     side = max(SMALLEST, int(SIDE / math.sqrt(scenes)))
-    return Detail(side, max(FEWEST, LISTED // scenes))
+    return Detail(side, max(FEWEST, LISTED // scenes), panels_of(scenes))
 
 
 def panels_of(scenes: int) -> int:

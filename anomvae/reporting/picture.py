@@ -5,7 +5,7 @@ A cell of the picture shows its middle pixel, by nearest neighbour, as the quick
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from ..addresses import displayed, is_local
 from ..errors import AnomvaeError
 from ..mapping.cache import digest_of
 from ..mapping.drawing import stretched
-from ..parallel import Progress, captured_warnings
+from ..parallel import Progress, captured_warnings, quiet
 from ..pixels.picture_bands import picture_bands
 from ..pixels.tiling import Window, fitting_size, tiles
 from ..raster import Access, OpenScene, Scene
@@ -36,12 +36,22 @@ class ScenePicture:
     """Which bands are shown; empty without a picture."""
     missing: str = ""
     """Why there is no picture: a sentence."""
+    parts: tuple[NDArray[np.uint8], ...] = ()
+    """Windows of it at full resolution, in the same colours; axes (row, col, 4)."""
 
 
 def scene_picture(
-    scene: ScoredScene, grid: CellGrid, progress: Progress, access: Access = DEFAULT
+    scene: ScoredScene,
+    grid: CellGrid,
+    windows: Sequence[Window] = (),
+    *,
+    progress: Progress = quiet,
+    access: Access = DEFAULT,
 ) -> ScenePicture:
-    """Read the picture of a scene, if the input that was scored is still there, unchanged."""
+    """Read the picture of a scene, if the input that was scored is still there, unchanged.
+
+    Of ``windows`` there are parts at full resolution.
+    """
     name = scene.result.scene
     if not is_local(name):
         return _none(f"The scene {displayed(name)} lies on a server, from which nothing is read.")
@@ -53,7 +63,7 @@ def scene_picture(
                 return _changed(name)
             if not _unchanged(scene, opened):
                 return _changed(name)
-            return _read(opened, grid, progress)
+            return _read(opened, grid, windows, progress)
     except AnomvaeError as error:
         return _none(f"The scene cannot be read again: {error}")
 
@@ -83,7 +93,9 @@ def _unchanged(scene: ScoredScene, opened: OpenScene) -> bool:
     return all(file.mtime_ns is None or file.mtime_ns <= scored for file in files)
 
 
-def _read(opened: OpenScene, grid: CellGrid, progress: Progress) -> ScenePicture:
+def _read(
+    opened: OpenScene, grid: CellGrid, windows: Sequence[Window], progress: Progress
+) -> ScenePicture:
     dataset = opened.newest.dataset
     chosen = picture_bands(opened.bands, dataset.facts.picture)
     items = [opened.bands.items[position] for position in chosen.positions]
@@ -101,7 +113,9 @@ def _read(opened: OpenScene, grid: CellGrid, progress: Progress) -> ScenePicture
             picked = np.ix_(rows[inner[0]] - window[0].start, cols[inner[1]] - window[1].start)
             image[np.ix_(*inner)] = values[picked]
         progress("picture", window[0].stop, grid.shape[0])
-    return ScenePicture(_coloured(image), chosen.caption)
+    parts = [dataset.read(bands, window)[..., colours] for window in windows]
+    whole, *near = _coloured([image, *parts])
+    return ScenePicture(whole, chosen.caption, parts=tuple(near))
 
 
 def _windows(opened: OpenScene, grid: CellGrid, bands: int) -> Iterator[Window]:
@@ -118,9 +132,13 @@ def _windows(opened: OpenScene, grid: CellGrid, bands: int) -> Iterator[Window]:
         yield tile.keep
 
 
-def _coloured(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Stretch an image (row, col, 3) to colours (row, col, 4), transparent where it has no data."""
-    known = np.isfinite(image).all(axis=-1)
+def _coloured(images: Sequence[NDArray[np.float32]]) -> list[NDArray[np.uint8]]:
+    """Stretch images (row, col, 3) alike, to colours (row, col, 4), transparent without data."""
+    pixels = np.concatenate([image.reshape(-1, 1, 3) for image in images])
+    known = np.isfinite(pixels).all(axis=-1, keepdims=True)
     with np.errstate(all="ignore"):
-        colours = np.rint(stretched(image) * 255).astype(np.uint8)
-    return np.concatenate([colours, np.where(known, 255, 0).astype(np.uint8)[..., None]], axis=-1)
+        colours = np.rint(stretched(pixels) * 255).astype(np.uint8)
+    opaque = np.concatenate([colours, np.where(known, np.uint8(255), np.uint8(0))], axis=-1)
+    ends = np.cumsum([image.shape[0] * image.shape[1] for image in images])[:-1]
+    parts = zip(images, np.split(opaque, ends), strict=True)
+    return [part.reshape(*image.shape[:2], 4) for image, part in parts]

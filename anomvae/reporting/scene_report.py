@@ -11,7 +11,8 @@ from ..parallel import Progress
 from ..raster import Access
 from ..raster.access import DEFAULT
 from .cells import SIDE
-from .maps import SceneMaps, read_maps
+from .close_ups import OBJECTS, close_ups
+from .maps import CloseUp, SceneMaps, read_close_ups, read_maps
 from .measured import MeasuredScene, measure_scene
 from .objects import LISTED, SceneObjects, scene_objects
 from .picture import ScenePicture, scene_picture
@@ -30,6 +31,8 @@ class SceneReport:
     """Its bands in colour."""
     objects: SceneObjects
     """The strongest objects."""
+    close_ups: tuple[CloseUp, ...] = ()
+    """Its maps at full resolution around the strongest objects; the picture has their parts."""
     measured: MeasuredScene | None = None
     """What its scores are worth; None without labels."""
     notes: tuple[str, ...] = ()
@@ -49,6 +52,8 @@ class Detail:
     """Cells along the longer side of its maps."""
     objects: int = LISTED
     """Objects that are listed."""
+    close_ups: int = OBJECTS
+    """Objects that are shown at full resolution."""
 
 
 FULL = Detail()
@@ -79,14 +84,16 @@ def gather(
         maps = read_maps(scene, progress, access, detail.side)
     except AnomvaeError as error:
         notes.append(f"The maps cannot be shown: {error}")
-    if maps is None:
-        picture = ScenePicture(None, "")
-    else:
-        picture = scene_picture(scene, maps.grid, progress, access)
-        notes += _of_other_runs(scene, maps)
     objects = scene_objects(scene, maps, detail.objects, access)
+    picture = ScenePicture(None, "")
+    near: tuple[CloseUp, ...] = ()
+    if maps is not None:
+        windows = close_ups(maps.grid, objects.listed, detail.close_ups)
+        near = read_close_ups(scene, windows, access)
+        picture = scene_picture(scene, maps.grid, windows, progress=progress, access=access)
+        notes += _of_other_runs(scene, maps)
     notes += [text for text in (picture.missing, objects.missing) if text]
-    return SceneReport(scene, maps, picture, objects, measured, tuple(notes))
+    return SceneReport(scene, maps, picture, objects, near, measured, tuple(notes))
 
 
 def _gone(scene: ScoredScene) -> Sequence[str]:

@@ -49,6 +49,8 @@ class SceneSection:
     """Which bands the picture shows."""
     cells: int
     """Rows of pixels in a cell of the map."""
+    close_ups: int
+    """Windows of the map that show single pixels."""
     quicklook: str
     """Address that holds the quick look, where the map has no picture; else empty."""
     threshold: str
@@ -58,6 +60,8 @@ class SceneSection:
     sensitivity: str
     """What is found, by size; empty where it was not measured."""
     panels: tuple[ObjectPanel, ...]
+    panels_note: str
+    """What stands for the panel of other objects; empty where there are none."""
     objects_note: str
     measured: MeasuredScene | None
     metrics: tuple[tuple[str, ...], ...]
@@ -93,12 +97,14 @@ def section_of(
         notes=report.notes,
         caption=report.picture.caption,
         cells=1 if report.maps is None else report.maps.grid.side,
+        close_ups=len(report.close_ups),
         quicklook="" if report.picture.image is not None else _quicklook(report),
         threshold=threshold_text(result.threshold, unit_of(report)),
         condition="+" in result.threshold.rule,
         rates=rates(report, held_out, known),
         sensitivity=_sensitivity(report),
         panels=tuple(_panel(report, one, prefix, placed) for one in top),
+        panels_note=_panels_note(report, len(top)),
         objects_note=_objects_note(report),
         measured=report.measured,
         metrics=() if report.measured is None else tuple(_metrics(report.measured)),
@@ -173,6 +179,13 @@ def _objects_note(report: SceneReport) -> str:
     if not listed or listed >= total:
         return ""
     return f"{listed:,} of {total:,} objects, by rank; the file has all."
+
+
+def _panels_note(report: SceneReport, panels: int) -> str:
+    if len(report.objects.listed) <= panels:
+        return ""
+    name = report.scene.files.objects.name
+    return f"Spectra are shown of the first {panels} objects; {name} has those of more."
 
 
 def _panel(
