@@ -72,7 +72,7 @@ def test_the_layers_hold_the_largest_scores_and_every_flag_of_cells(one, tmp_pat
     made = widgets_of(path)
 
     layers = {layer["name"]: layer for layer in made["s1-map"]["layers"]}
-    assert list(layers) == ["Scene", "Score", "Flags"]
+    assert list(layers) == ["Scene", "Score", "Flags", "Masks"]
     assert layers["Score"]["high"] == pytest.approx(np.nanmax(scores), rel=1e-3)
     assert (made["s1-map"]["rows"], made["s1-map"]["columns"]) == scores.shape
     assert made["s1-map"]["crs"] == "EPSG:32633"
@@ -117,7 +117,10 @@ def test_the_strongest_objects_are_shown_at_full_resolution_where_the_map_has_ce
     (rows, cols), side = near.window, report.maps.grid.side
     assert (rows.start % side, cols.start % side) == (0, 0)
     assert names.count(("Score", (rows.start, cols.start, rows.stop, cols.stop))) == 1
-    assert [name for name, _ in names] == ["Scene"] * 2 + ["Score"] * 2 + ["Flags"] * 2
+    assert [name for name, _ in names] == [
+        *(["Scene"] * 2 + ["Score"] * 2 + ["Flags"] * 2),
+        "Masks",
+    ]
 
 
 def test_the_histogram_is_exact_at_the_threshold(one, tmp_path):
@@ -231,7 +234,9 @@ def test_a_scene_that_is_gone_leaves_the_quick_look(own, tmp_path):
 
     assert "is no longer where it was scored" in words_of(path)
     assert "The quick look, as it was drawn" in words_of(path)
-    assert [layer["name"] for layer in widgets_of(path)["s1-map"]["layers"]] == ["Score", "Flags"]
+    layers = widgets_of(path)["s1-map"]["layers"]
+    assert [layer["name"] for layer in layers] == ["Score", "Flags", "Masks"]
+    assert layers[0]["shown"]
 
 
 def test_a_scene_that_has_changed_is_not_shown(own, tmp_path):
@@ -381,6 +386,11 @@ def test_labels_on_another_grid_are_refused(one, tmp_path):
     done = run("report", one / "out", "-o", tmp_path / "r.html", "--labels", labels)
     assert (done.code, done.err.count("\n")) == (4, 1)
     assert not (tmp_path / "r.html").exists()
+
+
+def test_a_baseline_that_is_unknown_is_refused(one, tmp_path):
+    with pytest.raises(ConfigError, match="rxx"):
+        page_of(one / "out", tmp_path, labels=one / "labels.tif", baselines=("rxx",))
 
 
 def test_labels_of_several_scenes_are_refused(two, tmp_path):

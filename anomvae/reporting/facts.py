@@ -38,6 +38,11 @@ def _run(report: SceneReport) -> Iterator[Fact]:
     if maps is not None and maps.layers:
         yield "layers of the map", ", ".join(maps.layers)
     yield "threshold", f"{number(result.threshold.value)} ({result.threshold.rule})"
+    if result.drift is not None:
+        scores = result.drift.scores
+        text = "" if scores is None else f", of the scores {number(scores.psi)}"
+        band = result.drift.band
+        yield "drift from training", f"PSI of {band.name} {number(band.psi)}{text}"
     yield "took", f"{result.seconds:.3g} s"
 
 

@@ -8,6 +8,7 @@ from ..objects import AnomalyObject, LeadingBand
 from ..objects.items import DEGREES
 from ..pixels.picture_bands import band_label
 from ..stats.domain import InDomain
+from ..stats.target import LAYERS as TARGET_LAYERS
 from .scene_report import SceneReport
 from .words import area, counted, degrees, number, share
 
@@ -45,11 +46,17 @@ def _headline(report: SceneReport) -> str:
         return f"No pixel has a score: of {result.pixels:,}, {' and '.join(reasons)}."
     if not result.flagged:
         limit = number(result.threshold.value)
-        return f"None of {valid} is unusual: no score counts as above the threshold, {limit}."
+        return f"None of {valid} is {kind_of(report)}: no score is flagged above {limit}."
     are = "is" if result.flagged == 1 else "are"
     objects = f", in {counted(result.objects, 'object')}" if result.objects else ""
     part = share(report.flagged_share)
-    return f"{result.flagged:,} of {valid} ({part}) {are} unusual{objects}."
+    return f"{result.flagged:,} of {valid} ({part}) {are} {kind_of(report)}{objects}."
+
+
+def kind_of(report: SceneReport) -> str:
+    """Return what flagged pixels are: unusual, or like what was looked for."""
+    layers = () if report.maps is None else report.maps.layers
+    return "like the target" if layers == TARGET_LAYERS else "unusual"
 
 
 def _strongest(report: SceneReport) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from ..pages import Classes, ImageLayer, MapObject, Viewer, class_layer, flag_classes, score_layer
 from ..pages import picture as picture_uri
-from ..pages.maps import Box, Layer
-from ..pixels.flag_classes import ANOMALOUS, NO_DATA, NORMAL
+from ..pages.maps import Box, Class, Layer
+from ..pixels.flag_classes import ANOMALOUS, MASKED, NO_DATA, NORMAL
 from ..pixels.grid import IDENTITY
 from ..pixels.tiling import Window
 from .findings import place_of
@@ -24,7 +25,14 @@ from .words import counted, number
 
 Cells = TypeVar("Cells", NDArray[np.float32], NDArray[np.uint8])
 
-SCORE, FLAGS, SCENE = "Score", "Flags", "Scene"
+SCORE, FLAGS, MASKS, SCENE = "Score", "Flags", "Masks", "Scene"
+_KNOWN = {each.value: each for each in flag_classes()}
+FLAG_CLASSES = tuple(
+    replace(each, colour=None if each.value >= MASKED else each.colour) for each in _KNOWN.values()
+)
+"""Classes of flags; those of masks are a layer of their own."""
+MASK_CLASSES = (_KNOWN[MASKED], _KNOWN[NO_DATA], Class(NORMAL, "clear", None))
+"""Classes of masks."""
 LEVELS = 1022
 """Steps of a score on a page, even in log(1 + score): a picture of fewer is much smaller."""
 SHARP = 400_000
@@ -75,6 +83,8 @@ def _layers(report: SceneReport, maps: SceneMaps) -> Iterator[Layer]:
         for near in report.close_ups:
             if near.classes is not None:
                 yield _flags(report, near.classes, _box(near.window))
+        if (maps.classes >= MASKED).any():
+            yield class_layer(MASKS, _hidden(maps.classes), MASK_CLASSES, box=whole)
 
 
 def _scores(report: SceneReport, scores: Scores, whole: Box | None) -> Iterator[Layer]:
@@ -99,7 +109,12 @@ def _scores(report: SceneReport, scores: Scores, whole: Box | None) -> Iterator[
 
 def _flags(report: SceneReport, classes: Flags, box: Box | None) -> Classes:
     there = report.maps is not None and report.maps.scores is not None
-    return class_layer(FLAGS, classes, flag_classes(), follows=SCORE if there else None, box=box)
+    return class_layer(FLAGS, classes, FLAG_CLASSES, follows=SCORE if there else None, box=box)
+
+
+def _hidden(classes: Flags) -> Flags:
+    """Return the classes of masks: pixels with a score are clear."""
+    return np.where(classes >= MASKED, classes, np.uint8(NORMAL))
 
 
 def _without(cells: Cells, report: SceneReport, value: float) -> Cells:

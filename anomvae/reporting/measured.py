@@ -11,6 +11,7 @@ from ..files import PathText, as_path
 from ..parallel import Progress, captured_warnings
 from ..raster import Access
 from ..raster.access import DEFAULT
+from ..stats.baselines import require_baselines
 from ..stats.curves import Curve
 from ..stats.metrics import Metrics
 from .results import ScoredScene
@@ -54,6 +55,7 @@ def measure_scene(
     """
     from ..evaluation import evaluate
 
+    require_baselines(baselines)
     map_, name = scene.files.scores, scene.result.scene
     missing = ""
     evaluation = evaluate(map_, labels, baselines=(), access=access, progress=progress)

@@ -83,10 +83,10 @@ def _held_out(held_out: HeldOutRate) -> Rate:
     return Rate("measured on held-out pixels", share(held_out.rate), note)
 
 
-def threshold_text(threshold: Threshold, unit: str) -> str:
-    """Return how a threshold flags pixels, in a sentence."""
+def threshold_text(threshold: Threshold, unit: str, kind: str) -> str:
+    """Return how a threshold flags pixels of a kind, in a sentence."""
     limit = f"{number(threshold.value)} {unit}".strip()
-    text = f"A pixel is unusual where its score is above {limit}, by the rule {threshold.rule}"
+    text = f"A pixel is {kind} where its score is above {limit}, by the rule {threshold.rule}"
     if parts_of(threshold.rule)[1]:
         text += ", and where it stands out from its surroundings"
     return f"{text}."

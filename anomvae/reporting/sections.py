@@ -11,7 +11,7 @@ from ..pixels.picture_bands import band_label
 from ..stats.held_out import HeldOutRate
 from .charts import curves, histogram, sensitivity_chart, spectra
 from .facts import Fact, scene_facts
-from .findings import Findings, findings, longitude_latitude, place_of
+from .findings import Findings, findings, kind_of, longitude_latitude, place_of
 from .map_view import map_view, unit_of
 from .measured import MeasuredScene
 from .objects import ListedObject
@@ -99,7 +99,7 @@ def section_of(
         cells=1 if report.maps is None else report.maps.grid.side,
         close_ups=len(report.close_ups),
         quicklook="" if report.picture.image is not None else _quicklook(report),
-        threshold=threshold_text(result.threshold, unit_of(report)),
+        threshold=threshold_text(result.threshold, unit_of(report), kind_of(report)),
         condition="+" in result.threshold.rule,
         rates=rates(report, held_out, known),
         sensitivity=_sensitivity(report),
