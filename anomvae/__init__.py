@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from .detector import Detector, Encoding, Scores
     from .detector.model_card import ModelCard, model_card
     from .errors import AnomvaeError
-    from .evaluation import Evaluation, evaluate, evaluate_detector
+    from .evaluation import (
+        Comparison,
+        EvaluateOptions,
+        Evaluation,
+        compare,
+        evaluate,
+        evaluate_detector,
+    )
     from .evaluation.estimators import RXDetector, VAEDetector
     from .explaining import (
         Explanation,
@@ -57,8 +64,10 @@ __all__ = [
     "AnomalyObject",
     "AnomvaeError",
     "ArrayResult",
+    "Comparison",
     "Detector",
     "Encoding",
+    "EvaluateOptions",
     "Evaluation",
     "Explanation",
     "Limits",
@@ -79,6 +88,7 @@ __all__ = [
     "SpectrumTarget",
     "VAEDetector",
     "__version__",
+    "compare",
     "detect",
     "detect_array",
     "detect_scene",
@@ -131,7 +141,10 @@ __getattr__ = lazily(
         "detector": ("Detector", "Encoding", "Scores"),
         "detector.model_card": ("ModelCard", "model_card"),
         "errors": ("AnomvaeError",),
-        "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
+        "evaluation": (
+            *("Comparison", "EvaluateOptions", "Evaluation"),
+            *("compare", "evaluate", "evaluate_detector"),
+        ),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "explaining": (
             *("Explanation", "ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
