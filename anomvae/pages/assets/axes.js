@@ -6,6 +6,7 @@ const anomvaeAxes = (() => {
   const { make, draw, group, figure, isNumber, withUnit } = anomvae;
   const LETTER = 6.6; // screen pixels of a digit, about
   const DAY = 86400e3;
+  const NEAR = 14; // screen pixels from a point, in which a click means it
   const ROWS = 500; // of a table of data at most
 
   const shapes = {
@@ -204,7 +205,10 @@ const anomvaeAxes = (() => {
         this.output.setAttribute("aria-live", "off");
         this.stop(this.nearest(event.clientX - this.svg.getBoundingClientRect().left));
       });
-      this.svg.addEventListener("click", () => reader.open?.(this.stopped));
+      this.svg.addEventListener("click", (event) => {
+        const x = event.clientX - this.svg.getBoundingClientRect().left;
+        if (Math.abs(this.x.at(reader.xs[this.stopped]) - x) < NEAR) reader.open?.(this.stopped);
+      });
       this.svg.addEventListener("keydown", (event) => this.step(event));
     }
 
