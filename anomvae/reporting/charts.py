@@ -83,13 +83,13 @@ def _positions(waves: tuple[float | None, ...], bands: int) -> Numbers:
 
 def curves(measured: MeasuredScene) -> Mapping[str, LineChart]:
     """Return ROC and precision-recall curves, by ``roc`` and ``pr``; none without curves."""
-    if not measured.curves:
+    if not measured.evaluation.curves:
         return {}
-    least = min(_fewest_alarms(curve) for curve in measured.curves.values())
-    roc = [Line(name, *_roc(curve, least)) for name, curve in measured.curves.items()]
+    least = min(_fewest_alarms(curve) for curve in measured.evaluation.curves.values())
+    roc = [Line(name, *_roc(curve, least)) for name, curve in measured.evaluation.curves.items()]
     recall = [  # the first point lies above all scores, where no precision is known
         Line(name, _short(curve.detected[1:]), _short(curve.precision[1:]))
-        for name, curve in measured.curves.items()
+        for name, curve in measured.evaluation.curves.items()
     ]
     share = Axis("recall: share of labelled anomalies found", low=0, high=1)
     found = Axis("detection rate", low=0, high=1)

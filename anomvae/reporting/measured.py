@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..addresses import file_name
-from ..errors import AnomvaeError, GridMismatch
+from ..errors import AnomvaeError
+from ..evaluation import Evaluation, evaluate
 from ..files import PathText, as_path
 from ..parallel import Progress, captured_warnings
 from ..raster import Access
 from ..raster.access import DEFAULT
 from ..stats.baselines import require_baselines
-from ..stats.curves import Curve
-from ..stats.metrics import Metrics
+from ..stats.block_bootstrap import Interval
 from .results import ScoredScene
+from .words import NONE, counted
+
+TITLES = (
+    *("ROC AUC", "average precision", "at 1 % false alarms", "precision", "recall", "F1"),
+    *("labelled objects found", "flagged ones true"),
+)
+"""Of the cells of a row, behind its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +30,53 @@ class MeasuredScene:
 
     labels: str
     """Name of the file of labels."""
-    rows: Mapping[str, Metrics]
-    """Metrics by name; the scored map first."""
-    curves: Mapping[str, Curve]
-    """Curves likewise; none of one whose labelled pixels are of one class."""
+    evaluation: Evaluation
+    """What was measured; the scored map first."""
     missing: str = ""
     """Why baselines are missing: a sentence; empty where none are."""
+
+    @property
+    def rows(self) -> tuple[tuple[str, ...], ...]:
+        """Names and metrics, as texts; `TITLES` are those of the metrics."""
+        return tuple((name, *self._cells(name)) for name in self.evaluation.rows)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about the metrics."""
+        first = next(iter(self.evaluation.rows))
+        metrics, intervals = self.evaluation.rows[first], self.evaluation.intervals.get(first)
+        labelled = f"{metrics.anomalous:,} of {counted(metrics.pixels, 'labelled pixel')}"
+        found = [f"{labelled} are anomalous."]
+        if metrics.reason:
+            found.append(f"Some metrics are undefined: {metrics.reason}.")
+        if intervals is not None and intervals.reason:
+            found.append(f"There are no intervals: {intervals.reason}.")
+        elif intervals is not None:
+            blocks = counted(intervals.blocks, "block")
+            found.append(f"Brackets hold 95 % intervals, by a bootstrap of {blocks}.")
+        return tuple(found)
+
+    def _cells(self, name: str) -> Iterator[str]:
+        row, intervals = self.evaluation.rows[name], self.evaluation.intervals.get(name)
+        yield _ranged(row.roc_auc, None if intervals is None else intervals.roc_auc)
+        yield _ranged(
+            row.average_precision, None if intervals is None else intervals.average_precision
+        )
+        for value in (row.tpr_at_fpr_1e2, row.precision, row.recall, row.f1):
+            yield _text(value)
+        objects = self.evaluation.objects.get(name)
+        yield NONE if objects is None else f"{objects.found:,} of {objects.labelled:,}"
+        yield NONE if objects is None else f"{objects.true:,} of {objects.flagged:,}"
+
+
+def _text(value: float) -> str:
+    return NONE if value != value else f"{value:.3f}"
+
+
+def _ranged(value: float, ends: Interval | None) -> str:
+    if ends is None:
+        return _text(value)
+    return f"{_text(value)} ({_text(ends.low)} to {_text(ends.high)})"
 
 
 def measure_scene(
@@ -53,22 +101,19 @@ def measure_scene(
     ConfigError
         If a baseline is unknown.
     """
-    from ..evaluation import evaluate
-
     require_baselines(baselines)
-    map_, name = scene.files.scores, scene.result.scene
-    missing = ""
-    evaluation = evaluate(map_, labels, baselines=(), access=access, progress=progress)
+    name, missing = file_name(as_path(labels)), ""
     if baselines:
         try:
             with captured_warnings():
-                evaluation = evaluate(
-                    map_, labels, name, baselines=baselines, access=access, progress=progress
+                beside = evaluate(
+                    *(scene.files.scores, labels, scene.result.scene),
+                    baselines=baselines,
+                    access=access,
+                    progress=progress,
                 )
-        except GridMismatch:
-            missing = "The scene has another grid now, so it has no baselines."
-        except AnomvaeError as error:
+            return MeasuredScene(name, beside)
+        except AnomvaeError as error:  # raised once more below, unless it is about the scene
             missing = f"There are no baselines: {error}"
-    return MeasuredScene(
-        file_name(as_path(labels)), dict(evaluation.rows), dict(evaluation.curves), missing
-    )
+    alone = evaluate(scene.files.scores, labels, baselines=(), access=access, progress=progress)
+    return MeasuredScene(name, alone, missing)

@@ -13,11 +13,11 @@ from .charts import curves, histogram, sensitivity_chart, spectra
 from .facts import Fact, scene_facts
 from .findings import Findings, findings, kind_of, longitude_latitude, place_of
 from .map_view import map_view, unit_of
-from .measured import MeasuredScene
+from .measured import TITLES, MeasuredScene
 from .objects import ListedObject
 from .promise import Rate, rates, threshold_text
 from .scene_report import SceneReport
-from .words import NONE, area, counted, number
+from .words import area, counted, number
 
 LARGEST_PICTURE = 1_500_000
 """Bytes of a quick look that a page holds."""
@@ -64,8 +64,8 @@ class SceneSection:
     """What stands for the panel of other objects; empty where there are none."""
     objects_note: str
     measured: MeasuredScene | None
-    metrics: tuple[tuple[str, ...], ...]
-    """Rows of the table of metrics."""
+    metrics: tuple[str, ...]
+    """Titles of the table of metrics."""
     facts: Sequence[Fact]
     widgets: Mapping[str, Widget] = field(default_factory=dict)
 
@@ -107,7 +107,7 @@ def section_of(
         panels_note=_panels_note(report, len(top)),
         objects_note=_objects_note(report),
         measured=report.measured,
-        metrics=() if report.measured is None else tuple(_metrics(report.measured)),
+        metrics=TITLES,
         facts=scene_facts(report),
         widgets=placed,
     )
@@ -123,7 +123,6 @@ def objects_table(report: SceneReport) -> Table:
     columns = [
         Column("rank", "rank", "number"),
         Column("score", "score", "number"),
-        Column("mean", "mean", "number"),
         Column("pixels", "pixels", "number", digits=9),
         *([Column("area", "area", "number", unit="m²")] if measured else []),
         Column("row", "row", "number", digits=9),
@@ -161,7 +160,6 @@ def _row(report: SceneReport, listed: ListedObject, keys: set[str]) -> list[obje
     cells: dict[str, object] = {
         "rank": item.rank or item.id,
         "score": item.score_max,
-        "mean": item.score_mean,
         "pixels": item.area_px,
         "area": item.area_m2,
         "row": item.peak[0],
@@ -230,17 +228,6 @@ def _sensitivity(report: SceneReport) -> str:
         f"Spectra of other materials were implanted at {measured.places} places. To be found, they "
         f"must fill {needed} of them."
     )
-
-
-def _metrics(measured: MeasuredScene) -> list[tuple[str, ...]]:
-    def text(value: float) -> str:
-        return NONE if value != value else f"{value:.3f}"
-
-    names = ("roc_auc", "average_precision", "tpr_at_fpr_1e2", "precision", "recall", "f1")
-    return [
-        (name, *(text(getattr(row, metric)) for metric in names))
-        for name, row in measured.rows.items()
-    ]
 
 
 def _quicklook(report: SceneReport) -> str:
