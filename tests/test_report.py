@@ -117,10 +117,7 @@ def test_the_strongest_objects_are_shown_at_full_resolution_where_the_map_has_ce
     (rows, cols), side = near.window, report.maps.grid.side
     assert (rows.start % side, cols.start % side) == (0, 0)
     assert names.count(("Score", (rows.start, cols.start, rows.stop, cols.stop))) == 1
-    assert [name for name, _ in names] == [
-        *(["Scene"] * 2 + ["Score"] * 2 + ["Flags"] * 2),
-        "Masks",
-    ]
+    assert [name for name, _ in names] == ["Scene"] * 2 + ["Score"] * 2 + ["Flags"] * 2
 
 
 def test_the_histogram_is_exact_at_the_threshold(one, tmp_path):
