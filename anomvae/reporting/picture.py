@@ -5,9 +5,9 @@ A cell of the picture shows its middle pixel, by nearest neighbour, as the quick
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ def scene_picture(
     name = scene.result.scene
     if not is_local(name):
         return _none(f"The scene {displayed(name)} lies on a server, from which nothing is read.")
-    if not Path(name).exists():
+    if not (os.path.isfile(name) or os.path.isdir(name)):
         return _none(f"The scene {displayed(name)} is no longer where it was scored.")
     try:
         with captured_warnings(), Scene.of(name, access=access).open() as opened:

@@ -120,31 +120,23 @@ def objects_table(report: SceneReport) -> Table:
     explained = any(one.item.explanation is not None for one in report.objects.listed)
     listed = report.objects.listed
     measured = any(one.item.area_m2 is not None for one in listed)
-    columns = [
-        Column("rank", "rank", "number"),
-        Column("score", "score", "number"),
-        Column("pixels", "pixels", "number", digits=9),
-        *([Column("area", "area", "number", unit="m²")] if measured else []),
-        Column("row", "row", "number", digits=9),
-        Column("col", "column", "number", digits=9),
-        *(
-            [
-                Column("lat", "latitude", "number", unit="°", digits=8),
-                Column("lon", "longitude", "number", unit="°", digits=8),
-            ]
-            if located
-            else []
-        ),
-        *(
-            [Column("band", "leading band", "text"), Column("residual", "residual", "number")]
-            if explained
-            else []
-        ),
-    ]
+    possible = (
+        (True, Column("rank", "rank", "number")),
+        (True, Column("score", "score", "number")),
+        (True, Column("pixels", "pixels", "number", digits=9)),
+        (measured, Column("area", "area", "number", unit="m²")),
+        (True, Column("row", "row", "number", digits=9)),
+        (True, Column("col", "column", "number", digits=9)),
+        (located, Column("lat", "latitude", "number", unit="°", digits=8)),
+        (located, Column("lon", "longitude", "number", unit="°", digits=8)),
+        (explained, Column("band", "leading band", "text")),
+        (explained, Column("residual", "residual", "number", digits=3)),
+    )
+    columns = tuple(column for wanted, column in possible if wanted)
     keys = {column.key for column in columns}
     return Table(
         f"Objects of {report.scene.files.stem}",
-        tuple(columns),
+        columns,
         [_row(report, one, keys) for one in listed],
         ids=[str(one.item.id) for one in listed],
         page=10,
