@@ -1,8 +1,10 @@
 """Results become one page: what it holds, what it states of gone files, what is refused."""
 
 import json
+import os
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from support.reports import copied, scored, widgets_of, words_of
 import anomvae
 from anomvae.errors import ConfigError, FileError, GridMismatch, OutputExists
 from anomvae.reporting.score_counts import ScoreCounts
+
+AIRPORT = Path(os.environ.get("ANOMVAE_SCENES", "none"), "sandiego-utm")
 
 
 @pytest.fixture(scope="session")
@@ -468,3 +472,22 @@ def test_the_command_prints_the_page_and_loads_no_torch(one, tmp_path):
     assert path.stat().st_size < 1_000_000
     assert not found & {"torch", "matplotlib"}
     assert "pandas" not in after("report", one / "out", "-o", path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not AIRPORT.is_dir(), reason="ANOMVAE_SCENES has no sandiego-utm")
+def test_the_aircraft_of_an_airport_are_among_the_first_objects_of_its_report(tmp_path):
+    from scipy.ndimage import label
+
+    anomvae.detect_scene(AIRPORT / "scene.tif", tmp_path / "out")
+    groups, count = label(bands_of(AIRPORT / "labels.tif")[0] > 0, np.ones((3, 3)))
+
+    made = widgets_of(page_of(tmp_path / "out", tmp_path, labels=AIRPORT / "labels.tif"))
+
+    table = made["s1-objects"]
+    keys = [column["key"] for column in table["columns"]]
+    rows = [dict(zip(keys, row, strict=True)) for row in table["rows"][:8]]
+    found = {groups[row["row"], row["col"]] for row in rows} - {0}
+    assert count == 3
+    assert len(found) == 3
+    assert table["rows"][0][keys.index("lat")] == pytest.approx(32.706, abs=1e-2)
