@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .. import __version__
+from ..addresses import displayed
 from ..detector.model_card import ModelCard, Section
 from ..pages import Column, Table, Widget
 from ..stats.domain import InDomain
@@ -48,6 +49,8 @@ class Contents:
     """What the template prints."""
 
     title: str
+    subject: str
+    """What it is about: the path of the scene, or that there are several."""
     headline: str
     sections: tuple[SceneSection, ...]
     overview: str
@@ -100,6 +103,7 @@ def contents_of(
         widgets["scenes"] = _overview(rows)
     return Contents(
         title=f"{len(found.scenes)} scenes" if several else sections[0].name,
+        subject="scored scenes" if several else displayed(found.scenes[0].result.scene),
         headline=_headline(rows) if several else sections[0].findings.headline,
         sections=tuple(replace(each, widgets={**each.widgets}) for each in sections),
         overview="scenes" if several else "",
