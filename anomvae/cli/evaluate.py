@@ -116,7 +116,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     """
     with importing():
         from ..evaluation import EvaluateOptions
-        from ..evaluation.tables import require_suffix, save_metrics, to_text
+        from ..evaluation.writing import require_suffix, save_metrics, to_text
         from ..raster import Selection
 
     select = Selection(**chosen)

@@ -28,10 +28,14 @@ def baseline_rows(
     scene: Scene,
     bands: Bands,
     ours: LabelledMap,
+    first: Row,
     names: Sequence[str],
     options: EvaluateOptions,
 ) -> dict[str, Row]:
-    """Measure baselines at mean + 3 sigma of their scores, on the pixels scored and labelled."""
+    """Measure baselines at mean + 3 sigma of their scores, on the pixels scored and labelled.
+
+    ``first`` is the row of our map.
+    """
     with scene.open(bands) as opened:
         empty = not any(len(part) for part in spectra_of(opened))
         rows = {}
@@ -40,7 +44,7 @@ def baseline_rows(
             if method.dates > 1:
                 method.require_dates(len(opened.names))
             fitted = None if empty else method.fit(partial(examples_of, opened, method))
-            rows[name] = _measured(method, fitted, opened, ours, options)
+            rows[name] = _measured(method, fitted, opened, ours, first, options)
         return rows
 
 
@@ -49,6 +53,7 @@ def _measured(
     fitted: BlockScorer | None,
     opened: OpenScene,
     ours: LabelledMap,
+    first: Row,
     options: EvaluateOptions,
 ) -> Row:
     with stored(opened.grid.shape, np.float64) as scores:
@@ -63,7 +68,7 @@ def _measured(
         read_scores: Any = scores.read  # they are ranked as they are, in 64 bits
         beside = replace(ours, scored=ScoredMap(ours.scored.where, read_scores), labels=ours.known)
         read = (scores.read(tile.keep) for tile in windows_of(opened))
-        return measured_row(beside, Flagger.above(_three_sigma(read)), options)
+        return measured_row(beside, Flagger.above(_three_sigma(read)), options, first)
 
 
 def _three_sigma(parts: Iterable[Array]) -> float | None:

@@ -29,7 +29,7 @@ from .labelled import Flagger, LabelledMap, Labels
 from .options import DEFAULT as DEFAULT_OPTIONS
 from .options import EvaluateOptions
 from .pairing import ComparedScene, names_of, scenes_to_compare
-from .row import measured_row
+from .row import Row, measured_row
 
 UNKNOWN = -1
 
@@ -135,13 +135,14 @@ class _How:
 
             ours = [self._map(each, shown) for each in maps]
             _store_common(ours, known)
-            rows = {}
+            rows: dict[str, Row] = {}
             for name, path, each, opened_map in zip(
                 self.names, scene.maps, ours, maps, strict=True
             ):
                 flagger = Flagger.of(decision_of_map(path, opened_map.tags, each))
                 common = LabelledMap(each.scored, _reading(known), self.progress)
-                rows[name] = measured_row(common, flagger, self.options)
+                before = next(iter(rows.values()), None)
+                rows[name] = measured_row(common, flagger, self.options, before)
             return Evaluation.of(scene.stem, scene.labels, rows)
 
     def _map(self, opened: OpenMap, labels: Callable[[Window], Labels]) -> LabelledMap:

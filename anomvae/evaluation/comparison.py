@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..documents import to_json
 from ..notebooks import html_table, short
-from ..stats.block_bootstrap import FEWEST, Interval, interval_of_mean
+from ..stats.block_bootstrap import FEWEST, interval_of_mean
+from ..stats.intervals import Interval
 from .evaluation import Evaluation
 from .options import EvaluateOptions
 

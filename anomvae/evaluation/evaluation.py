@@ -10,12 +10,13 @@ from ..addresses import displayed
 from ..documents import to_json
 from ..files import PathText
 from ..notebooks import html_table, short
-from ..stats.block_bootstrap import Difference, Intervals
 from ..stats.curves import Curve
+from ..stats.intervals import Difference, Intervals
 from ..stats.metrics import Metrics, table
 from ..stats.roc3d import Roc3D
 from .found import ObjectMetrics
 from .row import Row
+from .table import interval_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,10 +75,25 @@ class Evaluation:
     def _repr_html_(self) -> str:
         """Return the metrics as a table for notebooks."""
         rows = [
-            (name, *(getattr(each, column) for column in SHOWN), f"{each.anomalous:,}")
+            (
+                name,
+                *(getattr(each, column) for column in SHOWN),
+                self._interval(name),
+                self._found(name),
+                f"{each.anomalous:,}",
+            )
             for name, each in self.rows.items()
         ]
-        return html_table(self.scene, rows, ("detector", *SHOWN.values(), "anomalous pixels"))
+        header = ("detector", *SHOWN.values(), "95 % of AUC", "objects found", "anomalous pixels")
+        return html_table(self.scene, rows, header)
+
+    def _interval(self, name: str) -> str:
+        known = self.intervals.get(name)
+        return interval_text(None if known is None else known.roc_auc)
+
+    def _found(self, name: str) -> str:
+        known = self.objects.get(name)
+        return "-" if known is None else f"{known.found:,} of {known.labelled:,}"
 
     def table(self) -> pd.DataFrame:
         """Return one row per detector, one column per metric: the area under the ROC first."""

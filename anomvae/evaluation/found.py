@@ -15,7 +15,7 @@ does with two others (Everingham et al. 2010; Kirillov et al. 2019), and ``mean_
 share of a labelled object that is flagged (Bergmann et al. 2021).
 
 The pixels are labelled strip by strip, so memory grows with the parts of objects in strips alone,
-by about 100 bytes for each.
+by about 250 bytes for each.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
         if source and source != file_name(opened.name):
             log.warning("%s was made from %s, not from %s", displayed(path), source, opened.name)
         bands = bands_with_data(opened)
-        rows |= baseline_rows(closed, bands, ours, baselines, options)
+        rows |= baseline_rows(closed, bands, ours, rows[OURS], baselines, options)
         return Evaluation.of(closed.name, labels, rows)
 
 
@@ -229,7 +229,7 @@ def evaluate_detector(
             decision = decision_by(rule, ours, detector.scores)
         rows = {OURS: measured_row(ours, Flagger.of(decision), options)}
         plain = replace(opened.scene, covariates=())
-        rows |= baseline_rows(plain, detector.bands, ours, baselines, options)
+        rows |= baseline_rows(plain, detector.bands, ours, rows[OURS], baselines, options)
         return Evaluation.of(closed.name, labels, rows)
 
 

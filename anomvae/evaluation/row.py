@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..stats.block_bootstrap import BlockGrid, Draws, Intervals, count_blocks, draw, edges_of
+from ..stats.block_bootstrap import BlockGrid, Draws, count_blocks, draw, edges_of
 from ..stats.curves import Curve
+from ..stats.intervals import Intervals
 from ..stats.metrics import Metrics, measure_ranks
 from ..stats.ranks import BinCounter, BinCounts, valid_parts
 from ..stats.roc3d import Roc3D, TauSums
@@ -38,8 +39,16 @@ class Row:
         return None if self.drawn is None else self.drawn.intervals
 
 
-def measured_row(ours: LabelledMap, flagger: Flagger | None, options: EvaluateOptions) -> Row:
-    """Measure a map; it is read four times, and memory does not grow with it."""
+def measured_row(
+    ours: LabelledMap,
+    flagger: Flagger | None,
+    options: EvaluateOptions,
+    first: Row | None = None,
+) -> Row:
+    """Measure a map; it is read four times, and memory does not grow with it.
+
+    ``first`` is the row that this one is compared with, of the same pixels.
+    """
     bins, taus = _counted(ours, options)
     measured = measure_ranks(lambda: ours.pairs("rank"), bins)
     metrics, objects = measured.metrics, None
@@ -47,13 +56,12 @@ def measured_row(ours: LabelledMap, flagger: Flagger | None, options: EvaluateOp
         counter = _Confusion(ours.codes(flagger))
         objects = count_objects(counter, ours.shape[1], options.overlap)
         metrics = metrics.at(flagger.threshold, counter.counts)
-    return Row(
-        metrics,
-        measured.curve,
-        taus.measures(bins, metrics.roc_auc),
-        objects,
-        _drawn(ours, bins, metrics, options),
-    )
+    drawn = None
+    if options.draws and not bins.of_one_class:
+        before = None if first is None else first.drawn
+        drawn = _drawn(ours, bins, metrics, options, before, objects)
+    roc3d = taus.measures(bins, metrics.roc_auc)
+    return Row(metrics, measured.curve, roc3d, objects, drawn)
 
 
 def _counted(ours: LabelledMap, options: EvaluateOptions) -> tuple[BinCounts, TauSums]:
@@ -65,14 +73,23 @@ def _counted(ours: LabelledMap, options: EvaluateOptions) -> tuple[BinCounts, Ta
 
 
 def _drawn(
-    ours: LabelledMap, bins: BinCounts, metrics: Metrics, options: EvaluateOptions
-) -> Draws | None:
-    if bins.of_one_class or not options.draws:
-        return None
+    ours: LabelledMap,
+    bins: BinCounts,
+    metrics: Metrics,
+    options: EvaluateOptions,
+    first: Draws | None,
+    objects: ObjectMetrics | None,
+) -> Draws:
+    """Draw blocks; without a threshold the objects of the labels are counted for it."""
+    if objects is None:
+        nothing = Flagger(np.inf, lambda tile, scores: np.zeros(tile.shape, np.bool_))
+        objects = count_objects(ours.codes(nothing), ours.shape[1], options.overlap)
     grid = BlockGrid.of(ours.shape, options.block)
     counts = count_blocks(ours.parts("resample"), edges_of(bins), grid)
     estimates = metrics.roc_auc, metrics.average_precision
-    return draw(counts, estimates, options.draws, options.seed, bins.normal)
+    return draw(
+        counts, estimates, options.draws, options.seed, objects=objects.labelled, first=first
+    )
 
 
 class _Confusion:

@@ -1,27 +1,14 @@
-"""Evaluations and comparisons as tables: text of 80 columns, Markdown, CSV and JSON."""
+"""The tables of evaluations and comparisons: what their rows and columns are."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator
 
-from ..errors import ConfigError
-from ..files import PathText, write_atomically
-from ..names import one_line, spreadsheet_text
-from ..stats.block_bootstrap import Difference, Interval
+from ..stats.intervals import Difference
 from .comparison import Comparison
 from .evaluation import Evaluation
+from .table import Cells, Table, interval_text, number_text, short_name
 
-SUFFIXES = (".json", ".csv", ".md")
-WIDTH = 80
-"""Columns of a table of text."""
-LONGEST_NAME = 24
-"""Characters of a name in a table of text."""
 METRICS = {
     "roc_auc": "ROC AUC",
     "average_precision": "AP",
@@ -46,105 +33,6 @@ MEASURES = {
 }
 """Measures of the 3D ROC, with their titles."""
 
-Cells = Sequence[str]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts."""
-
-    title: str
-    """What it holds; empty: its columns say it."""
-    header: Cells
-    """Titles of its columns; that of the names is empty."""
-    rows: Sequence[Cells]
-    """Its rows, each as long as the header: a name first."""
-    notes: Cells = ()
-    """Lines below it."""
-
-    def to_text(self) -> str:
-        """Return aligned columns: names to the left, all else to the right."""
-        cells = [list(self.header), *([_short(row[0]), *row[1:]] for row in self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = [
-            "  ".join(
-                text.ljust(width) if not number else text.rjust(width)
-                for number, (text, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in cells
-        ]
-        texts = [textwrap.fill(text, WIDTH) for text in self.notes]
-        title = [textwrap.fill(self.title, WIDTH)] if self.title else []
-        return "\n".join([*title, *lines, *texts])
-
-    def to_markdown(self) -> str:
-        """Return a table of Markdown."""
-        lines = [self.header, ["---"] + ["---:"] * (len(self.header) - 1), *self.rows]
-        table = "\n".join(f"| {' | '.join(map(_marked, row))} |" for row in lines)
-        notes = "\n".join(f"- {_marked(note)}" for note in self.notes)
-        title = f"### {_marked(self.title)}" if self.title else ""
-        return "\n\n".join(filter(None, [title, table, notes]))
-
-
-def require_suffix(path: PathText) -> str:
-    """Return the format of a file of metrics by its suffix, before the work; none is JSON.
-
-    Raises
-    ------
-    ConfigError
-        When the suffix is another.
-    """
-    suffix = Path(path).suffix.lower() or SUFFIXES[0]
-    if suffix not in SUFFIXES:
-        raise ConfigError(
-            f"{path} does not end in .json, .csv or .md, the formats of metrics. "
-            f"Choose a name that does."
-        )
-    return suffix
-
-
-def save_metrics(result: Evaluation | Comparison, path: PathText) -> None:
-    """Write metrics as JSON, CSV or Markdown, by the suffix, whole or not at all.
-
-    Raises
-    ------
-    ConfigError
-        When the suffix is another.
-    NotWritten
-        When the file cannot be written.
-    """
-    make = {".json": lambda: result.to_json(), ".csv": lambda: to_csv(result)}
-    text = make.get(require_suffix(path), lambda: to_markdown(result))()
-    write_atomically(path, text.encode())
-
-
-def to_text(result: Evaluation | Comparison) -> str:
-    """Return tables of text, of at most 80 columns where names are short."""
-    return "\n\n".join(table.to_text() for table in tables_of(result))
-
-
-def to_markdown(result: Evaluation | Comparison) -> str:
-    """Return the same tables as Markdown."""
-    title = "Comparison" if isinstance(result, Comparison) else f"Evaluation of {result.scene}"
-    parts = [f"## {_marked(title)}", *(table.to_markdown() for table in tables_of(result))]
-    return "\n\n".join(parts) + "\n"
-
-
-def to_csv(result: Evaluation | Comparison) -> str:
-    """Return all metrics as CSV: a line for each scene and detector."""
-    scenes = result.scenes if isinstance(result, Comparison) else (result,)
-    lines = [
-        {"scene": scene.scene, "detector": name} | dict(_flat(row))
-        for scene in scenes
-        for name, row in scene.to_dict()["detectors"].items()
-    ]
-    columns = dict.fromkeys(name for line in lines for name in line)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _csv_cell(value) for name, value in line.items()} for line in lines)
-    return out.getvalue()
-
 
 def tables_of(result: Evaluation | Comparison) -> list[Table]:
     """Return the tables of a result, the most important one first."""
@@ -162,7 +50,7 @@ def _of_scene(scene: Evaluation) -> Iterator[Table]:
         "",
         ("", *METRICS.values()),
         [
-            (name, *(_number(getattr(row, metric)) for metric in METRICS))
+            (name, *(number_text(getattr(row, metric)) for metric in METRICS))
             for name, row in scene.rows.items()
         ],
         (
@@ -186,8 +74,8 @@ def _intervals(scene: Evaluation) -> Table:
         [
             (
                 name,
-                _between(each.roc_auc),
-                _between(each.average_precision),
+                interval_text(each.roc_auc),
+                interval_text(each.average_precision),
                 *(_apart(apart.get(name)) if apart else ()),
             )
             for name, each in scene.intervals.items()
@@ -217,8 +105,8 @@ def _missing_intervals(scene: Evaluation) -> list[str]:
 def _apart(difference: Difference | None) -> Cells:
     if difference is None:
         return "", ""
-    interval = _between(difference.roc_auc_interval, sign=True)
-    return _number(difference.roc_auc, sign=True), interval
+    interval = interval_text(difference.roc_auc_interval, sign=True)
+    return number_text(difference.roc_auc, sign=True), interval
 
 
 def _objects(scene: Evaluation) -> Table:
@@ -231,12 +119,12 @@ def _objects(scene: Evaluation) -> Table:
             (
                 name,
                 f"{each.found}/{each.labelled}",
-                _number(each.recall),
+                number_text(each.recall),
                 f"{each.true}/{each.flagged}",
-                _number(each.precision),
-                _number(each.f1),
-                _number(each.iou_f1),
-                _number(each.mean_overlap),
+                number_text(each.precision),
+                number_text(each.f1),
+                number_text(each.iou_f1),
+                number_text(each.mean_overlap),
             )
             for name, each in scene.objects.items()
         ],
@@ -250,7 +138,7 @@ def _roc3d(scene: Evaluation) -> Table:
         f"3D ROC (Chang 2021), scores normalised by {kind}",
         ("", *MEASURES.values()),
         [
-            (name, *(_number(value, places=3) for value in each.measures().values()))
+            (name, *(number_text(value, places=3) for value in each.measures().values()))
             for name, each in scene.roc3d.items()
         ],
         reasons,
@@ -266,10 +154,10 @@ def _one_scene(result: Comparison) -> Table:
         [
             (
                 name,
-                _number(row.roc_auc),
-                _between(scene.intervals[name].roc_auc if name in scene.intervals else None),
-                _number(row.average_precision),
-                _number(row.f1),
+                number_text(row.roc_auc),
+                interval_text(scene.intervals[name].roc_auc if name in scene.intervals else None),
+                number_text(row.average_precision),
+                number_text(row.f1),
                 *_apart(scene.differences.get(name)),
             )
             for name, row in scene.rows.items()
@@ -287,14 +175,14 @@ def _several_scenes(result: Comparison) -> Table:
         [
             (
                 name,
-                _number(each.rank, places=2),
-                _number(each.roc_auc),
-                _number(each.average_precision),
-                _number(each.f1),
-                _number(each.object_recall, places=3),
-                _number(each.object_precision, places=3),
-                _number(each.difference, sign=True) if number else "",
-                _between(each.interval, sign=True) if number else "",
+                number_text(each.rank, places=2),
+                number_text(each.roc_auc),
+                number_text(each.average_precision),
+                number_text(each.f1),
+                number_text(each.object_recall, places=3),
+                number_text(each.object_precision, places=3),
+                number_text(each.difference, sign=True) if number else "",
+                interval_text(each.interval, sign=True) if number else "",
             )
             for number, (name, each) in enumerate(result.summaries.items())
         ],
@@ -305,48 +193,9 @@ def _several_scenes(result: Comparison) -> Table:
 def _areas(result: Comparison) -> Table:
     return Table(
         "ROC AUC of each scene",
-        ("", *map(_short, result.summaries)),
+        ("", *map(short_name, result.summaries)),
         [
-            (scene.scene, *(_number(row.roc_auc) for row in scene.rows.values()))
+            (scene.scene, *(number_text(row.roc_auc) for row in scene.rows.values()))
             for scene in result.scenes
         ],
     )
-
-
-def _flat(row: dict[str, object]) -> Iterator[tuple[str, object]]:
-    for name, value in row.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}_{inner}", each) for inner, each in _flat(value))
-        elif value is not None:
-            yield name, value
-
-
-def _csv_cell(value: object) -> object:
-    if isinstance(value, float) and not math.isfinite(value):
-        return ""
-    return spreadsheet_text(value) if isinstance(value, str) else value
-
-
-def _number(value: float, *, places: int = 4, sign: bool = False) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return f"{value:+.{places}f}" if sign else f"{value:.{places}f}"
-
-
-def _between(interval: Interval | None, *, sign: bool = False) -> str:
-    if interval is None:
-        return "-"
-    return f"{_number(interval.low, places=3, sign=sign)} to " + _number(
-        interval.high, places=3, sign=sign
-    )
-
-
-def _short(name: str) -> str:
-    text = one_line(name)
-    return text if len(text) <= LONGEST_NAME else f"...{text[3 - LONGEST_NAME :]}"
-
-
-def _marked(text: str) -> str:
-    """Return a text for a cell of Markdown."""
-    line = one_line(text)
-    return "".join(f"\\{letter}" if letter in "\\|`*_<[" else letter for letter in line)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..evaluation import Evaluation
-    from ..stats.block_bootstrap import Intervals
+    from ..stats.intervals import Intervals
     from ..stats.roc3d import TauCurve
 
 HEIGHT, ENTRY = 2.9, 0.16

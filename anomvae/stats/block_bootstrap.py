@@ -15,8 +15,9 @@ the levels are those of the expanded percentile interval (Hesterberg 2015)::
 
     Phi(-sqrt(m / (m - 1)) t),   t = the 97.5 % quantile of Student's t with m - 1 degrees
 
-with ``m`` the number of blocks that hold anomalous pixels.  Below `FEWEST` such blocks, or such
-with normal ones, there is no interval; nor where every draw gives one value.
+with ``m`` the number of blocks that hold anomalous pixels, or of objects of the labels where these
+are fewer: a large one lies in several blocks.  Below `FEWEST` of either, or of blocks with normal
+pixels, there is no interval; nor where every draw gives one value.
 
 The difference of two maps is measured on the same draws of the same blocks, so that what makes a
 block hard for both cancels.
@@ -25,13 +26,14 @@ block hard for both cancels.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..pixels.tiling import Window
+from .intervals import LEVEL, Difference, Interval, Intervals, RocBand
 from .ranks import BinCounts, Ranker, add_counts, lowest_of_bins
 
 Numbers = NDArray[np.int64]
@@ -39,10 +41,9 @@ Rates = NDArray[np.float64]
 Windows = Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]]
 """Windows with their labels and scores."""
 
-LEVEL = 0.95
 DRAWS = 1000
 FEWEST = 5
-"""Blocks that must hold anomalous pixels, and normal ones."""
+"""Blocks that must hold anomalous pixels, and normal ones; and objects of the labels."""
 MOST_BLOCKS = 4096
 MAX_EDGES = 1024
 """Scores of anomalous pixels among which blocks are ranked."""
@@ -51,66 +52,6 @@ SMALLEST_SIDE, PER_SIDE = 16, 32
 TOGETHER = 100
 """Draws that are measured together."""
 BAND_POINTS = 160
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval."""
-
-    low: float
-    """Its lower end."""
-    high: float
-    """Its upper end."""
-
-
-@dataclass(frozen=True, eq=False)
-class RocBand:
-    """Intervals of the detection rate at false-alarm rates, each for itself."""
-
-    false_alarms: Rates
-    """The false-alarm rates, ascending, shape (n,)."""
-    low: Rates
-    """Lower ends, shape (n,)."""
-    high: Rates
-    """Upper ends, shape (n,)."""
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """95 % intervals of a map's metrics, or why there are none."""
-
-    side: int
-    """Side of the blocks, pixels."""
-    blocks: int
-    """Blocks that hold labelled pixels."""
-    anomalous_blocks: int
-    """Those among them that hold anomalous ones."""
-    draws: int
-    """Draws of the bootstrap."""
-    seed: int
-    """Its seed."""
-    roc_auc: Interval | None = None
-    """Of the area under the ROC."""
-    average_precision: Interval | None = None
-    """Of the average precision."""
-    reason: str = ""
-    """Why an interval is missing."""
-    band: RocBand | None = field(default=None, repr=False, compare=False)
-    """Of the ROC."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How a map differs from the first one, on the same pixels and the same draws of blocks."""
-
-    roc_auc: float
-    """Difference of the areas under the ROC."""
-    average_precision: float
-    """Difference of the average precisions."""
-    roc_auc_interval: Interval | None = None
-    """95 % interval of ``roc_auc``; None where there are too few blocks."""
-    average_precision_interval: Interval | None = None
-    """95 % interval of ``average_precision``; None where there are too few blocks."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +159,8 @@ class Draws:
     """What they give."""
     estimates: tuple[float, float]
     """Area under the ROC and average precision of all pixels."""
+    used: NDArray[np.bool_]
+    """The blocks that are drawn."""
     values: Rates | None = None
     """The same of each draw, axes (metric, draw); None where there are too few blocks."""
 
@@ -227,12 +170,18 @@ class Draws:
         if self.values is None or first.values is None:
             return Difference(auc, precision)
         apart = self.values - first.values
-        ends = (_interval(each, self.intervals.anomalous_blocks) for each in apart)
+        ends = (_interval(each, self.intervals.independent) for each in apart)
         return Difference(auc, precision, *ends)
 
 
 def draw(
-    counted: BlockCounts, estimates: tuple[float, float], draws: int, seed: int, normal: int
+    counted: BlockCounts,
+    estimates: tuple[float, float],
+    draws: int,
+    seed: int,
+    *,
+    objects: int,
+    first: Draws | None = None,
 ) -> Draws:
     """Draw blocks with replacement, and measure each draw.
 
@@ -243,24 +192,27 @@ def draw(
     estimates : tuple of float
         Area under the ROC and average precision of all pixels.
     draws, seed : int
-        How many draws, and their seed: the same blocks are drawn for any map of these pixels.
-    normal : int
-        Number of normal pixels: the band begins at a false-alarm rate of one of them.
+        How many draws, and their seed.
+    objects : int
+        Number of objects of the labels.
+    first : Draws, optional
+        Those of the map that this one is compared with: the same blocks are drawn.
     """
-    counts = counted.counts[counted.used]
+    used = counted.used if first is None else first.used
+    counts = counted.counts[used]
     held = counts.any(axis=2).sum(axis=0)
-    known = Intervals(counted.grid.side, len(counts), int(held[1]), draws, seed)
-    reason = _too_few(counted.grid.side, *held.tolist())
+    known = Intervals(counted.grid.side, len(counts), int(held[1]), objects, draws, seed)
+    reason = _too_few(known, int(held[0]))
     if reason:
-        return Draws(replace(known, reason=reason), estimates)
-    rates = np.geomspace(max(1 / normal, 1e-6), 1, BAND_POINTS)
+        return Draws(replace(known, reason=reason), estimates, used)
+    rates = np.geomspace(max(1 / counts[:, 0].sum(), 1e-6), 1, BAND_POINTS)
     drawn = np.random.default_rng(seed).multinomial(
         len(counts), np.full(len(counts), 1 / len(counts)), size=draws
     )
     normal_counts, anomalous_counts = (counts[:, kind].astype(np.float64) for kind in (0, 1))
     values, bands = [], []
-    for first in range(0, draws, TOGETHER):
-        weights = drawn[first : first + TOGETHER].astype(np.float64)
+    for start in range(0, draws, TOGETHER):
+        weights = drawn[start : start + TOGETHER].astype(np.float64)
         metrics, band = _measured(weights @ normal_counts, weights @ anomalous_counts, rates)
         values.append(metrics)
         bands.append(band)
@@ -268,8 +220,8 @@ def draw(
     coarse, _ = _measured(every @ normal_counts, every @ anomalous_counts, rates)
     moved = np.hstack(values) + (np.array(estimates)[:, np.newaxis] - coarse)
     moved = np.clip(moved, 0, 1)
-    auc, precision = (_interval(each, int(held[1])) for each in moved)
-    low, high = _quantiles(np.vstack(bands), int(held[1]))
+    auc, precision = (_interval(each, known.independent) for each in moved)
+    low, high = _quantiles(np.vstack(bands), known.independent)
     missing = auc is None or precision is None
     intervals = replace(
         known,
@@ -278,7 +230,7 @@ def draw(
         reason="every draw of blocks gives the same value" if missing else "",
         band=RocBand(rates, low, high),
     )
-    return Draws(intervals, estimates, moved)
+    return Draws(intervals, estimates, used, moved)
 
 
 def interval_of_mean(values: Rates, draws: int, seed: int) -> Interval | None:
@@ -287,13 +239,17 @@ def interval_of_mean(values: Rates, draws: int, seed: int) -> Interval | None:
     return _interval(values[drawn].mean(axis=1), len(values))
 
 
-def _too_few(side: int, normal: int, anomalous: int) -> str:
-    for name, blocks in (("anomalous", anomalous), ("normal", normal)):
+def _too_few(known: Intervals, normal: int) -> str:
+    """Return why blocks give no interval; empty if they do."""
+    if known.objects < FEWEST:
+        noun = "object" if known.objects == 1 else "objects"
+        return f"the labels mark {known.objects} {noun}, and an interval needs {FEWEST}"
+    for name, blocks in (("anomalous", known.anomalous_blocks), ("normal", normal)):
         if blocks < FEWEST:
             noun = "block" if blocks == 1 else "blocks"
             return (
-                f"the {name} pixels lie in {blocks} {noun} of {side} x {side} pixels, and an "
-                f"interval needs {FEWEST}"
+                f"the {name} pixels lie in {blocks} {noun} of {known.side} x {known.side} pixels, "
+                f"and an interval needs {FEWEST}"
             )
     return ""
 

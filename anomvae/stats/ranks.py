@@ -204,12 +204,7 @@ def rank_ranges(pairs: Pairs, bins: BinCounts, max_edges: int = MAX_EDGES) -> It
         yield _counted(pairs, bins.edges, 0, BINS)
         return
     for low, high in _ranges(bins, max_edges):
-        collected = BinCounter(BINS * BINS)
-        for truth, scores in valid_parts(pairs()):
-            inside = truth & _between(scores, low, high)
-            collected.add(truth[inside], scores[inside])
-        edges = collected.finish().edges
-        yield _counted(pairs, scores[:0] if edges is None else edges, low, high)
+        yield _counted(pairs, _edges_in(pairs, low, high), low, high)
 
 
 def count_ranks(pairs: Pairs, max_edges: int = MAX_EDGES) -> RankCounts:
@@ -244,6 +239,15 @@ def _counted(pairs: Pairs, edges: NDArray[np.floating], low: int, high: int) -> 
             truth, scores = truth[inside], scores[inside]
         add_counts(counts, ranker.of_scores(scores) + truth * ranker.ranks)
     return RankCounts(counts[: ranker.ranks], counts[ranker.ranks :], edges)
+
+
+def _edges_in(pairs: Pairs, low: int, high: int) -> NDArray[np.floating]:
+    """Return the edges in a range of bins, ascending."""
+    found = [
+        np.unique(as_ranked(scores[truth & _between(scores, low, high)]))
+        for truth, scores in valid_parts(pairs())
+    ]
+    return np.unique(np.concatenate(found))
 
 
 def _between(scores: NDArray[np.floating], low: int, high: int) -> NDArray[np.bool_]:
