@@ -25,7 +25,7 @@ def _section(section: Section) -> Iterator[str]:
     if section.table is not None:
         yield _table(section.table.columns, section.table.rows)
     if section.code:
-        yield _fenced(section.code)
+        yield _fenced(section.code, section.language)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -37,9 +37,9 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(map(markdown_text, cells))} |"
 
 
-def _fenced(code: str) -> str:
+def _fenced(code: str, language: str) -> str:
     """Return a block of code, whose fence is longer than any run of backticks in it."""
     fence = "```"
     while fence in code:
         fence += "`"
-    return f"{fence}\n{code}\n{fence}"
+    return f"{fence}{language}\n{code}\n{fence}"

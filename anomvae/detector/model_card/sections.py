@@ -44,6 +44,8 @@ class Section:
     table: CardTable | None = None
     code: str = ""
     """Text of commands or settings, as it is typed."""
+    language: str = ""
+    """Language of ``code``: ``sh`` or ``toml``."""
 
 
 def sections_of(card: ModelCard) -> tuple[Section, ...]:
@@ -56,7 +58,7 @@ def sections_of(card: ModelCard) -> tuple[Section, ...]:
         Section("Training data", facts=_data(card.data)),
         Section("Model", facts=_architecture(card)),
         Section("Training", facts=_fitting(card)),
-        _reproduction(card),
+        *_reproduction(card),
         Section("Versions and licence", facts=_versions(card)),
         Section("Not recorded", card.not_recorded),
         _bands(card.data.bands),
@@ -198,15 +200,16 @@ def _course(card: ModelCard) -> str:
     return text + (f", free bits {fitting.free_bits:g} nats" if fitting.free_bits else "")
 
 
-def _reproduction(card: ModelCard) -> Section:
-    title = "How to reproduce"
-    if card.fitting.settings is None:
-        return Section(title, (f"Its settings are {ABSENT}: an older version wrote the file.",))
+def _reproduction(card: ModelCard) -> tuple[Section, ...]:
+    title, settings = "How to reproduce", card.fitting.settings
+    if settings is None:
+        return (Section(title, (f"Its settings are {ABSENT}: an older version wrote the file.",)),)
     points = (
-        "The same scenes, masks, bands and seed with these settings as `settings.toml` give the "
-        "same weights and threshold, on one machine with one number of threads.",
+        "The same scenes, masks, bands and seed with the settings below as `settings.toml` give "
+        "the same weights and threshold, on one machine with one number of threads.",
     )
-    return Section(title, points, code="\n".join([*card.reproduce, "", card.fitting.settings]))
+    commands = Section(title, points, code="\n".join(card.reproduce), language="sh")
+    return commands, Section("Settings", code=settings, language="toml")
 
 
 def _versions(card: ModelCard) -> tuple[Fact, ...]:
