@@ -13,7 +13,7 @@ from ..parallel import Progress, captured_warnings
 from ..raster import Access
 from ..raster.access import DEFAULT
 from ..stats.baselines import require_baselines
-from ..stats.block_bootstrap import Interval
+from ..stats.intervals import Interval
 from .results import ScoredScene
 from .words import NONE, counted
 
