@@ -364,6 +364,9 @@ def test_results_of_two_models_are_refused_unless_one_is_chosen(own, tmp_path):
     assert "results of 2 models" in done.err
     assert "--model-id" in done.err
     assert chosen.scenes == ("other",)
+    both = anomvae.report(own / "out", tmp_path / "both.html", model_id="any")
+    assert both.scenes == ("bay", "other")
+    assert "scored by 2 models, whose scores do not compare" in words_of(both.path)
     with pytest.raises(ConfigError, match="No results are of the model f00"):
         anomvae.report(own / "out", tmp_path / "report.html", model_id="f00")
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 @click.option(
     "--model-id",
     metavar="ID",
-    help="Of results of several models, take those of the one whose identity begins like this.",
+    help="Of results of several models, take those of the one whose identity begins like this; "
+    "any: all, although their scores do not compare.",
 )
 @options.replace_opt
 @options.access_options

@@ -188,6 +188,9 @@ def _notes(found: Results, detailed: int) -> Iterator[str]:
             f"Left out, because there is no summary that can be read (the run has not ended, or "
             f"was killed): {names}."
         )
+    models = len({each.model for each in found.scenes})
+    if models > 1:
+        yield f"These scenes were scored by {models} models, whose scores do not compare."
     more = len(found.scenes) - detailed
     if more > 0:
         yield f"{counted(more, 'scene')} of {len(found.scenes):,} are in the overview alone."

@@ -79,7 +79,8 @@ def report(  # noqa: PLR0913 - one argument per option
     model : path, optional
         The file of the model that scored the scenes, for its card and the course of its training.
     model_id : str, optional
-        Identity of a model, or how it begins: results of others are left out.
+        Identity of a model, or how it begins: results of others are left out.  ``any``: those of
+        several share the page, which states that their scores do not compare.
     overwrite : bool, optional
         Whether to replace a file that is no page of anomvae.
     access : Access, optional

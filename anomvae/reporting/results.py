@@ -13,6 +13,9 @@ from ..mapping.deliverables import MAP_END, Deliverables, summary_fields
 from ..mapping.result import MapResult, read_summary
 
 SUMMARY_END = ".json"
+OWN = "models fitted to each scene itself"
+ANY = "any"
+"""Stands for the identity of any model."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class ScoredScene:
     def files(self) -> Deliverables:
         """Where its deliverables lie."""
         return self.result.files
+
+    @property
+    def model(self) -> str:
+        """Which scenes have scores that compare with these: those of the same text."""
+        return OWN if self.fitted_to_itself else self.result.detector
 
     @property
     def fitted_to_itself(self) -> bool:
@@ -56,7 +64,8 @@ def find_results(names: Iterable[PathText], model: str | None = None) -> Results
     names : iterable of path
         Folders, anomaly maps or summaries.
     model : str, optional
-        Identity of a detector, or how it begins; results of others are left out.
+        Identity of a detector, or how it begins; results of others are left out.  `ANY`: none
+        are, although scores of several models do not compare.
 
     Raises
     ------
@@ -74,6 +83,8 @@ def find_results(names: Iterable[PathText], model: str | None = None) -> Results
             f"{results.unfinished[0]} has no summary that can be read, so the run that wrote it "
             f"has not ended, or was killed. Run it again, then make the report."
         )
+    if model == ANY:
+        return results
     return _of_one_model(results) if model is None else _of_model(results, model)
 
 
@@ -144,14 +155,13 @@ def _of_one_model(results: Results) -> Results:
         parts = [f"{name} ({_scenes_text(scenes)})" for name, scenes in groups.items()]
         raise ConfigError(
             f"There are results of {len(groups)} models, whose scores do not compare: "
-            f"{listed(parts, 4)}. Choose one by --model-id, or give folders of one model."
+            f"{listed(parts, 4)}. Choose one by --model-id, or all of them by --model-id any."
         )
     return results
 
 
 def _by_model(scenes: Sequence[ScoredScene]) -> Iterator[tuple[str, list[ScoredScene]]]:
-    own = "models fitted to each scene itself"
-    names = [own if each.fitted_to_itself else each.result.detector for each in scenes]
+    names = [each.model for each in scenes]
     for name in dict.fromkeys(names):
         yield name, [each for each, of in zip(scenes, names, strict=True) if of == name]
 
