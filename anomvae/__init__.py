@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from .objects import AnomalyObject, Objects, read_objects
     from .raster import Access, Limits, Scene
+    from .reporting import Report, report
 
 __version__ = "0.1.0"
 
@@ -78,6 +79,7 @@ __all__ = [
     "PixelMap",
     "PixelTarget",
     "RXDetector",
+    "Report",
     "Scene",
     "ScoreOptions",
     "Scores",
@@ -103,6 +105,7 @@ __all__ = [
     "read_objects",
     "reconstruct_scene",
     "refit_threshold",
+    "report",
     "rethreshold",
     "score_array",
     "score_scene",
@@ -155,6 +158,7 @@ __getattr__ = lazily(
         ),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
         "raster": ("Access", "Limits", "Scene"),
+        "reporting": ("Report", "report"),
     },
 )
 
