@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..files import Staging, side_car, staging, writing
-from ..identity import FileIdentity, require_unchanged
-from ..objects import Listing, mean_pixel_area, write_objects
+from ..files import Staging, staging
+from ..identity import FileIdentity
+from ..objects import Listing, PackageFile, mean_pixel_area, write_objects
 from ..parallel import Progress, ahead, quiet
 from ..pixels.flag_classes import NO_DATA
 from ..raster import Layout, MapWriter, OpenScene
@@ -37,12 +37,15 @@ from .flagging import (
     report,
     threshold_tags,
 )
+from .layer_styles import objects_style
 from .near_pixels import near_store
 from .options import SCORE, ScoreOptions
 from .provenance import engine_tags, provenance
-from .quicklook import QuickLook, drawn
+from .publishing import published
+from .quicklook import QuickLook
 from .result import MapResult
 from .sensitivity import measure_sensitivity
+from .stac_item import SceneFacts
 from .statistics import RunningStatistics
 from .stored import stored
 from .tile_writer import TileWriter
@@ -193,7 +196,7 @@ class OpenDeliverables:
             of_scene,
             chosen.fpr,
         )
-        return self.publish(result)
+        return self.publish(result, SceneFacts.of(opened))
 
     def decide(
         self,
@@ -244,12 +247,24 @@ class OpenDeliverables:
             quantiles=statistics.quantiles,
             seconds=0.0,
             p_values=self.options.p_values,
+            meaning=tags.get("ANOMVAE_SCORE", ""),
+            styled=True,
+            package=self.options.gpkg,
+            item=self.options.stac,
         )
 
-    def publish(self, result: MapResult, *, map_stays: bool = False) -> MapResult:
-        """Draw the quick look, write the summary, and publish every file; return the result.
+    def publish(
+        self,
+        result: MapResult,
+        facts: SceneFacts,
+        *,
+        map_stays: bool = False,
+        before: Path | None = None,
+    ) -> MapResult:
+        """Make styles, quick look, item and summary, and publish every file; return the result.
 
-        ``map_stays``: the published anomaly map, and what explains it, are not replaced.
+        ``facts`` are for the item.  ``map_stays``: the published anomaly map, and what explains it,
+        are not replaced; ``before`` is the item that it has.  A style that a user saved stays.
 
         Raises
         ------
@@ -258,25 +273,7 @@ class OpenDeliverables:
         InputChanged
             If an input is not what it was when the work began; nothing is published.
         """
-        stage, files = self.stage, self.files
-        wanted = self.options.picture
-        png = drawn(files.stem, self.quicklook, result.threshold) if wanted else None
-        seconds = time.perf_counter() - self.start
-        result = replace(result, drawn=png is not None, seconds=seconds)
-        with writing(files.quicklook):
-            if png is not None:
-                stage.path(files.quicklook.name).write_bytes(png)
-        with writing(files.summary):
-            stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
-        require_unchanged(self.inputs)
-        for path in set(files.all) - set(result.written):
-            with writing(path):
-                path.unlink(missing_ok=True)  # it would be of an earlier run
-                side_car(path).unlink(missing_ok=True)
-        stay = {files.scores, files.explanation} if map_stays else set()
-        made = [path for path in result.written if path not in stay]
-        stage.publish(*(path.name for path in made))
-        return result
+        return published(self, result, facts, map_stays=map_stays, before=before)
 
     def _write_decision(
         self,
@@ -308,8 +305,18 @@ class OpenDeliverables:
                 counted = Counted(decided, shape, self.progress, flagged)
                 path = stage.path(files.objects.name)
                 explain = None if explainer is None else explainer(flagged.read)
-                objects = write_objects(path, counted, scored.where, tags, listing, explain=explain)
+                objects = write_objects(
+                    *(path, counted, scored.where, tags, listing),
+                    explain=explain,
+                    also=self._package(tags) if options.gpkg else None,
+                )
         return counted.flagged, objects
+
+    def _package(self, tags: Mapping[str, str]) -> PackageFile:
+        """Return the GeoPackage of the objects that is to be written."""
+        title = f"anomalies of {tags.get('ANOMVAE_SCENE') or self.files.stem}"
+        path = self.stage.path(self.files.package.name)
+        return PackageFile(path, title, objects_style(profiles=True))
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance."""
