@@ -164,7 +164,7 @@ def _number(value: float, unit: str) -> str:
 
 
 def _bands_of(path: Path) -> list[str]:
-    """Return the names of the bands that a map of explanations numbers; none where it lacks them."""
+    """Return the names of the bands that a map of explanations numbers; none: it lacks them."""
     try:
         with open_raster(path, access=UNLIMITED) as dataset:
             bands: Any = read_json(dataset.tags.get(BANDS_TAG, "[]"))

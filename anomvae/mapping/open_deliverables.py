@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,25 +19,21 @@ import numpy as np
 
 from ..files import Staging, staging
 from ..identity import FileIdentity
-from ..objects import Listing, PackageFile, mean_pixel_area, write_objects
+from ..objects import mean_pixel_area
 from ..parallel import Progress, ahead, quiet
-from ..pixels.flag_classes import NO_DATA
 from ..raster import Layout, MapWriter, OpenScene
 from ..stats.scores import NormalScores
 from ..stats.thresholds import parse_rule
 from .cache import CacheKey, cached_result
+from .decided_files import write_decision
 from .deliverables import Deliverables
 from .explanation import explanation_layout, explanation_map
 from .flagging import (
-    FLAGS,
-    Counted,
     Decision,
     ScoredMap,
-    WindowWriter,
     report,
     threshold_tags,
 )
-from .layer_styles import objects_style
 from .near_pixels import near_store
 from .options import SCORE, ScoreOptions
 from .provenance import engine_tags, provenance
@@ -230,7 +226,7 @@ class OpenDeliverables:
         NotWritten
             If a file cannot be written.
         """
-        flagged, objects = self._write_decision(scored, decision, tags, explainer)
+        flagged, objects = write_decision(self, scored, decision, tags, explainer)
         return MapResult(
             scene=scene,
             files=self.files,
@@ -274,49 +270,6 @@ class OpenDeliverables:
             If an input is not what it was when the work began; nothing is published.
         """
         return published(self, result, facts, map_stays=map_stays, before=before)
-
-    def _write_decision(
-        self,
-        scored: ScoredMap,
-        decision: Decision,
-        tags: Mapping[str, str],
-        explainer: Explainer | None,
-    ) -> tuple[int, int]:
-        """Write flags, p-values and objects; return the flagged pixels and the objects listed.
-
-        One thread decides and writes the maps; the caller's thread finds objects in the windows
-        that are decided.
-        """
-        stage, files, options = self.stage, self.files, self.options
-        classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
-        shares = Layout("float32", math.nan, ("p_value",), tags, overviews="minimum")
-        p_values = None if decision.p_values is None else decision.p_values.of
-        listing = Listing(decision.threshold.value, p_values, options.min_area, options.top)
-        shape = scored.where.grid.shape
-        with stored(shape, np.bool_, stage.hidden) as flagged, ExitStack() as maps:
-
-            def opened(path: Path, layout: Layout) -> MapWriter:
-                return maps.enter_context(MapWriter(stage.path(path.name), scored.where, layout))
-
-            p_map = opened(files.p_values, shares) if options.p_values else None
-            flags = opened(files.flags, classes)
-            write = WindowWriter(decision, scored, flags, p_map, self.quicklook)
-            with closing(ahead(write, scored.windows(decision.radius))) as decided:
-                counted = Counted(decided, shape, self.progress, flagged)
-                path = stage.path(files.objects.name)
-                explain = None if explainer is None else explainer(flagged.read)
-                objects = write_objects(
-                    *(path, counted, scored.where, tags, listing),
-                    explain=explain,
-                    also=self._package(tags) if options.gpkg else None,
-                )
-        return counted.flagged, objects
-
-    def _package(self, tags: Mapping[str, str]) -> PackageFile:
-        """Return the GeoPackage of the objects that is to be written."""
-        title = f"anomalies of {tags.get('ANOMVAE_SCENE') or self.files.stem}"
-        path = self.stage.path(self.files.package.name)
-        return PackageFile(path, title, objects_style(profiles=True))
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance."""

@@ -18,6 +18,7 @@ from ..pixels.flag_classes import NO_DATA
 from ..raster import UNLIMITED, Georeference, OpenScene, open_raster
 from ..raster.crs import crs_of
 from ..raster.gdal import session
+from ..raster.products.stac_item import OWN as MADE_BY
 from .deliverables import ITEM_KEY, STYLE_END, Deliverables, item_of
 from .flagging import FLAGS
 from .layer_styles import unit_of
@@ -138,7 +139,7 @@ def _properties(result: MapResult, where: Georeference) -> dict[str, Any]:
             f"threshold {threshold.value:.6g} ({threshold.rule})"
         ),
         ITEM_KEY: result.digest,
-        "anomvae:detector": result.detector,
+        MADE_BY: result.detector,
         "anomvae:threshold": threshold.value,
         "anomvae:threshold_rule": threshold.rule,
         "anomvae:pixels": {
@@ -182,7 +183,11 @@ def _assets(
         if path == files.item:
             continue
         key, title, role = _named(path, files)
-        asset = {"href": f"./{quoted(path.name)}", "type": MEDIA[path.suffix], "title": title}
+        asset: dict[str, Any] = {
+            "href": f"./{quoted(path.name)}",
+            "type": MEDIA[path.suffix],
+            "title": title,
+        }
         asset["roles"] = [role]
         if path != files.summary:  # which holds how long the run took
             asset |= file_facts(made(path))

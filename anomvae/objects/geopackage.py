@@ -265,7 +265,10 @@ def _geometry(outline: Polygons, contents: memoryview, system: int, box: Sequenc
     """Return an outline as a geometry of the format, whose points are in ``contents``."""
     left, low, right, high = box
     header = GEOMETRY_HEADER.pack(b"GP", 0, WITH_BOX, system, left, right, low, high)
-    parts = [header, PART.pack(LITTLE_ENDIAN, MULTI_POLYGON, len(outline))]
+    parts: list[bytes | memoryview] = [
+        header,
+        PART.pack(LITTLE_ENDIAN, MULTI_POLYGON, len(outline)),
+    ]
     for rings in outline:
         parts.append(PART.pack(LITTLE_ENDIAN, POLYGON, len(rings)))
         for ring in rings:
