@@ -12,9 +12,9 @@ from .. import lazily
 
 if TYPE_CHECKING:
     from .exported import Exported
-    from .model_item import model_item
     from .onnx_file import onnx_bytes
     from .script import qgis_script
+    from .stac_model import model_item
 
 __all__ = ["Exported", "model_item", "onnx_bytes", "qgis_script"]
 
@@ -22,7 +22,7 @@ __getattr__ = lazily(
     __name__,
     {
         "exported": ("Exported",),
-        "model_item": ("model_item",),
+        "stac_model": ("model_item",),
         "onnx_file": ("onnx_bytes",),
         "script": ("qgis_script",),
     },

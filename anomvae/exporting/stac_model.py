@@ -60,6 +60,8 @@ def model_item(detector: Detector, model: Path, folder: Path) -> bytes:
                 "title": "Weights and card, safetensors",
                 "roles": ["mlm:model", "mlm:weights", "data"],
                 "mlm:artifact_type": "safetensors.torch.save_file",
+                # STAC 1.1 takes bands in properties only where an asset has some.
+                "bands": [{"name": band.name} for band in detector.bands],
                 **facts,
             }
         },
