@@ -211,10 +211,11 @@ def _describe_systems(database: sqlite3.Connection, grid: Grid) -> None:
         definition = grid.crs if first else "undefined"
         owner = "EPSG" if grid.epsg else "NONE"
         rows.append((name, number, owner, number, definition, "of the scene"))
+    more = "" if first else tables.WKT_2_COLUMN
+    database.execute(tables.SYSTEMS_TABLE.format(more=more))
     if not first:
         texts = {tables.GEOGRAPHIC: _wgs_84(), number: grid.crs}
         rows = [(*row, texts.get(row[1], "undefined")) for row in rows]
-        database.execute(tables.WKT_2_COLUMN)
         _insert(database, "gpkg_extensions", [tables.WKT_2])
     _insert(database, "gpkg_spatial_ref_sys", rows)
 

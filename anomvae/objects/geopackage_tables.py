@@ -32,15 +32,17 @@ SYSTEMS = (
 )
 """The systems that every file has."""
 
-TABLES = """
+SYSTEMS_TABLE = """
 CREATE TABLE gpkg_spatial_ref_sys (
     srs_name TEXT NOT NULL,
     srs_id INTEGER NOT NULL PRIMARY KEY,
     organization TEXT NOT NULL,
     organization_coordsys_id INTEGER NOT NULL,
     definition TEXT NOT NULL,
-    description TEXT
-);
+    description TEXT{more}
+)
+"""
+TABLES = """
 CREATE TABLE gpkg_contents (
     table_name TEXT NOT NULL PRIMARY KEY,
     data_type TEXT NOT NULL,
@@ -115,9 +117,7 @@ EXTENSIONS = (
     ("gpkg_metadata", None, "gpkg_metadata", f"{SPEC}metadata", "read-write"),
     ("gpkg_metadata_reference", None, "gpkg_metadata", f"{SPEC}metadata", "read-write"),
 )
-WKT_2_COLUMN = (
-    "ALTER TABLE gpkg_spatial_ref_sys ADD COLUMN definition_12_063 TEXT NOT NULL DEFAULT ''"
-)
+WKT_2_COLUMN = ",\n    definition_12_063 TEXT NOT NULL"
 WKT_2 = (
     "gpkg_spatial_ref_sys",
     "definition_12_063",
