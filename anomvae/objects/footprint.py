@@ -56,7 +56,7 @@ def footprint(where: Georeference) -> Footprint | None:
             return _around_pole(points)
     points[:, 0] -= 360 * np.round((points[:, 0].min() + points[:, 0].max()) / 720)
     if np.ptp(points[:, 0]) >= 360:
-        points[:, 0] = points[:, 0].clip(-180, 180)
+        points[:, 0] = (points[:, 0] - points[:, 0].min() - 180).clip(-180, 180)
     return _of_parts(_cut(points))
 
 
