@@ -119,6 +119,19 @@ def test_an_item_is_derived_from_its_scene(scene, tmp_path):
     assert Path(link.get_absolute_href()) == Path(scene)
 
 
+def test_an_item_names_the_model(scene, tmp_path):
+    model, out = tmp_path / "model.safetensors", tmp_path / "out"
+    trained().save(model)
+    ran = run("score", scene, "-m", model, "-o", out, "--stac")
+    assert ran.code == 0, ran.err
+    (path,) = out.glob("*.stac.json")
+
+    rethreshold(out / "site_2024-06-01.anomaly.tif", "quantile:0.1", options=STAC)
+
+    (link,) = checked(path).get_links("model")
+    assert Path(link.get_absolute_href()) == model
+
+
 def test_an_item_repeats_to_the_bit(scene, tmp_path):
     for name in ("a", "b"):
         item_of(scene, tmp_path / name)

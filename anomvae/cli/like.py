@@ -108,6 +108,7 @@ def like(  # noqa: PLR0913 - one argument per option
         p_values=p_values,
         gpkg=gpkg,
         stac=stac,
+        model_path=model,
         overwrite=overwrite,
     )
     with options.progress_bar() as progress:

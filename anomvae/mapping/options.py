@@ -62,6 +62,8 @@ class ScoreOptions(MapOptions):
     """Whether a GeoPackage of the objects is written, too, in the coordinates of the scene."""
     stac: bool = False
     """Whether a STAC item of the scene and its deliverables is written, too."""
+    model_path: str | None = None
+    """The file of the model, which the STAC item names; None: not known."""
     picture: bool = True
     """Whether a quick look is drawn."""
     only: str | None = None

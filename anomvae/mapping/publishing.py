@@ -44,7 +44,8 @@ def published(
     _write(stage, files.summary, result.to_json())
     if result.item:
         with writing(files.item):
-            text = item_text(result, facts, lambda path: _made(stage, path), before)
+            about = replace(facts, model=facts.model or out.options.model_path)
+            text = item_text(result, about, lambda path: _made(stage, path), before)
         _write(stage, files.item, text)
     require_unchanged(out.inputs)
     kept = _styles_of_users(files)

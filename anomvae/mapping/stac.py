@@ -49,16 +49,17 @@ def file_facts(path: Path) -> dict[str, Any]:
     return {"file:size": path.stat().st_size, "file:checksum": SHA_256 + digest.hexdigest()}
 
 
-def href_of(name: str, folder: Path) -> str | None:
+def href_of(name: str, folder: Path, *, existing: bool = True) -> str | None:
     """Return how an item in a folder refers to a file or an address; None: it cannot.
 
-    A local file is named relative to the folder, and an address without log-in and query.
+    A local file, which is to exist unless ``existing`` is false, is named relative to the folder,
+    and an address without log-in and query.
     """
     if not is_local(local_path(name)):
         address = displayed(name)
         return address if "://" in address and not address.startswith("<") else None
     path = Path(local_path(name))
-    if not path.exists():
+    if existing and not path.exists():
         return None
     try:
         relative = os.path.relpath(path.absolute(), folder.absolute())

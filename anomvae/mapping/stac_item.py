@@ -76,6 +76,8 @@ class SceneFacts:
     """Day of its acquisition; None: not known."""
     sources: tuple[str, ...] = ()
     """Names of the rasters that it is derived from."""
+    model: str | None = None
+    """The file of the model; None: not known."""
 
     @classmethod
     def of(cls, opened: OpenScene) -> SceneFacts:
@@ -101,7 +103,7 @@ def item_text(
     """
     earlier = {} if before is None else item_of(before)
     outline = footprint(facts.where)
-    links = _links(result, facts) or earlier.get("links", [])
+    links = _links(result, facts, earlier.get("links", []))
     times = times_of(facts.day)
     if facts.day is None and earlier:
         times = {name: earlier["properties"].get(name) for name in times}
@@ -119,14 +121,22 @@ def item_text(
     return to_json(item, indent=2) + "\n"
 
 
-def _links(result: MapResult, facts: SceneFacts) -> list[dict[str, Any]]:
+def _links(
+    result: MapResult, facts: SceneFacts, earlier: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the links to sources and to the model; those of an earlier item where it has more."""
+    named = [("derived_from", name, "scored scene") for name in facts.sources]
+    if facts.model is not None:
+        named.append(("model", facts.model, f"detector {result.detector}"))
     links = []
-    for name in facts.sources:
-        href = href_of(name, result.files.folder)
+    for relation, name, title in named:
+        # A detector is saved once its scene is scored.
+        href = href_of(name, result.files.folder, existing=relation != "model")
         if href is not None:
             kind = {"type": GEOJSON} if href.endswith(".json") else {}
-            links.append({"rel": "derived_from", "href": href, **kind, "title": "scored scene"})
-    return links
+            links.append({"rel": relation, "href": href, **kind, "title": title})
+    known = {link["rel"] for link in links}
+    return links + [link for link in earlier if link["rel"] not in known]
 
 
 def _properties(result: MapResult, where: Georeference) -> dict[str, Any]:

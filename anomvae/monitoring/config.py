@@ -132,6 +132,7 @@ class SiteConfig(Table):
             min_area=self.alert.min_area_px,
             gpkg=self.gpkg,
             stac=self.items,
+            model_path=self.model,
             only=self.only,
             compress=self.compress,
             overwrite=True,
