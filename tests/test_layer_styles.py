@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -195,27 +196,50 @@ def test_qgis_opens_results_styled_by_their_names(scene, tmp_path):
     assert red.any()  # flags and outlines
 
 
-@needs_qgis
-def test_single_anomalous_pixels_survive_zooming_out_in_qgis(tmp_path):
-    values = land((1100, 1300), bands=3)
+@pytest.fixture(scope="module")
+def far(tmp_path_factory):
+    """Map a large scene with single anomalous pixels; return its files and these pixels."""
+    folder, values = tmp_path_factory.mktemp("far"), land((1100, 1300), bands=3)
     places = [(row, col) for row in range(50, 1100, 150) for col in range(61, 1300, 170)]
     for row, col in places:
         values[:, row, col] = 9.0
-    path = write(tmp_path / "large.tif", values)
-    files = map_baseline(path, tmp_path / "out", "rx", "budget:60").files
+    path = write(folder / "large.tif", values)
+    return map_baseline(path, folder / "out", "rx", f"budget:{len(places)}"), places
 
-    found = opened_by_qgis(files, tmp_path / "far.png", side=220, everything=False)
+
+def test_single_anomalous_pixels_survive_in_every_overview_of_the_score(far):
+    result, places = far
+
+    with rasterio.open(result.files.scores) as dataset:
+        factors = dataset.overviews(1)
+    for level, factor in enumerate(factors):
+        with rasterio.open(result.files.scores, OVERVIEW_LEVEL=level) as overview:
+            scores = overview.read(1)
+        cells = {(row // factor, col // factor) for row, col in places}
+        above = scores > np.float32(result.threshold.value)
+        assert set(zip(*map(np.ndarray.tolist, np.nonzero(above)), strict=True)) == cells
+    assert factors
+
+
+def test_flags_zoomed_out_show_most_pixels_and_objects_show_all(far):
+    result, places = far
+
+    with rasterio.open(result.files.flags, OVERVIEW_LEVEL=0) as overview:
+        assert not (overview.read(1) == 1).any()
+    assert result.objects == len(places)
+
+
+@needs_qgis
+def test_single_anomalous_pixels_survive_zooming_out_in_qgis(far, tmp_path):
+    result, places = far
+
+    opened_by_qgis(result.files, tmp_path / "far.png", side=220, everything=False)
 
     drawn = np.asarray(Image.open(tmp_path / "far.png").convert("RGB")).astype(int)
     warm = drawn[..., 0] > drawn[..., 2] + 60
     scale = 1300 / 220
     top = (220 - 1100 / scale) / 2
-    seen = sum(
-        warm[
-            max(0, int(top + row / scale) - 2) : int(top + row / scale) + 3,
-            max(0, int(col / scale) - 2) : int(col / scale) + 3,
-        ].any()
-        for row, col in places
+    around = [(int(top + row / scale), int(col / scale)) for row, col in places]
+    assert all(
+        warm[max(0, row - 2) : row + 3, max(0, col - 2) : col + 3].any() for row, col in around
     )
-    assert found["kinds"][0] == "singlebandpseudocolor"
-    assert seen == len(places)

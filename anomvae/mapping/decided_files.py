@@ -65,4 +65,4 @@ def _package(out: OpenDeliverables, tags: Mapping[str, str]) -> PackageFile:
     """Return the GeoPackage of the objects that is to be written."""
     title = f"anomalies of {tags.get('ANOMVAE_SCENE') or out.files.stem}"
     path = out.stage.path(out.files.package.name)
-    return PackageFile(path, title, objects_style(profiles=True))
+    return PackageFile(path, title, objects_style(profiles=True), out.progress)

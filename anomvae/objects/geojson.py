@@ -91,7 +91,7 @@ def write_objects(
         write(provenance.to_json())
         packed = None
         if also is not None:
-            packed = packages.enter_context(package(also, where, provenance))
+            packed = packages.enter_context(package(also, where, provenance, len(peaks)))
         explanations = iter(()) if explained is None else explained.texts()
         lines = _lines(ranked.in_order(), explanations, packed)
         while some := "".join(islice(lines, AT_ONCE)):

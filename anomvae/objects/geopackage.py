@@ -10,41 +10,33 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..documents import read_json
 from ..errors import NotWritten
 from ..files import writing
+from ..parallel import Progress, quiet
 from ..pixels.grid import IDENTITY, Grid
 from ..raster import Georeference
 from ..raster.crs import named_crs
 from . import geopackage_tables as tables
 from .explanations import SPECTRA
+from .geopackage_geometry import Points, Polygons, geometries_of, system_of
 from .items import Provenance
 from .tables import COUNTS, columns, profile
 
 AT_ONCE = 1024
 """Rows that are written at a time."""
-GEOMETRY_HEADER, PART, COUNT = map(struct.Struct, ("<2sBBi4d", "<BII", "<I"))
-MULTI_POLYGON, POLYGON, LITTLE_ENDIAN = 6, 3, 1
-WITH_BOX = 3
-"""Flags of a geometry: little-endian, with a box (xmin, xmax, ymin, ymax)."""
 WKT_1 = ("PROJCS", "GEOGCS", "GEOCCS", "COMPD_CS", "LOCAL_CS", "VERT_CS")
 """Starts of definitions that the core of the format takes; others are WKT 2."""
 PIXELS = "column, minus row of the scene: it has no location"
 OWN = "coordinates of the scene, whose coordinate reference system is not known"
-
-Points = NDArray[np.float64]
-Polygons = Sequence[Sequence[Sequence[Sequence[float]]]]
-"""Of an object, in pixel coordinates (col, row): polygons, each an outline and its holes."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +49,26 @@ class PackageFile:
     """What the objects are of, for people."""
     style: str
     """The style of the layer, QML."""
+    progress: Progress = quiet
+    """Called as objects are written."""
 
 
 class PackageWriter:
     """The rows of a GeoPackage while they are written."""
 
     def __init__(
-        self, database: sqlite3.Connection, grid: Grid, wavelengths: tuple[float | None, ...]
+        self,
+        database: sqlite3.Connection,
+        grid: Grid,
+        wavelengths: tuple[float | None, ...],
+        report: Callable[[int], None],
     ) -> None:
-        """Write rows into an open database; ``wavelengths`` are those of the spectra, if any."""
+        """Write rows into an open database, and report how many there are.
+
+        ``wavelengths`` are those of the spectra; empty: there are none.
+        """
         self._database, self._grid, self._wavelengths = database, grid, wavelengths
+        self._report = report
         self._columns = column_types(explained=bool(wavelengths))
         self._rows: list[tuple[Any, ...]] = []
         self._outlines: list[Polygons] = []
@@ -95,7 +97,7 @@ class PackageWriter:
         """Write the rows that wait."""
         if not self._rows:
             return
-        boxes, geometries = _geometries(self._grid, self._outlines)
+        boxes, geometries = geometries_of(self._grid, self._outlines)
         self.box[:2] = np.minimum(self.box[:2], boxes[:, :2].min(axis=0))
         self.box[2:] = np.maximum(self.box[2:], boxes[:, 2:].max(axis=0))
         rows = [
@@ -107,14 +109,15 @@ class PackageWriter:
         numbers = [row[0] for row in rows]
         places = zip(numbers, *boxes[:, [0, 2, 1, 3]].T.tolist(), strict=True)
         _insert(self._database, tables.INDEX, list(places))
+        self._report(numbers[-1])
         self._rows, self._outlines = [], []
 
 
 @contextmanager
 def package(
-    file: PackageFile, where: Georeference, provenance: Provenance
+    file: PackageFile, where: Georeference, provenance: Provenance, count: int
 ) -> Iterator[PackageWriter]:
-    """Yield what writes the objects of a scene, in order of rank, into a new GeoPackage.
+    """Yield what writes so many objects of a scene, in order of rank, into a new GeoPackage.
 
     Raises
     ------
@@ -127,7 +130,11 @@ def package(
         database.execute("BEGIN")
         for statement in tables.TABLES.split(";"):
             database.execute(statement)
-        writer = PackageWriter(database, where.grid, provenance.wavelengths)
+
+        def report(done: int) -> None:
+            file.progress("objects", done, count)
+
+        writer = PackageWriter(database, where.grid, provenance.wavelengths, report)
         yield writer
         writer.flush()
         _describe_systems(database, where.grid)
@@ -171,7 +178,7 @@ def _describe(
     """Fill the tables about the layer, once all its rows are there."""
     layer, geometry, changed, system = (
         *(tables.LAYER, tables.GEOMETRY, tables.CHANGED),
-        _system_of(grid),
+        system_of(grid),
     )
     about = f"{file.title}; {_coordinates(grid)}"
     sides = box.tolist() if np.isfinite(box).all() else [None] * 4
@@ -202,7 +209,7 @@ def _describe(
 
 def _describe_systems(database: sqlite3.Connection, grid: Grid) -> None:
     """Fill the table of systems: those that every file has, and that of the scene."""
-    number = _system_of(grid)
+    number = system_of(grid)
     rows: list[tuple[Any, ...]] = [*tables.SYSTEMS]
     own = number not in {row[1] for row in rows}
     first = not own or grid.crs.startswith(WKT_1)
@@ -234,49 +241,6 @@ def _coordinates(grid: Grid) -> str:
     if grid.crs:
         return "coordinates of the scene"
     return OWN if grid.transform != IDENTITY else PIXELS
-
-
-def _system_of(grid: Grid) -> int:
-    """Return the number of the system of a grid."""
-    if not grid.crs:
-        return tables.UNDEFINED
-    return int(grid.epsg or tables.FIRST_OWN)
-
-
-def _geometries(grid: Grid, outlines: Sequence[Polygons]) -> tuple[Points, list[bytes]]:
-    """Return the box of each outline, xmin, ymin, xmax, ymax, and its geometry."""
-    a, b, c, d, e, f = grid.transform
-    if grid.transform == IDENTITY and not grid.crs:
-        e = -1.0
-    rings = [ring for outline in outlines for polygon in outline for ring in polygon]
-    points = np.array([point for ring in rings for point in ring], "<f8")
-    points = points @ np.array([[a, d], [b, e]]) + np.array([c, f])
-    sizes = [sum(len(ring) for polygon in outline for ring in polygon) for outline in outlines]
-    starts = np.cumsum([0, *sizes[:-1]])
-    boxes = np.hstack([of.reduceat(points, starts) for of in (np.minimum, np.maximum)])
-    contents, system = memoryview(points.astype("<f8").tobytes()), _system_of(grid)
-    geometries = [
-        _geometry(outline, contents[16 * start :], system, box)
-        for outline, start, box in zip(outlines, starts.tolist(), boxes.tolist(), strict=True)
-    ]
-    return boxes, geometries
-
-
-def _geometry(outline: Polygons, contents: memoryview, system: int, box: Sequence[float]) -> bytes:
-    """Return an outline as a geometry of the format, whose points are in ``contents``."""
-    left, low, right, high = box
-    header = GEOMETRY_HEADER.pack(b"GP", 0, WITH_BOX, system, left, right, low, high)
-    parts: list[bytes | memoryview] = [
-        header,
-        PART.pack(LITTLE_ENDIAN, MULTI_POLYGON, len(outline)),
-    ]
-    for rings in outline:
-        parts.append(PART.pack(LITTLE_ENDIAN, POLYGON, len(rings)))
-        for ring in rings:
-            size = 16 * len(ring)
-            parts += [COUNT.pack(len(ring)), contents[:size]]
-            contents = contents[size:]
-    return b"".join(parts)
 
 
 @contextmanager
