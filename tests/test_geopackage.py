@@ -248,6 +248,34 @@ def test_only_what_is_listed_is_in_it(tmp_path):
     assert rows_of(path)[1].tolist() == [1, 2, 3]
 
 
+def test_hostile_names_are_text_in_every_layer(tmp_path):
+    names = [f"b{number} <&\"'> \u202e {{}} é" for number in range(6)]
+    path = write(tmp_path / "a&b'c %20.tif", plant(land()), names=names)
+
+    ran = run(
+        *("detect", path, "-o", tmp_path / "out", "--gpkg", "--stac", "--explain"),
+        *("--threshold", "quantile:0.05", "--set", "training.max_steps=50"),
+    )
+
+    assert ran.code == 0, ran.err
+    (package,) = (tmp_path / "out").glob("*.gpkg")
+    bands = set(rows_of(package)[3]["band_1"].tolist())
+    assert bands
+    assert bands <= {name.replace("\u202e", "\\u202e") for name in names}
+
+
+def test_a_title_that_is_no_text_is_escaped(tmp_path):
+    path = tmp_path / "o.gpkg"
+    flags = some_flags()
+    tile = ScoredTile((slice(0, 40), slice(0, 48)), np.ones(flags.shape, np.float32), flags)
+
+    also = PackageFile(path, "bay\udce9\n", "<qgis/>")
+    write_objects(tmp_path / "o.geojson", [tile], Georeference(UTM), {}, Listing(0.0), also=also)
+
+    about = pyogrio.read_info(path, layer="objects")["layer_metadata"]["DESCRIPTION"]
+    assert about.startswith("bay\\udce9\\n;")
+
+
 @needs_qgis
 def test_qgis_lays_objects_on_a_scene_without_location(tmp_path):
     write(tmp_path / "bare.tif", plant(land()), crs=None, transform=None)

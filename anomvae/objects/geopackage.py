@@ -21,6 +21,7 @@ import numpy as np
 from ..documents import read_json
 from ..errors import NotWritten
 from ..files import writing
+from ..names import printable
 from ..parallel import Progress, quiet
 from ..pixels.grid import IDENTITY, Grid
 from ..raster import Georeference
@@ -88,7 +89,10 @@ class PackageWriter:
         for name in SPECTRA:
             if name in properties:
                 properties[name] = profile(properties[name], self._wavelengths)
-        self._rows.append((properties["id"], *map(properties.get, self._columns)))
+        row = map(properties.get, self._columns)
+        # SQLite takes UTF-8 alone, and a name may be anything.
+        texts = [printable(value) if isinstance(value, str) else value for value in row]
+        self._rows.append((properties["id"], *texts))
         self._outlines.append(outline)
         if len(self._rows) == AT_ONCE:
             self.flush()
@@ -180,7 +184,7 @@ def _describe(
         *(tables.LAYER, tables.GEOMETRY, tables.CHANGED),
         system_of(grid),
     )
-    about = f"{file.title}; {_coordinates(grid)}"
+    about = f"{printable(file.title)}; {_coordinates(grid)}"
     sides = box.tolist() if np.isfinite(box).all() else [None] * 4
     style = ("", "", layer, geometry, "anomvae", file.style, "", 1, "", "", None)
     rows: dict[str, list[tuple[Any, ...]]] = {
