@@ -21,7 +21,7 @@ stable_seconds = 0
 
 
 def test_a_site_has_layers_for_other_programs(tmp_path):
-    pytest.importorskip("pystac")
+    pytest.importorskip("pystac", minversion="1.13")
     from support.stac import checked
 
     (tmp_path / "incoming").mkdir()

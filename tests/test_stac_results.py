@@ -21,7 +21,7 @@ from anomvae.objects import footprint
 from anomvae.pixels.grid import Grid
 from anomvae.raster import Georeference, Selection, scenes_of
 
-pytest.importorskip("pystac")
+pytest.importorskip("pystac", minversion="1.13")
 from support.stac import checked
 
 STAC = ScoreOptions(stac=True)
