@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .detector import Detector, Encoding, Scores
+    from .detector.model_card import ModelCard, model_card
     from .errors import AnomvaeError
     from .evaluation import Evaluation, evaluate, evaluate_detector
     from .evaluation.estimators import RXDetector, VAEDetector
@@ -62,6 +63,7 @@ __all__ = [
     "Limits",
     "MapOptions",
     "MapResult",
+    "ModelCard",
     "ObjectTarget",
     "Objects",
     "PixelMap",
@@ -87,6 +89,7 @@ __all__ = [
     "interpolate",
     "load",
     "map_baseline",
+    "model_card",
     "read_objects",
     "reconstruct_scene",
     "refit_threshold",
@@ -123,6 +126,7 @@ __getattr__ = lazily(
     __name__,
     {
         "detector": ("Detector", "Encoding", "Scores"),
+        "detector.model_card": ("ModelCard", "model_card"),
         "errors": ("AnomvaeError",),
         "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
