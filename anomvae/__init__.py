@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from .detector import Detector, Encoding, Scores
     from .detector.model_card import ModelCard, model_card
     from .errors import AnomvaeError
-    from .evaluation import Evaluation, evaluate, evaluate_detector
+    from .evaluation import (
+        Comparison,
+        EvaluateOptions,
+        Evaluation,
+        compare,
+        evaluate,
+        evaluate_detector,
+    )
     from .evaluation.estimators import RXDetector, VAEDetector
     from .explaining import (
         Explanation,
@@ -49,6 +56,7 @@ if TYPE_CHECKING:
     )
     from .objects import AnomalyObject, Objects, read_objects
     from .raster import Access, Limits, Scene
+    from .reporting import Report, report
 
 __version__ = "0.1.0"
 
@@ -57,8 +65,10 @@ __all__ = [
     "AnomalyObject",
     "AnomvaeError",
     "ArrayResult",
+    "Comparison",
     "Detector",
     "Encoding",
+    "EvaluateOptions",
     "Evaluation",
     "Explanation",
     "Limits",
@@ -70,6 +80,7 @@ __all__ = [
     "PixelMap",
     "PixelTarget",
     "RXDetector",
+    "Report",
     "Scene",
     "ScoreOptions",
     "Scores",
@@ -78,6 +89,7 @@ __all__ = [
     "SpectrumTarget",
     "VAEDetector",
     "__version__",
+    "compare",
     "detect",
     "detect_array",
     "detect_scene",
@@ -96,6 +108,7 @@ __all__ = [
     "read_objects",
     "reconstruct_scene",
     "refit_threshold",
+    "report",
     "rethreshold",
     "score_array",
     "score_scene",
@@ -131,7 +144,10 @@ __getattr__ = lazily(
         "detector": ("Detector", "Encoding", "Scores"),
         "detector.model_card": ("ModelCard", "model_card"),
         "errors": ("AnomvaeError",),
-        "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
+        "evaluation": (
+            *("Comparison", "EvaluateOptions", "Evaluation"),
+            *("compare", "evaluate", "evaluate_detector"),
+        ),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "explaining": (
             *("Explanation", "ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
@@ -146,6 +162,7 @@ __getattr__ = lazily(
         ),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
         "raster": ("Access", "Limits", "Scene"),
+        "reporting": ("Report", "report"),
     },
 )
 

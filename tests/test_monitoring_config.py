@@ -190,7 +190,7 @@ SCORED_OTHERWISE = {
 """Keys of a site that change scores or their files."""
 SCORED_ALIKE = {
     *("name", "out", "urls", "stac", "allow_drivers", "no_limits", "device", "engine", "only"),
-    *("max_masked", "max_displacement", "grid", "area", "drift"),
+    *("max_masked", "max_displacement", "grid", "area", "drift", "gpkg", "items"),
 }
 
 
