@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.tiling import Tile, Window, shape_of, whole
 from ..raster import Scene, open_raster
@@ -64,6 +67,17 @@ def crop(scene: Scene | None, files: Deliverables, place: Window, title: str) ->
         flagged = flags.read_first(window) == ANOMALOUS
         picture.add_scores(part, scores.dataset.read_first(window), flagged)
     return drawn(title, picture, summary.threshold)
+
+
+def picture_of(scene: Scene, window: Window) -> NDArray[np.float32]:
+    """Return red, green and blue of a window of a scene, data units, axes (row, col, 3).
+
+    Raises
+    ------
+    RasterError
+        If the scene cannot be read any more.
+    """
+    return _of_scene(scene, window, whole(shape_of(window))).image
 
 
 def _of_maps(part: Window) -> QuickLook:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from ..names import printable
 from ..stats.thresholds import Threshold
@@ -35,6 +36,9 @@ VIRIDIS = (
 
 PANEL = 400
 """Width of a panel; wider for a wider image."""
+PANELS = "anomvae-panels"
+"""Text in the file: a line for each panel, its left, top, width and height, and the rows and columns
+of its image."""
 NARROWEST, TALLEST = 0.25, 2.5
 """Least and largest height of a panel in widths: pixels are square, and a strip is readable."""
 MARGIN, GAP = 12, 24
@@ -176,6 +180,8 @@ class Sheet:
         left = self._left(number)
         x, y = left + (width - painted.width) // 2, self.top + (height - painted.height) // 2
         self.picture.paste(painted, (x, y))
+        places = self.picture.info.setdefault(PANELS, [])
+        places.append(f"{x} {y} {painted.width} {painted.height} {rows} {cols}")
         frame = (x - 1, y - 1, x + painted.width, y + painted.height)
         ImageDraw.Draw(self.picture).rectangle(frame, outline="black")
         middle = left + width // 2
@@ -207,8 +213,9 @@ class Sheet:
 
     def png(self) -> bytes:
         """Return the picture as a file."""
-        file = BytesIO()
-        self.picture.save(file, "PNG")
+        file, texts = BytesIO(), PngInfo()
+        texts.add_text(PANELS, "\n".join(self.picture.info.get(PANELS, [])))
+        self.picture.save(file, "PNG", pnginfo=texts)
         return file.getvalue()
 
     def _left(self, number: int) -> int:
