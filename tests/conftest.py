@@ -86,3 +86,12 @@ def own(watched, tmp_path):
     from support.archives import copied
 
     return copied(watched, tmp_path / "own")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Start Chromium once for all tests of a process; skip them where it is not installed."""
+    from support.browser import started
+
+    with started(tmp_path_factory.mktemp("browser")) as window:
+        yield window

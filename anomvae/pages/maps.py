@@ -1,0 +1,113 @@
+"""The map viewer of a page: layers of pictures, scores and classes, with outlines of objects.
+
+Positions are pixels of the full grid of the scene, (row, column), the outer corner of the first
+pixel being (0, 0).  `layers` makes the layers of arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Box = tuple[float, float, float, float]
+"""First row, first column, last row, last column; half-open, pixels of the full grid."""
+Affine = tuple[float, float, float, float, float, float]
+"""a, b, c, d, e, f in the order of rasterio: x = a col + b row + c, y = d col + e row + f."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A layer that is only looked at."""
+
+    name: str
+    source: str
+    """A data URI, or a path relative to the page."""
+    shown: bool = True
+    opacity: float = 1.0
+    box: Box | None = None
+    """What it covers; all of the scene if None."""
+    kind: Literal["picture"] = field(default="picture", init=False)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A layer of numbers: coloured, thresholded and read out in the browser.
+
+    The source is a PNG: red and green are the high and the low byte of ``1 + round(65534 *
+    (t(score) - t(low)) / (t(high) - t(low)))``, where t is log(1 + score) or the score itself; 0
+    is no data.
+    """
+
+    name: str
+    source: str
+    """A data URI."""
+    low: float
+    high: float
+    scale: Literal["log1p", "linear"] = "log1p"
+    unit: str = "nats"
+    shown: bool = False
+    opacity: float = 1.0
+    box: Box | None = None
+    kind: Literal["scores"] = field(default="scores", init=False)
+
+
+@dataclass(frozen=True)
+class Class:
+    """What a value of a layer of classes means."""
+
+    value: int
+    name: str
+    colour: str | None
+    """As ``#rrggbb``; transparent if None."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A layer of classes: flags, masks.
+
+    Where a screen pixel covers several cells, the class that is listed first of those with a
+    colour shows.
+    """
+
+    name: str
+    source: str
+    """A data URI of a PNG of grey values, which are the values of the classes."""
+    classes: Sequence[Class]
+    shown: bool = True
+    opacity: float = 0.8
+    follows: str | None = None
+    """Name of a layer of scores: 0 and 1 follow the threshold that is dragged."""
+    box: Box | None = None
+    kind: Literal["classes"] = field(default="classes", init=False)
+
+
+Layer = Picture | Scores | Classes
+
+
+@dataclass(frozen=True)
+class MapObject:
+    """An object with its outlines; a row of a table leads to it by its ``id``."""
+
+    id: str
+    outlines: Sequence[Sequence[Sequence[float]]]
+    """Rings of positions (row, column)."""
+    label: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A map with zoom, pan, layers, a pixel read-out and objects."""
+
+    rows: int
+    columns: int
+    layers: Sequence[Layer]
+    """The first lies at the bottom."""
+    name: str = "Map"
+    objects: Sequence[MapObject] = ()
+    affine: Affine | None = None
+    crs: str | None = None
+    threshold: float | None = None
+    """That of the first layer of scores."""
+    height: Literal["tall", "low"] = "tall"
