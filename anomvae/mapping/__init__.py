@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .deliverables import Deliverables
     from .embedding import embed_scene
     from .object_finding import FoundObject, find_object
+    from .object_outlines import ObjectOutline, outlines_of, strongest_outlines
     from .options import MapOptions, ScoreOptions
     from .outcomes import Outcome
     from .pixel_maps import PixelMap
@@ -38,6 +39,7 @@ __all__ = [
     "FoundObject",
     "MapOptions",
     "MapResult",
+    "ObjectOutline",
     "Outcome",
     "PixelMap",
     "QuickLookSpec",
@@ -49,6 +51,7 @@ __all__ = [
     "find_object",
     "map_baseline",
     "maps_in",
+    "outlines_of",
     "plan_tiles",
     "read_summary",
     "reconstruct_scene",
@@ -58,6 +61,7 @@ __all__ = [
     "score_scene",
     "score_scenes",
     "score_tiles",
+    "strongest_outlines",
     "summary_of_map",
 ]
 
@@ -69,6 +73,7 @@ __getattr__ = lazily(
         "by_baseline": ("map_baseline",),
         "deliverables": ("Deliverables",),
         "object_finding": ("FoundObject", "find_object"),
+        "object_outlines": ("ObjectOutline", "outlines_of", "strongest_outlines"),
         "embedding": ("embed_scene",),
         "options": ("MapOptions", "ScoreOptions"),
         "pixel_maps": ("PixelMap",),

@@ -19,6 +19,7 @@ from .items import (
     read_strongest_objects,
 )
 from .membership import Membership, pixels_of, pixels_of_small
+from .outlines import rings_of_mask
 from .ranking import Listing
 from .strips import ScoredTile
 
@@ -40,5 +41,6 @@ __all__ = [
     "read_object",
     "read_objects",
     "read_strongest_objects",
+    "rings_of_mask",
     "write_objects",
 ]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from heapq import nlargest
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ DEGREES = "longitude, latitude (WGS 84)"
 FEATURE = '{"type": "Feature", '
 ID = '"id": '
 PROPERTIES = '"properties": '
+RANK = '"rank": 1, '
+"""In the first feature of a file in order of rank."""
 PIXELS = "column, row of the scene (pixels, from its top left corner; not degrees)"
 
 Ring = tuple[tuple[float, float], ...]
@@ -176,7 +179,12 @@ def read_strongest_objects(path: PathText, count: int) -> Objects:
         If the file cannot be read, or is no objects file.
     """
     with _opened(path) as (provenance, features):
-        strongest = nlargest(count, features, key=_score_max)
+        first = next(features, None)
+        everything = () if first is None else chain((first,), features)
+        if first is not None and RANK in first:
+            strongest = list(islice(everything, count))
+        else:
+            strongest = nlargest(count, everything, key=_score_max)
         return Objects(provenance, tuple(map(_item, strongest)))
 
 

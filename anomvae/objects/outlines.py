@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .strips import Strip
+from .runs import label
+from .strips import Flags, Strip
 
 CORNER = np.dtype(
     [
@@ -123,6 +124,19 @@ def rings_of(corners: Corners, objects: Numbers) -> Rings:
         objects[parts][sort],
         holes[sort],
     )
+
+
+def rings_of_mask(mask: Flags) -> Rings:
+    """Return the outlines of the pixels of a mask, axes (row, col), as those of one object.
+
+    Examples
+    --------
+    >>> rings_of_mask(np.array([[True, True]])).points.tolist()
+    [[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]]
+    """
+    parts, count = label(mask, corners=False)
+    strip = Strip(0, np.pad(mask, ((1, 1), (0, 0))), np.empty(mask.shape, np.float32))
+    return rings_of(corners_of(strip, parts.astype(np.int64) - 1), np.zeros(count, np.int64))
 
 
 def signed_areas(points: NDArray[np.float64], starts: Numbers) -> NDArray[np.float64]:
