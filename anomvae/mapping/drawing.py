@@ -37,8 +37,8 @@ VIRIDIS = (
 PANEL = 400
 """Width of a panel; wider for a wider image."""
 PANELS = "anomvae-panels"
-"""Text in the file: a line for each panel, its left, top, width and height, and the rows and columns
-of its image."""
+"""Text in the file: for each panel a line of its left, top, width and height, and the rows and
+columns of its image."""
 NARROWEST, TALLEST = 0.25, 2.5
 """Least and largest height of a panel in widths: pixels are square, and a strip is readable."""
 MARGIN, GAP = 12, 24

@@ -35,8 +35,8 @@ def read_panels(path: Path) -> QuickLookPanels | None:
             places = _places(picture.info.get(PANELS))
             if len(places) != 3 or picture.width * picture.height > LARGEST:
                 return None
-            sheet = picture.convert("RGB")
-        scene, flags = (_cells(sheet, *places[number]) for number in (0, 2))
+            sheet = picture if picture.mode == "RGB" else picture.convert("RGB")
+            scene, flags = (_cells(sheet, *places[number]) for number in (0, 2))
     except (OSError, ValueError, SyntaxError):  # Pillow's errors about damaged files
         return None
     colour = np.rint(255 * np.array(FLAG, np.float32)).astype(np.uint8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,8 @@ from ...raster import UNLIMITED, open_raster
 from ..config import SiteConfig
 from ..decisions.event import Event
 from ..decisions.map_file import map_path, opened_map
-from .reading import SceneRow
 from .results import Results
+from .rows import SceneRow
 from .views import box_in, pixel_at
 
 if TYPE_CHECKING:
@@ -76,29 +77,38 @@ class _Cut:
         return float(np.isfinite(inside).all(axis=-1).mean()) if inside.size else 0.0
 
 
-def crops_of(
-    site: SiteConfig, event: Event, choices: Sequence[Sequence[SceneRow]]
-) -> tuple[Crop | None, ...]:
-    """Return pictures of the ground of an event, all stretched alike.
+@dataclass(frozen=True)
+class Ground:
+    """The grid of a site on which its events lie."""
 
-    Each is of the first of some scenes that has data there; None where none has.
-    """
-    with opened_map(_existing(map_path(site))) as map_:
-        if map_ is None:
+    site: SiteConfig
+
+    def crops(self, event: Event, choices: Sequence[Sequence[SceneRow]]) -> tuple[Crop | None, ...]:
+        """Return pictures of the ground of an event, all stretched alike.
+
+        Each is of the first of some scenes that has data there; None where none has.
+        """
+        if self._grid is None:
             return tuple(None for _ in choices)
-        grid, origin = map_.dataset.grid, map_.grid.origin
-    top, bottom, left, right = event.cluster.box
-    down, over = origin
-    box = float(top + down), float(left + over), float(bottom + down + 1), float(right + over + 1)
-    for cut, word in ((_of_scene, "scene"), (_of_quicklook, "quick look")):
-        cuts = [_first(cut, site, rows, (grid, origin, box)) for rows in choices]
-        if any(one is not None for one in cuts):
-            return _drawn(cuts, word)
-    return tuple(None for _ in choices)
+        grid, (down, over) = self._grid
+        top, bottom, left, right = event.cluster.box
+        box = float(top + down), float(left + over), bottom + down + 1.0, right + over + 1.0
+        place = grid, (down, over), box
+        for cutting, word in ((_of_scene, "scene"), (_of_quicklook, "quick look")):
+            cuts = [_first(cutting, self.site, rows, place) for rows in choices]
+            if any(one is not None for one in cuts):
+                return _drawn(cuts, word)
+        return tuple(None for _ in choices)
 
-
-def _existing(path: Path) -> Path | None:
-    return path if path.exists() else None
+    @cached_property
+    def _grid(self) -> tuple[Grid, tuple[int, int]] | None:
+        """The grid of its persistence map, and where its first scene begins in it."""
+        path = map_path(self.site)
+        try:
+            with opened_map(path if path.exists() else None) as map_:
+                return None if map_ is None else (map_.dataset.grid, map_.grid.origin)
+        except AnomvaeError:
+            return None
 
 
 _Place = tuple[Grid, tuple[int, int], tuple[float, float, float, float]]
@@ -137,7 +147,7 @@ def _of_scene(site: SiteConfig, row: SceneRow, place: _Place) -> _Cut | None:
         grid = opened.grid
     box = _box_on(grid, place)
     window = None if box is None else _window(box, grid.shape)
-    if window is None or max(shape_of(window)) > LARGEST:
+    if box is None or window is None or max(shape_of(window)) > LARGEST:
         return None
     return _Cut(picture_of(scene, window), _within(box, window), row)
 
@@ -163,7 +173,7 @@ def _of_quicklook(_site: SiteConfig, row: SceneRow, place: _Place) -> _Cut | Non
     window = _window(box, shape)
     if window is None:
         return None
-    return _Cut(panels.scene[window].astype(np.float32) / 255, _within(box, window), row)
+    return _Cut(np.divide(panels.scene[window], 255, dtype=np.float32), _within(box, window), row)
 
 
 def local_scene(site: SiteConfig, row: SceneRow) -> Scene | None:
@@ -182,9 +192,7 @@ def local_scene(site: SiteConfig, row: SceneRow) -> Scene | None:
     return replace(scene, access=UNLIMITED) if site.no_limits else scene
 
 
-def _box_on(
-    grid: Grid, place: _Place
-) -> tuple[float, float, float, float] | None:
+def _box_on(grid: Grid, place: _Place) -> tuple[float, float, float, float] | None:
     """Return the box of an event on the grid of a scene; None where it cannot be placed there."""
     whole_grid, origin, (top, left, bottom, right) = place
     if not (grid.located and whole_grid.located):

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from ..decisions.event import Answer, Event, EventStatus
 from .folder import PlannedFile
 from .frame import Crumb, Frame, page
-from .reading import AlertRow, SceneRow, SiteRows, comparable
+from .rows import AlertRow, SceneRow, SiteRows, comparable
 from .standing import counted
 
 if TYPE_CHECKING:
     from ...pages import Page
+    from .crops import Ground
 
 PASSES = 40
 """Scenes that the page of an event lists at most, the newest."""
@@ -35,8 +36,12 @@ STATUS_KINDS = {
     EventStatus.PROVISIONAL: "doubtful",
     EventStatus.CLOSED: "quiet",
 }
-NEWS = {"opened": "Alert: it opened", "confirmed": "Alert: it is confirmed",
-        "continued": "Alert: it continues", "closed": "Alert: it is closed"}
+NEWS = {
+    "opened": "Alert: it opened",
+    "confirmed": "Alert: it is confirmed",
+    "continued": "Alert: it continues",
+    "closed": "Alert: it is closed",
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ class EventPage:
     frame: Frame
     site: SiteRows
     event: Event
+    ground: Ground | None
+    """Where its pictures come from; None: the site is not watched any more."""
 
     @property
     def shown_by(self) -> SceneRow | None:
@@ -117,15 +124,18 @@ class EventPage:
         """Make the page."""
         event, answers = self.event, self.frame.rows.answers.get(self.event.name, ())
         values = {
-            "crumbs": (Crumb("All sites", "../../../index.html"), Crumb(self.site.name, "../index.html")),
+            "crumbs": (
+                Crumb("All sites", "../../../index.html"),
+                Crumb(self.site.name, "../index.html"),
+            ),
             "event": event,
             "kind": STATUS_KINDS[event.status],
             "headline": self._headline(),
             "answer": ANSWERS[event.answer] if event.answer else None,
             "last_answer": answers[-1] if answers else None,
             "shots": self._shots(),
-            "ground": list(self._ground()),
-            "people": list(self._people()),
+            "ground": list(self._shown_steps()),
+            "people": list(self._people_steps()),
             "facts": list(self._facts()),
             "bands": event.evidence.bands,
             "passes": [(row, address_of_scene(row)) for row in self.passes],
@@ -137,13 +147,14 @@ class EventPage:
         area = "" if cluster.area_m2 is None else f" ({area_text(cluster.area_m2)})"
         size = f"{counted(cluster.area_px, 'pixel')}{area}"
         if event.status is EventStatus.CLOSED:
-            return f"Closed on {event.closed}. It covered {size}, and was found last on {cluster.last}."
+            last = f"It covered {size}, and was found last on {cluster.last}."
+            return f"Closed on {event.closed}. {last}"
         return (
             f"{cluster.agreed} of the last {counted(cluster.passes, 'valid pass', 'valid passes')} "
             f"over it show it, the newest on {cluster.last}. It covers {size}."
         )
 
-    def _ground(self) -> Iterator[Step]:
+    def _shown_steps(self) -> Iterator[Step]:
         """Yield what the scenes show, by days of acquisition."""
         event, cluster = self.event, self.event.cluster
         opened, shown = self.opened_by, self.shown_by
@@ -169,7 +180,7 @@ class EventPage:
         if event.closed is not None:
             yield Step(event.closed.isoformat(), "Closed", event.reason or "")
 
-    def _people(self) -> Iterator[Step]:
+    def _people_steps(self) -> Iterator[Step]:
         """Yield alerts and answers, by the clock."""
         name = self.event.name
         steps = [_alerted(alert) for alert in self.frame.rows.alerts.get(name, ())]
@@ -202,12 +213,10 @@ class EventPage:
 
     def _shots(self) -> list[Shot]:
         from ...pages import picture
-        from .crops import crops_of
 
-        config = self.frame.site_config(self.site.name)
-        if config is None:
+        if self.ground is None:
             return []
-        crops = crops_of(config, self.event, (self.before, self.after))
+        crops = self.ground.crops(self.event, (self.before, self.after))
         return [
             Shot(
                 picture(crop.image),
@@ -222,8 +231,12 @@ class EventPage:
 
 def event_pages(frame: Frame, site: SiteRows) -> Iterator[PlannedFile]:
     """Plan the pages of all events of a site."""
+    from .crops import Ground
+
+    config = frame.site_config(site.name)
+    ground = None if config is None else Ground(config)
     for event in site.events:
-        yield EventPage(frame, site, event).planned()
+        yield EventPage(frame, site, event, ground).planned()
 
 
 def address_of_scene(row: SceneRow) -> str:

@@ -23,6 +23,8 @@ from ...parallel import Progress
 MANIFEST = "manifest.json"
 KIND = "pages of anomvae monitor"
 LOCK = "pages"
+MANY = 50
+"""Files above which it takes less to wait for the whole disk than for each of them."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,7 @@ class SiteFolder:
         for number, one in enumerate(changed):
             progress("pages", number, len(changed))
             self._put(one.path, one.make())
-        for one in changed:  # a rename is on disk before the manifest calls it done
-            sync(self.path / one.path)
+        _sync([self.path / one.path for one in changed])
         for name in gone:
             (self.path / name).unlink(missing_ok=True)
         _remove_empty(self.path, gone)
@@ -200,6 +201,15 @@ def _files(folder: Path, below: str = "") -> Iterator[str]:
             yield from _files(folder, f"{name}/")
         else:
             yield name
+
+
+def _sync(paths: Sequence[Path]) -> None:
+    """Wait until files are on disk, before the manifest calls them done."""
+    if len(paths) > MANY and hasattr(os, "sync"):  # of POSIX
+        os.sync()  # one wait for all of them
+        return
+    for path in paths:
+        sync(path)
 
 
 def _remove_empty(folder: Path, gone: Sequence[str]) -> None:

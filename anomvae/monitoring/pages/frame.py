@@ -14,7 +14,7 @@ from ...pages import Assets, Page, render
 from ...pages.rendering import Widget
 from ..config import MonitorConfig, SiteConfig
 from .folder import PlannedFile
-from .reading import SiteRows, WatchRows, digest_of
+from .rows import SiteRows, WatchRows, digest_of
 
 ROOM = "anomvae.monitoring.pages"
 STYLES = ("watch.css",)

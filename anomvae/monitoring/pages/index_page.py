@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..decisions.event import Event, EventStatus
 from .folder import PlannedFile
 from .frame import Frame, page, site_address
-from .reading import SceneRow, SiteRows, digest_of
+from .rows import SceneRow, SiteRows, digest_of
 from .scene_page import clock
 from .standing import SiteStanding
 
@@ -99,9 +99,7 @@ def _made(frame: Frame, cards: Sequence[SiteCard]) -> Page:
 
 def _headline(unanswered: int, cards: Sequence[SiteCard]) -> tuple[str, str]:
     """Return the kind and the words of the first line."""
-    failing = sum(
-        any(notice.level == "error" for notice in card.site.notices) for card in cards
-    )
+    failing = sum(any(notice.level == "error" for notice in card.site.notices) for card in cards)
     parts = []
     if unanswered:
         verb = "event waits" if unanswered == 1 else "events wait"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .names import address_of
-from .reading import SceneRow
+from .rows import SceneRow
 
 if TYPE_CHECKING:
     from ...mapping.deliverables import Deliverables

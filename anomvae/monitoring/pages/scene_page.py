@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ..rule_tables import DriftConfig
 from .folder import PlannedFile
 from .frame import Crumb, Frame, page
-from .reading import SceneRow, SiteRows
 from .results import ResultFile, Results
+from .rows import SceneRow, SiteRows
 from .standing import level_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,15 @@ class ScenePage:
         before = None if self.before is None else self.before.name
         place = None if results is None else str(results.files.folder)
         there = None if results is None else (results.names, results.stamp)
-        inputs = (self.row.digest, before, self.viewed, self.site.watched, self._limits, place, there)
+        inputs = (
+            self.row.digest,
+            before,
+            self.viewed,
+            self.site.watched,
+            self._limits,
+            place,
+            there,
+        )
         path = f"sites/{self.site.slug}/scenes/{self.row.name}.html"
         return self.frame.planned(path, inputs, lambda: self.made(results))
 
@@ -63,7 +71,10 @@ class ScenePage:
             view = scene_view(results)
         row = self.row
         values = {
-            "crumbs": (Crumb("All sites", "../../../index.html"), Crumb(self.site.name, "../index.html")),
+            "crumbs": (
+                Crumb("All sites", "../../../index.html"),
+                Crumb(self.site.name, "../index.html"),
+            ),
             "row": row,
             "kind": KINDS.get(row.state, "quiet"),
             "reasons": texts_of(row.reasons),
@@ -108,7 +119,10 @@ class ScenePage:
             word = "Failed" if row.status == "failed" else "Ended"
             yield word, clock(row.finished)
         if row.status == "failed":
-            yield "Tried again", f"from {clock(row.next_try)}" if row.next_try else "no, it was given up"
+            yield (
+                "Tried again",
+                f"from {clock(row.next_try)}" if row.next_try else "no, it was given up",
+            )
         if row.seconds is not None:
             yield "Took", f"{row.seconds:.1f} s"
         yield "Model", row.model

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...pages import Axis, Column, Dated, Mark, Table, Timeline, rows_script
-from ...pages import Event as Span
-from ..decisions.event import Event
+from ...pages import Column, Table, rows_script
+from ...pages.rendering import Widget
+from ..config import SiteConfig
 from ..decisions.map_file import map_path
 from ..rule_tables import DriftConfig
+from .courses import address_in_site, by_matter, charts_of, percent
 from .folder import PlannedFile
 from .frame import Crumb, Frame, page
-from .reading import SceneRow, SiteRows, comparable, digest_of
 from .results import Results
+from .rows import SceneRow, SiteRows, comparable, digest_of
 from .scene_page import texts_of
 from .standing import SiteStanding, level_of, standing_of
 
@@ -33,8 +34,6 @@ BLOCK = 500
 """Rows of a table in a file beside the page; the newest are on it, a fifth of that at least."""
 LONGEST = 90
 """Letters of a reason in a table."""
-SPANS = 60
-"""Events on a chart at most: the open ones first."""
 SCENES = "scenes"
 COLUMNS = (
     Column("day", "Day", "date"),
@@ -110,19 +109,19 @@ class SitePage:
         site, standing = self.site, self.standing
         view = self._view(results)
         newest = site.newest
-        charts = self._charts(site.scenes[-LATEST:])
+        charts = charts_of(site, self._config, site.scenes[-LATEST:])
         table = self._table()
         values = {
             "crumbs": (Crumb("All sites", "../../index.html"),),
             "site": site,
             "standing": standing,
             "newest": newest,
-            "newest_address": None if newest is None else _address(newest),
+            "newest_address": None if newest is None else address_in_site(newest),
             "reasons": () if newest is None else texts_of(newest.reasons),
             "notices": site.notices,
-            "failures": [(row, _address(row)) for row in reversed(site.failures[-20:])],
+            "failures": [(row, address_in_site(row)) for row in reversed(site.failures[-20:])],
             "failed": len(site.failures),
-            "open": _by_matter(site.open_events),
+            "open": by_matter(site.open_events),
             "closed": [event for event in reversed(site.events) if not event.open],
             "charts": tuple(charts),
             "years": years,
@@ -130,7 +129,9 @@ class SitePage:
             "viewed": view is not None,
             "scored": len(site.scored),
         }
-        widgets = {**charts, SCENES: table, **({} if view is None else {"map": view})}
+        widgets: dict[str, Widget] = {**charts, SCENES: table}
+        if view is not None:
+            widgets["map"] = view
         return page(site.name, "site.html", values, widgets)
 
     @property
@@ -139,19 +140,21 @@ class SitePage:
         return max(0, len(self.site.scenes) - BLOCK // 5) // BLOCK * BLOCK
 
     @property
+    def _config(self) -> SiteConfig | None:
+        return self.frame.site_config(self.site.name)
+
+    @property
     def _config_inputs(self) -> object:
-        config = self.frame.site_config(self.site.name)
+        config = self._config
         return None if config is None else (config.drift, config.max_masked, str(self._map))
 
     @property
     def _limits(self) -> DriftConfig:
-        config = self.frame.site_config(self.site.name)
-        return DriftConfig() if config is None else config.drift
+        return DriftConfig() if self._config is None else self._config.drift
 
     @property
     def _map(self) -> Path | None:
-        config = self.frame.site_config(self.site.name)
-        return None if config is None else map_path(config)
+        return None if self._config is None else map_path(self._config)
 
     @property
     def _shown_scene(self) -> SceneRow | None:
@@ -195,7 +198,7 @@ class SitePage:
         )
 
     def _year_page(self, year: Year, rows: Sequence[SceneRow]) -> Page:
-        charts = self._charts(rows[-MOST_OF_A_YEAR:])
+        charts = charts_of(self.site, self._config, rows[-MOST_OF_A_YEAR:])
         values = {
             "crumbs": (
                 Crumb("All sites", "../../index.html"),
@@ -221,62 +224,14 @@ class SitePage:
         level = level_of(row, self._limits)
         return [
             row.day,
-            [row.source, _address(row)],
+            [row.source, address_in_site(row)],
             row.state,
-            _percent(row.flagged_share),
+            percent(row.flagged_share),
             row.objects,
-            _percent(row.masked_share),
-            _percent(level),
+            percent(row.masked_share),
+            percent(level),
             shortened(row.error or "; ".join(texts_of(row.reasons))),
         ]
-
-    def _charts(self, rows: Sequence[SceneRow]) -> dict[str, Timeline]:
-        """Return the courses of what was measured, as far as it was."""
-        scored = [row for row in rows if row.status == "done"]
-        if not scored:
-            return {}
-        limits, config = self._limits, self.frame.site_config(self.site.name)
-        spans = self._spans(scored[0].day, scored[-1].day)
-        charts = {
-            "flagged": Timeline(
-                "Flagged share of valid pixels",
-                (_dated("flagged", scored, [_percent(row.flagged_share) for row in scored]),),
-                Axis("flagged", "%", low=0),
-                events=spans,
-            )
-        }
-        levels = [_percent(level_of(row, limits)) for row in scored]
-        if any(level is not None for level in levels):
-            charts["drift"] = Timeline(
-                "Drift from the training scenes",
-                (_dated("drift", scored, levels),),
-                Axis("drift", "% of limit", low=0),
-                limits=(Mark(100.0, "limit"),),
-            )
-        masked = [_percent(row.masked_share) for row in scored]
-        if any(masked):
-            marks = () if config is None else (Mark(100 * config.max_masked, "not comparable above"),)
-            charts["masked"] = Timeline(
-                "Masked share of pixels with data",
-                (_dated("masked", scored, masked),),
-                Axis("masked", "%", low=0),
-                limits=marks,
-            )
-        return charts
-
-    def _spans(self, first: str, last: str) -> tuple[Span, ...]:
-        events = [one for one in self.site.events if one.cluster.last.isoformat() >= first]
-        events = [one for one in events if one.cluster.first.isoformat() <= last]
-        return tuple(
-            Span(
-                event.name,
-                event.cluster.first.isoformat(),
-                (event.closed or event.cluster.last).isoformat() if not event.open else None,
-                event.status.value,
-                f"events/{event.number}.html",
-            )
-            for event in _by_matter(events)[:SPANS]
-        )
 
 
 def shortened(text: str) -> str:
@@ -284,40 +239,8 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _dated(name: str, rows: Sequence[SceneRow], values: Sequence[float | None]) -> Dated:
-    return Dated(
-        name,
-        [row.day for row in rows],
-        values,
-        kinds=[row.state for row in rows],
-        links=[_address(row) for row in rows],
-    )
-
-
-def _by_matter(events: Iterable[Event]) -> list[Event]:
-    """Sort events: confirmed ones without an answer first, then open ones, then the newest."""
-    order = ("confirmed", "provisional", "closed")
-    return sorted(
-        events,
-        key=lambda event: (
-            event.answer is not None,
-            order.index(event.status),
-            -event.cluster.last.toordinal(),
-            event.number,
-        ),
-    )
-
-
-def _address(row: SceneRow) -> str:
-    return f"scenes/{row.name}.html"
-
-
 def _year_of(row: SceneRow) -> str:
     return row.day[:4]
-
-
-def _percent(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 4)
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from ..decisions.drift import SceneDrift, drift_in_brief, drift_warning
 from ..decisions.event import EventStatus
 from ..decisions.outcomes import Outcome
 from ..rule_tables import DriftConfig
-from .reading import SceneRow, SiteRows
+from .rows import SceneRow, SiteRows
 
 TRENDING = 50
 """Latest scenes whose drift counts."""
@@ -110,20 +110,17 @@ def level_of(row: SceneRow, limits: DriftConfig) -> float | None:
 def _badges(
     site: SiteRows, unanswered: int, provisional: int, *, drifting: bool
 ) -> Iterator[Badge]:
-    if not site.watched:
-        yield Badge("quiet", "no longer watched")
-    if any(notice.level == "error" for notice in site.notices):
-        yield Badge("bad", "the last run failed here")
-    if unanswered:
-        yield Badge("bad", f"{counted(unanswered, 'confirmed event')} to answer")
-    if site.failures:
-        yield Badge("doubtful", f"{counted(len(site.failures), 'scene')} failed")
     newest = site.newest
-    if newest is not None and newest.outcome == Outcome.NOT_COMPARABLE:
-        yield Badge("doubtful", "newest scene not comparable")
-    if drifting:
-        yield Badge("doubtful", "drifts from the training scenes")
-    if provisional:
-        yield Badge("quiet", counted(provisional, "provisional event"))
-    if not site.scenes:
-        yield Badge("quiet", "no scene yet")
+    hidden = newest is not None and newest.outcome == Outcome.NOT_COMPARABLE
+    failing = any(notice.level == "error" for notice in site.notices)
+    found = (
+        (not site.watched, Badge("quiet", "no longer watched")),
+        (failing, Badge("bad", "the last run failed here")),
+        (unanswered, Badge("bad", f"{counted(unanswered, 'confirmed event')} to answer")),
+        (site.failures, Badge("doubtful", f"{counted(len(site.failures), 'scene')} failed")),
+        (hidden, Badge("doubtful", "newest scene not comparable")),
+        (drifting, Badge("doubtful", "drifts from the training scenes")),
+        (provisional, Badge("quiet", counted(provisional, "provisional event"))),
+        (not site.scenes, Badge("quiet", "no scene yet")),
+    )
+    yield from (badge for applies, badge in found if applies)

@@ -22,7 +22,8 @@ from ..decisions.map_file import LAYERS, MapFile, opened_map
 from .results import Results
 
 if TYPE_CHECKING:
-    from ...pages import Class, Layer, Viewer
+    from ...pages import Class, Viewer
+    from ...pages.maps import Layer
     from ...pixels.grid import Grid
     from ...raster.raster_dataset import RasterDataset
     from ..decisions.event import Event
@@ -157,9 +158,7 @@ def status_classes() -> tuple[Class, ...]:
     )
 
 
-def site_view(
-    site_map: SiteMap, events: tuple[Event, ...], newest: Results | None
-) -> Viewer:
+def site_view(site_map: SiteMap, events: tuple[Event, ...], newest: Results | None) -> Viewer:
     """Return the map of a site over the newest comparable scene that can be shown."""
     from ...pages import MapObject, Picture, Viewer, class_layer, picture, score_layer
 
@@ -247,7 +246,7 @@ def pixel_at(grid: Grid, x: float, y: float) -> tuple[float, float]:
 
 def _ring(event: Event, origin: tuple[int, int]) -> tuple[tuple[float, float], ...]:
     """Return the box of an event on the map, half a pixel around it."""
-    top, bottom, left, right = event.cluster.box
-    top, bottom = top + origin[0] - 0.5, bottom + origin[0] + 1.5
-    left, right = left + origin[1] - 0.5, right + origin[1] + 1.5
+    first_row, last_row, first_col, last_col = event.cluster.box
+    top, bottom = first_row + origin[0] - 0.5, last_row + origin[0] + 1.5
+    left, right = first_col + origin[1] - 0.5, last_col + origin[1] + 1.5
     return ((top, left), (top, right), (bottom, right), (bottom, left))
