@@ -68,10 +68,12 @@ def by_matter(events: Iterable[Event]) -> list[Event]:
 
 
 def address_in_site(row: SceneRow) -> str:
+    """Return the address of the page of a scene, relative to that of its site."""
     return f"scenes/{row.name}.html"
 
 
 def percent(share: float | None) -> float | None:
+    """Return a share in percent."""
     return None if share is None else round(100 * share, 4)
 
 
