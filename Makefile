@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 TESTS := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo test test-all check lowest newest wheel sbom samples bench clean
+.PHONY: demo test test-all check browser lowest newest wheel sbom samples bench clean
 
 $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 	@echo "Installing into $(VENV) (once; a few minutes) ..."
@@ -29,6 +29,9 @@ check: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
+
+browser:  ## Chromium for the tests of pages, which are skipped without
+	.ci/browser
 
 lowest newest:  ## quick tests with the lowest versions declared, or the newest; KEEP=torch: as pinned
 	PYTHON=$(PYTHON) .ci/versions $@ $(KEEP)

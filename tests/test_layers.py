@@ -31,6 +31,7 @@ TORCH_FREE = [
         "mapping.cache",
         "mapping.rethresholding",
         "monitoring",
+        "pages",
         "testing.simulate",
     ),
 ]

@@ -11,7 +11,7 @@ from .assets import Assets, write_assets
 from .charts import Axis, Dated, Event, Histogram, Line, LineChart, Mark, Spectra, Timeline
 from .data import rows_script, script_json
 from .layers import class_layer, flag_classes, score_layer
-from .maps import Class, Classes, MapObject, Picture, Scores, Viewer
+from .maps import Class, Classes, ImageLayer, MapObject, Scores, Viewer
 from .pictures import data_uri, picture
 from .rendering import Page, Widget, render
 from .tables import Column, Table
@@ -25,12 +25,12 @@ __all__ = [
     "Dated",
     "Event",
     "Histogram",
+    "ImageLayer",
     "Line",
     "LineChart",
     "MapObject",
     "Mark",
     "Page",
-    "Picture",
     "Scores",
     "Spectra",
     "Table",

@@ -17,7 +17,7 @@ Affine = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageLayer:
     """A layer that is only looked at."""
 
     name: str
@@ -34,7 +34,7 @@ class Picture:
 class Scores:
     """A layer of numbers: coloured, thresholded and read out in the browser.
 
-    The source is a PNG: red and green are the high and the low byte of ``1 + round(65534 *
+    The source is a PNG: red and green are the high and the low byte of ``1 + round(levels *
     (t(score) - t(low)) / (t(high) - t(low)))``, where t is log(1 + score) or the score itself; 0
     is no data.
     """
@@ -49,6 +49,8 @@ class Scores:
     shown: bool = False
     opacity: float = 1.0
     box: Box | None = None
+    levels: int = 65_534
+    """Steps between the lowest and the highest score."""
     kind: Literal["scores"] = field(default="scores", init=False)
 
 
@@ -82,7 +84,7 @@ class Classes:
     kind: Literal["classes"] = field(default="classes", init=False)
 
 
-Layer = Picture | Scores | Classes
+Layer = ImageLayer | Scores | Classes
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,11 @@ class MapObject:
 
 @dataclass(frozen=True)
 class Viewer:
-    """A map with zoom, pan, layers, a pixel read-out and objects."""
+    """A map with zoom, pan, layers, a pixel read-out and objects.
+
+    Layers of one name are parts of one layer, such as an overview and crops at full resolution:
+    they share a switch, and the one on top is read out.
+    """
 
     rows: int
     columns: int
@@ -111,3 +117,5 @@ class Viewer:
     threshold: float | None = None
     """That of the first layer of scores."""
     height: Literal["tall", "low"] = "tall"
+    unit: str = ""
+    """Of coordinates; ``m`` draws a scale bar."""

@@ -173,8 +173,14 @@ class Opened:
 
         element = self.one(css)
         self.into_view(element)
+        self._rest()
         self.chain().scroll_from_origin(ScrollOrigin.from_element(element), 0, by).perform()
         self.frame()
+
+    def _rest(self):
+        """Wait until the page has not scrolled for a while: a map takes the wheel only then."""
+        self.script("window.rested = performance.now() + 500")
+        self.wait(lambda: self.script("return performance.now() > window.rested"), "a rest")
 
     def focus(self, css):
         """Give an element the focus, as the tabulator key does."""

@@ -147,6 +147,7 @@ const anomvaeAxes = (() => {
       Object.assign(this, { element, data, high });
       this.svg = draw("svg", { role: role || "img", "aria-label": data.name, class: "plot" });
       this.holder = make("div", { class: "plot-holder" }, this.svg);
+      element.setAttribute("aria-label", data.name);
       element.append(make("figcaption", { dir: "auto" }, data.name), this.holder);
       this.unit = unit;
       anomvae.onWidth(this.holder, (width) => this.resize(width));
@@ -191,8 +192,11 @@ const anomvaeAxes = (() => {
     /** Read values by pointing, or by the arrow keys: `reader.words(i)` of the stop at `xs[i]`. */
     read(reader) {
       this.reader = reader;
-      this.output = make("output", { class: "readout", "aria-live": "off" }, reader.hint || "Point at the chart, or use the arrow keys, to read values.");
-      this.holder.after(this.output);
+      this.output = make("output", { class: "readout", "aria-live": "off" });
+      this.element.append(this.output);
+      const hint = `Arrow keys read values. ${reader.hint || ""}`;
+      this.svg.setAttribute("aria-description", hint);
+      this.svg.addEventListener("focus", () => { if (this.stopped === undefined) this.output.textContent = hint; });
       this.svg.setAttribute("tabindex", 0);
       this.svg.setAttribute("role", "application");
       this.svg.addEventListener("pointermove", (event) => {

@@ -34,24 +34,27 @@ const anomvaeControls = (() => {
     return data.kind === "scores" ? legendOfScores(data) : null;
   }
 
-  /** A row of the panel of layers; `changed` is called with what the layer becomes. */
-  function layerRow(state, changed) {
-    const { data } = state;
+  /** A row of the panel for the layers of one name; `changed` is called when they change. */
+  function layerRow(states, changed) {
+    const [state] = states, { data } = state;
     const shown = make("input", {
       type: "checkbox", ".checked": state.shown,
-      onchange: (event) => { state.shown = event.target.checked; changed(); },
+      onchange: () => { for (const one of states) one.shown = shown.checked; changed(); },
     });
+    const words = () => `${Math.round(100 * state.opacity)} %`;
+    const share = make("output", { "aria-hidden": "true", title: "opacity" }, words());
     const opacity = make("input", {
       type: "range", min: 0, max: 100, step: 1, ".value": Math.round(100 * state.opacity),
-      "aria-label": `Opacity of ${data.name}`, "aria-valuetext": `${Math.round(100 * state.opacity)} %`,
-      oninput: (event) => {
-        state.opacity = event.target.value / 100;
-        event.target.setAttribute("aria-valuetext", `${event.target.value} %`);
+      "aria-label": `Opacity of ${data.name}`, "aria-valuetext": words(), title: "opacity",
+      oninput: () => {
+        for (const one of states) one.opacity = opacity.value / 100;
+        share.textContent = words();
+        opacity.setAttribute("aria-valuetext", words());
         changed();
       },
     });
     return make("li", { class: "layer" },
-      make("label", { class: "layer-name" }, shown, make("span", { dir: "auto" }, data.name)), opacity, legend(data));
+      make("label", { class: "layer-name" }, shown, make("span", { dir: "auto" }, data.name), share), opacity, legend(data));
   }
 
   /** A slider of the threshold on the scale of a layer of scores. */

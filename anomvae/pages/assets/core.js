@@ -80,10 +80,11 @@ const anomvae = (() => {
 
   const elementsOf = (id) => document.querySelectorAll(`[data-viewer="${CSS.escape(id)}"]`);
 
-  /** Show the panels of one object; of the first panel where the object has none of its own. */
+  /** Show the panels of one object, at first of the first; `data-object=""` is that of all others. */
   function showPanels(viewer, id) {
     const panels = [...elementsOf(viewer)].filter((panel) => panel.dataset.object !== undefined);
-    const chosen = panels.some((panel) => panel.dataset.object === id) ? id : id === null ? panels[0]?.dataset.object : null;
+    const wanted = id === null ? panels[0]?.dataset.object : id;
+    const chosen = panels.some((panel) => panel.dataset.object === wanted) ? wanted : "";
     for (const panel of panels) panel.hidden = panel.dataset.object !== chosen;
   }
 

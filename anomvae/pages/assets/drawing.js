@@ -84,12 +84,26 @@ const anomvaeDrawing = (() => {
   }
 
   function words(map, row, col) {
-    const values = map.layers.filter((state) => state.layer?.read).map((state) => value(map, state, row, col));
+    const values = new Map(); // by name: of the parts of a layer, the one that lies on top
+    for (const state of map.layers.filter((one) => one.layer?.read)) {
+      const read = value(map, state, row, col);
+      if (read) values.set(state.data.name, read);
+    }
     const object = map.objectAt(row + 0.5, col + 0.5);
     const named = object ? `object ${object.label || object.id}${object.note ? ` (${object.note})` : ""}` : null;
-    return [`row ${count(row)}, column ${count(col)}`, coordinates(map.data, row, col), ...values, named]
+    return [`row ${count(row)}, column ${count(col)}`, coordinates(map.data, row, col), ...values.values(), named]
       .filter(Boolean).join(" · ");
   }
 
-  return { layers, outlines, words, isSmall, MOST, DOT };
+  /** A length of 1, 2 or 5 times a power of ten that takes at most `most` screen pixels. */
+  function scaleBar(map, most = 120) {
+    const { affine, unit } = map.data;
+    if (!affine || unit !== "m") return null;
+    const metre = map.scale / Math.hypot(affine[0], affine[3]); // screen pixels
+    const power = 10 ** Math.floor(Math.log10(most / metre));
+    const length = [5, 2, 1].map((m) => m * power).find((l) => l * metre <= most);
+    return { wide: length * metre, words: length >= 1000 ? `${count(length / 1000)} km` : `${figure(length)} m` };
+  }
+
+  return { layers, outlines, words, scaleBar, isSmall, MOST, DOT };
 })();

@@ -112,7 +112,7 @@ const anomvaeLayers = (() => {
       for (let i = 0; i < cells.length; i++) cells[i] = bytes[4 * i] << 8 | bytes[4 * i + 1];
       super(data, cells, image.naturalWidth, image.naturalHeight);
       const t = data.scale === "log1p" ? Math.log1p : Number;
-      Object.assign(this, { t, from: t(data.low), step: (t(data.high) - t(data.low)) / 65534 });
+      Object.assign(this, { t, from: t(data.low), step: (t(data.high) - t(data.low)) / data.levels });
     }
 
     larger(a, b) { return a > b ? a : b; }
@@ -128,7 +128,8 @@ const anomvaeLayers = (() => {
 
     colour(number, pixels) {
       const { cells } = this.levels[number];
-      for (let i = 0; i < cells.length; i++) pixels[i] = cells[i] ? RAMP[(cells[i] - 1) >> 8] : 0;
+      const place = 255 / this.data.levels;
+      for (let i = 0; i < cells.length; i++) pixels[i] = cells[i] ? RAMP[Math.floor((cells[i] - 1) * place)] : 0;
     }
 
     read(index) {

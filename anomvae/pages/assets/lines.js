@@ -32,8 +32,8 @@
     constructor(element, data) {
       super(element, data, { high: 330 });
       const xs = this.positions();
-      this.read({ xs, words: (i) => this.words(xs[i]) });
       this.legend(this.data.lines.map((line, i) => ({ name: line.name, mark: draw("path", { class: this.style(line, i), d: "M1 6H21" }) })));
+      this.read({ xs, words: (i) => this.words(xs[i]) });
       this.table([labelOf(data.x), ...data.lines.map((line) => line.name), ...this.moreNames()],
         () => xs.map((x) => [figure(x, 6), ...data.lines.map((line) => figure(valueAt(line, x))), ...this.moreCells(x)]));
     }

@@ -7,6 +7,7 @@
   const LANES = 5; // of events; the others are in the table
   const LANE = 12; // screen pixels
   const KINDS = ["normal", "anomalous", "not comparable", "failed"];
+  const EVENTS = ["provisional", "confirmed", "closed"];
   const SIGNS = {
     normal: (x, y) => `M${x - 3} ${y}a3 3 0 1 0 6 0a3 3 0 1 0 -6 0`,
     anomalous: (x, y) => `M${x} ${y - 5}L${x + 5} ${y}L${x} ${y + 5}L${x - 5} ${y}Z`,
@@ -44,14 +45,16 @@
       this.events = placed(data.events);
       this.lanes = Math.min(LANES, 1 + Math.max(-1, ...this.events.map((event) => event.lane)));
       const stops = this.points;
+      const used = KINDS.filter((kind) => stops.some((point) => point.kind === kind));
+      this.legend([...used.map((kind) => ({ name: kind, mark: draw("path", { class: classOf(kind), d: SIGNS[kind](11, 6) }) })),
+        ...(data.series.length > 1 ? data.series.map((one, i) => ({ name: one.name, mark: draw("path", { class: `line tone-${i % 6}`, d: "M1 6H21" }) })) : []),
+        ...EVENTS.filter((kind) => data.events.some((event) => event.kind === kind)).map((kind) => ({
+          name: `event, ${kind}`, mark: draw("rect", { class: `event ${kind}`, x: 1, y: 3, width: 20, height: 7, rx: 3 }) }))]);
       this.read({
         xs: stops.map((point) => point.time), words: (i) => this.words(stops[i]),
         open: (i) => { const to = stops[i]?.link && safeAddress(stops[i].link); if (to) window.location.href = to; },
-        hint: `Point at the chart, or use the arrow keys, to read values.${stops.some((p) => p.link) ? " Click or Enter opens a run." : ""}`,
+        hint: stops.some((point) => point.link) ? "Enter or a click opens what a point stands for." : "",
       });
-      const used = KINDS.filter((kind) => stops.some((point) => point.kind === kind));
-      this.legend([...used.map((kind) => ({ name: kind, mark: draw("path", { class: classOf(kind), d: SIGNS[kind](11, 6) }) })),
-        ...(data.series.length > 1 ? data.series.map((one, i) => ({ name: one.name, mark: draw("path", { class: `line tone-${i % 6}`, d: "M1 6H21" }) })) : [])]);
       this.table(["date", "series", labelOf(data.y), "outcome"],
         () => stops.map((point) => [point.date, data.series[point.which].name, figure(point.value), point.kind]));
       if (data.events.length) this.eventList();

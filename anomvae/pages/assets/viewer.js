@@ -28,11 +28,14 @@
       this.outlines = draw("g", {});
       this.labels = draw("g", {});
       this.cross = draw("path", { class: "cross", d: "M-9 0H9M0-9V9" });
-      this.overlay.append(this.outlines, this.labels, this.cross);
+      this.bar = draw("path", { class: "scale-bar" });
+      this.barText = draw("text", { class: "scale-text", x: 14 });
+      this.overlay.append(this.outlines, this.labels, this.cross, this.bar, this.barText);
       this.readout = make("output", { class: "readout", "aria-live": "off" }, "Point at the map to read its values.");
       this.frame = make("div", {
         class: `frame ${this.data.height}`, tabindex: 0, role: "application", "aria-label": this.data.name, "aria-description": HELP,
       }, this.canvas, this.overlay);
+      this.frame.style.aspectRatio = `${this.data.columns} / ${this.data.rows}`;
       const objects = this.objects.length ? [
         control("before", "Previous object", () => this.step(-1)), control("next", "Next object", () => this.step(1))] : [];
       this.buttons = make("div", { class: "buttons", role: "group", "aria-label": `Zoom of ${this.data.name}` },
@@ -55,10 +58,10 @@
 
     decoded() {
       const list = make("ul", { class: "plain-list" });
-      for (const state of [...this.layers].reverse()) {
-        list.append(state.failed
-          ? make("li", { class: "layer quiet" }, `${state.data.name} cannot be drawn: its file is missing.`)
-          : anomvaeControls.layerRow(state, this.redraw));
+      for (const [name, states] of [...this.named()].reverse()) {
+        list.append(states.every((state) => state.failed)
+          ? make("li", { class: "layer quiet" }, `${name} cannot be drawn: its file is missing.`)
+          : anomvaeControls.layerRow(states, this.redraw));
       }
       if (this.objects.length) list.append(this.outlineRow());
       this.panel.append(list);
@@ -77,6 +80,18 @@
       this.redraw();
     }
 
+    /** Layers by name: parts of one layer share a switch. */
+    named() {
+      const found = new Map();
+      for (const state of this.layers) found.set(state.data.name, [...(found.get(state.data.name) || []), state]);
+      return found;
+    }
+
+    /** The scores that flags follow, in the same box. */
+    scoresOf({ follows, box }) {
+      return this.layers.find(({ data, layer }) => layer && data.kind === "scores" && data.name === follows && String(data.box) === String(box))?.layer;
+    }
+
     outlineRow() {
       const box = make("input", {
         type: "checkbox", ".checked": true, onchange: () => { this.outlined = box.checked; this.redraw(); },
@@ -91,7 +106,8 @@
       if (!this.scores) return;
       this.slider.set(value);
       for (const { layer, data } of this.layers) {
-        if (layer && data.follows) layer.follow(this.scores, value === this.original ? null : value);
+        const scores = layer && data.follows && this.scoresOf(data);
+        if (scores) layer.follow(scores, value === this.original ? null : value);
       }
       this.element.dataset.threshold = value;
       this.redraw();
@@ -180,8 +196,16 @@
       if (!this.width) return;
       anomvaeDrawing.layers(this);
       anomvaeDrawing.outlines(this);
+      this.paintBar(anomvaeDrawing.scaleBar(this));
       const centre = this.keyboard ? `translate(${this.width / 2} ${this.height / 2})` : "translate(-99 -99)";
       this.cross.setAttribute("transform", centre);
+    }
+
+    paintBar(bar) {
+      const y = this.height - 14;
+      this.bar.setAttribute("d", bar ? `M12 ${y - 5}v5h${bar.wide}v-5` : "");
+      this.barText.setAttribute("y", y - 9);
+      this.barText.textContent = bar ? bar.words : "";
     }
 
     read(row, col) {

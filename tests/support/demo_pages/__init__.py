@@ -57,7 +57,7 @@ def map_of(names):
         ROWS,
         COLUMNS,
         (
-            pages.Picture(names[0], pages.picture(scene())),
+            pages.ImageLayer(names[0], pages.picture(scene())),
             pages.score_layer("Score", of),
             pages.class_layer("Flags", flags(of), pages.flag_classes(), follows="Score"),
             pages.class_layer(
@@ -69,6 +69,7 @@ def map_of(names):
         (3.5, 0.0, 500_000.0, 0.0, -3.5, 3_600_000.0),
         "EPSG:32611",
         THRESHOLD,
+        unit="m",
     )
 
 
@@ -77,7 +78,7 @@ def histogram():
     known = of[np.isfinite(of)]
     edges = np.expm1(np.linspace(0, np.log1p(known.max()), 513))
     counts = np.histogram(known, edges)[0]
-    return pages.Histogram("Scores", edges, counts, THRESHOLD, int((flags(of) == 1).sum()))
+    return pages.Histogram("Pixels by score", edges, counts, THRESHOLD, int((flags(of) == 1).sum()))
 
 
 def spectra(names):
