@@ -34,6 +34,8 @@ SIDE = 256
 """Most cells a side of the scores of a scene."""
 MAP_SIDE = 512
 """Most cells a side of the map of a site."""
+LEVELS = 1022
+"""Steps of scores."""
 QUALITY = 80
 """Of JPEGs."""
 PROVISIONAL, CONFIRMED, FINISHED = 1, 2, 3
@@ -57,7 +59,7 @@ def scene_view(results: Results) -> Viewer | None:
 
 def _scene_view(results: Results) -> Viewer:
     from ...mapping.panels import read_panels
-    from ...pages import Picture, Viewer, class_layer, flag_classes, picture, score_layer
+    from ...pages import ImageLayer, Viewer, class_layer, flag_classes, picture, score_layer
 
     files, panels = results.files, read_panels(results.files.quicklook)
     with open_raster(files.scores, access=UNLIMITED) as scores:
@@ -68,8 +70,8 @@ def _scene_view(results: Results) -> Viewer:
     layers: list[Layer] = []
     if panels is not None:
         classes[panels.flagged] = ANOMALOUS  # overviews of flags hold what most pixels are
-        layers.append(Picture("Scene", picture(panels.scene, quality=QUALITY)))
-    score = score_layer("Score", sampled, shown=panels is None)
+        layers.append(ImageLayer("Scene", picture(panels.scene, quality=QUALITY)))
+    score = score_layer("Score", sampled, shown=panels is None, levels=LEVELS)
     layers += [score, class_layer("Flags", classes, flag_classes())]
     return Viewer(
         *grid.shape,
@@ -160,13 +162,13 @@ def status_classes() -> tuple[Class, ...]:
 
 def site_view(site_map: SiteMap, events: tuple[Event, ...], newest: Results | None) -> Viewer:
     """Return the map of a site over the newest comparable scene that can be shown."""
-    from ...pages import MapObject, Picture, Viewer, class_layer, picture, score_layer
+    from ...pages import ImageLayer, MapObject, Viewer, class_layer, picture, score_layer
 
     scene = None if newest is None else scene_on(site_map, newest)
     layers: list[Layer] = []
     if scene is not None:
         image, box = scene
-        layers.append(Picture("Newest scene", picture(image, quality=QUALITY), box=box))
+        layers.append(ImageLayer("Newest scene", picture(image, quality=QUALITY), box=box))
     layers += [
         score_layer(
             "Exceedances", site_map.exceedances, scale="linear", unit="passes", opacity=0.8
