@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         generate,
         interpolate,
     )
+    from .figures import map_figure, object_figure
     from .files import PathText
     from .fitting import Selection, detect, refit_threshold, train
     from .mapping import (
@@ -87,6 +88,8 @@ __all__ = [
     "interpolate",
     "load",
     "map_baseline",
+    "map_figure",
+    "object_figure",
     "read_objects",
     "reconstruct_scene",
     "refit_threshold",
@@ -130,6 +133,7 @@ __getattr__ = lazily(
             *("Explanation", "ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
             *("explain", "find_like", "generate", "interpolate"),
         ),
+        "figures": ("map_figure", "object_figure"),
         "fitting": ("Selection", "detect", "refit_threshold", "train"),
         "mapping": (
             *("ArrayResult", "MapOptions", "MapResult", "PixelMap", "ScoreOptions"),

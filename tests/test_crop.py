@@ -7,7 +7,7 @@ from PIL import Image
 from anomvae.config import resolve_config, shipped
 from anomvae.mapping import detect_scene
 from anomvae.mapping.crop import around, crop
-from anomvae.mapping.drawing import PANEL
+from anomvae.mapping.sheet import PANEL
 from anomvae.raster import Scene
 
 

@@ -28,6 +28,7 @@ COMMANDS = (
     "embed",
     "reconstruct",
     "plot",
+    "figure",
     "threshold",
     "generate",
     "interpolate",

@@ -50,9 +50,9 @@ def require_results(out: str | None, picture: str | None, overwrite: bool, read:
         require_picture(picture, overwrite, read)
 
 
-def save_picture(figure: Figure, path: str) -> None:
-    """Write a picture, and print its name."""
+def save_picture(figure: Figure, path: str, dpi: float | None = None) -> None:
+    """Write a picture, and print its name; ``dpi`` is dots per inch, by default 300."""
     from ..figures import save
 
-    save(figure, path)
+    save(figure, path, dpi)
     echo(path)

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from .interpolation import interpolation_figure
     from .latent_space import latent_figure
     from .latent_traversal import traversal_figure
+    from .printed_maps import Print, map_figure, object_figure
     from .spectrum_panels import generated_figure, spectra_figure
     from .training_history import history_figure
 
 __all__ = [
+    "Print",
     "SpectrumAxis",
     "curves_figure",
     "explanation_figure",
@@ -26,6 +28,8 @@ __all__ = [
     "history_figure",
     "interpolation_figure",
     "latent_figure",
+    "map_figure",
+    "object_figure",
     "save",
     "spectra_figure",
     "traversal_figure",
@@ -40,6 +44,7 @@ __getattr__ = lazily(
         "interpolation": ("interpolation_figure",),
         "latent_space": ("latent_figure",),
         "latent_traversal": ("traversal_figure",),
+        "printed_maps": ("Print", "map_figure", "object_figure"),
         "spectrum_panels": ("generated_figure", "spectra_figure"),
         "training_history": ("history_figure",),
     },

@@ -61,6 +61,7 @@ STYLE: dict[str, Any] = {
     "savefig.dpi": 300,
     "pdf.fonttype": 42,  # TrueType, as journals want it
     "svg.hashsalt": "anomvae",
+    "svg.fonttype": "none",  # text stays text, to be searched and edited
 }
 
 FEW_BANDS = 32
@@ -233,18 +234,26 @@ def require_format(path: PathText) -> str:
     return suffix
 
 
-def to_bytes(figure: Figure, kind: str) -> bytes:
-    """Return a figure as ``png``, ``svg`` or ``pdf``; the same figure gives the same bytes."""
+def to_bytes(figure: Figure, kind: str, dpi: float | None = None) -> bytes:
+    """Return a figure as ``png``, ``svg`` or ``pdf``; the same figure gives the same bytes.
+
+    ``dpi`` is dots per inch, by default 300.
+    """
     content = BytesIO()
     with styled():
-        figure.savefig(content, format=kind, metadata=METADATA[kind])
+        figure.savefig(
+            content,
+            format=kind,
+            metadata=METADATA[kind],
+            dpi=STYLE["savefig.dpi"] if dpi is None else dpi,
+        )
     return content.getvalue()
 
 
-def save(figure: Figure, path: PathText) -> None:
+def save(figure: Figure, path: PathText, dpi: float | None = None) -> None:
     """Write a figure to a PNG, SVG or PDF, by the suffix, whole or not at all.
 
-    An old file is replaced.
+    An old file is replaced; ``dpi`` is as for `to_bytes`.
 
     Raises
     ------
@@ -253,4 +262,4 @@ def save(figure: Figure, path: PathText) -> None:
     NotWritten, LockHeld
         When the file cannot be written, or another run is writing it.
     """
-    write_atomically(path, to_bytes(figure, require_format(path)))
+    write_atomically(path, to_bytes(figure, require_format(path), dpi))

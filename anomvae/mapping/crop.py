@@ -10,6 +10,7 @@ from ..pixels.tiling import Tile, Window, shape_of, whole
 from ..raster import Scene, open_raster
 from ..raster.maps import open_map
 from .deliverables import Deliverables
+from .location import Location
 from .quicklook import QuickLook, QuickLookSpec, drawn
 from .result import read_summary
 
@@ -29,6 +30,26 @@ def around(place: Window, shape: tuple[int, int]) -> Window:
     rows, cols = (
         slice(max(0, part.start - margin), min(side, part.stop + margin))
         for part, side in zip(place, shape, strict=True)
+    )
+    return rows, cols
+
+
+def square_around(place: Window, shape: tuple[int, int]) -> Window:
+    """Return a window that shows a place and what is around it, square where the scene allows.
+
+    Examples
+    --------
+    >>> square_around((slice(100, 104), slice(0, 80)), (500, 300))
+    (slice(22, 182, None), slice(0, 160, None))
+    """
+    longest = max(shape_of(place))
+    side = longest + 2 * max(MARGIN, longest // 2)
+    starts = [
+        max(0, min((part.start + part.stop - side) // 2, length - side))
+        for part, length in zip(place, shape, strict=True)
+    ]
+    rows, cols = (
+        slice(start, min(length, start + side)) for start, length in zip(starts, shape, strict=True)
     )
     return rows, cols
 
@@ -63,7 +84,11 @@ def crop(scene: Scene | None, files: Deliverables, place: Window, title: str) ->
     with open_map(files.scores) as scores, open_raster(files.flags) as flags:
         window = around(place, scores.grid.shape)
         part = whole(shape_of(window))
-        picture = _of_maps(part) if scene is None else _of_scene(scene, window, part)
+        location = Location.of(scores.georeference, window)
+        if scene is None:
+            picture = QuickLook(QuickLookSpec.of(shape_of(part), location=location))
+        else:
+            picture = _of_scene(scene, window, part, location)
         flagged = flags.read_first(window) == ANOMALOUS
         picture.add_scores(part, scores.dataset.read_first(window), flagged)
     return drawn(title, picture, summary.threshold)
@@ -77,18 +102,14 @@ def picture_of(scene: Scene, window: Window) -> NDArray[np.float32]:
     RasterError
         If the scene cannot be read any more.
     """
-    return _of_scene(scene, window, whole(shape_of(window))).image
+    return _of_scene(scene, window, whole(shape_of(window)), None).image
 
 
-def _of_maps(part: Window) -> QuickLook:
-    return QuickLook(QuickLookSpec.of(shape_of(part)))
-
-
-def _of_scene(scene: Scene, window: Window, part: Window) -> QuickLook:
+def _of_scene(scene: Scene, window: Window, part: Window, location: Location | None) -> QuickLook:
     """Return a picture with the pixels of a window of a scene."""
     with scene.open() as opened:
         declared = opened.newest.dataset.facts.picture
-        spec = QuickLookSpec.of(shape_of(window), opened.bands, declared)
+        spec = QuickLookSpec.of(shape_of(window), opened.bands, declared, location)
         picture = QuickLook(spec)
         picture.add_preview(part, spec.preview(Tile(part, part), opened.read(window)))
         return picture

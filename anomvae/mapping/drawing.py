@@ -1,80 +1,83 @@
-"""The quick look as a picture: scene, score and flags side by side, a PNG.
+"""The quick look as a picture: scene, score and flags, a PNG.
 
 Pillow draws it, which loads in a hundredth of the time of matplotlib.  Colours are in [0, 1], axes
-(row, col, 3), until they are painted; positions on the picture are pixels (x, y) from its upper
-left corner.  No image is made smaller, so that no flagged cell fades.
+(row, col, 3), until they are painted.  No image is made smaller, so that no flagged cell fades.
 """
 
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
-from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image
 
-from ..names import printable
 from ..stats.thresholds import Threshold
-from .quicklook import QuickLook
+from .label_places import Box, label_places
+from .location import Location, ScaleBar
+from .log_scale import NO_DATA, LogScale, tick_label
+from .quicklook import ObjectMark, QuickLook
+from .sheet import MARGIN, SMALL, Frame, Sheet, font_of, is_wide, line_height, rgb, size_of, wrapped
 
 STRETCH = (2, 98)  # percent
-RANGE = (1, 99.8)  # percent of the scores that differ in colour
 FLAG = (0.84, 0.10, 0.11)
-NO_DATA = (0.75, 0.75, 0.75)
-VIRIDIS = (
-    "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c "
-    "1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725"
-)
-"""Colours of van der Walt & Smith (2015) at equal steps: their lightness rises evenly."""
-
-PANEL = 400
-"""Width of a panel; wider for a wider image."""
-PANELS = "anomvae-panels"
-"""Text in the file: for each panel a line of its left, top, width and height, and the rows and
-columns of its image."""
-NARROWEST, TALLEST = 0.25, 2.5
-"""Least and largest height of a panel in widths: pixels are square, and a strip is readable."""
-MARGIN, GAP = 12, 24
 BAR, LABELS = 20, 56
 """Width of the colour bar, and of its labels."""
-MOST_LABELS = 9
-TITLE, HEADING, SMALL = 17, 15, 12
-"""Sizes of letters."""
-LINE = 1.35
-"""Height of a line in sizes of letters."""
-WIDE = 0.62
-"""Width of a letter in its size: more than the mean."""
+FLAT_BAR = 14
+"""Height of a colour bar below its panel."""
+FOOT = 48
+"""Height below a panel for scale and north."""
+ARROW = 15
+"""Half of the length of the north arrow."""
+SHARE = 0.4
+"""Of the width of a panel that the scale bar fills at most."""
+THIN = 60
+"""Sides of an image from here on have room for numbers."""
+HALO = 2
+"""Width of the white line around a number."""
 
 Array = NDArray[np.float32]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def draw(title: str, quicklook: QuickLook, threshold: Threshold) -> bytes:
+def draw(
+    title: str, quicklook: QuickLook, threshold: Threshold, marks: Sequence[ObjectMark] = ()
+) -> bytes:
     """Draw scene, score and flags as a PNG; the threshold is marked in the colour bar.
 
     A threshold outside the colours is marked at their end.  Without bands of the scene, the flags
-    lie over the scores.
+    lie over the scores.  The ``marks`` number objects; weaker ones have none where there is no
+    room.
     """
     with np.errstate(all="ignore"):
-        scores = quicklook.scores
+        scores, spec = quicklook.scores, quicklook.spec
         shown = quicklook.image.shape[-1] > 0
-        image = stretched(quicklook.image if shown else _greys(scores))
-        scale = LogScale.of(scores)
-        flags = overlay(image, quicklook.flags)
-        sheet = Sheet.of(title, scores.shape, 3 if shown else 2, quicklook.spec.caption)
+        image = stretched(quicklook.image if shown else greys_of(scores))
+        scale, wide = LogScale.of(scores), is_wide(scores.shape)
+        caption = wrapped(spec.caption, size_of(scores.shape)[0], SMALL) if shown else ""
+        feet = [line_height(caption, SMALL) + MARGIN // 2] if shown else []
+        place = FOOT if spec.location else 0
+        flat = line_height("-", SMALL) if size_of(scores.shape)[1] < THIN else 0
+        feet += [FOOT if wide else place, flat + line_height("\n" if place else "-", SMALL)]
+        sheet = Sheet.of(title, scores.shape, feet, BAR + LABELS)
+        notes = {}
         if shown:
-            sheet.panel(0, "scene", image)
-        sheet.panel(-2, "score (log scale)", scale.colours(scores))
-        sheet.panel(-1, f"above {threshold.value:.4g} ({threshold.rule})", flags)
-        sheet.bar(scale, threshold.value)
-        return sheet.png()
+            frame = sheet.panel(0, "scene", image)
+            left, top, width = sheet.below(0)
+            sheet.text((left + width // 2, top), caption, SMALL)
+            notes = {"scene": ",".join(map(str, frame)), "caption": spec.caption}
+            notes["cells"] = ",".join(map(str, scores.shape))
+        frame = sheet.panel(-2, "score (log scale)", scale.colours(scores))
+        if spec.location:
+            _scale_and_north(sheet, frame, spec.location, quicklook.grid.grid[1])
+        (_flat_bar if wide else _bar)(sheet, scale, threshold.value)
+        heading = f"above {threshold.value:.4g} ({threshold.rule})"
+        frame = sheet.panel(-1, heading, overlay(image, quicklook.flags))
+        notes["flags"] = ",".join(map(str, frame))
+        _numbers(sheet, frame, marks, quicklook.grid.grid)
+        if spec.location:
+            _corners(sheet, spec.location)
+        return sheet.png(**notes)
 
 
 def stretched(image: Array) -> Array:
@@ -94,159 +97,126 @@ def overlay(image: Array, flags: NDArray[np.bool_]) -> Array:
     return np.asarray(np.where(flags[..., None], FLAG, grey), np.float32)
 
 
-def _greys(scores: Array) -> Array:
+def greys_of(scores: Array) -> Array:
     """Return the logarithms of scores (row, col) as an image of three equal bands."""
     return np.repeat(np.log1p(scores)[..., np.newaxis], 3, axis=-1)
 
 
-@dataclass(frozen=True)
-class LogScale:
-    """Colours of scores, even in their logarithm."""
+def _bar(sheet: Sheet, scale: LogScale, threshold: float) -> None:
+    """Paint the colours of scores beside their panel, with a line at the threshold."""
+    (width, height), pen = sheet.size, sheet.pen
+    frame = Frame(sheet.lefts[-2] + width + MARGIN, sheet.tops[-2], BAR, height)
+    column = _painted(scale.ramp(height)[::-1, np.newaxis]).resize((BAR, height))
+    sheet.picture.paste(column, frame[:2])
+    sheet.outline(frame)
+    right = frame.left + BAR
 
-    low: float
-    """The score of the darkest colour, above 0."""
-    high: float
-    """The score of the lightest colour."""
+    def y_of(score: float) -> int:
+        return frame.top + round((1 - float(scale.place(score))) * (height - 1))
 
-    @classmethod
-    def of(cls, scores: Array) -> LogScale:
-        """Choose the range by the scores that there are; NaN = no data."""
-        valid = scores[np.isfinite(scores)]
-        low, high = np.percentile(valid, RANGE) if valid.size else (0.1, 1.0)
-        low = max(float(low), 1e-3)
-        return cls(low, max(float(high), low * 1.01))
-
-    def place(self, scores: Array | float) -> NDArray[np.float64]:
-        """Return where scores lie between lowest and highest, in [0, 1]; NaN stays."""
-        logs = np.log(np.clip(scores, self.low, self.high) / self.low)
-        return np.asarray(logs / math.log(self.high / self.low))
-
-    def colours(self, scores: Array) -> Array:
-        """Return the colours of scores; grey = no data."""
-        anchors = np.array([list(bytes.fromhex(colour)) for colour in VIRIDIS.split()]) / 255
-        places = self.place(scores)
-        steps = np.linspace(0, 1, len(anchors))
-        rgb = np.stack([np.interp(places, steps, band) for band in anchors.T], axis=-1)
-        return np.where(np.isfinite(scores)[..., np.newaxis], rgb, NO_DATA).astype(np.float32)
-
-    def ticks(self) -> list[float]:
-        """Return round scores of the range: 1, 2 and 5, or fewer, of each power of 10."""
-        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        for digits in ((1, 2, 5), (1,)):
-            ticks = [digit * 10.0**power for power in powers for digit in digits]
-            ticks = [tick for tick in ticks if self.low <= tick <= self.high]
-            if len(ticks) <= MOST_LABELS:
-                break
-        ticks = ticks[:: -(-len(ticks) // MOST_LABELS) or 1]
-        return ticks if len(ticks) > 1 else [self.low, self.high]
+    for tick in scale.small_ticks():
+        pen.line((right, y_of(tick), right + 2, y_of(tick)), "black")
+    for tick in scale.ticks(max(0.08, 1.5 * SMALL / height)):
+        pen.line((right, y_of(tick), right + 4, y_of(tick)), "black")
+        sheet.text((right + 7, y_of(tick)), tick_label(tick), SMALL, anchor="lm")
+    y = y_of(threshold)
+    pen.line((frame.left, y, right - 1, y), rgb(FLAG), 3)
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A white picture with panels of one size in a row, under a title."""
+def _flat_bar(sheet: Sheet, scale: LogScale, threshold: float) -> None:
+    """Paint the colours of scores below their panel, with a line at the threshold."""
+    (left, top, across), pen = sheet.below(-2), sheet.pen
+    frame = Frame(left + across // 2, top + 2, across // 2, FLAT_BAR)
+    row = _painted(scale.ramp(frame.width)[np.newaxis]).resize((frame.width, FLAT_BAR))
+    sheet.picture.paste(row, frame[:2])
+    sheet.outline(frame)
+    bottom = frame.top + FLAT_BAR
 
-    picture: Image.Image
-    """The picture."""
-    size: tuple[int, int]
-    """Width and height of a panel."""
-    panels: int
-    """How many there are; the colour bar stands right of the last but one."""
-    top: int
-    """Where panels begin, y."""
-    caption: str
-    """Lines under the first panel."""
+    def x_of(score: float) -> int:
+        return frame.left + round(float(scale.place(score)) * (frame.width - 1))
 
-    @classmethod
-    def of(cls, title: str, shape: tuple[int, ...], panels: int, caption: str) -> Sheet:
-        """Begin a picture for images of a shape (rows, cols)."""
-        width = max(PANEL, shape[1])
-        height = round(width * min(max(shape[0] / shape[1], NARROWEST), TALLEST))
-        across = 2 * MARGIN + panels * width + (panels - 1) * GAP + BAR + LABELS
-        heading = _wrapped(title, across, TITLE)
-        below = _wrapped(caption, width, SMALL)
-        top = MARGIN + _lines(heading, TITLE) + _lines("-", HEADING) + MARGIN // 2
-        down = top + height + MARGIN + _lines(below or "-", SMALL)
-        sheet = cls(Image.new("RGB", (across, down), "white"), (width, height), panels, top, below)
-        sheet.text((across // 2, MARGIN // 2), heading, TITLE)
-        return sheet
-
-    def panel(self, number: int, heading: str, image: Array) -> None:
-        """Paint an image in the middle of a panel, with square pixels; -1 is the last panel."""
-        (width, height), (rows, cols) = self.size, image.shape[:2]
-        scale = min(width / cols, height / rows)
-        painted = Image.fromarray(np.rint(image * 255).astype(np.uint8)).resize(
-            (max(1, round(cols * scale)), max(1, round(rows * scale))), Image.Resampling.NEAREST
-        )
-        left = self._left(number)
-        x, y = left + (width - painted.width) // 2, self.top + (height - painted.height) // 2
-        self.picture.paste(painted, (x, y))
-        places = self.picture.info.setdefault(PANELS, [])
-        places.append(f"{x} {y} {painted.width} {painted.height} {rows} {cols}")
-        frame = (x - 1, y - 1, x + painted.width, y + painted.height)
-        ImageDraw.Draw(self.picture).rectangle(frame, outline="black")
-        middle = left + width // 2
-        self.text((middle, self.top - MARGIN // 2 - _lines("-", HEADING)), heading, HEADING)
-        if number == 0:
-            self.text((middle, self.top + height + MARGIN // 2), self.caption, SMALL)
-
-    def bar(self, scale: LogScale, threshold: float) -> None:
-        """Paint the colours of scores beside their panel, with a line at the threshold."""
-        pen, (width, height) = ImageDraw.Draw(self.picture), self.size
-        left = self._left(-2) + width + GAP // 2
-        shares = np.linspace(1, 0, height)[:, np.newaxis]
-        scores = scale.low * (scale.high / scale.low) ** shares
-        colours = np.rint(scale.colours(scores.astype(np.float32)) * 255).astype(np.uint8)
-        column = Image.fromarray(colours).resize((BAR, height), Image.Resampling.NEAREST)
-        self.picture.paste(column, (left, self.top))
-        pen.rectangle((left - 1, self.top - 1, left + BAR, self.top + height), outline="black")
-        for tick in scale.ticks():
-            y = self._height_of(scale, tick)
-            pen.line((left + BAR, y, left + BAR + 4, y), "black")
-            self.text((left + BAR + 7, y), f"{tick:.3g}", SMALL, anchor="lm")
-        y = self._height_of(scale, threshold)
-        pen.line((left, y, left + BAR - 1, y), _rgb(FLAG), 3)
-
-    def text(self, place: tuple[int, int], text: str, size: int, anchor: str = "ma") -> None:
-        """Write lines below a place, around it, or where else the ``anchor`` of Pillow says."""
-        pen = ImageDraw.Draw(self.picture)
-        pen.text(place, text, "black", _font(size), anchor, spacing=size // 3, align="center")
-
-    def png(self) -> bytes:
-        """Return the picture as a file."""
-        file, texts = BytesIO(), PngInfo()
-        texts.add_text(PANELS, "\n".join(self.picture.info.get(PANELS, [])))
-        self.picture.save(file, "PNG", pnginfo=texts)
-        return file.getvalue()
-
-    def _left(self, number: int) -> int:
-        """Return where a panel begins, x."""
-        number %= self.panels
-        after = BAR + LABELS if number == self.panels - 1 else 0
-        return MARGIN + number * (self.size[0] + GAP) + after
-
-    def _height_of(self, scale: LogScale, score: float) -> int:
-        """Return the height of a score in the colour bar, y."""
-        return self.top + round((1 - float(scale.place(score))) * (self.size[1] - 1))
+    for tick in scale.small_ticks():
+        pen.line((x_of(tick), bottom, x_of(tick), bottom + 2), "black")
+    for tick in scale.ticks():
+        pen.line((x_of(tick), bottom, x_of(tick), bottom + 4), "black")
+        end = frame.left + frame.width
+        anchor = "ra" if x_of(tick) > end - 3 * SMALL else "ma"
+        sheet.text((min(end, x_of(tick)), bottom + 6), tick_label(tick), SMALL, anchor)
+    x = x_of(threshold)
+    pen.line((x, frame.top, x, bottom - 1), rgb(FLAG), 3)
 
 
-def _wrapped(text: str, width: int, size: int) -> str:
-    return textwrap.fill(printable(text), max(1, int(width / (WIDE * size))))
+def _scale_and_north(sheet: Sheet, frame: Frame, location: Location, cols: int) -> None:
+    """Draw a scale bar and an arrow to the north below the score panel."""
+    left, top, across = sheet.below(-2)
+    middle, pixel = top + FOOT // 2, location.ground.col * cols / frame.width
+    room = min(across, across // 2 if sheet.is_stacked else across)
+    bar = ScaleBar.fitting(SHARE * room * pixel)
+    right = left + max(2, round(bar.length / pixel))
+    pen = sheet.pen
+    pen.line((left, middle + 6, right, middle + 6), "black", 3)
+    for x in (left, right):
+        pen.line((x, middle, x, middle + 7), "black")
+    sheet.text(
+        ((left + right) // 2 if right - left > 40 else left, middle - 3),
+        bar.label,
+        SMALL,
+        "ms" if right - left > 40 else "ls",
+    )
+    bearing = location.ground.bearing_of_north(1.0)
+    if bearing is not None:
+        _arrow(sheet, (left + round(0.62 * room), middle + 2), bearing)
 
 
-def _lines(text: str, size: int) -> int:
-    """Return the height of lines of text."""
-    return round(LINE * size) * (text.count("\n") + 1)
+def _arrow(sheet: Sheet, middle: tuple[int, int], bearing: float) -> None:
+    """Draw an arrow that points so many degrees clockwise from up."""
+    angle = math.radians(bearing)
+
+    def at(right: float, up: float) -> tuple[float, float]:
+        x = right * math.cos(angle) + up * math.sin(angle)
+        y = right * math.sin(angle) - up * math.cos(angle)
+        return middle[0] + x, middle[1] + y
+
+    left, right = ([at(0, ARROW - 6), at(side, -ARROW), at(0, -ARROW + 5)] for side in (-7, 7))
+    sheet.pen.polygon(left, outline="black", fill="black")
+    sheet.pen.polygon(right, outline="black", fill="white")
+    x, y = at(0, ARROW + 1)
+    sheet.text((round(x), round(y)), "N", SMALL, "mm")
 
 
-def _rgb(colour: Sequence[float]) -> tuple[int, ...]:
-    return tuple(round(255 * part) for part in colour)
+def _corners(sheet: Sheet, location: Location) -> None:
+    """Write the coordinates of the corners below the last panel."""
+    left, top, across = sheet.below(-1)
+    first, last = location.corners
+    if first and last:
+        text = f"upper left {first}\nlower right {last}"
+        flat = line_height("-", SMALL) if sheet.size[1] < THIN else 0
+        sheet.text((left + across // 2, top + 2 + flat), text, SMALL)
 
 
-def _font(size: int) -> Font:
-    """Return matplotlib's font, which has the letters of most languages, or Pillow's own."""
-    package = find_spec("matplotlib")
-    if package is not None and package.origin is not None:
-        file = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-        if file.is_file():
-            return ImageFont.truetype(str(file), size)
-    return ImageFont.load_default(size)
+def _numbers(
+    sheet: Sheet, frame: Frame, marks: Sequence[ObjectMark], shape: tuple[int, int]
+) -> None:
+    """Write the numbers of objects beside their peaks, of a thin image beside the image."""
+    font, boxes = font_of(SMALL), list[Box]()
+    thin_x, thin_y = frame.width < THIN, frame.height < THIN
+    beside = (sheet.size[0] - frame.width) // 2 if thin_x else 0
+    below = line_height("-", SMALL) if thin_y else 0
+    across, down = frame.width / shape[1], frame.height / shape[0]
+    half = max(across, down, 2) / 2 + 1
+    for mark in marks:
+        x, y = (mark.peak[1] + 0.5) * across + beside, (mark.peak[0] + 0.5) * down
+        left, right = (beside, beside + frame.width) if thin_x else (x - half, x + half)
+        top, bottom = (0, frame.height) if thin_y else (y - half, y + half)
+        boxes.append((left, top, right, bottom))
+    sizes = [(font.getlength(str(mark.number)) + 2 * HALO, SMALL + 2.0) for mark in marks]
+    room = frame.width + 2 * beside, frame.height + below
+    for mark, place in zip(marks, label_places(boxes, sizes, room), strict=True):
+        if place is not None:
+            x, y = (place[0] + place[2]) / 2 - beside, (place[1] + place[3]) / 2
+            at, text = (frame.left + x, frame.top + y), str(mark.number)
+            sheet.pen.text(at, text, "black", font, "mm", stroke_width=HALO, stroke_fill="white")
+
+
+def _painted(image: Array) -> Image.Image:
+    return Image.fromarray(np.rint(image * 255).astype(np.uint8))

@@ -259,8 +259,10 @@ class OpenDeliverables:
             If an input is not what it was when the work began; nothing is published.
         """
         stage, files = self.stage, self.files
-        wanted = self.options.picture
-        png = drawn(files.stem, self.quicklook, result.threshold) if wanted else None
+        png = None
+        if self.options.picture:
+            objects = stage.path(files.objects.name)
+            png = drawn(files.stem, self.quicklook, result.threshold, objects)
         seconds = time.perf_counter() - self.start
         result = replace(result, drawn=png is not None, seconds=seconds)
         with writing(files.quicklook):

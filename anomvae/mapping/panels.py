@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .drawing import FLAG, PANELS
+from .drawing import FLAG
 
 LARGEST = 20_000_000
 """Pixels of a picture that is read."""
@@ -22,7 +22,7 @@ class QuickLookPanels:
     scene: NDArray[np.uint8]
     """Red, green and blue."""
     flagged: NDArray[np.bool_]
-    """Whether a pixel of each cell is flagged."""
+    """Whether a pixel of each cell is flagged, but for cells under the number of an object."""
 
 
 def read_panels(path: Path) -> QuickLookPanels | None:
@@ -32,27 +32,26 @@ def read_panels(path: Path) -> QuickLookPanels | None:
     """
     try:
         with Image.open(path, formats=["PNG"]) as picture:
-            places = _places(picture.info.get(PANELS))
-            if len(places) != 3 or picture.width * picture.height > LARGEST:
+            scene, flags, cells = (_note(picture, name) for name in ("scene", "flags", "cells"))
+            if picture.width * picture.height > LARGEST:
                 return None
             sheet = picture if picture.mode == "RGB" else picture.convert("RGB")
-            scene, flags = (_cells(sheet, *places[number]) for number in (0, 2))
-    except (OSError, ValueError, SyntaxError):  # Pillow's errors about damaged files
+            images = [_cells(sheet, *frame, cells) for frame in (scene, flags)]
+    except (OSError, KeyError, ValueError, TypeError, SyntaxError):  # Pillow's of damaged files
         return None
     colour = np.rint(255 * np.array(FLAG, np.float32)).astype(np.uint8)
-    return QuickLookPanels(scene, (flags == colour).all(axis=-1))
+    return QuickLookPanels(images[0], (images[1] == colour).all(axis=-1))
 
 
-def _places(text: object) -> list[tuple[int, ...]]:
-    """Return left, top, width, height, rows and columns of each panel, from the left."""
-    if not isinstance(text, str):
-        return []
-    places = [tuple(map(int, line.split())) for line in text.splitlines()]
-    return places if all(len(one) == 6 and min(one[2:]) > 0 for one in places) else []
+def _note(picture: Image.Image, name: str) -> tuple[int, ...]:
+    """Return the numbers of a note for programs."""
+    return tuple(map(int, str(picture.info[f"anomvae:{name}"]).split(",")))
 
 
-def _cells(sheet: Image.Image, *place: int) -> NDArray[np.uint8]:
+def _cells(
+    sheet: Image.Image, left: int, top: int, width: int, height: int, cells: tuple[int, ...]
+) -> NDArray[np.uint8]:
     """Cut a panel out, and give each cell one pixel again."""
-    x, y, width, height, rows, cols = place
-    panel = sheet.crop((x, y, x + width, y + height))
+    rows, cols = cells
+    panel = sheet.crop((left, top, left + width, top + height))
     return np.asarray(panel.resize((cols, rows), Image.Resampling.NEAREST))

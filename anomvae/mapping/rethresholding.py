@@ -43,6 +43,7 @@ from .flagging import (
     require_p_values,
     threshold_tags,
 )
+from .location import Location
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
 from .outcomes import Outcome, scored
@@ -114,7 +115,8 @@ def rethreshold(
         explained = source.digests().get(source.explanation) == digest
         stays = files.scores.exists() and files.scores.samefile(map_)
         inputs = opened.dataset.files
-        quicklook = QuickLook(QuickLookSpec.of(opened.grid.shape))
+        location = Location.of(opened.georeference)
+        quicklook = QuickLook(QuickLookSpec.of(opened.grid.shape, location=location))
         begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs, kept=digest)
         with begun as out:
             if isinstance(out, MapResult):

@@ -20,6 +20,7 @@ from .cache import CacheKey, cached_result
 from .deliverables import Deliverables
 from .explained_layers import ExplainedLayers
 from .flagging import require_p_values
+from .location import Location
 from .object_explanations import nearness_of
 from .open_deliverables import OpenDeliverables, begin
 from .options import ScoreOptions
@@ -222,7 +223,8 @@ def require_area(rule: Rule, opened: OpenScene) -> None:
 def quicklook_of(opened: OpenScene) -> QuickLook:
     """Return the quick look of a scene, empty."""
     declared = opened.newest.dataset.facts.picture
-    return QuickLook(QuickLookSpec.of(opened.grid.shape, opened.bands, declared))
+    location = Location.of(opened.georeference)
+    return QuickLook(QuickLookSpec.of(opened.grid.shape, opened.bands, declared, location))
 
 
 def deliver(

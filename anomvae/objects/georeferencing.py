@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..raster import Georeference, in_degrees, on_earth, to_degrees
+from ..raster.earth import ECCENTRICITY, SEMI_MAJOR
 from .outlines import Rings, signed_areas
 
-SEMI_MAJOR = 6_378_137.0  # m, WGS 84
-ECCENTRICITY = 0.081_819_190_842_621_49
 LONGEST_SIDE = 64
 """Pixels; on a grid of 10 m a side of that length is straight to a centimetre."""
 

@@ -10,6 +10,7 @@ from .band_tags import BandTags, spectral_tags
 from .dataset import Dataset
 from .earth import in_degrees, on_earth, to_degrees
 from .georeference import Georeference
+from .ground import Ground, ground_of
 from .layout import Category, Layout
 from .limits import Limits
 from .maps import OpenMap, open_labels, open_map, read_labels
@@ -33,6 +34,7 @@ __all__ = [
     "Category",
     "Dataset",
     "Georeference",
+    "Ground",
     "Layout",
     "Limits",
     "MapWriter",
@@ -43,6 +45,7 @@ __all__ = [
     "Scene",
     "Selection",
     "StackBand",
+    "ground_of",
     "identify_normal",
     "in_degrees",
     "on_earth",

@@ -11,6 +11,11 @@ from .gdal import GDAL_ERRORS, session
 from .georeference import Georeference
 from .vector import LONGITUDE_LATITUDE
 
+SEMI_MAJOR = 6_378_137.0
+"""Of the ellipsoid of WGS 84, m."""
+ECCENTRICITY = 0.081_819_190_842_621_49
+"""Of the ellipsoid of WGS 84."""
+
 
 def on_earth(georeference: Georeference) -> bool:
     """Return whether a transform in a terrestrial coordinate reference system locates the pixels.

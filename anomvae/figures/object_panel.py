@@ -1,0 +1,175 @@
+"""The second panel of an object: its spectrum, and in words why it is unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from matplotlib.axes import Axes
+
+from ..mapping.location import place_text
+from ..mapping.result import MapResult
+from ..names import printable
+from ..objects import AnomalyObject, ObjectExplanation, Provenance
+from ..objects.items import DEGREES
+from ..pixels.band import Band
+from ..pixels.bands import Bands
+from ..pixels.picture_bands import band_label
+from .axes import SpectrumAxis
+from .print_sheet import PrintSheet, broken, line_height
+
+SPECTRUM = 52.0
+"""Height of the spectrum with its labels, mm."""
+FACTS = 54.0
+"""Width of the facts, mm."""
+SIDE, FOOT, HEAD = 15.0, 9.5, 6.0
+"""Left of the spectrum, below it and above it, mm."""
+LEFT, COLUMNS = 9.0, 3
+"""Left of facts without a spectrum, mm, and their columns."""
+FACT = 6.5
+"""Size of letters, points."""
+
+
+@dataclass(frozen=True)
+class ObjectPanel:
+    """Spectrum and facts of an object."""
+
+    result: MapResult
+    """The results that list it."""
+    provenance: Provenance
+    """Where it comes from."""
+    item: AnomalyObject
+    """The object."""
+
+    @property
+    def height(self) -> float:
+        """Height of the panel, mm."""
+        if self.item.explanation is None:
+            return line_height(FACT) * (-(-len(self.facts) // COLUMNS) + 1)
+        return max(SPECTRUM, line_height(FACT) * (len(self.facts) + 1))
+
+    def draw(self, sheet: PrintSheet, top: float) -> None:
+        """Draw it below a place, mm."""
+        explanation, step = self.item.explanation, line_height(FACT)
+        if explanation is None:
+            width = (sheet.width - LEFT) / COLUMNS
+            lines = -(-len(self.facts) // COLUMNS)
+            for number, line in enumerate(self.facts):
+                column, row = divmod(number, lines)
+                sheet.text(LEFT + column * width, top + 1 + row * step, line, FACT)
+            return
+        width = max(20.0, sheet.width - SIDE - FACTS - 4)
+        axes = sheet.axes(SIDE, top + HEAD, width, self.height - HEAD - FOOT)
+        self._draw_spectrum(axes, explanation)
+        for number, line in enumerate(self.facts):
+            sheet.text(SIDE + width + 4, top + 1 + number * step, line, FACT)
+
+    @property
+    def facts(self) -> list[str]:
+        """What is known of the object, a line each."""
+        item, threshold = self.item, self.result.threshold
+        area = "" if item.area_m2 is None else f", {_area(item.area_m2)}"
+        lines = [
+            f"Rank {item.rank or item.id} of {self.result.objects:,}",
+            f"{item.area_px:,} {'pixel' if item.area_px == 1 else 'pixels'}{area}",
+            *self._place(),
+            f"Score: highest {item.score_max:.4g}, mean {item.score_mean:.4g}",
+            f"Threshold {threshold.value:.4g} ({threshold.rule})",
+        ]
+        if item.p is not None:
+            lines.append(f"p-value {item.p:.2g}")
+        if item.explanation is None:
+            lines.append("Its spectrum is not in the objects file.")
+        else:
+            lines += ["", *_reasons(item.explanation)]
+        return [part for line in lines for part in broken(line, FACTS, FACT, "    ") or [""]]
+
+    def _place(self) -> list[str]:
+        row, col = self.item.peak
+        peak = f"Peak at row {row}, column {col}"
+        centroid = self.item.centroid
+        if self.provenance.coordinates != DEGREES or centroid is None:
+            return [peak]
+        area = self.item.area_m2 or 1.0
+        pixel = (area / max(1, self.item.area_px)) ** 0.5
+        return [peak, place_text(*centroid, pixel)]
+
+    def _draw_spectrum(self, axes: Axes, explanation: ObjectExplanation) -> None:
+        about = self.provenance
+        pairs = zip(about.bands, about.wavelengths, strict=True)
+        items = [Band(at, name, nm) for at, (name, nm) in enumerate(pairs, start=1)]
+        axis = SpectrumAxis.of(Bands(tuple(items), len(items), named=True))
+        _mark(axes, axis, [band.name for band in items], explanation)
+        drawn = (
+            ("object", explanation.spectrum),
+            ("reconstruction", explanation.reconstruction),
+            ("surroundings", explanation.annulus),
+        )
+        for kind, (label, values) in enumerate(drawn):
+            if values is not None:
+                axis.plot(axes, values, kind, label=label, markersize=2.2)
+        axis.finish(axes)
+        axes.tick_params(labelsize=FACT)
+        axes.xaxis.label.set_fontsize(FACT + 0.5)
+        axes.yaxis.label.set_fontsize(FACT + 0.5)
+        axes.legend(
+            loc="lower right",
+            bbox_to_anchor=(1, 1.05),
+            borderaxespad=0,
+            ncols=3,
+            fontsize=FACT,
+            handlelength=2.2,
+        )
+
+
+def _mark(
+    axes: Axes, axis: SpectrumAxis, names: Sequence[str], explanation: ObjectExplanation
+) -> None:
+    """Mark the bands that lead, with their numbers above, which do not overlap."""
+    places = [float(axis.positions[names.index(each.band)]) for each in explanation.leading]
+    apart = 0.015 * (float(axis.positions.max() - axis.positions.min()) or 1.0)
+    shown, order = list(places), sorted(range(len(places)), key=places.__getitem__)
+    for before, after in pairwise(order):
+        shown[after] = max(shown[after], shown[before] + apart)
+    shift = sum(shown) / len(shown) - sum(places) / len(places) if shown else 0.0
+    for number, (place, at) in enumerate(zip(places, shown, strict=True), start=1):
+        axes.axvline(place, color="0.6", linewidth=0.5, zorder=0)
+        axes.text(
+            at - shift,
+            1.01,
+            str(number),
+            transform=axes.get_xaxis_transform(),
+            fontsize=FACT,
+            ha="center",
+            va="bottom",
+        )
+
+
+def _reasons(explanation: ObjectExplanation) -> list[str]:
+    """Return why an object is unusual, a line each."""
+    lines = []
+    if explanation.leading:
+        lines.append("Bands that lead:")
+    for number, band in enumerate(explanation.leading, start=1):
+        name = printable(band_label(band.band, band.wavelength))
+        lines.append(
+            f"{number}  {name}: {band.residual:+.3g} \N{GREEK SMALL LETTER SIGMA}, "
+            f"{band.share:.0%} of the score"
+        )
+    terms = (
+        ("reconstruction", explanation.share_reconstruction),
+        ("KL", explanation.share_kl),
+        ("linear", explanation.share_linear),
+    )
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in terms if share >= 0.005)
+    lines.append(f"Terms: {shares}")
+    if explanation.local_contrast is not None:
+        lines.append(f"Local contrast: times {explanation.local_contrast:.3g}")
+    return lines
+
+
+def _area(square_metres: float) -> str:
+    if square_metres >= 1e6:
+        return f"{square_metres / 1e6:.3g} km\N{SUPERSCRIPT TWO}"
+    return f"{square_metres:,.4g} m\N{SUPERSCRIPT TWO}"
