@@ -36,7 +36,7 @@ def read_panels(path: Path) -> QuickLookPanels | None:
             if picture.width * picture.height > LARGEST:
                 return None
             sheet = picture if picture.mode == "RGB" else picture.convert("RGB")
-            images = [_cells(sheet, *frame, cells) for frame in (scene, flags)]
+            images = [_cells(sheet, frame, cells) for frame in (scene, flags)]
     except (OSError, KeyError, ValueError, TypeError, SyntaxError):  # Pillow's of damaged files
         return None
     colour = np.rint(255 * np.array(FLAG, np.float32)).astype(np.uint8)
@@ -49,9 +49,10 @@ def _note(picture: Image.Image, name: str) -> tuple[int, ...]:
 
 
 def _cells(
-    sheet: Image.Image, left: int, top: int, width: int, height: int, cells: tuple[int, ...]
+    sheet: Image.Image, frame: tuple[int, ...], cells: tuple[int, ...]
 ) -> NDArray[np.uint8]:
     """Cut a panel out, and give each cell one pixel again."""
+    left, top, width, height = frame
     rows, cols = cells
     panel = sheet.crop((left, top, left + width, top + height))
     return np.asarray(panel.resize((cols, rows), Image.Resampling.NEAREST))
