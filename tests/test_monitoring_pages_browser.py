@@ -55,8 +55,9 @@ def test_scenes_are_sorted_and_filtered_by_their_outcome(browser, site):
     page.wait(lambda: days() != newest_first, "the order changes")
     oldest_first = days()
     page.script(
-        "const s = document.querySelector('#scenes select'); s.value = 'failed';"
-        "s.dispatchEvent(new Event('change', {bubbles: true}))"
+        "const select = document.querySelector('#scenes select');"
+        "[...select.options].find((one) => one.textContent.startsWith('failed')).selected = true;"
+        "select.dispatchEvent(new Event('change', {bubbles: true}))"
     )
     page.wait(lambda: len(days()) == 1, "failed scenes alone are listed")
 
@@ -70,9 +71,11 @@ def test_the_map_of_a_site_shows_what_lasts_and_reads_it_out(browser, site):
     page = browser.open(site / "sites" / "harbour" / "index.html")
 
     names = page.text("#map")
-    page.hover("#map canvas", 200, 200)
+    page.hover("#map .frame", 200, 200)
+    page.wait(lambda: "row" in page.text("#map output.readout").lower(), "the place is read out")
 
     assert all(name in names for name in ("Status", "Exceedances", "Newest scene", "confirmed"))
+    assert "Status" in page.text("#map output.readout")
     assert page.errors() == []
 
 

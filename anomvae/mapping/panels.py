@@ -48,9 +48,7 @@ def _note(picture: Image.Image, name: str) -> tuple[int, ...]:
     return tuple(map(int, str(picture.info[f"anomvae:{name}"]).split(",")))
 
 
-def _cells(
-    sheet: Image.Image, frame: tuple[int, ...], cells: tuple[int, ...]
-) -> NDArray[np.uint8]:
+def _cells(sheet: Image.Image, frame: tuple[int, ...], cells: tuple[int, ...]) -> NDArray[np.uint8]:
     """Cut a panel out, and give each cell one pixel again."""
     left, top, width, height = frame
     rows, cols = cells

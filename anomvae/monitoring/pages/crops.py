@@ -144,12 +144,11 @@ def _of_scene(site: SiteConfig, row: SceneRow, place: _Place) -> _Cut | None:
     if scene is None:
         return None
     with scene.open() as opened:
-        grid = opened.grid
-    box = _box_on(grid, place)
-    window = None if box is None else _window(box, grid.shape)
-    if box is None or window is None or max(shape_of(window)) > LARGEST:
-        return None
-    return _Cut(picture_of(scene, window), _within(box, window), row)
+        box = _box_on(opened.grid, place)
+        window = None if box is None else _window(box, opened.grid.shape)
+        if box is None or window is None or max(shape_of(window)) > LARGEST:
+            return None
+        return _Cut(picture_of(opened, window), _within(box, window), row)
 
 
 def _of_quicklook(_site: SiteConfig, row: SceneRow, place: _Place) -> _Cut | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...errors import listed
 from ..decisions.event import Event, EventStatus
 from .folder import PlannedFile
 from .frame import Frame, page, site_address
@@ -109,4 +110,8 @@ def _headline(unanswered: int, cards: Sequence[SiteCard]) -> tuple[str, str]:
     if parts:
         text = "; ".join(parts)
         return "bad", f"{text[0].upper()}{text[1:]}."
+    doubtful = [card.site.name for card in cards if card.standing.badges[0].kind == "doubtful"]
+    if doubtful:
+        where = f"Look at {listed(doubtful)}: the cards below name the reasons."
+        return "doubtful", f"No confirmed event waits for an answer. {where}"
     return "good", "No confirmed event waits for an answer, and the last run failed at no site."
