@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ...pages import Column, Table, rows_script
 from ...pages.rendering import Widget
 from ..config import SiteConfig
+from ..decisions.event import Event
 from ..decisions.map_file import map_path
 from ..rule_tables import DriftConfig
 from .courses import address_in_site, by_matter, charts_of, percent
@@ -34,7 +35,18 @@ BLOCK = 500
 """Rows of a table in a file beside the page; the newest are on it, a fifth of that at least."""
 LONGEST = 90
 """Letters of a reason in a table."""
+LISTED, MOST_EVENTS = 12, 1000
+"""Open events that are listed at once; events of each kind that are listed at most."""
 SCENES = "scenes"
+CLOSED_COLUMNS = (
+    Column("event", "Event", "link"),
+    Column("first", "First", "date"),
+    Column("last", "Last", "date"),
+    Column("confirmed", "Confirmed", "date"),
+    Column("closed", "Closed", "date"),
+    Column("answer", "Answer", choices=True),
+    Column("pixels", "Pixels", "number"),
+)
 COLUMNS = (
     Column("day", "Day", "date"),
     Column("scene", "Scene", "link"),
@@ -111,6 +123,8 @@ class SitePage:
         newest = site.newest
         charts = charts_of(site, self._config, site.scenes[-LATEST:])
         table = self._table()
+        open_events = by_matter(site.open_events)
+        closed = [event for event in reversed(site.events) if not event.open]
         values = {
             "crumbs": (Crumb("All sites", "../../index.html"),),
             "site": site,
@@ -121,8 +135,9 @@ class SitePage:
             "notices": site.notices,
             "failures": [(row, address_in_site(row)) for row in reversed(site.failures[-20:])],
             "failed": len(site.failures),
-            "open": by_matter(site.open_events),
-            "closed": [event for event in reversed(site.events) if not event.open],
+            "open": open_events[:LISTED],
+            "more_open": open_events[LISTED:MOST_EVENTS],
+            "closed": len(closed),
             "charts": tuple(charts),
             "years": years,
             "latest": LATEST,
@@ -130,6 +145,8 @@ class SitePage:
             "scored": len(site.scored),
         }
         widgets: dict[str, Widget] = {**charts, SCENES: table}
+        if closed:
+            widgets["closed"] = _closed_table(closed)
         if view is not None:
             widgets["map"] = view
         return page(site.name, "site.html", values, widgets)
@@ -172,7 +189,7 @@ class SitePage:
         site_map = None if self._map is None else read_site_map(self._map)
         if site_map is None:
             return None
-        return site_view(site_map, tuple(self.site.open_events), results)
+        return site_view(site_map, tuple(by_matter(self.site.open_events)[:MOST_EVENTS]), results)
 
     def _rows_file(self, number: int, rows: Sequence[SceneRow]) -> PlannedFile:
         digest = digest_of([self.frame.edition, [row.digest for row in rows], self._limits])
@@ -232,6 +249,27 @@ class SitePage:
             percent(level),
             shortened(row.error or "; ".join(texts_of(row.reasons))),
         ]
+
+
+def _closed_table(events: Sequence[Event]) -> Table:
+    return Table(
+        "Closed events",
+        CLOSED_COLUMNS,
+        [
+            [
+                [event.name, f"events/{event.number}.html"],
+                event.cluster.first.isoformat(),
+                event.cluster.last.isoformat(),
+                None if event.confirmed is None else event.confirmed.isoformat(),
+                None if event.closed is None else event.closed.isoformat(),
+                event.answer or "none",
+                event.cluster.area_px,
+            ]
+            for event in events[:MOST_EVENTS]
+        ],
+        page=25,
+        total=len(events),
+    )
 
 
 def shortened(text: str) -> str:
