@@ -343,6 +343,21 @@ def test_hostile_names_of_scenes_are_text_on_pages(tmp_path):
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
 
 
+@pytest.mark.parametrize("name", ["..", ".", "A", "a.", "-"])
+def test_a_site_of_an_odd_name_has_a_folder_of_its_own(tmp_path, name):
+    config = watch(tmp_path, site={"name": name}, others=[{"name": "a", "out": "maps2"}])
+    run_watch(config, Clock(), Stub())
+
+    write_pages(config, tmp_path / "site")
+
+    folders = {path.name.lower() for path in (tmp_path / "site" / "sites").iterdir()}
+    assert len(folders) == 2
+    assert not broken_links(tmp_path / "site")
+    assert {path.name for path in (tmp_path / "site").iterdir()} == {
+        *("assets", "index.html", "manifest.json", "sites"),
+    }
+
+
 def test_a_failed_scene_and_a_failed_site_are_named_on_the_first_page(tmp_path):
     config = watch(tmp_path, others=[{"name": "quay", "out": "maps2", "folder": {"path": "gone"}}])
     drop(tmp_path, "a.tif", "bad")

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 MOST = 60
 """Letters of a name before its digest."""
+PLAIN = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,58}[a-z0-9_-])?")
+"""Names that are those of folders as they are, also where the case of letters does not count."""
 
 
 def page_name(text: str, digest: str) -> str:

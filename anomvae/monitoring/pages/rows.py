@@ -12,7 +12,6 @@ from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
 
-from ...names import fitted
 from ...stats.drift import Drift, read_drift
 from ..answers import GivenAnswer
 from ..decisions.event import Event
@@ -20,7 +19,7 @@ from ..decisions.outcomes import Outcome
 from ..lock import LockOwner
 from ..records import Key, Notice
 from ..report import RunSummary, WaitingSummary
-from .names import page_name
+from .names import PLAIN, page_name
 
 
 @dataclass(frozen=True)
@@ -139,9 +138,9 @@ class SiteRows:
     @property
     def slug(self) -> str:
         """Name of the folder of its pages."""
-        lower = self.name.lower()
-        plain = fitted(self.name, 60)
-        return plain if plain == lower else page_name(self.name, digest_of([self.name])[:8])
+        if PLAIN.fullmatch(self.name):
+            return self.name
+        return page_name(self.name, digest_of([self.name])[:8])
 
     @cached_property
     def scored(self) -> tuple[SceneRow, ...]:
