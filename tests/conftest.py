@@ -95,3 +95,11 @@ def browser(tmp_path_factory):
 
     with started(tmp_path_factory.mktemp("browser")) as window:
         yield window
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """Write a page with every widget, once for all tests of a process."""
+    from support.demo_pages import written
+
+    return written(tmp_path_factory.mktemp("pages"))

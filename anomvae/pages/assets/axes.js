@@ -6,6 +6,7 @@ const anomvaeAxes = (() => {
   const { make, draw, group, figure, isNumber, withUnit } = anomvae;
   const LETTER = 6.6; // screen pixels of a digit, about
   const DAY = 86400e3;
+  const NEAR = 14; // screen pixels from a point, in which a click means it
   const ROWS = 500; // of a table of data at most
 
   const shapes = {
@@ -143,14 +144,14 @@ const anomvaeAxes = (() => {
 
   /** A chart: a caption, a drawing that follows the width, what the reader reads, the data. */
   class Chart {
-    constructor(element, data, { high, role, unit }) {
-      Object.assign(this, { element, data, high });
+    constructor(element, data, { high, role, empty }) {
+      Object.assign(this, { element, data, high, empty });
       this.svg = draw("svg", { role: role || "img", "aria-label": data.name, class: "plot" });
       this.holder = make("div", { class: "plot-holder" }, this.svg);
       element.setAttribute("aria-label", data.name);
       element.append(make("figcaption", { dir: "auto" }, data.name), this.holder);
-      this.unit = unit;
-      anomvae.onWidth(this.holder, (width) => this.resize(width));
+      if (empty) this.holder.replaceChildren(make("p", { class: "quiet" }, "No data."));
+      if (!empty) anomvae.onWidth(this.holder, (width) => this.resize(width));
     }
 
     resize(width) {
@@ -191,6 +192,7 @@ const anomvaeAxes = (() => {
 
     /** Read values by pointing, or by the arrow keys: `reader.words(i)` of the stop at `xs[i]`. */
     read(reader) {
+      if (this.empty) return;
       this.reader = reader;
       this.output = make("output", { class: "readout", "aria-live": "off" });
       this.element.append(this.output);
@@ -203,11 +205,15 @@ const anomvaeAxes = (() => {
         this.output.setAttribute("aria-live", "off");
         this.stop(this.nearest(event.clientX - this.svg.getBoundingClientRect().left));
       });
-      this.svg.addEventListener("click", () => reader.open?.(this.stopped));
+      this.svg.addEventListener("click", (event) => {
+        const x = event.clientX - this.svg.getBoundingClientRect().left;
+        if (Math.abs(this.x.at(reader.xs[this.stopped]) - x) < NEAR) reader.open?.(this.stopped);
+      });
       this.svg.addEventListener("keydown", (event) => this.step(event));
     }
 
     nearest(x) {
+      if (!this.x) return 0;
       const { xs } = this.reader, value = this.x.value(x);
       let low = 0, high = xs.length - 1;
       while (high - low > 1) {
@@ -228,6 +234,7 @@ const anomvaeAxes = (() => {
     }
 
     stop(index) {
+      if (!this.x || !this.reader.xs.length) return;
       this.stopped = index;
       this.output.textContent = this.reader.words(index);
       this.paintStop();

@@ -78,6 +78,15 @@ const anomvae = (() => {
     }).observe(element);
   }
 
+  /** Call back whenever an element becomes wider, narrower, higher or lower. */
+  function onSize(element, callback) {
+    let size = "";
+    new ResizeObserver(() => {
+      const now = `${element.clientWidth} ${element.clientHeight}`;
+      if (element.clientWidth > 0 && now !== size) { size = now; callback(); }
+    }).observe(element);
+  }
+
   const elementsOf = (id) => document.querySelectorAll(`[data-viewer="${CSS.escape(id)}"]`);
 
   /** Show the panels of one object, at first of the first; `data-object=""` is that of all others. */
@@ -134,7 +143,7 @@ const anomvae = (() => {
 
   return {
     make, draw, group, isNumber, figure, count, percent, withUnit, safeAddress, safePicture,
-    announce, framed, onWidth, start,
+    announce, framed, onWidth, onSize, start,
     define: (kind, build) => { kinds[kind] = build; },
     widget: (id) => widgets[id],
     addRows: (id, rows) => {

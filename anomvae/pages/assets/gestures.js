@@ -86,6 +86,7 @@ const anomvaeGestures = (() => {
   function listen(map, step) {
     const on = (name, callback, options) => map.frame.addEventListener(name, callback, options);
     const act = keys(map, step);
+    on("dblclick", (event) => map.zoom(2, ...place(map, event)));
     on("wheel", (event) => wheel(map, event), { passive: false });
     on("pointerdown", (event) => pressed(map, event));
     on("pointermove", (event) => moved(map, event));

@@ -20,12 +20,12 @@
 
   class Histogram extends Chart {
     constructor(element, data) {
-      super(element, data, { high: 300, role: "group" });
+      super(element, data, { high: 300, role: "group", empty: !data.counts.some((pixels) => pixels > 0) });
       this.bars = barsOf(data);
       this.total = data.counts.reduce((a, b) => a + b, 0);
       this.kind = data.scale;
       this.original = this.threshold = data.threshold;
-      if (isNumber(this.threshold)) this.control();
+      if (isNumber(this.threshold) && this.total) this.control();
       this.table(["from", "to", "pixels"], () => this.bars.map((bar) => [figure(bar.from), figure(bar.to), count(bar.pixels)]));
       this.publish = framed(() => announce(element, "threshold", { value: this.threshold, share: this.flagged() / this.total }));
     }
@@ -36,7 +36,7 @@
       this.element.append(make("div", { class: "share-row" }, this.text, reset));
       this.handle = group({
         class: "handle", role: "slider", tabindex: 0, "aria-label": "Threshold", "aria-orientation": "horizontal",
-        "aria-valuemin": this.low(), "aria-valuemax": this.high_(),
+        "aria-valuemin": this.least(), "aria-valuemax": this.most(),
       }, draw("line", { class: "threshold-line" }), draw("rect", { class: "grip", rx: 4, width: 12, height: 22 }),
       draw("rect", { class: "touch", width: 32 }));
       this.handle.addEventListener("keydown", (event) => this.key(event));
@@ -52,15 +52,17 @@
       for (const name of ["pointerup", "pointercancel"]) this.handle.addEventListener(name, () => { this.dragged = false; });
     }
 
-    low() { return this.data.edges[0]; }
+    least() { return this.data.edges[0]; }
 
-    high_() { return this.data.edges[this.data.edges.length - 1]; }
+    most() { return this.data.edges[this.data.edges.length - 1]; }
+
+    within(value) { return Math.max(this.least(), Math.min(this.most(), value)); }
 
     key(event) {
       const share = KEYS[event.key];
       if (share === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
-      this.move(this.x.value(this.x.at(this.threshold) + share * (this.x.end - this.x.start)));
+      this.move(this.x.value(this.x.at(this.within(this.threshold)) + share * (this.x.end - this.x.start)));
     }
 
     /** Pixels above the threshold: whole bins, and a part of the bin that it lies in. */
@@ -77,7 +79,7 @@
     }
 
     move(value) {
-      this.setThreshold(Math.max(this.low(), Math.min(this.high_(), value)));
+      this.setThreshold(value === this.original ? value : this.within(value));
       this.publish();
     }
 
@@ -88,7 +90,7 @@
     }
 
     place() {
-      const x = this.x.at(Math.max(this.low(), Math.min(this.high_(), this.threshold)));
+      const x = this.x.at(this.within(this.threshold));
       const [line, grip, touch] = this.handle.children;
       for (const [name, at] of Object.entries({ x1: x, x2: x, y1: this.y.start, y2: this.y.end - 8 })) line.setAttribute(name, at);
       grip.setAttribute("x", x - 6);
@@ -110,7 +112,7 @@
       const place = { right: 14, bottom: 42, height: this.height };
       this.y = scale("log", [0.7, most * 1.3], [this.height - place.bottom, 34]);
       place.left = roomFor(this.y);
-      this.x = scale(this.kind, [this.low(), this.high_()], [place.left, this.width - place.right]);
+      this.x = scale(this.kind, [this.least(), this.most()], [place.left, this.width - place.right]);
       this.drawn = group({ class: "bars", role: "img", "aria-label": `${this.data.name}: ${count(this.total)} pixels` },
         this.bars.map((bar) => this.bar(bar)));
       const marks = this.data.marks.map((mark) => this.mark(mark));

@@ -30,7 +30,7 @@
 
   class LineChart extends Chart {
     constructor(element, data) {
-      super(element, data, { high: 330 });
+      super(element, data, { high: 330, empty: !data.lines.some((line) => line.y.some(isNumber)) });
       const xs = this.positions();
       this.legend(this.data.lines.map((line, i) => ({ name: line.name, mark: draw("path", { class: this.style(line, i), d: "M1 6H21" }) })));
       this.read({ xs, words: (i) => this.words(xs[i]) });

@@ -45,6 +45,10 @@
         make("div", { class: "table-tools" }, make("label", { for: `${this.name}-search` }, "Search ", this.search), this.selects.filter(Boolean)),
         make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": data.name }, table),
         make("div", { class: "table-tools" }, this.status, make("div", { class: "pager", role: "group", "aria-label": `Pages of ${data.name}` }, this.before, this.after)));
+      if (data.ids && this.element.dataset.viewer) {
+        this.toMap = make("a", { href: `#${this.element.dataset.viewer}` }, "To the map");
+        this.element.querySelector(".table-tools").append(this.toMap);
+      }
       if (data.note) this.element.append(make("p", { class: "quiet" }, data.note));
       this.fillChoices();
       this.body.addEventListener("click", (event) => { if (!event.target.closest("a")) this.activate(event.target.closest("tr")); });
@@ -166,6 +170,7 @@
 
     mark(id) {
       this.selected = id;
+      if (this.toMap) this.toMap.textContent = `Object ${id} on the map`;
       for (const row of this.body.children) {
         if (row.dataset.id === id) row.setAttribute("aria-current", "true");
         else row.removeAttribute("aria-current");

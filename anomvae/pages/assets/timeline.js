@@ -40,7 +40,7 @@
 
   class Timeline extends Chart {
     constructor(element, data) {
-      super(element, data, { high: 320 });
+      super(element, data, { high: 320, empty: !data.events.length && !data.series.some((one) => one.dates.length) });
       this.points = pointsOf(data.series);
       this.events = placed(data.events);
       this.lanes = Math.min(LANES, 1 + Math.max(-1, ...this.events.map((event) => event.lane)));

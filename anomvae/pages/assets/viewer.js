@@ -13,11 +13,11 @@
     constructor(element, data) {
       Object.assign(this, { element, data, layers: [], selected: null, reading: null, keyboard: false, pointers: new Map() });
       this.original = this.threshold = data.threshold;
-      this.objects = data.objects.map(bounded);
+      this.objects = data.objects.map(bounded).filter(({ box }) => box.every(isNumber));
       this.redraw = framed(() => this.paint());
       this.build();
       this.listen();
-      anomvae.onWidth(this.frame, () => this.resize());
+      anomvae.onSize(this.frame, () => this.resize());
       Promise.all(data.layers.map((layer) => this.add(layer))).then(() => this.decoded());
     }
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from anomvae import pages
 
+NAMES = ("Scene", "cloud", "annulus", "name")
 HOSTILE = (
     "</script><img src=x onerror=alert(1)>\"'&",
     "\u202egnp.exe\u2069",
@@ -165,9 +166,9 @@ def runs(names):
     return pages.Table("Runs", columns, rows, page=10)
 
 
-def page(names=("Scene", "cloud", "annulus", "name")):
-    """A page with every widget, and names that may be hostile."""
-    widgets = {
+def page(names=NAMES, widgets=None):
+    """A page with every widget, or others in their places, and names that may be hostile."""
+    all_ = {
         "map": map_of(names),
         "scores": histogram(),
         "objects": objects(names),
@@ -178,4 +179,11 @@ def page(names=("Scene", "cloud", "annulus", "name")):
         "runs": runs(names),
     }
     values = {"names": names, "share": 0.0012, "pixels": 19_200, "none": None}
-    return pages.Page(f"Demo: {names[0]}", __name__, "demo.html", values, widgets)
+    return pages.Page(f"Demo: {names[0]}", __name__, "demo.html", values, all_ | (widgets or {}))
+
+
+def written(folder, names=NAMES, widgets=None):
+    """Write such a page, and return its path."""
+    path = folder / "page.html"
+    path.write_bytes(pages.render(page(names, widgets)))
+    return path
