@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from support.archives import DAYS, add_scene
+from support.archives import DAYS, add_scene, record_many
 from support.imports import after
 from support.rasters import land, run, write
 from support.watching import Clock, Stub, drop, run_watch, watch
@@ -314,6 +314,8 @@ def test_a_run_brings_configured_pages_up_to_date(own):
     run("monitor", "run", own / "watch.toml")
 
     assert not broken_links(own / "site")
+    assert "at work" not in (own / "site" / "index.html").read_text()
+    assert pages(own).written == 0
 
 
 def test_pages_that_cannot_be_written_are_a_note_of_the_run_and_no_failure(own):
@@ -380,38 +382,8 @@ def test_a_site_without_scenes_has_a_page(tmp_path):
     assert "No scene was scored yet." in text
 
 
-def many_scenes(folder, count):
-    """Record many scenes of one site, whose files are gone."""
-    names = "site, scene, model, settings, source, status, tries, started, finished, taken, outcome"
-    rows = []
-    for number in range(count):
-        day = str(np.datetime64("2020-01-01") + number)
-        time = f"{day}T03:00:00.000+00:00"
-        rows.append(
-            (
-                "harbour",
-                f"s{day}@{number}",
-                "m",
-                "s",
-                f"s{day}.tif",
-                "done",
-                1,
-                time,
-                time,
-                day,
-                "normal",
-            )
-        )
-    with closing(sqlite3.connect(folder / "state" / "monitor.sqlite")) as database, database:
-        marks = ", ".join("?" * 11)
-        database.executemany(
-            f"INSERT INTO scenes ({names}, valid, flagged, masked) VALUES ({marks}, 100, 1, 0)",
-            rows,
-        )
-
-
 def test_many_scenes_are_listed_in_files_beside_a_page_that_stays_small(own):
-    many_scenes(own, 1300)
+    record_many(own, 1300)
 
     pages(own)
 

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from support.archives import DAYS, copied
+from support.archives import DAYS, copied, record_many
 
 from anomvae.monitoring.config import read_monitoring
 from anomvae.monitoring.pages import write_pages
@@ -100,6 +100,19 @@ def test_every_page_opens_without_an_error_and_fits_a_narrow_screen(browser, sit
 
         assert page.errors() == [], path.name
         assert not page.is_wider_than_window(), path.name
+
+
+def test_rows_in_files_beside_a_page_are_fetched_from_disk(browser, watched, tmp_path):
+    folder = copied(watched, tmp_path / "watch")
+    record_many(folder, 700)
+    write_pages(read_monitoring(folder / "watch.toml"), folder / "site")
+    page = browser.open(folder / "site" / "sites" / "harbour" / "index.html")
+
+    page.click("#scenes thead th:first-child button")
+    first = "#scenes tbody tr:first-child"
+    page.wait(lambda: "2020-01-01" in page.text(first), "the oldest scene comes first")
+
+    assert page.errors() == []
 
 
 def test_a_hostile_name_runs_nothing(browser, site):

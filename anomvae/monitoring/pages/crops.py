@@ -183,7 +183,8 @@ def local_scene(site: SiteConfig, row: SceneRow) -> Scene | None:
     names = [row.source, row.scene]
     if site.folder is not None:
         names = [str(Path(site.folder.path) / row.source)]
-    path = next((name for name in names if is_local(name) and Path(name).exists()), None)
+    local = (name for name in names if is_local(name) and Path(name).is_absolute())
+    path = next((name for name in local if Path(name).exists()), None)
     if path is None:
         return None
     found = FoundScene(row.scene, row.source, (path,))

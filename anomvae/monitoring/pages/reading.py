@@ -59,14 +59,17 @@ def read_watch(config: MonitorConfig) -> WatchRows:
             )
             for name in [*names, *sorted(found - set(names))]
         )
+        last_run, owner = _last_run(database), read_lock_owner(Path(config.state))
+        if last_run is not None and owner is not None and owner.run == last_run.run:
+            owner = None if last_run.ended else owner  # it writes its pages when all else is done
         return WatchRows(
             sites=sites,
             answers=_answers(database),
             alerts=_alerts(database),
             waiting=waiting_alerts(database),
-            last_run=_last_run(database),
+            last_run=last_run,
             last_success=last_success(database),
-            owner=read_lock_owner(Path(config.state)),
+            owner=owner,
         )
 
 
