@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from ...pages import Column, Table, rows_script
 from ...pages.rendering import Widget
 from ..config import SiteConfig
-from ..decisions.event import Event
 from ..decisions.map_file import map_path
 from ..rule_tables import DriftConfig
 from .courses import address_in_site, by_matter, charts_of, percent
+from .event_tables import MOST_EVENTS, closed_table, open_table
 from .folder import PlannedFile
 from .frame import Crumb, Frame, page
 from .results import Results
@@ -35,18 +35,7 @@ BLOCK = 500
 """Rows of a table in a file beside the page; the newest are on it, a fifth of that at least."""
 LONGEST = 90
 """Letters of a reason in a table."""
-LISTED, MOST_EVENTS = 12, 1000
-"""Open events that are listed at once; events of each kind that are listed at most."""
 SCENES = "scenes"
-CLOSED_COLUMNS = (
-    Column("event", "Event", "link"),
-    Column("first", "First", "date"),
-    Column("last", "Last", "date"),
-    Column("confirmed", "Confirmed", "date"),
-    Column("closed", "Closed", "date"),
-    Column("answer", "Answer", choices=True),
-    Column("pixels", "Pixels", "number"),
-)
 COLUMNS = (
     Column("day", "Day", "date"),
     Column("scene", "Scene", "link"),
@@ -135,8 +124,7 @@ class SitePage:
             "notices": site.notices,
             "failures": [(row, address_in_site(row)) for row in reversed(site.failures[-20:])],
             "failed": len(site.failures),
-            "open": open_events[:LISTED],
-            "more_open": open_events[LISTED:MOST_EVENTS],
+            "open": len(open_events),
             "closed": len(closed),
             "charts": tuple(charts),
             "years": years,
@@ -145,8 +133,10 @@ class SitePage:
             "scored": len(site.scored),
         }
         widgets: dict[str, Widget] = {**charts, SCENES: table}
+        if open_events:
+            widgets["open"] = open_table(open_events)
         if closed:
-            widgets["closed"] = _closed_table(closed)
+            widgets["closed"] = closed_table(closed)
         if view is not None:
             widgets["map"] = view
         return page(site.name, "site.html", values, widgets)
@@ -249,27 +239,6 @@ class SitePage:
             percent(level),
             shortened(row.error or "; ".join(texts_of(row.reasons))),
         ]
-
-
-def _closed_table(events: Sequence[Event]) -> Table:
-    return Table(
-        "Closed events",
-        CLOSED_COLUMNS,
-        [
-            [
-                [event.name, f"events/{event.number}.html"],
-                event.cluster.first.isoformat(),
-                event.cluster.last.isoformat(),
-                None if event.confirmed is None else event.confirmed.isoformat(),
-                None if event.closed is None else event.closed.isoformat(),
-                event.answer or "none",
-                event.cluster.area_px,
-            ]
-            for event in events[:MOST_EVENTS]
-        ],
-        page=25,
-        total=len(events),
-    )
 
 
 def shortened(text: str) -> str:
