@@ -14,7 +14,10 @@ HOSTILE = "</script><script>document.title='run'</script><b>\"'.tif"
 
 @pytest.fixture(scope="module")
 def site(watched, tmp_path_factory):
-    """Write the pages of the archive, of which a scene has a hostile name and another failed."""
+    """Write the pages of the archive.
+
+    A scene has a hostile name, another failed, and of a third the quick look is all that is left.
+    """
     folder = copied(watched, tmp_path_factory.mktemp("pages") / "watch")
     with closing(sqlite3.connect(folder / "state" / "monitor.sqlite")) as database, database:
         database.execute("UPDATE scenes SET source = ? WHERE taken = ?", (HOSTILE, str(DAYS[0])))
@@ -22,6 +25,7 @@ def site(watched, tmp_path_factory):
             "UPDATE scenes SET status = 'failed', error = 'a.tif is damaged.' WHERE taken = ?",
             (str(DAYS[1]),),
         )
+    next((folder / "maps").glob(f"*{DAYS[2]}*/*.anomaly.tif")).unlink()
     write_pages(read_monitoring(folder / "watch.toml"), folder / "site")
     return folder / "site"
 
@@ -112,6 +116,15 @@ def test_rows_in_files_beside_a_page_are_fetched_from_disk(browser, watched, tmp
     first = "#scenes tbody tr:first-child"
     page.wait(lambda: "2020-01-01" in page.text(first), "the oldest scene comes first")
 
+    assert page.errors() == []
+
+
+def test_the_quick_look_is_shown_where_the_map_is_gone(browser, site):
+    (path,) = site.glob(f"sites/harbour/scenes/*{DAYS[2]}*.html")
+    page = browser.open(path, width=380)
+
+    assert page.script("return document.querySelector('figure.shot img').naturalWidth") > 380
+    assert not page.is_wider_than_window()
     assert page.errors() == []
 
 
