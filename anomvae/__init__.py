@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .detector import Detector, Encoding, Scores
+    from .detector.model_card import ModelCard, model_card
     from .errors import AnomvaeError
-    from .evaluation import Evaluation, evaluate, evaluate_detector
+    from .evaluation import (
+        Comparison,
+        EvaluateOptions,
+        Evaluation,
+        compare,
+        evaluate,
+        evaluate_detector,
+    )
     from .evaluation.estimators import RXDetector, VAEDetector
     from .explaining import (
         Explanation,
@@ -48,6 +56,7 @@ if TYPE_CHECKING:
     )
     from .objects import AnomalyObject, Objects, read_objects
     from .raster import Access, Limits, Scene
+    from .reporting import Report, report
 
 __version__ = "0.1.0"
 
@@ -56,18 +65,22 @@ __all__ = [
     "AnomalyObject",
     "AnomvaeError",
     "ArrayResult",
+    "Comparison",
     "Detector",
     "Encoding",
+    "EvaluateOptions",
     "Evaluation",
     "Explanation",
     "Limits",
     "MapOptions",
     "MapResult",
+    "ModelCard",
     "ObjectTarget",
     "Objects",
     "PixelMap",
     "PixelTarget",
     "RXDetector",
+    "Report",
     "Scene",
     "ScoreOptions",
     "Scores",
@@ -76,6 +89,7 @@ __all__ = [
     "SpectrumTarget",
     "VAEDetector",
     "__version__",
+    "compare",
     "detect",
     "detect_array",
     "detect_scene",
@@ -89,10 +103,12 @@ __all__ = [
     "load",
     "map_baseline",
     "map_figure",
+    "model_card",
     "object_figure",
     "read_objects",
     "reconstruct_scene",
     "refit_threshold",
+    "report",
     "rethreshold",
     "score_array",
     "score_scene",
@@ -126,8 +142,12 @@ __getattr__ = lazily(
     __name__,
     {
         "detector": ("Detector", "Encoding", "Scores"),
+        "detector.model_card": ("ModelCard", "model_card"),
         "errors": ("AnomvaeError",),
-        "evaluation": ("Evaluation", "evaluate", "evaluate_detector"),
+        "evaluation": (
+            *("Comparison", "EvaluateOptions", "Evaluation"),
+            *("compare", "evaluate", "evaluate_detector"),
+        ),
         "evaluation.estimators": ("RXDetector", "VAEDetector"),
         "explaining": (
             *("Explanation", "ObjectTarget", "PixelTarget", "SpectraTable", "SpectrumTarget"),
@@ -142,6 +162,7 @@ __getattr__ = lazily(
         ),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
         "raster": ("Access", "Limits", "Scene"),
+        "reporting": ("Report", "report"),
     },
 )
 

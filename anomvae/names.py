@@ -25,6 +25,16 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 """Starts of a text that a spreadsheet takes for a formula."""
 
 
+MARKUP = {character: f"\\{character}" for character in "\\`*_[]|~#"} | {
+    **{"<": "&lt;", ">": "&gt;", "&": "&amp;", "$": "&#36;"},
+    **{"://": "&#58;//", "www.": "www&#46;"},
+}
+"""What Markdown, and GitHub's dialect of it, takes for more than text, and how it is written."""
+SPECIAL = re.compile("|".join(map(re.escape, MARKUP)))
+CODE = re.compile(r"(`[a-z-][a-z0-9 .-]*`)")
+"""Code inside a sentence that holds nothing special."""
+
+
 UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".swp")
 """Suffixes of files that are being copied or fetched."""
 
@@ -81,6 +91,22 @@ def without_quote(cell: str) -> str:
     """Return the text of a cell that `spreadsheet_text` wrote."""
     quoted = cell.startswith("'") and cell.lstrip("'").startswith(FORMULA)
     return cell[1:] if quoted else cell
+
+
+def markdown_text(text: str, *, code: bool = False) -> str:
+    r"""Return a text for one line or cell of Markdown that shows as it is: no markup, HTML or link.
+
+    ``code``: plain words between backticks stay code, for sentences of our own.
+
+    Examples
+    --------
+    >>> print(markdown_text("a|b <i> `c`"), markdown_text("see `anomvae like`", code=True))
+    a\|b &lt;i&gt; \`c\` see `anomvae like`
+    """
+    if code:
+        parts = CODE.split(one_line(text))
+        return "".join(part if CODE.fullmatch(part) else markdown_text(part) for part in parts)
+    return SPECIAL.sub(lambda found: MARKUP[found[0]], printable(re.sub(r"\s", " ", text)))
 
 
 def fitted(name: str, most: int) -> str:

@@ -374,7 +374,7 @@ def test_the_demo_compares_two_configurations_with_rx_and_lists_its_files(tmp_pa
     tables = [part.splitlines()[:5] for part in re.split(r"\nscene_[ab]:\n", ran.out)[1:]]
     assert len(tables) == 2
     for head, _, *rows in tables:
-        assert head.split() == ["ROC", "AUC", "AP", "TPR@1e-3", "flagged", "precision", "recall"]
+        assert head.split() == ["ROC", "AUC", "AP", "TPR@1e-3", "flagged", "prec.", "recall"]
         assert [row.split()[0] for row in rows] == ["default", "small-objects", "rx"]
         assert float(rows[0].split()[1]) > 0.97
     assert len(re.findall(r"promises .+, measured are [0-9.]+% of the normal", ran.out)) == 2

@@ -92,7 +92,7 @@ def files(tmp_path):
 def test_the_figure_shows_every_row_with_its_areas_and_a_line_style_of_its_own(files):
     evaluation = evaluate_detector(trained(), *files, baselines=["rx", "local-rx", "pca"])
 
-    roc, precision_recall = curves_figure(evaluation).axes
+    roc, precision_recall, detected, alarms = curves_figure(evaluation).axes
 
     assert list(evaluation.curves) == ["anomvae", "rx", "local-rx", "pca"]
     assert roc.get_xscale() == "log"
@@ -102,6 +102,8 @@ def test_the_figure_shows_every_row_with_its_areas_and_a_line_style_of_its_own(f
     assert texts[1] == f"rx, AP {evaluation.rows['rx'].average_precision:.3f}"
     styles = {str(line.get_linestyle()) for line in roc.get_lines()[:4]}
     assert len(styles) == 4
+    assert len(detected.get_lines()) == len(alarms.get_lines()) == 4
+    assert "minmax" in detected.get_xlabel()
 
 
 def test_labels_of_one_class_leave_nothing_to_draw(files, tmp_path):

@@ -24,6 +24,7 @@ COMMANDS = (
     "detect",
     "like",
     "rethreshold",
+    "report",
     "evaluate",
     "embed",
     "reconstruct",
@@ -57,19 +58,12 @@ class Group(LazyGroup):
 
     def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - click's signature
         """Run a command line, whatever state the standard streams are in."""
-        prepare_streams()
-        # For notebooks, whose module need not be installed here; anomvae shows no window.
-        os.environ.pop("MPLBACKEND", None)
-        # Before torch is loaded: its threads would wait busily, and take cores from other programs.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
-            with undecoded_messages_logged():
+            with prepared():
                 return super().main(*arguments, **options)
         except OSError as error:  # a message of click itself
             note(f"Error: {error}. Check where the output goes.")
             raise SystemExit(UNREADABLE) from error
-        finally:
-            drop_unwritten()
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401
         """Parse the command line; help has the same readers as results."""
@@ -96,6 +90,21 @@ class Group(LazyGroup):
         except Exception as error:
             log.debug("internal error", exc_info=True)
             _fail(ctx, *_unexpected(error, str(ctx.invoked_subcommand)))
+
+
+@contextmanager
+def prepared() -> Iterator[None]:
+    """Prepare the process for commands: its streams, and settings of libraries not yet loaded."""
+    prepare_streams()
+    # For notebooks, whose module need not be installed here; anomvae shows no window.
+    os.environ.pop("MPLBACKEND", None)
+    # Before torch is loaded: its threads would wait busily, and take cores from other programs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        with undecoded_messages_logged():
+            yield
+    finally:
+        drop_unwritten()
 
 
 def _unexpected(error: Exception, command: str) -> tuple[str, int]:

@@ -39,12 +39,20 @@ if TYPE_CHECKING:
     callback=print_engines,
     help="List what computes scores on this machine, and exit.",
 )
+@click.option(
+    "--card",
+    "as_card",
+    is_flag=True,
+    help="Print the card of one model as Markdown (with --json as JSON): what it is for, what it "
+    "learnt, what is known of its errors.",
+)
 @options.json_opt
 @options.access_options
 @options.verbose_opt
 def info(
     files: tuple[str, ...],
     as_json: bool,
+    as_card: bool,
     **chosen: Any,  # noqa: ANN401 - the options of a Selection
 ) -> None:
     """Describe FILES: models, scenes, or objects of results.
@@ -58,9 +66,13 @@ def info(
     Examples:
         anomvae info scene.tif
         anomvae info coast.safetensors
+        anomvae info coast.safetensors --card > coast.md
         anomvae info maps/scene.objects.geojson
         anomvae info --engines
     """
+    if as_card:
+        _print_card(files, as_json=as_json)
+        return
     described: list[dict[str, Any]] = []
     failed = 0
     subjects = [subject for file in files for subject in _subjects(file, chosen)]
@@ -81,6 +93,15 @@ def info(
         echo(to_json(described[0] if alone else described, indent=2))
     if failed:
         raise ScenesFailed(f"{failed} of {len(subjects)} files failed; each is named above.")
+
+
+def _print_card(files: tuple[str, ...], *, as_json: bool) -> None:
+    from ..detector.model_card import model_card
+
+    if len(files) > 1:
+        raise click.UsageError(f"--card is of one model, but {len(files)} files are given.")
+    card = model_card(files[0])
+    echo(to_json(card.to_dict(), indent=2) if as_json else card.markdown, nl=as_json)
 
 
 def _subjects(file: str, chosen: dict[str, Any]) -> list[str] | list[Scene]:

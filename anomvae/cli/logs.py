@@ -10,8 +10,13 @@ from .output import LineFormatter
 
 
 def log_to_stderr(ctx: click.Context, parameter: click.Parameter, value: int) -> int:
-    """Log warnings to stderr, and more for each ``-v``: the callback of an option."""
-    level = max(logging.DEBUG, logging.WARNING - 10 * value)
+    """Log warnings to stderr, and more for each ``-v``: the callback of an option.
+
+    Each ``-v`` of a program that the commands are a part of counts, too: ``rio -v anomvae score``.
+    """
+    outer = ctx.find_root().obj
+    verbosity = value + (outer.get("verbosity", 0) if isinstance(outer, dict) else 0)
+    level = max(logging.DEBUG, logging.WARNING - 10 * verbosity)
     logging.basicConfig(level=logging.WARNING, force=True)
     logging.getLogger("anomvae").setLevel(level)
     for handler in logging.root.handlers:

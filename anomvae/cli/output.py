@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from ..stats.metrics import Metrics
     from ..stats.thresholds import Threshold
 
-COLUMNS = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "AP",
-    "tpr_at_fpr_1e2": "TPR@1e-2",
-    "tpr_at_fpr_1e3": "TPR@1e-3",
-    "best_f1": "best F1",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-}
-"""Columns of a table of metrics, with their titles."""
-
 
 def terminal_text(text: str) -> str:
     r"""Return a text with escapes in place of control characters but tab and new line.
@@ -71,16 +59,17 @@ def rates_text(threshold: Threshold, held_out: HeldOutRate | None) -> str:
     return text if promise is None else f"{text} (promised {promise:.2%})"
 
 
-def metrics_table(rows: Mapping[str, Metrics], columns: Iterable[str] = COLUMNS) -> str:
+def metrics_table(rows: Mapping[str, Metrics], columns: Iterable[str]) -> str:
     """Return metrics, one row per detector, and why some are missing.
 
     ``columns`` are names of metrics, and ``flagged``, the number of pixels.
     """
+    from ..evaluation.tables import METRICS
     from ..stats.metrics import table
 
     metrics, first = table(rows), next(iter(rows.values()))
     flagged = metrics["true_positive"] + metrics["false_positive"]
-    shown = metrics.assign(flagged=flagged)[list(columns)].rename(columns=COLUMNS)
+    shown = metrics.assign(flagged=flagged)[list(columns)].rename(columns=METRICS)
     return "\n".join(
         [
             shown.to_string(float_format="{:.4f}".format),

@@ -7,7 +7,9 @@ whatever the file blocks, tiles, threads or workers.  The scene is read once, ti
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,15 @@ VALUES = 5_000_000
 """Residuals of a sample, of all bands and dates: 25,000 pixels of 200 bands."""
 
 
+class SampledResiduals(NamedTuple):
+    """Residuals of the pixels of a sample in a tile."""
+
+    place: NDArray[np.int64]
+    """Number of each pixel in the scene, (n,)."""
+    whitened: Array
+    """Whitened by the learnt noise, (n, band)."""
+
+
 @isolated()
 def adapted_to(detector: Detector, opened: OpenScene) -> Detector:
     """Return the detector with the noise of a scene, if its score has one (``noise = scene``).
@@ -42,39 +53,60 @@ def adapted_to(detector: Detector, opened: OpenScene) -> Detector:
     NotFinite
         When a pixel that has data gets a residual that is no number: the model is at fault.
     """
-    if detector.card.noise != "scene":
+    if not has_scene_noise(detector):
         return detector
-    whitened, bands = _sampled(detector, opened), len(detector.bands)
+    tiles = reading_tiles(opened, detector.view.radius)
+    parts = (sampled_residuals(detector, opened, tile) for tile in tiles)
+    return with_noise_of(detector, parts, opened.names[-1])
+
+
+def has_scene_noise(detector: Detector) -> bool:
+    """Return whether the noise of the score is estimated on each scene."""
+    return detector.card.noise == "scene"
+
+
+@isolated()
+def sampled_residuals(detector: Detector, opened: OpenScene, tile: Tile) -> SampledResiduals:
+    """Return the residuals of the normal pixels of a tile that are in the sample of the scene.
+
+    The tile is read with a halo of the radius of the detector's view.
+    """
+    most = min(PIXELS, VALUES // (len(detector.bands) * len(opened.names)))
+    grid = SamplingGrid.of_pixels(opened.grid.shape, most)
+    sampled = _sampled_in(grid, tile, opened)
+    if not sampled.any():
+        none = np.empty((0, len(detector.bands)), np.float32)
+        return SampledResiduals(np.empty(0, np.int64), none)
+    return _residuals(detector, opened, tile, sampled)
+
+
+def with_noise_of(detector: Detector, parts: Iterable[SampledResiduals], name: str) -> Detector:
+    """Return the detector with the noise of the scene that ``parts`` of its sample are of.
+
+    ``name`` is that of the scene in messages; the order of the parts does not matter.
+    """
+    whitened, bands = _in_order(parts), len(detector.bands)
     if len(whitened) < PIXELS_PER_BAND * bands:
         log.warning(
             "%s: %d pixels with data are too few for the noise of %d bands; the learnt noise stays",
-            opened.names[-1],
+            name,
             len(whitened),
             bands,
         )
         return detector
     if not np.isfinite(whitened).all():
         raise NotFinite(
-            f"The residuals of {opened.names[-1]} are not finite: the weights of this detector are "
-            f"far too large. Train it again."
+            f"The residuals of {name} are not finite: the weights of this detector are far too "
+            f"large. Train it again."
         )
     noise = fit_scene_noise(whitened, detector.noise)
     return replace(detector, card=replace(detector.card, noise="covariance"), noise=noise)
 
 
-def _sampled(detector: Detector, opened: OpenScene) -> Array:
-    """Return the whitened residuals of a sample of the normal pixels of a scene, (n, band)."""
-    most = min(PIXELS, VALUES // (len(detector.bands) * len(opened.names)))
-    grid = SamplingGrid.of_pixels(opened.grid.shape, most)
-    places, parts = [np.empty(0, np.int64)], [np.empty((0, len(detector.bands)), np.float32)]
-    for tile in reading_tiles(opened, detector.view.radius):
-        sampled = _sampled_in(grid, tile, opened)
-        if sampled.any():
-            place, whitened = _residuals(detector, opened, tile, sampled)
-            places.append(place)
-            parts.append(whitened)
-    order = np.argsort(np.concatenate(places), kind="stable")
-    return np.concatenate(parts)[order]
+def _in_order(parts: Iterable[SampledResiduals]) -> Array:
+    """Return the residuals of a sample, (n, band), in the order of the scene."""
+    places, whitened = zip(*parts, strict=True)
+    return np.concatenate(whitened)[np.argsort(np.concatenate(places), kind="stable")]
 
 
 def _sampled_in(grid: SamplingGrid, tile: Tile, opened: OpenScene) -> Mask:
@@ -87,8 +119,8 @@ def _sampled_in(grid: SamplingGrid, tile: Tile, opened: OpenScene) -> Mask:
 
 def _residuals(
     detector: Detector, opened: OpenScene, tile: Tile, sampled: Mask
-) -> tuple[NDArray[np.int64], Array]:
-    """Return the place of each residual in the scene, (n,), and the residuals, (n, band)."""
+) -> SampledResiduals:
+    """Return the residuals of the sampled pixels of a tile with its halo."""
     view, block = detector.view, opened.read(tile.read)
     where = view.where(block) & sampled
     examples = view.split(block, where)
@@ -97,4 +129,4 @@ def _residuals(
     order = np.moveaxis(view.join(numbers, where), 0, -1)[np.moveaxis(where, 0, -1)].astype(int)
     rows, cols, _ = np.nonzero(np.moveaxis(where, 0, -1))
     place = (rows + tile.read[0].start) * opened.grid.shape[1] + cols + tile.read[1].start
-    return place, whitened.reshape(-1, whitened.shape[-1])[order]
+    return SampledResiduals(place, whitened.reshape(-1, whitened.shape[-1])[order])

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..fitting.baseline import examples_of, spectra_of, windows_of
+from ..mapping.flagging import ScoredMap
 from ..mapping.stored import stored
-from ..parallel import Progress
 from ..pixels.bands import Bands
 from ..raster import OpenScene, Scene
 from ..stats.baselines import BlockScorer, Method
-from ..stats.metrics import Measured, measure_with_curve
 from ..stats.moments import stream_statistics
-from .labelled import LabelledMap, Labels
+from .labelled import Flagger, LabelledMap
+from .options import EvaluateOptions
+from .row import Row, measured_row
 
 Array = NDArray[np.float64]
 
 
 def baseline_rows(
-    scene: Scene, bands: Bands, ours: LabelledMap, names: Sequence[str], progress: Progress
-) -> dict[str, Measured]:
-    """Measure baselines at mean + 3 sigma of their scores, on the pixels scored and labelled."""
+    scene: Scene,
+    bands: Bands,
+    ours: LabelledMap,
+    first: Row,
+    names: Sequence[str],
+    options: EvaluateOptions,
+) -> dict[str, Row]:
+    """Measure baselines at mean + 3 sigma of their scores, on the pixels scored and labelled.
+
+    ``first`` is the row of our map.
+    """
     with scene.open(bands) as opened:
         empty = not any(len(part) for part in spectra_of(opened))
         rows = {}
@@ -33,7 +44,7 @@ def baseline_rows(
             if method.dates > 1:
                 method.require_dates(len(opened.names))
             fitted = None if empty else method.fit(partial(examples_of, opened, method))
-            rows[name] = _measured(method, fitted, opened, ours, progress)
+            rows[name] = _measured(method, fitted, opened, ours, first, options)
         return rows
 
 
@@ -42,8 +53,9 @@ def _measured(
     fitted: BlockScorer | None,
     opened: OpenScene,
     ours: LabelledMap,
-    progress: Progress,
-) -> Measured:
+    first: Row,
+    options: EvaluateOptions,
+) -> Row:
     with stored(opened.grid.shape, np.float64) as scores:
         for tile in windows_of(opened, method.radius):
             if fitted is None:
@@ -51,14 +63,12 @@ def _measured(
             else:
                 values = fitted.score(method.given(opened.read(tile.read)))[tile.inner]
             scores.write(tile.keep, values)
-            progress(method.name, tile.keep[0].stop, opened.grid.shape[0])
+            ours.progress(method.name, tile.keep[0].stop, opened.grid.shape[0])
 
-        def pairs() -> Iterator[tuple[Labels, Array]]:
-            for tile in ours.scored.windows():
-                yield ours.known(tile.keep), scores.read(tile.keep)
-
+        read_scores: Any = scores.read  # they are ranked as they are, in 64 bits
+        beside = replace(ours, scored=ScoredMap(ours.scored.where, read_scores), labels=ours.known)
         read = (scores.read(tile.keep) for tile in windows_of(opened))
-        return measure_with_curve(pairs, _three_sigma(read))
+        return measured_row(beside, Flagger.above(_three_sigma(read)), options, first)
 
 
 def _three_sigma(parts: Iterable[Array]) -> float | None:

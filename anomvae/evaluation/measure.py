@@ -10,15 +10,13 @@ surroundings of a pixel included.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
 from ..addresses import displayed, file_name
-from ..documents import to_json
 from ..files import PathText, SceneText, as_path
 from ..fitting.baseline import bands_with_data
 from ..identity import unchanged
@@ -26,76 +24,24 @@ from ..mapping import MapResult, QuickLookSpec, ScoreOptions, Scorer, score_tile
 from ..mapping.flagging import Decision, ScoredMap
 from ..mapping.stored import StoredScores, stored
 from ..mapping.tiles import adapted_scorer, in_units_of_training
-from ..notebooks import html_table, short
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window
 from ..raster import Access, OpenScene, Scene, open_labels, open_map
 from ..raster.access import DEFAULT
 from ..stats.baselines import require_baselines
-from ..stats.curves import Curve
-from ..stats.metrics import Measured, Metrics, table
 from ..stats.thresholds import parse_rule
 from .beside import baseline_rows
 from .decisions import decision_by, decision_of_map
-from .labelled import LabelledMap, Labels
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .evaluation import Evaluation
+from .labelled import Flagger, LabelledMap, Labels
+from .options import DEFAULT as DEFAULT_OPTIONS
+from .options import EvaluateOptions
+from .row import measured_row
 
 log = logging.getLogger(__name__)
 
-LONGEST_ROWS = 60
-"""Characters of all rows of an evaluation in a line."""
-SHOWN = {"roc_auc": "ROC AUC", "average_precision": "AP", "f1": "F1", "best_f1": "best F1"}
-"""Metrics that a notebook shows, with their titles."""
 OURS = "anomvae"
 """Name of the row of the evaluated detector."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics of a detector and its baselines on one scene."""
-
-    scene: str
-    """The scene as it was named, without secrets."""
-    labels: str
-    """The labels as they were named, without secrets."""
-    rows: Mapping[str, Metrics]
-    """Metrics by detector; the first row is the evaluated one."""
-    curves: Mapping[str, Curve] = field(default_factory=dict, repr=False, compare=False)
-    """Curves by detector; none of one whose labelled pixels are all anomalous, or all normal."""
-
-    @classmethod
-    def of(cls, scene: PathText, labels: PathText, measured: Mapping[str, Measured]) -> Evaluation:
-        """Collect what was measured of each detector; scene and labels as they were named."""
-        rows = {name: each.metrics for name, each in measured.items()}
-        curves = {name: each.curve for name, each in measured.items() if each.curve is not None}
-        return cls(displayed(scene), displayed(labels), rows, curves)
-
-    def __repr__(self) -> str:
-        """Return one line: the scene, and the area under the ROC of each detector."""
-        named = (f"{short(name)} AUC {each.roc_auc:.3f}" for name, each in self.rows.items())
-        text = ", ".join(named)
-        text = text if len(text) <= LONGEST_ROWS else f"{text[: LONGEST_ROWS - 3]}..."
-        return f"Evaluation({short(self.scene)}: {text})"
-
-    def _repr_html_(self) -> str:
-        """Return the metrics as a table for notebooks."""
-        rows = [
-            (name, *(getattr(each, column) for column in SHOWN), f"{each.anomalous:,}")
-            for name, each in self.rows.items()
-        ]
-        return html_table(self.scene, rows, ("detector", *SHOWN.values(), "anomalous pixels"))
-
-    def table(self) -> pd.DataFrame:
-        """Return one row per detector, one column per metric: the area under the ROC first."""
-        return table(self.rows)
-
-    def to_json(self) -> str:
-        """Return all metrics as JSON; an undefined one is null, with the reason beside it."""
-        rows = {name: asdict(metrics) for name, metrics in self.rows.items()}
-        data = {"scene": self.scene, "labels": self.labels, "detectors": rows}
-        return to_json(data, indent=2) + "\n"
 
 
 def evaluate(  # noqa: PLR0913 - one argument per option
@@ -108,6 +54,7 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     nodata: Sequence[float] = (),
     baselines: Sequence[str] = ("rx",),
     threshold: str | None = None,
+    options: EvaluateOptions = DEFAULT_OPTIONS,
     access: Access = DEFAULT,
     progress: Progress = quiet,
 ) -> Evaluation:
@@ -131,6 +78,8 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     threshold : str, optional
         A rule for another threshold than the map's: ``f1`` or ``fpr:RATE``, chosen with the labels,
         ``budget:N`` or ``fixed:VALUE``, each with ``+local:K`` or without.
+    options : EvaluateOptions, optional
+        How objects, intervals and the 3D ROC are measured.
     access : Access, optional
         Drivers and limits of every file that is opened; those of ``scene`` if that is a `Scene`.
     progress : Progress, optional
@@ -190,19 +139,21 @@ def evaluate(  # noqa: PLR0913 - one argument per option
             values[~opened.shown(window)] = np.nan
             return values
 
-        ours = LabelledMap(ScoredMap(scored.georeference, scored.dataset.read_first), known)
+        ours = LabelledMap(
+            ScoredMap(scored.georeference, scored.dataset.read_first), known, progress
+        )
         if rule is None:
             decision = decision_of_map(result, scored.tags, ours)
         else:
             decision = decision_by(rule, ours, None)
-        rows = {OURS: ours.measured(decision)}
+        rows = {OURS: measured_row(ours, Flagger.of(decision), options)}
         if scene is None:
             return Evaluation.of(path, labels, rows)
         source = scored.tags.get("ANOMVAE_SCENE")
         if source and source != file_name(opened.name):
             log.warning("%s was made from %s, not from %s", displayed(path), source, opened.name)
         bands = bands_with_data(opened)
-        rows |= baseline_rows(closed, bands, ours, baselines, progress)
+        rows |= baseline_rows(closed, bands, ours, rows[OURS], baselines, options)
         return Evaluation.of(closed.name, labels, rows)
 
 
@@ -213,6 +164,7 @@ def evaluate_detector(
     *,
     baselines: Sequence[str] = ("rx",),
     threshold: str | None = None,
+    options: EvaluateOptions = DEFAULT_OPTIONS,
     progress: Progress = quiet,
 ) -> Evaluation:
     """Score a scene, without a map, and measure the scores against labels.
@@ -227,6 +179,8 @@ def evaluate_detector(
         As for `evaluate`; the baselines are fitted to the detector's bands, without covariates.
     threshold : str, optional
         Any rule for another threshold than the detector's.
+    options : EvaluateOptions, optional
+        How objects, intervals and the 3D ROC are measured.
 
     Returns
     -------
@@ -267,14 +221,15 @@ def evaluate_detector(
         files.enter_context(unchanged((*opened.files, *truth.files)))
         scores = files.enter_context(stored(opened.grid.shape, np.float32))
         _score(detector, opened, scores, progress)
-        ours = LabelledMap(ScoredMap(opened.georeference, scores.read), truth.read_first)
+        scored = ScoredMap(opened.georeference, scores.read)
+        ours = LabelledMap(scored, truth.read_first, progress)
         if rule is None:
             decision = Decision.of(detector.threshold, ours.scored, detector.scores)
         else:
             decision = decision_by(rule, ours, detector.scores)
-        rows = {OURS: ours.measured(decision)}
+        rows = {OURS: measured_row(ours, Flagger.of(decision), options)}
         plain = replace(opened.scene, covariates=())
-        rows |= baseline_rows(plain, detector.bands, ours, baselines, progress)
+        rows |= baseline_rows(plain, detector.bands, ours, rows[OURS], baselines, options)
         return Evaluation.of(closed.name, labels, rows)
 
 

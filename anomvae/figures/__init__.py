@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .axes import SpectrumAxis, save
     from .curves import curves_figure
     from .explanation import explanation_figure
+    from .found_objects import found_figure
     from .interpolation import interpolation_figure
     from .latent_space import latent_figure
     from .latent_traversal import traversal_figure
@@ -24,6 +25,7 @@ __all__ = [
     "SpectrumAxis",
     "curves_figure",
     "explanation_figure",
+    "found_figure",
     "generated_figure",
     "history_figure",
     "interpolation_figure",
@@ -41,6 +43,7 @@ __getattr__ = lazily(
         "axes": ("SpectrumAxis", "save"),
         "curves": ("curves_figure",),
         "explanation": ("explanation_figure",),
+        "found_objects": ("found_figure",),
         "interpolation": ("interpolation_figure",),
         "latent_space": ("latent_figure",),
         "latent_traversal": ("traversal_figure",),

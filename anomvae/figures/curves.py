@@ -1,4 +1,4 @@
-"""Curves of an evaluation: receiver operating characteristic, and precision against recall."""
+"""Curves of an evaluation: receiver operating characteristic, precision against recall, 3D ROC."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from ..errors import NotEnoughPixels
 from .axes import PAGE, line_style, styled
 
 if TYPE_CHECKING:
-    from ..evaluation import Evaluation
+    from collections.abc import Mapping, Sequence
 
-HEIGHT, ENTRY = 2.8, 0.16
-"""Height of the axes, and of a line of a legend, inches."""
+    from ..evaluation import Evaluation
+    from ..stats.intervals import Intervals
+    from ..stats.roc3d import TauCurve
+
+HEIGHT, ENTRY = 2.9, 0.16
+"""Height of a row of axes, and of a line of a legend, inches."""
 COLUMNS = 2
 """Columns of a legend."""
+BANDS = 2
+"""Intervals are drawn of so many curves: more hide each other."""
 
 
 @styled()
@@ -25,7 +31,9 @@ def curves_figure(evaluation: Evaluation) -> Figure:
     """Draw the curves of every detector of an evaluation, with their areas in the legends.
 
     The false-alarm rate is logarithmic, from one normal pixel to all: maps are used at its low end.
-    The dotted lines are what random scores reach.
+    The dotted lines are what random scores reach, and the shades the 95 % intervals of the first
+    two detectors.  The lower axes show both rates against the normalised threshold, where there
+    is a 3D ROC.
 
     Raises
     ------
@@ -36,15 +44,23 @@ def curves_figure(evaluation: Evaluation) -> Figure:
         reason = next(iter(evaluation.rows.values())).reason
         raise NotEnoughPixels(f"There is no curve to draw: {reason}.")
     lines = math.ceil(len(evaluation.curves) / COLUMNS)
-    figure = Figure(figsize=(PAGE, HEIGHT + ENTRY * lines))
-    roc, precision_recall = figure.subplots(1, 2)
+    taus = {name: each.curve for name, each in evaluation.roc3d.items() if each.curve is not None}
+    height = HEIGHT * (1.9 if taus else 1) + ENTRY * lines
+    figure = Figure(figsize=(PAGE, height))
+    axes = figure.subplots(2 if taus else 1, 2, squeeze=False)
+    roc, precision_recall = axes[0]
     _draw_roc(roc, evaluation)
     _draw_precision(precision_recall, evaluation)
-    for axes in (roc, precision_recall):
-        axes.set_ylim(0, 1.02)
-        axes.grid(visible=True, linewidth=0.3, alpha=0.5)
+    for part in axes[0]:
+        part.set_ylim(0, 1.02)
         # Below the axes, where it hides no curve.
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=COLUMNS)
+        legend = part.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=COLUMNS)
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # a name of a file may hold a dollar
+    if taus:
+        _draw_taus(axes[1], taus, evaluation)
+    for part in axes.flat:
+        part.grid(visible=True, linewidth=0.3, alpha=0.5)
     return figure
 
 
@@ -65,6 +81,7 @@ def _draw_roc(axes: Axes, evaluation: Evaluation) -> None:
             label=f"{name}, AUC {metrics.roc_auc:.3f}",
             **style,
         )
+        _draw_band(axes, kind, evaluation.intervals.get(name))
     rates = [lowest * 10 ** (step / 20) for step in range(200) if lowest * 10 ** (step / 20) <= 1]
     axes.plot([*rates, 1], [*rates, 1], color="0.5", linestyle=":", linewidth=0.8)
     axes.set(
@@ -73,6 +90,31 @@ def _draw_roc(axes: Axes, evaluation: Evaluation) -> None:
         xlabel="False-alarm rate (share of normal pixels)",
         ylabel="Detection rate (share of anomalous pixels)",
     )
+
+
+def _draw_band(axes: Axes, kind: int, intervals: Intervals | None) -> None:
+    if intervals is None or intervals.band is None or kind >= BANDS:
+        return
+    band, colour = intervals.band, line_style(kind)["color"]
+    axes.fill_between(band.false_alarms, band.low, band.high, color=colour, alpha=0.15, linewidth=0)
+
+
+def _draw_taus(
+    axes: Sequence[Axes], curves: Mapping[str, TauCurve], evaluation: Evaluation
+) -> None:
+    """Draw detection and false-alarm rates against the normalised threshold."""
+    detected, alarms = axes
+    kinds = {name: kind for kind, name in enumerate(evaluation.curves)}
+    for name, curve in curves.items():
+        style = line_style(kinds.get(name, 0)) | {"marker": ""}
+        detected.plot(curve.tau, curve.detected, **style)
+        some = curve.false_alarms > 0
+        alarms.plot(curve.tau[some], curve.false_alarms[some], **style)
+    kind = next(iter(evaluation.roc3d.values())).normalisation
+    detected.set(ylim=(0, 1.02), ylabel="Detection rate")
+    alarms.set(yscale="log", ylabel="False-alarm rate")
+    for part in axes:
+        part.set(xlim=(0, 1), xlabel=f"Threshold tau (scores normalised by {kind})")
 
 
 def _draw_precision(axes: Axes, evaluation: Evaluation) -> None:

@@ -15,7 +15,7 @@ from ..detector import Scores
 from ..fitting import Selection, detect
 from ..parallel.isolation import isolated
 from ..pixels.bands import Bands, unnamed_bands
-from ..raster import ArrayProduct, OpenScene, Scene
+from ..raster import ArrayProduct, Georeference, OpenScene, Scene
 from ..stats.pvalues import PValues
 from ..stats.thresholds import Threshold
 from .flagging import Decision, Flags, ScoredMap
@@ -96,7 +96,7 @@ def score_array(
     products = [
         replace(one, bands=_described(detector.bands, one.cube.shape[2])) for one in _products(cube)
     ]
-    return _scored(detector, Scene.of(products, nodata=_numbers(nodata)))
+    return score_in_memory(detector, Scene.of(products, nodata=_numbers(nodata)))
 
 
 @isolated()
@@ -127,10 +127,14 @@ def detect_array(
     """
     products, select = _products(cube), Selection(nodata=_numbers(nodata))
     detector = detect(products, config, seed, select=select)
-    return _scored(detector, Scene.selected(products, select))
+    return score_in_memory(detector, Scene.selected(products, select))
 
 
-def _scored(detector: Scorer, closed: Scene) -> ArrayResult:
+def score_in_memory(detector: Scorer, closed: Scene) -> ArrayResult:
+    """Score a scene, decide it by the detector's threshold, and keep the result in memory.
+
+    Raises what `score_array` does.
+    """
     with scored(closed.name):
         detector.require_dates(len(closed.dates))
         with closed.open(detector.bands, detector.covariates) as opened:
@@ -138,13 +142,33 @@ def _scored(detector: Scorer, closed: Scene) -> ArrayResult:
             terms = _terms(adapted_scorer(detector, opened), opened, statistics)
             found = ScoredMap(opened.georeference, lambda window: terms.total[window])
             decision = Decision.of(detector.threshold, found, detector.scores)
-    flags = np.zeros(terms.total.shape, np.bool_)
-    for tile in found.windows(decision.radius):
-        flags[tile.keep] = decision.flags(tile, terms.total[tile.read])
+    flags = _flags(decision, found)
     share = float(flags.sum()) / max(1, statistics.valid)
     of_scene = verdict_of_scene(detector.domain, statistics)
     warned(closed.name, of_scene, share, detector.threshold.fpr, decision.threshold.rule)
     return ArrayResult(terms, flags, decision.threshold, _p_values(decision.p_values, terms.total))
+
+
+def decided_scores(
+    detector: Scorer, scores: NDArray[np.float32], where: Georeference
+) -> tuple[Flags, Threshold]:
+    """Return which scores, axes (row, col), are anomalous by a detector, and the threshold.
+
+    Raises
+    ------
+    NotEnoughPixels, ConfigError
+        If its rule is chosen on the scene, and there are too few scores, or pixels have no area.
+    """
+    found = ScoredMap(where, lambda window: scores[window])
+    decision = Decision.of(detector.threshold, found, detector.scores)
+    return _flags(decision, found), decision.threshold
+
+
+def _flags(decision: Decision, found: ScoredMap) -> Flags:
+    flags = np.zeros(found.where.grid.shape, np.bool_)
+    for tile in found.windows(decision.radius):
+        flags[tile.keep] = decision.flags(tile, found.read(tile.read))
+    return flags
 
 
 def _terms(detector: Scorer, opened: OpenScene, statistics: RunningStatistics) -> Scores:

@@ -20,7 +20,7 @@ from ..pixels.tiling import Window, shape_of
 MEMORY_BYTES = 8 * 2**20
 """The numbers of a small scene are kept in memory, those of a larger one in a temporary file."""
 
-Number = TypeVar("Number", np.float32, np.float64, np.bool_, np.int32)
+Number = TypeVar("Number", np.float32, np.float64, np.bool_, np.int8, np.int32)
 
 
 class StoredScores(Generic[Number]):

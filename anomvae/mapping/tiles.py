@@ -219,8 +219,14 @@ def adapted_scorer(detector: Scorer, opened: OpenScene) -> Scorer:
 
 def in_units_of_training(detector: Scorer, opened: OpenScene) -> OpenScene:
     """Return a scene with its values in the units of a detector."""
+    reference = reference_of(detector)
+    return opened if reference is None else in_units_of(reference, opened)
+
+
+def reference_of(detector: Scorer) -> Reference | None:
+    """Return the values whose units count for a detector; None: it keeps none."""
     training = Training.of(detector.domain, detector.bands.storage)
-    return opened if training is None else in_units_of(Reference(training), opened)
+    return None if training is None else Reference(training)
 
 
 def score_tiles(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 from ..addresses import displayed
 from ..config import Config
 from ..detector.modelfile import read_card
-from ..documents import read_json
+from ..detector.settings import settings_of
 from ..errors import AnomvaeError, ConfigError, FileError
 from ..files import write_atomically, writing
 from ..parallel import Progress, captured_warnings, quiet
@@ -251,16 +251,13 @@ def _selection(site: SiteConfig, masks: Sequence[str]) -> Selection:
 
 def _configuration(card: Card, model: Path, device: Literal["cpu", "cuda"]) -> Config:
     """Return the settings that a model was fitted with, as resolved then."""
-    training = card.training
-    if not training.config:
+    config = settings_of(card, str(model))
+    if config is None:
         raise ConfigError(
             f"{model} is of an earlier version and keeps no configuration. Train it once more by "
             f"hand (anomvae train); its successors follow."
         )
-    config = Config.read(read_json(training.config), str(model))
-    rule = config.threshold if card.threshold is None else card.threshold.rule
-    trimmed = replace(config.training, trim=training.trim)
-    return replace(config, training=trimmed, threshold=rule, device=device)
+    return replace(config, device=device)
 
 
 def _free_name(model: Path, day: date) -> Path:

@@ -69,6 +69,24 @@ def open_map(path: PathText, access: Access = DEFAULT) -> Iterator[OpenMap]:
 
 
 @contextmanager
+def open_scores(path: PathText, access: Access = DEFAULT) -> Iterator[OpenMap]:
+    """Open an anomaly map, or a raster of one band that holds scores; the context closes it.
+
+    Raises
+    ------
+    RasterError
+        When the file cannot be read, or has several bands and is no anomaly map.
+    """
+    with open_raster(path, access=access) as dataset:
+        if dataset.bands.names not in KINDS and len(dataset.bands) != 1:
+            raise RasterError(
+                f"{dataset.name} has {len(dataset.bands)} bands, but a map of scores has one, or "
+                f"is a <scene>.anomaly.tif. Extract the band of the scores (gdal_translate -b)."
+            )
+        yield OpenMap(dataset, dataset.tags)
+
+
+@contextmanager
 def open_labels(
     path: PathText, grid: Grid, name: str, access: Access = DEFAULT
 ) -> Iterator[Dataset]:

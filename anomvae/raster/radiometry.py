@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..errors import BandMismatch
 from ..pixels.bands import Bands
 from ..pixels.storage import Storage
-from ..pixels.tiling import spread_windows
+from ..pixels.tiling import Window, spread_windows
 from ..stats.radiometry import AS_STORED, Conversion, Training, contradiction_of, conversion_of
 from .open_scene import OpenDate, OpenScene
 from .scene import Scene
@@ -135,9 +135,7 @@ def _reference(scenes: Sequence[Scene], bands: Bands | None) -> Reference | None
 def _conversion(reference: Reference, date: OpenDate) -> Conversion | None:
     training, stored, facts = reference.training, date.bands.storage, date.dataset.facts
     _require_one_quantity(reference, date)
-    # Where a product fixes the unit, an offset alone can be missing: Sentinel-2 has changed it.
-    states_all = stored.states_offset or (facts.unit and "Sentinel-2" not in facts.kind)
-    if states_all and not training.storage.states_nothing:
+    if is_stated(reference, date):
         return None
     spectra = _sample(date)
     conversion = conversion_of(spectra, stored, training, unit_known=facts.unit != "")
@@ -149,6 +147,20 @@ def _conversion(reference: Reference, date: OpenDate) -> Conversion | None:
             f"or give --radiometry as-stored if its values are right."
         )
     return conversion
+
+
+def is_stated(reference: Reference, date: OpenDate) -> bool:
+    """Return whether the files state how the values of a date are stored: no data decide it."""
+    stored, facts = date.bands.storage, date.dataset.facts
+    # Where a product fixes the unit, an offset alone can be missing: Sentinel-2 has changed it.
+    states_all = stored.states_offset or (facts.unit and "Sentinel-2" not in facts.kind)
+    return bool(states_all) and not reference.training.storage.states_nothing
+
+
+def sampled_windows(date: OpenDate) -> list[Window]:
+    """Return the windows of a date whose pixels decide how its values are stored."""
+    side = min(SIDE, max(8, isqrt(VALUES // len(date.bands))))
+    return spread_windows(date.grid.shape, side)
 
 
 def _require_one_quantity(reference: Reference, date: OpenDate) -> None:
@@ -171,7 +183,7 @@ def _quantity(unit: str) -> str | None:
 def _sample(date: OpenDate) -> NDArray[np.float32]:
     """Return pixels of a date, axes (pixel, band); NaN = no data."""
     bands = len(date.bands)
-    windows = spread_windows(date.grid.shape, min(SIDE, max(8, isqrt(VALUES // bands))))
+    windows = sampled_windows(date)
     most = max(1, VALUES // bands // len(windows))
     parts = []
     for window in windows:

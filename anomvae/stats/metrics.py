@@ -1,30 +1,39 @@
 """Metrics of scores against labels: how well they separate anomalous from normal pixels.
 
 Scores and labels have one entry per pixel, any shape; a NaN score or label is no data and does not
-count.  Rates are shares in [0, 1].  scikit-learn computes them from `RankCounts`, which stand for
-any number of pixels; a detection rate at a false-alarm rate is read from its ROC without
-interpolation.
+count.  Rates are shares in [0, 1].  They are computed from the numbers of pixels at each rank
+(`ranks`), which stand for any number of pixels, as scikit-learn defines them: an area is that of
+``roc_auc_score``, the average precision that of ``average_precision_score``.  A detection rate at a
+false-alarm rate is read from the ROC without interpolation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .curves import Curve, curve_of
-from .ranks import MAX_EDGES, Pairs, RankCounts, count_ranks, valid_parts
+from .curves import Curve, CurveCollector
+from .ranks import (
+    MAX_EDGES,
+    BinCounts,
+    Pairs,
+    RankCounts,
+    count_bins,
+    rank_ranges,
+    valid_parts,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
 
-Flagged = Callable[[], Iterable[tuple[NDArray[np.floating], NDArray[np.bool_]]]]
-"""Starts to read labels and flags in parts; a label is NaN where there is no score."""
+RATES = (1e-2, 1e-3)
+"""False-alarm rates at which the detection rate is given."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,25 @@ class Metrics:
     reason: str = ""
     """Why a metric is NaN."""
 
+    def at(self, threshold: float, counts: NDArray[np.int64]) -> Metrics:
+        """Return these metrics with those at a threshold.
+
+        ``counts`` are numbers of pixels, axes (anomalous, flagged), each (no, yes).
+        """
+        (true_negative, false_positive), (false_negative, true_positive) = counts.tolist()
+        flagged, anomalous = true_positive + false_positive, true_positive + false_negative
+        return replace(
+            self,
+            threshold=threshold,
+            precision=_share(true_positive, flagged),
+            recall=_share(true_positive, anomalous),
+            f1=_share(2 * true_positive, flagged + anomalous),
+            true_positive=true_positive,
+            false_positive=false_positive,
+            false_negative=false_negative,
+            true_negative=true_negative,
+        )
+
 
 class Measured(NamedTuple):
     """What scores are worth, given labels."""
@@ -86,101 +114,88 @@ def measure(
 
 
 def measure_stream(
-    pairs: Pairs,
-    threshold: float | None = None,
-    *,
-    flagged: Flagged | None = None,
-    max_edges: int = MAX_EDGES,
+    pairs: Pairs, threshold: float | None = None, *, max_edges: int = MAX_EDGES
 ) -> Metrics:
-    """Compare a stream of labels and scores, as `measure` compares two arrays.
-
-    ``flagged`` gives the flags at the threshold, where these are not all scores above it.
-
-    The stream is read three times at most.  In memory are one part and the ranks of the anomalous
-    pixels (see `count_ranks`), whatever the number of normal pixels.
-    """
-    return measure_with_curve(pairs, threshold, flagged=flagged, max_edges=max_edges).metrics
+    """Compare a stream of labels and scores, as `measure` compares two arrays."""
+    return measure_with_curve(pairs, threshold, max_edges=max_edges).metrics
 
 
 def measure_with_curve(
-    pairs: Pairs,
-    threshold: float | None = None,
-    *,
-    flagged: Flagged | None = None,
-    max_edges: int = MAX_EDGES,
+    pairs: Pairs, threshold: float | None = None, *, max_edges: int = MAX_EDGES
 ) -> Measured:
-    """Compare a stream of labels and scores as `measure_stream` does, and return the curve, too."""
-    counts = count_ranks(pairs, max_edges)
-    values = _ranking(counts)
-    if threshold is not None:
-        parts = _above(pairs(), threshold) if flagged is None else valid_parts(flagged())
-        values |= _decisions(parts, threshold)
-    normal, anomalous = int(counts.normal.sum()), int(counts.anomalous.sum())
-    metrics = Metrics(pixels=normal + anomalous, anomalous=anomalous, **values)
-    return Measured(metrics, curve_of(counts))
+    """Compare a stream of labels and scores as `measure_stream` does, and return the curve, too.
 
-
-def _ranking(counts: RankCounts) -> dict[str, Any]:
-    from sklearn import metrics
-
-    if not counts.normal.any() or not counts.anomalous.any():
-        return {"reason": _one_class(counts)}
-    pixels = np.concatenate([counts.normal, counts.anomalous])
-    truth, rank = np.divmod(np.flatnonzero(pixels), len(counts.normal))
-    weight = pixels[pixels > 0]
-    fpr, tpr, _ = metrics.roc_curve(truth, rank, sample_weight=weight, drop_intermediate=False)
-    precision, recall, _ = metrics.precision_recall_curve(truth, rank, sample_weight=weight)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
-    return {
-        "roc_auc": float(metrics.auc(fpr, tpr)),
-        "average_precision": float(-np.sum(np.diff(recall) * precision[:-1])),
-        "tpr_at_fpr_1e2": float(tpr[fpr <= 1e-2].max()),
-        "tpr_at_fpr_1e3": float(tpr[fpr <= 1e-3].max()),
-        "best_f1": float(f1.max()),
-    }
-
-
-def _above(
-    pairs: Iterable[tuple[NDArray[np.floating], NDArray[np.floating]]], threshold: float
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    return ((truth, score > threshold) for truth, score in valid_parts(pairs))
-
-
-def _decisions(
-    parts: Iterable[tuple[NDArray[np.bool_], NDArray[Any]]], threshold: float
-) -> dict[str, Any]:
-    from sklearn.metrics import precision_recall_fscore_support
-
+    The stream is read three times, and more often where anomalous pixels have more distinct scores
+    than are held at a time (see `rank_ranges`).  Memory does not grow with it.
+    """
+    measured = measure_ranks(pairs, count_bins(pairs, max_edges), max_edges)
+    if threshold is None:
+        return measured
     counts = np.zeros((2, 2), np.int64)  # axes (anomalous, flagged)
-    for truth, flags in parts:
-        counts += np.bincount(2 * truth + flags, minlength=4).reshape(2, 2)
-    if not counts.any():
-        return {"threshold": threshold}
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        [False, False, True, True],
-        [False, True, False, True],
-        sample_weight=counts.ravel(),
-        average="binary",
-        pos_label=True,
-        zero_division=np.nan,
-    )
-    return {
-        "threshold": threshold,
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "true_positive": int(counts[1, 1]),
-        "false_positive": int(counts[0, 1]),
-        "false_negative": int(counts[1, 0]),
-        "true_negative": int(counts[0, 0]),
-    }
+    for truth, score in valid_parts(pairs()):
+        counts += np.bincount(2 * truth + (score > threshold), minlength=4).reshape(2, 2)
+    return Measured(measured.metrics.at(threshold, counts), measured.curve)
 
 
-def _one_class(counts: RankCounts) -> str:
-    pixels = int(counts.normal.sum() + counts.anomalous.sum())
+def measure_ranks(pairs: Pairs, bins: BinCounts, max_edges: int = MAX_EDGES) -> Measured:
+    """Return what ranks alone give, of a stream whose bins are counted, and the curve."""
+    normal, anomalous = bins.normal, bins.anomalous
+    if bins.of_one_class:
+        reason = _one_class(normal + anomalous, anomalous)
+        return Measured(Metrics(normal + anomalous, anomalous, reason=reason), None)
+    walk = _Walk(normal, anomalous)
+    for counts in rank_ranges(pairs, bins, max_edges):
+        walk.add(counts)
+    return Measured(walk.metrics(), walk.curve.curve())
+
+
+class _Walk:
+    """Walks through ranks from the highest score down, and adds up what metrics need."""
+
+    def __init__(self, normal: int, anomalous: int) -> None:
+        self.normal, self.anomalous = normal, anomalous
+        self.curve = CurveCollector(normal, anomalous)
+        self._false = self._true = 0
+        self._won = 0  # twice the pairs in which the anomalous pixel ranks higher
+        self._precision = self._best_f1 = 0.0
+        self._detected = dict.fromkeys(RATES, 0)
+
+    def add(self, counts: RankCounts) -> None:
+        normal, anomalous = counts.normal[::-1], counts.anomalous[::-1]
+        false, true = self._false + np.cumsum(normal), self._true + np.cumsum(anomalous)
+        self._won += int((anomalous * (2 * (self.normal - false) + normal)).sum())
+        at = np.flatnonzero(anomalous)
+        self._precision += float((anomalous[at] * (true[at] / (true[at] + false[at]))).sum())
+        f1 = 2 * true / (true + false + self.anomalous)
+        self._best_f1 = max(self._best_f1, float(f1.max()))
+        for rate in RATES:
+            few = int(np.searchsorted(false / self.normal, rate, "right"))
+            if few:
+                self._detected[rate] = int(true[few - 1])
+        self.curve.add(false, true)
+        self._false, self._true = int(false[-1]), int(true[-1])
+
+    def metrics(self) -> Metrics:
+        one, other = (self._detected[rate] / self.anomalous for rate in RATES)
+        return Metrics(
+            pixels=self.normal + self.anomalous,
+            anomalous=self.anomalous,
+            roc_auc=self._won / (2 * self.normal * self.anomalous),
+            average_precision=self._precision / self.anomalous,
+            tpr_at_fpr_1e2=one,
+            tpr_at_fpr_1e3=other,
+            best_f1=self._best_f1,
+        )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else NAN
+
+
+def _one_class(pixels: int, anomalous: int) -> str:
     if not pixels:
         return "no pixel has both a score and a label"
-    if counts.anomalous.any():
+    if anomalous:
         return f"all {pixels} labelled pixels are anomalous (is 0 the labels' nodata value?)"
     return f"all {pixels} labelled pixels are normal"
 
