@@ -29,6 +29,7 @@ TORCH_FREE = [
     *(
         "detector.modelfile",
         "mapping.cache",
+        "figures.printed_maps",
         "mapping.rethresholding",
         "monitoring",
         "pages",

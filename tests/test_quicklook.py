@@ -10,11 +10,14 @@ from PIL import Image
 from support.rasters import BANDS
 from support.scorers import ONE, SIX
 
-from anomvae.mapping.drawing import FLAG, draw, overlay, stretched
+from anomvae.mapping.drawing import FLAG, FOOT, SHARE, draw, overlay, stretched
+from anomvae.mapping.label_places import label_places
+from anomvae.mapping.location import Location, ScaleBar
 from anomvae.mapping.log_scale import NO_DATA, LogScale
-from anomvae.mapping.quicklook import SIDE, QuickLook, QuickLookSpec
+from anomvae.mapping.quicklook import SIDE, ObjectMark, QuickLook, QuickLookSpec
 from anomvae.mapping.sheet import PANEL
 from anomvae.pixels.tiling import SamplingGrid, tiles
+from anomvae.raster import Ground
 
 sides = st.integers(1, 30)
 
@@ -149,3 +152,100 @@ def test_flags_are_red_over_pale_grey():
     result = overlay(image, np.array([[True, False]]))
 
     np.testing.assert_allclose(result[0], [FLAG, [0.7] * 3], atol=1e-6)
+
+
+PLACE = Location(Ground(10.0, 10.0, (0.0, -0.1)), ("1\N{DEGREE SIGN} N", "0\N{DEGREE SIGN} N"))
+
+
+def quicklook_at(shape, location=PLACE):
+    quicklook = QuickLook(QuickLookSpec.of(shape, SIX, location=location))
+    quicklook.scores[:] = np.linspace(1, 100, quicklook.scores.shape[1])
+    return quicklook
+
+
+def longest_run(row):
+    """Return the length of the longest run of black pixels."""
+    black = np.diff(np.flatnonzero(np.append(np.insert((row != 0).any(-1), 0, True), True)))
+    return int(black.max()) - 1
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (300, 300), (2000, 2400)])
+def test_the_scale_bar_is_as_long_as_it_says(shape):
+    quicklook = quicklook_at(shape)
+
+    picture = pixels_of(draw("scene", quicklook, ONE))
+
+    width = max(PANEL, quicklook.scores.shape[1])
+    bar = ScaleBar.fitting(SHARE * width * 10 * shape[1] / width)
+    below = picture[-FOOT:, width + 30 : 2 * width + 20]
+    assert max(map(longest_run, below)) == pytest.approx(bar.length / 10 / shape[1] * width, abs=2)
+
+
+def test_a_map_that_is_not_on_earth_has_neither_scale_nor_north():
+    located, nowhere = (
+        pixels_of(draw("scene", quicklook_at((40, 40), place), ONE)) for place in (PLACE, None)
+    )
+
+    assert located.shape[0] > nowhere.shape[0]
+    assert longest_run(nowhere[-20, :]) < 20
+
+
+def test_objects_are_numbered_in_the_panel_of_flags_and_bytes_repeat():
+    quicklook, marks = quicklook_at((40, 40)), [ObjectMark(1, (5, 5)), ObjectMark(2, (30, 20))]
+
+    bare, one, other = (draw("scene", quicklook, ONE, each) for each in ((), marks, marks))
+
+    rows, cols = np.nonzero((pixels_of(bare) != pixels_of(one)).any(-1))
+    assert one == other
+    assert cols.min() > 2 * PANEL
+    assert rows.max() - rows.min() > PANEL / 2
+
+
+coordinate = st.floats(0, 100)
+
+
+@given(
+    boxes=st.lists(st.tuples(coordinate, coordinate, st.floats(0, 9), st.floats(0, 9)), max_size=25)
+)
+def test_numbers_of_objects_neither_overlap_nor_leave_the_picture(boxes):
+    boxes = [(x, y, x + width, y + height) for x, y, width, height in boxes]
+
+    places = label_places(boxes, [(8.0, 5.0)] * len(boxes), (100.0, 100.0))
+
+    assert not boxes or places[0] is not None or boxes[0][2] > 92 or boxes[0][3] > 95
+    placed = [place for place in places if place is not None]
+    for number, (left, top, right, bottom) in enumerate(placed):
+        assert 0 <= left <= right <= 100
+        assert 0 <= top <= bottom <= 100
+        for other in placed[number + 1 :]:
+            assert left >= other[2] or right <= other[0] or top >= other[3] or bottom <= other[1]
+
+
+@given(
+    low=st.floats(1e-6, 1e6), factor=st.floats(1.001, 1e9), apart=st.sampled_from([0.05, 0.12, 0.3])
+)
+def test_labels_of_a_scale_are_round_and_apart(low, factor, apart):
+    scale = LogScale(low, low * factor)
+
+    ticks = scale.ticks(apart)
+
+    steps = np.diff([float(scale.place(tick)) for tick in ticks])
+    assert (steps >= apart * (1 - 1e-9)).all()
+    if len(ticks) > 2 and factor > 1000:
+        digits = {f"{tick:.6e}".partition("e")[0].rstrip("0.") for tick in ticks}
+        assert digits <= {"1", "2", "5"}
+
+
+@pytest.mark.parametrize(
+    ("longest", "label"),
+    [
+        (730, "500 m"),
+        (9.99, "5 m"),
+        (2500, "2 km"),
+        (1e6, "1000 km"),
+        (0.3, "20 cm"),
+        (0.004, "2 mm"),
+    ],
+)
+def test_a_scale_bar_has_a_round_length_below_the_longest(longest, label):
+    assert ScaleBar.fitting(longest).label == label

@@ -1,4 +1,4 @@
-"""Every command and example of the README, of the tutorial and of the guide to watches runs."""
+"""Every command and example of the README and of pages of documentation runs."""
 
 import re
 import shlex
@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 WRITTEN = {
     "README.md": ("maps/scene_b.anomaly.tif", "metrics.json", "out/scene_a.json"),
+    "docs/figures.md": ("scene.png", "object2.svg", "harbour.pdf"),
     "docs/monitoring.md": ("watch/maps/fields.persistence.tif", "watch/alerts.geojson"),
     "docs/tutorial.md": ("why.png", "like/scene_a.like.json", "notebook/scene_b.like.json"),
 }

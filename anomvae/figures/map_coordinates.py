@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,13 @@ from ..pixels.tiling import Window
 from ..raster import Georeference, in_degrees, on_earth
 from ..raster.crs import crs_of
 from ..raster.gdal import session
+from .print_sheet import text_width
 
 SHORT_UNITS = {"metre": "m", "meter": "m", "US survey foot": "ft (US survey)", "foot": "ft"}
 THIN_SPACE = "\N{THIN SPACE}"
 MOST_TICKS = 6
+ROOM = 1.5
+"""Space between two labels, mm."""
 
 
 @dataclass(frozen=True)
@@ -48,26 +51,30 @@ class MapCoordinates:
     """Lines of equal coordinates where the grid is rotated, axes (end, coordinate): col, row."""
 
     @classmethod
-    def of(cls, where: Georeference, window: Window, apart: tuple[float, float]) -> MapCoordinates:
-        """Choose the ticks of a part of a map; labels are at least so far apart, columns and rows.
+    def of(
+        cls, where: Georeference, window: Window, scale: tuple[float, float], size: float
+    ) -> MapCoordinates:
+        """Choose the ticks of a part of a map, so that labels do not overlap.
 
-        Labels at the bottom are a multiple as far apart, by their length.
+        ``scale`` is mm for a column and a row, ``size`` that of letters, points.
         """
         rows, cols = window
+        labels = _Labels(scale[0], size), _Labels(scale[1], size)
         if not on_earth(where):
-            sides = (
-                _pixels("Column (pixels)", cols, apart[0]),
-                _pixels("Row (pixels)", rows, apart[1]),
+            middle = 1.0, 0.0, -0.5
+            named = _Kind("Column", "pixels", whole=True), _Kind("Row", "pixels", whole=True)
+            bottom = _side(named[0], middle, cols, 0, labels[0])
+            return cls(
+                bottom, _side(_Kind("Row", "pixels", whole=True), middle, rows, 0, labels[1])
             )
-            return cls(*sides)
         a, b, c, d, e, f = where.grid.transform
         forms = {"x": (a, b, c), "y": (d, e, f)}
         # Where the grid is turned by more than 45 degrees, x changes along the left side.
         across, down = ("x", "y") if abs(a) >= abs(d) else ("y", "x")
         kinds = _kinds(where)
-        bottom = _side(kinds[across], forms[across], cols, rows.stop, apart[0])
+        bottom = _side(kinds[across], forms[across], cols, rows.stop, labels[0])
         turned = (forms[down][1], forms[down][0], forms[down][2])
-        left = _side(kinds[down], turned, rows, cols.start, apart[1])
+        left = _side(kinds[down], turned, rows, cols.start, labels[1])
         lines: list[NDArray[np.float64]] = []
         if min(abs(a) + abs(e), abs(b) + abs(d)) > 1e-9 * (abs(a) + abs(d)):  # rotated
             ends = [(place, rows.stop) for place in bottom.places]
@@ -84,6 +91,8 @@ class _Kind:
     unit: str
     compass: str = ""
     """Letters of above and below 0, of degrees."""
+    whole: bool = False
+    """Whether it has whole numbers alone."""
 
     @property
     def label(self) -> str:
@@ -93,7 +102,8 @@ class _Kind:
         if self.compass:
             wrapped = (value + 180) % 360 - 180 if self.compass == "EW" else value
             return angle_text(wrapped, self.compass, decimals)
-        return f"{value + 0.0:,.{decimals}f}".replace(",", THIN_SPACE)
+        text = f"{value + 0.0:,.{decimals}f}".replace(",", THIN_SPACE)
+        return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _kinds(where: Georeference) -> dict[str, _Kind]:
@@ -106,42 +116,56 @@ def _kinds(where: Georeference) -> dict[str, _Kind]:
     return {"x": _Kind("Easting", unit), "y": _Kind("Northing", unit)}
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """How labels are written along a side."""
+
+    scale: float
+    """mm for a pixel."""
+    size: float
+    """Of letters, points."""
+
+    def fit(self, texts: Sequence[str], apart: float) -> bool:
+        """Whether labels so many pixels apart leave room between them."""
+        return apart * self.scale >= max(text_width(text, self.size) for text in texts) + ROOM
+
+
 def _side(
-    kind: _Kind, form: tuple[float, float, float], along: slice, fixed: float, apart: float
+    kind: _Kind,
+    form: tuple[float, float, float],
+    along: slice,
+    fixed: float,
+    written: _Labels,
 ) -> Side:
     """Return the ticks of a coordinate ``form[0] * place + form[1] * fixed + form[2]``."""
     slope, start = form[0], form[1] * fixed + form[2]
     if not slope:
         return Side(kind.label, (), ())
     ends = sorted((slope * along.start + start, slope * along.stop + start))
-    step = _step(abs(slope) * apart, (ends[1] - ends[0]) / MOST_TICKS)
-    values = _multiples(step, ends)
-    if not values:
-        step = _step(step * 0.4)
-        values = _multiples(step, ends)
-    decimals = max(0, math.ceil(-math.log10(step) - 1e-9))
-    places = tuple((value - start) / slope for value in values)
-    labels = tuple(kind.text(value, decimals) for value in values)
-    return Side(kind.label, places, labels)
+    values: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
+    for step in _steps((ends[1] - ends[0]) / MOST_TICKS):
+        if kind.whole and step % 1:
+            continue
+        found = _multiples(step, ends)
+        if not found and values:  # none of a coarser step: one of the finer one
+            values, labels = values[:1], labels[:1]
+            break
+        decimals = next(places for places in range(16) if math.isclose(round(step, places), step))
+        values, labels = found, tuple(kind.text(value, decimals) for value in found)
+        if labels and (len(labels) == 1 or written.fit(labels, step / abs(slope))):
+            break
+    return Side(kind.label, tuple((value - start) / slope for value in values), labels)
 
 
-def _pixels(label: str, along: slice, apart: float) -> Side:
-    """Return ticks at the middles of columns or rows, by their numbers from 0."""
-    step = max(1, round(_step(apart, (along.stop - along.start) / MOST_TICKS)))
-    numbers = range(-(-along.start // step) * step, along.stop, step)
-    return Side(
-        label,
-        tuple(number + 0.5 for number in numbers),
-        tuple(f"{number:,}".replace(",", THIN_SPACE) for number in numbers),
-    )
-
-
-def _step(*least: float) -> float:
-    """Return the smallest of 1, 2 or 5 of a power of ten that is not below any number."""
-    lowest = max(*least, 1e-12)
-    power = math.floor(math.log10(lowest))
-    steps = [float(f"{digit}e{exponent}") for exponent in (power, power + 1) for digit in (1, 2, 5)]
-    return next(step for step in steps if step >= lowest * (1 - 1e-9))
+def _steps(least: float) -> Iterator[float]:
+    """Yield 1, 2, 2.5 and 5 of powers of ten, those not below a number, the finest first."""
+    power = math.floor(math.log10(least))
+    for exponent in range(power, power + 5):
+        for digit in (1, 2, 2.5, 5):
+            step = float(f"{digit}e{exponent}")
+            if step >= least * (1 - 1e-9):
+                yield step
 
 
 def _multiples(step: float, ends: Sequence[float]) -> tuple[float, ...]:

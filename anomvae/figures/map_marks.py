@@ -172,7 +172,7 @@ def _draw_arrow(key: Axes, middle: tuple[float, float], bearing: float) -> None:
             "linewidth": 0.5,
             "clip_on": False,
         }
-        key.add_patch(Polygon(points, closed=True, joinstyle="miter", **style))
+        key.add_patch(Polygon(points, closed=True, joinstyle="miter", gid="north", **style))
     x, y = at(0, 2.8)
     key.text(x, y, "N", fontsize=SMALL + 0.5, ha="center", va="center_baseline")
 

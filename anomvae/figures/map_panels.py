@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ..mapping.drawing import greys_of, overlay, stretched
@@ -28,14 +29,20 @@ HEAD, TICKS, MARKS, KEY = 4.4, 6.6, 1.6, 10.0
 """Heights of a heading, of coordinates, of their ticks alone, and of a key, mm."""
 UPRIGHT = 16.0
 """Maps that are less high have upright numbers at their left, mm."""
-WIDEST_KEY = 60.0
-"""mm."""
+WIDEST_KEY, WIDEST_KEYS = 60.0, 84.0
+"""Of one key, and of two beside each other, mm."""
+SPLIT = 0.56
+"""Where the first of two keys ends, share of both."""
+LEAST = 0.001
+"""Smallest share that is written, percent."""
+SEEN = 0.25
+"""Width of a flagged cell at least, mm."""
 BEYOND = 2.0
 """How far a number may reach beyond its map, mm."""
 TALLEST, FLATTEST, NARROWEST = 170.0, 5.0, 5.0
 """Limits of a map, mm; beyond them its pixels are not drawn in their true shape."""
-TALLEST_STACK = 190.0
-"""Height of all maps together where they stand one above the other, mm."""
+STACK, SHORT_STACK = 190.0, 110.0
+"""Height of all maps together where they stand one above the other, and above a spectrum, mm."""
 LEAST_ROOM = 40.0
 """Width for a map and its key beside others, mm."""
 STACKED_FROM = 2.2
@@ -45,8 +52,6 @@ SHEARED = 5.0
 HEADING, LABEL, TICK = 8.0, 6.5, 6.0
 """Sizes of letters, points."""
 MASK = "#96AAC8"
-LABEL_ROOM = 12.0
-"""Space for a label of a coordinate, mm."""
 
 Array = NDArray[np.float32]
 
@@ -66,16 +71,16 @@ class PanelLayout:
 
     @classmethod
     def of(
-        cls, width: float, top: float, shape: tuple[int, int], aspect: float, count: int
+        cls, width: float, top: float, ratio: float, count: int, stack: float = STACK
     ) -> PanelLayout:
-        """Place maps of a shape (rows, cols) on a page of a width, below a place.
+        """Place maps on a page of a width, below a place.
 
-        ``aspect`` is how many times as high as wide a pixel is.
+        ``ratio`` is how many times as high as wide they are, ``stack`` the largest height of all
+        together where they stand one above the other.
         """
-        ratio = shape[0] * aspect / shape[1]
         room = (width - LEFT - RIGHT - (count - 1) * GAP) / count
         if ratio * STACKED_FROM < 1 or room < LEAST_ROOM:
-            return cls._stacked(width, top, ratio, count)
+            return cls._stacked(width, top, ratio, count, stack)
         height = min(TALLEST, max(FLATTEST, room * ratio))
         across = min(room, max(NARROWEST, height / ratio))
         first = LEFT + (room - across) / 2
@@ -83,9 +88,11 @@ class PanelLayout:
         return cls(places, (across, height), room, top + HEAD + height + TICKS + KEY)
 
     @classmethod
-    def _stacked(cls, width: float, top: float, ratio: float, count: int) -> PanelLayout:
+    def _stacked(
+        cls, width: float, top: float, ratio: float, count: int, stack: float
+    ) -> PanelLayout:
         room = width - WIDE_LEFT - RIGHT
-        height = min(TALLEST_STACK / count, max(FLATTEST, room * ratio))
+        height = min(stack / count, max(FLATTEST, room * ratio))
         across = min(room, max(NARROWEST, height / ratio))
         left = LEFT if height >= UPRIGHT else WIDE_LEFT
         step = HEAD + height + MARKS + KEY
@@ -142,18 +149,26 @@ class MapPanels:
             for number, (heading, image) in enumerate(shown)
         ]
         left_out = draw_outlines(made[0], outlines, self._scale, strong=strong)
-        keys = self._keys(scale)
-        for number, draw in enumerate(keys):
-            draw(number)
+        self._draw_keys(scale)
         return left_out
 
     @property
     def _scale(self) -> tuple[float, float]:
         return self.layout.scale(shape_of(self.images.window))
 
+    @property
+    def _reach(self) -> int:
+        """By how many cells on each side flags are widened, so that one can be seen."""
+        cell = max(self.layout.size) / max(self.images.scores.shape)
+        return int(np.ceil((SEEN / cell - 1) / 2)) if cell < SEEN else 0
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether flags are drawn wider than they are."""
+        return self._reach > 0 and bool((self.images.classes == ANOMALOUS).any())
+
     def _coordinates(self) -> MapCoordinates:
-        apart = LABEL_ROOM / self._scale[0], LABEL_ROOM / self._scale[1]
-        return MapCoordinates.of(self.images.georeference, self.images.window, apart)
+        return MapCoordinates.of(self.images.georeference, self.images.window, self._scale, TICK)
 
     def _panel(self, number: int, heading: str, image: Array, coordinates: MapCoordinates) -> Axes:
         (left, top), (width, height) = self.layout.places[number], self.layout.size
@@ -213,32 +228,33 @@ class MapPanels:
         there = images.scene is not None and images.scene.shape[:2] == images.scores.shape
         base = images.scene if there else None
         ground = stretched(greys_of(images.scores)) if base is None else base
-        flags = overlay(ground, images.classes == ANOMALOUS)
+        flags = overlay(ground, widened(images.classes == ANOMALOUS, self._reach))
         flags[images.classes == MASKED] = [int(MASK[at : at + 2], 16) / 255 for at in (1, 3, 5)]
         flags[images.classes == MISSING] = NO_DATA
         return flags
 
-    def _keys(self, scale: LogScale) -> list[Callable[[int], None]]:
-        def colours(number: int) -> None:
-            draw_colours(self._key(number), scale, self.result.threshold)
-
-        def classes(number: int) -> None:
-            draw_classes(self._key(number), self._classes())
-
-        keys: list[Callable[[int], None]] = [colours, classes]
-        return keys if self.images.scene is None else [self._place, *keys]
-
-    def _place(self, number: int) -> None:
+    def _draw_keys(self, scale: LogScale) -> None:
+        """Draw what explains each panel below it; scale and north where there is room."""
+        first = 0 if self.images.scene is None else 1
+        draw_colours(self._key(first), scale, self.result.threshold)
+        if self.images.scene is not None:
+            draw_classes(self._key(first + 1), self._classes())
+        else:
+            draw_classes(self._key(first + 1, (0.0, SPLIT)), self._classes())
         if self.location is not None:
             column, row = self._scale
-            draw_scale(self._key(number), self.location, column, row / column)
+            key = self._key(0) if first else self._key(1, (SPLIT, 1.0))
+            draw_scale(key, self.location, column, row / column)
 
-    def _key(self, number: int) -> Axes:
+    def _key(self, number: int, part: tuple[float, float] = (0.0, 1.0)) -> Axes:
+        """Return axes below a panel, or in a part of the space there."""
         (left, top), (width, height) = self.layout.places[number], self.layout.size
-        room, inset = min(self.layout.room, WIDEST_KEY), 2.5
+        widest = WIDEST_KEY if part == (0.0, 1.0) else WIDEST_KEYS
+        room, inset = min(self.layout.room, widest), 2.5
         first = left if self.layout.is_stacked else left + (width - room) / 2
         below = top + height + (TICKS if self.layout.ticks_below(number) else MARKS)
-        return self.sheet.ruled(first + inset, below, room - 2 * inset, KEY)
+        start, end = ((room - 2 * inset) * share for share in part)
+        return self.sheet.ruled(first + inset + start, below, end - start, KEY)
 
     def _classes(self) -> list[tuple[str, str]]:
         """Return colours and texts of the classes that the map has."""
@@ -249,13 +265,28 @@ class MapPanels:
             there = [kinds[each] for each in kinds if (self.images.classes == each).any()]
             missing = (self.images.classes == MISSING).any()
             return [*there, *([(str(NO_DATA[0]), "no data")] if missing else [])]
-        share = result.flagged / max(1, result.valid)
-        texts = [(FLAG, f"anomalous: {result.flagged:,} pixels ({100 * share:.2g} %)")]
+        percent = 100 * result.flagged / max(1, result.valid)
+        share = f"{percent:.2g} %" if percent >= LEAST or not percent else f"< {LEAST} %"
+        texts = [(FLAG, f"anomalous: {result.flagged:,} pixels ({share})")]
         if result.masked:
             texts.append((MASK, f"masked: {result.masked:,} pixels"))
         if result.missing:
             texts.append((str(NO_DATA[0]), f"no data: {result.missing:,} pixels"))
         return texts
+
+
+def widened(flags: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Widen flags by some pixels on each side.
+
+    Examples
+    --------
+    >>> widened(np.array([[False, False, True, False]]), 1).tolist()
+    [[False, True, True, True]]
+    """
+    for axis in (0, 1):
+        padded = np.pad(flags, [(reach, reach) if each == axis else (0, 0) for each in (0, 1)])
+        flags = np.asarray(sliding_window_view(padded, 2 * reach + 1, axis=axis).any(axis=-1))
+    return flags
 
 
 def _enlarged(image: Array, side: int) -> NDArray[np.uint8]:

@@ -25,8 +25,10 @@ FACTS = 54.0
 """Width of the facts, mm."""
 SIDE, FOOT, HEAD = 15.0, 9.5, 6.0
 """Left of the spectrum, below it and above it, mm."""
-LEFT, COLUMNS = 9.0, 3
-"""Left of facts without a spectrum, mm, and their columns."""
+LEFT, MARGIN, NARROW = 9.0, 2.0, 130.0
+"""Left of facts that are not beside a spectrum, margin, and width from which they are, mm."""
+NUMBER = 1.9
+"""Space between two numbers above the spectrum, mm."""
 FACT = 6.5
 """Size of letters, points."""
 
@@ -42,28 +44,41 @@ class ObjectPanel:
     item: AnomalyObject
     """The object."""
 
+    width: float
+    """Width of the page, mm."""
+
     @property
     def height(self) -> float:
         """Height of the panel, mm."""
+        below = line_height(FACT) * (-(-len(self.facts) // self._columns) + 1)
         if self.item.explanation is None:
-            return line_height(FACT) * (-(-len(self.facts) // COLUMNS) + 1)
-        return max(SPECTRUM, line_height(FACT) * (len(self.facts) + 1))
+            return below
+        return SPECTRUM + below if self._is_narrow else max(SPECTRUM, below)
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self.width < NARROW
+
+    @property
+    def _columns(self) -> int:
+        """Columns of the facts: one beside a spectrum."""
+        if self.item.explanation is not None and not self._is_narrow:
+            return 1
+        return max(1, int((self.width - LEFT) / FACTS))
 
     def draw(self, sheet: PrintSheet, top: float) -> None:
         """Draw it below a place, mm."""
-        explanation, step = self.item.explanation, line_height(FACT)
-        if explanation is None:
-            width = (sheet.width - LEFT) / COLUMNS
-            lines = -(-len(self.facts) // COLUMNS)
-            for number, line in enumerate(self.facts):
-                column, row = divmod(number, lines)
-                sheet.text(LEFT + column * width, top + 1 + row * step, line, FACT)
-            return
-        width = max(20.0, sheet.width - SIDE - FACTS - 4)
-        axes = sheet.axes(SIDE, top + HEAD, width, self.height - HEAD - FOOT)
-        self._draw_spectrum(axes, explanation)
+        explanation, left, below = self.item.explanation, LEFT, top
+        if explanation is not None:
+            narrow = self._is_narrow
+            width = sheet.width - SIDE - (2 * MARGIN if narrow else FACTS + 2 * MARGIN)
+            height = (SPECTRUM if narrow else self.height) - HEAD - FOOT
+            self._draw_spectrum(sheet.axes(SIDE, top + HEAD, width, height), explanation, width)
+            left, below = (LEFT, top + SPECTRUM) if narrow else (SIDE + width + 2 * MARGIN, top)
+        lines, step = -(-len(self.facts) // self._columns), line_height(FACT)
         for number, line in enumerate(self.facts):
-            sheet.text(SIDE + width + 4, top + 1 + number * step, line, FACT)
+            column, row = divmod(number, lines)
+            sheet.text(left + column * FACTS, below + 1 + row * step, line, FACT)
 
     @property
     def facts(self) -> list[str]:
@@ -95,12 +110,11 @@ class ObjectPanel:
         pixel = (area / max(1, self.item.area_px)) ** 0.5
         return [peak, place_text(*centroid, pixel)]
 
-    def _draw_spectrum(self, axes: Axes, explanation: ObjectExplanation) -> None:
+    def _draw_spectrum(self, axes: Axes, explanation: ObjectExplanation, width: float) -> None:
         about = self.provenance
         pairs = zip(about.bands, about.wavelengths, strict=True)
         items = [Band(at, name, nm) for at, (name, nm) in enumerate(pairs, start=1)]
         axis = SpectrumAxis.of(Bands(tuple(items), len(items), named=True))
-        _mark(axes, axis, [band.name for band in items], explanation)
         drawn = (
             ("object", explanation.spectrum),
             ("reconstruction", explanation.reconstruction),
@@ -110,6 +124,7 @@ class ObjectPanel:
             if values is not None:
                 axis.plot(axes, values, kind, label=label, markersize=2.2)
         axis.finish(axes)
+        _mark(axes, axis, [band.name for band in items], explanation, width)
         axes.tick_params(labelsize=FACT)
         axes.xaxis.label.set_fontsize(FACT + 0.5)
         axes.yaxis.label.set_fontsize(FACT + 0.5)
@@ -124,11 +139,16 @@ class ObjectPanel:
 
 
 def _mark(
-    axes: Axes, axis: SpectrumAxis, names: Sequence[str], explanation: ObjectExplanation
+    axes: Axes,
+    axis: SpectrumAxis,
+    names: Sequence[str],
+    explanation: ObjectExplanation,
+    width: float,
 ) -> None:
-    """Mark the bands that lead, with their numbers above, which do not overlap."""
+    """Mark the bands that lead in axes of a width, mm; their numbers above do not overlap."""
     places = [float(axis.positions[names.index(each.band)]) for each in explanation.leading]
-    apart = 0.015 * (float(axis.positions.max() - axis.positions.min()) or 1.0)
+    low, high = axes.get_xlim()
+    apart = (high - low) * NUMBER / width
     shown, order = list(places), sorted(range(len(places)), key=places.__getitem__)
     for before, after in pairwise(order):
         shown[after] = max(shown[after], shown[before] + apart)

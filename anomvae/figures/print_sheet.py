@@ -37,7 +37,9 @@ class PrintSheet:
     def of(cls, width: float, height: float, dpi: float) -> PrintSheet:
         """Begin an empty figure."""
         size = width / INCH, height / INCH
-        return cls(Figure(figsize=size, dpi=dpi, layout=None), width, height)
+        figure = Figure(figsize=size, dpi=dpi)
+        figure.set_layout_engine("none")
+        return cls(figure, width, height)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Add axes at a place and of a size, mm."""

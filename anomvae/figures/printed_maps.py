@@ -23,7 +23,7 @@ from ..raster import Access, Georeference, Scene, open_map
 from ..raster.access import DEFAULT
 from .axes import styled
 from .map_coordinates import system_of
-from .map_panels import LEFT, RIGHT, MapPanels, PanelLayout, aspect_of
+from .map_panels import LEFT, RIGHT, SEEN, SHORT_STACK, STACK, MapPanels, PanelLayout, aspect_of
 from .object_panel import ObjectPanel
 from .print_sheet import PrintSheet, broken, line_height
 
@@ -31,10 +31,11 @@ TITLE, NOTE = 9.0, 6.0
 """Sizes of letters, points."""
 TOP = 6.0
 """Where panels begin below the title, mm."""
-WIDTHS, DPIS = (60.0, 1000.0), (30.0, 2400.0)
+WIDTHS, DPIS = (80.0, 1000.0), (30.0, 2400.0)
 """Least and largest width of a figure, mm, and dots per inch."""
 LARGEST = 400_000_000
 """Dots of a figure at most."""
+WIDENED = f" Flags are drawn at least {SEEN:g} mm wide."
 NEIGHBOURS = 500
 """Of the strongest objects, how many are looked for around one."""
 
@@ -121,7 +122,9 @@ def map_figure(
     )
     notes = [_of_scene(shown), _of_objects(len(outlines), result.objects), _of_place(where, place)]
     sheet = PrintSheet.of(size.width, layout.bottom + _height(notes, size), size.dpi)
-    left_out = MapPanels(sheet, layout, images, result, place).draw(outlines)
+    panels = MapPanels(sheet, layout, images, result, place)
+    left_out = panels.draw(outlines)
+    notes[1] += _widened(panels)
     sheet.text(size.width / 2, 0.8, result.files.stem, TITLE, ha="center")
     return _finished(sheet, layout.bottom, notes, left_out)
 
@@ -171,7 +174,7 @@ def object_figure(
         result, part, shown, side=layout.side(size.dpi), access=access, progress=progress
     )
     notes = [_of_scene(shown), _of_place(where, place)]
-    panel = ObjectPanel(result, provenance, item)
+    panel = ObjectPanel(result, provenance, item, size.width)
     bottom = layout.bottom + panel.height
     sheet = PrintSheet.of(size.width, bottom + _height(notes, size), size.dpi)
     left_out = MapPanels(sheet, layout, images, result, place).draw(outlines, number)
@@ -195,9 +198,11 @@ def _placed(
     where: Georeference, part: Window, shown: ShownScene, size: Print
 ) -> tuple[Location | None, PanelLayout]:
     """Return where a part of a map lies on Earth, and its panels on the page."""
-    place = Location.of(where, part)
+    place, shape = Location.of(where, part), shape_of(part)
     count = 3 if shown.is_there else 2
-    return place, PanelLayout.of(size.width, TOP, shape_of(part), aspect_of(place), count)
+    ratio = shape[0] * aspect_of(place) / shape[1]
+    stack = STACK if shape == where.grid.shape else SHORT_STACK
+    return place, PanelLayout.of(size.width, TOP, ratio, count, stack)
 
 
 def _neighbours(
@@ -227,11 +232,17 @@ def _of_objects(count: int, objects: int) -> str:
 
 
 def _of_place(where: Georeference, place: Location | None) -> str:
+    if place is None and where.indirect:
+        return "Control points alone locate the map: coordinates are those of pixels."
     if place is None:
         return "The map is not located on Earth: coordinates are those of pixels."
     north = "" if place.ground.north is None else " and true north (N)"
     verb = "hold" if north else "holds"
     return f"{system_of(where)}. Scale bar{north} {verb} for the middle of the map."
+
+
+def _widened(panels: MapPanels) -> str:
+    return WIDENED if panels.is_widened else ""
 
 
 def _without(left_out: int) -> str:
@@ -240,7 +251,7 @@ def _without(left_out: int) -> str:
 
 def _height(notes: Sequence[str], size: Print) -> float:
     """Return the height that notes may need, mm."""
-    text = " ".join([*notes, _without(99)])
+    text = " ".join([*notes, _without(99), WIDENED])
     return line_height(NOTE) * len(broken(text, size.width - LEFT - RIGHT, NOTE)) + 2.0
 
 

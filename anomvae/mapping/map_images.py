@@ -127,10 +127,10 @@ def read_images(
         images = QuickLook(QuickLookSpec(SamplingGrid.fitting(shape_of(window), side), []))
         classes = np.zeros(images.grid.shape, np.uint8)
         for keep, read in _windows(window, WINDOW, "map", progress):
-            values = np.nan_to_num(flags.read_first(read), nan=MISSING)
+            values = flags.read_first(read)
             images.add_scores(keep, scores.dataset.read_first(read), values == ANOMALOUS)
             place, (rows, cols) = images.grid.part(keep)
-            classes[place] = values[rows[:, np.newaxis], cols]
+            classes[place] = np.nan_to_num(values[rows[:, np.newaxis], cols], nan=MISSING)
         classes[images.flags] = ANOMALOUS
         where = scores.georeference
     image = shown.image

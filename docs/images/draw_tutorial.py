@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/tutorial.md by its commands: `python docs/images/draw_tutorial.py`."""
+"""Draw the pictures of pages by their commands: `python docs/images/draw_tutorial.py [PAGE...]`."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ from pathlib import Path
 from PIL import Image
 
 HERE = Path(__file__).parent
-PICTURES = {
-    "why.png": "tutorial_why.png",
-    "like/scene_a.like.png": "tutorial_like.png",
-    "units.png": "tutorial_units.png",
+PAGES = {
+    "tutorial.md": {
+        "maps/scene_a.png": "scene_a.png",
+        "why.png": "tutorial_why.png",
+        "like/scene_a.like.png": "tutorial_like.png",
+        "units.png": "tutorial_units.png",
+    },
+    "figures.md": {"scene.png": "figure_scene.png", "object.png": "figure_object.png"},
 }
-WIDTH = 1300
+"""The pictures of each page: what its commands draw, and what is kept."""
+WIDTH = 1400
 """Of a picture in the page, at most, pixels."""
 
 
-def draw(folder: Path) -> None:
-    """Run the commands of the page in ``folder``, and keep small copies of their pictures."""
+def draw(page: str, folder: Path) -> None:
+    """Run the commands of a page in ``folder``, and keep small copies of their pictures."""
     shutil.copytree(HERE.parents[1] / "data_samples", folder / "data_samples")
-    page = (HERE.parent / "tutorial.md").read_text(encoding="utf-8")
-    for call in re.findall(r"^\$ anomvae (.*)$", page, re.MULTILINE):
+    text = (HERE.parent / page).read_text(encoding="utf-8")
+    for call in re.findall(r"^\$ anomvae (.*)$", text, re.MULTILINE):
         command = [sys.executable, "-m", "anomvae", *shlex.split(call)]
         subprocess.run(command, cwd=folder, check=True)
-    for drawn, kept in PICTURES.items():
+    for drawn, kept in PAGES[page].items():
         _keep_small(folder / drawn, HERE / kept)
 
 
@@ -45,5 +50,6 @@ def _keep_small(drawn: Path, kept: Path) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        draw(Path(name))
+    for chosen in sys.argv[1:] or PAGES:
+        with tempfile.TemporaryDirectory() as name:
+            draw(chosen, Path(name))
