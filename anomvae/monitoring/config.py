@@ -196,6 +196,13 @@ class HealthConfig(Table):
             require_safe(self.heartbeat, allow_http=True)
 
 
+class PagesConfig(Table):
+    """The pages of a watch, which each run brings up to date."""
+
+    dir: PathText
+    """Their folder: a new or empty one, or one of earlier pages."""
+
+
 class MonitorConfig(Table):
     """The whole configuration."""
 
@@ -211,6 +218,8 @@ class MonitorConfig(Table):
     """Receivers of alerts."""
     health: HealthConfig = HealthConfig()
     """How the watch itself is monitored."""
+    pages: PagesConfig | None = None
+    """Pages to look at; None: only `anomvae monitor page` writes some."""
 
     @property
     def result_folders(self) -> tuple[Path, ...]:
