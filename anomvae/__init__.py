@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from .objects import AnomalyObject, Objects, read_objects
     from .raster import Access, Limits, Scene
+    from .reporting import Report, report
 
 __version__ = "0.1.0"
 
@@ -79,6 +80,7 @@ __all__ = [
     "PixelMap",
     "PixelTarget",
     "RXDetector",
+    "Report",
     "Scene",
     "ScoreOptions",
     "Scores",
@@ -106,6 +108,7 @@ __all__ = [
     "read_objects",
     "reconstruct_scene",
     "refit_threshold",
+    "report",
     "rethreshold",
     "score_array",
     "score_scene",
@@ -159,6 +162,7 @@ __getattr__ = lazily(
         ),
         "objects": ("AnomalyObject", "Objects", "read_objects"),
         "raster": ("Access", "Limits", "Scene"),
+        "reporting": ("Report", "report"),
     },
 )
 

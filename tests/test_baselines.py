@@ -200,7 +200,7 @@ def test_the_map_of_a_baseline_finds_a_planted_object(scene, tmp_path, name):
     assert ours.roc_auc > 0.95 or name == "pca"  # six bands leave it three components
     assert result.threshold.rule == "log-sigma:3"
     assert (result.valid, result.missing) == (39 * 48, 48)
-    assert len(result.written) == 5
+    assert len(result.written) == 8
     with open_map(result.path) as opened:
         assert opened.dataset.bands.names == ("score",)
         assert opened.tags["ANOMVAE_SCORE"].startswith(f"{name}: ")

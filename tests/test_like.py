@@ -171,7 +171,10 @@ def test_sub_pixel_targets_are_flagged_and_hardly_anything_else(tmp_path, scene)
     assert result.objects >= 3
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         f"scene.like.{end}"
-        for end in ("anomaly.tif", "flags.tif", "objects.geojson", "png", "json")
+        for end in (
+            *("anomaly.tif", "flags.tif", "objects.geojson", "png", "json"),
+            *("anomaly.qml", "flags.qml", "objects.qml"),
+        )
     }
 
 

@@ -167,7 +167,7 @@ def test_every_key_is_documented_and_in_the_shipped_example():
     tables = [config, site[0], site[0].folder, site[1].stac, site[2].urls, site[0].alert]
     tables += [site[0].area, site[0].drift]
     tables += [config.retry, alerts, alerts.feed, alerts.webhook[0], alerts.mail[0], config.health]
-    tables += [alerts.apprise[0]]
+    tables += [alerts.apprise[0], config.pages]
     for table in tables:
         described = descriptions(type(table))
         for key in types_of(type(table)):
@@ -190,7 +190,7 @@ SCORED_OTHERWISE = {
 """Keys of a site that change scores or their files."""
 SCORED_ALIKE = {
     *("name", "out", "urls", "stac", "allow_drivers", "no_limits", "device", "engine", "only"),
-    *("max_masked", "max_displacement", "grid", "area", "drift"),
+    *("max_masked", "max_displacement", "grid", "area", "drift", "gpkg", "items"),
 }
 
 

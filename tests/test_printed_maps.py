@@ -185,6 +185,16 @@ def test_no_texts_overlap_or_leave_the_page(tmp_path, shape, width):
         require_apart(figure)
 
 
+@pytest.mark.parametrize("name", ["W" * 120, "a$\\frac$c_{x} <b> & Bærum"])
+def test_names_of_any_kind_fit_the_page(result, tmp_path, name):
+    for file in result.files.folder.iterdir():
+        shutil.copy(file, tmp_path / file.name.replace("scene", name, 1))
+
+    for figure in (anomvae.map_figure(tmp_path), anomvae.object_figure(tmp_path, 1)):
+        require_apart(figure)
+        assert ET.fromstring(to_bytes(figure, "svg")) is not None
+
+
 @pytest.mark.parametrize("width", [80, 180])
 def test_no_texts_of_an_explained_object_overlap(explained, width):
     require_apart(anomvae.object_figure(explained, 1, size=Print(width)))

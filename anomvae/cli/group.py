@@ -24,6 +24,7 @@ COMMANDS = (
     "detect",
     "like",
     "rethreshold",
+    "report",
     "evaluate",
     "embed",
     "reconstruct",

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 @result_options.min_area_opt
 @result_options.top_opt
 @result_options.p_values_opt
+@result_options.gpkg_opt
+@result_options.stac_opt
 @result_options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
@@ -68,6 +70,8 @@ def like(  # noqa: PLR0913 - one argument per option
     min_area: int,
     top: int | None,
     p_values: bool,
+    gpkg: bool,
+    stac: bool,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -98,7 +102,15 @@ def like(  # noqa: PLR0913 - one argument per option
         from ..mapping import ScoreOptions
         from ..raster import Selection, scenes_of
 
-    found = ScoreOptions(min_area=min_area, top=top, p_values=p_values, overwrite=overwrite)
+    found = ScoreOptions(
+        min_area=min_area,
+        top=top,
+        p_values=p_values,
+        gpkg=gpkg,
+        stac=stac,
+        model_path=model,
+        overwrite=overwrite,
+    )
     with options.progress_bar() as progress:
         detector = Detector.load(model, device=device)
         compares = detector.compares_dates

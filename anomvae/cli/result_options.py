@@ -40,6 +40,16 @@ explain_opt = click.option(
     help="Write a map of why each pixel scores as it does, too: leading band, its residual, and "
     "the share of each term.",
 )
+gpkg_opt = click.option(
+    "--gpkg",
+    is_flag=True,
+    help="Write the objects as a GeoPackage, too, in the coordinates of the scene, with a style.",
+)
+stac_opt = click.option(
+    "--stac",
+    is_flag=True,
+    help="Write a STAC item of the scene and its results, too.",
+)
 only_opt = click.option(
     "--only",
     type=click.Choice(["score"]),
@@ -70,7 +80,7 @@ def result_options(command: Command) -> Command:
         made = ScoreOptions(**{name: chosen.pop(name) for name in own})
         return command(*arguments, score_options=made, **chosen)
 
-    what = (explain_opt, sensitivity_opt, p_values_opt, top_opt, min_area_opt)
+    what = (stac_opt, gpkg_opt, explain_opt, sensitivity_opt, p_values_opt, top_opt, min_area_opt)
     for option in (overwrite_opt, compress_opt, only_opt, *what):
         with_results = option(with_results)
     return with_results

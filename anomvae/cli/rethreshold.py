@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 @result_options.min_area_opt
 @result_options.top_opt
 @result_options.p_values_opt
+@result_options.gpkg_opt
+@result_options.stac_opt
 @result_options.overwrite_opt
 @options.fail_on_anomaly_opt
 @options.json_opt
@@ -44,6 +46,8 @@ def rethreshold(  # noqa: PLR0913 - one argument per option
     min_area: int,
     top: int | None,
     p_values: bool,
+    gpkg: bool,
+    stac: bool,
     overwrite: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -64,7 +68,14 @@ def rethreshold(  # noqa: PLR0913 - one argument per option
     """
     from ..mapping import ScoreOptions, maps_in, rethreshold_maps
 
-    chosen = ScoreOptions(min_area=min_area, top=top, p_values=p_values, overwrite=overwrite)
+    chosen = ScoreOptions(
+        min_area=min_area,
+        top=top,
+        p_values=p_values,
+        gpkg=gpkg,
+        stac=stac,
+        overwrite=overwrite,
+    )
     found = maps_in(maps)
     with options.progress_bar() as progress:
         outcomes = rethreshold_maps(found, rule, folder, chosen, access=access, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,6 +83,7 @@ def score(  # noqa: PLR0913 - one argument per option
         from ..mapping import score_scenes
         from ..raster import Selection, scenes_of
 
+    score_options = replace(score_options, model_path=model)
     with options.open_workers(workers, dask) as mapper, options.progress_bar() as progress:
         detector = Detector.load(model, threshold=rule, device=device, engine=engine)
         require_compared(dates, compares_dates=detector.compares_dates, family=detector.card.family)

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 
 from ..names import printable
 
@@ -64,6 +65,12 @@ class PrintSheet:
 def text_width(text: str, size: float) -> float:
     """Return about how wide a text is, mm; its size is in points."""
     return LETTER * size * POINT * len(text)
+
+
+def drawn_width(text: str, size: float) -> float:
+    """Return how wide a text is drawn, mm; its size is in points."""
+    plain = text.replace("$", r"\$")  # it is no formula
+    return float(TextPath((0, 0), plain, size=size, usetex=False).get_extents().width) * POINT
 
 
 def line_height(size: float) -> float:

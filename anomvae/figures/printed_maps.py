@@ -16,6 +16,7 @@ from ..mapping.map_images import ShownScene, read_images, require_maps, scene_to
 from ..mapping.object_finding import require_objects
 from ..mapping.object_outlines import ObjectOutline, outlines_of, strongest_outlines
 from ..mapping.result import MapResult
+from ..names import printable
 from ..objects import Objects, read_object, read_strongest_objects
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window, shape_of, whole
@@ -25,7 +26,7 @@ from .axes import styled
 from .map_coordinates import system_of
 from .map_panels import LEFT, RIGHT, SEEN, SHORT_STACK, STACK, MapPanels, PanelLayout, aspect_of
 from .object_panel import ObjectPanel
-from .print_sheet import PrintSheet, broken, line_height
+from .print_sheet import PrintSheet, broken, drawn_width, line_height
 
 TITLE, NOTE = 9.0, 6.0
 """Sizes of letters, points."""
@@ -125,7 +126,7 @@ def map_figure(
     panels = MapPanels(sheet, layout, images, result, place)
     left_out = panels.draw(outlines)
     notes[1] += _widened(panels)
-    sheet.text(size.width / 2, 0.8, result.files.stem, TITLE, ha="center")
+    _entitle(sheet, result.files.stem)
     return _finished(sheet, layout.bottom, notes, left_out)
 
 
@@ -179,8 +180,7 @@ def object_figure(
     sheet = PrintSheet.of(size.width, bottom + _height(notes, size), size.dpi)
     left_out = MapPanels(sheet, layout, images, result, place).draw(outlines, number)
     panel.draw(sheet, layout.bottom)
-    title = f"{result.files.stem}: object {number}"
-    sheet.text(size.width / 2, 0.8, title, TITLE, ha="center")
+    _entitle(sheet, result.files.stem, f": object {number}")
     return _finished(sheet, bottom, notes, left_out)
 
 
@@ -217,6 +217,17 @@ def _neighbours(
         and all(side.start <= at < side.stop for side, at in zip(part, item.peak, strict=True))
     )
     return outlines_of(result.files, Objects(strongest.provenance, near), access)
+
+
+def _entitle(sheet: PrintSheet, name: str, rest: str = "") -> None:
+    """Write the title; of a long name its ends."""
+    name, room = printable(name), sheet.width - 2 * RIGHT
+    half = len(name) // 2
+    shown = name
+    while drawn_width(shown + rest, TITLE) > room and half > 1:
+        half = min(half - 1, int(half * room / drawn_width(shown + rest, TITLE)))
+        shown = f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
+    sheet.text(sheet.width / 2, 0.8, shown + rest, TITLE, ha="center")
 
 
 def _of_scene(shown: ShownScene) -> str:

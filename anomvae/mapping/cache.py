@@ -88,6 +88,7 @@ def cached_result(
     ours = {path for path, read in digests.items() if read is not None}
     if ours & {files.scores, files.summary}:  # then files that have no digest are anomvae's, too
         ours.update(set(files.all) - digests.keys())
+    ours |= files.styles  # one that a user saved stays
     for path in files.all:
         _require_replaceable(path, overwrite or path in ours)
     if files.summary in digests and not same and not (overwrite or of_kept):

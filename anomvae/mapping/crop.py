@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.tiling import Tile, Window, shape_of, whole
-from ..raster import Scene, open_raster
+from ..raster import OpenScene, Scene, open_raster
 from ..raster.maps import open_map
 from .deliverables import Deliverables
 from .location import Location
@@ -91,11 +94,28 @@ def crop(scene: Scene | None, files: Deliverables, place: Window, title: str) ->
     return drawn(title, picture, summary.threshold)
 
 
+def picture_of(opened: OpenScene, window: Window) -> NDArray[np.float32]:
+    """Return red, green and blue of a window of a scene, data units, axes (row, col, 3).
+
+    Raises
+    ------
+    RasterError
+        If the scene cannot be read any more.
+    """
+    return _of_opened(opened, window, whole(shape_of(window)), None).image
+
+
 def _of_scene(scene: Scene, window: Window, part: Window, location: Location | None) -> QuickLook:
     """Return a picture with the pixels of a window of a scene."""
     with scene.open() as opened:
-        declared = opened.newest.dataset.facts.picture
-        spec = QuickLookSpec.of(shape_of(window), opened.bands, declared, location)
-        picture = QuickLook(spec)
-        picture.add_preview(part, spec.preview(Tile(part, part), opened.read(window)))
-        return picture
+        return _of_opened(opened, window, part, location)
+
+
+def _of_opened(
+    opened: OpenScene, window: Window, part: Window, location: Location | None
+) -> QuickLook:
+    declared = opened.newest.dataset.facts.picture
+    spec = QuickLookSpec.of(shape_of(window), opened.bands, declared, location)
+    picture = QuickLook(spec)
+    picture.add_preview(part, spec.preview(Tile(part, part), opened.read(window)))
+    return picture

@@ -11,10 +11,13 @@ from ..documents import content_of, read_json
 from ..errors import ConfigError, RasterError
 from ..files import PathText
 from ..identity import FileIdentity
-from ..objects import objects_digest
+from ..objects import objects_digest, package_digest
 from ..raster import UNLIMITED, open_raster
 
 MAP_END = ".anomaly.tif"
+STYLE_END = ".qml"
+ITEM_KEY = "anomvae:digest"
+"""Property of a STAC item that anomvae wrote."""
 
 
 def summary_fields(path: Path) -> dict[str, Any]:
@@ -41,13 +44,34 @@ def _summary_digest(path: Path) -> str | None:
     return digest if isinstance(digest, str) else None
 
 
+def item_of(path: Path) -> dict[str, Any]:
+    """Read a STAC item; empty where anomvae did not write it."""
+    try:
+        data = read_json(content_of(path))
+        return data if isinstance(data["properties"][ITEM_KEY], str) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _item_digest(path: Path) -> str | None:
+    item = item_of(path)
+    return str(item["properties"][ITEM_KEY]) if item else None
+
+
 DELIVERABLES: Mapping[str, Callable[[Path], str | None] | None] = {
     "anomaly.tif": _map_digest,
     "explanation.tif": _map_digest,
     "flags.tif": _map_digest,
     "pvalues.tif": _map_digest,
     "objects.geojson": objects_digest,
+    "objects.gpkg": package_digest,
+    "anomaly.qml": None,
+    "explanation.qml": None,
+    "flags.qml": None,
+    "pvalues.qml": None,
+    "objects.qml": None,
     "png": None,
+    "stac.json": _item_digest,
     "json": _summary_digest,
 }
 """End of each name, in the order of publication, with the reader of its digest; None: no digest."""
@@ -92,6 +116,26 @@ class Deliverables:
     def objects(self) -> Path:
         """Connected anomalies as features."""
         return self._ending("objects.geojson")
+
+    @property
+    def package(self) -> Path:
+        """The same as a GeoPackage, written on request."""
+        return self._ending("objects.gpkg")
+
+    @property
+    def item(self) -> Path:
+        """The STAC item, written on request."""
+        return self._ending("stac.json")
+
+    @staticmethod
+    def style_of(layer: Path) -> Path:
+        """Return where the style of a layer lies, which QGIS opens with it."""
+        return layer.with_suffix(STYLE_END)
+
+    @property
+    def styles(self) -> frozenset[Path]:
+        """The styles that there can be."""
+        return frozenset(path for path in self.all if path.suffix == STYLE_END)
 
     @property
     def quicklook(self) -> Path:

@@ -66,12 +66,14 @@ def draw(
             left, top, width = sheet.below(0)
             sheet.text((left + width // 2, top), caption, SMALL)
             notes = {"scene": ",".join(map(str, frame)), "caption": spec.caption}
+            notes["cells"] = ",".join(map(str, scores.shape))
         frame = sheet.panel(-2, "score (log scale)", scale.colours(scores))
         if spec.location:
             _scale_and_north(sheet, frame, spec.location, quicklook.grid.grid[1])
         (_flat_bar if wide else _bar)(sheet, scale, threshold.value)
         heading = f"above {threshold.value:.4g} ({threshold.rule})"
         frame = sheet.panel(-1, heading, overlay(image, quicklook.flags))
+        notes["flags"] = ",".join(map(str, frame))
         _numbers(sheet, frame, marks, quicklook.grid.grid)
         if spec.location:
             _corners(sheet, spec.location)

@@ -10,39 +10,38 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..files import Staging, side_car, staging, writing
-from ..identity import FileIdentity, require_unchanged
-from ..objects import Listing, mean_pixel_area, write_objects
+from ..files import Staging, staging
+from ..identity import FileIdentity
+from ..objects import mean_pixel_area
 from ..parallel import Progress, ahead, quiet
-from ..pixels.flag_classes import NO_DATA
 from ..raster import Layout, MapWriter, OpenScene
 from ..stats.scores import NormalScores
 from ..stats.thresholds import parse_rule
 from .cache import CacheKey, cached_result
+from .decided_files import write_decision
 from .deliverables import Deliverables
 from .explanation import explanation_layout, explanation_map
 from .flagging import (
-    FLAGS,
-    Counted,
     Decision,
     ScoredMap,
-    WindowWriter,
     report,
     threshold_tags,
 )
 from .near_pixels import near_store
 from .options import SCORE, ScoreOptions
 from .provenance import engine_tags, provenance
-from .quicklook import QuickLook, drawn
+from .publishing import published
+from .quicklook import QuickLook
 from .result import MapResult
 from .sensitivity import measure_sensitivity
+from .stac_item import SceneFacts
 from .statistics import RunningStatistics
 from .stored import stored
 from .tile_writer import TileWriter
@@ -193,7 +192,7 @@ class OpenDeliverables:
             of_scene,
             chosen.fpr,
         )
-        return self.publish(result)
+        return self.publish(result, SceneFacts.of(opened))
 
     def decide(
         self,
@@ -227,7 +226,7 @@ class OpenDeliverables:
         NotWritten
             If a file cannot be written.
         """
-        flagged, objects = self._write_decision(scored, decision, tags, explainer)
+        flagged, objects = write_decision(self, scored, decision, tags, explainer)
         return MapResult(
             scene=scene,
             files=self.files,
@@ -244,12 +243,24 @@ class OpenDeliverables:
             quantiles=statistics.quantiles,
             seconds=0.0,
             p_values=self.options.p_values,
+            meaning=tags.get("ANOMVAE_SCORE", ""),
+            styled=True,
+            package=self.options.gpkg,
+            item=self.options.stac,
         )
 
-    def publish(self, result: MapResult, *, map_stays: bool = False) -> MapResult:
-        """Draw the quick look, write the summary, and publish every file; return the result.
+    def publish(
+        self,
+        result: MapResult,
+        facts: SceneFacts,
+        *,
+        map_stays: bool = False,
+        before: Path | None = None,
+    ) -> MapResult:
+        """Make styles, quick look, item and summary, and publish every file; return the result.
 
-        ``map_stays``: the published anomaly map, and what explains it, are not replaced.
+        ``facts`` are for the item.  ``map_stays``: the published anomaly map, and what explains it,
+        are not replaced; ``before`` is the item that it has.  A style that a user saved stays.
 
         Raises
         ------
@@ -258,60 +269,7 @@ class OpenDeliverables:
         InputChanged
             If an input is not what it was when the work began; nothing is published.
         """
-        stage, files = self.stage, self.files
-        png = None
-        if self.options.picture:
-            objects = stage.path(files.objects.name)
-            png = drawn(files.stem, self.quicklook, result.threshold, objects)
-        seconds = time.perf_counter() - self.start
-        result = replace(result, drawn=png is not None, seconds=seconds)
-        with writing(files.quicklook):
-            if png is not None:
-                stage.path(files.quicklook.name).write_bytes(png)
-        with writing(files.summary):
-            stage.path(files.summary.name).write_text(result.to_json(), encoding="utf-8")
-        require_unchanged(self.inputs)
-        for path in set(files.all) - set(result.written):
-            with writing(path):
-                path.unlink(missing_ok=True)  # it would be of an earlier run
-                side_car(path).unlink(missing_ok=True)
-        stay = {files.scores, files.explanation} if map_stays else set()
-        made = [path for path in result.written if path not in stay]
-        stage.publish(*(path.name for path in made))
-        return result
-
-    def _write_decision(
-        self,
-        scored: ScoredMap,
-        decision: Decision,
-        tags: Mapping[str, str],
-        explainer: Explainer | None,
-    ) -> tuple[int, int]:
-        """Write flags, p-values and objects; return the flagged pixels and the objects listed.
-
-        One thread decides and writes the maps; the caller's thread finds objects in the windows
-        that are decided.
-        """
-        stage, files, options = self.stage, self.files, self.options
-        classes = Layout("uint8", NO_DATA, ("flags",), tags, FLAGS, "mode", predictor=False)
-        shares = Layout("float32", math.nan, ("p_value",), tags, overviews="minimum")
-        p_values = None if decision.p_values is None else decision.p_values.of
-        listing = Listing(decision.threshold.value, p_values, options.min_area, options.top)
-        shape = scored.where.grid.shape
-        with stored(shape, np.bool_, stage.hidden) as flagged, ExitStack() as maps:
-
-            def opened(path: Path, layout: Layout) -> MapWriter:
-                return maps.enter_context(MapWriter(stage.path(path.name), scored.where, layout))
-
-            p_map = opened(files.p_values, shares) if options.p_values else None
-            flags = opened(files.flags, classes)
-            write = WindowWriter(decision, scored, flags, p_map, self.quicklook)
-            with closing(ahead(write, scored.windows(decision.radius))) as decided:
-                counted = Counted(decided, shape, self.progress, flagged)
-                path = stage.path(files.objects.name)
-                explain = None if explainer is None else explainer(flagged.read)
-                objects = write_objects(path, counted, scored.where, tags, listing, explain=explain)
-        return counted.flagged, objects
+        return published(self, result, facts, map_stays=map_stays, before=before)
 
     def _tags(self, detector: Scorer, opened: OpenScene) -> dict[str, str]:
         """Describe the provenance."""

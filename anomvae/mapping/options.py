@@ -58,6 +58,12 @@ class ScoreOptions(MapOptions):
     """Whether to measure how much of a pixel an object must fill to be found."""
     explain: bool = False
     """Whether a map of why pixels score as they do is written, too; only a model's has one."""
+    gpkg: bool = False
+    """Whether a GeoPackage of the objects is written, too, in the coordinates of the scene."""
+    stac: bool = False
+    """Whether a STAC item of the scene and its deliverables is written, too."""
+    model_path: str | None = None
+    """The file of the model, which the STAC item names; None: not known."""
     picture: bool = True
     """Whether a quick look is drawn."""
     only: str | None = None
@@ -87,6 +93,8 @@ class ScoreOptions(MapOptions):
             "p_values": self.p_values,
             "sensitivity": self.sensitivity,
             "explain": self.explain,
+            "gpkg": self.gpkg,
+            "stac": self.stac,
             f"only={self.only}": self.only is not None,
             f"max_error={self.max_error}": self.max_error is not None,
         }

@@ -71,6 +71,14 @@ class MapResult:
     """What the data decided about how the values are stored; empty: they are as the files state."""
     sensitivity: Sensitivity | None = None
     """How much of a pixel an object must fill to be found; None where it was not measured."""
+    meaning: str = ""
+    """Definition of the score, one line; empty in summaries of earlier versions."""
+    styled: bool = False
+    """Whether its layers have styles beside them."""
+    package: bool = False
+    """Whether there is a GeoPackage of the objects."""
+    item: bool = False
+    """Whether there is a STAC item."""
     drift: Drift | None = None
     """How far it lies from the training scenes; None where that was not measured."""
 
@@ -125,8 +133,13 @@ class MapResult:
         there = {
             self.files.explanation: self.explained,
             self.files.p_values: self.p_values,
+            self.files.package: self.package,
             self.files.quicklook: self.drawn,
+            self.files.item: self.item,
         }
+        layers = [self.files.explanation, self.files.p_values, self.files.scores, self.files.flags]
+        for layer in (*layers, self.files.objects):
+            there[self.files.style_of(layer)] = self.styled and there.get(layer, True)
         return [path for path in self.files.all if there.get(path, True)]
 
     def to_json(self) -> str:
@@ -147,6 +160,7 @@ class MapResult:
                 "missing": self.missing,
             },
             "objects": self.objects,
+            "score": self.meaning,
             "score_quantiles": dict(self.quantiles),
             "domain": None if self.verdict is None else _domain_of(self.verdict),
             "radiometry": list(self.radiometry),
@@ -185,6 +199,10 @@ def read_summary(files: Deliverables) -> MapResult | None:
             drawn=files.quicklook.name in data["files"],
             p_values=files.p_values.name in data["files"],
             explained=files.explanation.name in data["files"],
+            meaning=str(data.get("score", "")),
+            styled=files.style_of(files.scores).name in data["files"],
+            package=files.package.name in data["files"],
+            item=files.item.name in data["files"],
             verdict=_verdict(data.get("domain")),
             radiometry=tuple(map(str, data.get("radiometry", ()))),
             sensitivity=_sensitivity(data.get("sensitivity")),

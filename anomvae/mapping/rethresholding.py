@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..files import PathText, as_path, writing
 from ..parallel import Progress, quiet
+from ..pixels.dates import date_of
 from ..pixels.flag_classes import MASKED
 from ..pixels.tiling import Window
 from ..raster import Access, open_raster
@@ -49,6 +50,7 @@ from .options import ScoreOptions
 from .outcomes import Outcome, scored
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult, summary_of_map
+from .stac_item import SceneFacts
 from .statistics import RunningStatistics
 from .verdict import with_verdict
 
@@ -139,7 +141,9 @@ def rethreshold(
             verdict = summary.verdict if summary else None
             result = replace(result, radiometry=before, explained=explained)
             result = with_verdict(result, verdict, expected)
-            return out.publish(result, map_stays=stays)
+            name = summary.scene if summary else ""
+            facts = SceneFacts(opened.georeference, date_of(scene), (name,) if name else ())
+            return out.publish(result, facts, map_stays=stays, before=source.item)
 
 
 def rethreshold_maps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from ..config import Config, resolve_config
@@ -206,6 +207,8 @@ def detect_scene(  # noqa: PLR0913 - one argument per option
     from ..fitting import detect  # with torch, which a score does without
 
     detector = detect(site, resolved, seed, progress=progress).by(engine)
+    if save_model is not None:
+        options = replace(options, model_path=str(save_model))
     with scored(closed.name), closed.open(detector.bands) as opened:
         quicklook = quicklook_of(opened)
         begun = begin(files, key, options, quicklook, progress=progress, inputs=inputs)

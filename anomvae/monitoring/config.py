@@ -78,6 +78,10 @@ class SiteConfig(Table):
     """``score``: the maps hold the score without its terms."""
     compress: str = LOSSLESS
     """How the maps are compressed: ``zstd``, or ``lerc:E``, which rounds scores by at most E."""
+    gpkg: bool = False
+    """Whether a GeoPackage of the objects of each scene is written, too."""
+    items: bool = False
+    """Whether a STAC item of each scene and its results is written, too; ``stac`` is a source."""
     folder: FolderConfig | None = None
     """Scenes from a folder ..."""
     urls: UrlsConfig | None = None
@@ -125,7 +129,13 @@ class SiteConfig(Table):
     def score_options(self) -> ScoreOptions:
         """Options of scoring: what lies in the scene's own folder is an earlier try."""
         return ScoreOptions(
-            min_area=self.alert.min_area_px, only=self.only, compress=self.compress, overwrite=True
+            min_area=self.alert.min_area_px,
+            gpkg=self.gpkg,
+            stac=self.items,
+            model_path=self.model,
+            only=self.only,
+            compress=self.compress,
+            overwrite=True,
         )
 
     @property
@@ -186,6 +196,13 @@ class HealthConfig(Table):
             require_safe(self.heartbeat, allow_http=True)
 
 
+class PagesConfig(Table):
+    """The pages of a watch, which each run brings up to date."""
+
+    dir: PathText
+    """Their folder: a new or empty one, or one of earlier pages."""
+
+
 class MonitorConfig(Table):
     """The whole configuration."""
 
@@ -201,6 +218,8 @@ class MonitorConfig(Table):
     """Receivers of alerts."""
     health: HealthConfig = HealthConfig()
     """How the watch itself is monitored."""
+    pages: PagesConfig | None = None
+    """Pages to look at; None: only `anomvae monitor page` writes some."""
 
     @property
     def result_folders(self) -> tuple[Path, ...]:

@@ -25,7 +25,7 @@ from .health import RunMetrics, send_heartbeat, write_metrics
 from .lock import only_run
 from .messenger import Messenger
 from .outbox import Outbox, latest
-from .problem import Problem, code_of, messages
+from .problem import Problem, as_error, code_of, messages
 from .records import Notice
 from .scoring import Scoring, scoring_of
 from .site import SitePass
@@ -215,7 +215,23 @@ class _Run:
         log.info("run ended", extra={"facts": {**counts, "alerts": done.alerts, "code": done.code}})
         if done.code == 0:
             send_heartbeat(config, self.environment.variables)
-        return done
+        return replace(done, reports=(*done.reports, *self._page_failure()))
+
+    def _page_failure(self) -> Iterator[str]:
+        """Bring the pages up to date, if there are any; yield why that failed.
+
+        A pass that found something does not fail because of a picture of it.
+        """
+        if self.config.pages is None:
+            return
+        from .pages import write_pages
+
+        try:
+            write_pages(self.config, self.config.pages.dir)
+        except Exception as error:
+            failure = as_error(error, "the pages")
+            log.warning("pages not written", extra={"facts": {"error": str(failure)}})
+            yield f"the pages are not up to date: {failure}"
 
 
 def _missing_feed(channels: list[Channel]) -> Iterator[str]:

@@ -47,12 +47,25 @@ def features(
             yield f'{properties}, "bbox": {box}, "geometry": {geometry}}}'
 
 
-def explained_text(text: str, explanation: str | None) -> str:
-    """Add an explanation to the properties of a feature, from behind its rank."""
-    if explanation is None:
-        return text
+def explained_parts(text: str, explanation: str | None) -> tuple[str, str]:
+    """Add an explanation to the properties of a feature, from behind its rank.
+
+    The text is returned as two: up to the end of the properties, and what follows.
+    """
     properties, _, rest = text.partition("}")  # properties hold numbers alone
-    return f"{properties}, {explanation}}}{rest}"
+    added = "" if explanation is None else f", {explanation}"
+    return f"{properties}{added}}}", rest
+
+
+def pixel_outlines(table: ObjectTable) -> Iterator[str]:
+    """Write the polygons of each object in pixel coordinates (col, row)."""
+    count = len(table.objects)
+    if not count:
+        return
+    rings = rings_of(table.corners, table.parts)
+    none, plane = np.full(count, np.nan), np.zeros((count, 4))
+    located = GeoreferencedObjects(rings, plane[:, :2], plane, none, np.isinf(none))
+    yield from texts(list(multipolygons(located)))
 
 
 def _properties(

@@ -36,8 +36,8 @@ def table_of(objects: Objects, *, spectra: bool = False) -> DataFrame:
     if spectra:
         for row, item in zip(rows, objects.items, strict=True):
             row |= {name: getattr(item.explanation, name, None) for name in SPECTRA}
-    frame = DataFrame(rows, columns=[*_columns(), *(SPECTRA if spectra else ())])
-    types = {name: "string" if name.startswith("band_") else "Float64" for name in _columns()}
+    frame = DataFrame(rows, columns=[*columns(), *(SPECTRA if spectra else ())])
+    types = {name: "string" if name.startswith("band_") else "Float64" for name in columns()}
     types |= dict.fromkeys(COUNTS, "Int64")
     return frame.astype(types).set_index("id")
 
@@ -55,7 +55,7 @@ def geotable_of(objects: Objects) -> GeoDataFrame:
     frame, wavelengths = table_of(objects), objects.provenance.wavelengths
     for name in SPECTRA:
         frame[name] = [
-            _profile(getattr(item.explanation, name, None), wavelengths) for item in objects.items
+            profile(getattr(item.explanation, name, None), wavelengths) for item in objects.items
         ]
     outlines = [
         MultiPolygon([(polygon[0], polygon[1:]) for polygon in item.polygons])
@@ -78,7 +78,8 @@ def html_of(objects: Objects) -> str:
     return html_table(f"{objects!r}{rest}", rows, names)
 
 
-def _columns() -> list[str]:
+def columns() -> list[str]:
+    """Return the names of the columns: the properties of an object but for its spectra."""
     named = [
         f"{name}_{number}"
         for number in range(1, LEADING + 1)
@@ -104,7 +105,7 @@ def _row(item: AnomalyObject) -> dict[str, Any]:
     return row
 
 
-def _profile(spectrum: Spectrum | None, wavelengths: tuple[float | None, ...]) -> str | None:
+def profile(spectrum: Spectrum | None, wavelengths: tuple[float | None, ...]) -> str | None:
     """Write a spectrum as a profile of EnMAP-Box."""
     if spectrum is None:
         return None

@@ -20,6 +20,8 @@ from ..names import printable
 from ..pixels.grid import IDENTITY, Grid
 from .crs import crs_of, text_of
 
+METRES = ("metre", "meter", "m")
+"""Names of the metre in coordinate reference systems."""
 FARTHEST = 1e30
 """Largest number in a georeference, in any unit; areas and sums of such are finite, too."""
 
@@ -49,6 +51,14 @@ class Georeference:
         """The coordinate reference system by code, such as EPSG:32633, otherwise as WKT."""
         crs = crs_of(self.grid.crs or self.gcps_crs)
         return str(crs.to_string()) if crs else None
+
+    @property
+    def in_metres(self) -> bool:
+        """Whether a projected coordinate reference system of metres locates the pixels."""
+        crs = crs_of(self.grid.crs)
+        if not crs or self.grid.transform == IDENTITY:
+            return False
+        return bool(crs.is_projected) and str(crs.linear_units).lower() in METRES
 
     @property
     def facts(self) -> tuple[object, ...]:

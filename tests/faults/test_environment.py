@@ -38,6 +38,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_result(scene, tmp_path, without
         "scene.anomaly.tif",
         "scene.flags.tif",
         "scene.objects.geojson",
+        *("scene.anomaly.qml", "scene.flags.qml", "scene.objects.qml"),
         "scene.json",
     }
     assert sorted(json.loads(result.files.summary.read_text())["files"]) == sorted(

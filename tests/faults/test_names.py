@@ -12,7 +12,8 @@ from anomvae.errors import NotWritten
 from anomvae.files import locked, staging, write_atomically
 
 STEMS = {"ascii": "x" * 250, "cjk": "海" * 83, "accents": "é" * 125}
-ENDINGS = {".anomaly.tif", ".flags.tif", ".objects.geojson", ".png", ".json"}
+STYLES = {".anomaly.qml", ".flags.qml", ".objects.qml"}
+ENDINGS = {".anomaly.tif", ".flags.tif", ".objects.geojson", ".png", ".json"} | STYLES
 names = st.text(st.characters(exclude_characters="/"), min_size=1, max_size=400)
 
 

@@ -16,6 +16,7 @@ COMMANDS = (
     "ack",
     "mute",
     "reject",
+    "page",
     "labels",
     "backtest",
     "retrain",

@@ -29,7 +29,7 @@ from .raster import Raster
 from .sentinel2_bands import DEFAULT_SIDE
 from .stac_assets import baseline_of, data_assets, is_sentinel2, mask_assets
 from .stac_bands import AssetFile, bands_of
-from .stac_item import Asset, Item, is_item, read_item
+from .stac_item import Asset, Item, is_item, is_result, read_item
 from .stack import open_stack
 
 TIMEOUT = 30.0
@@ -209,7 +209,9 @@ def _in_file(path: str, options: ProductOptions) -> StacItem | None:
         document = read_json(_content(path))
     except (OSError, ValueError):
         return None  # a raster or not, it is no item
-    return item_product(path, document, options) if is_item(document) else None
+    if not is_item(document) or is_result(document):
+        return None
+    return item_product(path, document, options)
 
 
 def _content(name: str) -> bytes:

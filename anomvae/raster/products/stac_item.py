@@ -19,6 +19,8 @@ from ...names import printable
 MOST_CHARACTERS = 10_000
 """Length of the longest id or address; a signature has 2,000."""
 MICROMETRES = 1000.0  # nm
+OWN = "anomvae:detector"
+"""Property of the items that anomvae writes: such an item is no scene."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ def is_item(document: object) -> bool:
         and document.get("type") == "Feature"
         and isinstance(document.get("stac_version"), str)
     )
+
+
+def is_result(document: object) -> bool:
+    """Return whether a document is an item that anomvae wrote, of results or of a model."""
+    properties = document.get("properties") if isinstance(document, dict) else None
+    return isinstance(properties, dict) and OWN in properties
 
 
 def read_item(document: object) -> Item:

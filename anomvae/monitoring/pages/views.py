@@ -1,0 +1,254 @@
+"""Maps of a page: what was found in a scene, and what lasts at a site; axes (row, col).
+
+Cells of a map stand for several pixels where a scene is large: scores and classes that matter most
+come through, so that small anomalies stay visible.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import AnomvaeError
+from ...pixels.flag_classes import ANOMALOUS
+from ...pixels.tiling import SamplingGrid, Window, fitting_size, tiles
+from ...raster import UNLIMITED, open_raster
+from ..decisions.map_file import LAYERS, MapFile, opened_map
+from .results import Results
+
+if TYPE_CHECKING:
+    from ...pages import Class, Viewer
+    from ...pages.maps import Layer
+    from ...pixels.grid import Grid
+    from ...raster.raster_dataset import RasterDataset
+    from ..decisions.event import Event
+
+log = logging.getLogger(__name__)
+
+SIDE = 256
+"""Most cells a side of the scores of a scene."""
+MAP_SIDE = 512
+"""Most cells a side of the map of a site."""
+LEVELS = 1022
+"""Steps of scores."""
+QUALITY = 80
+"""Of JPEGs."""
+PROVISIONAL, CONFIRMED, FINISHED = 1, 2, 3
+WORTH = np.array([0, 2, 3, 1], np.uint8)
+"""What each status is worth where pixels share a cell: a confirmed one hides all others."""
+NO_PASS = 255
+
+Numbers = NDArray[np.float32]
+
+
+def scene_view(results: Results) -> Viewer | None:
+    """Return the map of a scored scene; None where its results are gone or cannot be read."""
+    if not results.has(results.files.scores) or not results.has(results.files.flags):
+        return None
+    try:
+        return _scene_view(results)
+    except AnomvaeError as error:
+        log.warning("%s has no map on its page: %s", results.files.stem, error)
+        return None
+
+
+def _scene_view(results: Results) -> Viewer:
+    from ...mapping.panels import read_panels
+    from ...pages import ImageLayer, Viewer, class_layer, flag_classes, picture, score_layer
+
+    files, panels = results.files, read_panels(results.files.quicklook)
+    with open_raster(files.scores, access=UNLIMITED) as scores:
+        grid, sampled = scores.grid, _overview(scores)
+    shape = sampled.shape if panels is None else panels.flagged.shape
+    with open_raster(files.flags, access=UNLIMITED) as flags:
+        classes = _classes(flags, shape)
+    layers: list[Layer] = []
+    if panels is not None:
+        classes[panels.flagged] = ANOMALOUS  # overviews of flags hold what most pixels are
+        layers.append(ImageLayer("Scene", picture(panels.scene, quality=QUALITY)))
+    score = score_layer("Score", sampled, shown=panels is None, levels=LEVELS)
+    layers += [score, class_layer("Flags", classes, flag_classes())]
+    return Viewer(
+        *grid.shape,
+        tuple(layers),
+        name="Map of the scene",
+        affine=grid.transform if grid.located else None,
+        crs=f"EPSG:{grid.epsg}" if grid.epsg else None,
+    )
+
+
+def _overview(dataset: RasterDataset) -> Numbers:
+    """Return the scores in at most `SIDE` cells a side, by the overviews of the file."""
+    shape = SamplingGrid.fitting(dataset.grid.shape, SIDE).shape
+    with dataset.describing():
+        values = dataset.handle.read(1, out_shape=shape, masked=True)
+    return np.ma.filled(values.astype(np.float32), np.nan)
+
+
+def _classes(dataset: RasterDataset, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    with dataset.describing():
+        return np.array(dataset.handle.read(1, out_shape=shape), np.uint8)
+
+
+@dataclass(frozen=True)
+class SiteMap:
+    """The persistence map of a site in cells."""
+
+    grid: Grid
+    origin: tuple[int, int]
+    """Row and column of the site's first scene."""
+    status: NDArray[np.uint8]
+    """The status that matters most in each cell; `NO_PASS` where there is no valid pass."""
+    exceedances: Numbers
+    """The most passes that exceed; NaN where none does."""
+
+
+def read_site_map(path: Path) -> SiteMap | None:
+    """Read the persistence map of a site; None where there is none that can be read."""
+    try:
+        with opened_map(path if path.exists() else None) as map_:
+            return None if map_ is None else _cells(map_)
+    except AnomvaeError as error:
+        log.warning("%s cannot be shown: %s", path.name, error)
+        return None
+
+
+def _cells(map_: MapFile) -> SiteMap:
+    dataset, shape = map_.dataset, map_.dataset.grid.shape
+    sampling = SamplingGrid.fitting(shape, MAP_SIDE)
+    worth = np.full(sampling.shape, -1, np.int8)
+    counts = np.zeros(sampling.shape, np.float32)
+    bands = (dataset.bands.items[LAYERS.index(name)] for name in ("status", "exceedances"))
+    wanted = replace(dataset.bands, items=tuple(bands))
+    for tile in tiles(shape, fitting_size(shape, dataset.block_shape, 2)):
+        values = dataset.read(wanted, tile.keep)
+        known = np.isfinite(values[..., 0])
+        status = np.where(known, values[..., 0], 0).astype(np.uint8)
+        part = np.where(known, WORTH[status.clip(0, 3)], -1).astype(np.int8)
+        _pool(worth, part, sampling, tile.keep)
+        _pool(counts, np.nan_to_num(values[..., 1]), sampling, tile.keep)
+    names = np.array([0, FINISHED, PROVISIONAL, CONFIRMED, NO_PASS], np.uint8)
+    status = names[worth]  # -1 is the last one
+    counts[counts == 0] = np.nan
+    return SiteMap(dataset.grid, map_.grid.origin, status, counts)
+
+
+def _pool(
+    whole: NDArray[np.generic], part: NDArray[np.generic], sampling: SamplingGrid, window: Window
+) -> None:
+    """Add the largest values of a window to the cells of a map."""
+    cells, (rows, cols) = sampling.cells(window)
+    strips = np.maximum.reduceat(part, rows, axis=0)
+    whole[cells] = np.maximum(whole[cells], np.maximum.reduceat(strips, cols, axis=1))
+
+
+def status_classes() -> tuple[Class, ...]:
+    """Return the classes of the persistence map, the most important first."""
+    from ...pages import Class
+
+    return (
+        Class(CONFIRMED, "confirmed", "#c8102e"),
+        Class(PROVISIONAL, "provisional", "#f2a900"),
+        Class(FINISHED, "finished", "#5b7fa6"),
+        Class(NO_PASS, "no valid pass", "#8a8a8a"),
+        Class(0, "nothing lasting", None),
+    )
+
+
+def site_view(site_map: SiteMap, events: tuple[Event, ...], newest: Results | None) -> Viewer:
+    """Return the map of a site over the newest comparable scene that can be shown."""
+    from ...pages import ImageLayer, MapObject, Viewer, class_layer, picture, score_layer
+
+    scene = None if newest is None else scene_on(site_map, newest)
+    layers: list[Layer] = []
+    if scene is not None:
+        image, box = scene
+        layers.append(ImageLayer("Newest scene", picture(image, quality=QUALITY), box=box))
+    layers += [
+        score_layer(
+            "Exceedances", site_map.exceedances, scale="linear", unit="passes", opacity=0.8
+        ),
+        class_layer("Status", site_map.status, status_classes()),
+    ]
+    grid = site_map.grid
+    return Viewer(
+        *grid.shape,
+        tuple(layers),
+        name="What lasts at the site",
+        objects=tuple(
+            MapObject(
+                id=event.name,
+                outlines=(_ring(event, site_map.origin),),
+                label=str(event.number),
+                note=f"{event.status}, {event.cluster.first} to {event.cluster.last}",
+            )
+            for event in events
+        ),
+        affine=grid.transform if grid.located else None,
+        crs=f"EPSG:{grid.epsg}" if grid.epsg else None,
+    )
+
+
+def scene_on(
+    site_map: SiteMap, results: Results
+) -> tuple[NDArray[np.uint8], tuple[float, float, float, float]] | None:
+    """Return the picture of a scene, and its box in rows and columns of the map.
+
+    None where it has no picture, or is turned or in another reference system than the map.
+    """
+    from ...mapping.panels import read_panels
+
+    panels = read_panels(results.files.quicklook)
+    if panels is None or not results.has(results.files.scores):
+        return None
+    try:
+        with open_raster(results.files.scores, access=UNLIMITED) as dataset:
+            box = box_in(site_map.grid, dataset.grid, site_map.origin)
+    except AnomvaeError:
+        return None
+    return None if box is None else (panels.scene, box)
+
+
+def box_in(
+    whole: Grid, part: Grid, origin: tuple[int, int] = (0, 0)
+) -> tuple[float, float, float, float] | None:
+    """Return first row, first column, last row and last column of a grid in another one.
+
+    None where it is turned against it, or in another reference system; without a place on Earth it
+    begins at ``origin``.
+    """
+    rows, cols = part.shape
+    if not (whole.located and part.located):
+        return float(origin[0]), float(origin[1]), float(origin[0] + rows), float(origin[1] + cols)
+    if (whole.epsg or whole.crs) != (part.epsg or part.crs):
+        return None
+    first, last = pixel_at(whole, *_point(part, 0, 0)), pixel_at(whole, *_point(part, rows, cols))
+    corner = pixel_at(whole, *_point(part, 0, cols))
+    if abs(corner[0] - first[0]) > 1 or abs(corner[1] - last[1]) > 1 or last <= first:
+        return None
+    return (*first, *last)
+
+
+def _point(grid: Grid, row: float, col: float) -> tuple[float, float]:
+    a, b, c, d, e, f = grid.transform
+    return a * col + b * row + c, d * col + e * row + f
+
+
+def pixel_at(grid: Grid, x: float, y: float) -> tuple[float, float]:
+    """Return row and column of a place in the units of a grid."""
+    a, b, c, d, e, f = grid.transform
+    scale = a * e - b * d
+    return (a * (y - f) - d * (x - c)) / scale, (e * (x - c) - b * (y - f)) / scale
+
+
+def _ring(event: Event, origin: tuple[int, int]) -> tuple[tuple[float, float], ...]:
+    """Return the box of an event on the map, half a pixel around it."""
+    first_row, last_row, first_col, last_col = event.cluster.box
+    top, bottom = first_row + origin[0] - 0.5, last_row + origin[0] + 1.5
+    left, right = first_col + origin[1] - 0.5, last_col + origin[1] + 1.5
+    return ((top, left), (top, right), (bottom, right), (bottom, left))
