@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..mapping.location import angle_text
 from ..pixels.tiling import Window
 from ..raster import Georeference, in_degrees, on_earth
 from ..raster.crs import crs_of
 from ..raster.gdal import session
+from ..words import angle
 from .print_sheet import text_width
 
 SHORT_UNITS = {"metre": "m", "meter": "m", "US survey foot": "ft (US survey)", "foot": "ft"}
@@ -101,7 +101,7 @@ class _Kind:
     def text(self, value: float, decimals: int) -> str:
         if self.compass:
             wrapped = (value + 180) % 360 - 180 if self.compass == "EW" else value
-            return angle_text(wrapped, self.compass, decimals)
+            return angle(wrapped, self.compass, decimals)
         text = f"{value + 0.0:,.{decimals}f}".replace(",", THIN_SPACE)
         return text.replace("-", "\N{MINUS SIGN}")
 

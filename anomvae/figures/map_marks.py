@@ -20,6 +20,7 @@ from ..mapping.label_places import Box, label_places
 from ..mapping.location import Location, ScaleBar
 from ..mapping.log_scale import LogScale, tick_label
 from ..mapping.object_outlines import ObjectOutline
+from ..pixels.flag_classes import ANOMALOUS, COLOURS, hex_of
 from ..stats.thresholds import Threshold
 from .print_sheet import line_height, text_width
 
@@ -29,7 +30,7 @@ FREE: Style = {"edgecolor": "black", "clip_on": False}
 """Of a patch in a key."""
 OUTLINE = "#FFE100"
 """Of objects; with a dark line around it, it shows on any ground."""
-FLAG = "#D61A1C"
+FLAG = hex_of(COLOURS[ANOMALOUS])
 SMALL = 5.5
 """Size of letters in keys, and of numbers, points."""
 TINY, RING = 1.6, 1.2

@@ -16,7 +16,7 @@ from ..mapping.log_scale import NO_DATA, LogScale
 from ..mapping.map_images import MapImages
 from ..mapping.object_outlines import ObjectOutline
 from ..mapping.result import MapResult
-from ..pixels.flag_classes import ANOMALOUS, MASKED
+from ..pixels.flag_classes import ANOMALOUS, COLOURS, MASKED, hex_of
 from ..pixels.flag_classes import NO_DATA as MISSING
 from ..pixels.tiling import Window, shape_of
 from .map_coordinates import MapCoordinates, Side
@@ -51,7 +51,7 @@ SHEARED = 5.0
 """Pixels up to so many times as high as wide are drawn in their true shape."""
 HEADING, LABEL, TICK = 8.0, 6.5, 6.0
 """Sizes of letters, points."""
-MASK = "#96AAC8"
+MASK = hex_of(COLOURS[MASKED])
 
 Array = NDArray[np.float32]
 
@@ -229,7 +229,7 @@ class MapPanels:
         base = images.scene if there else None
         ground = stretched(greys_of(images.scores)) if base is None else base
         flags = overlay(ground, widened(images.classes == ANOMALOUS, self._reach))
-        flags[images.classes == MASKED] = [int(MASK[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        flags[images.classes == MASKED] = np.divide(COLOURS[MASKED], 255)
         flags[images.classes == MISSING] = NO_DATA
         return flags
 

@@ -16,6 +16,7 @@ from ..objects.items import DEGREES
 from ..pixels.band import Band
 from ..pixels.bands import Bands
 from ..pixels.picture_bands import band_label
+from ..words import area, counted
 from .axes import SpectrumAxis
 from .print_sheet import PrintSheet, broken, line_height
 
@@ -84,10 +85,10 @@ class ObjectPanel:
     def facts(self) -> list[str]:
         """What is known of the object, a line each."""
         item, threshold = self.item, self.result.threshold
-        area = "" if item.area_m2 is None else f", {_area(item.area_m2)}"
+        size = "" if item.area_m2 is None else f", {area(item.area_m2)}"
         lines = [
             f"Rank {item.rank or item.id} of {self.result.objects:,}",
-            f"{item.area_px:,} {'pixel' if item.area_px == 1 else 'pixels'}{area}",
+            f"{counted(item.area_px, 'pixel')}{size}",
             *self._place(),
             f"Score: highest {item.score_max:.4g}, mean {item.score_mean:.4g}",
             f"Threshold {threshold.value:.4g} ({threshold.rule})",
@@ -106,8 +107,8 @@ class ObjectPanel:
         centroid = self.item.centroid
         if self.provenance.coordinates != DEGREES or centroid is None:
             return [peak]
-        area = self.item.area_m2 or 1.0
-        pixel = (area / max(1, self.item.area_px)) ** 0.5
+        square = self.item.area_m2 or 1.0
+        pixel = (square / max(1, self.item.area_px)) ** 0.5
         return [peak, place_text(*centroid, pixel)]
 
     def _draw_spectrum(self, axes: Axes, explanation: ObjectExplanation, width: float) -> None:
@@ -187,9 +188,3 @@ def _reasons(explanation: ObjectExplanation) -> list[str]:
     if explanation.local_contrast is not None:
         lines.append(f"Local contrast: times {explanation.local_contrast:.3g}")
     return lines
-
-
-def _area(square_metres: float) -> str:
-    if square_metres >= 1e6:
-        return f"{square_metres / 1e6:.3g} km\N{SUPERSCRIPT TWO}"
-    return f"{square_metres:,.4g} m\N{SUPERSCRIPT TWO}"

@@ -11,17 +11,29 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from ..pixels.flag_classes import ANOMALOUS, COLOURS
 from ..stats.thresholds import Threshold
 from .label_places import Box, label_places
 from .location import Location, ScaleBar
 from .log_scale import NO_DATA, LogScale, tick_label
 from .quicklook import ObjectMark, QuickLook
-from .sheet import MARGIN, SMALL, Frame, Sheet, font_of, is_wide, line_height, rgb, size_of, wrapped
+from .sheet import (
+    MARGIN,
+    SMALL,
+    Frame,
+    Sheet,
+    font_of,
+    is_wide,
+    line_height,
+    painted_as,
+    rgb,
+    size_of,
+    wrapped,
+)
 
 STRETCH = (2, 98)  # percent
-FLAG = (0.84, 0.10, 0.11)
+FLAG = tuple(part / 255 for part in COLOURS[ANOMALOUS])
 BAR, LABELS = 20, 56
 """Width of the colour bar, and of its labels."""
 FLAT_BAR = 14
@@ -106,7 +118,7 @@ def _bar(sheet: Sheet, scale: LogScale, threshold: float) -> None:
     """Paint the colours of scores beside their panel, with a line at the threshold."""
     (width, height), pen = sheet.size, sheet.pen
     frame = Frame(sheet.lefts[-2] + width + MARGIN, sheet.tops[-2], BAR, height)
-    column = _painted(scale.ramp(height)[::-1, np.newaxis]).resize((BAR, height))
+    column = painted_as(scale.ramp(height)[::-1, np.newaxis], (BAR, height))
     sheet.picture.paste(column, frame[:2])
     sheet.outline(frame)
     right = frame.left + BAR
@@ -127,7 +139,7 @@ def _flat_bar(sheet: Sheet, scale: LogScale, threshold: float) -> None:
     """Paint the colours of scores below their panel, with a line at the threshold."""
     (left, top, across), pen = sheet.below(-2), sheet.pen
     frame = Frame(left + across // 2, top + 2, across // 2, FLAT_BAR)
-    row = _painted(scale.ramp(frame.width)[np.newaxis]).resize((frame.width, FLAT_BAR))
+    row = painted_as(scale.ramp(frame.width)[np.newaxis], (frame.width, FLAT_BAR))
     sheet.picture.paste(row, frame[:2])
     sheet.outline(frame)
     bottom = frame.top + FLAT_BAR
@@ -216,7 +228,3 @@ def _numbers(
             x, y = (place[0] + place[2]) / 2 - beside, (place[1] + place[3]) / 2
             at, text = (frame.left + x, frame.top + y), str(mark.number)
             sheet.pen.text(at, text, "black", font, "mm", stroke_width=HALO, stroke_fill="white")
-
-
-def _painted(image: Array) -> Image.Image:
-    return Image.fromarray(np.rint(image * 255).astype(np.uint8))

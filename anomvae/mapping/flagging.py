@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from ..objects import ScoredTile, mean_pixel_area
 from ..parallel import Progress
-from ..pixels.flag_classes import ANOMALOUS, MASKED, NO_DATA, NORMAL
+from ..pixels.flag_classes import ANOMALOUS, COLOURS, MASKED, NO_DATA, NORMAL
 from ..pixels.tiling import Tile, Window, tiles
 from ..raster import Category, Georeference, MapWriter
 from ..stats.local_condition import LocalCondition, log_std
@@ -31,10 +31,10 @@ from .stored import StoredScores
 WINDOW = (512, 2048)
 """Rows and columns that are decided at a time: whole blocks of a map."""
 FLAGS = (
-    Category(NORMAL, "normal", (230, 230, 230)),
-    Category(ANOMALOUS, "anomalous", (214, 26, 28)),
-    Category(MASKED, "masked", (150, 170, 200)),
-    Category(NO_DATA, "no data", (0, 0, 0)),
+    Category(NORMAL, "normal", COLOURS[NORMAL]),
+    Category(ANOMALOUS, "anomalous", COLOURS[ANOMALOUS]),
+    Category(MASKED, "masked", COLOURS[MASKED]),
+    Category(NO_DATA, "no data", COLOURS[NO_DATA]),
 )
 
 Scores = NDArray[np.float32]

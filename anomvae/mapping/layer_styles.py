@@ -12,7 +12,7 @@ import numpy as np
 from ..documents import DocumentError, read_json
 from ..errors import RasterError
 from ..objects.explanations import SPECTRA
-from ..pixels.flag_classes import NO_DATA, NORMAL
+from ..pixels.flag_classes import NO_DATA, NORMAL, hex_of
 from ..raster import UNLIMITED, open_raster
 from ..stats.thresholds import Threshold
 from .deliverables import Deliverables
@@ -89,7 +89,7 @@ def flags_style() -> str:
     """Return the style of a map of flags, in its own colours; normal pixels are transparent."""
     hidden = {NORMAL, NO_DATA}
     return classes_style(
-        Stop(one.value, _hex(one.colour), one.name, 0 if one.value in hidden else 255)
+        Stop(one.value, hex_of(one.colour), one.name, 0 if one.value in hidden else 255)
         for one in FLAGS
     )
 
@@ -151,11 +151,7 @@ def _spaced(ramp: Sequence[str], count: int) -> list[str]:
     anchors = np.array([list(bytes.fromhex(colour[1:])) for colour in ramp], np.float64)
     places = np.linspace(0, len(ramp) - 1, count) if count > 1 else np.array([len(ramp) - 1.0])
     bands = [np.interp(places, np.arange(len(ramp)), band) for band in anchors.T]
-    return [_hex(colour) for colour in np.rint(np.stack(bands, axis=-1)).astype(int).tolist()]
-
-
-def _hex(colour: Sequence[int]) -> str:
-    return "#" + "".join(f"{part:02x}" for part in colour)
+    return [hex_of(colour) for colour in np.rint(np.stack(bands, axis=-1)).astype(int).tolist()]
 
 
 def _number(value: float, unit: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..pixels.tiling import Window, whole
 from ..raster import Georeference, Ground, ground_of, to_degrees
+from ..words import angle
 
 DEGREE = 111_320.0
 """Length of a degree at the equator, m."""
@@ -75,15 +76,9 @@ def place_text(longitude: float, latitude: float, pixel: float) -> str:
         return ""
     decimals = decimals_of(2 * pixel / DEGREE)
     longitude = (longitude + 180) % 360 - 180
-    return f"{angle_text(latitude, 'NS', decimals)}, {angle_text(longitude, 'EW', decimals)}"
+    return f"{angle(latitude, 'NS', decimals)}, {angle(longitude, 'EW', decimals)}"
 
 
 def decimals_of(step: float) -> int:
     """Return how many decimals differ for numbers that lie a step apart, at most 8."""
     return min(8, max(0, math.ceil(-math.log10(step) - 1e-9)))
-
-
-def angle_text(degrees: float, sides: str, decimals: int) -> str:
-    """Write a longitude or a latitude; ``sides`` are the letters of above and below 0."""
-    side = f" {sides[degrees < 0]}" if round(degrees, decimals) else ""
-    return f"{abs(degrees):.{decimals}f}\N{DEGREE SIGN}{side}"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .drawing import FLAG
+from ..pixels.flag_classes import ANOMALOUS, COLOURS
 
 LARGEST = 20_000_000
 """Pixels of a picture that is read."""
@@ -39,8 +39,7 @@ def read_panels(path: Path) -> QuickLookPanels | None:
             images = [_cells(sheet, frame, cells) for frame in (scene, flags)]
     except (OSError, KeyError, ValueError, TypeError, SyntaxError):  # Pillow's of damaged files
         return None
-    colour = np.rint(255 * np.array(FLAG, np.float32)).astype(np.uint8)
-    return QuickLookPanels(images[0], (images[1] == colour).all(axis=-1))
+    return QuickLookPanels(images[0], (images[1] == COLOURS[ANOMALOUS]).all(axis=-1))
 
 
 def _note(picture: Image.Image, name: str) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ..names import printable
+from ..pixels.flag_classes import ANOMALOUS, COLOURS
 
 MARK = "anomvae"
 """Attribute that marks a style as one of anomvae: QGIS drops it where a user saves another."""
@@ -103,7 +104,10 @@ def outlines_style(label: str, profiles: Iterable[str] = ()) -> str:
     renderer = SubElement(root, "renderer-v2", type="singleSymbol", symbollevels="0")
     symbols = SubElement(renderer, "symbols")
     symbol = SubElement(symbols, "symbol", type="fill", name="0", alpha="1", clip_to_extent="1")
-    for colour, width in (("255,255,255,255", "1.0"), ("214,26,28,255", "0.5")):
+    for colour, width in (
+        ("255,255,255,255", "1.0"),
+        (f"{','.join(map(str, COLOURS[ANOMALOUS]))},255", "0.5"),
+    ):
         line = {"line_color": colour, "line_width": width, "line_width_unit": "MM"}
         _options(
             SubElement(symbol, "layer", {"class": "SimpleLine"}, enabled="1", locked="0"),

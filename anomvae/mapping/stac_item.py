@@ -14,7 +14,7 @@ from typing import Any
 from .. import __version__
 from ..documents import to_json
 from ..objects import footprint, mean_pixel_area
-from ..pixels.flag_classes import NO_DATA
+from ..pixels.flag_classes import NO_DATA, hex_of
 from ..raster import UNLIMITED, Georeference, OpenScene, open_raster
 from ..raster.crs import crs_of
 from ..raster.gdal import session
@@ -223,7 +223,7 @@ def _bands(path: Path, result: MapResult, made: Path) -> list[dict[str, Any]]:
                 "value": one.value,
                 "name": one.name.replace(" ", "_"),
                 "description": one.name,
-                "color_hint": "".join(f"{part:02X}" for part in one.colour),
+                "color_hint": hex_of(one.colour)[1:].upper(),
                 **({"nodata": True} if one.value == NO_DATA else {}),
             }
             for one in FLAGS

@@ -22,6 +22,7 @@ from ..documents import to_json
 from ..errors import ConfigError, FileError
 from ..files import PathText, replacing, write_atomically
 from ..mapping.flagging import WINDOW
+from ..pixels.flag_classes import ANOMALOUS, COLOURS, NO_DATA, NORMAL
 from ..pixels.tiling import Window, tiles
 from ..raster import Category, Georeference, Layout, MapWriter
 from ..raster.polygons import PolygonMask, read_polygons
@@ -32,11 +33,11 @@ from .decisions.event import Answer
 from .decisions.map_file import MapFile, map_path, opened_map
 
 RASTERS = {".tif", ".tiff"}
-NORMAL, ANOMALOUS, UNKNOWN = 0, 1, 255
+UNKNOWN = NO_DATA
 CATEGORIES = (
-    Category(NORMAL, "normal", (230, 230, 230)),
-    Category(ANOMALOUS, "anomalous", (214, 26, 28)),
-    Category(UNKNOWN, "unknown", (0, 0, 0)),
+    Category(NORMAL, "normal", COLOURS[NORMAL]),
+    Category(ANOMALOUS, "anomalous", COLOURS[ANOMALOUS]),
+    Category(UNKNOWN, "unknown", COLOURS[NO_DATA]),
 )
 VALUES = {Answer.REJECTED: NORMAL, Answer.ACKNOWLEDGED: ANOMALOUS}
 """The label that an answer stands for; a muted event has none."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.flag_classes import ANOMALOUS, MASKED, NO_DATA, NORMAL
+from ..pixels.flag_classes import ANOMALOUS, COLOURS, MASKED, NO_DATA, NORMAL, hex_of
 from .maps import Box, Class, Classes, Scores
 from .pictures import picture
 
@@ -76,8 +76,8 @@ def class_layer(
 def flag_classes() -> tuple[Class, ...]:
     """Return the classes of flags, the most important first."""
     return (
-        Class(ANOMALOUS, "anomalous", "#d61a1c"),
-        Class(MASKED, "masked", "#96aac8"),
+        Class(ANOMALOUS, "anomalous", hex_of(COLOURS[ANOMALOUS])),
+        Class(MASKED, "masked", hex_of(COLOURS[MASKED])),
         Class(NO_DATA, "no data", "#8a8a8a"),
         Class(NORMAL, "normal", None),
     )

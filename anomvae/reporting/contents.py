@@ -10,6 +10,7 @@ from ..addresses import displayed
 from ..detector.model_card import ModelCard, Section
 from ..pages import Column, Table, Widget
 from ..stats.domain import InDomain
+from ..words import counted
 from .charts import course_charts
 from .facts import Fact, model_facts
 from .findings import sentence
@@ -18,7 +19,6 @@ from .model import course_of
 from .results import Results
 from .scene_report import SceneReport
 from .sections import SceneSection, section_of
-from .words import counted
 
 THUMBNAIL = 72
 """Cells of the longer side of a small picture."""

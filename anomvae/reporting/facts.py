@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from ..addresses import displayed
 from ..detector.model_card import ModelCard
+from ..words import counted, number, share
 from .maps import SceneMaps
 from .scene_report import SceneReport
-from .words import counted, number, share
 
 Fact = tuple[str, str]
 

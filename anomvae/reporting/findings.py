@@ -9,8 +9,8 @@ from ..objects.items import DEGREES
 from ..pixels.picture_bands import band_label
 from ..stats.domain import InDomain
 from ..stats.target import LAYERS as TARGET_LAYERS
+from ..words import area, counted, degrees, number, share
 from .scene_report import SceneReport
-from .words import area, counted, degrees, number, share
 
 LEVEL = {InDomain.YES: "good", InDomain.DOUBTFUL: "doubtful", InDomain.NO: "bad"}
 """Kinds of notices, by the verdict."""

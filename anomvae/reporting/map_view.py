@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from ..pages import Classes, ImageLayer, MapObject, Viewer, class_layer, flag_classes, score_layer
 from ..pages import picture as picture_uri
 from ..pages.maps import Box, Class, Layer
-from ..pixels.flag_classes import ANOMALOUS, MASKED, NO_DATA, NORMAL
+from ..pixels.flag_classes import ANOMALOUS, COLOURS, MASKED, NO_DATA, NORMAL
 from ..pixels.grid import IDENTITY
 from ..pixels.tiling import Window
+from ..words import counted, number
 from .findings import place_of
 from .maps import Classes as Flags
 from .maps import SceneMaps, Scores
 from .scene_report import SceneReport
-from .words import counted, number
 
 Cells = TypeVar("Cells", NDArray[np.float32], NDArray[np.uint8])
 
@@ -176,7 +176,7 @@ def thumbnail(report: SceneReport, side: int) -> str:
         rows, cols = (np.arange(0, length, step) for length in maps.grid.cells)
         flagged = (maps.classes == ANOMALOUS).astype(np.uint8)
         cells = np.maximum.reduceat(np.maximum.reduceat(flagged, rows, axis=0), cols, axis=1)
-        base[cells > 0] = (214, 26, 28)
+        base[cells > 0] = COLOURS[ANOMALOUS]
     return picture_uri(base)
 
 

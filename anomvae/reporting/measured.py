@@ -14,8 +14,8 @@ from ..raster import Access
 from ..raster.access import DEFAULT
 from ..stats.baselines import require_baselines
 from ..stats.intervals import Interval
+from ..words import NONE, counted
 from .results import ScoredScene
-from .words import NONE, counted
 
 TITLES = (
     *("ROC AUC", "average precision", "at 1 % false alarms", "precision", "recall", "F1"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ..stats.held_out import HeldOutRate
 from ..stats.rule_text import parts_of
 from ..stats.thresholds import Threshold
+from ..words import NONE, counted, number, share
 from .scene_report import SceneReport
-from .words import NONE, counted, number, share
 
 
 @dataclass(frozen=True)

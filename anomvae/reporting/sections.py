@@ -9,6 +9,7 @@ from ..objects.items import DEGREES
 from ..pages import Column, Table, Widget, data_uri
 from ..pixels.picture_bands import band_label
 from ..stats.held_out import HeldOutRate
+from ..words import area, counted, number
 from .charts import curves, histogram, sensitivity_chart, spectra
 from .facts import Fact, scene_facts
 from .findings import Findings, findings, kind_of, longitude_latitude, place_of
@@ -17,7 +18,6 @@ from .measured import TITLES, MeasuredScene
 from .objects import ListedObject
 from .promise import Rate, rates, threshold_text
 from .scene_report import SceneReport
-from .words import area, counted, number
 
 LARGEST_PICTURE = 1_500_000
 """Bytes of a quick look that a page holds."""

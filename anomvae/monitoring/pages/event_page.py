@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ...words import area, counted
 from ..decisions.event import Answer, Event, EventStatus
 from .folder import PlannedFile
 from .frame import Crumb, Frame, page
 from .rows import AlertRow, SceneRow, SiteRows, comparable
-from .standing import counted
 
 if TYPE_CHECKING:
     from ...pages import Page
@@ -144,8 +144,8 @@ class EventPage:
 
     def _headline(self) -> str:
         event, cluster = self.event, self.event.cluster
-        area = "" if cluster.area_m2 is None else f" ({area_text(cluster.area_m2)})"
-        size = f"{counted(cluster.area_px, 'pixel')}{area}"
+        ground = "" if cluster.area_m2 is None else f" ({area(cluster.area_m2)})"
+        size = f"{counted(cluster.area_px, 'pixel')}{ground}"
         if event.status is EventStatus.CLOSED:
             last = f"It covered {size}, and was found last on {cluster.last}."
             return f"Closed on {event.closed}. {last}"
@@ -199,7 +199,7 @@ class EventPage:
         yield "Status", self.event.status.value
         yield "Pixels", f"{cluster.area_px:,}, of which {cluster.confirmed_px:,} confirmed"
         if cluster.area_m2 is not None:
-            yield "Area", area_text(cluster.area_m2)
+            yield "Area", area(cluster.area_m2)
         top, bottom, left, right = cluster.box
         yield "Place", f"rows {top} to {bottom}, columns {left} to {right} of the first scene"
         if (centre := _centre(cluster.geometry)) is not None:
@@ -242,21 +242,6 @@ def event_pages(frame: Frame, site: SiteRows) -> Iterator[PlannedFile]:
 def address_of_scene(row: SceneRow) -> str:
     """Return the address of the page of a scene, relative to that of an event of its site."""
     return f"../scenes/{row.name}.html"
-
-
-def area_text(square_metres: float) -> str:
-    """Return an area in a unit that people read.
-
-    Examples
-    --------
-    >>> area_text(1234.5), area_text(25_000), area_text(3.2e6)
-    ('1,234 m2', '2.5 ha', '3.2 km2')
-    """
-    if square_metres < 10_000:
-        return f"{square_metres:,.0f} m2"
-    if square_metres < 1_000_000:
-        return f"{square_metres / 10_000:,.1f} ha"
-    return f"{square_metres / 1_000_000:,.1f} km2"
 
 
 def _alerted(alert: AlertRow) -> Step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...words import counted
 from ..config import SiteConfig
 from ..decisions.drift import SceneDrift, drift_in_brief, drift_warning
 from ..decisions.event import EventStatus
@@ -71,17 +72,6 @@ def standing_of(site: SiteRows, config: SiteConfig | None) -> SiteStanding:
         drifting=warning is not None,
         brief=brief,
     )
-
-
-def counted(number: int, one: str, many: str | None = None) -> str:
-    """Return a number with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "event"), counted(2, "event")
-    ('1 event', '2 events')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def drift_of(site: SiteRows) -> list[SceneDrift]:

@@ -9,15 +9,15 @@ NONE = "\N{EN DASH}"
 HECTARE, KM2 = 1e4, 1e6  # m2
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a count with its noun.
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun, whose plural is that of most nouns if none is given.
 
     Examples
     --------
-    >>> counted(1, "object"), counted(12345, "pixel")
-    ('1 object', '12,345 pixels')
+    >>> counted(1, "object"), counted(12345, "pixel"), counted(2, "pass", "passes")
+    ('1 object', '12,345 pixels', '2 passes')
     """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def share(part: float) -> str:
@@ -71,16 +71,16 @@ def degrees(longitude: float, latitude: float) -> str:
     >>> degrees(-117.20551, 32.70649)
     '32.70649° N, 117.20551° W'
     """
-    north, east = "N" if latitude >= 0 else "S", "E" if longitude >= 0 else "W"
-    return f"{abs(latitude):.5f}° {north}, {abs(longitude):.5f}° {east}"
+    return f"{angle(latitude, 'NS', 5)}, {angle(longitude, 'EW', 5)}"
 
 
-def listing(parts: list[str]) -> str:
-    """Join parts by commas and a last "and".
+def angle(degrees: float, sides: str, decimals: int) -> str:
+    """Return a longitude or a latitude; ``sides`` are the letters of above and below 0.
 
     Examples
     --------
-    >>> listing(["a", "b", "c"])
-    'a, b and c'
+    >>> angle(-33.5, "NS", 1), angle(0.0, "EW", 0)
+    ('33.5° S', '0°')
     """
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+    side = f" {sides[degrees < 0]}" if round(degrees, decimals) else ""
+    return f"{abs(degrees):.{decimals}f}°{side}"
