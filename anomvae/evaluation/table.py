@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..names import one_line
+from ..names import markdown_text, one_line
 from ..stats.intervals import Interval
 
 WIDTH = 80
@@ -49,9 +49,9 @@ class Table:
     def to_markdown(self) -> str:
         """Return a table of Markdown."""
         lines = [self.header, ["---"] + ["---:"] * (len(self.header) - 1), *self.rows]
-        table = "\n".join(f"| {' | '.join(map(marked, row))} |" for row in lines)
-        notes = "\n".join(f"- {marked(note)}" for note in self.notes)
-        title = f"### {marked(self.title)}" if self.title else ""
+        table = "\n".join(f"| {' | '.join(map(markdown_text, row))} |" for row in lines)
+        notes = "\n".join(f"- {markdown_text(note)}" for note in self.notes)
+        title = f"### {markdown_text(self.title)}" if self.title else ""
         return "\n\n".join(filter(None, [title, table, notes]))
 
 
@@ -75,9 +75,3 @@ def short_name(name: str) -> str:
     """Return a name in one line of limited length."""
     text = one_line(name)
     return text if len(text) <= LONGEST_NAME else f"...{text[3 - LONGEST_NAME :]}"
-
-
-def marked(text: str) -> str:
-    """Return a text for a cell of Markdown."""
-    line = one_line(text)
-    return "".join(f"\\{letter}" if letter in "\\|`*_<[" else letter for letter in line)

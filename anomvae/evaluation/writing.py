@@ -10,10 +10,9 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..files import PathText, write_atomically
-from ..names import spreadsheet_text
+from ..names import markdown_text, spreadsheet_text
 from .comparison import Comparison
 from .evaluation import Evaluation
-from .table import marked
 from .tables import tables_of
 
 SUFFIXES = (".json", ".csv", ".md")
@@ -59,7 +58,7 @@ def to_text(result: Evaluation | Comparison) -> str:
 def to_markdown(result: Evaluation | Comparison) -> str:
     """Return the same tables as Markdown."""
     title = "Comparison" if isinstance(result, Comparison) else f"Evaluation of {result.scene}"
-    parts = [f"## {marked(title)}", *(table.to_markdown() for table in tables_of(result))]
+    parts = [f"## {markdown_text(title)}", *(table.to_markdown() for table in tables_of(result))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -75,6 +75,18 @@ DELIVERABLES: Mapping[str, Callable[[Path], str | None] | None] = {
     "json": _summary_digest,
 }
 """End of each name, in the order of publication, with the reader of its digest; None: no digest."""
+TITLES = {
+    "anomaly.tif": "Anomaly score and its terms",
+    "explanation.tif": "Why pixels score as they do",
+    "flags.tif": "Flags: normal, anomalous, masked, no data",
+    "pvalues.tif": "P-values of the scores",
+    "objects.geojson": "Connected anomalies",
+    "objects.gpkg": "Connected anomalies, in the coordinates of the scene",
+    "png": "Scene, score and flags",
+    "stac.json": "STAC item",
+    "json": "Summary of the results",
+}
+"""What each file holds, for people, by the end of its name; styles are part of their layers."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..documents import DocumentError, read_json
 from ..errors import RasterError
 from ..objects.explanations import SPECTRA
 from ..pixels.flag_classes import NO_DATA, NORMAL, hex_of
+from ..pixels.picture_bands import band_label
 from ..raster import UNLIMITED, open_raster
 from ..stats.thresholds import Threshold
 from .deliverables import Deliverables
@@ -164,12 +165,6 @@ def _bands_of(path: Path) -> list[str]:
     try:
         with open_raster(path, access=UNLIMITED) as dataset:
             bands: Any = read_json(dataset.tags.get(BANDS_TAG, "[]"))
-        return [_title(band) for band in bands]
+        return [band_label(str(band["name"]), band["wavelength_nm"]) for band in bands]
     except (RasterError, DocumentError, TypeError, KeyError):
         return []
-
-
-def _title(band: Mapping[str, Any]) -> str:
-    centre = band["wavelength_nm"]
-    name = str(band["name"])
-    return name if centre is None or f"{centre:.6g} nm" == name else f"{name} ({centre:.6g} nm)"

@@ -8,7 +8,6 @@ band]).
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,22 +15,22 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..addresses import displayed
 from ..errors import AnomvaeError, FileError
 from ..parallel import Progress, captured_warnings, quiet
 from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.flag_classes import NO_DATA as MISSING
-from ..pixels.picture_bands import picture_bands
 from ..pixels.tiling import SamplingGrid, Window, fitting_size, shape_of, tiles
 from ..raster import Access, Georeference, Scene, open_map, open_raster
 from ..raster.access import DEFAULT
 from .deliverables import Deliverables
 from .drawing import stretched
 from .flagging import WINDOW
+from .panels import read_panels
 from .quicklook import QuickLook, QuickLookSpec
 from .result import MapResult
+from .scene_colours import SceneColours
 
 Array = NDArray[np.float32]
 
@@ -96,10 +95,11 @@ def scene_to_show(
     except AnomvaeError as error:
         log.info("the scene of %s is not shown: %s", result.files.stem, error)
         reason = "cannot be shown"
-    found = _of_quicklook(result.files) if is_whole else None
-    if found is None:
+    panels = read_panels(result.files.quicklook) if is_whole else None
+    if panels is None:
         return ShownScene(None, None, f"The scene is not shown: {name} {reason}.")
-    return ShownScene(None, found[0], f"{found[1]} (from the quick look: {name} {reason})")
+    image = np.divide(panels.scene, 255, dtype=np.float32)
+    return ShownScene(None, image, f"{panels.caption} (from the quick look: {name} {reason})")
 
 
 def read_images(
@@ -169,33 +169,17 @@ def _caption_of(scene: Scene, where: Georeference) -> str:
     """Return which bands of a scene are shown."""
     with captured_warnings(), scene.open() as opened:
         opened.grid.require_same(where.grid, opened.name, "the map")
-        return picture_bands(opened.bands, opened.newest.dataset.facts.picture).caption
+        return SceneColours.of(opened).caption
 
 
 def _colours(scene: Scene, part: Window, grid: SamplingGrid, progress: Progress) -> Array:
     """Read three bands of a scene; masks hide nothing."""
     with captured_warnings(), scene.open() as opened:
-        dataset = opened.newest.dataset
-        picture = picture_bands(opened.bands, dataset.facts.picture)
-        items = [opened.bands.items[position] for position in picture.positions]
-        distinct = list(dict.fromkeys(items))
-        bands = opened.bands.keep(distinct)
-        image = np.full((*grid.shape, len(distinct)), np.nan, np.float32)
-        size = fitting_size(shape_of(part), opened.block_shape, len(distinct))
+        colours = SceneColours.of(opened)
+        image = np.full((*grid.shape, 3), np.nan, np.float32)
+        size = fitting_size(shape_of(part), opened.block_shape, len(colours.bands))
         for keep, read in _windows(part, size, "scene", progress):
             place, (rows, cols) = grid.part(keep)
             if rows.size and cols.size:
-                image[place] = dataset.read(bands, read)[rows[:, np.newaxis], cols]
-        return stretched(image[..., [distinct.index(item) for item in items]])
-
-
-def _of_quicklook(files: Deliverables) -> tuple[Array, str] | None:
-    """Cut the scene out of a quick look; None where it shows none, or is of another version."""
-    try:
-        with Image.open(io.BytesIO(files.quicklook.read_bytes())) as picture:
-            left, top, width, height = map(int, picture.info["anomvae:scene"].split(","))
-            caption = str(picture.info["anomvae:caption"])
-            cut = picture.convert("RGB").crop((left, top, left + width, top + height))
-            return np.asarray(cut, np.float32) / np.float32(255), caption
-    except (OSError, KeyError, ValueError):
-        return None
+                image[place] = colours.read(read)[rows[:, np.newaxis], cols]
+        return stretched(image)

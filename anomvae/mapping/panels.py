@@ -23,6 +23,8 @@ class QuickLookPanels:
     """Red, green and blue."""
     flagged: NDArray[np.bool_]
     """Whether a pixel of each cell is flagged, but for cells under the number of an object."""
+    caption: str
+    """Which bands are shown."""
 
 
 def read_panels(path: Path) -> QuickLookPanels | None:
@@ -37,9 +39,11 @@ def read_panels(path: Path) -> QuickLookPanels | None:
                 return None
             sheet = picture if picture.mode == "RGB" else picture.convert("RGB")
             images = [_cells(sheet, frame, cells) for frame in (scene, flags)]
+            caption = str(picture.info["anomvae:caption"])
     except (OSError, KeyError, ValueError, TypeError, SyntaxError):  # Pillow's of damaged files
         return None
-    return QuickLookPanels(images[0], (images[1] == COLOURS[ANOMALOUS]).all(axis=-1))
+    flagged = (images[1] == COLOURS[ANOMALOUS]).all(axis=-1)
+    return QuickLookPanels(images[0], flagged, caption)
 
 
 def _note(picture: Image.Image, name: str) -> tuple[int, ...]:

@@ -95,10 +95,8 @@ class QuickLook:
 
     def add_scores(self, keep: Window, scores: Array, flags: NDArray[np.bool_]) -> None:
         """Add the scores and flags of a window, axes (row, col)."""
-        cells, starts = self.grid.cells(keep)
-        for whole, ufunc, part in ((self.scores, np.fmax, scores), (self.flags, np.maximum, flags)):
-            rows = ufunc.reduceat(part, starts[0], axis=0)
-            whole[cells] = ufunc(whole[cells], ufunc.reduceat(rows, starts[1], axis=1))
+        self.grid.pool(self.scores, keep, scores, np.fmax)
+        self.grid.pool(self.flags, keep, flags, np.maximum)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..raster import UNLIMITED, Georeference, OpenScene, open_raster
 from ..raster.crs import crs_of
 from ..raster.gdal import session
 from ..raster.products.stac_item import OWN as MADE_BY
-from .deliverables import ITEM_KEY, STYLE_END, Deliverables, item_of
+from .deliverables import ITEM_KEY, STYLE_END, TITLES, Deliverables, item_of
 from .flagging import FLAGS
 from .layer_styles import unit_of
 from .result import MapResult
@@ -48,21 +48,17 @@ MEDIA = {
     ".json": JSON,
 }
 """Media types by the ends of names."""
-TITLES = {
-    "anomaly.tif": ("score", "Anomaly score and its terms", "data"),
-    "explanation.tif": ("explanation", "Why pixels score as they do", "data"),
-    "flags.tif": ("flags", "Flags: normal, anomalous, masked, no data", "data"),
-    "pvalues.tif": ("p_values", "P-values of the scores", "data"),
-    "objects.geojson": ("objects", "Connected anomalies", "data"),
-    "objects.gpkg": (
-        "objects_gpkg",
-        "Connected anomalies, in the coordinates of the scene",
-        "data",
-    ),
-    "png": ("quicklook", "Scene, score and flags", "overview"),
-    "json": ("summary", "Summary of the results", "metadata"),
+ASSETS = {
+    "anomaly.tif": ("score", "data"),
+    "explanation.tif": ("explanation", "data"),
+    "flags.tif": ("flags", "data"),
+    "pvalues.tif": ("p_values", "data"),
+    "objects.geojson": ("objects", "data"),
+    "objects.gpkg": ("objects_gpkg", "data"),
+    "png": ("quicklook", "overview"),
+    "json": ("summary", "metadata"),
 }
-"""Key, title and role of each asset, by the ends of names."""
+"""Key and role of each asset, by the ends of names."""
 SAMPLING = {"Area": "area", "Point": "point"}
 
 
@@ -213,7 +209,8 @@ def _named(path: Path, files: Deliverables) -> tuple[str, str, str]:
     if end.endswith(STYLE_END):
         layer = end.removesuffix(STYLE_END)
         return f"style_{layer}", f"Style of QGIS of {layer}", "style"
-    return TITLES[end]
+    key, role = ASSETS[end]
+    return key, TITLES[end], role
 
 
 def _bands(path: Path, result: MapResult, made: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,6 +185,31 @@ class SamplingGrid:
         """
         rows, cols = map(_cells, self.grid, self.shape, window)
         return (rows[0], cols[0]), (rows[1], cols[1])
+
+    def pool(
+        self, whole: NDArray[Any], window: Window, values: NDArray[Any], ufunc: np.ufunc
+    ) -> None:
+        """Combine the pixels of a window into the cells of ``whole``, in place.
+
+        Examples
+        --------
+        >>> whole = np.zeros((1, 2))
+        >>> SamplingGrid((2, 4), (1, 2)).pool(
+        ...     whole, (slice(0, 1), slice(0, 4)), np.array([[1, 5, 2, 3]]), np.maximum
+        ... )
+        >>> whole.tolist()
+        [[5.0, 3.0]]
+        """
+        cells, starts = self.cells(window)
+        whole[cells] = ufunc(whole[cells], pooled(values, starts, ufunc))
+
+
+def pooled(
+    values: NDArray[Any], starts: tuple[Positions, Positions], ufunc: np.ufunc
+) -> NDArray[Any]:
+    """Combine pixels into cells that begin at the given rows and columns."""
+    rows, cols = starts
+    return np.asarray(ufunc.reduceat(ufunc.reduceat(values, rows, axis=0), cols, axis=1))
 
 
 def _cells(side: int, count: int, part: slice) -> tuple[slice, Positions]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pixels.tiling import Positions, Window
+from ..pixels.tiling import Positions, Window, pooled
 
 SIDE = 1000
 """Cells of the longer side of a scene, at most."""
@@ -58,11 +58,9 @@ class CellGrid:
         self, whole: NDArray[Any], window: Window, values: NDArray[Any], ufunc: np.ufunc
     ) -> None:
         """Combine the pixels of a window into the cells of ``whole``, in place."""
-        cells, (rows, cols) = self.part(window)
-        pooled = values
-        if self.side > 1:
-            pooled = ufunc.reduceat(ufunc.reduceat(values, rows, axis=0), cols, axis=1)
-        whole[cells] = ufunc(whole[cells], pooled)
+        cells, starts = self.part(window)
+        part = pooled(values, starts, ufunc) if self.side > 1 else values
+        whole[cells] = ufunc(whole[cells], part)
 
     def middles(self) -> tuple[Positions, Positions]:
         """Return the middle row of each row of cells, and the middle column of each column."""

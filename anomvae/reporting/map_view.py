@@ -11,12 +11,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..mapping.layer_styles import unit_of as unit_of_meaning
 from ..pages import Classes, ImageLayer, MapObject, Viewer, class_layer, flag_classes, score_layer
 from ..pages import picture as picture_uri
 from ..pages.maps import Box, Class, Layer
 from ..pixels.flag_classes import ANOMALOUS, COLOURS, MASKED, NO_DATA, NORMAL
 from ..pixels.grid import IDENTITY
-from ..pixels.tiling import Window
+from ..pixels.tiling import Window, pooled
 from ..words import counted, number
 from .findings import place_of
 from .maps import Classes as Flags
@@ -64,9 +65,8 @@ def map_view(report: SceneReport) -> Viewer | None:
 
 
 def unit_of(report: SceneReport) -> str:
-    """Return the unit of the score: nats, or none where it is weighted or a baseline's."""
-    meaning = "" if report.maps is None else report.maps.tags.get("ANOMVAE_SCORE", "")
-    return "nats" if "nats" in meaning and "not in nats" not in meaning else ""
+    """Return the unit of the score; empty where it is weighted or a baseline's."""
+    return unit_of_meaning(report.scene.result.meaning)
 
 
 def _layers(report: SceneReport, maps: SceneMaps) -> Iterator[Layer]:
@@ -175,8 +175,7 @@ def thumbnail(report: SceneReport, side: int) -> str:
     if maps.classes is not None:
         rows, cols = (np.arange(0, length, step) for length in maps.grid.cells)
         flagged = (maps.classes == ANOMALOUS).astype(np.uint8)
-        cells = np.maximum.reduceat(np.maximum.reduceat(flagged, rows, axis=0), cols, axis=1)
-        base[cells > 0] = COLOURS[ANOMALOUS]
+        base[pooled(flagged, (rows, cols), np.maximum) > 0] = COLOURS[ANOMALOUS]
     return picture_uri(base)
 
 

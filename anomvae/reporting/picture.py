@@ -16,8 +16,8 @@ from ..addresses import displayed, is_local
 from ..errors import AnomvaeError
 from ..mapping.cache import digest_of
 from ..mapping.drawing import stretched
+from ..mapping.scene_colours import SceneColours
 from ..parallel import Progress, captured_warnings, quiet
-from ..pixels.picture_bands import picture_bands
 from ..pixels.tiling import Window, fitting_size, tiles
 from ..raster import Access, OpenScene, Scene
 from ..raster.access import DEFAULT
@@ -96,26 +96,22 @@ def _unchanged(scene: ScoredScene, opened: OpenScene) -> bool:
 def _read(
     opened: OpenScene, grid: CellGrid, windows: Sequence[Window], progress: Progress
 ) -> ScenePicture:
-    dataset = opened.newest.dataset
-    chosen = picture_bands(opened.bands, dataset.facts.picture)
-    items = [opened.bands.items[position] for position in chosen.positions]
-    single = dict.fromkeys(items)
-    bands, colours = opened.bands.keep(list(single)), [list(single).index(item) for item in items]
+    colours = SceneColours.of(opened)
     image = np.full((*grid.cells, 3), np.nan, np.float32)
     rows, cols = grid.middles()
-    for window in _windows(opened, grid, len(single)):
+    for window in _windows(opened, grid, len(colours.bands)):
         inner = [
             np.flatnonzero((middles >= part.start) & (middles < part.stop))
             for middles, part in zip((rows, cols), window, strict=True)
         ]
         if all(len(part) for part in inner):
-            values = dataset.read(bands, window)[..., colours]
+            values = colours.read(window)
             picked = np.ix_(rows[inner[0]] - window[0].start, cols[inner[1]] - window[1].start)
             image[np.ix_(*inner)] = values[picked]
         progress("picture", window[0].stop, grid.shape[0])
-    parts = [dataset.read(bands, window)[..., colours] for window in windows]
+    parts = [colours.read(window) for window in windows]
     whole, *near = _coloured([image, *parts])
-    return ScenePicture(whole, chosen.caption, parts=tuple(near))
+    return ScenePicture(whole, colours.caption, parts=tuple(near))
 
 
 def _windows(opened: OpenScene, grid: CellGrid, bands: int) -> Iterator[Window]:

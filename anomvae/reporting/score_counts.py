@@ -1,8 +1,8 @@
 """Counts of scores, exact and streamed, from which histograms of any range are made.
 
-A float32 that is larger has larger bits, so scores are counted by their leading bits: bins of a
-relative width of 2^-10 or less, whose range need not be known before.  Those above the threshold
-are counted beside, so that a bin that holds it is parted there.
+Scores are counted in the bins of `anomvae.stats.ranks`, whose relative width is 2^-9 or less and
+whose range need not be known before.  Those above the threshold are counted beside, so that a bin
+that holds it is parted there.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-BITS = 13
-"""Bits of a score that its bin leaves out: of 23 bits of a mantissa, 10 remain."""
-BINS = 2 ** (32 - BITS)
+from ..stats.ranks import BINS, add_counts, bins_of, lowest_of_bins
+
 BARS = 256
 """Bins of a histogram, about."""
 LEAST = -0.999
@@ -59,7 +58,7 @@ class ScoreCounts:
             scores = scores[finite]
         if not scores.size:
             return
-        self._bins += np.bincount(_bin_of(scores), minlength=BINS)
+        add_counts(self._bins, bins_of(scores))
         self.above += int(np.count_nonzero(scores > np.float32(self.threshold)))
         self.low = min(self.low, float(scores.min()))
         self.high = max(self.high, float(scores.max()))
@@ -105,15 +104,7 @@ class ScoreCounts:
         return uppers, counts
 
 
-def _bin_of(scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the bin of each score; larger scores have the same bin or a later one."""
-    bits = scores.view(np.int32)
-    ordered = bits ^ ((bits >> 31) & 0x7FFFFFFF)
-    return np.asarray((ordered >> BITS).astype(np.int64) + BINS // 2)
-
-
 def _upper_of(bins: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the largest score of each bin."""
-    ordered = (((bins - BINS // 2) << BITS) | (2**BITS - 1)).astype(np.int32)
-    bits = ordered ^ ((ordered >> 31) & 0x7FFFFFFF)
-    return np.asarray(bits.view(np.float32), np.float64)
+    """Return the largest score of each bin: the one before the lowest of the next bin."""
+    above = lowest_of_bins(np.dtype(np.float32))[bins + 1]
+    return np.asarray(np.nextafter(above, np.float32(-np.inf)), np.float64)

@@ -17,16 +17,6 @@ from .rows import SceneRow
 if TYPE_CHECKING:
     from ...mapping.deliverables import Deliverables
 
-MEANINGS = {
-    "anomaly.tif": "Scores and their terms",
-    "explanation.tif": "Which bands lead, pixel by pixel",
-    "flags.tif": "Flags: normal, anomalous, masked, no data",
-    "pvalues.tif": "P-values",
-    "objects.geojson": "Objects, with their bands and spectra",
-    "png": "Quick look",
-    "json": "Summary",
-}
-"""What each kind of file holds, by the end of its name."""
 ALWAYS = ("anomaly.tif", "flags.tif", "objects.geojson", "png", "json")
 """Kinds that every scene has had, but for a picture that could not be drawn."""
 
@@ -55,12 +45,12 @@ class Results:
     @classmethod
     def of(cls, row: SceneRow) -> Results | None:
         """Look for the files of a scene; None where it was not scored."""
-        from ...mapping.deliverables import Deliverables
+        from ...mapping.deliverables import TITLES, Deliverables
 
         files = None if row.map is None else Deliverables.of_map(Path(row.map))
         if files is None or row.status != "done":
             return None
-        known = {f"{files.stem}.{end}" for end in MEANINGS}
+        known = {f"{files.stem}.{end}" for end in TITLES}
         try:
             names = tuple(sorted(known.intersection(os.listdir(files.folder))))
             status = os.stat(files.summary) if files.summary.name in names else None
@@ -80,7 +70,9 @@ class Results:
 
     def listed(self, folder: Path) -> Iterator[ResultFile]:
         """Yield its files as a page in a folder links them."""
-        for end, meaning in MEANINGS.items():
+        from ...mapping.deliverables import TITLES
+
+        for end, meaning in TITLES.items():
             name = f"{self.files.stem}.{end}"
             there = name in self.names
             if there or end in ALWAYS:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import AnomvaeError
 from ...pixels.flag_classes import ANOMALOUS
-from ...pixels.tiling import SamplingGrid, Window, fitting_size, tiles
+from ...pixels.tiling import SamplingGrid, fitting_size, tiles
 from ...raster import UNLIMITED, open_raster
 from ..decisions.map_file import LAYERS, MapFile, opened_map
 from .results import Results
@@ -130,21 +130,12 @@ def _cells(map_: MapFile) -> SiteMap:
         known = np.isfinite(values[..., 0])
         status = np.where(known, values[..., 0], 0).astype(np.uint8)
         part = np.where(known, WORTH[status.clip(0, 3)], -1).astype(np.int8)
-        _pool(worth, part, sampling, tile.keep)
-        _pool(counts, np.nan_to_num(values[..., 1]), sampling, tile.keep)
+        sampling.pool(worth, tile.keep, part, np.maximum)
+        sampling.pool(counts, tile.keep, np.nan_to_num(values[..., 1]), np.maximum)
     names = np.array([0, FINISHED, PROVISIONAL, CONFIRMED, NO_PASS], np.uint8)
     status = names[worth]  # -1 is the last one
     counts[counts == 0] = np.nan
     return SiteMap(dataset.grid, map_.grid.origin, status, counts)
-
-
-def _pool(
-    whole: NDArray[np.generic], part: NDArray[np.generic], sampling: SamplingGrid, window: Window
-) -> None:
-    """Add the largest values of a window to the cells of a map."""
-    cells, (rows, cols) = sampling.cells(window)
-    strips = np.maximum.reduceat(part, rows, axis=0)
-    whole[cells] = np.maximum(whole[cells], np.maximum.reduceat(strips, cols, axis=1))
 
 
 def status_classes() -> tuple[Class, ...]:
