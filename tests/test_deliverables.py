@@ -30,6 +30,7 @@ from anomvae.mapping import (
     score_scenes,
 )
 from anomvae.mapping.cache import CacheKey, cached_result
+from anomvae.mapping.deliverables import DELIVERABLES, STYLE_END, TITLES
 from anomvae.mapping.open_deliverables import begin
 from anomvae.mapping.quicklook import QuickLook, QuickLookSpec
 from anomvae.objects.items import DEGREES, Provenance
@@ -295,6 +296,10 @@ def test_a_result_of_another_run_that_was_faster_is_kept(files):
         assert result == replace(result_of(files), newly_written=False)
 
     assert sorted(files.folder.iterdir()) == sorted(getattr(files, name) for name in NAMES)
+
+
+def test_every_deliverable_but_the_styles_says_what_it_holds():
+    assert list(TITLES) == [end for end in DELIVERABLES if not end.endswith(STYLE_END)]
 
 
 @pytest.mark.slow

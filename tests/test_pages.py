@@ -16,7 +16,7 @@ from support import demo_pages
 
 from anomvae import pages
 from anomvae.pages import assets
-from anomvae.pages.rendering import count, figure, percent
+from anomvae.pages.rendering import count, percent
 
 TEXTS = st.text(st.characters() | st.sampled_from("<>&\"'/\u2028\u202e\udce9"), max_size=40)
 
@@ -168,19 +168,18 @@ def test_values_of_dataclasses_and_numbers_are_shown():
         scene: str
 
     text = pages.rendering.environment(demo_pages.__name__).from_string(
-        "{{ run.scene }}|{{ absent }}|{{ 1234567|count }}|{{ 0.00123456|figure }}|"
-        "{{ 0.0012|percent }}"
+        "{{ run.scene }}|{{ absent }}|{{ 1234567|count }}|{{ 0.0012|percent }}"
     )
 
     assert text.render(run=Run("a<b\u202e"), absent=None) == (
-        "a&lt;b\\u202e|\N{EN DASH}|1,234,567|0.001235|0.12 %"
+        "a&lt;b\\u202e|\N{EN DASH}|1,234,567|0.12 %"
     )
 
 
 def test_numbers_that_are_missing_are_a_dash():
-    assert [show(value) for show in (count, figure, percent) for value in (None, np.nan)] == [
+    assert [show(value) for show in (count, percent) for value in (None, np.nan)] == [
         "\N{EN DASH}"
-    ] * 6
+    ] * 4
 
 
 @given(

@@ -138,7 +138,12 @@ def evaluate(  # noqa: PLR0913 - one argument per option
                 labels,
                 model,
                 select,
-                {"threshold": threshold, "baselines": _names(baselines)},
+                {
+                    "threshold": threshold,
+                    "baselines": options.baseline_names(
+                        BASELINES if baselines is None else baselines
+                    ),
+                },
                 how,
                 progress,
             )
@@ -183,11 +188,6 @@ def _require_one_scene(paths: tuple[str, ...], comparing: bool, picture: str | N
 
     if comparing and picture and any(map(os.path.isdir, paths)):
         raise ConfigError("--curves and --objects draw one scene. Compare its maps, not DIR.")
-
-
-def _names(baselines: str | None) -> list[str]:
-    given = BASELINES if baselines is None else baselines
-    return [name.strip() for name in given.split(",") if name.strip() not in {"", "none"}]
 
 
 def _evaluated(

@@ -214,6 +214,11 @@ def resolved(config: str, settings: tuple[str, ...], **values: str | None) -> Co
     return resolve_config(config, [*settings, *given]).config
 
 
+def baseline_names(text: str) -> list[str]:
+    """Return the names of baselines in a list with commas; none of ``none``."""
+    return [name.strip() for name in text.split(",") if name.strip() not in {"", "none"}]
+
+
 def require_apart(*paths: str | None) -> None:
     """Require that each result of a command is a file of its own, however its name is written."""
     from ..errors import ConfigError

@@ -67,13 +67,12 @@ def report(  # noqa: PLR0913 - one argument per option
     """
     from ..reporting import report as write_report
 
-    names = [] if baselines == "none" else [name.strip() for name in baselines.split(",")]
     with options.progress_bar() as progress:
         page = write_report(
             results,
             out,
             labels=labels,
-            baselines=names,
+            baselines=options.baseline_names(baselines),
             model=model,
             model_id=model_id,
             overwrite=overwrite,

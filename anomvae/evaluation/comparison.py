@@ -12,6 +12,7 @@ from ..documents import to_json
 from ..notebooks import html_table, short
 from ..stats.block_bootstrap import FEWEST, interval_of_mean
 from ..stats.intervals import Interval
+from ..stats.metrics import ratio
 from .evaluation import Evaluation
 from .options import EvaluateOptions
 
@@ -150,4 +151,4 @@ def _mean(values: list[float] | Rates) -> float:
 
 def _pooled(counts: list[tuple[int, int]]) -> float:
     parts, wholes = (sum(each) for each in zip(*counts, strict=True)) if counts else (0, 0)
-    return parts / wholes if wholes else float("nan")
+    return ratio(parts, wholes)

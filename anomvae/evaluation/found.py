@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from ..objects.components import Labelling
 from ..objects.strips import STRIP_PIXELS
+from ..stats.metrics import NAN, ratio
 from .labelled import ANOMALOUS, FLAGGED, LABELLED, SCORED, Codes
 
-NAN = float("nan")
 IOU = 0.5
 """Two objects match above this intersection over union."""
 
@@ -88,12 +88,12 @@ class ObjectMetrics:
     @property
     def recall(self) -> float:
         """Share of the labelled objects that are found."""
-        return _share(self.found, self.labelled)
+        return ratio(self.found, self.labelled)
 
     @property
     def precision(self) -> float:
         """Share of the flagged objects that are true."""
-        return _share(self.true, self.flagged)
+        return ratio(self.true, self.flagged)
 
     @property
     def f1(self) -> float:
@@ -104,17 +104,17 @@ class ObjectMetrics:
     @property
     def iou_recall(self) -> float:
         """Share of the labelled objects that match a flagged one."""
-        return _share(self.matched, self.labelled)
+        return ratio(self.matched, self.labelled)
 
     @property
     def iou_precision(self) -> float:
         """Share of the flagged objects that match a labelled one."""
-        return _share(self.matched, self.flagged)
+        return ratio(self.matched, self.flagged)
 
     @property
     def iou_f1(self) -> float:
         """Twice the matches over all objects."""
-        return _share(2 * self.matched, self.labelled + self.flagged)
+        return ratio(2 * self.matched, self.labelled + self.flagged)
 
     def measures(self) -> dict[str, float]:
         """Return counts and shares by name."""
@@ -210,7 +210,3 @@ def _places(numbers: Numbers, overlap: float) -> ObjectPlaces:
         area,
         (hits > 0) & (hits >= overlap * area),
     )
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else NAN

@@ -164,10 +164,8 @@ def _projection(where: Georeference) -> dict[str, Any]:
     fields: dict[str, Any] = {"proj:shape": list(grid.shape)}
     if grid.located:
         fields["proj:transform"] = list(grid.transform)
-        corners = [(col, row) for row in (0, grid.shape[0]) for col in (0, grid.shape[1])]
-        a, b, c, d, e, f = grid.transform
-        xs = [a * col + b * row + c for col, row in corners]
-        ys = [d * col + e * row + f for col, row in corners]
+        corners = [(row, col) for row in (0, grid.shape[0]) for col in (0, grid.shape[1])]
+        xs, ys = zip(*(grid.at(*corner) for corner in corners), strict=True)
         fields["proj:bbox"] = [min(xs), min(ys), max(xs), max(ys)]
     fields["proj:code"] = f"EPSG:{grid.epsg}" if grid.epsg else None
     if grid.crs and not grid.epsg:

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from ..pixels.grid import IDENTITY
+
+if TYPE_CHECKING:
+    from ..raster import Georeference
+
+LONGEST_CRS = 40
+"""Characters of the name of a coordinate reference system that is shown; others are WKT."""
 Box = tuple[float, float, float, float]
 """First row, first column, last row, last column; half-open, pixels of the full grid."""
 Affine = tuple[float, float, float, float, float, float]
@@ -119,3 +126,32 @@ class Viewer:
     height: Literal["tall", "low"] = "tall"
     unit: str = ""
     """Of coordinates; ``m`` draws a scale bar."""
+
+    @classmethod
+    def of(
+        cls,
+        where: Georeference,
+        layers: Sequence[Layer],
+        *,
+        name: str,
+        objects: Sequence[MapObject] = (),
+        threshold: float | None = None,
+    ) -> Viewer:
+        """Show layers of a raster with the coordinates that it has."""
+        grid = where.grid
+        located = grid.transform != IDENTITY
+        return cls(
+            *grid.shape,
+            tuple(layers),
+            name=name,
+            objects=tuple(objects),
+            affine=grid.transform if located else None,
+            crs=_crs(where) if located else None,
+            threshold=threshold,
+            unit="m" if where.in_metres else "",
+        )
+
+
+def _crs(where: Georeference) -> str | None:
+    name = where.crs_name
+    return name if name is None or len(name) <= LONGEST_CRS else "its own coordinate system"

@@ -17,6 +17,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..words import NONE, share
 from .assets import KIT, ORDER, SCRIPTS, START, STYLE, Assets, asset, digest
 from .charts import Histogram, LineChart, Spectra, Timeline
 from .data import printable_text, script_json
@@ -25,7 +26,6 @@ from .tables import Table
 
 Widget = Viewer | Table | Histogram | LineChart | Spectra | Timeline
 ID = re.compile(r"[a-z][a-z0-9-]*")
-MISSING = "\N{EN DASH}"
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def environment(room: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"count": count, "figure": figure, "percent": percent}
+    made.filters |= {"count": count, "percent": percent}
     return made
 
 
@@ -157,19 +157,14 @@ def _template(room: str, name: str) -> str | None:
 def _shown(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable_text(value)
-    return MISSING if value is None else value
+    return NONE if value is None else value
 
 
 def count(value: float | None) -> str:
     """Return a number of things with commas: ``1,234,567``."""
-    return MISSING if value is None or not math.isfinite(value) else f"{value:,.0f}"
-
-
-def figure(value: float | None, digits: int = 4) -> str:
-    """Return a measured number with four digits."""
-    return MISSING if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
+    return NONE if value is None or not math.isfinite(value) else f"{value:,.0f}"
 
 
 def percent(value: float | None) -> str:
     """Return a share as percent: ``0.12 %``."""
-    return MISSING if value is None or not math.isfinite(value) else f"{100 * value:.3g} %"
+    return NONE if value is None or not math.isfinite(value) else share(value)

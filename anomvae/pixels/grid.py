@@ -79,12 +79,26 @@ class Grid:
         return all(
             abs(here - there) <= tolerance
             for corner in corners
-            for here, there in zip(self._at(*corner), other._at(*corner), strict=True)
+            for here, there in zip(self.at(*corner), other.at(*corner), strict=True)
         )
 
-    def _at(self, row: float, col: float) -> tuple[float, float]:
+    def at(self, row: float, col: float) -> tuple[float, float]:
+        """Return x and y of a place; (0, 0) is the outer corner of the first pixel."""
         a, b, c, d, e, f = self.transform
         return a * col + b * row + c, d * col + e * row + f
+
+    def pixel_at(self, x: float, y: float) -> tuple[float, float]:
+        """Return row and column of a place in the units of ``crs``.
+
+        Examples
+        --------
+        >>> grid = Grid((9, 9), (10.0, 0.0, 500.0, 0.0, -10.0, 900.0))
+        >>> grid.at(2, 3), grid.pixel_at(530.0, 880.0)
+        ((530.0, 880.0), (2.0, 3.0))
+        """
+        a, b, c, d, e, f = self.transform
+        scale = a * e - b * d
+        return (a * (y - f) - d * (x - c)) / scale, (e * (x - c) - b * (y - f)) / scale
 
 
 def _size(grid: Grid) -> str:

@@ -16,7 +16,6 @@ from ..pages import Classes, ImageLayer, MapObject, Viewer, class_layer, flag_cl
 from ..pages import picture as picture_uri
 from ..pages.maps import Box, Class, Layer
 from ..pixels.flag_classes import ANOMALOUS, COLOURS, MASKED, NO_DATA, NORMAL
-from ..pixels.grid import IDENTITY
 from ..pixels.tiling import Window, pooled
 from ..words import counted, number
 from .findings import place_of
@@ -48,19 +47,12 @@ def map_view(report: SceneReport) -> Viewer | None:
     maps = report.maps
     if maps is None:
         return None
-    rows, columns = maps.grid.shape
-    grid = maps.where.grid
-    located = grid.transform != IDENTITY
-    return Viewer(
-        rows,
-        columns,
+    return Viewer.of(
+        maps.where,
         tuple(_layers(report, maps)),
         name=f"Map of {report.scene.files.stem}",
         objects=tuple(_objects(report)),
-        affine=grid.transform if located else None,
-        crs=_crs(maps) if located else None,
         threshold=report.scene.result.threshold.value,
-        unit="m" if maps.where.in_metres else "",
     )
 
 
@@ -156,13 +148,6 @@ def _objects(report: SceneReport) -> Iterator[MapObject]:
         note = f"{counted(item.area_px, 'pixel')}, scores up to {number(item.score_max)}, "
         note += place_of(report, item)
         yield MapObject(str(item.id), listed.rings, str(item.rank or item.id), note)
-
-
-def _crs(maps: SceneMaps) -> str | None:
-    name = maps.where.crs_name
-    if name is None or len(name) <= 40:
-        return name
-    return "its own coordinate system"
 
 
 def thumbnail(report: SceneReport, side: int) -> str:

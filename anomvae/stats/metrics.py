@@ -83,9 +83,9 @@ class Metrics:
         return replace(
             self,
             threshold=threshold,
-            precision=_share(true_positive, flagged),
-            recall=_share(true_positive, anomalous),
-            f1=_share(2 * true_positive, flagged + anomalous),
+            precision=ratio(true_positive, flagged),
+            recall=ratio(true_positive, anomalous),
+            f1=ratio(2 * true_positive, flagged + anomalous),
             true_positive=true_positive,
             false_positive=false_positive,
             false_negative=false_negative,
@@ -188,7 +188,8 @@ class _Walk:
         )
 
 
-def _share(part: int, whole: int) -> float:
+def ratio(part: int, whole: int) -> float:
+    """Return a part of a whole; NaN of nothing."""
     return part / whole if whole else NAN
 
 

@@ -26,7 +26,7 @@ from ..decisions.event import Event
 from ..decisions.map_file import map_path, opened_map
 from .results import Results
 from .rows import SceneRow
-from .views import box_in, pixel_at
+from .views import box_in
 
 if TYPE_CHECKING:
     from ...raster import Scene
@@ -200,11 +200,7 @@ def _box_on(grid: Grid, place: _Place) -> tuple[float, float, float, float] | No
         return top - down, left - over, bottom - down, right - over
     if box_in(whole_grid, grid) is None:
         return None
-    a, b, c, d, e, f = whole_grid.transform
-    corners = [
-        pixel_at(grid, a * col + b * row + c, d * col + e * row + f)
-        for row, col in ((top, left), (bottom, right))
-    ]
+    corners = [grid.pixel_at(*whole_grid.at(*one)) for one in ((top, left), (bottom, right))]
     return (*corners[0], *corners[1])
 
 

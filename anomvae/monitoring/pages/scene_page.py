@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...words import number, share
 from ..rule_tables import DriftConfig
 from .folder import PlannedFile
 from .frame import Crumb, Frame, page
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
 VIEWED = 100
 """Latest scenes of a site whose pages have a map at least; pages of older ones show the picture
 alone.  They change in hundreds, so that a new scene changes no page of another one."""
-KINDS = {
-    "normal": "good",
-    "anomalous": "bad",
-    "not comparable": "doubtful",
-    "failed": "bad",
-    "being scored": "quiet",
-}
-"""How badges show the states of scenes."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,6 @@ class ScenePage:
                 Crumb(self.site.name, "../index.html"),
             ),
             "row": row,
-            "kind": KINDS.get(row.state, "quiet"),
             "reasons": texts_of(row.reasons),
             "doubts": texts_of(row.doubts),
             "before": None if self.before is None else f"{self.before.name}.html",
@@ -105,7 +97,7 @@ class ScenePage:
         yield "Objects", _number(row.objects)
         yield "Masked", _part(row.masked, (row.valid or 0) + (row.masked or 0), "pixels with data")
         yield "Without data", _part(row.missing, row.pixels, "pixels")
-        yield "Threshold", _figure(row.threshold)
+        yield "Threshold", "unknown" if row.threshold is None else number(row.threshold)
         level = level_of(row, self._limits)
         yield "Drift", "not measured" if level is None else f"{100 * level:.0f} % of its limit"
         yield "Like the training scenes", row.in_domain or "no verdict"
@@ -134,8 +126,8 @@ def scene_pages(frame: Frame, site: SiteRows) -> Iterator[PlannedFile]:
     """Plan the pages of all scenes of a site, the oldest first."""
     first = max(0, len(site.scenes) - VIEWED) // VIEWED * VIEWED
     before: SceneRow | None = None
-    for number, row in enumerate(site.scenes):
-        yield ScenePage(frame, site, row, before, number >= first).planned()
+    for place, row in enumerate(site.scenes):
+        yield ScenePage(frame, site, row, before, place >= first).planned()
         before = row if row.status == "done" else before
 
 
@@ -162,12 +154,8 @@ def _quicklook(files: Sequence[ResultFile]) -> str | None:
 def _part(part: int | None, whole: int | None, of: str) -> str:
     if part is None:
         return "not counted"
-    return f"{part:,} of {whole:,} {of} ({100 * part / whole:.2f} %)" if whole else f"{part:,}"
+    return f"{part:,} of {whole:,} {of} ({share(part / whole)})" if whole else f"{part:,}"
 
 
 def _number(value: int | None) -> str:
     return "not counted" if value is None else f"{value:,}"
-
-
-def _figure(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...errors import AnomvaeError
 from ...pixels.flag_classes import ANOMALOUS
 from ...pixels.tiling import SamplingGrid, fitting_size, tiles
-from ...raster import UNLIMITED, open_raster
+from ...raster import UNLIMITED, Georeference, open_raster
 from ..decisions.map_file import LAYERS, MapFile, opened_map
 from .results import Results
 
@@ -63,7 +63,7 @@ def _scene_view(results: Results) -> Viewer:
 
     files, panels = results.files, read_panels(results.files.quicklook)
     with open_raster(files.scores, access=UNLIMITED) as scores:
-        grid, sampled = scores.grid, _overview(scores)
+        where, sampled = scores.georeference, _overview(scores)
     shape = sampled.shape if panels is None else panels.flagged.shape
     with open_raster(files.flags, access=UNLIMITED) as flags:
         classes = _classes(flags, shape)
@@ -73,13 +73,7 @@ def _scene_view(results: Results) -> Viewer:
         layers.append(ImageLayer("Scene", picture(panels.scene, quality=QUALITY)))
     score = score_layer("Score", sampled, shown=panels is None, levels=LEVELS)
     layers += [score, class_layer("Flags", classes, flag_classes())]
-    return Viewer(
-        *grid.shape,
-        tuple(layers),
-        name="Map of the scene",
-        affine=grid.transform if grid.located else None,
-        crs=f"EPSG:{grid.epsg}" if grid.epsg else None,
-    )
+    return Viewer.of(where, layers, name="Map of the scene")
 
 
 def _overview(dataset: RasterDataset) -> Numbers:
@@ -99,13 +93,19 @@ def _classes(dataset: RasterDataset, shape: tuple[int, ...]) -> NDArray[np.uint8
 class SiteMap:
     """The persistence map of a site in cells."""
 
-    grid: Grid
+    where: Georeference
+    """Its shape and location."""
     origin: tuple[int, int]
     """Row and column of the site's first scene."""
     status: NDArray[np.uint8]
     """The status that matters most in each cell; `NO_PASS` where there is no valid pass."""
     exceedances: Numbers
     """The most passes that exceed; NaN where none does."""
+
+    @property
+    def grid(self) -> Grid:
+        """Its pixels."""
+        return self.where.grid
 
 
 def read_site_map(path: Path) -> SiteMap | None:
@@ -135,7 +135,7 @@ def _cells(map_: MapFile) -> SiteMap:
     names = np.array([0, FINISHED, PROVISIONAL, CONFIRMED, NO_PASS], np.uint8)
     status = names[worth]  # -1 is the last one
     counts[counts == 0] = np.nan
-    return SiteMap(dataset.grid, map_.grid.origin, status, counts)
+    return SiteMap(dataset.georeference, map_.grid.origin, status, counts)
 
 
 def status_classes() -> tuple[Class, ...]:
@@ -166,10 +166,9 @@ def site_view(site_map: SiteMap, events: tuple[Event, ...], newest: Results | No
         ),
         class_layer("Status", site_map.status, status_classes()),
     ]
-    grid = site_map.grid
-    return Viewer(
-        *grid.shape,
-        tuple(layers),
+    return Viewer.of(
+        site_map.where,
+        layers,
         name="What lasts at the site",
         objects=tuple(
             MapObject(
@@ -180,8 +179,6 @@ def site_view(site_map: SiteMap, events: tuple[Event, ...], newest: Results | No
             )
             for event in events
         ),
-        affine=grid.transform if grid.located else None,
-        crs=f"EPSG:{grid.epsg}" if grid.epsg else None,
     )
 
 
@@ -218,23 +215,11 @@ def box_in(
         return float(origin[0]), float(origin[1]), float(origin[0] + rows), float(origin[1] + cols)
     if (whole.epsg or whole.crs) != (part.epsg or part.crs):
         return None
-    first, last = pixel_at(whole, *_point(part, 0, 0)), pixel_at(whole, *_point(part, rows, cols))
-    corner = pixel_at(whole, *_point(part, 0, cols))
+    first, last = whole.pixel_at(*part.at(0, 0)), whole.pixel_at(*part.at(rows, cols))
+    corner = whole.pixel_at(*part.at(0, cols))
     if abs(corner[0] - first[0]) > 1 or abs(corner[1] - last[1]) > 1 or last <= first:
         return None
     return (*first, *last)
-
-
-def _point(grid: Grid, row: float, col: float) -> tuple[float, float]:
-    a, b, c, d, e, f = grid.transform
-    return a * col + b * row + c, d * col + e * row + f
-
-
-def pixel_at(grid: Grid, x: float, y: float) -> tuple[float, float]:
-    """Return row and column of a place in the units of a grid."""
-    a, b, c, d, e, f = grid.transform
-    scale = a * e - b * d
-    return (a * (y - f) - d * (x - c)) / scale, (e * (x - c) - b * (y - f)) / scale
 
 
 def _ring(event: Event, origin: tuple[int, int]) -> tuple[tuple[float, float], ...]:
