@@ -123,10 +123,10 @@ def evaluate(  # noqa: PLR0913 - one argument per option
     _require_fitting(paths, model, comparing, baselines, threshold, select)
     _require_one_scene(paths, comparing, curves or picture)
     how = EvaluateOptions(overlap=overlap, block=block, seed=seed, tau=tau)
-    if out is not None:
-        require_suffix(out)
     require_results(out, curves, overwrite, [*paths, labels, model, *select.files])
     require_results(out, picture, overwrite, [*paths, labels, model, *select.files])
+    if out is not None:
+        require_suffix(out)
     options.require_apart(curves, picture)
     with options.progress_bar() as progress:
         result: Evaluation | Comparison

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FEWEST_OUTPUTS = 16
+from ..program.layers import FEWEST_OUTPUTS
+
 START = 0.01
 """Factor of the initial weights beside a linear path; at 0 nothing before them would learn."""
 
@@ -16,8 +17,7 @@ START = 0.01
 class Dense(nn.Linear):
     """A linear layer whose output for an example does not depend on its position in the batch.
 
-    Matrix kernels for few outputs (MKL: under 12) round the last rows of a batch differently from
-    the first.  So the layer is padded with zero outputs, which are cut off again.
+    It is padded with zero outputs to `FEWEST_OUTPUTS`, which are cut off again.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..program.layers import FEWEST_OUTPUTS
 from ..program.prediction import joint_matrix
 from ..stats.chronochrome import LIMIT, Chronochrome, fit_chronochrome
 from ..stats.elliptical import NORMAL, Tail
 from .core import ContextNetwork, ModelInput
-from .networks import FEWEST_OUTPUTS
 
 EXAMPLES = 65_536
 """Series that the prediction is fitted to, at most."""

@@ -10,13 +10,14 @@ Earth, coordinates are those of pixels (col, row), (0, 0) being its top left cor
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from heapq import nlargest
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ..documents import MAX_BYTES, read_json
 from ..errors import ConfigError, FileError
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from pandas import DataFrame
 
+CUT = "it is cut short, or was written again by another program"
 DEGREES = "longitude, latitude (WGS 84)"
+END = "\n]}"
 FEATURE = '{"type": "Feature", '
 ID = '"id": '
 PROPERTIES = '"properties": '
@@ -218,6 +221,7 @@ def _opened(path: PathText) -> Iterator[tuple[Provenance, Iterator[str]]]:
         raise FileError(f"{path} does not exist. Check the path.")
     try:
         with Path(path).open(encoding="utf-8") as file:
+            _require_end(file)
             lines = iter(lambda: file.readline(MAX_BYTES), "")
             yield _provenance(next(lines, "")), _features(lines)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
@@ -225,6 +229,14 @@ def _opened(path: PathText) -> Iterator[tuple[Provenance, Iterator[str]]]:
             f"{path} is no file of objects as anomvae writes it ({type(error).__name__}: {error}). "
             f"Give a <scene>.objects.geojson."
         ) from error
+
+
+def _require_end(file: TextIO) -> None:
+    """Require the last line of a whole file, which who reads the strongest alone does not reach."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - len(END) - len("\n")))
+    if not file.read().rstrip("\n").endswith(END):
+        raise ValueError(CUT)
+    file.seek(0)
 
 
 def _provenance(line: str) -> Provenance:
@@ -240,7 +252,7 @@ def _features(lines: Iterator[str]) -> Iterator[str]:
                 return
             break
         yield line.rstrip(",\n")
-    raise ValueError("it is cut short, or was written again by another program")
+    raise ValueError(CUT)
 
 
 def _id_at(feature: str) -> int:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 
+FEWEST_OUTPUTS = 16
+"""Outputs of a product of torch; kernels for fewer (MKL: under 12) round some rows otherwise than
+others, so that the bits of an example would depend on its position in the batch."""
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:

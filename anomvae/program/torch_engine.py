@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .arithmetic import Arithmetic
-from .layers import Array, Layer
+from .layers import FEWEST_OUTPUTS, Array, Layer
 from .numpy_engine import padded, power_of_two, rows_of
 from .program import Program, ProgramTerms
 
@@ -38,7 +38,12 @@ class TorchArithmetic(Arithmetic):
     def dense(self, layer: Layer, x: Tensor) -> Tensor:
         """Return the output of a layer for features (..., input), (..., output)."""
         flat = x.reshape(-1, x.shape[-1])
-        y = torch.addmm(self.constant(layer.bias), flat, self.constant(layer.weight))
+        spare = (0, max(0, FEWEST_OUTPUTS - len(layer.bias)))
+        weight, bias = (
+            F.pad(self.constant(layer.weight), spare),
+            F.pad(self.constant(layer.bias), spare),
+        )
+        y = torch.addmm(bias, flat, weight)[:, : len(layer.bias)]
         return (self.gelu(y) if layer.gelu else y).reshape(*x.shape[:-1], y.shape[-1])
 
     def gelu(self, x: Tensor) -> Tensor:
