@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -330,6 +331,19 @@ def test_a_scene_that_has_gone_is_shown_as_in_the_quick_look(result, tmp_path):
     bar, metres = bar_of(bare)
     width, columns = width_of_map(bare)
     assert bar * columns * 10 / width == pytest.approx(metres, rel=0.01)
+
+
+def test_a_scene_that_has_changed_is_shown_as_in_the_quick_look(tmp_path):
+    folder = result_at(tmp_path).files.folder
+    later = (folder / "scene.json").stat().st_mtime_ns + 10**9
+
+    scene_at(tmp_path / "scene.tif", (60, 80))
+    os.utime(tmp_path / "scene.tif", ns=(later, later))
+    whole, crop = anomvae.map_figure(folder), anomvae.object_figure(folder, 1)
+
+    why = "is another one than that which was scored"
+    assert f"scene.tif {why})" in " ".join(texts_of(whole))
+    assert f"scene.tif {why}." in " ".join(texts_of(crop))
 
 
 def test_a_scene_on_another_grid_is_refused(result, tmp_path):

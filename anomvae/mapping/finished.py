@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..errors import ConfigError, FileError, RasterError, listed
 from ..files import PathText, as_path
-from ..raster import Access, open_map
+from ..raster import Access, OpenScene, open_map
 from ..raster.access import DEFAULT
+from .cache import digest_of
 from .deliverables import MAP_END, Deliverables
 from .result import MapResult, summary_of_map
 from .rethresholding import maps_in
@@ -50,3 +51,16 @@ def finished(path: PathText, access: Access = DEFAULT) -> MapResult:
             f"or is of another run. Make it anew (anomvae rethreshold)."
         )
     return result
+
+
+def is_as_scored(result: MapResult, opened: OpenScene) -> bool:
+    """Return whether the files of a scene are those that gave a result.
+
+    Their digest says so where the scene was scored without options; otherwise none may be newer
+    than the results.
+    """
+    if digest_of(opened.bands.digested, *map(repr, opened.files)) == result.input:
+        return True
+    written = (result.files.scores, result.files.summary)
+    scored = min(path.stat().st_mtime_ns for path in written if path.exists())
+    return all(file.mtime_ns is None or file.mtime_ns <= scored for file in opened.files)

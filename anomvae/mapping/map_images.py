@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +23,11 @@ from ..parallel import Progress, captured_warnings, quiet
 from ..pixels.flag_classes import ANOMALOUS
 from ..pixels.flag_classes import NO_DATA as MISSING
 from ..pixels.tiling import SamplingGrid, Window, fitting_size, shape_of, tiles
-from ..raster import Access, Georeference, Scene, open_map, open_raster
+from ..raster import Access, Georeference, OpenScene, Scene, open_map, open_raster
 from ..raster.access import DEFAULT
 from .deliverables import Deliverables
 from .drawing import stretched
+from .finished import is_as_scored
 from .flagging import WINDOW
 from .panels import read_panels
 from .quicklook import QuickLook, QuickLookSpec
@@ -75,8 +77,8 @@ def scene_to_show(
 ) -> ShownScene:
     """Find the scene of a map.
 
-    It is the given one, else that of the summary if it is still there, else, of a whole map, that
-    in the quick look.  None is looked for on a server.
+    It is the given one, else that of the summary if it is still there, unchanged, else, of a whole
+    map, that in the quick look.  None is looked for on a server.
 
     Raises
     ------
@@ -86,12 +88,16 @@ def scene_to_show(
         If it cannot be read.
     """
     if given is not None:
-        return ShownScene(given, None, _caption_of(given, where))
+        with _opened(given, where) as opened:
+            return ShownScene(given, None, SceneColours.of(opened).caption)
     name, reason = displayed(result.scene), "is not there"
     try:
         if Path(result.scene).exists():
             scene = Scene.of(result.scene)
-            return ShownScene(scene, None, _caption_of(scene, where))
+            with _opened(scene, where) as opened:
+                if is_as_scored(result, opened):
+                    return ShownScene(scene, None, SceneColours.of(opened).caption)
+            reason = "is another one than that which was scored"
     except AnomvaeError as error:
         log.info("the scene of %s is not shown: %s", result.files.stem, error)
         reason = "cannot be shown"
@@ -165,11 +171,12 @@ def _windows(
         progress(step, done, int(np.prod(shape)))
 
 
-def _caption_of(scene: Scene, where: Georeference) -> str:
-    """Return which bands of a scene are shown."""
+@contextmanager
+def _opened(scene: Scene, where: Georeference) -> Iterator[OpenScene]:
+    """Open a scene on the grid of a map."""
     with captured_warnings(), scene.open() as opened:
         opened.grid.require_same(where.grid, opened.name, "the map")
-        return SceneColours.of(opened).caption
+        yield opened
 
 
 def _colours(scene: Scene, part: Window, grid: SamplingGrid, progress: Progress) -> Array:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..addresses import displayed, is_local
 from ..errors import AnomvaeError
-from ..mapping.cache import digest_of
 from ..mapping.drawing import stretched
+from ..mapping.finished import is_as_scored
 from ..mapping.scene_colours import SceneColours
 from ..parallel import Progress, captured_warnings, quiet
 from ..pixels.tiling import Window, fitting_size, tiles
@@ -61,7 +61,7 @@ def scene_picture(
         with captured_warnings(), Scene.of(name, access=access).open() as opened:
             if opened.grid.shape != grid.shape:
                 return _changed(name)
-            if not _unchanged(scene, opened):
+            if not is_as_scored(scene.result, opened):
                 return _changed(name)
             return _read(opened, grid, windows, progress)
     except AnomvaeError as error:
@@ -74,23 +74,6 @@ def _none(why: str) -> ScenePicture:
 
 def _changed(name: str) -> ScenePicture:
     return _none(f"The scene {displayed(name)} is another one than that which was scored.")
-
-
-def _unchanged(scene: ScoredScene, opened: OpenScene) -> bool:
-    """Return whether the files of a scene are those that were scored.
-
-    Their digest says so where the scene was scored without options; otherwise none may be newer
-    than the results.
-    """
-    files = opened.files
-    if digest_of(opened.bands.digested, *map(repr, files)) == scene.result.input:
-        return True
-    scored = min(
-        path.stat().st_mtime_ns
-        for path in (scene.files.scores, scene.files.summary)
-        if path.exists()
-    )
-    return all(file.mtime_ns is None or file.mtime_ns <= scored for file in files)
 
 
 def _read(
