@@ -23,6 +23,8 @@ MEANINGS = {
     "flags.tif": "Flags: normal, anomalous, masked, no data",
     "pvalues.tif": "P-values",
     "objects.geojson": "Objects, with their bands and spectra",
+    "objects.gpkg": "Objects in the coordinates of the scene",
+    "stac.json": "STAC item of the scene and its results",
     "png": "Quick look",
     "json": "Summary",
 }
