@@ -266,7 +266,8 @@ class MapPanels:
             missing = (self.images.classes == MISSING).any()
             return [*there, *([(str(NO_DATA[0]), "no data")] if missing else [])]
         percent = 100 * result.flagged / max(1, result.valid)
-        share = f"{percent:.2g} %" if percent >= LEAST or not percent else f"< {LEAST} %"
+        digits = f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
+        share = f"{digits} %" if percent >= LEAST or not percent else f"< {LEAST} %"
         texts = [(FLAG, f"anomalous: {result.flagged:,} pixels ({share})")]
         if result.masked:
             texts.append((MASK, f"masked: {result.masked:,} pixels"))
