@@ -145,6 +145,16 @@ def test_one_more_scene_changes_its_own_page_and_those_of_its_site_and_events_al
     assert not broken_links(own / "site")
 
 
+def test_pages_that_were_moved_lead_to_the_results_again(own):
+    pages(own)
+    (own / "deep").mkdir()
+    (own / "site").rename(own / "deep" / "site")
+
+    pages(own, own / "deep" / "site")
+
+    assert not broken_links(own / "deep" / "site")
+
+
 def test_an_answer_changes_the_pages_of_its_event_of_its_site_and_the_first_one(own):
     pages(own)
     before = states(own / "site")
