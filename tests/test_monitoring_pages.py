@@ -1,5 +1,7 @@
 """The pages of a watch: what they show, what changes them, and whose folder they are in."""
 
+import base64
+import io
 import re
 import shutil
 import sqlite3
@@ -9,19 +11,25 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 from support.archives import DAYS, add_scene, record_many
 from support.imports import after
-from support.rasters import land, run, write
+from support.rasters import BANDS, land, run, write
+from support.scorers import Neighbours
 from support.watching import Clock, Stub, drop, run_watch, watch
 
 from anomvae.errors import LockHeld, OutputExists
 from anomvae.files import locked
+from anomvae.mapping import score_scene
 from anomvae.mapping.panels import read_panels
 from anomvae.mapping.quicklook import QuickLook, QuickLookSpec, drawn
 from anomvae.monitoring.answers import Answer, Remark, give_answer
 from anomvae.monitoring.config import read_monitoring
 from anomvae.monitoring.pages import write_pages
+from anomvae.monitoring.pages.results import Results
+from anomvae.monitoring.pages.views import scene_view
 from anomvae.pixels.bands import unnamed_bands
+from anomvae.pixels.flag_classes import ANOMALOUS
 from anomvae.pixels.tiling import whole
 from anomvae.stats.thresholds import Threshold
 
@@ -135,6 +143,16 @@ def test_one_more_scene_changes_its_own_page_and_those_of_its_site_and_events_al
     others -= {"index.html", "sites/harbour/index.html"}
     assert [bool(re.search("/scenes/.*2025-07-01", name)) for name in others] == [True]
     assert not broken_links(own / "site")
+
+
+def test_pages_that_were_moved_lead_to_the_results_again(own):
+    pages(own)
+    (own / "deep").mkdir()
+    (own / "site").rename(own / "deep" / "site")
+
+    pages(own, own / "deep" / "site")
+
+    assert not broken_links(own / "deep" / "site")
 
 
 def test_an_answer_changes_the_pages_of_its_event_of_its_site_and_the_first_one(own):
@@ -424,3 +442,32 @@ def test_what_is_no_quick_look_has_no_panels(tmp_path, content):
 
     assert read_panels(tmp_path / "a.png") is None
     assert read_panels(tmp_path / "gone.png") is None
+
+
+@pytest.mark.parametrize(("shape", "keeps_quicklook"), [((300, 280), False), ((600, 570), True)])
+def test_the_map_of_a_scene_shows_each_anomalous_pixel_however_large_the_scene_is(
+    tmp_path, shape, keeps_quicklook
+):
+    values = land(shape, seed=3)
+    places = np.random.default_rng(1).integers(5, np.array(shape) - 5, (12, 2))
+    for row, col in places:
+        values[:, row, col] = np.linspace(0.9, 0.1, BANDS)
+    result = score_scene(Neighbours(), write(tmp_path / "scene.tif", values), tmp_path / "out")
+    files = result.files
+    kept = [files.scores, files.flags, *([files.quicklook] if keeps_quicklook else [])]
+    (files.quicklook if not keeps_quicklook else files.summary).unlink()
+
+    view = scene_view(Results(files, tuple(path.name for path in kept), (0, 0)))
+
+    shown = {layer.name: layer for layer in view.layers}
+    high, low = np.moveaxis(pixels_of(shown["Score"])[..., :2].astype(int), -1, 0)
+    strong = 256 * high + low > 0.8 * shown["Score"].levels
+    for found in (strong, pixels_of(shown["Flags"]) == ANOMALOUS):
+        for at in places:
+            row, col = (at * found.shape // np.array(shape)).tolist()
+            assert found[row - 1 : row + 2, col - 1 : col + 2].any()  # a cell beside it at most
+
+
+def pixels_of(layer):
+    data = base64.b64decode(layer.source.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(data)))

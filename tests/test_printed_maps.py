@@ -150,6 +150,46 @@ def test_pixels_are_drawn_as_high_as_they_are_on_the_ground(tmp_path):
     assert (height / 60) / (width / 80) == pytest.approx(111.4 / 55.8, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("transform", "said"),
+    [
+        (Affine(10, 0, 5e5, 0, -10, 4.5e6), False),
+        (Affine(10, 0, 5e5, 0, -40, 4.5e6), False),
+        (Affine(10, 0, 5e5, 0, -100, 4.5e6), True),
+        (Affine(100, 0, 5e5, 0, -10, 4.5e6), True),
+    ],
+)
+def test_a_scale_bar_that_holds_along_rows_alone_says_so(tmp_path, transform, said):
+    notes = notes_of(anomvae.map_figure(result_at(tmp_path, (40, 50), transform=transform)))
+
+    assert ("the bar holds along rows alone" in notes) == said
+
+
+def test_a_map_too_far_away_for_its_system_has_its_coordinates_and_no_scale(tmp_path):
+    where = {"transform": Affine(10, 0, 9e8, 0, -10, 9e9)}
+
+    figure = anomvae.map_figure(result_at(tmp_path, **where))
+
+    assert "The middle of the map has no place on Earth" in notes_of(figure)
+    assert "those of pixels" not in notes_of(figure)
+    assert "Easting (m)" in texts_of(figure)
+    assert not by_gid(figure, "scale-bar")
+
+
+def notes_of(figure):
+    return " ".join(texts_of(figure))
+
+
+def test_a_map_of_flags_alone_is_100_percent_anomalous(result, tmp_path):
+    shutil.copytree(result.files.folder, tmp_path / "all")
+    map_ = tmp_path / "all" / result.files.scores.name
+    rethreshold(map_, "fixed:0")
+
+    figure = anomvae.map_figure(map_)
+
+    assert any(text.endswith("pixels (100 %)") for text in texts_of(figure))
+
+
 def test_coordinates_are_those_of_the_system_of_the_map(tmp_path, result):
     where, _, _ = PLACES["degrees"]
 

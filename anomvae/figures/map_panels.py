@@ -19,6 +19,7 @@ from ..mapping.result import MapResult
 from ..pixels.flag_classes import ANOMALOUS, COLOURS, MASKED, hex_of
 from ..pixels.flag_classes import NO_DATA as MISSING
 from ..pixels.tiling import Window, shape_of
+from ..words import share
 from .map_coordinates import MapCoordinates, Side
 from .map_marks import FLAG, draw_classes, draw_colours, draw_outlines, draw_scale
 from .print_sheet import INCH, PrintSheet, text_width
@@ -253,7 +254,7 @@ class MapPanels:
         room, inset = min(self.layout.room, widest), 2.5
         first = left if self.layout.is_stacked else left + (width - room) / 2
         below = top + height + (TICKS if self.layout.ticks_below(number) else MARKS)
-        start, end = ((room - 2 * inset) * share for share in part)
+        start, end = ((room - 2 * inset) * end for end in part)
         return self.sheet.ruled(first + inset + start, below, end - start, KEY)
 
     def _classes(self) -> list[tuple[str, str]]:
@@ -265,9 +266,9 @@ class MapPanels:
             there = [kinds[each] for each in kinds if (self.images.classes == each).any()]
             missing = (self.images.classes == MISSING).any()
             return [*there, *([(str(NO_DATA[0]), "no data")] if missing else [])]
-        percent = 100 * result.flagged / max(1, result.valid)
-        share = f"{percent:.2g} %" if percent >= LEAST or not percent else f"< {LEAST} %"
-        texts = [(FLAG, f"anomalous: {result.flagged:,} pixels ({share})")]
+        part = result.flagged / max(1, result.valid)
+        text = share(part) if 100 * part >= LEAST or not part else f"< {LEAST} %"
+        texts = [(FLAG, f"anomalous: {result.flagged:,} pixels ({text})")]
         if result.masked:
             texts.append((MASK, f"masked: {result.masked:,} pixels"))
         if result.missing:

@@ -20,7 +20,7 @@ from ..names import printable
 from ..objects import Objects, read_object, read_strongest_objects
 from ..parallel import Progress, quiet
 from ..pixels.tiling import Window, shape_of, whole
-from ..raster import Access, Georeference, Scene, open_map
+from ..raster import Access, Georeference, Scene, on_earth, open_map
 from ..raster.access import DEFAULT
 from .axes import styled
 from .map_coordinates import system_of
@@ -37,6 +37,9 @@ WIDTHS, DPIS = (80.0, 1000.0), (30.0, 2400.0)
 LARGEST = 400_000_000
 """Dots of a figure at most."""
 WIDENED = f" Flags are drawn at least {SEEN:g} mm wide."
+NOT_TRUE = "Pixels are not drawn in their true shape: the bar holds along rows alone."
+TRUE = 0.02
+"""Share by which the shape of pixels may differ from that on the ground without a word."""
 NEIGHBOURS = 500
 """Of the strongest objects, how many are looked for around one."""
 
@@ -121,13 +124,16 @@ def map_figure(
     images = read_images(
         result, part, shown, side=layout.side(size.dpi), access=access, progress=progress
     )
-    notes = [_of_scene(shown), _of_objects(len(outlines), result.objects), _of_place(where, place)]
+    notes = [
+        _of_scene(shown),
+        _of_objects(len(outlines), result.objects),
+        _of_place(where, place, layout.scale(where.grid.shape)),
+    ]
     sheet = PrintSheet.of(size.width, layout.bottom + _height(notes, size), size.dpi)
     panels = MapPanels(sheet, layout, images, result, place)
-    left_out = panels.draw(outlines)
-    notes[1] += _widened(panels)
+    notes[1] += _without(panels.draw(outlines), "of these") + _widened(panels)
     _entitle(sheet, result.files.stem)
-    return _finished(sheet, layout.bottom, notes, left_out)
+    return _finished(sheet, layout.bottom, notes)
 
 
 @styled()
@@ -174,14 +180,17 @@ def object_figure(
     images = read_images(
         result, part, shown, side=layout.side(size.dpi), access=access, progress=progress
     )
-    notes = [_of_scene(shown), _of_place(where, place)]
+    notes = [_of_scene(shown), _of_place(where, place, layout.scale(shape_of(part)))]
     panel = ObjectPanel(result, provenance, item, size.width)
     bottom = layout.bottom + panel.height
     sheet = PrintSheet.of(size.width, bottom + _height(notes, size), size.dpi)
-    left_out = MapPanels(sheet, layout, images, result, place).draw(outlines, number)
+    panels = MapPanels(sheet, layout, images, result, place)
+    notes[0] += _without(panels.draw(outlines, number), "of the outlined objects") + _widened(
+        panels
+    )
     panel.draw(sheet, layout.bottom)
     _entitle(sheet, result.files.stem, f": object {number}")
-    return _finished(sheet, bottom, notes, left_out)
+    return _finished(sheet, bottom, notes)
 
 
 def _result_of(results: PathText | MapResult, access: Access) -> MapResult:
@@ -238,38 +247,41 @@ def _of_objects(count: int, objects: int) -> str:
     if not count:
         return "No object is outlined." if objects else "There are no objects."
     if count == objects:
-        return f"Outlined and numbered by rank: all {count} objects."
+        return f"Outlined and numbered by rank: all objects ({count})."
     return f"Outlined and numbered by rank: the {count} strongest of {objects:,} objects."
 
 
-def _of_place(where: Georeference, place: Location | None) -> str:
+def _of_place(where: Georeference, place: Location | None, scale: tuple[float, float]) -> str:
+    """Return what coordinates, scale and north are; ``scale`` is mm for a column and a row."""
     if place is None and where.indirect:
         return "Control points alone locate the map: coordinates are those of pixels."
+    if place is None and on_earth(where):
+        return f"{system_of(where)}. The middle of the map has no place on Earth, so no scale."
     if place is None:
         return "The map is not located on Earth: coordinates are those of pixels."
     north = "" if place.ground.north is None else " and true north (N)"
     verb = "hold" if north else "holds"
-    return f"{system_of(where)}. Scale bar{north} {verb} for the middle of the map."
+    text = f"{system_of(where)}. Scale bar{north} {verb} for the middle of the map."
+    drawn = scale[1] / scale[0] / place.ground.aspect
+    return text if abs(drawn - 1) < TRUE else f"{text} {NOT_TRUE}"
 
 
 def _widened(panels: MapPanels) -> str:
     return WIDENED if panels.is_widened else ""
 
 
-def _without(left_out: int) -> str:
-    return f"{left_out} of them without a number, for want of room." if left_out else ""
+def _without(left_out: int, of: str) -> str:
+    return f" {left_out} {of} without a number, for want of room." if left_out else ""
 
 
 def _height(notes: Sequence[str], size: Print) -> float:
     """Return the height that notes may need, mm."""
-    text = " ".join([*notes, _without(99), WIDENED])
+    text = " ".join(notes) + _without(99, "of the outlined objects") + WIDENED
     return line_height(NOTE) * len(broken(text, size.width - LEFT - RIGHT, NOTE)) + 2.0
 
 
-def _finished(sheet: PrintSheet, bottom: float, notes: Sequence[str], left_out: int) -> Figure:
+def _finished(sheet: PrintSheet, bottom: float, notes: Sequence[str]) -> Figure:
     """Write the notes below the panels."""
-    first, *others = notes
-    text = " ".join(filter(None, [first, *others[:1], _without(left_out), *others[1:]]))
-    for number, line in enumerate(broken(text, sheet.width - LEFT - RIGHT, NOTE)):
+    for number, line in enumerate(broken(" ".join(notes), sheet.width - LEFT - RIGHT, NOTE)):
         sheet.text(LEFT, bottom + 0.8 + number * line_height(NOTE), line, NOTE, color="0.25")
     return sheet.figure

@@ -83,7 +83,7 @@ TITLES = {
     "objects.geojson": "Connected anomalies",
     "objects.gpkg": "Connected anomalies, in the coordinates of the scene",
     "png": "Scene, score and flags",
-    "stac.json": "STAC item",
+    "stac.json": "STAC item of the scene and its results",
     "json": "Summary of the results",
 }
 """What each file holds, for people, by the end of its name; styles are part of their layers."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...words import number, share
 from ..rule_tables import DriftConfig
 from .folder import PlannedFile
 from .frame import Crumb, Frame, page
+from .names import address_of
 from .results import ResultFile, Results
 from .rows import SceneRow, SiteRows
 from .standing import level_of
@@ -39,7 +41,8 @@ class ScenePage:
         """Plan the page."""
         results = Results.of(self.row)
         before = None if self.before is None else self.before.name
-        place = None if results is None else str(results.files.folder)
+        # Where results lie from the page: it changes when the pages are moved.
+        place = None if results is None else address_of(results.files.folder, self._folder)
         there = None if results is None else (results.names, results.stamp)
         inputs = (
             self.row.digest,
@@ -55,8 +58,7 @@ class ScenePage:
 
     def made(self, results: Results | None) -> Page:
         """Make the page."""
-        folder = self.frame.folder / "sites" / self.site.slug / "scenes"
-        listed = [] if results is None else list(results.listed(folder))
+        listed = [] if results is None else list(results.listed(self._folder))
         view = None
         if self.viewed and results is not None:
             from .views import scene_view
@@ -82,6 +84,10 @@ class ScenePage:
         }
         widgets = {} if view is None else {"map": view}
         return page(f"{row.source}", "scene.html", values, widgets)
+
+    @property
+    def _folder(self) -> Path:
+        return self.frame.folder / "sites" / self.site.slug / "scenes"
 
     @property
     def _limits(self) -> DriftConfig:

@@ -7,6 +7,7 @@ come through, so that small anomalies stay visible.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import AnomvaeError
 from ...pixels.flag_classes import ANOMALOUS
-from ...pixels.tiling import SamplingGrid, fitting_size, tiles
+from ...pixels.tiling import SamplingGrid, Window, fitting_size, tiles, whole
 from ...raster import UNLIMITED, Georeference, open_raster
 from ..decisions.map_file import LAYERS, MapFile, opened_map
 from .results import Results
@@ -63,28 +64,59 @@ def _scene_view(results: Results) -> Viewer:
 
     files, panels = results.files, read_panels(results.files.quicklook)
     with open_raster(files.scores, access=UNLIMITED) as scores:
-        where, sampled = scores.georeference, _overview(scores)
+        where, sampled = scores.georeference, _largest(scores)
     shape = sampled.shape if panels is None else panels.flagged.shape
     with open_raster(files.flags, access=UNLIMITED) as flags:
         classes = _classes(flags, shape)
+        # Overviews of flags hold what most pixels are.
+        classes[_flagged(flags, shape) if panels is None else panels.flagged] = ANOMALOUS
     layers: list[Layer] = []
     if panels is not None:
-        classes[panels.flagged] = ANOMALOUS  # overviews of flags hold what most pixels are
         layers.append(ImageLayer("Scene", picture(panels.scene, quality=QUALITY)))
     score = score_layer("Score", sampled, shown=panels is None, levels=LEVELS)
     layers += [score, class_layer("Flags", classes, flag_classes())]
     return Viewer.of(where, layers, name="Map of the scene")
 
 
-def _overview(dataset: RasterDataset) -> Numbers:
-    """Return the scores in at most `SIDE` cells a side, by the overviews of the file."""
-    shape = SamplingGrid.fitting(dataset.grid.shape, SIDE).shape
+def _largest(dataset: RasterDataset) -> Numbers:
+    """Return the largest score of each of at most `SIDE` cells a side; NaN = none has a score.
+
+    Overviews hold the largest, too: the coarsest one with as many cells is read.
+    """
+    shape = dataset.grid.shape
+    wanted = SamplingGrid.fitting(shape, SIDE).shape
+    found = np.full(wanted, np.nan, np.float32)
+    levels = [
+        (-(-shape[0] // factor), -(-shape[1] // factor)) for factor in dataset.handle.overviews(1)
+    ]
+    fine = [level for level in levels if level[0] >= wanted[0] and level[1] >= wanted[1]]
+    if not fine:
+        for window in _windows(dataset):
+            SamplingGrid(shape, wanted).pool(found, window, dataset.read_first(window), np.fmax)
+        return found
     with dataset.describing():
-        values = dataset.handle.read(1, out_shape=shape, masked=True)
-    return np.ma.filled(values.astype(np.float32), np.nan)
+        values = dataset.handle.read(1, out_shape=min(fine), masked=True)
+    scores = np.ma.filled(values.astype(np.float32), np.nan)
+    SamplingGrid(min(fine), wanted).pool(found, whole(min(fine)), scores, np.fmax)
+    return found
 
 
-def _classes(dataset: RasterDataset, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _flagged(dataset: RasterDataset, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the cells of which a pixel is flagged."""
+    found = np.zeros(shape, np.uint8)
+    for window in _windows(dataset):
+        part = (dataset.read_first(window) == ANOMALOUS).astype(np.uint8)
+        SamplingGrid(dataset.grid.shape, shape).pool(found, window, part, np.maximum)
+    return found > 0
+
+
+def _windows(dataset: RasterDataset, bands: int = 1) -> Iterator[Window]:
+    shape = dataset.grid.shape
+    for tile in tiles(shape, fitting_size(shape, dataset.block_shape, bands)):
+        yield tile.keep
+
+
+def _classes(dataset: RasterDataset, shape: tuple[int, int]) -> NDArray[np.uint8]:
     with dataset.describing():
         return np.array(dataset.handle.read(1, out_shape=shape), np.uint8)
 
@@ -125,13 +157,13 @@ def _cells(map_: MapFile) -> SiteMap:
     counts = np.zeros(sampling.shape, np.float32)
     bands = (dataset.bands.items[LAYERS.index(name)] for name in ("status", "exceedances"))
     wanted = replace(dataset.bands, items=tuple(bands))
-    for tile in tiles(shape, fitting_size(shape, dataset.block_shape, 2)):
-        values = dataset.read(wanted, tile.keep)
+    for window in _windows(dataset, 2):
+        values = dataset.read(wanted, window)
         known = np.isfinite(values[..., 0])
         status = np.where(known, values[..., 0], 0).astype(np.uint8)
         part = np.where(known, WORTH[status.clip(0, 3)], -1).astype(np.int8)
-        sampling.pool(worth, tile.keep, part, np.maximum)
-        sampling.pool(counts, tile.keep, np.nan_to_num(values[..., 1]), np.maximum)
+        sampling.pool(worth, window, part, np.maximum)
+        sampling.pool(counts, window, np.nan_to_num(values[..., 1]), np.maximum)
     names = np.array([0, FINISHED, PROVISIONAL, CONFIRMED, NO_PASS], np.uint8)
     status = names[worth]  # -1 is the last one
     counts[counts == 0] = np.nan
