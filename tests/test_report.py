@@ -347,7 +347,7 @@ def test_a_folder_with_half_written_results_alone_is_refused(own, tmp_path):
     (own / "out" / "bay.json").unlink()
 
     for named in (own / "out", own / "out" / "bay.anomaly.tif"):
-        with pytest.raises(FileError, match="bay.anomaly.tif has no summary that can be read"):
+        with pytest.raises(FileError, match=r"bay\.anomaly\.tif has no summary that can be read"):
             page_of(named, tmp_path)
 
 
