@@ -283,6 +283,16 @@ def test_results_of_two_runs_are_told_apart(own, tmp_path):
     words = words_of(page_of(own / "out", tmp_path))
 
     assert "bay.flags.tif is of another run than the summary" in words
+    assert "bay.anomaly.tif is of another run" not in words
+
+
+def test_a_map_of_another_detector_is_told_apart(own, tmp_path):
+    other = anomvae.map_baseline(own / "bay.tif", tmp_path / "other", "rx")
+    shutil.copy(other.path, own / "out" / "bay.anomaly.tif")
+
+    words = words_of(page_of(own / "out", tmp_path))
+
+    assert "bay.anomaly.tif is of another run than the summary" in words
 
 
 def test_only_the_strongest_of_many_objects_are_listed_and_that_is_stated(one, tmp_path):
@@ -336,8 +346,9 @@ def test_half_written_results_are_left_out_and_named(two, tmp_path):
 def test_a_folder_with_half_written_results_alone_is_refused(own, tmp_path):
     (own / "out" / "bay.json").unlink()
 
-    with pytest.raises(FileError, match="has no summary that can be read"):
-        page_of(own / "out", tmp_path)
+    for named in (own / "out", own / "out" / "bay.anomaly.tif"):
+        with pytest.raises(FileError, match=r"bay\.anomaly\.tif has no summary that can be read"):
+            page_of(named, tmp_path)
 
 
 def test_a_folder_without_results_is_refused(tmp_path):
@@ -380,6 +391,23 @@ def test_scenes_that_each_have_their_own_model_share_a_page(tmp_path):
 
     assert made.scenes == ("bay", "delta")
     assert "fitted to this scene itself" in words_of(made.path)
+
+
+def test_scenes_of_their_own_models_stay_so_under_another_threshold(tmp_path):
+    for seed, name in enumerate(("bay", "delta")):
+        path = write(tmp_path / f"{name}.tif", plant(land(seed=seed)))
+        result = anomvae.map_baseline(path, tmp_path / "out", "rx")
+        anomvae.rethreshold(result.path, "sigma:2")
+        anomvae.rethreshold(result.path, "sigma:3")
+
+    made = anomvae.report(tmp_path / "out", tmp_path / "report.html")
+
+    words = words_of(made.path)
+    assert made.scenes == ("bay", "delta")
+    assert "by the rule sigma:3" in words
+    assert words.count("The detector was fitted to this scene itself") == 2
+    assert "make the report with --model" not in words
+    assert "delta.objects.geojson has no spectra of it." in words
 
 
 def test_labels_on_another_grid_are_refused(one, tmp_path):
@@ -461,6 +489,7 @@ def test_a_scene_without_any_score_has_a_page(tmp_path):
     made = anomvae.report(tmp_path / "out", tmp_path / "report.html")
 
     assert made.headline.startswith("No pixel has a score")
+    assert "Without a score, the scene cannot be compared" in words_of(made.path)
 
 
 def test_the_command_prints_the_page_and_loads_no_torch(one, tmp_path):

@@ -99,6 +99,11 @@ def cached_result(
     return None
 
 
+def fitted_to_itself(result: MapResult) -> bool:
+    """Return whether the detector of a result was fitted to its scene alone, as `detect` does."""
+    return result.digest == digest_of("", result.settings, result.input)
+
+
 def digest_of(*parts: str, definition: int = SCORE_DEFINITION) -> str:
     """Return 16 hexadecimal digits of a hash of what decides a result."""
     text = "\n".join([str(definition), *parts])

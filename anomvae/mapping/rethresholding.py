@@ -35,7 +35,7 @@ from ..raster.access import DEFAULT as DEFAULT_ACCESS
 from ..raster.maps import OpenMap, open_map
 from ..stats.scores import NormalScores
 from ..stats.thresholds import Rule, parse_rule
-from .cache import CacheKey, digest_of
+from .cache import CacheKey, digest_of, fitted_to_itself
 from .deliverables import MAP_END, Deliverables
 from .flagging import (
     Decision,
@@ -225,7 +225,11 @@ def _keyed(
             f"Score the scene again."
         )
     settings = digest_of("rethreshold", digest, str(rule), *options.changes)
-    return digest, CacheKey(detector, settings, "" if summary is None else summary.input)
+    if summary is None:
+        return digest, CacheKey(detector, settings, "")
+    # A detector that was fitted to the scene itself stays one.
+    own = fitted_to_itself(summary)
+    return digest, CacheKey("" if own else detector, settings, summary.input)
 
 
 def _masked_pixels(
@@ -268,4 +272,4 @@ def _decided(
         raise NotEnoughPixels(f"{opened.dataset.name}: {error}") from error
     ours = {name: text for name, text in opened.tags.items() if name.startswith("ANOMVAE_")}
     tags = ours | {"ANOMVAE_DIGEST": out.key.digest} | threshold_tags(decision.threshold)
-    return out.decide(scene, out.key.detector, scored_map, decision, statistics, tags)
+    return out.decide(scene, tags["ANOMVAE_DETECTOR"], scored_map, decision, statistics, tags)

@@ -103,6 +103,8 @@ def longitude_latitude(report: SceneReport, item: AnomalyObject) -> tuple[float,
 def _verdict(report: SceneReport) -> tuple[str, str, tuple[str, ...]]:
     verdict, scene = report.scene.result.verdict, report.scene
     learnt = "this scene itself" if scene.fitted_to_itself else "other scenes"
+    if verdict is None and not scene.result.valid:
+        return "Without a score, the scene cannot be compared with what was learnt.", "note", ()
     if verdict is None and scene.fitted_to_itself:
         text = "The detector was fitted to this scene itself: there is no other to compare it with."
         return text, "note", ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, FileError, listed
 from ..files import PathText, as_path
-from ..mapping.cache import digest_of
+from ..mapping.cache import fitted_to_itself
 from ..mapping.deliverables import MAP_END, Deliverables, summary_fields
 from ..mapping.result import MapResult, read_summary
 
@@ -40,8 +40,7 @@ class ScoredScene:
     @property
     def fitted_to_itself(self) -> bool:
         """Whether its detector was fitted to this scene alone, as `detect` does."""
-        result = self.result
-        return result.digest == digest_of("", result.settings, result.input)
+        return fitted_to_itself(self.result)
 
 
 @dataclass(frozen=True)
@@ -112,6 +111,8 @@ def _folders_in(path: Path) -> list[Path]:
 def _of_file(path: Path) -> Results:
     stem = path.name.removesuffix(MAP_END).removesuffix(SUMMARY_END)
     scene = None if stem == path.name else _scene_of(Deliverables(path.parent, stem))
+    if scene is None and path.name.endswith(MAP_END):
+        return Results((), (str(path),))
     if scene is None:
         raise FileError(
             f"{path} is no result with a summary beside it. Give a folder of results, or a "

@@ -105,6 +105,19 @@ def _gone(scene: ScoredScene) -> Sequence[str]:
 
 
 def _of_other_runs(scene: ScoredScene, maps: SceneMaps) -> Sequence[str]:
-    if maps.flags_digest in {"", scene.result.digest}:
-        return ()
-    return (f"{scene.files.flags.name} is of another run than the summary.",)
+    files, others = scene.files, []
+    if maps.scores is not None and not _of_summary(scene, maps):
+        others.append(files.scores.name)
+    if maps.flags_digest not in {"", scene.result.digest}:
+        others.append(files.flags.name)
+    return tuple(f"{name} is of another run than the summary." for name in others)
+
+
+def _of_summary(scene: ScoredScene, maps: SceneMaps) -> bool:
+    """Return whether an anomaly map may be that of the summary.
+
+    Its digest does not decide that, for `rethreshold` makes other results of the same map.
+    """
+    known = 0 if maps.bars is None else int(maps.bars.counts.sum())
+    detector = maps.tags.get("ANOMVAE_DETECTOR", scene.result.detector)
+    return detector == scene.result.detector and known == scene.result.valid

@@ -174,8 +174,7 @@ def _objects_note(report: SceneReport) -> str:
 def _panels_note(report: SceneReport, panels: int) -> str:
     if len(report.objects.listed) <= panels:
         return ""
-    name = report.scene.files.objects.name
-    return f"Spectra are shown of the first {panels} objects; {name} has those of more."
+    return f"Details are shown of the first {panels} objects alone."
 
 
 def _panel(
@@ -192,7 +191,7 @@ def _panel(
         lines.append(f"The chance of such a score in a normal pixel is {number(item.p)}.")
     why = item.explanation
     if why is None:
-        lines.append("Its file does not explain it.")
+        lines.append(f"{report.scene.files.objects.name} has no spectra of it.")
         return ObjectPanel(str(item.id), f"Object {item.id}", tuple(lines), "", ())
     parts = {"reconstruction": why.share_reconstruction, "code (KL)": why.share_kl}
     parts |= {"linear term": why.share_linear} if why.share_linear else {}
