@@ -106,6 +106,21 @@ def test_every_page_opens_without_an_error_and_fits_a_narrow_screen(browser, sit
         assert not page.is_wider_than_window(), path.name
 
 
+@pytest.mark.parametrize(("width", "printed"), [(1200, False), (794, False), (794, True)])
+def test_no_cell_of_a_table_is_cut_off(browser, site, width, printed):
+    page = browser.open(site / "sites" / "harbour" / "index.html", width=width)
+
+    page.emulate(printed=printed)
+    page.frame()
+
+    cut = page.script(
+        "return [...document.querySelectorAll('td > *')]"
+        ".filter((one) => one.scrollHeight > one.clientHeight + 1).map((one) => one.textContent)"
+    )
+    assert cut == []
+    assert not printed or not page.is_wider_than_window()
+
+
 def test_rows_in_files_beside_a_page_are_fetched_from_disk(browser, watched, tmp_path):
     folder = copied(watched, tmp_path / "watch")
     record_many(folder, 700)

@@ -3,8 +3,10 @@
 
 (() => {
   const { make, announce, figure, count, isNumber, safeAddress, safePicture } = anomvae;
-  const LONGEST = 300; // characters of a cell; the others are in its title
+  const LONGEST = 300; // characters of a cell
   const TITLE = 2000;
+  const WORDS = 20; // characters above which a cell is given width
+  const CUT = 60; // characters above which a cell may be too high, and has its text in its title
   const compare = new Intl.Collator("en", { numeric: true }).compare;
   const textOf = (cell) => String((Array.isArray(cell) ? cell[0] : cell) ?? "");
   let number = 0;
@@ -151,7 +153,7 @@
       const text = textOf(cell), short = text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
       const to = column.kind === "link" && Array.isArray(cell) && cell[1] ? safeAddress(cell[1]) : null;
       const inner = to ? make("a", { href: to, dir: "auto" }, short) : make("span", { dir: "auto", class: column.kind === "state" ? `badge ${stateOf(text)}` : "" }, short || "–");
-      return make("td", { title: text.length > LONGEST ? text.slice(0, TITLE) : null }, inner);
+      return make("td", { class: short.length > WORDS ? "words" : null, title: text.length > CUT ? text.slice(0, TITLE) : null }, inner);
     }
 
     key(event) {
