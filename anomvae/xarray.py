@@ -93,7 +93,8 @@ class Anomvae:
         Raises
         ------
         ConfigError
-            When the array has other dimensions, or its dates are not oldest first.
+            When the array has other dimensions or no date, or when dates that are compared are not
+            oldest first.
         BandMismatch, CovariateMismatch
             When its bands do not fit, or the detector has covariates.
         """
@@ -194,6 +195,8 @@ class Anomvae:
     def _of_each_date(self, axes: Axes, compute: Callable[[Anomvae], Any]) -> Any:  # noqa: ANN401
         """Return what is computed of each date alone, along the axis of time."""
         dates = range(self._array.sizes[axes.time])
+        if not dates:
+            raise ConfigError("The array has no date. Select one or more of them (da.isel).")
         found = [compute(self._array.isel({axes.time: one}).anomvae) for one in dates]
         return xarray.concat(found, axes.time, combine_attrs="override")
 

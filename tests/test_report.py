@@ -193,6 +193,17 @@ def test_labels_are_measured_beside_a_baseline(one, tmp_path):
     assert f"{evaluation.rows['anomvae'].roc_auc:.3f}" in words
 
 
+def test_a_perfect_ranking_has_a_curve_up_to_all_false_alarms(one, tmp_path):
+    flagged = one / "out" / "bay.flags.tif"
+
+    roc = widgets_of(page_of(one / "out", tmp_path, labels=flagged))["s1-roc"]
+
+    (line,) = roc["lines"]
+    assert (roc["x"]["low"], roc["x"]["high"]) == (0.1, 1)
+    assert line["x"] == pytest.approx([0.1, 1])
+    assert line["y"] == [1, 1]
+
+
 def test_labels_without_the_scene_have_no_baseline_and_that_is_stated(own, tmp_path):
     (own / "bay.tif").rename(own / "gone.tif")
     _named(own / "out", own / "bay.tif")

@@ -537,11 +537,19 @@ def test_what_no_array_can_give_is_refused(dates):
         (array.isel(time=[1, 0, 2]), "not oldest first"),
         (text, "real numbers are expected"),
         (unscaled, "a scale of 0"),
+        (array.isel(time=0).assign_attrs(add_offset=None), "offset that is no number"),
         (array.isel(time=0, x=slice(0, 0)), "40 x 0 pixels"),
     ):
         with pytest.raises(ConfigError, match=words) as refused:
             wrong.anomvae.detect()
         assert is_sentence(refused)
+
+
+def test_an_array_without_a_date_is_refused(dates):
+    with pytest.raises(ConfigError, match="has no date") as refused:
+        dates[1].isel(time=slice(0, 0)).anomvae.score(fitted())
+
+    assert is_sentence(refused)
 
 
 def test_a_detector_with_covariates_is_refused(tmp_path, scenes):

@@ -181,7 +181,7 @@ def _numbers(
         if given.size in {1, count}:
             try:
                 return list(map(float, np.broadcast_to(given, count)))
-            except ValueError:
+            except (TypeError, ValueError):
                 return [math.nan] * count
     return [default] * count
 

@@ -21,8 +21,8 @@ Numbers = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
 STEPS = Axis("optimiser step", low=0)
-FEWEST_ALARMS = 1e-6
-"""Least false-alarm rate that a curve shows on its logarithmic axis."""
+FEWEST_ALARMS, MOST_ALARMS = 1e-6, 0.1
+"""Where the logarithmic axis of false alarms begins, at least and at most."""
 
 
 def histogram(report: SceneReport) -> Histogram | None:
@@ -109,7 +109,8 @@ def curves(measured: MeasuredScene) -> Mapping[str, LineChart]:
 def _fewest_alarms(curve: Curve) -> float:
     """Return the power of ten below the first false alarms of a curve."""
     some = curve.false_alarms[curve.false_alarms > 0]
-    return float(max(FEWEST_ALARMS, 10 ** np.floor(np.log10(some[0])))) if len(some) else 0.1
+    least = 10 ** np.floor(np.log10(some[0])) if len(some) else MOST_ALARMS
+    return float(np.clip(least, FEWEST_ALARMS, MOST_ALARMS))
 
 
 def _roc(curve: Curve, least: float) -> tuple[Floats, Floats]:
