@@ -12,6 +12,7 @@ from anomvae.errors import ConfigError, GridMismatch, NotEnoughPixels, RasterErr
 from anomvae.evaluation import BASELINES, evaluate, evaluate_detector
 from anomvae.evaluation.estimators import RXDetector
 from anomvae.mapping import score_scene
+from anomvae.parallel.threads import blas_threads, usable_threads
 from anomvae.raster import Scene
 from anomvae.stats.baselines import Method
 from anomvae.stats.rx import fit_robust_rx
@@ -57,6 +58,20 @@ def test_pixels_without_data_never_count(labels, result):
 
     assert {metrics.pixels for metrics in rows.values()} == {39 * 48}
     assert {metrics.anomalous for metrics in rows.values()} == {4}
+
+
+def test_baselines_are_scored_on_one_thread_of_blas(labels, result):
+    threads = set()
+
+    with blas_threads(2):
+        evaluate(
+            result,
+            labels,
+            baselines=["local-rx"],
+            progress=lambda name, *_: threads.add((name, usable_threads())),
+        )
+
+    assert ("local-rx", 1) in threads
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,13 @@ def test_objects_are_listed_with_the_bands_that_lead(scene, model, tmp_path):
     assert data["items"][0]["leading"][0] == leading[0]._asdict()
 
 
+def test_a_geopackage_of_objects_is_answered_with_the_name_of_the_objects_file(tmp_path):
+    refused = run("info", tmp_path / "scene.objects.gpkg")
+
+    assert refused.code == 2
+    assert f"Name the objects file beside it: {tmp_path / 'scene.objects.geojson'}" in refused.err
+
+
 def test_an_objects_file_that_is_not_there_or_not_ours_is_refused(tmp_path):
     path = tmp_path / "scene.objects.geojson"
     missing = run("info", path)

@@ -1,8 +1,10 @@
 """``anomvae monitor`` from the shell: one line and an exit code for every error."""
 
 import json
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from datetime import date
 from io import StringIO
 
@@ -163,6 +165,14 @@ def test_events_are_listed_with_status_days_passes_area_and_answer(folder):
     assert (found[0]["event"], found[0]["answer"]) == ("harbour-1", "acknowledged")
     assert [one["reason"] for one in found[0]["answers"]] == ["a pier"]
     assert elsewhere.out == "no events\n"
+
+
+def test_without_an_open_event_the_closed_ones_are_counted(folder):
+    monitor(folder)
+    with closing(sqlite3.connect(folder / "state" / "monitor.sqlite")) as database, database:
+        count = database.execute("UPDATE events SET status = 'closed'").rowcount
+
+    assert monitor(folder, "events").out == (f"no open events; {count} closed, which --all lists\n")
 
 
 def test_without_a_scene_to_score_no_torch_is_loaded(folder):

@@ -57,6 +57,11 @@ def test_a_page_states_first_how_much_is_unusual(one, tmp_path):
     assert made.headline in words_of(made.path)
     assert f"in {summary['objects']} object" in made.headline
     assert "The strongest, object 1, has" in words_of(made.path)
+    assert re.search(
+        r"Of all bands \S.* adds most to its score: there it is (brighter|darker) than the model "
+        r"expects, by [\d.]+ times the noise\.",
+        words_of(made.path),
+    )
 
 
 def test_the_same_results_give_the_same_bytes_and_nothing_is_fetched(one, tmp_path):

@@ -14,7 +14,7 @@ from ..errors import AnomvaeError, ScenesFailed, listed
 from ..stats.score_kind import ELBO, IWAE, KL, LATENT, RECONSTRUCTION
 from . import options
 from .engines import print_engines
-from .object_facts import SUFFIX, object_facts, object_lines, object_list
+from .object_facts import LAYER, SUFFIX, object_facts, object_lines, object_list
 from .output import echo
 from .scene_facts import scene_facts, scene_lines
 from .streams import note
@@ -115,6 +115,11 @@ def _subjects(file: str, chosen: dict[str, Any]) -> list[str] | list[Scene]:
             kind = "an objects file" if file.endswith(SUFFIX) else "a model"
             raise click.UsageError(f"{option} is for a scene; {kind} has none of its own.")
         return [file]
+    if file.endswith(LAYER):
+        raise click.UsageError(
+            f"{displayed(file)} holds objects for a GIS. Name the objects file beside it: "
+            f"{displayed(file.removesuffix(LAYER))}{SUFFIX}"
+        )
     from ..raster import Selection, scenes_of
 
     scenes = scenes_of([file], Selection(**chosen), one_site=False)

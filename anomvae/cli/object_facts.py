@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LISTED = 20
 """Objects that the text lists; JSON has all."""
 SUFFIX = ".objects.geojson"
+LAYER = ".objects.gpkg"
+"""Objects for a GIS."""
 LEFT = "leading bands"
 """The column that is aligned to the left."""
 

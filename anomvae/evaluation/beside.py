@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..fitting.baseline import examples_of, spectra_of, windows_of
 from ..mapping.flagging import ScoredMap
 from ..mapping.stored import stored
+from ..parallel.threads import alone
 from ..pixels.bands import Bands
 from ..raster import OpenScene, Scene
 from ..stats.baselines import BlockScorer, Method
@@ -36,7 +37,7 @@ def baseline_rows(
 
     ``first`` is the row of our map.
     """
-    with scene.open(bands) as opened:
+    with scene.open(bands) as opened, alone():  # threads cost small matrices many times their work
         empty = not any(len(part) for part in spectra_of(opened))
         rows = {}
         for name in names:

@@ -75,10 +75,11 @@ def _strongest(report: SceneReport) -> str:
 
 
 def leading_text(band: LeadingBand) -> str:
-    """Return which band leads, in a sentence."""
+    """Return which band leads, in a sentence; other bands may differ in the other direction."""
     label, size = band_label(band.band, band.wavelength), abs(band.residual)
     side = "brighter" if band.residual > 0 else "darker"
-    return f"It is {side} than the model expects, most at {label}, by {size:.1f} times the noise."
+    text = f"Of all bands {label} adds most to its score: there it is {side} than the model expects"
+    return f"{text}, by {size:.1f} times the noise."
 
 
 def place_of(report: SceneReport, item: AnomalyObject) -> str:

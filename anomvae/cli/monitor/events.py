@@ -48,7 +48,11 @@ def events(config: str, site: str | None, closed: bool, as_json: bool) -> None:
     elif found:
         echo("\n".join(", ".join(_parts(event, answers[event.name])) for event in found))
     else:
-        echo("no events" if closed else "no open events")
+        echo("no events" if closed else _none_open(len(events_of(state, site=site, closed=True))))
+
+
+def _none_open(closed: int) -> str:
+    return "no open events" + (f"; {closed} closed, which --all lists" if closed else "")
 
 
 def _parts(event: Event, answers: Sequence[GivenAnswer]) -> Iterator[str]:
