@@ -15,7 +15,7 @@ LISTED = 20
 SUFFIX = ".objects.geojson"
 LAYER = ".objects.gpkg"
 """Objects for a GIS."""
-LEFT = "leading bands"
+LEFT = "leading bands, by how many sigma of the noise"
 """The column that is aligned to the left."""
 
 
