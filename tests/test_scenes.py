@@ -74,7 +74,7 @@ def test_any_raster_is_described_and_scored_or_refused_in_one_line(path, tmp_pat
     else:
         assert detected.code == 0, detected.err
         written = [path.suffix for path in (tmp_path / "out").iterdir()]
-    assert sorted(written) == [".geojson", ".json", ".png", *3 * [".qml"], *2 * [".tif"]]
+        assert sorted(written) == [".geojson", ".json", ".png", *3 * [".qml"], *2 * [".tif"]]
 
 
 @with_rasters
