@@ -38,11 +38,9 @@ class TorchArithmetic(Arithmetic):
     def dense(self, layer: Layer, x: Tensor) -> Tensor:
         """Return the output of a layer for features (..., input), (..., output)."""
         flat = x.reshape(-1, x.shape[-1])
-        spare = (0, max(0, FEWEST_OUTPUTS - len(layer.bias)))
-        weight, bias = (
-            F.pad(self.constant(layer.weight), spare),
-            F.pad(self.constant(layer.bias), spare),
-        )
+        weight, bias = self.constant(layer.weight), self.constant(layer.bias)
+        if (spare := FEWEST_OUTPUTS - len(bias)) > 0:
+            weight, bias = F.pad(weight, (0, spare)), F.pad(bias, (0, spare))
         y = torch.addmm(bias, flat, weight)[:, : len(layer.bias)]
         return (self.gelu(y) if layer.gelu else y).reshape(*x.shape[:-1], y.shape[-1])
 

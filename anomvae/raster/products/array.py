@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
@@ -43,8 +43,26 @@ class MemoryArray(StoredArray):
         return self.cube[window][..., [index - 1 for index in indexes]]
 
 
+class PathlessProduct(Product):
+    """A product that no file holds."""
+
+    @property
+    def stem(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """No file is read."""
+        return ()
+
+    def absolute(self) -> Self:
+        """Return the product itself: it has no path."""
+        return self
+
+
 @dataclass(frozen=True, eq=False)
-class ArrayProduct(Product):
+class ArrayProduct(PathlessProduct):
     """An array of pixels, axes (row, col, band); NaN = no data."""
 
     cube: NDArray[Any]
@@ -59,20 +77,6 @@ class ArrayProduct(Product):
                 f"An array of shape {self.cube.shape} and type {self.cube.dtype} is no cube of "
                 f"pixels: give real numbers with the axes (row, col, band)."
             )
-
-    @property
-    def stem(self) -> str:
-        """The name."""
-        return self.name
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """No file is read."""
-        return ()
-
-    def absolute(self) -> ArrayProduct:
-        """Return the product itself: it has no path."""
-        return self
 
     @contextmanager
     def open(self, access: Access = DEFAULT) -> Iterator[Dataset]:

@@ -19,7 +19,7 @@ from ..dataset import Dataset
 from ..georeference import Georeference
 from ..open_scene import OpenDate, OpenScene
 from ..product_facts import ProductFacts
-from .product import Product
+from .array import PathlessProduct
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _contains(outer: Window, window: Window) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class DataArrayProduct(Product):
+class DataArrayProduct(PathlessProduct):
     """A DataArray of one date, with its bands and its place."""
 
     numbers: StoredArray
@@ -108,20 +108,6 @@ class DataArrayProduct(Product):
                 f"{', '.join(sorted(set(self.numbers.dtypes))) or 'none'}, and real numbers are "
                 f"expected. Give it pixels, or convert it (da.astype)."
             )
-
-    @property
-    def stem(self) -> str:
-        """The name."""
-        return self.name
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """No file is read by us."""
-        return ()
-
-    def absolute(self) -> DataArrayProduct:
-        """Return the product itself: it has no path."""
-        return self
 
     @contextmanager
     def open(self, access: Access = DEFAULT) -> Iterator[Dataset]:
