@@ -19,7 +19,7 @@ $(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard native/*)
 demo: $(READY)  ## the main job on the sample scenes, end to end
 	$(BIN)/anomvae demo
 
-test: $(READY)  ## the test suite but for slow tests: some five minutes on two cores
+test: $(READY)  ## the test suite but for slow tests: several minutes on two cores
 	$(TESTS) -m "not slow"
 
 test-all: $(READY)  ## the whole test suite
